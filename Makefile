@@ -1,0 +1,52 @@
+# Everything a change must pass is `make check`. It needs Go, git, make and bash, and no more.
+
+GO ?= go
+LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
+FUZZTIME ?= 20s
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/carillon
+	$(GO) build -trimpath -o bin/carillon ./cmd/carillon
+
+.PHONY: demo
+demo: build ## Run an app with its sidecar and scheduler, and watch jobs fire
+	$(GO) build -trimpath -o bin/demo ./examples/demo
+	bin/carillon dev --app-id sub --app-port 6006 --data-dir .demo -- bin/demo
+
+.PHONY: check
+check: tidy lint test ## Everything a change must pass
+
+.PHONY: test
+test: ## Run every test, with the race detector and in a random order
+	$(GO) test -race -shuffle=on ./...
+
+.PHONY: lint
+lint: ## Look for mistakes and unusual ways (the first run builds the linter: some minutes)
+	$(LINT) run
+
+.PHONY: fmt
+fmt: ## Format the code
+	$(LINT) fmt
+
+.PHONY: tidy
+tidy: ## Fail if go.mod and go.sum are not as go mod tidy would leave them
+	$(GO) mod tidy -diff
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME (20s)
+	@$(GO) list ./... | while read -r pkg; do \
+		for target in $$($(GO) test -list '^Fuzz' "$$pkg" | grep '^Fuzz' || true); do \
+			echo "$$pkg $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
+		done; \
+	done
+
+.PHONY: clean
+clean: ## Remove what the other targets made
+	rm -rf bin .demo

@@ -1,0 +1,155 @@
+package carillon_test
+
+import (
+	"encoding/json"
+	"errors"
+	"go/parser"
+	"go/token"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "carillon"
+
+// layers are the packages from the bottom up. A package may import only from layers below its own. A pattern is
+// matched as by path.Match; what matches none fails.
+var layers = [][]string{
+	{"internal/when", "internal/memnet"},
+	{"internal/job"},
+	{"internal/store"},
+	{"internal/store/pebblestore", "internal/store/etcdstore", "internal/store/storetest"},
+	{"internal/engine", "internal/dispatch", "internal/cluster", "internal/wire"},
+	{"internal/sidecar", "internal/scheduler", "internal/webui"},
+	{"internal/app"},
+	{"cmd/carillon", "examples/*"},
+}
+
+// confined are the modules that only some packages may import. Tests may import them anywhere: they need Pebble's file
+// systems in memory, and Dapr's client of a server.
+var confined = map[string][]string{
+	"github.com/cockroachdb/pebble": {"internal/store/pebblestore"},
+	"go.etcd.io/etcd":               {"internal/store/etcdstore"},
+	"github.com/dapr/dapr":          {"internal/wire", "internal/scheduler", "internal/sidecar"},
+}
+
+// A pkg is what go list says of a package of this module.
+type pkg struct {
+	ImportPath, Dir string
+	Imports         []string
+	GoFiles         []string
+}
+
+// name returns the path of p within the module.
+func (p pkg) name() string { return strings.TrimPrefix(p.ImportPath, module+"/") }
+
+// layer returns the number of the layer that holds the package of this name, from 1, or 0 if none does.
+func layer(name string) int {
+	for i, patterns := range layers {
+		for _, pattern := range patterns {
+			if ok, err := path.Match(pattern, name); ok && err == nil {
+				return i + 1
+			}
+		}
+	}
+	return 0
+}
+
+func packages(t *testing.T) []pkg {
+	t.Helper()
+	list := exec.Command("go", "list", "-json=ImportPath,Dir,Imports,GoFiles", "./...")
+	list.Stderr = t.Output()
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	var all []pkg
+	dec := json.NewDecoder(strings.NewReader(string(out)))
+	for {
+		var p pkg
+		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if len(p.GoFiles) > 0 { // the rest are tests only
+			all = append(all, p)
+		}
+	}
+}
+
+func TestAPackageImportsOnlyFromBelow(t *testing.T) {
+	for _, p := range packages(t) {
+		own := layer(p.name())
+		if own == 0 {
+			t.Errorf("%s is in no layer: add it to docs/architecture.md and to layers in this file", p.name())
+			continue
+		}
+		for _, imp := range p.Imports {
+			if q, ok := strings.CutPrefix(imp, module+"/"); ok && layer(q) >= own {
+				t.Errorf("%s (layer %d) imports %s (layer %d): let the layer above connect them with a function", p.name(), own, q, layer(q))
+			}
+		}
+	}
+}
+
+func TestAModuleStaysWhereItBelongs(t *testing.T) {
+	for _, p := range packages(t) {
+		for _, imp := range p.Imports {
+			for mod, only := range confined {
+				if (imp == mod || strings.HasPrefix(imp, mod+"/")) && !slices.Contains(only, p.name()) {
+					t.Errorf("%s imports %s, which is for %v only", p.name(), imp, only)
+				}
+			}
+		}
+	}
+}
+
+func TestEveryPackageHasAComment(t *testing.T) {
+	for _, p := range packages(t) {
+		documented := slices.ContainsFunc(p.GoFiles, func(name string) bool {
+			f, err := parser.ParseFile(token.NewFileSet(), filepath.Join(p.Dir, name), nil, parser.PackageClauseOnly|parser.ParseComments)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return f.Doc != nil
+		})
+		if !documented {
+			t.Errorf("%s has no package comment: say what it is and what it promises", p.name())
+		}
+	}
+}
+
+func TestEveryDependencyHasAReason(t *testing.T) {
+	const doc = "docs/dependencies.md"
+	reasons, err := os.ReadFile(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("go", "mod", "edit", "-json").Output()
+	if err != nil {
+		t.Fatalf("go mod edit: %v", err)
+	}
+	var mod struct {
+		Require []struct {
+			Path     string
+			Indirect bool
+		}
+	}
+	if err := json.Unmarshal(out, &mod); err != nil {
+		t.Fatal(err)
+	}
+	if len(mod.Require) == 0 {
+		t.Fatal("go.mod requires nothing: this test reads it wrongly")
+	}
+	for _, r := range mod.Require {
+		if !r.Indirect && !strings.Contains(string(reasons), "`"+r.Path+"`") {
+			t.Errorf("%s is required by go.mod and has no line in %s: give its reason there, or do without it", r.Path, doc)
+		}
+	}
+}
