@@ -1,0 +1,89 @@
+package when
+
+import (
+	"fmt"
+	"time"
+)
+
+// Words are the user's own words for when a job is due, kept verbatim. nil
+// means that the field was absent; an empty string is present, and wrong.
+type Words struct {
+	Schedule, DueTime, TTL *string
+	Repeats                *uint32
+}
+
+// Resolve checks w and turns it into a plan as of now. It is the one place
+// where a relative time becomes an instant.
+//
+// The first instant is the due time if there is one, and otherwise the first
+// instant of the schedule after now: a schedule alone never fires at once. A
+// due time in the past stays as it is. A ttl counts from the due time if there
+// is one, else from now; that a plan ends before it begins is no error, unless
+// the due time says so.
+//
+// Every error is an *Error; what is wrong with the combination of fields comes
+// before what is wrong in the schedule, the due time and the ttl, in this order.
+func (w Words) Resolve(now time.Time) (Plan, error) {
+	if err := w.check(); err != nil {
+		return Plan{}, err
+	}
+	var p Plan
+	if w.Repeats != nil {
+		p.Repeats = *w.Repeats
+	}
+	if w.Schedule != nil {
+		rule, err := ParseRule(*w.Schedule)
+		if err != nil {
+			return Plan{}, err
+		}
+		if rule == Every(0) && p.Repeats == 0 {
+			return Plan{}, &Error{"schedule", fmt.Sprintf(
+				"%s without repeats would be due for ever at one instant: add repeats or a longer interval", *w.Schedule)}
+		}
+		p.Rule = rule
+	}
+	p.First = now.UTC()
+	if w.DueTime != nil {
+		due, err := parseDue(*w.DueTime, p.First)
+		if err != nil {
+			return Plan{}, err
+		}
+		p.First = due
+	}
+	if w.TTL != nil {
+		until, err := parseTTL(*w.TTL, p.First)
+		if err != nil {
+			return Plan{}, err
+		}
+		if w.DueTime != nil && p.First.After(until) {
+			return Plan{}, &Error{"ttl", "ttl must be greater than due time"}
+		}
+		p.Until = clamp(until)
+	}
+	if w.Schedule != nil {
+		next, ok := p.Rule.Next(p.First)
+		if !ok {
+			return Plan{}, &Error{"schedule", fmt.Sprintf(
+				"schedule %s is never due after %s: correct it", *w.Schedule, p.First.Format(time.RFC3339Nano))}
+		}
+		if w.DueTime == nil {
+			p.First = next
+		}
+	}
+	return p, nil
+}
+
+// check returns what is wrong with the combination of fields, whatever they say.
+func (w Words) check() error {
+	switch {
+	case w.DueTime == nil && w.Schedule == nil:
+		return &Error{"schedule", "job must have either a due time or a schedule"}
+	case w.Schedule == nil && w.Repeats != nil && *w.Repeats > 1:
+		return &Error{"repeats", "job must have a schedule to repeat"}
+	case w.Repeats != nil && *w.Repeats == 0:
+		return &Error{"repeats", "defined repeats must be greater than 0"}
+	case w.Schedule == nil && w.TTL != nil:
+		return &Error{"ttl", "job must have a schedule to have a ttl"}
+	}
+	return nil
+}

@@ -1,0 +1,105 @@
+package when_test
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"carillon/internal/when"
+)
+
+// refused checks that words were refused, for the field and in the text given.
+func refused(t *testing.T, words string, got when.Plan, err error, field, reason string) {
+	t.Helper()
+	var e *when.Error
+	if !errors.As(err, &e) || e.Field != field || err.Error() != reason || got != (when.Plan{}) {
+		t.Errorf("%s = %v, %v, want no plan and the error %q about %s", words, got, err, reason, field)
+	}
+}
+
+// Everything is wrong with the first words. Each line puts right what the one
+// before was refused for.
+func TestWordsAreCheckedInOneOrder(t *testing.T) {
+	for _, c := range []struct {
+		words         when.Words
+		field, reason string
+	}{
+		{when.Words{TTL: new("x"), Repeats: new(uint32(0))}, "schedule", "job must have either a due time or a schedule"},
+		{when.Words{DueTime: new("x"), TTL: new("x"), Repeats: new(uint32(2))}, "repeats", "job must have a schedule to repeat"},
+		{when.Words{DueTime: new("x"), TTL: new("x"), Repeats: new(uint32(0))}, "repeats", "defined repeats must be greater than 0"},
+		{when.Words{DueTime: new("x"), TTL: new("x"), Repeats: new(uint32(1))}, "ttl", "job must have a schedule to have a ttl"},
+		{when.Words{DueTime: new("x"), TTL: new("x")}, "ttl", "job must have a schedule to have a ttl"},
+		{when.Words{Schedule: new("x"), DueTime: new("x"), TTL: new("x"), Repeats: new(uint32(0))}, "repeats", "defined repeats must be greater than 0"},
+		{when.Words{Schedule: new(""), DueTime: new("x"), TTL: new("x")}, "schedule", "empty spec string"},
+		{when.Words{Schedule: new("x"), DueTime: new("x"), TTL: new("x")}, "schedule", "expected exactly 6 fields, found 1: [x]"},
+		{
+			when.Words{Schedule: new("@every 0s"), DueTime: new("x"), TTL: new("x")},
+			"schedule",
+			"@every 0s without repeats would be due for ever at one instant: add repeats or a longer interval",
+		},
+		{when.Words{Schedule: new("@every 1s"), DueTime: new("x"), TTL: new("x")}, "due_time", "due time format not recognized"},
+		{when.Words{Schedule: new("@every 1s"), DueTime: new("R1/PT1S"), TTL: new("x")}, "due_time", "repeats not supported for due time"},
+		{when.Words{Schedule: new("@every 1s"), DueTime: new("10s"), TTL: new("x")}, "ttl", "ttl format not recognized"},
+		{when.Words{Schedule: new("@every 1s"), DueTime: new("10s"), TTL: new("-1ns")}, "ttl", "ttl must be greater than due time"},
+		{
+			when.Words{Schedule: new("@every 2500000h"), DueTime: new("10s"), TTL: new("0s")},
+			"schedule",
+			"schedule @every 2500000h is never due after 2024-01-31T10:20:40.456789Z: correct it",
+		},
+	} {
+		got, err := c.words.Resolve(now)
+		refused(t, "words", got, err, c.field, c.reason)
+	}
+}
+
+func TestRepeatsOfOneNeedNoSchedule(t *testing.T) {
+	got, err := when.Words{DueTime: new("1s"), Repeats: new(uint32(1))}.Resolve(now)
+	if want := (when.Plan{First: now.Add(time.Second), Repeats: 1}); err != nil || got != want {
+		t.Errorf("got %v, %v, want %v", got, err, want)
+	}
+}
+
+func TestAnIntervalOfZeroNeedsRepeats(t *testing.T) {
+	for _, w := range []when.Words{
+		{Schedule: new("@every 0s")},
+		{Schedule: new("@every 0s"), TTL: new("1h")},
+		{Schedule: new("@every 0s"), DueTime: new("1h")},
+		{Schedule: new("@every 0s"), DueTime: new("1h"), TTL: new("1h")},
+		{Schedule: new("@every -0h")},
+	} {
+		got, err := w.Resolve(now)
+		refused(t, *w.Schedule, got, err, "schedule",
+			*w.Schedule+" without repeats would be due for ever at one instant: add repeats or a longer interval")
+	}
+}
+
+// Whatever clock now comes from, a plan is in UTC, and two of the same words
+// are the same.
+func TestAPlanIsInUTCWithoutAMonotonicReading(t *testing.T) {
+	words := when.Words{Schedule: new("@every 1h"), TTL: new("P1D")}
+	local := time.Now().In(time.FixedZone("somewhere", 5*3600))
+	got, err := words.Resolve(local)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := words.Resolve(time.Unix(0, local.UnixNano()).UTC())
+	if err != nil || got != want {
+		t.Errorf("got %v, want %v, %v", got, want, err)
+	}
+}
+
+func TestAScheduleThatIsOverIsRefused(t *testing.T) {
+	end := time.Date(2262, 4, 11, 23, 47, 16, 0, time.UTC)
+	for _, w := range []when.Words{
+		{Schedule: new("* * * * * *")},
+		{Schedule: new("@every 1s")},
+		{Schedule: new("@yearly"), DueTime: new("-1000h")},
+	} {
+		start := "2262-04-11T23:47:16Z"
+		if w.DueTime != nil {
+			start = "2262-03-01T07:47:16Z"
+		}
+		got, err := w.Resolve(end)
+		refused(t, *w.Schedule, got, err, "schedule", "schedule "+*w.Schedule+" is never due after "+start+": correct it")
+	}
+}
