@@ -1,0 +1,33 @@
+package job
+
+import (
+	"errors"
+	"fmt"
+)
+
+var (
+	// ErrNotFound says that no job has the key. A finished or expired job is gone.
+	ErrNotFound = errors.New("job not found")
+	// ErrExists says that the key is taken and overwriting was not asked for.
+	ErrExists = errors.New("job already exists")
+	// ErrUnavailable says that the request could not be carried out now, or that its fate is unknown; it may be
+	// tried again.
+	ErrUnavailable = errors.New("try again")
+)
+
+// An InvalidError is a request that its user can mend. Reason is a whole sentence for that person.
+type InvalidError struct {
+	Field, Reason string
+}
+
+func (e *InvalidError) Error() string { return e.Reason }
+
+// A TooLargeError is a job that is larger than a store takes. Both figures are bytes.
+type TooLargeError struct {
+	Size, Limit int
+}
+
+// Error returns Dapr's text (scheduler specification §1.4).
+func (e *TooLargeError) Error() string {
+	return fmt.Sprintf("trying to send message larger than max (%d vs. %d)", e.Size, e.Limit)
+}

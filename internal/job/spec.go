@@ -1,0 +1,72 @@
+package job
+
+import (
+	"time"
+
+	"carillon/internal/when"
+)
+
+// A Spec is what a user asked for. It never changes: scheduling the same key again replaces it. Whoever holds a Spec
+// must not write through its pointers.
+type Spec struct {
+	// Words are the user's own, verbatim.
+	Words when.Words
+	// Plan is what the words mean, as of the moment of scheduling.
+	Plan when.Plan
+	// Policy says what follows a failed attempt.
+	Policy Policy
+	// Data is delivered to the app byte for byte; nil if there is none, which differs from empty.
+	Data *Data
+	// AppID is the app that scheduled the job last: the target itself for the job of an app.
+	AppID string
+	// ConcurrencyKey limits how many triggers of an actor type are out at once; nil if absent.
+	ConcurrencyKey *string
+}
+
+// Resolve sets s.Plan from s.Words as of now. The error is an [*InvalidError] with Dapr's text
+// (scheduler specification §4.7).
+func (s *Spec) Resolve(now time.Time) error {
+	plan, err := s.Words.Resolve(now)
+	if err != nil {
+		return &InvalidError{Field: "job", Reason: "job failed validation: " + err.Error()}
+	}
+	s.Plan = plan
+	return nil
+}
+
+// Data is a payload: the two fields of a protobuf Any, without regard to what they mean.
+type Data struct {
+	TypeURL string
+	Value   []byte
+}
+
+// A Policy says what follows a failed attempt (scheduler specification §5). The zero Policy retries at once, for ever.
+type Policy struct {
+	// Drop gives a trigger up after its first failure; the other fields are without effect.
+	Drop bool
+	// Interval lies between the due instants of two attempts; nil, zero or negative: at once. Kept as given, for Get.
+	Interval *time.Duration
+	// MaxRetries is how many attempts follow the first; nil: no limit.
+	MaxRetries *uint32
+}
+
+// DefaultPolicy is the policy of a job that names none: three retries, a second apart.
+func DefaultPolicy() Policy {
+	return Policy{Interval: new(time.Second), MaxRetries: new(uint32(3))}
+}
+
+// Retry returns when an attempt that was due at the given instant and failed is due again, if it is;
+// failures counts this one.
+func (p Policy) Retry(due time.Time, failures uint32) (again time.Time, ok bool) {
+	if p.Drop || p.MaxRetries != nil && failures > *p.MaxRetries {
+		return time.Time{}, false
+	}
+	if p.Interval == nil || *p.Interval <= 0 {
+		return due, true
+	}
+	again = due.Add(*p.Interval)
+	if last := time.Unix(0, 1<<63-1); again.After(last) {
+		again = last // the last instant that a store can hold, in the year 2262
+	}
+	return again, true
+}

@@ -1,0 +1,43 @@
+package job
+
+import "time"
+
+// A Trigger is one attempt at telling an app that a job is due. Its receiver must not change what it points to.
+type Trigger struct {
+	Key            Key
+	AppID          string  // as in [Spec]
+	ConcurrencyKey *string // as in [Spec]
+	Data           *Data   // as in [Spec]
+
+	// Due is the scheduled instant of the occurrence, the same for all its attempts.
+	Due time.Time
+	// Attempt counts the attempts that failed before this one.
+	Attempt uint32
+}
+
+// An Outcome is how an attempt ended.
+type Outcome uint8
+
+const (
+	// Handled says that the app has taken it.
+	Handled Outcome = 1
+	// Failed says that, by the app or its sidecar, it did not work. The policy decides what follows.
+	Failed Outcome = 2
+	// Lost says that nobody knows whether the app saw it, because the way there broke. It is no failure; the same
+	// attempt is delivered again.
+	Lost Outcome = 3
+)
+
+// String returns the word for o that metrics and logs use.
+func (o Outcome) String() string {
+	switch o {
+	case Handled:
+		return "handled"
+	case Failed:
+		return "failed"
+	case Lost:
+		return "lost"
+	default:
+		return "unknown"
+	}
+}
