@@ -1,0 +1,170 @@
+package pebblestore
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// retryAfter is how long Pebble waits before it tries again to write a table; left alone it tries in a busy loop.
+const retryAfter = time.Second
+
+// A disk is the file system that Pebble sees: the one below until it fails, and after that one that nobody can change.
+//
+// Pebble ends the process when it cannot write its log or its manifest, in places by a panic with locks held, because
+// to go on might lose what was acknowledged. A disk makes both unnecessary. It notes the first such failure, and from
+// then on refuses every change: a flush that believes to be done can no longer delete the log it came from. The log
+// alone it keeps accepting, and throws away, because Pebble has no way back from an error there; nobody is told that
+// it was written, as Commit looks at failure before it acknowledges.
+type disk struct {
+	vfs.FS
+	scratch *vfs.MemFS // holds the logs made after the failure
+
+	failed  chan struct{} // closed once err is set
+	once    sync.Once     // sets err
+	err     error
+	closing chan struct{} // closed when the store closes, so that nobody waits to try again
+}
+
+func newDisk(fs vfs.FS) *disk {
+	return &disk{FS: fs, scratch: vfs.NewMem(), failed: make(chan struct{}), closing: make(chan struct{})}
+}
+
+// fail notes why the disk can no longer be trusted. The first reason stays.
+func (d *disk) fail(err error) {
+	d.once.Do(func() {
+		d.err = err
+		close(d.failed)
+	})
+}
+
+// failure returns the reason given to fail, or nil.
+func (d *disk) failure() error {
+	select {
+	case <-d.failed:
+		return d.err
+	default:
+		return nil
+	}
+}
+
+// hurry ends every wait to try again, now and later.
+func (d *disk) hurry() { close(d.closing) }
+
+// change makes one change unless the disk has failed.
+func (d *disk) change(op func() error) error {
+	if err := d.failure(); err != nil {
+		return err
+	}
+	return op()
+}
+
+// write is change for the content of tables and manifests: after an error it holds the writer back for a while.
+func (d *disk) write(op func() error) error {
+	err := d.change(op)
+	if err == nil {
+		return nil
+	}
+	again := time.NewTimer(retryAfter)
+	defer again.Stop()
+	select {
+	case <-again.C:
+	case <-d.closing:
+	}
+	return err
+}
+
+// vital is change for what Pebble cannot do without: an error fails the disk, and is not passed on.
+func (d *disk) vital(what, name string, op func() error) {
+	if err := d.change(op); err != nil {
+		d.fail(fmt.Errorf("%s %s: %w", what, name, err))
+	}
+}
+
+func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
+
+// Create is [vfs.FS.Create].
+func (d *disk) Create(name string, c vfs.DiskWriteCategory) (f vfs.File, err error) {
+	create := func() (err error) { f, err = d.FS.Create(name, c); return err }
+	if isLog(name) {
+		return d.openLog(name, &f, create)
+	}
+	if err := d.write(create); err != nil {
+		return nil, err
+	}
+	return &file{File: f, disk: d}, nil
+}
+
+// ReuseForWrite is [vfs.FS.ReuseForWrite]. Pebble reuses logs only.
+func (d *disk) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (f vfs.File, err error) {
+	return d.openLog(newname, &f, func() (err error) { f, err = d.FS.ReuseForWrite(oldname, newname, c); return err })
+}
+
+// openLog makes the log that op puts into f, or, on a disk that has failed, one that goes nowhere.
+func (d *disk) openLog(name string, f *vfs.File, op func() error) (vfs.File, error) {
+	d.vital("create the log", name, op)
+	if d.failure() == nil {
+		return &logFile{File: *f, disk: d, name: name}, nil
+	}
+	if *f != nil {
+		_ = (*f).Close() // the disk has failed meanwhile, and the failure is known
+	}
+	return d.scratch.Create(d.PathBase(name), vfs.WriteCategoryUnspecified)
+}
+
+// OpenReadWrite is [vfs.FS.OpenReadWrite].
+func (d *disk) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (f vfs.File, err error) {
+	err = d.write(func() (err error) { f, err = d.FS.OpenReadWrite(name, c, opts...); return err })
+	if err != nil {
+		return nil, err
+	}
+	return &file{File: f, disk: d}, nil
+}
+
+// OpenDir is [vfs.FS.OpenDir].
+func (d *disk) OpenDir(name string) (vfs.File, error) {
+	f, err := d.FS.OpenDir(name)
+	if err != nil {
+		return nil, err
+	}
+	return &folder{File: f, disk: d, name: name}, nil
+}
+
+// MkdirAll is [vfs.FS.MkdirAll]. What it makes is for this user alone.
+func (d *disk) MkdirAll(dir string, perm os.FileMode) error {
+	return d.change(func() error { return d.FS.MkdirAll(dir, perm&0o700) })
+}
+
+// Link is [vfs.FS.Link].
+func (d *disk) Link(oldname, newname string) error {
+	return d.change(func() error { return d.FS.Link(oldname, newname) })
+}
+
+// Remove is [vfs.FS.Remove].
+func (d *disk) Remove(name string) error {
+	return d.change(func() error { return d.FS.Remove(name) })
+}
+
+// RemoveAll is [vfs.FS.RemoveAll].
+func (d *disk) RemoveAll(name string) error {
+	return d.change(func() error { return d.FS.RemoveAll(name) })
+}
+
+// Rename is [vfs.FS.Rename].
+func (d *disk) Rename(oldname, newname string) error {
+	return d.change(func() error { return d.FS.Rename(oldname, newname) })
+}
+
+// Lock is [vfs.FS.Lock]; it returns errInUse for a lock that somebody holds.
+func (d *disk) Lock(name string) (io.Closer, error) {
+	c, err := d.FS.Lock(name)
+	return c, heldLock(err)
+}
+
+// Unwrap is [vfs.FS.Unwrap].
+func (d *disk) Unwrap() vfs.FS { return d.FS }

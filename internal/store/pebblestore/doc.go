@@ -1,0 +1,18 @@
+// Package pebblestore is the store of one node: an embedded Pebble database in a folder of its own.
+//
+// What it promises:
+//
+//   - When Commit returns nil, the batch is in the log and the log is on the disk: it survives a power cut. What was
+//     not acknowledged is there as a whole or not at all. A read may see a batch shortly before it is durable.
+//   - One process to a folder. The folder's lock is the fence of a single writer, so a batch's Fence is not looked at.
+//   - Memory is bounded: the block cache ([Config].CacheBytes), four memtables of 16 MiB, the batches that callers hold
+//     in Commit, and what open scans pin. It does not grow with what is stored.
+//
+// What it does when the disk fails. A table that cannot be written (a full disk) is tried again every second; meanwhile
+// reads work, commits go on until the memtables are full and then wait. If the log, the manifest or the folder itself
+// cannot be written, or a table turns out to be damaged, the store has failed, for good: every call returns the reason,
+// [Store.Wait] returns it too, and not another byte is changed on the disk, so that nothing acknowledged can be lost to
+// what Pebble does with half its state gone. The way back is to mend the disk, Close, and Open again.
+//
+// Pebble's own way is to end the process. That is why its file system is wrapped here: see disk.
+package pebblestore

@@ -1,0 +1,95 @@
+package pebblestore
+
+import "github.com/cockroachdb/pebble/v2/vfs"
+
+// A file is a table, a manifest or another small file on a disk.
+type file struct {
+	vfs.File
+	disk *disk
+}
+
+// Write is [vfs.File.Write].
+func (f *file) Write(p []byte) (n int, err error) {
+	err = f.disk.write(func() (err error) { n, err = f.File.Write(p); return err })
+	return n, err
+}
+
+// WriteAt is [vfs.File.WriteAt].
+func (f *file) WriteAt(p []byte, off int64) (n int, err error) {
+	err = f.disk.write(func() (err error) { n, err = f.File.WriteAt(p, off); return err })
+	return n, err
+}
+
+// Preallocate is [vfs.File.Preallocate].
+func (f *file) Preallocate(offset, length int64) error {
+	return f.disk.change(func() error { return f.File.Preallocate(offset, length) })
+}
+
+// Sync is [vfs.File.Sync].
+func (f *file) Sync() error { return f.disk.write(f.File.Sync) }
+
+// SyncData is [vfs.File.SyncData].
+func (f *file) SyncData() error { return f.disk.write(f.File.SyncData) }
+
+// SyncTo is [vfs.File.SyncTo].
+func (f *file) SyncTo(length int64) (full bool, err error) {
+	err = f.disk.write(func() (err error) { full, err = f.File.SyncTo(length); return err })
+	return full, err
+}
+
+// A logFile is a part of the log. It never returns an error: one that matters fails the disk.
+type logFile struct {
+	vfs.File
+	disk *disk
+	name string
+}
+
+// Write is [vfs.File.Write].
+func (f *logFile) Write(p []byte) (int, error) {
+	f.disk.vital("write the log", f.name, func() error { _, err := f.File.Write(p); return err })
+	return len(p), nil
+}
+
+// Preallocate is [vfs.File.Preallocate]. It is no more than a help to the disk.
+func (f *logFile) Preallocate(offset, length int64) error {
+	_ = f.disk.change(func() error { return f.File.Preallocate(offset, length) })
+	return nil
+}
+
+// Sync is [vfs.File.Sync].
+func (f *logFile) Sync() error {
+	f.disk.vital("sync the log", f.name, f.File.Sync)
+	return nil
+}
+
+// SyncData is [vfs.File.SyncData].
+func (f *logFile) SyncData() error {
+	f.disk.vital("sync the log", f.name, f.File.SyncData)
+	return nil
+}
+
+// SyncTo is [vfs.File.SyncTo].
+func (f *logFile) SyncTo(length int64) (full bool, err error) {
+	f.disk.vital("sync the log", f.name, func() (err error) { full, err = f.File.SyncTo(length); return err })
+	return full, nil
+}
+
+// Close is [vfs.File.Close]. It closes the file below even on a disk that has failed.
+func (f *logFile) Close() error {
+	err := f.File.Close()
+	f.disk.vital("close the log", f.name, func() error { return err })
+	return nil
+}
+
+// A folder is one that is open to be synced.
+type folder struct {
+	vfs.File
+	disk *disk
+	name string
+}
+
+// Sync is [vfs.File.Sync]. An error fails the disk.
+func (f *folder) Sync() error {
+	f.disk.vital("sync the folder", f.name, f.File.Sync)
+	return nil
+}

@@ -1,0 +1,125 @@
+package pebblestore
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/atomicfs"
+)
+
+// format is the newest format that this release of Pebble writes. What is needed of it came with FormatWALSyncChunks:
+// since then a log says how far it was synced, so that a torn log is told from one that ends; before, a log torn in the
+// middle read as a clean end, and what followed was silently gone. The formats after it add checksums to table footers.
+// A folder only ever moves to a newer format, so raising this is a one-way door for those who upgrade.
+const format = pebble.FormatValueSeparation
+
+// formatMarker is the name of Pebble's marker file that says a folder's format.
+const formatMarker = "format-version"
+
+// errInUse says that somebody holds the lock of the folder.
+var errInUse = errors.New("another carillon is running on this folder: stop it, or choose another folder")
+
+// locate returns the folder and the file system of cfg. On the machine's own file system the folder has one name only,
+// because Pebble keeps a process from opening a folder twice by name.
+func locate(cfg Config) (string, vfs.FS, error) {
+	if cfg.Dir == "" {
+		return "", nil, errors.New("no folder was given: name one")
+	}
+	if cfg.FS != nil {
+		return cfg.Dir, cfg.FS, nil
+	}
+	dir, err := filepath.Abs(cfg.Dir)
+	if err != nil {
+		return "", nil, err
+	}
+	if followed, err := filepath.EvalSymlinks(dir); err == nil { // otherwise it is to be made
+		dir = followed
+	}
+	return dir, vfs.Default, nil
+}
+
+// inspect refuses a folder that holds something other than a store, or a store that this release cannot read.
+func inspect(f vfs.FS, dir string) error {
+	names, err := f.List(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return explain(err)
+	}
+	marker, err := atomicfs.ReadMarker(f, dir, formatMarker)
+	if err != nil {
+		return explain(err)
+	}
+	if marker == "" {
+		for _, name := range names {
+			if !ours(name) {
+				return fmt.Errorf("it holds %q, which is not of a store: choose an empty folder", name)
+			}
+		}
+		return nil
+	}
+	v, err := strconv.ParseUint(marker, 10, 64)
+	if err != nil {
+		return fmt.Errorf("its format marker reads %q, which no store writes: restore it from a backup", marker)
+	}
+	if pebble.FormatMajorVersion(v) > format {
+		return fmt.Errorf("it is in format %d, and this carillon knows none after %d: use the newer carillon that wrote it", v, format)
+	}
+	return nil
+}
+
+// ours reports whether a store that was cut short while it was being made may have left a file of this name. A folder
+// that is a mount point holds lost+found.
+func ours(name string) bool {
+	if name == "LOCK" || name == "lost+found" {
+		return true
+	}
+	for _, prefix := range []string{"MANIFEST-", "OPTIONS-", "marker."} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	switch filepath.Ext(name) {
+	case ".log", ".sst", ".dbtmp":
+		return true
+	}
+	return false
+}
+
+// heldLock returns errInUse for the error of a lock that somebody holds, and other errors as they are: those come from
+// making the lock's file, and say so.
+func heldLock(err error) error {
+	if _, ok := errors.AsType[*fs.PathError](err); err == nil || ok {
+		return err
+	}
+	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) || strings.Contains(err.Error(), "lock held by current process") {
+		return errInUse
+	}
+	return err
+}
+
+// explain adds to an error of opening what can be done about it.
+func explain(err error) error {
+	switch {
+	case errors.Is(err, errInUse):
+		return errInUse
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
+		return fmt.Errorf("%w: give this user the right to write there, or choose another folder", err)
+	case errors.Is(err, syscall.ENOTDIR):
+		return fmt.Errorf("%w: choose a folder", err)
+	case errors.Is(err, syscall.ENOSPC):
+		return fmt.Errorf("%w: free some space", err)
+	case pebble.IsCorruptionError(err):
+		return fmt.Errorf("%w: the disk has damaged it; restore it from a backup", err)
+	default:
+		return err
+	}
+}

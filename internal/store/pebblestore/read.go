@@ -1,0 +1,113 @@
+package pebblestore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"carillon/internal/store"
+)
+
+// Get keeps the contract of [store.Store]; all values are of one moment.
+func (s *Store) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
+	values, err := s.get(ctx, keys)
+	if err != nil {
+		return nil, fmt.Errorf("get %d keys: %w", len(keys), err)
+	}
+	return values, nil
+}
+
+func (s *Store) get(ctx context.Context, keys [][]byte) (_ [][]byte, err error) {
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	defer s.calls.Done()
+	// An iterator and not DB.Get: only an iterator can be told to ask the filters of the lowest level too. That level
+	// holds nearly everything, and most keys asked for when a job is scheduled are in no level at all.
+	it, err := s.db.NewIterWithContext(ctx, &pebble.IterOptions{UseL6Filters: true})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, it.Close()) }()
+	values := make([][]byte, len(keys))
+	for i, k := range keys {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		if !it.SeekPrefixGE(k) {
+			if err := it.Error(); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if !bytes.Equal(it.Key(), k) {
+			continue
+		}
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return nil, err
+		}
+		values[i] = append([]byte{}, v...)
+	}
+	return values, nil
+}
+
+// Scan keeps the contract of [store.Store]. It sees the store at the moment when it is ranged over, and what it sees
+// stays in memory or on disk until it ends.
+func (s *Store) Scan(ctx context.Context, r store.Range, limit int) iter.Seq2[store.Pair, error] {
+	return func(yield func(store.Pair, error) bool) {
+		if err := s.scan(ctx, r, limit, func(p store.Pair) bool { return yield(p, nil) }); err != nil {
+			yield(store.Pair{}, fmt.Errorf("scan: %w", err))
+		}
+	}
+}
+
+// scan passes pairs to yield until it declines, which is the end without an error.
+func (s *Store) scan(ctx context.Context, r store.Range, limit int, yield func(store.Pair) bool) error {
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	defer s.calls.Done()
+	if r.To != nil && bytes.Compare(r.From, r.To) >= 0 {
+		return nil
+	}
+	opts := &pebble.IterOptions{UpperBound: r.To}
+	if len(r.From) > 0 { // Pebble takes an empty bound for a mistake
+		opts.LowerBound = r.From
+	}
+	it, err := s.db.NewIterWithContext(ctx, opts)
+	if err != nil {
+		return err
+	}
+	more, err := pairs(ctx, it, limit, yield)
+	err = errors.Join(err, it.Close())
+	if !more {
+		return nil // the consumer has left and hears nothing more
+	}
+	return err
+}
+
+// pairs passes what it holds to yield, limit pairs at most, and reports whether yield would take more.
+func pairs(ctx context.Context, it *pebble.Iterator, limit int, yield func(store.Pair) bool) (more bool, err error) {
+	n := 0
+	for ok := it.First(); ok; ok = it.Next() {
+		if err := ctx.Err(); err != nil {
+			return true, err
+		}
+		v, err := it.ValueAndErr()
+		if err != nil {
+			return true, err
+		}
+		if !yield(store.Pair{Key: it.Key(), Value: v}) {
+			return false, nil
+		}
+		if n++; n == limit {
+			return true, nil
+		}
+	}
+	return true, it.Error()
+}

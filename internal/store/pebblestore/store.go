@@ -1,0 +1,137 @@
+package pebblestore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"carillon/internal/store"
+)
+
+// A Config says where a store is and what it may use. All but Dir may be left at zero.
+type Config struct {
+	// Dir is the folder, made if it is missing. It must be on a file system that keeps what it has synced.
+	Dir string
+	// FS is the file system that holds Dir; nil is the machine's own.
+	FS vfs.FS
+	// CacheBytes bounds the cache of blocks read from tables; 0 is 64 MiB.
+	CacheBytes int64
+	// NoTickers opens the store without Pebble's periodic work: the watch for a slow disk, and a look ten times a second
+	// whether a compaction may start (one starts after a flush all the same). For tests in fake time, where a ticker is
+	// all that keeps years from passing at once.
+	NoTickers bool
+}
+
+var _ store.Store = (*Store)(nil)
+
+// A Store is a Pebble database that keeps the contract of [store.Store]. It is safe for concurrent use.
+type Store struct {
+	dir  string
+	db   *pebble.DB
+	disk *disk
+	// health watches the disk while the store is open.
+	health io.Closer
+	// turn is held while a batch enters the log and the memtable, not while it waits for the disk: so the batches of
+	// many callers share one sync.
+	turn chan struct{}
+
+	mu     sync.Mutex
+	closed bool           // guarded by mu
+	calls  sync.WaitGroup // calls under way; Add under mu, before closed
+}
+
+// errClosed is what calls return after Close.
+var errClosed = errors.New("the store is closed")
+
+// Open opens the store in cfg.Dir, which no other process may have open; Pebble's events go to log. Only Close lets
+// the folder go.
+func Open(cfg Config, log *slog.Logger) (*Store, error) {
+	s, err := open(cfg, log)
+	if err != nil {
+		return nil, fmt.Errorf("open the store in %q: %w", cfg.Dir, err)
+	}
+	return s, nil
+}
+
+func open(cfg Config, log *slog.Logger) (*Store, error) {
+	dir, fs, err := locate(cfg)
+	if err != nil {
+		return nil, err
+	}
+	d := newDisk(fs)
+	if err := inspect(d, dir); err != nil {
+		return nil, err
+	}
+	opts, health := options(cfg, d, log.With(slog.String("component", "pebblestore")))
+	db, err := pebble.Open(dir, opts)
+	if err != nil {
+		return nil, explain(errors.Join(d.failure(), err, health.Close()))
+	}
+	s := &Store{dir: dir, db: db, disk: d, health: health, turn: make(chan struct{}, 1)}
+	if err := d.failure(); err != nil {
+		return nil, explain(errors.Join(err, s.Close()))
+	}
+	return s, nil
+}
+
+// Close waits for the calls under way, scans included, and lets the folder go. Later calls return an error.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	s.mu.Unlock()
+	s.disk.hurry()
+	s.calls.Wait()
+	err := errors.Join(s.db.Close(), s.health.Close())
+	// What Pebble says about closing on a disk that has failed is an echo of the failure, which the calls returned.
+	if err != nil && s.disk.failure() == nil {
+		return fmt.Errorf("close the store in %q: %w", s.dir, err)
+	}
+	return nil
+}
+
+// Wait blocks until the store has failed and returns why, or returns nil when ctx ends. Nothing that was acknowledged
+// is lost by a failure; see the package comment for the way back.
+func (s *Store) Wait(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-s.disk.failed:
+		return s.failure()
+	}
+}
+
+// enter begins a call: it returns an error if there is no store to serve it. The caller must say s.calls.Done() in the
+// end.
+func (s *Store) enter(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := s.failure(); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return errClosed
+	}
+	s.calls.Add(1)
+	return nil
+}
+
+// failure returns why the store has failed, or nil.
+func (s *Store) failure() error {
+	if err := s.disk.failure(); err != nil {
+		return fmt.Errorf("the store in %q has failed and must be opened again, what it acknowledged is safe: %w", s.dir, err)
+	}
+	return nil
+}
