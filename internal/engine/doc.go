@@ -1,0 +1,19 @@
+// Package engine knows when jobs are due and how far each has got.
+//
+// It promises that a job whose Schedule returned nil is fired when it is due, not a moment earlier, until it has been
+// handled, its policy has given it up, it has expired or it was deleted; that no job is out twice at a time; and that
+// what it counts is exact whatever crashes: an occurrence may be delivered again after a crash, but is settled once.
+//
+// Keys are divided into partitions. Each has a pure machine, which decides, and a loop in one goroutine, which owns the
+// machine and turns it: gather commands and outcomes, read what they need, decide, commit all of it in one durable
+// batch, and only then answer callers and let triggers leave. Firing writes nothing: the due index says that a trigger
+// is owed until its outcome is recorded.
+//
+// What a partition holds in memory is bounded by what is about to happen. Each lane, the jobs of one target, has a
+// window on the due index of a few entries, and a cursor to where it has been read; a lane whose receivers have no room
+// is parked, however much is due in it. Beyond that there is one small record for each trigger that is out.
+//
+// When the store returns an error, nobody knows what it has applied: callers hear [job.ErrUnavailable], and the
+// partition forgets what it knew and loads it afresh, with back-off, while the others go on. Triggers that are out at
+// that moment are waited for, but not believed: they are delivered again.
+package engine

@@ -1,0 +1,190 @@
+package engine
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"carillon/internal/job"
+	"carillon/internal/store"
+)
+
+// A Deliverer carries triggers to applications. It is safe for concurrent use.
+type Deliverer interface {
+	// Deliver takes t without blocking and reports whether a receiver had room. If so, done is called exactly once,
+	// from another goroutine, when the attempt has ended. If not, room is called exactly once, from another goroutine,
+	// when that may have changed, with how many triggers there is room for, about, and at least one. Neither blocks.
+	Deliver(t job.Trigger, done func(job.Outcome), room func(n int)) (taken bool)
+}
+
+// A Config is what an operator may choose of an engine. The zero Config is usable.
+type Config struct {
+	// Partitions is into how many shares the keys are divided. It is fixed when the store is made; 0 means 64.
+	Partitions int
+	// MaxJob is how many bytes the record of a job may have with its key, payload included; 0 means 2 MiB, as Dapr has it.
+	MaxJob int
+	// Inbox is how many calls may wait for one partition, or be carried out by it; whoever comes later waits outside.
+	// 0 means 1024.
+	Inbox int
+}
+
+const (
+	defaultPartitions = 64
+	defaultMaxJob     = 2 << 20
+	defaultInbox      = 1024
+)
+
+// An Engine keeps jobs and fires them when they are due. It is safe for concurrent use; its calls wait until Run runs.
+type Engine struct {
+	config     Config
+	store      store.Store
+	log        *slog.Logger
+	partitions []*partition
+}
+
+// New returns an engine that keeps its jobs in s and fires them into d. The caller closes s after Run has returned.
+func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
+	orDefault := func(field *int, value int) {
+		if *field == 0 {
+			*field = value
+		}
+	}
+	orDefault(&cfg.Partitions, defaultPartitions)
+	orDefault(&cfg.MaxJob, defaultMaxJob)
+	orDefault(&cfg.Inbox, defaultInbox)
+	e := &Engine{config: cfg, store: s, log: log}
+	for id := range cfg.Partitions {
+		e.partitions = append(e.partitions, newPartition(id, cfg, s, d, log))
+	}
+	return e
+}
+
+// Run fires what is due until ctx ends, and then returns nil; calls are answered with [job.ErrUnavailable] from then
+// on. It returns an error at once if the store was made by something else than this engine with these partitions.
+func (e *Engine) Run(ctx context.Context) error {
+	if err := e.checkFormat(ctx); err != nil {
+		for _, p := range e.partitions {
+			p.inbox.close()
+		}
+		return err
+	}
+	g := errgroup.Group{}
+	for _, p := range e.partitions {
+		g.Go(func() error { p.run(ctx); return nil })
+	}
+	g.Go(func() error { e.watchClock(ctx); return nil })
+	return g.Wait()
+}
+
+const formatVersion = 1
+
+// checkFormat makes sure that the store is laid out as this engine expects. An empty one is marked so.
+func (e *Engine) checkFormat(ctx context.Context) error {
+	want := binary.AppendUvarint([]byte{formatVersion}, uint64(e.config.Partitions))
+	values, err := e.store.Get(ctx, formatKey())
+	if err != nil {
+		return fmt.Errorf("read the store's format: %w", err)
+	}
+	got := values[0]
+	if got == nil {
+		var b store.Batch
+		b.Put(formatKey(), want)
+		if err := e.store.Commit(ctx, &b); err != nil {
+			return fmt.Errorf("write the store's format: %w", err)
+		}
+		return nil
+	}
+	if len(got) == 0 || got[0] != formatVersion {
+		return fmt.Errorf("the store's format is %x, and this version of carillon knows only format %d: use the version that wrote it", got, formatVersion)
+	}
+	if n, _ := binary.Uvarint(got[1:]); n != uint64(e.config.Partitions) {
+		return fmt.Errorf("the store was made with %d partitions and cannot be used with %d", n, e.config.Partitions)
+	}
+	return nil
+}
+
+// watchClock gives every partition a turn when the wall clock has been stepped, since timers follow another clock.
+func (e *Engine) watchClock(ctx context.Context) {
+	const period, tolerance = time.Minute, 10 * time.Millisecond
+	for before := time.Now(); ; {
+		pause(ctx, period)
+		if ctx.Err() != nil {
+			return
+		}
+		now := time.Now()
+		step := now.Round(0).Sub(before.Round(0)) - now.Sub(before)
+		if step.Abs() > tolerance {
+			e.log.LogAttrs(ctx, slog.LevelWarn, "the clock was stepped", slog.Duration("by", step))
+			for _, p := range e.partitions {
+				p.inbox.poke()
+			}
+		}
+		before = now
+	}
+}
+
+func (e *Engine) of(k job.Key) *partition {
+	return e.partitions[partitionOf(k, len(e.partitions))]
+}
+
+// Schedule stores s, whose plan is resolved, as the job k; when it returns nil, the job survives a power cut. A job
+// that has k already is replaced if overwrite is set, and is [job.ErrExists] otherwise. A job that would never fire is
+// not stored, and takes the place of its predecessor all the same. A [*job.TooLargeError] says that s is too large.
+// After [job.ErrUnavailable], and after ctx has ended, the job may be stored or not.
+func (e *Engine) Schedule(ctx context.Context, k job.Key, s job.Spec, overwrite bool) error {
+	encoded := encodeSpec(k, &s)
+	size := len(encoded) + len(jobKey(k))
+	if size > e.config.MaxJob {
+		return &job.TooLargeError{Size: size, Limit: e.config.MaxJob}
+	}
+	return e.of(k).inbox.ask(ctx, &command{
+		key: k, bytes: size,
+		decide: func(m *machine, old record) error { return m.schedule(k, &s, encoded, overwrite, old) },
+	})
+}
+
+// Delete removes the job k, if there is one; when it returns nil, k is not delivered again, but for a trigger that
+// is out already.
+func (e *Engine) Delete(ctx context.Context, k job.Key) error {
+	return e.of(k).inbox.ask(ctx, &command{
+		key:    k,
+		decide: func(m *machine, old record) error { m.remove(k, old); return nil },
+	})
+}
+
+// Get returns the job k, or [job.ErrNotFound]. What it returns would survive a power cut.
+func (e *Engine) Get(ctx context.Context, k job.Key) (job.Spec, error) {
+	for {
+		values, err := e.store.Get(ctx, jobKey(k))
+		if err != nil {
+			return job.Spec{}, unavailable(ctx, fmt.Errorf("read job %s: %w", k, err))
+		}
+		durable, err := e.of(k).settled(ctx, k)
+		switch {
+		case err != nil:
+			return job.Spec{}, err
+		case !durable:
+			continue
+		case values[0] == nil:
+			return job.Spec{}, fmt.Errorf("%w: %s", job.ErrNotFound, k.Name)
+		}
+		s, err := decodeSpec(k, values[0])
+		if err != nil {
+			return job.Spec{}, err
+		}
+		return *s, nil
+	}
+}
+
+// unavailable marks an error of the store as one that may pass, unless the caller has gone.
+func unavailable(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", job.ErrUnavailable, err)
+}

@@ -1,0 +1,160 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"carillon/internal/job"
+)
+
+// An inbox holds what is waiting for a partition's next turn. Anyone may add to it; the partition alone takes.
+//
+// Commands come from callers, who wait for room when it is full. Outcomes and news of room come from deliveries and are
+// never refused: there is at most one outcome for each trigger that is out, and one piece of news for each parked lane.
+type inbox struct {
+	wake  chan struct{} // holds one token while there may be something to take
+	slots chan struct{} // a token for each command that is waiting or being carried out
+
+	mu       sync.Mutex // guards the fields below
+	commands []*command
+	outcomes []outcome
+	rooms    []room
+	closed   bool // whoever asks is turned away
+}
+
+var errStopping = fmt.Errorf("the scheduler is stopping: %w", job.ErrUnavailable)
+
+// close turns away whoever is waiting, and whoever comes.
+func (i *inbox) close() {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.closed = true
+	for _, c := range i.commands {
+		i.reply(c, errStopping)
+	}
+	i.commands = nil
+}
+
+// A command is something that a caller wants done to the job of one key. decide is called by the partition with the
+// record that the store holds; its effects are committed before done hears of it.
+type command struct {
+	key    job.Key
+	bytes  int // of the batch, about
+	decide func(m *machine, old record) error
+	done   chan error // holds one
+}
+
+// An outcome is how a delivery ended.
+type outcome struct {
+	key     job.Key
+	number  uint64
+	outcome job.Outcome
+}
+
+// A room is the news that a target's receivers can take about n more.
+type room struct {
+	target job.Target
+	n      int
+}
+
+func newInbox(bound int) *inbox {
+	return &inbox{wake: make(chan struct{}, 1), slots: make(chan struct{}, bound)}
+}
+
+// ask has c carried out and returns its error. When ctx ends first, c may still be carried out.
+func (i *inbox) ask(ctx context.Context, c *command) error {
+	c.done = make(chan error, 1)
+	select {
+	case i.slots <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	i.add(func() {
+		if i.closed {
+			i.reply(c, errStopping)
+		} else {
+			i.commands = append(i.commands, c)
+		}
+	})
+	select {
+	case err := <-c.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (i *inbox) settle(o outcome) { i.add(func() { i.outcomes = append(i.outcomes, o) }) }
+
+func (i *inbox) room(r room) { i.add(func() { i.rooms = append(i.rooms, r) }) }
+
+func (i *inbox) add(enter func()) {
+	i.mu.Lock()
+	enter()
+	i.mu.Unlock()
+	i.poke()
+}
+
+// poke makes the partition have a turn.
+func (i *inbox) poke() {
+	select {
+	case i.wake <- struct{}{}:
+	default:
+	}
+}
+
+// reply tells c's caller how it ended, and lets the next one in.
+func (i *inbox) reply(c *command, err error) {
+	c.done <- err
+	<-i.slots
+}
+
+// A work is what one turn of a partition takes on. No two parts of it concern the same job.
+type work struct {
+	commands []*command
+	outcomes []outcome
+	rooms    []room
+	keys     map[job.Key]struct{} // of the commands and outcomes, and perhaps of others
+}
+
+// take removes up to most outcomes and commands, the commands of about bytes together. What it leaves is in order.
+func (i *inbox) take(most, bytes int) work {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	var w work
+	w.rooms, i.rooms = i.rooms, nil
+	n := min(most, len(i.outcomes))
+	w.outcomes, i.outcomes = i.outcomes[:n:n], i.outcomes[n:]
+	if len(i.outcomes) == 0 {
+		i.outcomes = nil
+	}
+	if n+len(i.commands) == 0 {
+		return w
+	}
+	w.keys = make(map[job.Key]struct{}, n+len(i.commands))
+	for _, o := range w.outcomes {
+		w.keys[o.key] = struct{}{}
+	}
+	rest := i.commands[:0]
+	for _, c := range i.commands {
+		_, again := w.keys[c.key]
+		w.keys[c.key] = struct{}{}
+		if full := len(w.outcomes)+len(w.commands) >= most || bytes < c.bytes && len(w.commands) > 0; again || full {
+			rest = append(rest, c)
+			continue
+		}
+		bytes -= c.bytes
+		w.commands = append(w.commands, c)
+	}
+	clear(i.commands[len(rest):])
+	i.commands = rest
+	return w
+}
+
+// busy reports whether something is waiting.
+func (i *inbox) busy() bool {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return len(i.commands)+len(i.outcomes)+len(i.rooms) > 0
+}

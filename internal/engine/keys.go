@@ -1,0 +1,150 @@
+package engine
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"time"
+
+	"carillon/internal/job"
+	"carillon/internal/store"
+)
+
+// The first byte of a key says what kind of record it holds. Keys are tuples whose byte order is the order of their
+// parts: strings are escaped and terminated, instants are eight bytes. This file alone knows.
+const (
+	tagDue   = 'd' // d, partition, target, instant, name: an entry of the due index, without a value
+	tagJob   = 'j' // j, target, name: a Spec
+	tagMeta  = 'm' // m, word: about the store itself
+	tagState = 's' // s, target, name: a State
+)
+
+// formatKey is where a store says how it is laid out.
+func formatKey() []byte { return []byte{tagMeta, 'f'} }
+
+func jobKey(k job.Key) []byte { return appendKey([]byte{tagJob}, k) }
+
+func stateKey(k job.Key) []byte { return appendKey([]byte{tagState}, k) }
+
+func dueKey(partition int, e entry) []byte {
+	return appendEntry(appendTarget(appendPartition(nil, partition), e.key.Target), e)
+}
+
+// dueRange is all of a partition's index.
+func dueRange(partition int) store.Range { return store.Prefix(appendPartition(nil, partition)) }
+
+// laneRange is the index of one lane.
+func laneRange(partition int, t job.Target) store.Range {
+	return store.Prefix(appendTarget(appendPartition(nil, partition), t))
+}
+
+// after is what of a lane's index lies behind e.
+func after(partition int, e entry) store.Range {
+	r := laneRange(partition, e.key.Target)
+	r.From = append(dueKey(partition, e), 0)
+	return r
+}
+
+// partitionOf returns which of n partitions k belongs to, by a hash of all of it: one busy app spreads over all.
+func partitionOf(k job.Key, n int) int {
+	h := fnv.New64a()
+	_, _ = h.Write(appendKey(nil, k))
+	return int(h.Sum64() % uint64(n))
+}
+
+func appendPartition(b []byte, partition int) []byte {
+	return binary.BigEndian.AppendUint16(append(b, tagDue), uint16(partition))
+}
+
+func appendKey(b []byte, k job.Key) []byte { return appendName(appendTarget(b, k.Target), k) }
+
+func appendTarget(b []byte, t job.Target) []byte {
+	return appendString(appendString(append(b, byte(t.Kind)), t.Namespace), t.Name)
+}
+
+func appendEntry(b []byte, e entry) []byte {
+	return appendName(binary.BigEndian.AppendUint64(b, uint64(e.due.UnixNano())^1<<63), e.key)
+}
+
+func appendName(b []byte, k job.Key) []byte {
+	if k.Target.Kind == job.Actor {
+		b = appendString(b, k.ActorID)
+	}
+	return appendString(b, k.Name)
+}
+
+// appendString adds s and a zero byte. A zero byte within s becomes 1 1 and a one becomes 1 2, which keeps the order
+// of strings, of their prefixes, and of the tuples they stand in.
+func appendString(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c <= 1 {
+			b = append(b, 1, c+1)
+		} else {
+			b = append(b, c)
+		}
+	}
+	return append(b, 0)
+}
+
+var errKey = errors.New("malformed key")
+
+// parseDue is the inverse of dueKey.
+func parseDue(key []byte) (entry, error) {
+	p := keyParser{rest: key}
+	tag, _ := p.byte(), p.bytes(2)
+	var e entry
+	e.key.Target = job.Target{Kind: job.Kind(p.byte()), Namespace: p.string(), Name: p.string()}
+	if at := p.bytes(8); at != nil {
+		e.due = time.Unix(0, int64(binary.BigEndian.Uint64(at)^1<<63)).UTC()
+	}
+	if e.key.Target.Kind == job.Actor {
+		e.key.ActorID = p.string()
+	}
+	e.key.Name = p.string()
+	if p.failed || tag != tagDue || len(p.rest) > 0 {
+		return entry{}, fmt.Errorf("due index: %w %x", errKey, key)
+	}
+	return e, nil
+}
+
+// A keyParser takes a key apart from its front. After a failure everything it returns is empty.
+type keyParser struct {
+	rest   []byte
+	failed bool
+}
+
+func (p *keyParser) bytes(n int) []byte {
+	if len(p.rest) < n {
+		p.failed, p.rest = true, nil
+		return nil
+	}
+	b := p.rest[:n]
+	p.rest = p.rest[n:]
+	return b
+}
+
+func (p *keyParser) byte() byte {
+	if b := p.bytes(1); b != nil {
+		return b[0]
+	}
+	return 0
+}
+
+func (p *keyParser) string() string {
+	var s []byte
+	for !p.failed {
+		switch c := p.byte(); {
+		case p.failed:
+		case c == 0:
+			return string(s)
+		case c == 1:
+			c = p.byte()
+			p.failed = p.failed || c != 1 && c != 2
+			s = append(s, c-1)
+		default:
+			s = append(s, c)
+		}
+	}
+	return ""
+}

@@ -1,0 +1,79 @@
+package engine
+
+import (
+	"bytes"
+	"cmp"
+	"testing"
+	"time"
+
+	"carillon/internal/job"
+)
+
+func keyOf(actor bool, ns, target, id, name string) job.Key {
+	k := job.Key{Target: job.Target{Kind: job.App, Namespace: ns, Name: target}, Name: name}
+	if actor {
+		k.Target.Kind, k.ActorID = job.Actor, id
+	}
+	return k
+}
+
+func compareKeys(a, b job.Key) int {
+	return cmp.Or(
+		cmp.Compare(a.Target.Kind, b.Target.Kind), cmp.Compare(a.Target.Namespace, b.Target.Namespace),
+		cmp.Compare(a.Target.Name, b.Target.Name), cmp.Compare(a.ActorID, b.ActorID), cmp.Compare(a.Name, b.Name))
+}
+
+// FuzzKeysAreOrderedAsTheirParts holds that the order of bytes is the order of tuples, that different keys have
+// different bytes, and that an index key can be read back.
+func FuzzKeysAreOrderedAsTheirParts(f *testing.F) {
+	f.Add(false, "ns", "app", "", "a", false, "ns", "app", "", "b", int64(1), int64(2))
+	f.Add(true, "ns", "type", "id", "a", true, "ns", "type", "i", "d\x00a", int64(-1), int64(1))
+	f.Add(false, "n\x00", "s", "", "", false, "n", "\x00s", "", "", int64(0), int64(0))
+	f.Add(false, "n\x01", "\x02", "", "\xff", false, "n", "\x01\x02", "", "\xff\xff", int64(1<<63-1), int64(-1<<63))
+	f.Fuzz(func(t *testing.T, actorA bool, nsA, appA, idA, nameA string, actorB bool, nsB, appB, idB, nameB string, dueA, dueB int64) {
+		a, b := keyOf(actorA, nsA, appA, idA, nameA), keyOf(actorB, nsB, appB, idB, nameB)
+		if got, want := bytes.Compare(jobKey(a), jobKey(b)), compareKeys(a, b); got != want {
+			t.Errorf("jobKey orders %+v and %+v as %d, want %d", a, b, got, want)
+		}
+		ea, eb := entry{time.Unix(0, dueA).UTC(), a}, entry{time.Unix(0, dueB).UTC(), b}
+		got, err := parseDue(dueKey(7, ea))
+		if err != nil || got != ea {
+			t.Errorf("parseDue(dueKey(%+v)) = %+v, %v", ea, got, err)
+		}
+		if a.Target != b.Target {
+			return
+		}
+		if got, want := bytes.Compare(dueKey(7, ea), dueKey(7, eb)), ea.compare(eb); got != want {
+			t.Errorf("dueKey orders %+v and %+v as %d, want %d", ea, eb, got, want)
+		}
+		if r := laneRange(7, a.Target); bytes.Compare(dueKey(7, ea), r.From) < 0 || bytes.Compare(dueKey(7, ea), r.To) >= 0 {
+			t.Errorf("%+v lies outside its lane", ea)
+		}
+		if r := after(7, ea); (bytes.Compare(dueKey(7, eb), r.From) >= 0) != (eb.compare(ea) > 0) {
+			t.Errorf("%+v: what follows it is not what is greater: %+v", ea, eb)
+		}
+	})
+}
+
+// FuzzParseDueNeverPanics holds that rubbish in the index is an error.
+func FuzzParseDueNeverPanics(f *testing.F) {
+	f.Add(dueKey(1, entry{time.Unix(1, 0), keyOf(true, "ns", "type", "id", "name")}))
+	f.Add([]byte("d"))
+	f.Fuzz(func(t *testing.T, key []byte) {
+		if e, err := parseDue(key); err == nil && len(key) > 3 && !bytes.Equal(dueKey(int(key[1])<<8|int(key[2]), e), key) {
+			t.Errorf("%x was read as %+v, which is not written so", key, e)
+		}
+	})
+}
+
+func TestKeysSpreadOverAllPartitions(t *testing.T) {
+	var counts [64]int
+	for i := range 64_000 {
+		counts[partitionOf(keyOf(false, "ns", "app", "", "job"+time.Duration(i).String()), 64)]++
+	}
+	for p, n := range counts {
+		if n < 800 || n > 1200 {
+			t.Errorf("partition %d has %d of 64,000 keys, want about 1,000", p, n)
+		}
+	}
+}

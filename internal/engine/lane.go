@@ -1,0 +1,131 @@
+package engine
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"carillon/internal/job"
+)
+
+// An entry is a place in the due index: a job, and when its next attempt is owed.
+type entry struct {
+	due time.Time
+	key job.Key
+}
+
+// compare orders entries of one lane as their keys in the store are ordered.
+func (e entry) compare(f entry) int {
+	return cmp.Or(e.due.Compare(f.due), cmp.Compare(e.key.ActorID, f.key.ActorID), cmp.Compare(e.key.Name, f.key.Name))
+}
+
+// A window starts small and doubles each time its lane has fired it empty: an idle lane costs little, a busy one reads
+// the index in large steps. Both count entries.
+const (
+	minWindow = 8
+	maxWindow = 256
+)
+
+// A lane is one partition's jobs for one target. Its window holds the next of them in due order; what lies behind the
+// cursor is on disk alone. A lane without entries is not kept.
+type lane struct {
+	target  job.Target
+	window  []entry // ascending
+	size    int     // most entries in window
+	more    bool    // the index holds entries behind cursor
+	cursor  entry   // the last that was read into the window, or pushed to its end; meaningless unless more
+	thirsty bool    // in machine.dry, or being refilled
+	place   place
+	next    time.Time // what machine.waiting orders by, while place is inHeap
+	index   int       // in machine.waiting, while place is inHeap
+	credit  int       // how many triggers its receivers had room for when they last said so; 0: not known
+}
+
+// A place is where a lane stands in the machine.
+type place uint8
+
+const (
+	nowhere place = iota // its window is empty, or has just been taken up
+	inHeap               // in machine.waiting: its first entry lies ahead
+	inLine               // in machine.ready: its first entry may be due
+	parked               // its receivers had no room; it moves when they say so
+)
+
+// insert adds e to the window, unless the cursor shows that it will be read from the index in its turn.
+func (l *lane) insert(e entry) {
+	if l.more && e.compare(l.cursor) > 0 {
+		return
+	}
+	if i, found := slices.BinarySearchFunc(l.window, e, entry.compare); !found {
+		l.window = slices.Insert(l.window, i, e)
+	}
+	l.trim()
+}
+
+// trim leaves to the disk what the window has no room for.
+func (l *lane) trim() {
+	if len(l.window) > l.size {
+		clear(l.window[l.size:])
+		l.window = l.window[:l.size]
+		l.more, l.cursor = true, l.window[l.size-1]
+	}
+}
+
+// remove takes e out of the window, if it is there.
+func (l *lane) remove(e entry) {
+	if i, found := slices.BinarySearchFunc(l.window, e, entry.compare); found {
+		l.window = slices.Delete(l.window, i, i+1)
+	}
+}
+
+// refill appends entries that were read from behind the cursor; more says whether others follow them. Those that the
+// window has no room for are left.
+func (l *lane) refill(read []entry, more bool) {
+	l.window = append(l.window, read...)
+	l.more = more
+	if more && len(read) > 0 {
+		l.cursor = read[len(read)-1]
+	}
+	l.trim()
+}
+
+// dry says that the window should be refilled before the lane goes on.
+func (l *lane) dry() bool {
+	return l.more && (len(l.window) == 0 || l.place == inLine && len(l.window) <= l.size/2)
+}
+
+// take removes up to most entries that are due from the front of the window.
+func (l *lane) take(now time.Time, most int) []entry {
+	n := 0
+	for n < len(l.window) && n < most && !l.window[n].due.After(now) {
+		n++
+	}
+	taken := slices.Clone(l.window[:n])
+	l.window = slices.Delete(l.window, 0, n)
+	return taken
+}
+
+// lanes is a heap of those that wait, ordered by what is due first. Its fields belong to the machine.
+type lanes []*lane
+
+func (h lanes) Len() int           { return len(h) }
+func (h lanes) Less(i, j int) bool { return h[i].next.Before(h[j].next) }
+
+func (h lanes) Swap(i, j int) {
+	h[i], h[j] = h[j], h[i]
+	h[i].index, h[j].index = i, j
+}
+
+func (h *lanes) Push(x any) {
+	l := x.(*lane)
+	l.index = len(*h)
+	*h = append(*h, l)
+}
+
+func (h *lanes) Pop() any {
+	old := *h
+	l := old[len(old)-1]
+	old[len(old)-1] = nil
+	*h = old[:len(old)-1]
+	return l
+}

@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"container/heap"
+	"slices"
+
+	"carillon/internal/job"
+)
+
+// How lanes come, move between the heap and the line, and go.
+
+// lane returns t's lane, a new one if there is none.
+func (m *machine) lane(t job.Target) *lane {
+	l := m.lanes[t]
+	if l == nil {
+		l = &lane{target: t, size: minWindow}
+		m.lanes[t] = l
+	}
+	return l
+}
+
+// insert adds e to its lane.
+func (m *machine) insert(e entry) {
+	l := m.lane(e.key.Target)
+	l.insert(e)
+	m.place(l)
+}
+
+// take removes e from its lane.
+func (m *machine) take(e entry) {
+	if l := m.lanes[e.key.Target]; l != nil {
+		l.remove(e)
+		m.place(l)
+	}
+}
+
+// place puts l where it belongs after its window has changed.
+func (m *machine) place(l *lane) {
+	m.thirst(l)
+	if len(l.window) == 0 {
+		m.leave(l)
+		if !l.more {
+			delete(m.lanes, l.target)
+		}
+		return
+	}
+	switch l.place {
+	case nowhere:
+		l.place, l.next = inHeap, l.window[0].due
+		heap.Push(&m.waiting, l)
+	case inHeap:
+		l.next = l.window[0].due
+		heap.Fix(&m.waiting, l.index)
+	case inLine, parked:
+	}
+}
+
+// leave takes l out of the heap, or out of the line. A parked lane stays parked.
+func (m *machine) leave(l *lane) {
+	switch l.place {
+	case inHeap:
+		heap.Remove(&m.waiting, l.index)
+		l.place = nowhere
+	case inLine:
+		m.ready = slices.DeleteFunc(m.ready, func(other *lane) bool { return other == l })
+		l.place = nowhere
+	case nowhere, parked:
+	}
+}
+
+// thirst notes whether l wants a refill.
+func (m *machine) thirst(l *lane) {
+	if l.place != parked && l.dry() && !l.thirsty {
+		l.thirsty = true
+		m.dry = append(m.dry, l)
+	}
+}
+
+// thirsty returns the lanes to refill, each of which is to be given to water with what lies behind its cursor.
+func (m *machine) thirsty() []*lane {
+	dry := m.dry
+	m.dry = nil
+	return dry
+}
+
+// grow makes room for a refill, and returns how many entries to read for it.
+func (l *lane) grow() int {
+	l.size = min(2*l.size, maxWindow)
+	return l.size - len(l.window)
+}
+
+// water gives l what was read behind its cursor.
+func (m *machine) water(l *lane, read []entry, more bool) {
+	l.thirsty = false
+	l.refill(read, more)
+	m.place(l)
+}

@@ -1,0 +1,207 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"carillon/internal/job"
+)
+
+// A naive model of what a partition does: no index, no lanes, no windows, only what each job waits for.
+type model struct {
+	jobs map[string]*modelJob
+	out  map[string]bool // by name: a trigger is out; true if its outcome counts
+}
+
+type modelJob struct {
+	spec     job.Spec
+	settled  uint32
+	last     time.Time
+	failures uint32
+	due, at  time.Time // of the occurrence, and of its next attempt
+}
+
+func (m *model) schedule(name string, spec job.Spec, overwrite bool) error {
+	if m.jobs[name] != nil && !overwrite {
+		return job.ErrExists
+	}
+	m.remove(name)
+	if first, ok := spec.Plan.Next(0, time.Time{}); ok {
+		m.jobs[name] = &modelJob{spec: spec, due: first, at: first}
+	}
+	return nil
+}
+
+func (m *model) remove(name string) {
+	delete(m.jobs, name)
+	m.disbelieve(name)
+}
+
+func (m *model) disbelieve(name string) {
+	if _, out := m.out[name]; out {
+		m.out[name] = false
+	}
+}
+
+// fire returns what is delivered at this moment.
+func (m *model) fire(now time.Time) []string {
+	var fired []string
+	for name, j := range m.jobs {
+		if _, out := m.out[name]; !out && !j.at.After(now) {
+			m.out[name] = true
+			fired = append(fired, fmt.Sprintf("%s due %v attempt %d", name, j.due.Unix(), j.failures))
+		}
+	}
+	return fired
+}
+
+// settle ends the delivery of name. kept says that the record of it reaches the store.
+func (m *model) settle(name string, o job.Outcome, kept bool) {
+	counts := m.out[name]
+	delete(m.out, name)
+	j := m.jobs[name]
+	if !counts || !kept || o == job.Lost || j == nil {
+		return
+	}
+	if o == job.Failed {
+		j.failures++
+		if again, ok := j.spec.Policy.Retry(j.at, j.failures); ok {
+			j.at = again
+			return
+		}
+	}
+	j.settled, j.last, j.failures = j.settled+1, j.due, 0
+	next, ok := j.spec.Plan.Next(j.settled, j.last)
+	if !ok {
+		delete(m.jobs, name)
+	}
+	j.due, j.at = next, next
+}
+
+// TestRandomCommandsAgreeWithANaiveModel lets users, apps and a failing disk do what they like to a partition, and
+// compares every delivery with the model's. The machine's invariants are checked after every step.
+func TestRandomCommandsAgreeWithANaiveModel(t *testing.T) {
+	for seed := range uint64(30) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			r := rand.New(rand.NewPCG(seed, 0))
+			s, m := newScript(t), &model{jobs: map[string]*modelJob{}, out: map[string]bool{}}
+			var history []string
+			for range 200 {
+				step := randomStep(t, r, s, m)
+				history = append(history, step)
+				if got, want := s.deliveries(), m.fire(s.now); !sameSet(got, want) {
+					t.Fatalf("%s\ndelivered %q\nwant %q", strings.Join(history, "\n"), got, want)
+				}
+				if err := s.check(t.Context()); err != nil {
+					t.Fatalf("%s\n%v", strings.Join(history, "\n"), err)
+				}
+			}
+		})
+	}
+}
+
+// randomStep does one thing to both and says what it was.
+func randomStep(t *testing.T, r *rand.Rand, s *script, m *model) string {
+	n := r.IntN(80) // most windows overflow
+	name := fmt.Sprintf("job%02d", n)
+	k := job.Key{Target: job.Target{Kind: job.App, Namespace: "ns", Name: fmt.Sprintf("app%d", n%3)}, Name: name}
+	kept := true
+	if r.IntN(20) == 0 {
+		kept = r.IntN(2) == 0
+		s.broken, s.swallowed = errors.New("the disk says no"), !kept
+		defer func() { s.broken = nil }()
+	}
+	var step string
+	switch choice := r.IntN(100); {
+	case choice < 45:
+		spec, overwrite := randomSpec(t, r, s.now), r.IntN(2) == 0
+		step = fmt.Sprintf("schedule %s %v overwrite=%v", name, spec.Plan, overwrite)
+		s.put(t, k, spec, overwrite)
+		if kept {
+			_ = m.schedule(name, spec, overwrite)
+		} else if m.jobs[name] == nil || overwrite {
+			m.disbelieve(name)
+		}
+	case choice < 50:
+		step = "delete " + name
+		s.remove(t, k)
+		if kept {
+			m.remove(name)
+		}
+	case choice < 75 && len(m.out) > 0:
+		for name = range m.out {
+			if r.IntN(3) == 0 {
+				break
+			}
+		}
+		o := []job.Outcome{job.Handled, job.Handled, job.Failed, job.Lost}[r.IntN(4)]
+		step = fmt.Sprintf("settle %s %s", name, o)
+		s.out[fmt.Sprintf("%s %d", name, s.latest[name])].done(o)
+		s.idle(t)
+		m.settle(name, o, kept)
+	case choice < 77:
+		step = "restart"
+		s.machine = newMachine(0)
+		if err := s.load(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.idle(t)
+		clear(m.out)
+	default:
+		d := time.Duration(r.IntN(20)) * time.Second
+		step = fmt.Sprintf("wait %v", d)
+		s.broken = nil
+		s.now = s.now.Add(d)
+		s.idle(t)
+	}
+	if s.failures > 0 { // whatever is out since before the failure is not believed any more
+		step += fmt.Sprintf(", commit failed, kept=%v", kept)
+		for name := range m.out {
+			m.out[name] = false
+		}
+	}
+	s.failures = 0
+	return step
+}
+
+func randomSpec(t *testing.T, r *rand.Rand, now time.Time) job.Spec {
+	spec := job.Spec{Policy: job.DefaultPolicy(), AppID: "app"}
+	if r.IntN(2) == 0 {
+		spec.Words.DueTime = new(fmt.Sprintf("%ds", r.IntN(300)-5))
+	}
+	if spec.Words.DueTime == nil || r.IntN(2) == 0 {
+		spec.Words.Schedule = new(fmt.Sprintf("@every %ds", 1+r.IntN(10)))
+		if r.IntN(2) == 0 {
+			spec.Words.Repeats = new(uint32(1 + r.IntN(4)))
+		}
+	}
+	switch r.IntN(4) {
+	case 0:
+		spec.Policy = job.Policy{Drop: true}
+	case 1:
+		spec.Policy = job.Policy{}
+	case 2:
+		spec.Policy = job.Policy{Interval: new(time.Duration(r.IntN(5)) * time.Second), MaxRetries: new(uint32(r.IntN(3)))}
+	}
+	if err := spec.Resolve(now); err != nil {
+		t.Fatal(err)
+	}
+	return spec
+}
+
+// deliveries returns what has been delivered since it was asked last.
+func (s *script) deliveries() []string {
+	got := s.delivered
+	s.delivered = nil
+	return got
+}
+
+func sameSet(a, b []string) bool {
+	a, b = slices.Sorted(slices.Values(a)), slices.Sorted(slices.Values(b))
+	return slices.Equal(a, b)
+}
