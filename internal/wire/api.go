@@ -1,0 +1,168 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	internalsv1 "github.com/dapr/dapr/pkg/proto/internals/v1"
+	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"google.golang.org/protobuf/encoding/protojson"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/structpb"
+
+	"carillon/internal/job"
+)
+
+// valueURL is the type of all data given over HTTP: JSON is stored as a google.protobuf.Value.
+const valueURL = "type.googleapis.com/google.protobuf.Value"
+
+// deepData is fewer bytes than data has that is nested too deeply: at 10,000 messages within each other.
+const deepData = 16 << 10
+
+// A BodyForm says which form of the HTTP API's body a request used.
+type BodyForm uint8
+
+const (
+	// FlatBody has the job's fields at its top level. An empty body is one, too.
+	FlatBody BodyForm = 1
+	// WrappedBody has them in a top-level object "job", and none of them outside of it.
+	WrappedBody BodyForm = 2
+	// NeitherBody has something else, and neither of the two.
+	NeitherBody BodyForm = 3
+)
+
+// ParseAPIBody reads the body of a POST of the HTTP API into the message that the gRPC API takes, and says which form
+// the body had. The rules of acceptance are proto-JSON's, unknown fields ignored (sidecar specification §1.3). The
+// job's name is the one in the body, where it has no business.
+func ParseAPIBody(body []byte) (*runtimev1.ScheduleJobRequest, BodyForm, error) {
+	form := FlatBody
+	var flat internalsv1.JobHTTPRequest
+	if len(body) > 0 {
+		if err := unmarshalJSON(body, &flat); err != nil {
+			return nil, 0, err
+		}
+		if proto.Size(&flat) == 0 {
+			wrapped, f, err := unwrap(body)
+			if err != nil {
+				return nil, 0, err
+			}
+			if form = f; f == WrappedBody {
+				if err := unmarshalJSON(wrapped, &flat); err != nil {
+					return nil, 0, err
+				}
+			}
+		}
+	}
+	r := &runtimev1.ScheduleJobRequest{
+		Job: &runtimev1.Job{
+			Name:          flat.GetName(),
+			Schedule:      flat.Schedule,
+			Repeats:       flat.Repeats,
+			DueTime:       flat.DueTime,
+			Ttl:           flat.Ttl,
+			FailurePolicy: flat.GetFailurePolicy(),
+		},
+		Overwrite: flat.GetOverwrite(),
+	}
+	if flat.GetData() != nil {
+		value, err := proto.Marshal(flat.GetData())
+		if err != nil {
+			return nil, 0, err
+		}
+		// JSON may be nested more deeply than a message that is decoded. Such data could never be delivered.
+		if len(value) > deepData {
+			if err := proto.Unmarshal(value, new(structpb.Value)); err != nil {
+				return nil, 0, fmt.Errorf("data: %w", err)
+			}
+		}
+		r.Job.Data = &anypb.Any{TypeUrl: valueURL, Value: value}
+	}
+	return r, form, nil
+}
+
+func unmarshalJSON(b []byte, m proto.Message) error {
+	return protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(b, m)
+}
+
+// APIScheduleRequest is what a sidecar asks of a scheduler for a job of target, as the gRPC API's r wants it. It shares
+// r's contents.
+func APIScheduleRequest(target job.Target, r *runtimev1.ScheduleJobRequest) *schedulerv1.ScheduleJobRequest {
+	j := r.GetJob()
+	return &schedulerv1.ScheduleJobRequest{
+		Name: j.GetName(),
+		Job: &schedulerv1.Job{
+			Schedule:      j.Schedule,
+			Repeats:       j.Repeats,
+			DueTime:       j.DueTime,
+			Ttl:           j.Ttl,
+			Data:          j.GetData(),
+			FailurePolicy: j.GetFailurePolicy(),
+		},
+		Metadata:  APIMetadata(target),
+		Overwrite: r.GetOverwrite(),
+	}
+}
+
+// APIMetadata says to a scheduler whose jobs a request is about: those of an app.
+func APIMetadata(target job.Target) *schedulerv1.JobMetadata {
+	return &schedulerv1.JobMetadata{
+		AppId:     target.Name,
+		Namespace: target.Namespace,
+		Target: &schedulerv1.JobTargetMetadata{
+			Type: &schedulerv1.JobTargetMetadata_Job{Job: &schedulerv1.TargetJob{}},
+		},
+	}
+}
+
+// APIJob is the API's form of a scheduler's answer about the job of that name. It shares j's contents.
+func APIJob(name string, j *schedulerv1.Job) *runtimev1.Job {
+	if j == nil {
+		return &runtimev1.Job{Name: name}
+	}
+	return &runtimev1.Job{
+		Name:          name,
+		Schedule:      j.Schedule,
+		Repeats:       j.Repeats,
+		DueTime:       j.DueTime,
+		Ttl:           j.Ttl,
+		Data:          j.GetData(),
+		FailurePolicy: j.GetFailurePolicy(),
+	}
+}
+
+// CheckAPIJob returns the error of the first rule that a sidecar itself judges and that j breaks, or nil. All other
+// rules are the scheduler's (sidecar specification §7).
+func CheckAPIJob(target job.Target, j *runtimev1.Job) *APIError {
+	switch {
+	case j == nil:
+		return NewAPIError(ReasonJobEmpty, target, "Job is empty")
+	case j.GetName() == "":
+		return NewAPIError(ReasonNameEmpty, target, "Name is empty")
+	case j.Schedule == nil && j.DueTime == nil:
+		return NewAPIError(ReasonScheduleEmpty, target, "Schedule is empty")
+	default:
+		return nil
+	}
+}
+
+// AppBody is what an app that is called over HTTP receives as its body: JSON, if the data was given as JSON, and
+// otherwise the bytes without the white space around them (sidecar specification §3.2).
+func AppBody(d *job.Data) ([]byte, error) {
+	if d == nil {
+		return nil, nil
+	}
+	if d.TypeURL != valueURL {
+		return bytes.TrimSpace(d.Value), nil // which takes Unicode white space away as well
+	}
+	value, err := valueJSON(d.Value)
+	if errors.Is(err, errNoKind) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("render data as JSON: %w", err)
+	}
+	return value, nil
+}

@@ -1,0 +1,49 @@
+package wire
+
+import (
+	"context"
+	"errors"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"carillon/internal/job"
+)
+
+// Status returns err as the Scheduler service reports it to a client; nil stays nil. Errors that users can mend keep
+// their text. An Unavailable or Internal one has a fixed text, so that no detail of ours leaks: the caller logs err.
+//
+// What is wrong with a job is Unknown, not InvalidArgument, because sidecars turn the two into different answers to
+// their apps (scheduler specification §1.3).
+func Status(err error) error {
+	type withStatus interface {
+		error
+		GRPCStatus() *status.Status
+	}
+	if err == nil {
+		return nil
+	}
+	if e, ok := errors.AsType[withStatus](err); ok && e.GRPCStatus().Code() != codes.OK {
+		return e.GRPCStatus().Err()
+	}
+	if e, ok := errors.AsType[*job.InvalidError](err); ok {
+		return status.Error(codes.Unknown, e.Reason)
+	}
+	if e, ok := errors.AsType[*job.TooLargeError](err); ok {
+		return status.Error(codes.ResourceExhausted, e.Error())
+	}
+	switch {
+	case errors.Is(err, job.ErrExists):
+		return status.Error(codes.AlreadyExists, err.Error())
+	case errors.Is(err, job.ErrNotFound):
+		return status.Error(codes.NotFound, err.Error())
+	case errors.Is(err, job.ErrUnavailable): // before the context errors, which it may wrap: those were not the client's
+		return status.Error(codes.Unavailable, "the scheduler cannot carry this out now: try again")
+	case errors.Is(err, context.Canceled):
+		return status.Error(codes.Canceled, context.Canceled.Error())
+	case errors.Is(err, context.DeadlineExceeded):
+		return status.Error(codes.DeadlineExceeded, context.DeadlineExceeded.Error())
+	default:
+		return status.Error(codes.Internal, "internal error of the scheduler: its log says more")
+	}
+}
