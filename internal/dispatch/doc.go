@@ -1,0 +1,23 @@
+// Package dispatch knows which sidecars are connected, what is out with each, and who has room.
+//
+// A [Stream] is one connected receiver; it serves some targets. [Dispatcher.Deliver] hands a trigger to the stream of
+// its target whose turn it is: strictly in turn, in the order in which they connected, passing over those without
+// room. A trigger is then out with that stream, until the stream settles it or closes.
+//
+// It promises:
+//   - Deliver never blocks. It takes a trigger or refuses it at once, so that no circle of waits can close.
+//   - What is taken ends exactly once: with the outcome that the receiver reports, or as lost when its stream closes.
+//   - What is refused is woken exactly once, as soon as there may be room. The refusal and the waiting are one step, so
+//     no wake-up is lost between them.
+//   - What is out with a stream is bounded, in number and in bytes. A stream that takes nothing fills up and is
+//     passed over; it costs the other streams and targets nothing.
+//   - What has ended is let go of, and a target without streams and waiters leaves no trace.
+//
+// All state belongs to one mutex of the [Dispatcher], held for a few instructions at a time; callbacks are called
+// without it. The package starts no goroutine but those of its timers. Nothing is written down here: after a crash the
+// engine still knows what it is owed, and after a lost stream it delivers again, to the next one.
+//
+// When room is scarce, because an app has nearly all of it taken by calls that hang, waking every waiter for each
+// place that comes free would cost more than the deliveries. So waiters are woken at once only if there is a place for
+// each, and otherwise together, a few milliseconds later.
+package dispatch

@@ -1,0 +1,205 @@
+package dispatch_test
+
+import (
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"carillon/internal/dispatch"
+	"carillon/internal/job"
+)
+
+// A waiting room counts the wake-ups of the refusals that it stands behind.
+type waitingRoom struct {
+	d *dispatch.Dispatcher
+
+	mu     sync.Mutex
+	shares []int
+}
+
+func (w *waitingRoom) refuse(t *testing.T, target job.Target, n int) {
+	t.Helper()
+	room := func(n int) {
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		w.shares = append(w.shares, n)
+	}
+	for range n {
+		if w.d.Deliver(trigger(target, "refused"), ignore, room) {
+			t.Fatal("Deliver took a trigger, want a refusal")
+		}
+	}
+}
+
+func (w *waitingRoom) want(t *testing.T, shares ...int) {
+	t.Helper()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !slices.Equal(w.shares, shares) {
+		t.Errorf("woken with %v, want %v", w.shares, shares)
+	}
+	w.shares = nil
+}
+
+func TestAStreamThatConnectsWakesEverybodyWithAFairShare(t *testing.T) {
+	d := dispatch.New(dispatch.Config{MaxOut: 100})
+	w := &waitingRoom{d: d}
+	w.refuse(t, app("a"), 3)
+	w.refuse(t, app("b"), 1)
+	other := d.Connect([]job.Target{app("c")})
+	w.want(t)
+	s := d.Connect([]job.Target{app("a")})
+	w.want(t, 33, 33, 33)
+	if got := d.Stats(); got != (dispatch.Stats{Streams: 2, Waiting: 1, Targets: 3}) {
+		t.Errorf("%+v", got)
+	}
+	s.Close()
+	other.Close()
+	if got := d.Stats(); got != (dispatch.Stats{Waiting: 1, Targets: 1}) {
+		t.Errorf("after closing: %+v", got)
+	}
+}
+
+func TestAnEndedDeliveryWakesALoneWaiterAtOnce(t *testing.T) {
+	d := dispatch.New(dispatch.Config{MaxOut: 1})
+	s := d.Connect([]job.Target{app("a"), app("b")})
+	w := &waitingRoom{d: d}
+	mustTake(t, d, trigger(app("a"), "x"), ignore)
+	w.refuse(t, app("b"), 1) // the room is the stream's, whoever uses it
+	id, _ := next(t, s)
+	s.Settle(id, job.Failed)
+	w.want(t, 1)
+	mustTake(t, d, trigger(app("b"), "x"), ignore)
+	s.Close()
+	w.want(t)
+}
+
+func TestScarceRoomWakesEverybodyTogetherALittleLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const out = 10
+		d := dispatch.New(dispatch.Config{MaxOut: out})
+		s := d.Connect([]job.Target{app("a")})
+		defer s.Close()
+		for range out {
+			mustTake(t, d, trigger(app("a"), "x"), ignore)
+			next(t, s)
+		}
+		w := &waitingRoom{d: d}
+		w.refuse(t, app("a"), 64)
+		for id := range uint64(3) {
+			s.Settle(id+1, job.Handled)
+			time.Sleep(time.Millisecond)
+		}
+		w.want(t)
+		time.Sleep(2*time.Millisecond + 1) // five since the first
+		synctest.Wait()
+		w.want(t, slices.Repeat([]int{1}, 64)...)
+
+		time.Sleep(time.Hour)
+		w.want(t)
+	})
+}
+
+func TestRoomForEverybodyDoesNotWaitForTheTimer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := dispatch.New(dispatch.Config{MaxOut: 2})
+		s := d.Connect([]job.Target{app("a")})
+		defer s.Close()
+		for range 2 {
+			mustTake(t, d, trigger(app("a"), "x"), ignore)
+			next(t, s)
+		}
+		w := &waitingRoom{d: d}
+		w.refuse(t, app("a"), 2)
+		s.Settle(1, job.Handled)
+		w.want(t)
+		s.Settle(2, job.Handled)
+		w.want(t, 1, 1)
+		time.Sleep(time.Hour)
+		w.want(t)
+	})
+}
+
+func TestRoomThatIsGoneAgainWakesNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := dispatch.New(dispatch.Config{MaxOut: 1})
+		s := d.Connect([]job.Target{app("a")})
+		mustTake(t, d, trigger(app("a"), "x"), ignore)
+		next(t, s)
+		w := &waitingRoom{d: d}
+		w.refuse(t, app("a"), 2)
+
+		s.Settle(1, job.Handled)
+		mustTake(t, d, trigger(app("a"), "somebody was faster"), ignore)
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		w.want(t)
+
+		next(t, s)
+		s.Settle(2, job.Handled)
+		s.Close()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		w.want(t) // no stream is left
+
+		d.Connect([]job.Target{app("a")})
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		w.want(t, 1, 1)
+	})
+}
+
+func TestScarceBytesAreScarceRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := dispatch.New(dispatch.Config{MaxBytes: 1000})
+		s := d.Connect([]job.Target{app("a")})
+		defer s.Close()
+		for range 10 {
+			mustTake(t, d, sized(app("a"), 100), ignore)
+			next(t, s)
+		}
+		w := &waitingRoom{d: d}
+		w.refuse(t, app("a"), 2)
+		s.Settle(1, job.Handled)
+		w.want(t) // there is room for one more like those that are out
+		time.Sleep(time.Second)
+		synctest.Wait()
+		w.want(t, 1, 1)
+	})
+}
+
+func TestAWaiterMayDeliverAndWaitAgainFromWithinItsWakeUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const partitions, jobs = 64, 50
+		d := dispatch.New(dispatch.Config{MaxOut: 7})
+		delivered := 0
+		var fire func(left int)
+		fire = func(left int) {
+			for ; left > 0; left-- {
+				refused := func(int) { fire(left) }
+				if !d.Deliver(trigger(app("a"), fmt.Sprint(left)), func(job.Outcome) { delivered++ }, refused) {
+					return
+				}
+			}
+		}
+		for range partitions {
+			fire(jobs)
+		}
+		s := d.Connect([]job.Target{app("a")})
+		for range partitions * jobs {
+			id, _ := next(t, s)
+			s.Settle(id, job.Handled)
+			synctest.Wait()
+		}
+		s.Close()
+		if delivered != partitions*jobs {
+			t.Errorf("delivered %d of %d", delivered, partitions*jobs)
+		}
+		if got := d.Stats(); got != (dispatch.Stats{}) {
+			t.Errorf("left behind: %+v", got)
+		}
+	})
+}
