@@ -1,0 +1,69 @@
+package scheduler_test
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"runtime"
+	"testing"
+
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"carillon/internal/dispatch"
+	"carillon/internal/job"
+	"carillon/internal/scheduler"
+	"carillon/internal/wire"
+)
+
+// One trigger's whole way over a loopback connection, with up to a thousand out: delivered, sent, answered, settled.
+func BenchmarkWatchJobs(b *testing.B) {
+	ctx, stop := context.WithCancel(b.Context())
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		b.Fatal(err)
+	}
+	d := dispatch.New(dispatch.Config{MaxOut: 1000})
+	s := scheduler.New(scheduler.Config{}, new(memory), d, slog.New(slog.DiscardHandler))
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx, l, scheduler.Pings()) }()
+	conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		b.Fatal(err)
+	}
+	stream, err := schedulerv1.NewSchedulerClient(conn).WatchJobs(ctx)
+	if err != nil {
+		b.Fatal(err)
+	}
+	first := &schedulerv1.WatchJobsRequest_Initial{Initial: hello("ns", "app")}
+	if err := stream.Send(&schedulerv1.WatchJobsRequest{WatchJobRequestType: first}); err != nil {
+		b.Fatal(err)
+	}
+	go func() {
+		for m, err := stream.Recv(); err == nil; m, err = stream.Recv() {
+			if err := stream.Send(wire.Result(m.GetId(), job.Handled)); err != nil {
+				return
+			}
+		}
+	}()
+
+	t := job.Trigger{Key: job.Key{Target: appTarget("ns", "app"), Name: "a-job-with-a-name"}, AppID: "app"}
+	t.Data = &job.Data{Value: make([]byte, 100)}
+	room := make(chan int, 1)
+	b.ReportAllocs()
+	for b.Loop() {
+		for !d.Deliver(t, func(job.Outcome) {}, func(n int) { room <- n }) {
+			<-room
+		}
+	}
+	for d.Stats().Out > 0 {
+		runtime.Gosched()
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "triggers/s")
+	conn.Close()
+	stop()
+	if err := <-ended; err != nil {
+		b.Error(err)
+	}
+}

@@ -1,0 +1,189 @@
+package scheduler_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
+
+	"carillon/internal/dispatch"
+	"carillon/internal/job"
+	"carillon/internal/scheduler"
+)
+
+// Memory keeps jobs in a map and never fires them.
+type memory struct {
+	mu   sync.Mutex
+	jobs map[job.Key]job.Spec
+	fail error // what every call returns, if set
+}
+
+func (m *memory) Schedule(_ context.Context, k job.Key, s job.Spec, overwrite bool) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, taken := m.jobs[k]; taken && !overwrite {
+		return fmt.Errorf("partition 3: %w", job.ErrExists)
+	}
+	if s.Data != nil && string(s.Data.Value) == "panic" {
+		panic("told to")
+	}
+	m.jobs[k] = s
+	return m.fail
+}
+
+func (m *memory) Get(_ context.Context, k job.Key) (job.Spec, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s, ok := m.jobs[k]
+	if !ok {
+		return job.Spec{}, fmt.Errorf("partition 3: %w", job.ErrNotFound)
+	}
+	return s, m.fail
+}
+
+func (m *memory) Delete(_ context.Context, k job.Key) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.jobs, k)
+	return m.fail
+}
+
+// A node is a service on a listener in memory, and a client of it.
+type node struct {
+	schedulerv1.SchedulerClient
+
+	jobs     *memory
+	dispatch *dispatch.Dispatcher
+	listener *bufconn.Listener
+	conn     *grpc.ClientConn
+	dials    atomic.Int32
+	hung     atomic.Bool // nothing that the server says reaches the client any more, nor the other way round
+	stop     func()
+	stopped  chan error // what Run returned
+}
+
+// run starts a node. It is stopped and all its goroutines have ended when the test ends.
+func run(t *testing.T, opts ...grpc.ServerOption) *node {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	n := &node{
+		jobs:     &memory{jobs: make(map[job.Key]job.Spec)},
+		dispatch: dispatch.New(dispatch.Config{}),
+		listener: bufconn.Listen(1 << 20),
+		stop:     stop,
+		stopped:  make(chan error, 1),
+	}
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	s := scheduler.New(scheduler.Config{Hosts: []string{"a:1", "b:2"}}, n.jobs, n.dispatch, log)
+	go func() { n.stopped <- s.Run(ctx, n.listener, opts...) }()
+	n.conn = n.client(t)
+	n.SchedulerClient = schedulerv1.NewSchedulerClient(n.conn)
+	t.Cleanup(func() {
+		n.conn.Close()
+		stop()
+		if err := <-n.stopped; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		if got := n.dispatch.Stats(); got.Streams != 0 || got.Out != 0 {
+			t.Errorf("left in dispatch: %+v", got)
+		}
+	})
+	return n
+}
+
+func (n *node) client(t *testing.T, opts ...grpc.DialOption) *grpc.ClientConn {
+	t.Helper()
+	dial := func(ctx context.Context, _ string) (net.Conn, error) {
+		n.dials.Add(1)
+		c, err := n.listener.DialContext(ctx)
+		return &hangingConn{Conn: c, hung: &n.hung}, err
+	}
+	opts = append(opts, grpc.WithContextDialer(dial), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient("passthrough:node", opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return conn
+}
+
+// end waits until the node has stopped by itself.
+func (n *node) end(t *testing.T) {
+	t.Helper()
+	err := <-n.stopped
+	if err != nil {
+		t.Errorf("Run: %v", err)
+	}
+	n.stopped <- nil
+}
+
+// watch opens a stream and sends m, if there is one, as its first message.
+func (n *node) watch(t *testing.T, m *schedulerv1.WatchJobsRequestInitial) schedulerv1.Scheduler_WatchJobsClient {
+	t.Helper()
+	stream, err := n.WatchJobs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m != nil {
+		first := &schedulerv1.WatchJobsRequest_Initial{Initial: m}
+		send(t, stream, &schedulerv1.WatchJobsRequest{WatchJobRequestType: first})
+	}
+	return stream
+}
+
+func send(t *testing.T, stream schedulerv1.Scheduler_WatchJobsClient, m *schedulerv1.WatchJobsRequest) {
+	t.Helper()
+	if err := stream.Send(m); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func recv(t *testing.T, stream schedulerv1.Scheduler_WatchJobsClient) *schedulerv1.WatchJobsResponse {
+	t.Helper()
+	m, err := stream.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func wantStatus(t *testing.T, what string, err error, code codes.Code, text string) {
+	t.Helper()
+	if got := status.Convert(err); got.Code() != code || got.Message() != text || len(got.Details()) > 0 {
+		t.Errorf("%s: %v %q, want %v %q", what, got.Code(), got.Message(), code, text)
+	}
+}
+
+func jobMetadata(ns, app string) *schedulerv1.JobMetadata {
+	target := &schedulerv1.JobTargetMetadata_Job{Job: new(schedulerv1.TargetJob)}
+	return &schedulerv1.JobMetadata{Namespace: ns, AppId: app, Target: &schedulerv1.JobTargetMetadata{Type: target}}
+}
+
+func actorMetadata(ns, app, kind, id string) *schedulerv1.JobMetadata {
+	target := &schedulerv1.JobTargetMetadata_Actor{Actor: &schedulerv1.TargetActorReminder{Type: kind, Id: id}}
+	return &schedulerv1.JobMetadata{Namespace: ns, AppId: app, Target: &schedulerv1.JobTargetMetadata{Type: target}}
+}
+
+// hang makes the client vanish without a word: its connection stays open and is silent.
+func (n *node) hang() { n.hung.Store(true) }
+
+type hangingConn struct {
+	net.Conn
+	hung *atomic.Bool
+}
+
+func (c *hangingConn) Write(b []byte) (int, error) {
+	if c.hung.Load() {
+		return len(b), nil
+	}
+	return c.Conn.Write(b)
+}

@@ -1,0 +1,114 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+
+	"carillon/internal/dispatch"
+	"carillon/internal/job"
+	"carillon/internal/wire"
+)
+
+// Jobs is where the service keeps jobs. Its methods return the errors of package job, and give up when ctx ends.
+type Jobs interface {
+	// Schedule stores s, which is resolved, under k. If k is taken and overwrite is not set, it returns
+	// [job.ErrExists].
+	Schedule(ctx context.Context, k job.Key, s job.Spec, overwrite bool) error
+	// Get returns the job as it was scheduled, or [job.ErrNotFound].
+	Get(ctx context.Context, k job.Key) (job.Spec, error)
+	// Delete removes the job. It is no error if there is none.
+	Delete(ctx context.Context, k job.Key) error
+}
+
+// Config is what a Service needs to know.
+type Config struct {
+	// Hosts are the addresses, host:port, at which sidecars reach the nodes of this cluster. Sidecars connect to each.
+	Hosts []string
+}
+
+// A Service answers the calls of sidecars. Run serves it.
+type Service struct {
+	schedulerv1.UnimplementedSchedulerServer
+
+	cfg      Config
+	jobs     Jobs
+	dispatch *dispatch.Dispatcher
+	log      *slog.Logger
+}
+
+// New returns a service that keeps jobs in jobs and connects streams to d.
+func New(cfg Config, jobs Jobs, d *dispatch.Dispatcher, log *slog.Logger) *Service {
+	return &Service{cfg: cfg, jobs: jobs, dispatch: d, log: log.With(slog.String("component", "scheduler"))}
+}
+
+// ScheduleJob stores a job.
+func (s *Service) ScheduleJob(
+	ctx context.Context, req *schedulerv1.ScheduleJobRequest,
+) (*schedulerv1.ScheduleJobResponse, error) {
+	now := time.Now()
+	k, err := key(req.GetName(), req.GetMetadata())
+	if err != nil {
+		return nil, err
+	}
+	spec, err := wire.Spec(req.GetJob(), req.GetMetadata())
+	if err != nil {
+		return nil, err
+	}
+	if err := spec.Resolve(now); err != nil {
+		return nil, err
+	}
+	err = s.jobs.Schedule(ctx, k, spec, req.GetOverwrite())
+	if errors.Is(err, job.ErrExists) {
+		return nil, fmt.Errorf("%w: '%s'", job.ErrExists, k)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("schedule %s: %w", k, err)
+	}
+	return new(schedulerv1.ScheduleJobResponse), nil
+}
+
+// GetJob returns a job as it was scheduled.
+func (s *Service) GetJob(
+	ctx context.Context, req *schedulerv1.GetJobRequest,
+) (*schedulerv1.GetJobResponse, error) {
+	k, err := key(req.GetName(), req.GetMetadata())
+	if err != nil {
+		return nil, err
+	}
+	spec, err := s.jobs.Get(ctx, k)
+	if errors.Is(err, job.ErrNotFound) {
+		return nil, fmt.Errorf("%w: %s", job.ErrNotFound, req.GetName())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get %s: %w", k, err)
+	}
+	return &schedulerv1.GetJobResponse{Job: wire.Job(spec)}, nil
+}
+
+// DeleteJob removes a job, if there is one.
+func (s *Service) DeleteJob(
+	ctx context.Context, req *schedulerv1.DeleteJobRequest,
+) (*schedulerv1.DeleteJobResponse, error) {
+	k, err := key(req.GetName(), req.GetMetadata())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.jobs.Delete(ctx, k); err != nil && !errors.Is(err, job.ErrNotFound) {
+		return nil, fmt.Errorf("delete %s: %w", k, err)
+	}
+	return new(schedulerv1.DeleteJobResponse), nil
+}
+
+// key returns the key that a request names, if it is a valid one.
+func key(name string, m *schedulerv1.JobMetadata) (job.Key, error) {
+	k, err := wire.Key(name, m)
+	if err != nil {
+		return job.Key{}, err
+	}
+	return k, k.Check()
+}

@@ -1,0 +1,110 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"net"
+	"runtime/debug"
+	"time"
+
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
+
+	"carillon/internal/wire"
+)
+
+// grace is how long requests under way have when a server stops.
+const grace = 5 * time.Second
+
+// Pings is the option of a server whose clients come over a network: a peer that has vanished is noticed within eight
+// seconds. Clients count on it (scheduler specification §1.0). Over a listener in memory nobody vanishes.
+func Pings() grpc.ServerOption {
+	return grpc.KeepaliveParams(keepalive.ServerParameters{Time: 3 * time.Second, Timeout: 5 * time.Second})
+}
+
+// Run serves s on l until ctx ends, and closes l. It returns when every connection is closed and every goroutine that
+// it started has ended; nil if ctx ended it. It may be called for several listeners.
+func (s *Service) Run(ctx context.Context, l net.Listener, opts ...grpc.ServerOption) error {
+	open, closeStreams := context.WithCancel(ctx)
+	defer closeStreams()
+	serving := &server{Service: s, atClose: func(f func()) func() bool { return context.AfterFunc(open, f) }}
+	srv := grpc.NewServer(append(s.options(), opts...)...)
+	schedulerv1.RegisterSchedulerServer(srv, serving)
+
+	conns := track(l)
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(conns) }()
+	select {
+	case <-ctx.Done():
+	case err := <-served:
+		served <- fmt.Errorf("serve the scheduler on %s: %w", l.Addr(), err)
+	}
+
+	closeStreams()
+	force := time.AfterFunc(grace, conns.closeAll)
+	srv.GracefulStop()
+	force.Stop()
+	serving.receivers.Wait()
+	if err := <-served; !errors.Is(err, grpc.ErrServerStopped) { // which it says if ctx had ended before it began
+		return err
+	}
+	return nil
+}
+
+// options are those of every server: Dapr's message limits, patience with clients that ping, errors translated and
+// panics contained.
+func (s *Service) options() []grpc.ServerOption {
+	return []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(math.MaxInt32),
+		grpc.MaxSendMsgSize(math.MaxInt32),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
+		grpc.ChainUnaryInterceptor(s.unary),
+		grpc.ChainStreamInterceptor(s.stream),
+	}
+}
+
+func (s *Service) unary(
+	ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler,
+) (resp any, err error) {
+	err = s.guard(ctx, info.FullMethod, func() (err error) {
+		resp, err = handle(ctx, req)
+		return err
+	})
+	return resp, err
+}
+
+func (s *Service) stream(
+	srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler,
+) error {
+	return s.guard(stream.Context(), info.FullMethod, func() error { return handle(srv, stream) })
+}
+
+// guard calls f and returns its error as the client is to see it. What the client does not get to see is logged.
+func (s *Service) guard(ctx context.Context, method string, f func() error) error {
+	failed := contain(f)
+	err := wire.Status(failed)
+	switch code := status.Code(err); {
+	case code == status.Code(failed): // the client sees all there is to say
+	case code == codes.Internal:
+		s.log.ErrorContext(ctx, "call failed", slog.String("method", method), slog.Any("err", failed))
+	case code == codes.Unavailable:
+		s.log.DebugContext(ctx, "call refused for now", slog.String("method", method), slog.Any("err", failed))
+	}
+	return err
+}
+
+// contain calls f and returns its error, or its panic as one.
+func contain(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return f()
+}

@@ -1,0 +1,142 @@
+package scheduler
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"carillon/internal/dispatch"
+	"carillon/internal/wire"
+)
+
+// A server is a Service as one Run serves it.
+type server struct {
+	*Service
+
+	// atClose has f called when the server closes, unless it is cancelled.
+	atClose func(f func()) (cancel func() bool)
+	// receivers are the goroutines that hear what clients send. Each ends soon after its stream's handler.
+	receivers sync.WaitGroup
+}
+
+// WatchJobs sends triggers to a sidecar and hears how they ended, until either side ends the stream.
+func (s *server) WatchJobs(stream schedulerv1.Scheduler_WatchJobsServer) error {
+	ctx, end := context.WithCancelCause(stream.Context())
+	defer end(nil)
+	defer s.atClose(func() { end(status.Error(codes.Unknown, "server is closing")) })()
+
+	initial, err := s.initial(ctx, stream)
+	if err != nil {
+		return err
+	}
+	targets, err := wire.Targets(initial)
+	if err != nil {
+		return err
+	}
+	log := s.log.With(slog.String("namespace", initial.GetNamespace()), slog.String("app", initial.GetAppId()))
+	receiver := s.dispatch.Connect(targets)
+	defer receiver.Close()
+	log.DebugContext(ctx, "sidecar connected", slog.Int("targets", len(targets)))
+
+	s.receivers.Go(func() {
+		end(contain(func() error { return receive(ctx, stream, receiver, log) }))
+	})
+	err = send(ctx, stream, receiver)
+	log.DebugContext(ctx, "sidecar gone", slog.Any("err", err))
+	return err
+}
+
+// initial returns a stream's first message. It waits for it without a limit but ctx.
+func (s *server) initial(
+	ctx context.Context, stream schedulerv1.Scheduler_WatchJobsServer,
+) (*schedulerv1.WatchJobsRequestInitial, error) {
+	var m *schedulerv1.WatchJobsRequest
+	received := make(chan error, 1)
+	s.receivers.Go(func() {
+		var err error
+		m, err = stream.Recv()
+		received <- err
+	})
+	select {
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	case err := <-received:
+		if err != nil {
+			return nil, hungUp(err)
+		}
+	}
+	if m.GetInitial() == nil {
+		return nil, status.Error(codes.Unknown, "initial request is required on stream connection")
+	}
+	return m.GetInitial(), nil
+}
+
+// send sends triggers until ctx ends or the client is gone. It returns why.
+func send(ctx context.Context, stream schedulerv1.Scheduler_WatchJobsServer, from *dispatch.Stream) error {
+	for {
+		id, t, err := from.Next(ctx)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			return err
+		}
+		if err := stream.Send(wire.Response(id, t)); err != nil {
+			return err
+		}
+	}
+}
+
+// receive hears results until the client is gone or breaks the protocol. It returns why, never nil.
+func receive(
+	ctx context.Context, stream schedulerv1.Scheduler_WatchJobsServer, to *dispatch.Stream, log *slog.Logger,
+) error {
+	for {
+		m, err := stream.Recv()
+		if err != nil {
+			return hungUp(err)
+		}
+		r := m.GetResult()
+		if r == nil {
+			log.WarnContext(ctx, "sidecar sent something else than a result: ending its stream")
+			return context.Canceled
+		}
+		if !to.Settle(r.GetId(), wire.Outcome(r.GetStatus())) {
+			log.DebugContext(ctx, "ignored a result for a trigger that is not out", slog.Uint64("attempt", r.GetId()))
+		}
+	}
+}
+
+// hungUp returns what a stream ends with whose Recv returned err: a half-close cancels it.
+func hungUp(err error) error {
+	if errors.Is(err, io.EOF) {
+		return context.Canceled
+	}
+	return err
+}
+
+// WatchHosts sends the addresses of the cluster's nodes, once: a sidecar takes any further event on the stream as a
+// reason to connect afresh.
+func (s *server) WatchHosts(
+	_ *schedulerv1.WatchHostsRequest, stream schedulerv1.Scheduler_WatchHostsServer,
+) error {
+	ctx, end := context.WithCancelCause(stream.Context())
+	defer end(nil)
+	defer s.atClose(func() { end(status.Error(codes.Unknown, "cron closed")) })()
+
+	hosts := make([]*schedulerv1.Host, 0, len(s.cfg.Hosts))
+	for _, address := range s.cfg.Hosts {
+		hosts = append(hosts, &schedulerv1.Host{Address: address})
+	}
+	if err := stream.Send(&schedulerv1.WatchHostsResponse{Hosts: hosts}); err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
