@@ -1,0 +1,94 @@
+package sidecar
+
+import (
+	"context"
+	"fmt"
+	"unicode/utf8"
+
+	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"google.golang.org/grpc"
+
+	"carillon/internal/job"
+	"carillon/internal/wire"
+)
+
+// This file is the jobs API without its transports. Every error is a *wire.APIError.
+
+// appHeader selects the app that a request is about, as an HTTP header or gRPC metadata.
+const appHeader = "dapr-app-id"
+
+// serves reports whether requests may be about the app.
+func (s *Sidecar) serves(app string) bool { return s.cfg.AnyApp || app == s.cfg.DefaultApp }
+
+// target is the app that a request is about whose header has the given values. A header without a text is as good as
+// none: it comes from a variable that was not set.
+func (s *Sidecar) target(header []string) (job.Target, error) {
+	target := job.Target{Kind: job.App, Namespace: s.cfg.Namespace, Name: s.cfg.DefaultApp}
+	var named string
+	if len(header) > 0 {
+		named = header[0]
+	}
+	switch {
+	case len(header) > 1:
+		return target, wire.NewAPIError(wire.ReasonAppInvalid, target, "the header dapr-app-id is there more than once")
+	case !utf8.ValidString(named):
+		return target, wire.NewAPIError(wire.ReasonAppInvalid, target, "the header dapr-app-id is not UTF-8")
+	case named == "" && target.Name == "":
+		return target, wire.NewAPIError(wire.ReasonAppMissing, target,
+			"no app id: name the app in the header dapr-app-id, as there is no default app")
+	case named != "" && !s.serves(named):
+		return target, wire.NewAPIError(wire.ReasonAppForbidden, target,
+			fmt.Sprintf("the header dapr-app-id names the app %q, and this sidecar serves only %q", named, target.Name))
+	case named != "":
+		target.Name = named
+	}
+	return target, nil
+}
+
+func (s *Sidecar) schedule(ctx context.Context, target job.Target, r *runtimev1.ScheduleJobRequest) error {
+	if e := wire.CheckAPIJob(target, r.GetJob()); e != nil {
+		return e
+	}
+	req := wire.APIScheduleRequest(target, r)
+	err := s.schedulers.call(ctx, func(ctx context.Context, c schedulerv1.SchedulerClient) error {
+		_, err := c.ScheduleJob(ctx, req, grpc.WaitForReady(true))
+		return err
+	})
+	if err != nil {
+		return wire.ScheduleFailed(target, err)
+	}
+	return nil
+}
+
+func (s *Sidecar) get(ctx context.Context, target job.Target, name string) (*runtimev1.Job, error) {
+	if name == "" {
+		return nil, wire.NewAPIError(wire.ReasonNameEmpty, target, "Name is empty")
+	}
+	req := &schedulerv1.GetJobRequest{Name: name, Metadata: wire.APIMetadata(target)}
+	var res *schedulerv1.GetJobResponse
+	err := s.schedulers.call(ctx, func(ctx context.Context, c schedulerv1.SchedulerClient) (err error) {
+		res, err = c.GetJob(ctx, req, grpc.WaitForReady(true))
+		return err
+	})
+	if err != nil {
+		return nil, wire.GetFailed(target, err)
+	}
+	return wire.APIJob(name, res.GetJob()), nil
+}
+
+// remove also succeeds where there is no such job.
+func (s *Sidecar) remove(ctx context.Context, target job.Target, name string) error {
+	if name == "" {
+		return wire.NewAPIError(wire.ReasonNameEmpty, target, "Name is empty")
+	}
+	req := &schedulerv1.DeleteJobRequest{Name: name, Metadata: wire.APIMetadata(target)}
+	err := s.schedulers.call(ctx, func(ctx context.Context, c schedulerv1.SchedulerClient) error {
+		_, err := c.DeleteJob(ctx, req, grpc.WaitForReady(true))
+		return err
+	})
+	if err != nil {
+		return wire.DeleteFailed(target, err)
+	}
+	return nil
+}

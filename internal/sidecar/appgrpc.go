@@ -1,0 +1,136 @@
+package sidecar
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"sync/atomic"
+	"time"
+
+	commonv1 "github.com/dapr/dapr/pkg/proto/common/v1"
+	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"carillon/internal/job"
+)
+
+// A grpcApp is called over gRPC: OnJobEvent, or OnJobEventAlpha1 where the app has only that. Which one it has is
+// remembered as long as the connection lasts.
+type grpcApp struct {
+	conn   *grpc.ClientConn
+	token  string
+	alpha  atomic.Bool // this connection's app answers OnJobEvent with Unimplemented
+	room   room
+	failed *failures
+}
+
+func newGRPCApp(a App, cfg Config, dial Dialer, r room, failed *failures) (*grpcApp, error) {
+	app := &grpcApp{token: cfg.AppToken, room: r, failed: failed}
+	secure := insecure.NewCredentials()
+	if a.tls() {
+		secure = credentials.NewTLS(appTLS(a))
+	}
+	var err error
+	app.conn, err = grpc.NewClient("passthrough:///"+a.Address,
+		grpc.WithTransportCredentials(secure),
+		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+			conn, err := dial(ctx, address)
+			if err != nil {
+				return nil, err
+			}
+			// It may be another version of the app that we meet the next time.
+			return closeConn{Conn: conn, closed: func() { app.alpha.Store(false) }}, nil
+		}),
+		grpc.WithDefaultCallOptions(
+			grpc.MaxCallRecvMsgSize(int(cfg.MaxBody)), grpc.MaxCallSendMsgSize(int(cfg.MaxBody))),
+		// An app beside us that comes back is found at once: triggers fail meanwhile.
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff: backoff.Config{
+				BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second,
+			},
+			MinConnectTimeout: 5 * time.Second,
+		}),
+		grpc.WithDisableServiceConfig(),
+		grpc.WithIdleTimeout(0),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("connect to the app: %w", err)
+	}
+	return app, nil
+}
+
+func (a *grpcApp) close() { _ = a.conn.Close() }
+
+// Trigger implements receiver.
+func (a *grpcApp) Trigger(ctx context.Context, t job.Trigger) job.Outcome {
+	if !a.room.enter(ctx) {
+		return job.Lost
+	}
+	defer a.room.leave()
+	err := a.call(ctx, t)
+	switch {
+	case err == nil:
+		return job.Handled
+	case ctx.Err() != nil:
+		return job.Lost
+	case status.Code(err) == codes.NotFound: // as 404 over HTTP
+		a.failed.note(ctx, t, fmt.Errorf("non-retriable error returned from app: %w", err))
+		return job.Handled
+	default:
+		a.failed.note(ctx, t, fmt.Errorf("unexpected error returned from app: %w", err))
+		return job.Failed
+	}
+}
+
+// call asks for the method that the app had the last time, and for the other if it has not got that.
+func (a *grpcApp) call(ctx context.Context, t job.Trigger) error {
+	req := &runtimev1.JobEventRequest{
+		Name:          t.Key.Name,
+		Method:        "job/" + t.Key.Name,
+		HttpExtension: &commonv1.HTTPExtension{Verb: commonv1.HTTPExtension_POST},
+	}
+	if t.Data != nil {
+		req.Data = &anypb.Any{TypeUrl: t.Data.TypeURL, Value: t.Data.Value}
+		req.ContentType = t.Data.TypeURL
+	}
+	if a.token != "" {
+		ctx = metadata.AppendToOutgoingContext(ctx, tokenHeader, a.token)
+	}
+	alpha := a.alpha.Load()
+	err := a.onJobEvent(ctx, req, alpha)
+	if status.Code(err) != codes.Unimplemented {
+		return err
+	}
+	err = a.onJobEvent(ctx, req, !alpha)
+	if status.Code(err) != codes.Unimplemented {
+		a.alpha.Store(!alpha)
+	}
+	return err
+}
+
+func (a *grpcApp) onJobEvent(ctx context.Context, req *runtimev1.JobEventRequest, alpha bool) (err error) {
+	if alpha {
+		_, err = runtimev1.NewAppCallbackAlphaClient(a.conn).OnJobEventAlpha1(ctx, req) //nolint:staticcheck // Go's SDK has only this one
+	} else {
+		_, err = runtimev1.NewAppCallbackClient(a.conn).OnJobEvent(ctx, req)
+	}
+	return err
+}
+
+// A closeConn tells when it is closed, which the grpc package does as soon as the other side has closed it.
+type closeConn struct {
+	net.Conn
+	closed func()
+}
+
+func (c closeConn) Close() error {
+	c.closed()
+	return c.Conn.Close()
+}

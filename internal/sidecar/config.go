@@ -1,0 +1,127 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+)
+
+// A Config says whom a sidecar serves, and where its schedulers are.
+type Config struct {
+	// Apps are the apps that this process delivers triggers to. A stand-in for daprd has one.
+	Apps []App
+	// DefaultApp is the app id that a request without a dapr-app-id header is about. Where it is empty, it is the only
+	// app's, if there is just one; and else such requests are refused.
+	DefaultApp string
+	// AnyApp lets the dapr-app-id header name any app, as in a node for development. Otherwise it may name
+	// DefaultApp alone.
+	AnyApp bool
+	// Namespace is that of all apps here. Schedulers refuse an empty one, which may be what a user asked for.
+	Namespace string
+
+	// Schedulers are addresses, host:port; one that works is enough. None, or a single one that is blank or only
+	// quotes, means that there is no scheduler.
+	Schedulers []string
+	// Streams is how many streams to each scheduler bring the triggers of an app; 3 if zero.
+	Streams int
+	// NoPings turns the pings off that detect dead connections to schedulers and API clients, for connections in
+	// memory.
+	NoPings bool
+
+	// NoHTTP2 leaves HTTP/1.1 as the only version of the HTTP API.
+	NoHTTP2 bool
+	// MaxBody is the most bytes in a request or a message; 4 MiB if zero.
+	MaxBody int64
+	// MaxHeader is the most bytes of HTTP headers, give or take a few; 4 KiB if zero.
+	MaxHeader int
+	// APIToken must come with each request, unless it is empty.
+	APIToken string
+	// AppToken goes to apps with each trigger, unless it is empty.
+	AppToken string
+}
+
+// An App is an application that triggers are delivered to.
+type App struct {
+	// ID is the app id.
+	ID string
+	// Protocol is what the app speaks: http (also if empty), https, h2c, grpc or grpcs, in any case.
+	Protocol string
+	// Address is host:port. Without one there is no app, and all its triggers fail.
+	Address string
+	// MaxConcurrency is how many triggers are with the app at once; no limit if zero or less.
+	MaxConcurrency int
+}
+
+// A Dialer connects to host:port.
+type Dialer func(ctx context.Context, address string) (net.Conn, error)
+
+// Dialers say how to reach the others; nil is TCP.
+type Dialers struct {
+	Scheduler, App Dialer
+}
+
+// check sets defaults, and names what is wrong.
+func (c *Config) check() error {
+	if c.Streams == 0 {
+		c.Streams = 3
+	}
+	if c.MaxBody == 0 {
+		c.MaxBody = 4 << 20
+	}
+	if c.MaxHeader == 0 {
+		c.MaxHeader = 4 << 10
+	}
+	if len(c.Schedulers) == 1 && strings.TrimSpace(strings.Trim(c.Schedulers[0], `"'`)) == "" {
+		c.Schedulers = nil
+	}
+	if c.DefaultApp == "" && len(c.Apps) == 1 && !c.AnyApp {
+		c.DefaultApp = c.Apps[0].ID
+	}
+	switch {
+	case c.Streams < 0:
+		return fmt.Errorf("there must be at least 1 stream, not %d", c.Streams)
+	case c.MaxBody < 0:
+		return fmt.Errorf("the body limit must be positive, not %d", c.MaxBody)
+	case c.MaxHeader < 0:
+		return fmt.Errorf("the header limit must be positive, not %d", c.MaxHeader)
+	case c.DefaultApp == "" && !c.AnyApp:
+		return errors.New("there is no default app, and no header may name another")
+	}
+	c.Apps = slices.Clone(c.Apps)
+	seen := make(map[string]bool)
+	for i := range c.Apps {
+		if err := c.Apps[i].check(); err != nil {
+			return fmt.Errorf("app %q: %w", c.Apps[i].ID, err)
+		}
+		if seen[c.Apps[i].ID] {
+			return fmt.Errorf("app %q is there twice", c.Apps[i].ID)
+		}
+		seen[c.Apps[i].ID] = true
+	}
+	return nil
+}
+
+func (a *App) check() error {
+	if a.ID == "" {
+		return errors.New("its id is empty")
+	}
+	a.Protocol = strings.ToLower(a.Protocol)
+	switch a.Protocol {
+	case "":
+		a.Protocol = "http"
+	case "http", "https", "h2c", "grpc", "grpcs":
+	default:
+		return fmt.Errorf("protocol %q is none of http, https, h2c, grpc, grpcs", a.Protocol)
+	}
+	if a.Address != "" {
+		if _, _, err := net.SplitHostPort(a.Address); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (a App) tls() bool { return a.Protocol == "https" || a.Protocol == "grpcs" }

@@ -1,0 +1,53 @@
+package sidecar
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"net"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+)
+
+// connect makes a connection to a scheduler, which is dialed when it is used. The address is the dialer's to resolve.
+func (s *Sidecar) connect(address string) (*grpc.ClientConn, error) {
+	options := []grpc.DialOption{
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+			return s.dial.Scheduler(ctx, address)
+		}),
+		grpc.WithDefaultCallOptions(
+			grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)),
+		// A scheduler that comes back is found within seconds.
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff: backoff.Config{
+				BaseDelay: 500 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 3 * time.Second,
+			},
+			MinConnectTimeout: 5 * time.Second,
+		}),
+		grpc.WithDisableServiceConfig(),
+		grpc.WithIdleTimeout(0),
+	}
+	if !s.cfg.NoPings {
+		options = append(options, grpc.WithKeepaliveParams(keepalive.ClientParameters{
+			Time: 10 * time.Second, Timeout: 5 * time.Second, PermitWithoutStream: true,
+		}))
+	}
+	return grpc.NewClient("passthrough:///"+address, options...)
+}
+
+// pause waits for a random time from one duration to another, and reports whether ctx lasted that long.
+func pause(ctx context.Context, from, to time.Duration) bool {
+	t := time.NewTimer(from + rand.N(to-from+1)) // with nanoseconds, the 1 is of no account
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,40 @@
+// Package sidecar serves Dapr's jobs API to a user's program, over HTTP and gRPC, and delivers triggers to the user's
+// app. It keeps nothing: a job lives in the scheduler, and what is lost here is delivered again from there.
+//
+// # What it promises
+//
+// Every call of the API becomes one call of one scheduler. The sidecar judges only what needs no knowledge of jobs:
+// the token, the app, the size and form of a body, that a name and a time are present. Both dialects of the API, the
+// published one and today's, are one code path with two sets of success codes.
+//
+// Every trigger that arrives is tried once and answered once: handled, or failed. It is never tried twice here, and no
+// answer is given for a trigger whose call this side broke off, so that the scheduler delivers it again. A call has no
+// deadline: an app may take as long as it likes.
+//
+// # Who owns what
+//
+// [Sidecar.Run] starts every goroutine, and returns when all have ended:
+//
+//   - one for each API listener's server, and those that the servers start per connection and call;
+//   - one that watches the hosts (watchHosts) and alone changes the list of schedulers;
+//   - one per app (serveApp), which waits until the app listens, and then keeps the streams of its app in step with
+//     the list: for each scheduler a fixed number of streams;
+//   - one per stream (stream.run), which has a connection of its own, and one per trigger in work.
+//
+// Unary calls share one connection per scheduler, of the type schedulers, behind its mutex.
+//
+// # When things fail
+//
+// No scheduler configured: calls fail at once. Configured and absent: calls wait for up to 30 s, and the API otherwise
+// works. A scheduler that goes away: its streams reconnect, after a quarter to three quarters of a second, for ever;
+// calls to the app go on meanwhile, though their answers have nowhere to go. A scheduler that leaves the list: its
+// streams and their calls to the app are broken off at once, and API calls that it held move to another. Other
+// schedulers' streams are untouched, and a list with the same hosts changes nothing.
+//
+// An app that is down fails its triggers; one that hangs holds a goroutine for each. That is bounded: a stream with
+// maxInWork triggers in work receives no more until one ends, HTTP/2 flow control holds the rest back, and the
+// scheduler gives them to others. Such a stream notices only then that its connection broke.
+//
+// When Run's context ends, streams and calls to apps are broken off at once. API calls get a moment (drainTime) to
+// finish, and are then broken off, too.
+package sidecar

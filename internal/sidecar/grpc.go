@@ -1,0 +1,101 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"time"
+
+	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"golang.org/x/sync/errgroup"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/reflection"
+
+	"carillon/internal/wire"
+)
+
+// serveGRPC serves the gRPC API until ctx ends. It returns when the last call has ended, or a listener failed.
+func (s *Sidecar) serveGRPC(ctx context.Context, listeners []net.Listener) error {
+	options := []grpc.ServerOption{
+		grpc.MaxRecvMsgSize(int(s.cfg.MaxBody)),
+		grpc.MaxSendMsgSize(int(s.cfg.MaxBody)),
+		grpc.MaxHeaderListSize(uint32(min(s.cfg.MaxHeader, 4<<20)) << 10),
+		grpc.ChainUnaryInterceptor(s.checkUnary),
+		grpc.ChainStreamInterceptor(s.checkStream),
+		grpc.WaitForHandlers(true),
+	}
+	if !s.cfg.NoPings {
+		options = append(options,
+			grpc.KeepaliveParams(keepalive.ServerParameters{
+				MaxConnectionIdle: 3 * time.Minute, Time: 10 * time.Second, Timeout: 5 * time.Second,
+			}),
+			grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
+				MinTime: 8 * time.Second, PermitWithoutStream: true,
+			}))
+	}
+	server := grpc.NewServer(options...)
+	runtimev1.RegisterDaprServer(server, grpcAPI{sidecar: s})
+	reflection.Register(server) // .NET's SDK looks there for what we can do
+
+	g, ctx := errgroup.WithContext(ctx)
+	for _, l := range listeners {
+		s.log.InfoContext(ctx, "API gRPC server is running", slog.String("address", l.Addr().String()))
+		g.Go(func() error {
+			if err := server.Serve(l); !errors.Is(err, grpc.ErrServerStopped) {
+				return err
+			}
+			return nil
+		})
+	}
+	s.ready.grpc.Store(true)
+	g.Go(func() error {
+		<-ctx.Done()
+		stopped := make(chan struct{})
+		giveUp := time.AfterFunc(drainTime, func() {
+			server.Stop()
+			close(stopped)
+		})
+		server.GracefulStop()
+		if !giveUp.Stop() {
+			<-stopped
+		}
+		return nil
+	})
+	return g.Wait()
+}
+
+func (s *Sidecar) checkUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	ctx, err := s.authenticate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return next(ctx, req)
+}
+
+func (s *Sidecar) checkStream(srv any, st grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	if _, err := s.authenticate(st.Context()); err != nil {
+		return err
+	}
+	return next(srv, st)
+}
+
+// authenticate returns the context of a call that has the API token, without the token.
+func (s *Sidecar) authenticate(ctx context.Context) (context.Context, error) {
+	if s.cfg.APIToken == "" {
+		return ctx, nil
+	}
+	md, _ := metadata.FromIncomingContext(ctx)
+	tokens := md.Get(tokenHeader)
+	if len(tokens) == 0 {
+		return nil, wire.BadToken("missing api token in request metadata")
+	}
+	if !s.authentic(tokens[0]) {
+		return nil, wire.BadToken("authentication error: api token mismatch")
+	}
+	md = md.Copy()
+	md.Delete(tokenHeader)
+	return metadata.NewIncomingContext(ctx, md), nil
+}

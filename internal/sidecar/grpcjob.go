@@ -1,0 +1,78 @@
+package sidecar
+
+import (
+	"context"
+
+	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"google.golang.org/grpc/metadata"
+
+	"carillon/internal/job"
+)
+
+// grpcAPI is Dapr's runtime service, as far as it is about jobs. The rest is Unimplemented.
+type grpcAPI struct {
+	runtimev1.UnimplementedDaprServer
+	sidecar *Sidecar
+}
+
+func (a grpcAPI) target(ctx context.Context) (job.Target, error) {
+	return a.sidecar.target(metadata.ValueFromIncomingContext(ctx, appHeader))
+}
+
+// ScheduleJob creates a job, or replaces it.
+func (a grpcAPI) ScheduleJob(
+	ctx context.Context, r *runtimev1.ScheduleJobRequest,
+) (*runtimev1.ScheduleJobResponse, error) {
+	target, err := a.target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.sidecar.schedule(ctx, target, r); err != nil {
+		return nil, err
+	}
+	return &runtimev1.ScheduleJobResponse{}, nil
+}
+
+// GetJob returns a job.
+func (a grpcAPI) GetJob(ctx context.Context, r *runtimev1.GetJobRequest) (*runtimev1.GetJobResponse, error) {
+	target, err := a.target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	j, err := a.sidecar.get(ctx, target, r.GetName())
+	if err != nil {
+		return nil, err
+	}
+	return &runtimev1.GetJobResponse{Job: j}, nil
+}
+
+// DeleteJob deletes a job, if there is one.
+func (a grpcAPI) DeleteJob(ctx context.Context, r *runtimev1.DeleteJobRequest) (*runtimev1.DeleteJobResponse, error) {
+	target, err := a.target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.sidecar.remove(ctx, target, r.GetName()); err != nil {
+		return nil, err
+	}
+	return &runtimev1.DeleteJobResponse{}, nil
+}
+
+// ScheduleJobAlpha1 is ScheduleJob under the name that most SDKs use.
+func (a grpcAPI) ScheduleJobAlpha1(
+	ctx context.Context, r *runtimev1.ScheduleJobRequest,
+) (*runtimev1.ScheduleJobResponse, error) {
+	return a.ScheduleJob(ctx, r)
+}
+
+// GetJobAlpha1 is GetJob under the name that most SDKs use.
+func (a grpcAPI) GetJobAlpha1(ctx context.Context, r *runtimev1.GetJobRequest) (*runtimev1.GetJobResponse, error) {
+	return a.GetJob(ctx, r)
+}
+
+// DeleteJobAlpha1 is DeleteJob under the name that most SDKs use.
+func (a grpcAPI) DeleteJobAlpha1(
+	ctx context.Context, r *runtimev1.DeleteJobRequest,
+) (*runtimev1.DeleteJobResponse, error) {
+	return a.DeleteJob(ctx, r)
+}

@@ -1,0 +1,179 @@
+package sidecar_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"carillon/internal/memnet"
+	"carillon/internal/sidecar"
+)
+
+// A network is in memory: whoever listens on an address can be reached there.
+type network struct {
+	mu        sync.Mutex // guards the field below
+	listeners map[string]*memnet.Listener
+}
+
+func (n *network) listen(address string) *memnet.Listener {
+	l := memnet.Listen()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.listeners == nil {
+		n.listeners = make(map[string]*memnet.Listener)
+	}
+	n.listeners[address] = l
+	return l
+}
+
+func (n *network) close(address string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	delete(n.listeners, address)
+}
+
+func (n *network) dial(ctx context.Context, address string) (net.Conn, error) {
+	n.mu.Lock()
+	l := n.listeners[address]
+	n.mu.Unlock()
+	if l == nil {
+		return nil, errors.New("connection refused")
+	}
+	return l.DialContext(ctx)
+}
+
+// dialAny is for HTTP clients, which dial what the URL says.
+func (n *network) dialAny(address string) func(context.Context, string, string) (net.Conn, error) {
+	return func(ctx context.Context, _, _ string) (net.Conn, error) { return n.dial(ctx, address) }
+}
+
+// A fixture is a sidecar of the app "sub" on a network with a scheduler.
+type fixture struct {
+	*network
+	t         *testing.T
+	scheduler *scheduler
+	dialer    sidecar.Dialer // to schedulers; the network's if nil
+	pings     bool           // connections are watched by pings
+	stop      func()         // ends the sidecar and waits for it
+}
+
+const schedulerAddress = "scheduler:50006"
+
+// bubble runs a test in fake time.
+func bubble(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, test)
+}
+
+// start runs a sidecar with a scheduler beside it, and waits until it has nothing more to do.
+func start(t *testing.T, cfg sidecar.Config) *fixture {
+	t.Helper()
+	n := new(network)
+	f := &fixture{network: n, t: t, scheduler: newScheduler(t, n, schedulerAddress, schedulerAddress)}
+	if cfg.Schedulers == nil {
+		cfg.Schedulers = []string{schedulerAddress}
+	}
+	f.run(cfg)
+	return f
+}
+
+// run runs a sidecar on f's network.
+func (f *fixture) run(cfg sidecar.Config) {
+	f.t.Helper()
+	if cfg.Apps == nil {
+		cfg.Apps = []sidecar.App{{ID: "sub"}}
+	}
+	if cfg.Namespace == "" {
+		cfg.Namespace = "default"
+	}
+	cfg.NoPings = !f.pings
+	if f.dialer == nil {
+		f.dialer = f.dial
+	}
+	log := slog.New(slog.NewTextHandler(f.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	s, err := sidecar.New(cfg, sidecar.Dialers{Scheduler: f.dialer, App: f.dial}, log)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(f.t.Context())
+	ended := make(chan error, 1)
+	l := sidecar.Listeners{
+		HTTP: []net.Listener{f.listen("sidecar:3500")},
+		GRPC: []net.Listener{f.listen("sidecar:50001")},
+	}
+	go func() { ended <- s.Run(ctx, l) }()
+	f.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			f.t.Errorf("Run = %v, want nil", err)
+		}
+	})
+	f.t.Cleanup(f.stop)
+	synctest.Wait()
+}
+
+// An answer is what came back for an HTTP request.
+type answer struct {
+	code   int
+	header http.Header
+	body   string
+}
+
+// send writes an HTTP/1.1 request as it stands, with each header as "name: value", and returns the answer.
+func (f *fixture) send(method, path, body string, headers ...string) answer {
+	f.t.Helper()
+	var b strings.Builder
+	b.WriteString(method + " " + path + " HTTP/1.1\r\nHost: localhost:3500\r\nConnection: close\r\n")
+	for _, h := range headers {
+		b.WriteString(h + "\r\n")
+	}
+	if method == http.MethodPost {
+		b.WriteString("Content-Length: " + strconv.Itoa(len(body)) + "\r\n")
+	}
+	b.WriteString("\r\n" + body)
+	return f.sendRaw(method, b.String())
+}
+
+func (f *fixture) sendRaw(method, request string) answer {
+	f.t.Helper()
+	conn, err := f.dial(f.t.Context(), "sidecar:3500")
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	defer conn.Close()
+	go func() { _, _ = io.WriteString(conn, request) }()
+	res, err := http.ReadResponse(bufio.NewReader(conn), &http.Request{Method: method})
+	if err != nil {
+		f.t.Fatalf("%s: %v", request[:min(len(request), 200)], err)
+	}
+	defer res.Body.Close()
+	got, err := io.ReadAll(res.Body)
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	return answer{code: res.StatusCode, header: res.Header, body: string(got)}
+}
+
+// grpc connects to the gRPC API.
+func (f *fixture) grpc() *grpc.ClientConn {
+	f.t.Helper()
+	conn, err := grpc.NewClient("passthrough:///sidecar:50001",
+		grpc.WithTransportCredentials(insecure.NewCredentials()), grpc.WithContextDialer(f.dial))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	f.t.Cleanup(func() { conn.Close() })
+	return conn
+}

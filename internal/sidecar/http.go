@@ -1,0 +1,107 @@
+package sidecar
+
+import (
+	"context"
+	"crypto/subtle"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"carillon/internal/job"
+	"carillon/internal/wire"
+)
+
+const tokenHeader = "dapr-api-token"
+
+// serveHTTP serves the HTTP API until ctx ends. It returns when the last request has ended, or a listener failed.
+func (s *Sidecar) serveHTTP(ctx context.Context, listeners []net.Listener) error {
+	requests, abort := context.WithCancel(context.WithoutCancel(ctx))
+	defer abort()
+	server := &http.Server{
+		Handler:           http.HandlerFunc(s.answerHTTP),
+		ReadHeaderTimeout: 10 * time.Second,
+		MaxHeaderBytes:    s.cfg.MaxHeader,
+		Protocols:         new(http.Protocols),
+
+		DisableGeneralOptionsHandler: true, // OPTIONS * is no route, either
+
+		BaseContext: func(net.Listener) context.Context { return requests },
+		ErrorLog:    slog.NewLogLogger(s.log.Handler(), slog.LevelDebug), // clients that misbehave
+	}
+	server.Protocols.SetHTTP1(true)
+	server.Protocols.SetUnencryptedHTTP2(!s.cfg.NoHTTP2) // with prior knowledge; an upgrade is answered over HTTP/1.1
+
+	g, ctx := errgroup.WithContext(ctx)
+	for _, l := range listeners {
+		s.log.InfoContext(ctx, "HTTP server is running", slog.String("address", l.Addr().String()))
+		g.Go(func() error {
+			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				return err
+			}
+			return nil
+		})
+	}
+	g.Go(func() error {
+		<-ctx.Done()
+		// Requests may finish; then those that have not are broken off, and their clients told; then there is an end.
+		if shutdown(ctx, server, drainTime) != nil {
+			abort()
+			if shutdown(ctx, server, drainTime/10) != nil {
+				_ = server.Close()
+			}
+		}
+		s.serving.close()
+		return nil
+	})
+	return g.Wait()
+}
+
+func shutdown(ctx context.Context, server *http.Server, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
+	defer cancel()
+	return server.Shutdown(ctx)
+}
+
+// answerHTTP answers a request of the HTTP API. The order of checks is Dapr's: the token, the route, and then what the
+// route is about.
+func (s *Sidecar) answerHTTP(w http.ResponseWriter, r *http.Request) {
+	if !s.serving.enter() {
+		panic(http.ErrAbortHandler) // read from a connection that is closed by now
+	}
+	defer s.serving.leave()
+
+	to := match(r.Method, r.URL)
+	if to.resource != health && to.resource != outboundHealth && !s.authentic(r.Header.Get(tokenHeader)) {
+		http.Error(w, "invalid api token", http.StatusUnauthorized)
+		return
+	}
+	r.Header.Del(tokenHeader)
+	switch to.resource {
+	case health:
+		s.getHealth(w, r)
+	case outboundHealth:
+		s.getOutboundHealth(w)
+	case aJob:
+		s.serveJob(w, r, to)
+	default:
+		writeError(w, wire.NewAPIError(wire.ReasonNotRoute, job.Target{},
+			"failed getting app id either from the URL path or the header dapr-app-id"))
+	}
+}
+
+// authentic reports whether a token is the one that callers must have.
+func (s *Sidecar) authentic(token string) bool {
+	return s.cfg.APIToken == "" || subtle.ConstantTimeCompare([]byte(token), []byte(s.cfg.APIToken)) == 1
+}
+
+func writeError(w http.ResponseWriter, e *wire.APIError) { writeJSON(w, e.HTTP, e.Body()) }
+
+func writeJSON(w http.ResponseWriter, status int, body []byte) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that has gone needs no answer
+}

@@ -1,0 +1,125 @@
+package sidecar
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"carillon/internal/job"
+	"carillon/internal/wire"
+)
+
+// A dialect is how the HTTP API says that a call succeeded, and how it shows data.
+type dialect struct {
+	done, got int  // status codes
+	asGiven   bool // data is shown as the user gave it
+}
+
+func dialectOf(published bool) dialect {
+	if published {
+		return dialect{done: http.StatusAccepted, got: http.StatusAccepted, asGiven: true}
+	}
+	return dialect{done: http.StatusNoContent, got: http.StatusOK}
+}
+
+// serveJob answers a request about one job.
+func (s *Sidecar) serveJob(w http.ResponseWriter, r *http.Request, to route) {
+	target, err := s.target(r.Header.Values(appHeader))
+	if err != nil {
+		answer(w, target, err)
+		return
+	}
+	name, err := url.QueryUnescape(to.name)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	published := to.singular || r.Header.Get(appHeader) != ""
+	switch r.Method {
+	case http.MethodPost:
+		s.postJob(w, r, target, strings.TrimSpace(name), published)
+	case http.MethodGet:
+		s.getJob(w, r, target, name, dialectOf(published))
+	case http.MethodDelete:
+		if err := s.remove(r.Context(), target, name); err != nil {
+			answer(w, target, err)
+			return
+		}
+		w.WriteHeader(dialectOf(published).done)
+	}
+}
+
+func (s *Sidecar) postJob(w http.ResponseWriter, r *http.Request, target job.Target, name string, published bool) {
+	body, err := readBody(r, s.cfg.MaxBody)
+	if err != nil {
+		text := "failed to read request body: " + err.Error()
+		writeError(w, wire.NewAPIError(wire.ReasonBodyRead, target, text))
+		return
+	}
+	req, form, err := wire.ParseAPIBody(body)
+	if err != nil {
+		text := "failed deserializing HTTP body: " + err.Error()
+		writeError(w, wire.NewAPIError(wire.ReasonMalformed, target, text))
+		return
+	}
+	if req.GetJob().GetName() != "" {
+		writeError(w, wire.NewAPIError(wire.ReasonNameInBody, target, "Set the job name in the url only"))
+		return
+	}
+	published = published || form == wire.WrappedBody
+	req.Job.Name = name
+	if err := s.schedule(r.Context(), target, req); err != nil {
+		// Today's clients know Dapr's text for a body of today's form. In any other case it says too little.
+		if e, ok := errors.AsType[*wire.APIError](err); ok && e.Reason == wire.ReasonScheduleEmpty &&
+			(published || form == wire.NeitherBody) {
+			e.Message += `: the body needs "schedule" or "dueTime", in an object "job" or at its top level`
+		}
+		answer(w, target, err)
+		return
+	}
+	w.WriteHeader(dialectOf(published).done)
+}
+
+func (s *Sidecar) getJob(w http.ResponseWriter, r *http.Request, target job.Target, name string, d dialect) {
+	j, err := s.get(r.Context(), target, name)
+	if err != nil {
+		answer(w, target, err)
+		return
+	}
+	body, err := wire.RenderAPIJob(j, d.asGiven)
+	if err != nil {
+		text := "failed to encode response as JSON: " + err.Error()
+		writeError(w, wire.NewAPIError(wire.ReasonInternal, target, text))
+		return
+	}
+	writeJSON(w, d.got, body)
+}
+
+// answer writes an error of the API.
+func answer(w http.ResponseWriter, target job.Target, err error) {
+	e, ok := errors.AsType[*wire.APIError](err)
+	if !ok {
+		e = wire.NewAPIError(wire.ReasonInternal, target, err.Error())
+	}
+	writeError(w, e)
+}
+
+// errTooLarge has Dapr's text.
+var errTooLarge = errors.New("stream too large")
+
+// readBody reads a body of at most limit bytes. What a client announces costs no memory before it comes.
+func readBody(r *http.Request, limit int64) ([]byte, error) {
+	if r.ContentLength > limit {
+		return nil, errTooLarge
+	}
+	var body bytes.Buffer
+	body.Grow(int(min(max(r.ContentLength, 0), 64<<10)) + bytes.MinRead)
+	n, err := body.ReadFrom(io.LimitReader(r.Body, limit+1))
+	if n > limit {
+		return nil, errTooLarge
+	}
+	return body.Bytes(), err
+}

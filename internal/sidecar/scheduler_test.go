@@ -1,0 +1,256 @@
+package sidecar_test
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"testing"
+
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/anypb"
+)
+
+// A scheduler is a server that keeps jobs in a map, and sends the triggers that a test makes up.
+type scheduler struct {
+	schedulerv1.UnimplementedSchedulerServer
+	t       *testing.T
+	network *network
+	address string
+	server  *grpc.Server
+
+	mu       sync.Mutex // guards the fields below
+	jobs     map[string]*schedulerv1.ScheduleJobRequest
+	calls    []string // "schedule", "get", "delete"
+	fails    error    // what unary calls answer, if anything
+	holds    bool     // unary calls wait for their context
+	hosts    []string
+	changed  chan struct{} // closed when hosts changes
+	noHosts  error         // what WatchHosts answers, if anything
+	watchers []*watcher    // those connected
+	opened   int           // how many ever were
+}
+
+// A watcher is one WatchJobs stream.
+type watcher struct {
+	initial *schedulerv1.WatchJobsRequestInitial
+	send    chan *schedulerv1.WatchJobsResponse
+	results chan *schedulerv1.WatchJobsRequestResult
+	cut     context.CancelFunc
+}
+
+// newScheduler serves a scheduler on the network that publishes the hosts.
+func newScheduler(t *testing.T, n *network, address string, hosts ...string) *scheduler {
+	s := &scheduler{
+		t: t, network: n, address: address, hosts: hosts,
+		jobs: make(map[string]*schedulerv1.ScheduleJobRequest), changed: make(chan struct{}),
+	}
+	s.serve()
+	t.Cleanup(func() { s.die() })
+	return s
+}
+
+func (s *scheduler) serve() {
+	s.server = grpc.NewServer(grpc.WaitForHandlers(true))
+	schedulerv1.RegisterSchedulerServer(s.server, s)
+	server, l := s.server, s.network.listen(s.address)
+	go func() { _ = server.Serve(l) }()
+}
+
+// die breaks all connections and listens no more.
+func (s *scheduler) die() {
+	s.network.close(s.address)
+	s.server.Stop()
+}
+
+func jobKey(m *schedulerv1.JobMetadata, name string) string {
+	if m.GetTarget().GetJob() == nil {
+		return "no job target"
+	}
+	return m.GetNamespace() + "|" + m.GetAppId() + "|" + name
+}
+
+func (s *scheduler) unary(ctx context.Context, call string) error {
+	s.mu.Lock()
+	s.calls = append(s.calls, call)
+	fails, holds := s.fails, s.holds
+	s.mu.Unlock()
+	if holds {
+		<-ctx.Done()
+		return status.FromContextError(ctx.Err()).Err()
+	}
+	return fails
+}
+
+func (s *scheduler) ScheduleJob(
+	ctx context.Context, r *schedulerv1.ScheduleJobRequest,
+) (*schedulerv1.ScheduleJobResponse, error) {
+	if err := s.unary(ctx, "schedule"); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := jobKey(r.GetMetadata(), r.GetName())
+	if s.jobs[key] != nil && !r.GetOverwrite() {
+		return nil, status.Error(codes.AlreadyExists, "job already exists: '"+key+"'")
+	}
+	s.jobs[key] = r
+	return &schedulerv1.ScheduleJobResponse{}, nil
+}
+
+func (s *scheduler) GetJob(ctx context.Context, r *schedulerv1.GetJobRequest) (*schedulerv1.GetJobResponse, error) {
+	if err := s.unary(ctx, "get"); err != nil {
+		return nil, err
+	}
+	j := s.job(jobKey(r.GetMetadata(), r.GetName()))
+	if j == nil {
+		return nil, status.Error(codes.NotFound, "job not found: "+r.GetName())
+	}
+	return &schedulerv1.GetJobResponse{Job: j.GetJob()}, nil
+}
+
+func (s *scheduler) DeleteJob(
+	ctx context.Context, r *schedulerv1.DeleteJobRequest,
+) (*schedulerv1.DeleteJobResponse, error) {
+	if err := s.unary(ctx, "delete"); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.jobs, jobKey(r.GetMetadata(), r.GetName()))
+	return &schedulerv1.DeleteJobResponse{}, nil
+}
+
+// job returns what was scheduled under "namespace|app|name", or nil.
+func (s *scheduler) job(key string) *schedulerv1.ScheduleJobRequest {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.jobs[key]
+}
+
+func (s *scheduler) answersWith(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.fails = err
+}
+
+// took returns the unary calls since the last time it was asked.
+func (s *scheduler) took() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	defer func() { s.calls = nil }()
+	return s.calls
+}
+
+func (s *scheduler) WatchHosts(
+	_ *schedulerv1.WatchHostsRequest, st schedulerv1.Scheduler_WatchHostsServer,
+) error {
+	for {
+		s.mu.Lock()
+		hosts, changed, err := s.hosts, s.changed, s.noHosts
+		s.mu.Unlock()
+		if err != nil {
+			return err
+		}
+		m := &schedulerv1.WatchHostsResponse{}
+		for _, h := range hosts {
+			m.Hosts = append(m.Hosts, &schedulerv1.Host{Address: h})
+		}
+		if err := st.Send(m); err != nil {
+			return err
+		}
+		select {
+		case <-changed:
+		case <-st.Context().Done():
+			return st.Context().Err()
+		}
+	}
+}
+
+// publish sends another list of hosts.
+func (s *scheduler) publish(hosts ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hosts = hosts
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+func (s *scheduler) WatchJobs(
+	st schedulerv1.Scheduler_WatchJobsServer,
+) error {
+	first, err := st.Recv()
+	if err != nil {
+		return err
+	}
+	ctx, cut := context.WithCancel(st.Context())
+	defer cut()
+	w := &watcher{
+		initial: first.GetInitial(), cut: cut,
+		send: make(chan *schedulerv1.WatchJobsResponse, 100), results: make(chan *schedulerv1.WatchJobsRequestResult, 100),
+	}
+	s.mu.Lock()
+	s.watchers = append(s.watchers, w)
+	s.opened++
+	s.mu.Unlock()
+	defer func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.watchers = slices.DeleteFunc(s.watchers, func(o *watcher) bool { return o == w })
+	}()
+	go func() {
+		for {
+			m, err := st.Recv()
+			if err != nil {
+				return
+			}
+			w.results <- m.GetResult()
+		}
+	}()
+	for {
+		select {
+		case m := <-w.send:
+			if err := st.Send(m); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return status.Error(codes.Unavailable, "cut")
+		}
+	}
+}
+
+// connected returns the streams that are open, and how many ever were.
+func (s *scheduler) connected() (open []*watcher, ever int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.watchers), s.opened
+}
+
+// stream returns one open stream.
+func (s *scheduler) stream() *watcher {
+	s.t.Helper()
+	open, _ := s.connected()
+	if len(open) == 0 {
+		s.t.Fatal("no stream is open")
+	}
+	return open[0]
+}
+
+// trigger sends a trigger of a job of the app "sub" on a stream.
+func (w *watcher) trigger(id uint64, name string, data *anypb.Any) {
+	w.send <- jobTrigger(id, name, data)
+}
+
+func jobTrigger(id uint64, name string, data *anypb.Any) *schedulerv1.WatchJobsResponse {
+	return &schedulerv1.WatchJobsResponse{
+		Name: name, Id: id, Data: data,
+		Metadata: &schedulerv1.JobMetadata{
+			AppId: "sub", Namespace: "default",
+			Target: &schedulerv1.JobTargetMetadata{
+				Type: &schedulerv1.JobTargetMetadata_Job{Job: &schedulerv1.TargetJob{}},
+			},
+		},
+	}
+}

@@ -1,0 +1,148 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// callTimeout bounds a call of a scheduler, the wait for one included.
+const callTimeout = 30 * time.Second
+
+// Dapr's texts, which users see.
+var (
+	errDisabled = errors.New("scheduler clients are disabled")
+	errNoHosts  = errors.New("no scheduler client initialized")
+	errClosed   = errors.New("the sidecar is stopping")
+)
+
+// schedulers is the list of schedulers, and a connection to each for unary calls. It is safe for concurrent use.
+type schedulers struct {
+	connect func(address string) (*grpc.ClientConn, error)
+	enabled bool // any scheduler is configured
+
+	mu      sync.Mutex // guards the fields below
+	known   bool       // set was called
+	closed  bool
+	hosts   []string                    // the list as it came, each once
+	conns   map[string]*grpc.ClientConn // one for each host
+	next    int                         // counts calls, to take hosts in turns
+	changed chan struct{}               // closed, and replaced, when the list changes
+}
+
+func newSchedulers(connect func(string) (*grpc.ClientConn, error), enabled bool) *schedulers {
+	return &schedulers{
+		connect: connect, enabled: enabled,
+		conns: make(map[string]*grpc.ClientConn), changed: make(chan struct{}),
+	}
+}
+
+// list returns the hosts, whether a list is known at all, and what is closed when that changes. The list is not to be
+// written to.
+func (s *schedulers) list() (hosts []string, known bool, changed <-chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hosts, s.known, s.changed
+}
+
+// set makes hosts the list, and reports whether that is another set of hosts. Connections to hosts that stay are
+// untouched; those of hosts that leave are closed, so that calls on them fail with Canceled.
+func (s *schedulers) set(hosts []string) (changed bool, err error) {
+	var list []string
+	for _, h := range hosts {
+		if !slices.Contains(list, h) {
+			list = append(list, h)
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false, errClosed
+	}
+	isNew := func(h string) bool { return !slices.Contains(s.hosts, h) }
+	if s.known && len(list) == len(s.hosts) && !slices.ContainsFunc(list, isNew) {
+		return false, nil
+	}
+	for _, h := range list {
+		if s.conns[h] == nil {
+			conn, err := s.connect(h)
+			if err != nil {
+				return false, fmt.Errorf("scheduler %q: %w", h, err)
+			}
+			s.conns[h] = conn
+		}
+	}
+	for h, conn := range s.conns {
+		if !slices.Contains(list, h) {
+			_ = conn.Close()
+			delete(s.conns, h)
+		}
+	}
+	s.hosts, s.known = list, true
+	close(s.changed)
+	s.changed = make(chan struct{})
+	return true, nil
+}
+
+// close ends all connections.
+func (s *schedulers) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.closed = true
+	for _, conn := range s.conns {
+		_ = conn.Close()
+	}
+}
+
+// call makes a call of some scheduler. It waits for the first list of hosts, and tries another host when the one it
+// had leaves the list; nothing else is tried again. The error is the call's, or else one that never reached a scheduler.
+func (s *schedulers) call(ctx context.Context, f func(context.Context, schedulerv1.SchedulerClient) error) error {
+	if !s.enabled {
+		return errDisabled
+	}
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	for {
+		conn, err := s.pick(ctx)
+		if err != nil {
+			return err
+		}
+		err = f(ctx, schedulerv1.NewSchedulerClient(conn))
+		if status.Code(err) != codes.Canceled || ctx.Err() != nil {
+			return err
+		}
+		if !pause(ctx, 125*time.Millisecond, 375*time.Millisecond) {
+			return status.FromContextError(ctx.Err()).Err()
+		}
+	}
+}
+
+// pick returns the connection whose turn it is, once there is a list.
+func (s *schedulers) pick(ctx context.Context) (*grpc.ClientConn, error) {
+	for {
+		_, known, changed := s.list()
+		if known {
+			break
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.hosts) == 0 {
+		return nil, errNoHosts
+	}
+	s.next++
+	return s.conns[s.hosts[s.next%len(s.hosts)]], nil
+}

@@ -1,0 +1,348 @@
+package sidecar_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"carillon/internal/sidecar"
+)
+
+func TestWithoutASchedulerCallsFailAtOnce(t *testing.T) {
+	for _, addresses := range [][]string{{}, {""}, {"   "}, {`''`}, {`'   '`}, {`""`}, {`"  "`}} {
+		t.Run(fmt.Sprintf("%q", addresses), func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f := &fixture{network: new(network), t: t}
+				f.run(sidecar.Config{Schedulers: addresses})
+				began := time.Now()
+				f.wantError("POST", f.send("POST", "/v1.0/jobs/a", `{"dueTime":"1s"}`), 500, errorBody(
+					"DAPR_SCHEDULER_SCHEDULE_JOB", "failed to schedule job due to: scheduler clients are disabled", both))
+				f.wantError("GET", f.send("GET", "/v1.0/jobs/a", ""), 500, errorBody(
+					"DAPR_SCHEDULER_GET_JOB", "failed to get job due to: scheduler clients are disabled", both))
+				_, err := runtimev1.NewDaprClient(f.grpc()).DeleteJob(t.Context(), &runtimev1.DeleteJobRequest{Name: "a"})
+				wantStatus(t, "DeleteJob", err, codes.Internal, "failed to delete job due to: scheduler clients are disabled",
+					"DAPR_SCHEDULER_DELETE_JOB", map[string]string{"appID": "sub", "namespace": "default"})
+				if d := time.Since(began); d != 0 {
+					t.Errorf("it took %v", d)
+				}
+				if got := f.send("GET", "/v1.0/healthz", ""); got.code != 204 {
+					t.Errorf("healthz = %d %s, want 204", got.code, got.body)
+				}
+			})
+		})
+	}
+}
+
+func TestASchedulerThatIsNotThereYetIsWaitedFor(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := &fixture{network: new(network), t: t}
+		f.run(sidecar.Config{Schedulers: []string{schedulerAddress}})
+		began := time.Now()
+		f.wantError("POST", f.send("POST", "/v1.0/jobs/a", `{"dueTime":"1s"}`), 500, errorBody(
+			"DAPR_SCHEDULER_SCHEDULE_JOB", "failed to schedule job due to: context deadline exceeded", both))
+		if d := time.Since(began); d != 30*time.Second {
+			t.Errorf("POST failed after %v, want 30s", d)
+		}
+		f.wantError("healthz", f.send("GET", "/v1.0/healthz", ""), 500,
+			errorBody("ERR_HEALTH_NOT_READY", "dapr is not ready: [scheduler-watch-hosts]", nil))
+		if got := f.send("GET", "/v1.0/healthz/outbound", ""); got.code != 204 {
+			t.Errorf("outbound = %d, want 204", got.code)
+		}
+		time.AfterFunc(10*time.Second, func() {
+			f.scheduler = newScheduler(t, f.network, schedulerAddress, schedulerAddress)
+		})
+		if got := f.send("POST", "/v1.0/jobs/a", `{"dueTime":"1s"}`); got.code != 204 {
+			t.Errorf("POST while the scheduler starts = %d %s, want 204", got.code, got.body)
+		}
+		if d := time.Since(began); d > 45*time.Second {
+			t.Errorf("the scheduler was found %v after it started", d-40*time.Second)
+		}
+		synctest.Wait()
+		if got := f.send("GET", "/v1.0/healthz", ""); got.code != 204 {
+			t.Errorf("healthz = %d %s, want 204", got.code, got.body)
+		}
+		if open, _ := f.scheduler.connected(); len(open) != 3 {
+			t.Errorf("%d streams are open, want 3", len(open))
+		}
+	})
+}
+
+func TestCallsOutliveARestartOfTheScheduler(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := start(t, sidecar.Config{})
+		f.scheduler.die()
+		began := time.Now()
+		got := f.send("POST", "/v1.0/jobs/a", `{"dueTime":"1s"}`)
+		if d := time.Since(began); got.code != 504 || d != 30*time.Second {
+			t.Errorf("POST = %d %s after %v, want 504 after 30s", got.code, got.body, d)
+		}
+		if got := f.send("GET", "/v1.0/jobs/a", ""); got.code != 500 {
+			t.Errorf("GET = %d %s, want 500", got.code, got.body)
+		}
+		if got := f.send("GET", "/v1.0/healthz", ""); got.code != 204 {
+			t.Errorf("healthz = %d, want 204: what was ready stays ready", got.code)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		began = time.Now()
+		_, err := runtimev1.NewDaprClient(f.grpc()).ScheduleJob(ctx, &runtimev1.ScheduleJobRequest{
+			Job: &runtimev1.Job{Name: "a", DueTime: new("1s")},
+		})
+		if d := time.Since(began); status.Code(err) != codes.DeadlineExceeded || d != 2*time.Second {
+			t.Errorf("ScheduleJob with a deadline of 2s = %v after %v", err, d)
+		}
+		began = time.Now()
+		time.AfterFunc(10*time.Second, f.scheduler.serve)
+		if got := f.send("POST", "/v1.0/jobs/a", `{"dueTime":"1s"}`); got.code != 204 {
+			t.Errorf("POST while the scheduler restarts = %d %s, want 204", got.code, got.body)
+		}
+		if d := time.Since(began); d > 15*time.Second {
+			t.Errorf("POST took %v, want a few seconds more than the restart's 10", d)
+		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if open, _ := f.scheduler.connected(); len(open) != 3 {
+			t.Errorf("%d streams are open after the restart, want 3", len(open))
+		}
+	})
+}
+
+// cluster starts a sidecar with the app "sub" and schedulers a, b and c, of which a publishes the list.
+func cluster(t *testing.T) (f *fixture, b, c *scheduler) {
+	t.Helper()
+	f = &fixture{network: new(network), t: t}
+	f.scheduler = newScheduler(t, f.network, "a:1", "a:1", "b:1", "c:1", "b:1")
+	b, c = newScheduler(t, f.network, "b:1"), newScheduler(t, f.network, "c:1")
+	f.run(sidecar.Config{Schedulers: []string{"a:1"}})
+	return f, b, c
+}
+
+func TestOnlyTheDifferenceOfTwoListsMatters(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f, b, c := cluster(t)
+		want := func(what string, wantA, wantB, wantC, everA, everB, everC int) {
+			t.Helper()
+			synctest.Wait()
+			for i, s := range []*scheduler{f.scheduler, b, c} {
+				open, ever := s.connected()
+				if n := []int{wantA, wantB, wantC}[i]; len(open) != n {
+					t.Errorf("%s: %d streams to %s, want %d", what, len(open), s.address, n)
+				}
+				if n := []int{everA, everB, everC}[i]; ever != n {
+					t.Errorf("%s: %d streams were opened to %s, want %d", what, ever, s.address, n)
+				}
+			}
+		}
+		want("three", 3, 3, 3, 3, 3, 3)
+		f.scheduler.publish("c:1", "b:1", "a:1")
+		want("the same again", 3, 3, 3, 3, 3, 3)
+		f.scheduler.publish("a:1", "c:1")
+		want("one less", 3, 0, 3, 3, 3, 3)
+		f.scheduler.publish("c:1", "b:1", "a:1")
+		want("back", 3, 3, 3, 3, 6, 3)
+		f.scheduler.publish()
+		want("none", 0, 0, 0, 3, 6, 3)
+		f.wantError("POST", f.send("POST", "/v1.0/jobs/a", `{"dueTime":"1s"}`), 500, errorBody(
+			"DAPR_SCHEDULER_SCHEDULE_JOB", "failed to schedule job due to: no scheduler client initialized", both))
+	})
+}
+
+func TestCallsGoToSchedulersInTurn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f, b, c := cluster(t)
+		for i, s := range []*scheduler{b, c, f.scheduler, b} {
+			f.send("DELETE", "/v1.0/jobs/a", "")
+			for _, o := range []*scheduler{f.scheduler, b, c} {
+				if got := len(o.took()); (got == 1) != (o == s) {
+					t.Errorf("call %d: %s got %d calls, and it was the turn of %s", i+1, o.address, got, s.address)
+				}
+			}
+		}
+	})
+}
+
+func TestACallMovesOnWhenItsSchedulerLeavesTheList(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f, b, _ := cluster(t)
+		b.holds = true
+		began := time.Now()
+		time.AfterFunc(5*time.Second, func() { f.scheduler.publish("a:1", "c:1") })
+		if got := f.send("POST", "/v1.0/jobs/a", `{"dueTime":"1s"}`); got.code != 204 {
+			t.Errorf("POST = %d %s, want 204", got.code, got.body)
+		}
+		if d := time.Since(began) - 5*time.Second; d < 125*time.Millisecond || d > 375*time.Millisecond {
+			t.Errorf("the call moved on after %v, want 125 to 375 ms", d)
+		}
+		if len(b.took()) != 1 {
+			t.Error("the call did not go to the scheduler that left")
+		}
+	})
+}
+
+func TestAnErrorIsNotTriedAgain(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := start(t, sidecar.Config{})
+		f.scheduler.answersWith(status.Error(codes.Unavailable, "no"))
+		f.send("POST", "/v1.0/jobs/a", `{"dueTime":"1s"}`)
+		if got := f.scheduler.took(); len(got) != 1 {
+			t.Errorf("the scheduler was asked %d times, want once", len(got))
+		}
+	})
+}
+
+func TestASchedulerThatHangsIsGivenUpAfter30Seconds(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := start(t, sidecar.Config{})
+		f.scheduler.holds = true
+		began := time.Now()
+		got := f.send("POST", "/v1.0/jobs/a", `{"dueTime":"1s"}`)
+		if d := time.Since(began); got.code != 504 || d != 30*time.Second {
+			t.Errorf("POST = %d %s after %v, want 504 after 30s", got.code, got.body, d)
+		}
+	})
+}
+
+func TestStoppingLetsCallsFinishForAMoment(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := start(t, sidecar.Config{})
+		f.scheduler.holds = true
+		done := make(chan answer, 1)
+		go func() { done <- f.send("POST", "/v1.0/jobs/a", `{"dueTime":"1s"}`) }()
+		overGRPC := make(chan error, 1)
+		c := runtimev1.NewDaprClient(f.grpc())
+		go func() {
+			_, err := c.DeleteJob(t.Context(), &runtimev1.DeleteJobRequest{Name: "a"})
+			overGRPC <- err
+		}()
+		synctest.Wait()
+		began := time.Now()
+		f.stop()
+		if d := time.Since(began); d > time.Second {
+			t.Errorf("stopping took %v", d)
+		}
+		if err := <-overGRPC; err == nil {
+			t.Error("DeleteJob = nil, though it was broken off")
+		}
+		if got := <-done; got.code != 408 {
+			t.Errorf("POST = %d %s, want 408: it was broken off", got.code, got.body)
+		}
+	})
+}
+
+func TestWithoutListsTheConfiguredSchedulersAreUsed(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := &fixture{network: new(network), t: t}
+		f.scheduler = newScheduler(t, f.network, "a:1")
+		f.scheduler.noHosts = status.Error(codes.Unimplemented, "no")
+		f.run(sidecar.Config{Schedulers: []string{"a:1"}})
+		if open, _ := f.scheduler.connected(); len(open) != 3 {
+			t.Errorf("%d streams are open, want 3", len(open))
+		}
+		if got := f.send("POST", "/v1.0/jobs/a", `{"dueTime":"1s"}`); got.code != 204 {
+			t.Errorf("POST = %d, want 204", got.code)
+		}
+	})
+}
+
+func TestWatchingHostsSurvivesErrors(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := &fixture{network: new(network), t: t}
+		f.scheduler = newScheduler(t, f.network, "a:1", "a:1")
+		f.scheduler.noHosts = status.Error(codes.Unavailable, "no")
+		f.run(sidecar.Config{Schedulers: []string{"a:1", "nowhere:1"}})
+		time.Sleep(time.Minute)
+		f.scheduler.mu.Lock()
+		f.scheduler.noHosts = nil
+		f.scheduler.mu.Unlock()
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if open, _ := f.scheduler.connected(); len(open) != 3 {
+			t.Errorf("%d streams are open, want 3", len(open))
+		}
+	})
+}
+
+func TestAppsHaveTheirOwnStreams(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := start(t, sidecar.Config{AnyApp: true, Streams: 2, Apps: []sidecar.App{{ID: "x"}, {ID: "y"}}})
+		got := make(map[string]int)
+		open, _ := f.scheduler.connected()
+		for _, w := range open {
+			got[w.initial.GetAppId()]++
+		}
+		if len(open) != 4 || got["x"] != 2 || got["y"] != 2 {
+			t.Errorf("the streams are %v, want 2 of x and 2 of y", got)
+		}
+	})
+}
+
+func TestABrokenStreamIsOpenedAgainWhileItsCallsGoOn(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		release := make(chan struct{})
+		var finished bool
+		f, _ := startWithApp(t, sidecar.App{}, func(http.ResponseWriter, *http.Request) {
+			<-release
+			finished = true
+		})
+		w := f.scheduler.stream()
+		w.trigger(1, "a", nil)
+		synctest.Wait()
+		w.cut()
+		synctest.Wait()
+		if open, _ := f.scheduler.connected(); len(open) != 2 {
+			t.Errorf("%d streams are open, want 2", len(open))
+		}
+		time.Sleep(750 * time.Millisecond)
+		synctest.Wait()
+		open, _ := f.scheduler.connected()
+		if len(open) != 3 {
+			t.Errorf("%d streams are open, want 3", len(open))
+		}
+		close(release)
+		synctest.Wait()
+		if !finished {
+			t.Error("the call did not go on")
+		}
+		for _, o := range open {
+			o.wantNoResult(t, "a call of another connection")
+		}
+	})
+}
+
+func TestAStreamHasABoundedNumberOfTriggersInWork(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		release := make(chan struct{})
+		f, _ := startWithApp(t, sidecar.App{Protocol: "h2c", MaxConcurrency: 1}, func(http.ResponseWriter, *http.Request) {
+			<-release
+		})
+		w := f.scheduler.stream()
+		const sent = 50_000
+		data := &anypb.Any{Value: make([]byte, 100)}
+		var written atomic.Int32
+		go func() {
+			for i := range sent {
+				select {
+				case w.send <- jobTrigger(uint64(i), "a", data):
+					written.Add(1)
+				case <-release:
+					return
+				}
+			}
+		}()
+		synctest.Wait()
+		if n := written.Load(); n < 10_000 || n == sent {
+			t.Errorf("%d triggers of %d were taken, want no fewer than 10000, and not all", n, sent)
+		}
+		f.stop()
+		close(release)
+	})
+}

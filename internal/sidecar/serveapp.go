@@ -1,0 +1,92 @@
+package sidecar
+
+import (
+	"context"
+	"crypto/tls"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+)
+
+// serveApp delivers triggers to an app until ctx ends: it waits until the app listens, and then keeps streams to each
+// scheduler of the list. When it returns, they have ended, and so have all calls to the app.
+func (s *Sidecar) serveApp(ctx context.Context, a App) error {
+	log := s.log.With(slog.String("app", a.ID))
+	if a.Address != "" && !s.awaitApp(ctx, log, a) {
+		return nil
+	}
+	receiver, err := s.openApp(ctx, a, log)
+	if err != nil {
+		return err
+	}
+	defer receiver.close()
+	if s.ready.apps.Add(-1) == 0 {
+		s.log.InfoContext(ctx, "dapr initialized. Status: Running.")
+	}
+
+	var streams sync.WaitGroup
+	defer streams.Wait()
+	cancel := make(map[string]context.CancelFunc) // of a host's streams
+	for {
+		hosts, _, changed := s.schedulers.list()
+		for host, stop := range cancel {
+			if !slices.Contains(hosts, host) {
+				stop()
+				delete(cancel, host)
+			}
+		}
+		for _, host := range hosts {
+			if cancel[host] != nil {
+				continue
+			}
+			ofHost, stop := context.WithCancel(ctx)
+			cancel[host] = stop
+			for range s.cfg.Streams {
+				st := &stream{
+					app: a.ID, namespace: s.cfg.Namespace, host: host, receiver: receiver, connect: s.connect,
+					log: log.With(slog.String("node", host)),
+				}
+				streams.Go(func() { st.run(ofHost) })
+			}
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			for _, stop := range cancel {
+				stop()
+			}
+			return nil
+		}
+	}
+}
+
+// awaitApp reports whether the app accepted a connection before ctx ended. Nothing is sent: an app that listens and
+// does not serve yet is there.
+func (s *Sidecar) awaitApp(ctx context.Context, log *slog.Logger, a App) bool {
+	log.InfoContext(ctx, "waiting on the application. This will block until the app is listening on that port.",
+		slog.String("address", a.Address), slog.String("protocol", a.Protocol))
+	for {
+		if s.tryApp(ctx, a) == nil {
+			log.InfoContext(ctx, "application discovered", slog.String("address", a.Address))
+			return true
+		}
+		if !pause(ctx, 100*time.Millisecond, 100*time.Millisecond) {
+			return false
+		}
+	}
+}
+
+func (s *Sidecar) tryApp(ctx context.Context, a App) error {
+	ctx, cancel := context.WithTimeout(ctx, 500*time.Millisecond)
+	defer cancel()
+	conn, err := s.dial.App(ctx, a.Address)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close() }()
+	if a.tls() {
+		return tls.Client(conn, appTLS(a)).HandshakeContext(ctx)
+	}
+	return nil
+}

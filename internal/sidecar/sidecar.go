@@ -1,0 +1,99 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// drainTime is how long API calls in flight have to finish when the sidecar stops.
+const drainTime = 500 * time.Millisecond
+
+// A Sidecar serves the jobs API, and delivers triggers to apps.
+type Sidecar struct {
+	cfg        Config
+	dial       Dialers
+	log        *slog.Logger
+	schedulers *schedulers
+	ready      readiness
+	serving    gate
+}
+
+// Listeners are where the API is served. A sidecar closes them.
+type Listeners struct {
+	HTTP, GRPC []net.Listener
+}
+
+// New returns a sidecar that does nothing yet. The error says what is wrong with cfg.
+func New(cfg Config, dial Dialers, log *slog.Logger) (*Sidecar, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	var tcp net.Dialer
+	overTCP := func(ctx context.Context, address string) (net.Conn, error) {
+		return tcp.DialContext(ctx, "tcp", address)
+	}
+	if dial.Scheduler == nil {
+		dial.Scheduler = overTCP
+	}
+	if dial.App == nil {
+		dial.App = overTCP
+	}
+	s := &Sidecar{cfg: cfg, dial: dial, log: log.With(slog.String("component", "sidecar"))}
+	s.schedulers = newSchedulers(s.connect, len(cfg.Schedulers) > 0)
+	s.ready.apps.Store(int32(len(cfg.Apps)))
+	return s, nil
+}
+
+// Run serves until ctx ends, and then returns nil; or until a listener fails. All that it started has ended by then.
+// It is to be called once.
+func (s *Sidecar) Run(ctx context.Context, l Listeners) error {
+	defer s.schedulers.close() // last: API calls that drain still use them
+	g, ctx := errgroup.WithContext(ctx)
+	if len(s.cfg.Schedulers) == 0 {
+		s.log.InfoContext(ctx, "No scheduler host addresses provided. Scheduler disabled")
+		s.ready.hosts.Store(true)
+	} else {
+		g.Go(func() error { return s.watchHosts(ctx) })
+	}
+	for _, a := range s.cfg.Apps {
+		g.Go(func() error { return s.serveApp(ctx, a) })
+	}
+	g.Go(func() error { return s.serveGRPC(ctx, l.GRPC) })
+	g.Go(func() error { return s.serveHTTP(ctx, l.HTTP) })
+	err := g.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// A gate counts who is inside, so that closing it can wait for them.
+type gate struct {
+	mu     sync.RWMutex // read-locked by everybody inside
+	closed bool
+}
+
+// enter reports whether the gate is open; leave is to be called then.
+func (g *gate) enter() bool {
+	g.mu.RLock()
+	if g.closed {
+		g.mu.RUnlock()
+		return false
+	}
+	return true
+}
+
+func (g *gate) leave() { g.mu.RUnlock() }
+
+// close lets nobody in any more, and returns when everybody has left.
+func (g *gate) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
+}

@@ -1,0 +1,123 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"google.golang.org/grpc"
+
+	"carillon/internal/job"
+	"carillon/internal/wire"
+)
+
+// maxInWork is how many triggers one stream has in work at most. At the bound it receives no more: what the scheduler
+// sends then fills the window of HTTP/2 flow control, and the rest stays with the scheduler. It is the bound that
+// schedulers themselves keep to for a stream, so that it is met only with calls left over from a lost connection.
+const maxInWork = 10_000
+
+// A stream receives one scheduler's triggers for an app, and answers them.
+type stream struct {
+	app, namespace, host string
+	receiver             receiver
+	connect              func(address string) (*grpc.ClientConn, error)
+	log                  *slog.Logger
+}
+
+// run keeps the stream open until ctx ends. When it returns, all calls to the app that it made have ended.
+func (s *stream) run(ctx context.Context) {
+	conn, err := s.connect(s.host)
+	if err != nil { // an address that cannot be one; the list was refused then, too
+		s.log.ErrorContext(ctx, "cannot connect to scheduler", slog.Any("err", err))
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	var work sync.WaitGroup
+	defer work.Wait()
+	slots := make(chan struct{}, maxInWork) // one is taken by each trigger in work
+	level := slog.LevelWarn                 // of the next failure: the first of several is worth a warning
+	for {
+		err := s.receive(ctx, schedulerv1.NewSchedulerClient(conn), slots, &work, func() { level = slog.LevelWarn })
+		if ctx.Err() != nil {
+			return
+		}
+		s.log.Log(ctx, level, "scheduler stream ended; it is opened again", slog.Any("err", err))
+		level = slog.LevelDebug
+		if !pause(ctx, 250*time.Millisecond, 750*time.Millisecond) {
+			return
+		}
+	}
+}
+
+// receive opens the stream once, calls connected, and hands triggers over until it breaks. Triggers in work go on; they
+// end with ctx.
+func (s *stream) receive(
+	ctx context.Context, c schedulerv1.SchedulerClient, slots chan struct{}, work *sync.WaitGroup, connected func(),
+) error {
+	streamCtx, cancel := context.WithCancel(ctx)
+	defer cancel() // lets go of whoever is about to answer on it
+	st, err := c.WatchJobs(streamCtx)
+	if err != nil {
+		return err
+	}
+	err = st.Send(&schedulerv1.WatchJobsRequest{
+		WatchJobRequestType: &schedulerv1.WatchJobsRequest_Initial{Initial: &schedulerv1.WatchJobsRequestInitial{
+			AppId: s.app, Namespace: s.namespace,
+			AcceptJobTypes: []schedulerv1.JobTargetType{schedulerv1.JobTargetType_JOB_TARGET_TYPE_JOB},
+		}},
+	})
+	if err != nil {
+		return err
+	}
+	s.log.InfoContext(ctx, "Scheduler stream connected for [JOB_TARGET_TYPE_JOB]")
+	connected()
+	answers := &answers{stream: st}
+	for {
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		m, err := st.Recv()
+		if err != nil {
+			<-slots
+			return err
+		}
+		work.Go(func() {
+			defer func() { <-slots }()
+			if outcome := s.deliver(ctx, m); outcome != job.Lost {
+				answers.send(m.GetId(), outcome)
+			}
+		})
+	}
+}
+
+// deliver hands a trigger to the app. The outcome is Lost if ctx ended first.
+func (s *stream) deliver(ctx context.Context, m *schedulerv1.WatchJobsResponse) job.Outcome {
+	t, err := wire.Trigger(m)
+	if err == nil && t.Key.Target.Kind != job.App {
+		err = errors.New("it is for an actor, and there are none here")
+	}
+	if err != nil {
+		s.log.WarnContext(ctx, "cannot deliver a trigger", slog.String("job", m.GetName()), slog.Any("err", err))
+		return job.Failed
+	}
+	return s.receiver.Trigger(ctx, t)
+}
+
+// answers sends outcomes on one stream, one at a time.
+type answers struct {
+	mu     sync.Mutex // held while sending
+	stream schedulerv1.Scheduler_WatchJobsClient
+}
+
+// send tells the scheduler how the trigger of that number ended. If the stream is broken nobody learns of it, and the
+// scheduler delivers again.
+func (a *answers) send(id uint64, outcome job.Outcome) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	_ = a.stream.Send(wire.Result(id, outcome))
+}
