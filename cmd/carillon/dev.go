@@ -1,0 +1,243 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"carillon/internal/app"
+	"carillon/internal/sidecar"
+)
+
+const devUsage = `Usage: carillon dev [flags] [-- command args...]
+
+Runs sidecar, scheduler and store in one process, for development. With a command after --, it also starts that app,
+with DAPR_HTTP_PORT, DAPR_GRPC_PORT, APP_ID and APP_PORT set, and both stop together.
+
+  carillon dev --app-id sub --app-port 6000 -- ./my-app
+  carillon dev --app orders=http://127.0.0.1:6000 --app mail=grpc://127.0.0.1:6001
+`
+
+// A devConfig is the flags of dev.
+type devConfig struct {
+	appID, appProtocol       string
+	appPort                  int
+	apps                     list
+	dataDir                  string
+	httpPort, grpcPort, port int
+	log                      logConfig
+}
+
+func devFlags() (*flag.FlagSet, *devConfig) {
+	c := &devConfig{}
+	fs := flag.NewFlagSet("dev", flag.ContinueOnError)
+	fs.StringVar(&c.appID, "app-id", "", "`id` of the app that requests without a dapr-app-id header are about")
+	fs.IntVar(&c.appPort, "app-port", 0, "`port` on which that app listens for its triggers")
+	fs.StringVar(&c.appProtocol, "app-protocol", "http", "what that app speaks: http, https, h2c, grpc or grpcs")
+	fs.Var(&c.apps, "app", "another app, as `ID=URL`, such as mail=grpc://127.0.0.1:6001; may be given several times")
+	fs.StringVar(&c.dataDir, "data-dir", "", "`folder` of the store (default: carillon in the user's state folder)")
+	fs.IntVar(&c.httpPort, "dapr-http-port", 3500, "`port` of the jobs API over HTTP")
+	fs.IntVar(&c.grpcPort, "dapr-grpc-port", 50001, "`port` of the jobs API over gRPC")
+	fs.IntVar(&c.port, "port", 50006, "`port` of the Scheduler service, for other sidecars")
+	c.log.flags(fs)
+	return fs, c
+}
+
+// dev runs the all-in-one node until ctx ends or the app that it started does.
+func dev(ctx context.Context, args []string, std stdio) error {
+	fs, c := devFlags()
+	command, err := parse(fs, devUsage, args, std)
+	if err != nil {
+		return err
+	}
+	cfg, err := c.node(std)
+	if err != nil {
+		return err
+	}
+	log, err := c.log.logger(std.Err)
+	if err != nil {
+		return err
+	}
+	l, err := c.listen(ctx)
+	if err != nil {
+		return err
+	}
+	node, err := app.Open(cfg, l, nil, log)
+	if err != nil {
+		return err
+	}
+	c.announce(cfg, std)
+	if len(command) == 0 {
+		return node.Run(ctx)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return node.Run(ctx) })
+	g.Go(func() error { return runApp(ctx, command, c.appEnv(), std) })
+	if err := g.Wait(); err != nil && !errors.Is(err, errAppEnded) {
+		return err
+	}
+	return nil
+}
+
+// node checks the flags and returns the configuration that they mean.
+func (c *devConfig) node(std stdio) (app.Config, error) {
+	cfg := app.Config{Sidecar: sidecar.Config{DefaultApp: c.appID, AnyApp: true, Namespace: "default"}}
+	side := &cfg.Sidecar
+	if ns, ok := std.Env("NAMESPACE"); ok {
+		side.Namespace = ns
+	}
+	side.APIToken, _ = std.Env("DAPR_API_TOKEN")
+	side.AppToken, _ = std.Env("APP_API_TOKEN")
+	for name, port := range map[string]int{
+		"app-port": c.appPort, "dapr-http-port": c.httpPort, "dapr-grpc-port": c.grpcPort, "port": c.port,
+	} {
+		if port < 0 || port > 65535 {
+			return cfg, usagef("--%s: %d is no port; ports are 0 to 65535", name, port)
+		}
+	}
+	if c.appID != "" {
+		if err := checkAppID(c.appID); err != nil {
+			return cfg, usagef("--app-id: %v", err)
+		}
+	}
+	switch {
+	case c.appPort != 0 && c.appID == "":
+		return cfg, usagef("--app-port needs --app-id: the jobs of which app are to be delivered there?")
+	case c.appPort != 0:
+		a, err := parseApp(c.appID + "=" + c.appProtocol + "://127.0.0.1:" + strconv.Itoa(c.appPort))
+		if err != nil {
+			return cfg, usagef("--app-protocol: %v", err)
+		}
+		side.Apps = append(side.Apps, a)
+	}
+	for _, text := range c.apps {
+		a, err := parseApp(text)
+		if err != nil {
+			return cfg, usagef("--app %s: %v", text, err)
+		}
+		side.Apps = append(side.Apps, a)
+	}
+	cfg.Store.Dir = c.dataDir
+	if cfg.Store.Dir == "" {
+		state, err := stateDir(std)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Store.Dir = filepath.Join(state, "carillon")
+	}
+	return cfg, nil
+}
+
+// parseApp reads ID=URL.
+func parseApp(text string) (sidecar.App, error) {
+	id, address, ok := strings.Cut(text, "=")
+	if !ok {
+		return sidecar.App{}, errors.New("not of the form ID=URL, such as mail=http://127.0.0.1:6000")
+	}
+	if err := checkAppID(id); err != nil {
+		return sidecar.App{}, err
+	}
+	u, err := url.Parse(address)
+	switch {
+	case err != nil:
+		return sidecar.App{}, err
+	case !slices.Contains([]string{"http", "https", "h2c", "grpc", "grpcs"}, u.Scheme):
+		return sidecar.App{}, fmt.Errorf("protocol %q is none of http, https, h2c, grpc and grpcs", u.Scheme)
+	case u.Port() == "" || u.Hostname() == "":
+		return sidecar.App{}, fmt.Errorf("%q names no host and port, such as http://127.0.0.1:6000", address)
+	case u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.User != nil:
+		return sidecar.App{}, fmt.Errorf("%q has more than a protocol, a host and a port", address)
+	}
+	return sidecar.App{ID: id, Protocol: u.Scheme, Address: u.Host}, nil
+}
+
+// checkAppID holds an app id to Dapr's rules (sidecar specification §5.1).
+func checkAppID(id string) error {
+	switch {
+	case id == "":
+		return errors.New("the app id is empty")
+	case strings.Contains(id, "."):
+		return fmt.Errorf("the app id %q contains a dot", id)
+	}
+	return nil
+}
+
+// stateDir returns the folder in which programs of this user keep their state.
+func stateDir(std stdio) (string, error) {
+	if dir, _ := std.Env("XDG_STATE_HOME"); filepath.IsAbs(dir) {
+		return dir, nil
+	}
+	if home, _ := std.Env("HOME"); home != "" {
+		return filepath.Join(home, ".local", "state"), nil
+	}
+	return "", usagef("neither XDG_STATE_HOME nor HOME is set: say with --data-dir where the store is to be")
+}
+
+// listen opens the ports of the node, or says which flag names one that is not to be had. A port of 0 becomes
+// whichever is free.
+func (c *devConfig) listen(ctx context.Context) (l app.Listeners, err error) {
+	defer func() {
+		if err != nil {
+			l.Close()
+		}
+	}()
+	open := func(name string, port *int) (listener net.Listener) {
+		if err != nil {
+			return nil
+		}
+		var lc net.ListenConfig
+		if listener, err = lc.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(*port))); err != nil {
+			err = fmt.Errorf("--%s %d: %w; choose another port, or stop what uses it", name, *port, err)
+			return nil
+		}
+		*port = listener.Addr().(*net.TCPAddr).Port
+		return listener
+	}
+	l.HTTP = open("dapr-http-port", &c.httpPort)
+	l.GRPC = open("dapr-grpc-port", &c.grpcPort)
+	l.Scheduler = open("port", &c.port)
+	return l, err
+}
+
+// announce tells a person where everything is.
+func (c *devConfig) announce(cfg app.Config, std stdio) {
+	fmt.Fprintf(std.Out, "carillon dev is running; Ctrl-C stops it.\n")
+	fmt.Fprintf(std.Out, "  %-12s http://localhost:%d\n", "HTTP API", c.httpPort)
+	fmt.Fprintf(std.Out, "  %-12s localhost:%d\n", "gRPC API", c.grpcPort)
+	fmt.Fprintf(std.Out, "  %-12s localhost:%d\n", "Scheduler", c.port)
+	fmt.Fprintf(std.Out, "  %-12s %s\n", "data folder", cfg.Store.Dir)
+	for _, a := range cfg.Sidecar.Apps {
+		fmt.Fprintf(std.Out, "  %-12s %s at %s://%s\n", "app", a.ID, a.Protocol, a.Address)
+	}
+	if len(cfg.Sidecar.Apps) == 0 {
+		fmt.Fprintf(std.Out, "  %-12s none here; jobs wait for a sidecar of their app\n", "app")
+	}
+	id := "sub"
+	if c.appID != "" {
+		id = c.appID
+	} else if len(cfg.Sidecar.Apps) > 0 {
+		id = cfg.Sidecar.Apps[0].ID
+	}
+	fmt.Fprintf(std.Out, "Schedule a job:\n  curl -X POST http://localhost:%d/v1.0-alpha1/jobs/hello -H 'dapr-app-id: %s' "+
+		"-d '{\"job\": {\"dueTime\": \"5s\", \"data\": \"hi\"}}'\n", c.httpPort, id)
+}
+
+// appEnv returns what the app that dev starts is told.
+func (c *devConfig) appEnv() []string {
+	env := []string{
+		"DAPR_HTTP_PORT=" + strconv.Itoa(c.httpPort), "DAPR_GRPC_PORT=" + strconv.Itoa(c.grpcPort), "APP_ID=" + c.appID,
+	}
+	if c.appPort != 0 {
+		env = append(env, "APP_PORT="+strconv.Itoa(c.appPort))
+	}
+	return env
+}

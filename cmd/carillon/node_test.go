@@ -1,0 +1,227 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// A node is a running `carillon dev`.
+type node struct {
+	cmd *exec.Cmd
+	api string // address of the HTTP API
+
+	mu  sync.Mutex
+	out bytes.Buffer
+}
+
+// startNode starts a node on free ports, which lives until it is stopped or the test ends.
+func startNode(t *testing.T, args ...string) *node {
+	t.Helper()
+	n := &node{cmd: self(t, append([]string{"dev", "--dapr-http-port=0", "--dapr-grpc-port=0", "--port=0"}, args...)...)}
+	stdout, err := n.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n.cmd.Stderr = n
+	if err := n.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = n.cmd.Process.Kill()
+		_ = n.cmd.Wait()
+		if t.Failed() {
+			t.Logf("node %d said:\n%s", n.cmd.Process.Pid, n.output())
+		}
+	})
+	lines := bufio.NewReader(stdout)
+	for n.api == "" {
+		line, err := lines.ReadString('\n')
+		if err != nil {
+			t.Fatalf("the node did not say where its API is: %v\n%s", err, n.output())
+		}
+		_, _ = n.Write([]byte(line))
+		if m := regexp.MustCompile(`HTTP API +(http://\S+)`).FindStringSubmatch(line); m != nil {
+			n.api = m[1]
+		}
+	}
+	go func() { _, _ = io.Copy(n, lines) }()
+	return n
+}
+
+// Write adds to what the node has said.
+func (n *node) Write(b []byte) (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.out.Write(b)
+}
+
+func (n *node) output() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.out.String()
+}
+
+func (n *node) schedule(t *testing.T, name, body string) error {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.api+"/v1.0-alpha1/jobs/"+name, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("dapr-app-id", "sub")
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusAccepted {
+		err = fmt.Errorf("%s: %s", resp.Status, answer)
+	}
+	return err
+}
+
+// An app counts the triggers that it receives, by name.
+func startApp(t *testing.T) (flag string, received chan string) {
+	t.Helper()
+	received = make(chan string, 10_000)
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		received <- strings.TrimPrefix(r.URL.Path, "/job/")
+	}))
+	t.Cleanup(s.Close)
+	return "--app=sub=" + s.URL, received
+}
+
+// TestWhatWasAcknowledgedSurvivesKill9 kills the process in the middle of a load, again and again, and holds that each
+// job of which the user was told that it is scheduled reaches the app.
+func TestWhatWasAcknowledgedSurvivesKill9(t *testing.T) {
+	dir := t.TempDir()
+	app, received := startApp(t)
+	acked, came := map[string]bool{}, map[string]bool{}
+	var mu sync.Mutex
+	for life := range 3 {
+		n := startNode(t, "--data-dir", dir, app)
+		var users sync.WaitGroup
+		for user := range 8 {
+			users.Go(func() {
+				for i := 0; ; i++ {
+					name := fmt.Sprintf("%d-%d-%d", life, user, i)
+					if err := n.schedule(t, name, `{"job": {"dueTime": "100ms"}}`); err != nil {
+						return
+					}
+					mu.Lock()
+					acked[name] = true
+					mu.Unlock()
+				}
+			})
+		}
+		for range 50 { // the load is under way
+			select {
+			case name := <-received:
+				came[name] = true
+			case <-time.After(10 * time.Second):
+				t.Fatal("the app received nothing for ten seconds")
+			}
+		}
+		if err := n.cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		users.Wait()
+		_ = n.cmd.Wait()
+	}
+	startNode(t, "--data-dir", dir, app)
+	deadline := time.After(20 * time.Second)
+	for name := range acked {
+		for !came[name] {
+			select {
+			case other := <-received:
+				came[other] = true
+			case <-deadline:
+				t.Fatalf("%s, one of %d acknowledged jobs, never came", name, len(acked))
+			}
+		}
+	}
+	t.Logf("%d jobs were acknowledged, and came", len(acked))
+}
+
+func TestSignalsStopItCleanly(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		t.Run(sig.String(), func(t *testing.T) {
+			app, _ := startApp(t)
+			n := startNode(t, "--data-dir", t.TempDir(), app, "--", "sleep", "1000")
+			if err := n.schedule(t, "a", `{"job": {"dueTime": "1h"}}`); err != nil {
+				t.Fatal(err)
+			}
+			begin := time.Now()
+			if err := n.cmd.Process.Signal(sig); err != nil {
+				t.Fatal(err)
+			}
+			if err := n.cmd.Wait(); err != nil {
+				t.Errorf("it ended with %v, want exit code 0", err)
+			}
+			if took := time.Since(begin); took > 3*time.Second {
+				t.Errorf("stopping took %v", took)
+			}
+			if out := n.output(); strings.Contains(out, "level=ERROR") || strings.Contains(out, "level=WARN") {
+				t.Error("a clean stop is no reason for warnings")
+			}
+		})
+	}
+}
+
+func TestASecondNodeOnAFolderSaysWhoHasIt(t *testing.T) {
+	dir := t.TempDir()
+	startNode(t, "--data-dir", dir)
+	out, err := self(t, "dev", "--dapr-http-port=0", "--dapr-grpc-port=0", "--port=0", "--data-dir", dir).CombinedOutput()
+	if exitCode(err) != exitError || !strings.Contains(string(out), dir) || !strings.Contains(string(out), "another carillon is running") {
+		t.Errorf("exit code %d, %s", exitCode(err), out)
+	}
+}
+
+func TestATakenPortIsNamedByItsFlag(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	_, port, err := net.SplitHostPort(taken.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"--dapr-http-port", "--dapr-grpc-port", "--port"} {
+		args := []string{"dev", "--data-dir", t.TempDir(), "--dapr-http-port=0", "--dapr-grpc-port=0", "--port=0", name + "=" + port}
+		out, err := self(t, args...).CombinedOutput()
+		if exitCode(err) != exitError || !strings.Contains(string(out), name+" "+port) || !strings.Contains(string(out), "choose another port") {
+			t.Errorf("%s: exit code %d, %s", name, exitCode(err), out)
+		}
+	}
+}
+
+func TestAWrongCommandLineEndsWith2(t *testing.T) {
+	for _, args := range [][]string{{"nonsense"}, {"dev", "--nonsense"}, {"dev", "--port=x"}, {"dev", "app"}, {"version", "x"}} {
+		if err := self(t, args...).Run(); exitCode(err) != exitUsage {
+			t.Errorf("carillon %v ended with %d, want %d", args, exitCode(err), exitUsage)
+		}
+	}
+}
+
+func exitCode(err error) int {
+	if exit, ok := err.(*exec.ExitError); ok { //nolint:errorlint // Run wraps nothing
+		return exit.ExitCode()
+	}
+	if err != nil {
+		return -1
+	}
+	return 0
+}

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+)
+
+// A stdio is what a command may touch of the world around the process.
+type stdio struct {
+	Out, Err io.Writer
+	Env      func(name string) (value string, ok bool)
+}
+
+// A command is one word of the command line.
+type command struct {
+	name, synopsis string
+	run            func(ctx context.Context, args []string, std stdio) error
+}
+
+// commands returns all of them, in the order in which help shows them.
+func commands() []command {
+	return []command{
+		{"dev", "run everything in one process: sidecar, scheduler and store", dev},
+		{"completion", "print a shell's completion script", completion},
+		{"version", "print the version", version},
+		{"help", "show this text", help},
+	}
+}
+
+// What the process ends with. Scripts can rely on them.
+const (
+	exitOK    = 0
+	exitError = 1 // it was tried, and did not work
+	exitUsage = 2 // it was not tried: the command line is wrong
+)
+
+// A usageError is a command line that makes no sense. Its text says what is wrong with it.
+type usageError struct{ text string }
+
+func (e *usageError) Error() string { return e.text }
+
+func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
+
+// run carries out the command that args name and returns what the process ends with. It writes errors to std.Err.
+func run(ctx context.Context, args []string, std stdio) int {
+	name := "help"
+	if len(args) > 0 {
+		name, args = args[0], args[1:]
+	}
+	err := usagef("carillon has no command %q; `carillon help` lists them", name)
+	for _, c := range commands() {
+		if c.name == name || c.name == "help" && (name == "-h" || name == "--help" || name == "-help") {
+			err = c.run(ctx, args, std)
+			break
+		}
+	}
+	var usage *usageError
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return exitOK
+	case errors.As(err, &usage):
+		fmt.Fprintf(std.Err, "carillon: %v\n", err)
+		return exitUsage
+	default:
+		fmt.Fprintf(std.Err, "carillon: %v\n", err)
+		return exitError
+	}
+}
+
+func help(_ context.Context, _ []string, std stdio) error {
+	fmt.Fprint(std.Out, `Carillon is a durable job scheduler that speaks the Dapr Jobs API.
+
+Usage: carillon <command> [flags]
+
+`)
+	for _, c := range commands() {
+		fmt.Fprintf(std.Out, "  %-12s %s\n", c.name, c.synopsis)
+	}
+	fmt.Fprint(std.Out, `
+Run an app with everything that it needs, and schedule a job for it:
+
+  carillon dev --app-id sub --app-port 6000 -- ./my-app
+  curl -X POST http://localhost:3500/v1.0-alpha1/jobs/hello -d '{"dueTime": "5s", "data": "hi"}'
+
+'carillon <command> --help' shows a command's flags. Each flag can also be given as an environment variable:
+CARILLON_DATA_DIR stands for --data-dir. Carillon ends with 0 if all went well, 1 after an error, and 2 if the
+command line was wrong.
+`)
+	return nil
+}
