@@ -1,0 +1,81 @@
+package job_test
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+	"time"
+
+	"carillon/internal/job"
+	"carillon/internal/when"
+)
+
+func app(name string) job.Key {
+	return job.Key{Target: job.Target{Kind: job.App, Namespace: "ns", Name: "app"}, Name: name}
+}
+
+func TestANameIsRefusedInDaprsWordsOrAccepted(t *testing.T) {
+	reminder := job.Key{Target: job.Target{Kind: job.Actor, Namespace: "ns", Name: "type"}, ActorID: "i/d", Name: "a"}
+	const prefix = len("app||ns||app||")
+	for _, c := range []struct {
+		key  job.Key
+		want string // the whole text; empty if the name is fine
+	}{
+		{app("a"), ""},
+		{app(""), ""},
+		{app("my||job@name %41 ünï 🙂 .."), ""},
+		{app(strings.Repeat("x", job.MaxName-prefix)), ""},
+		{app(strings.Repeat("x", job.MaxName-prefix+1)), `job name is invalid "app||ns||app||` + strings.Repeat("x", job.MaxName-prefix+1) + `": must be at most 512 characters`},
+		{app("a/b"), `job name is invalid "app||ns||app||a/b": must not contain '/', '\', '#' or '?'`},
+		{app(`a\b`), `job name is invalid "app||ns||app||a\\b": must not contain '/', '\', '#' or '?'`},
+		{app("a#b"), `job name is invalid "app||ns||app||a#b": must not contain '/', '\', '#' or '?'`},
+		{app("a?b"), `job name is invalid "app||ns||app||a?b": must not contain '/', '\', '#' or '?'`},
+		{app("a\x00b"), `job name is invalid "app||ns||app||a\x00b": must not contain control characters`},
+		{app("a\nb"), `job name is invalid "app||ns||app||a\nb": must not contain control characters`},
+		{app("a\u0085b"), `job name is invalid "app||ns||app||a\u0085b": must not contain control characters`},
+		{reminder, `job name is invalid "actorreminder||ns||type||i/d||a": must not contain '/', '\', '#' or '?'`},
+	} {
+		err := c.key.Check()
+		var invalid *job.InvalidError
+		switch {
+		case c.want == "" && err != nil:
+			t.Errorf("Check(%q) = %v, want nil", c.key.Name, err)
+		case c.want != "" && (!errors.As(err, &invalid) || invalid.Field != "name" || err.Error() != c.want):
+			t.Errorf("Check(%q) = %v, want %s", c.key.Name, err, c.want)
+		}
+	}
+}
+
+func TestAPolicySaysWhatFollowsAFailure(t *testing.T) {
+	due := time.Unix(1000, 5).UTC()
+	for _, c := range []struct {
+		name     string
+		policy   job.Policy
+		failures uint32
+		want     time.Time // zero: given up
+	}{
+		{"default, first", job.DefaultPolicy(), 1, due.Add(time.Second)},
+		{"default, last", job.DefaultPolicy(), 3, due.Add(time.Second)},
+		{"default, given up", job.DefaultPolicy(), 4, time.Time{}},
+		{"drop", job.Policy{Drop: true}, 1, time.Time{}},
+		{"none allowed", job.Policy{MaxRetries: new(uint32(0))}, 1, time.Time{}},
+		{"for ever, at once", job.Policy{}, math.MaxUint32, due},
+		{"a negative interval is at once", job.Policy{Interval: new(-time.Hour)}, 1, due},
+		{"beyond what can be stored", job.Policy{Interval: new(time.Duration(math.MaxInt64))}, 1, time.Unix(0, math.MaxInt64)},
+	} {
+		got, ok := c.policy.Retry(due, c.failures)
+		if ok != !c.want.IsZero() || !got.Equal(c.want) {
+			t.Errorf("%s: Retry = %v, %v, want %v", c.name, got, ok, c.want)
+		}
+	}
+}
+
+func TestAnInvalidPlanIsToldInDaprsWords(t *testing.T) {
+	s := job.Spec{Words: when.Words{Schedule: new("1 2 3")}}
+	var invalid *job.InvalidError
+	err := s.Resolve(time.Now())
+	if want := "job failed validation: expected exactly 6 fields, found 3: [1 2 3]"; !errors.As(err, &invalid) || err.Error() != want {
+		t.Errorf("Resolve = %v, want %s", err, want)
+	}
+}
