@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
 	"carillon/internal/job"
@@ -31,6 +32,8 @@ type Config struct {
 	// Inbox is how many calls may wait for one partition, or be carried out by it; whoever comes later waits outside.
 	// 0 means 1024.
 	Inbox int
+	// Metrics is where the engine's metrics are registered; nil is nowhere.
+	Metrics prometheus.Registerer
 }
 
 const (
@@ -58,8 +61,12 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 	orDefault(&cfg.MaxJob, defaultMaxJob)
 	orDefault(&cfg.Inbox, defaultInbox)
 	e := &Engine{config: cfg, store: s, log: log}
+	m := newMetrics(cfg.Metrics)
 	for id := range cfg.Partitions {
-		e.partitions = append(e.partitions, newPartition(id, cfg, s, d, log))
+		e.partitions = append(e.partitions, newPartition(id, cfg, s, d, log, m))
+	}
+	if cfg.Metrics != nil {
+		cfg.Metrics.MustRegister(survey{e.partitions})
 	}
 	return e
 }
@@ -151,10 +158,11 @@ func (e *Engine) Schedule(ctx context.Context, k job.Key, s job.Spec, overwrite 
 // Delete removes the job k, if there is one; when it returns nil, k is not delivered again, but for a trigger that
 // is out already.
 func (e *Engine) Delete(ctx context.Context, k job.Key) error {
-	return e.of(k).inbox.ask(ctx, &command{
-		key:    k,
-		decide: func(m *machine, old record) error { m.remove(k, old); return nil },
-	})
+	return e.of(k).inbox.ask(ctx, remove(k))
+}
+
+func remove(k job.Key) *command {
+	return &command{key: k, decide: func(m *machine, old record) error { m.remove(k, old); return nil }}
 }
 
 // Get returns the job k, or [job.ErrNotFound]. What it returns would survive a power cut.
@@ -164,7 +172,7 @@ func (e *Engine) Get(ctx context.Context, k job.Key) (job.Spec, error) {
 		if err != nil {
 			return job.Spec{}, unavailable(ctx, fmt.Errorf("read job %s: %w", k, err))
 		}
-		durable, err := e.of(k).settled(ctx, k)
+		durable, err := e.of(k).settled(ctx, &k)
 		switch {
 		case err != nil:
 			return job.Spec{}, err

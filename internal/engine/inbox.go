@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"carillon/internal/job"
 )
@@ -12,6 +13,7 @@ import (
 //
 // Commands come from callers, who wait for room when it is full. Outcomes and news of room come from deliveries and are
 // never refused: there is at most one outcome for each trigger that is out, and one piece of news for each parked lane.
+// Looks come from whoever reads metrics, one at a time.
 type inbox struct {
 	wake  chan struct{} // holds one token while there may be something to take
 	slots chan struct{} // a token for each command that is waiting or being carried out
@@ -20,6 +22,7 @@ type inbox struct {
 	commands []*command
 	outcomes []outcome
 	rooms    []room
+	looks    []func(m *machine, now time.Time)
 	closed   bool // whoever asks is turned away
 }
 
@@ -64,6 +67,14 @@ func newInbox(bound int) *inbox {
 
 // ask has c carried out and returns its error. When ctx ends first, c may still be carried out.
 func (i *inbox) ask(ctx context.Context, c *command) error {
+	if err := i.post(ctx, c); err != nil {
+		return err
+	}
+	return c.wait(ctx)
+}
+
+// post waits for room and has c carried out some time; when it returns an error, never.
+func (i *inbox) post(ctx context.Context, c *command) error {
 	c.done = make(chan error, 1)
 	select {
 	case i.slots <- struct{}{}:
@@ -77,6 +88,11 @@ func (i *inbox) ask(ctx context.Context, c *command) error {
 			i.commands = append(i.commands, c)
 		}
 	})
+	return nil
+}
+
+// wait returns the error of a command that was posted.
+func (c *command) wait(ctx context.Context) error {
 	select {
 	case err := <-c.done:
 		return err
@@ -86,6 +102,11 @@ func (i *inbox) ask(ctx context.Context, c *command) error {
 }
 
 func (i *inbox) settle(o outcome) { i.add(func() { i.outcomes = append(i.outcomes, o) }) }
+
+// look has f called with the machine in the next turn, which it must not change.
+func (i *inbox) look(f func(m *machine, now time.Time)) {
+	i.add(func() { i.looks = append(i.looks, f) })
+}
 
 func (i *inbox) room(r room) { i.add(func() { i.rooms = append(i.rooms, r) }) }
 
@@ -115,6 +136,7 @@ type work struct {
 	commands []*command
 	outcomes []outcome
 	rooms    []room
+	looks    []func(m *machine, now time.Time)
 	keys     map[job.Key]struct{} // of the commands and outcomes, and perhaps of others
 }
 
@@ -124,6 +146,7 @@ func (i *inbox) take(most, bytes int) work {
 	defer i.mu.Unlock()
 	var w work
 	w.rooms, i.rooms = i.rooms, nil
+	w.looks, i.looks = i.looks, nil
 	n := min(most, len(i.outcomes))
 	w.outcomes, i.outcomes = i.outcomes[:n:n], i.outcomes[n:]
 	if len(i.outcomes) == 0 {
@@ -156,5 +179,5 @@ func (i *inbox) take(most, bytes int) work {
 func (i *inbox) busy() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return len(i.commands)+len(i.outcomes)+len(i.rooms) > 0
+	return len(i.commands)+len(i.outcomes)+len(i.rooms)+len(i.looks) > 0
 }

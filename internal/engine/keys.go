@@ -87,21 +87,39 @@ func appendString(b []byte, s string) []byte {
 	return append(b, 0)
 }
 
+// prefixRange is the records of the jobs that p names.
+func prefixRange(p job.Prefix) store.Range {
+	b := appendString([]byte{tagJob, byte(p.Kind)}, p.Namespace)
+	for _, part := range p.Parts {
+		b = appendString(b, part)
+	}
+	b = appendString(b, p.Rest)
+	return store.Prefix(b[:len(b)-1])
+}
+
 var errKey = errors.New("malformed key")
+
+// parseJob is the inverse of jobKey.
+func parseJob(key []byte) (job.Key, error) {
+	p := keyParser{rest: key}
+	tag := p.byte()
+	k := p.key(p.target())
+	if p.failed || tag != tagJob || len(p.rest) > 0 {
+		return job.Key{}, fmt.Errorf("job: %w %x", errKey, key)
+	}
+	return k, nil
+}
 
 // parseDue is the inverse of dueKey.
 func parseDue(key []byte) (entry, error) {
 	p := keyParser{rest: key}
 	tag, _ := p.byte(), p.bytes(2)
 	var e entry
-	e.key.Target = job.Target{Kind: job.Kind(p.byte()), Namespace: p.string(), Name: p.string()}
+	target := p.target()
 	if at := p.bytes(8); at != nil {
 		e.due = time.Unix(0, int64(binary.BigEndian.Uint64(at)^1<<63)).UTC()
 	}
-	if e.key.Target.Kind == job.Actor {
-		e.key.ActorID = p.string()
-	}
-	e.key.Name = p.string()
+	e.key = p.key(target)
 	if p.failed || tag != tagDue || len(p.rest) > 0 {
 		return entry{}, fmt.Errorf("due index: %w %x", errKey, key)
 	}
@@ -112,6 +130,20 @@ func parseDue(key []byte) (entry, error) {
 type keyParser struct {
 	rest   []byte
 	failed bool
+}
+
+func (p *keyParser) target() job.Target {
+	return job.Target{Kind: job.Kind(p.byte()), Namespace: p.string(), Name: p.string()}
+}
+
+// key parses the name of a job of t.
+func (p *keyParser) key(t job.Target) job.Key {
+	k := job.Key{Target: t}
+	if t.Kind == job.Actor {
+		k.ActorID = p.string()
+	}
+	k.Name = p.string()
+	return k
 }
 
 func (p *keyParser) bytes(n int) []byte {

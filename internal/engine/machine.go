@@ -210,16 +210,16 @@ func (m *machine) room(t job.Target, n int) {
 	}
 }
 
-// settle records how the delivery of k with this number ended. A late outcome, of a delivery that the job does not
-// wait for, is ignored: it returns false.
-func (m *machine) settle(k job.Key, number uint64, o job.Outcome) bool {
+// settle records how the delivery of k with this number ended, unless it is not the one that the job waits for. It
+// reports whether the same attempt will be delivered again, because nobody knows what came of it.
+func (m *machine) settle(k job.Key, number uint64, o job.Outcome) (again bool) {
 	d := m.out[k]
 	if d == nil || d.number != number {
 		return false
 	}
 	if d.replaced || o == job.Lost {
 		m.end(d)
-		return !d.replaced
+		return !d.replaced || d.held && d.next.compare(d.entry) == 0
 	}
 	delete(m.out, k)
 	r := &d.record
@@ -230,7 +230,7 @@ func (m *machine) settle(k job.Key, number uint64, o job.Outcome) bool {
 		if again, ok := r.spec.Policy.Retry(d.entry.due, r.state.Attempts); ok {
 			r.state.Occurrence = d.due
 			m.advance(d, again)
-			return true
+			return false
 		}
 	}
 	if r.state.Settled < math.MaxUint32 {
@@ -242,7 +242,7 @@ func (m *machine) settle(k job.Key, number uint64, o job.Outcome) bool {
 	} else {
 		m.drop(d.entry, r.moved)
 	}
-	return true
+	return false
 }
 
 // end forgets a delivery that says nothing about its job: whatever the job waits for is waited for again.

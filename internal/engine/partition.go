@@ -20,6 +20,8 @@ type partition struct {
 	log     *slog.Logger
 	machine *machine
 	inbox   *inbox
+	metrics *metrics
+	pulse   pulse
 	commit  atomic.Pointer[commit] // the one under way; nil between two turns
 }
 
@@ -30,10 +32,10 @@ type commit struct {
 	err   error // how it ended
 }
 
-func newPartition(id int, cfg Config, s store.Store, d Deliverer, log *slog.Logger) *partition {
+func newPartition(id int, cfg Config, s store.Store, d Deliverer, log *slog.Logger, m *metrics) *partition {
 	return &partition{
 		id: id, store: s, deliver: d, log: log.With(slog.Int("partition", id)),
-		machine: newMachine(id), inbox: newInbox(cfg.Inbox),
+		machine: newMachine(id), inbox: newInbox(cfg.Inbox), metrics: m, pulse: pulse{start: time.Now()},
 	}
 }
 
@@ -52,7 +54,9 @@ func (p *partition) run(ctx context.Context) {
 		err := p.load(steady)
 		if err == nil {
 			wait = minBackoff
+			p.pulse.loaded.Store(true)
 			err = p.turns(ctx, steady)
+			p.pulse.loaded.Store(false)
 		}
 		if err == nil {
 			return
@@ -121,13 +125,16 @@ func (p *partition) turns(ctx, steady context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
+		p.pulse.begin()
 		if err := p.turn(steady, time.Now().UTC(), limit); err != nil {
 			return err
 		}
 		if p.inbox.busy() {
 			continue
 		}
-		if at, ok := p.machine.next(); ok {
+		at, ok := p.machine.next()
+		p.pulse.end(at, ok)
+		if ok {
 			timer.Reset(time.Until(at))
 		} else {
 			timer.Stop()
@@ -173,7 +180,7 @@ func (p *partition) turn(ctx context.Context, now time.Time, limit limits) error
 
 	fired := p.fire(ctx, picked, records)
 	for _, o := range w.outcomes {
-		m.settle(o.key, o.number, o.outcome)
+		p.settle(o)
 	}
 	replies := make([]error, len(w.commands))
 	for i, c := range w.commands {
@@ -188,6 +195,9 @@ func (p *partition) turn(ctx context.Context, now time.Time, limit limits) error
 	}
 	for _, d := range fired {
 		p.release(d)
+	}
+	for _, look := range w.looks {
+		look(m, now)
 	}
 	return nil
 }
@@ -260,6 +270,14 @@ func (p *partition) fire(ctx context.Context, picked []entry, records []record) 
 	return fired
 }
 
+// settle records an outcome.
+func (p *partition) settle(o outcome) {
+	p.metrics.deliveries[o.outcome].Inc()
+	if again := p.machine.settle(o.key, o.number, o.outcome); again {
+		p.metrics.redelivered.Inc()
+	}
+}
+
 // apply commits what the machine has decided. While it lasts, settled makes readers of these keys wait.
 func (p *partition) apply(ctx context.Context, w work) error {
 	b := &p.machine.batch
@@ -268,22 +286,27 @@ func (p *partition) apply(ctx context.Context, w work) error {
 	}
 	c := &commit{keys: w.keys, ended: make(chan struct{})}
 	p.commit.Store(c)
+	begin := time.Now()
 	c.err = p.store.Commit(ctx, b)
+	p.metrics.commit.Observe(time.Since(begin).Seconds())
+	p.metrics.group.Observe(float64(len(w.commands) + len(w.outcomes)))
 	p.commit.Store(nil)
 	close(c.ended)
 	b.Reset()
 	return c.err
 }
 
-// settled waits until what has been read of k from the store would survive a power cut. It reports whether it would;
-// otherwise it is to be read again.
-func (p *partition) settled(ctx context.Context, k job.Key) (bool, error) {
+// settled waits until what has been read of k from the store, or of any job if k is nil, would survive a power cut. It
+// reports whether it would; otherwise it is to be read again.
+func (p *partition) settled(ctx context.Context, k *job.Key) (bool, error) {
 	c := p.commit.Load()
 	if c == nil {
 		return true, nil
 	}
-	if _, concerned := c.keys[k]; !concerned {
-		return true, nil
+	if k != nil {
+		if _, concerned := c.keys[*k]; !concerned {
+			return true, nil
+		}
 	}
 	select {
 	case <-c.ended:
@@ -309,5 +332,7 @@ func (p *partition) release(d *delivery) {
 	more := func(n int) { p.inbox.room(room{k.Target, n}) }
 	if !p.deliver.Deliver(t, done, more) {
 		m.refuse(d)
+		return
 	}
+	p.metrics.lateness.Observe(time.Since(d.entry.due).Seconds())
 }

@@ -58,7 +58,7 @@ func newScript(t *testing.T) *script {
 		room:  map[string]int{}, refused: map[string]func(int){}, out: map[string]delivered{}, latest: map[string]int{},
 	}
 	s.now = s.epoch
-	s.partition = newPartition(0, Config{Inbox: 1024}, s, s, logTo(t))
+	s.partition = newPartition(0, Config{Inbox: 1024}, s, s, logTo(t), newMetrics(nil))
 	if err := s.load(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -78,3 +78,12 @@ func (k Key) Check() error {
 	}
 	return &InvalidError{Field: "name", Reason: fmt.Sprintf("job name is invalid %q: %s", name, reason)}
 }
+
+// A Prefix names many keys: those of a kind and a namespace whose further parts (the target's name; for a reminder the
+// actor id; the job's name) begin with Parts, and whose next part begins with the bytes of Rest.
+type Prefix struct {
+	Kind      Kind
+	Namespace string
+	Parts     []string
+	Rest      string
+}

@@ -34,6 +34,12 @@ func (s *Spec) Resolve(now time.Time) error {
 	return nil
 }
 
+// An Item is a job as it is stored: its key and its spec.
+type Item struct {
+	Key  Key
+	Spec Spec
+}
+
 // Data is a payload: the two fields of a protobuf Any, without regard to what they mean.
 type Data struct {
 	TypeURL string

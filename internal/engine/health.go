@@ -1,0 +1,61 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+)
+
+// stuckAfter is how long a partition may be in one turn, or sleep past its time, before it is said to be stuck.
+const stuckAfter = 3 * time.Second
+
+// A pulse shows from outside whether a partition turns. Its loop writes it, anyone reads it.
+type pulse struct {
+	start  time.Time    // of the count below
+	loaded atomic.Bool  // false before the index was read, and after an error
+	since  atomic.Int64 // when the present turn began, in nanoseconds from start; 0 between turns
+	next   atomic.Int64 // when the next turn is due, in Unix nanoseconds; 0 if nothing is waited for
+}
+
+func (p *pulse) begin() { p.since.Store(int64(time.Since(p.start)) + 1) }
+
+func (p *pulse) end(next time.Time, waits bool) {
+	at := int64(0)
+	if waits && !next.IsZero() {
+		at = next.UnixNano()
+	}
+	p.next.Store(at)
+	p.since.Store(0)
+}
+
+// check returns what is wrong, or nil.
+func (p *pulse) check() error {
+	if !p.loaded.Load() {
+		return errors.New("is not loaded")
+	}
+	if since := p.since.Load(); since != 0 {
+		if d := time.Since(p.start) - time.Duration(since); d > stuckAfter {
+			return fmt.Errorf("has been in one turn for %v", d.Round(time.Millisecond))
+		}
+		return nil
+	}
+	if next := p.next.Load(); next != 0 {
+		if late := time.Since(time.Unix(0, next)); late > stuckAfter {
+			return fmt.Errorf("should have fired %v ago", late.Round(time.Millisecond))
+		}
+	}
+	return nil
+}
+
+// Health returns nil if jobs can be scheduled and fired, in every partition. Otherwise the error names the partitions
+// that do not turn, within five seconds of when they stopped.
+func (e *Engine) Health() error {
+	var err error
+	for _, p := range e.partitions {
+		if bad := p.pulse.check(); bad != nil {
+			err = errors.Join(err, fmt.Errorf("partition %d %w", p.id, bad))
+		}
+	}
+	return err
+}

@@ -1,0 +1,138 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"carillon/internal/job"
+)
+
+// The metrics that are counted where things happen. The rest is read off the machines when somebody asks: see survey.
+type metrics struct {
+	lateness    prometheus.Histogram
+	commit      prometheus.Histogram
+	group       prometheus.Histogram
+	deliveries  map[job.Outcome]prometheus.Counter
+	redelivered prometheus.Counter
+}
+
+// newMetrics returns metrics that r exposes, or nobody if r is nil.
+func newMetrics(r prometheus.Registerer) *metrics {
+	histogram := func(name, help string, buckets []float64) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: "carillon_" + name, Help: help, Buckets: buckets})
+	}
+	m := &metrics{
+		lateness: histogram("lateness_seconds", "How long after it was due an attempt was handed to a receiver.",
+			[]float64{.0005, .001, .002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60, 600, 3600}),
+		commit: histogram("commit_seconds", "How long one durable commit of a partition took.",
+			prometheus.ExponentialBuckets(.0001, 2, 16)),
+		group: histogram("commit_jobs", "How many commands and outcomes shared one commit.",
+			prometheus.ExponentialBuckets(1, 2, 10)),
+		redelivered: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "carillon_redeliveries_total",
+			Help: "Attempts that may have reached an app and are delivered again, because nobody knows how they ended.",
+		}),
+		deliveries: map[job.Outcome]prometheus.Counter{},
+	}
+	outcomes := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "carillon_deliveries_total", Help: "Attempts that have ended, by outcome.",
+	}, []string{"outcome"})
+	for _, o := range []job.Outcome{job.Handled, job.Failed, job.Lost} {
+		m.deliveries[o] = outcomes.WithLabelValues(o.String())
+	}
+	if r != nil {
+		r.MustRegister(m.lateness, m.commit, m.group, m.redelivered, outcomes)
+	}
+	return m
+}
+
+// surveyTime is how long a survey waits for partitions in the middle of a turn.
+const surveyTime = time.Second
+
+// A survey counts what the machines hold. It is a [prometheus.Collector]: each time it is asked, every partition counts
+// in its next turn. One that has none within surveyTime is left out, and health says why.
+type survey struct {
+	partitions []*partition
+}
+
+// A gauge is one figure of a survey.
+type gauge struct {
+	desc *prometheus.Desc
+	of   func(c census) float64
+}
+
+func gauges() []gauge {
+	g := func(name, help string, of func(c census) float64) gauge {
+		return gauge{prometheus.NewDesc("carillon_"+name, help, nil, nil), of}
+	}
+	return []gauge{
+		g("lanes", "Lanes that hold jobs.", func(c census) float64 { return float64(c.lanes) }),
+		g("lanes_parked", "Lanes that wait for a receiver with room.", func(c census) float64 { return float64(c.parked) }),
+		g("window_entries", "Entries of the due index in memory.", func(c census) float64 { return float64(c.entries) }),
+		g("due_jobs", "Jobs that are due and not delivered, as far as they are in memory.", func(c census) float64 { return float64(c.due) }),
+		g("oldest_due_seconds", "How long the job that is due longest has waited for its delivery.", func(c census) float64 { return c.oldest.Seconds() }),
+		g("out", "Triggers that are out for delivery.", func(c census) float64 { return float64(c.out) }),
+	}
+}
+
+// Describe implements [prometheus.Collector].
+func (s survey) Describe(to chan<- *prometheus.Desc) {
+	for _, g := range gauges() {
+		to <- g.desc
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (s survey) Collect(to chan<- prometheus.Metric) {
+	counted := make(chan census, len(s.partitions))
+	for _, p := range s.partitions {
+		p.inbox.look(func(m *machine, now time.Time) { counted <- m.count(now) })
+	}
+	timeout := time.NewTimer(surveyTime)
+	defer timeout.Stop()
+	var all census
+	for range s.partitions {
+		select {
+		case c := <-counted:
+			all.add(c)
+		case <-timeout.C:
+		}
+	}
+	for _, g := range gauges() {
+		to <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, g.of(all))
+	}
+}
+
+// A census is what a machine holds.
+type census struct {
+	lanes, parked, entries, due, out int
+	oldest                           time.Duration
+}
+
+func (c *census) add(d census) {
+	c.lanes += d.lanes
+	c.parked += d.parked
+	c.entries += d.entries
+	c.due += d.due
+	c.out += d.out
+	c.oldest = max(c.oldest, d.oldest)
+}
+
+func (m *machine) count(now time.Time) census {
+	c := census{lanes: len(m.lanes), out: len(m.out)}
+	for _, l := range m.lanes {
+		c.entries += len(l.window)
+		if l.place == parked {
+			c.parked++
+		}
+		for _, e := range l.window {
+			if e.due.After(now) {
+				break
+			}
+			c.due++
+			c.oldest = max(c.oldest, now.Sub(e.due))
+		}
+	}
+	return c
+}
