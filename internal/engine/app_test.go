@@ -77,7 +77,7 @@ func open(t *testing.T, disk vfs.FS) *pebblestore.Store {
 	return s
 }
 
-func logTo(t *testing.T) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
+func logTo(t testing.TB) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
 
 // run runs an engine on s until the test, or stop, ends it.
 func run(t *testing.T, s store.Store, d engine.Deliverer, cfg engine.Config) (e *engine.Engine, stop func()) {
