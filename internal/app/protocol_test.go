@@ -1,0 +1,379 @@
+package app_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	commonv1 "github.com/dapr/dapr/pkg/proto/common/v1"
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/durationpb"
+
+	"carillon/internal/dispatch"
+	"carillon/internal/engine"
+	"carillon/internal/scheduler"
+	"carillon/internal/store/pebblestore"
+)
+
+// These tests stand where an unmodified sidecar stands: they speak Dapr's protocol to a scheduler with a real engine and
+// a real store, and do what sidecars do, and what they should not do.
+
+// A peer is a scheduler node in memory, and a client of it.
+type peer struct {
+	schedulerv1.SchedulerClient
+	t    *testing.T
+	conn *grpc.ClientConn
+	stop func()
+}
+
+func startScheduler(t *testing.T, disk vfs.FS) *peer {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	st, err := pebblestore.Open(pebblestore.Config{Dir: "store", FS: disk, NoTickers: true}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := dispatch.New(dispatch.Config{})
+	e := engine.New(engine.Config{Partitions: 8}, st, d, log)
+	s := scheduler.New(scheduler.Config{Hosts: []string{"memory:50006"}}, e, d, log)
+	l := bufconn.Listen(64 << 10)
+	ctx, cancel := context.WithCancel(t.Context())
+	engineCtx, stopEngine := context.WithCancel(t.Context())
+	var running sync.WaitGroup
+	running.Go(func() {
+		if err := s.Run(ctx, l); err != nil {
+			t.Error(err)
+		}
+		stopEngine()
+	})
+	running.Go(func() {
+		if err := e.Run(engineCtx); err != nil {
+			t.Error(err)
+		}
+	})
+	conn, err := grpc.NewClient("passthrough:///memory", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &peer{SchedulerClient: schedulerv1.NewSchedulerClient(conn), t: t, conn: conn}
+	p.stop = sync.OnceFunc(func() {
+		cancel()
+		running.Wait()
+		_ = conn.Close()
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+	})
+	return p
+}
+
+func jobMeta(app string) *schedulerv1.JobMetadata {
+	return &schedulerv1.JobMetadata{
+		AppId: app, Namespace: "ns",
+		Target: &schedulerv1.JobTargetMetadata{Type: &schedulerv1.JobTargetMetadata_Job{Job: &schedulerv1.TargetJob{}}},
+	}
+}
+
+func actorMeta(app, actor, id string) *schedulerv1.JobMetadata {
+	return &schedulerv1.JobMetadata{
+		AppId: app, Namespace: "ns",
+		Target: &schedulerv1.JobTargetMetadata{Type: &schedulerv1.JobTargetMetadata_Actor{
+			Actor: &schedulerv1.TargetActorReminder{Type: actor, Id: id},
+		}},
+	}
+}
+
+// forEver is the policy of workflow reminders: a second apart, without end.
+func forEver() *commonv1.JobFailurePolicy {
+	return &commonv1.JobFailurePolicy{Policy: &commonv1.JobFailurePolicy_Constant{
+		Constant: &commonv1.JobFailurePolicyConstant{Interval: durationpb.New(time.Second)},
+	}}
+}
+
+func (p *peer) schedule(name string, meta *schedulerv1.JobMetadata, j *schedulerv1.Job) {
+	p.t.Helper()
+	_, err := p.ScheduleJob(p.t.Context(), &schedulerv1.ScheduleJobRequest{Name: name, Metadata: meta, Job: j, Overwrite: true})
+	if err != nil {
+		p.t.Fatalf("schedule %s: %v", name, err)
+	}
+}
+
+func (p *peer) exists(name string, meta *schedulerv1.JobMetadata) bool {
+	p.t.Helper()
+	_, err := p.GetJob(p.t.Context(), &schedulerv1.GetJobRequest{Name: name, Metadata: meta})
+	if err != nil && status.Code(err) != codes.NotFound {
+		p.t.Fatal(err)
+	}
+	return err == nil
+}
+
+// A watcher is one stream of a sidecar. It keeps what it receives and answers when it is told to, or at once.
+type watcher struct {
+	t      *testing.T
+	stream schedulerv1.Scheduler_WatchJobsClient
+	cancel func()
+	answer func(*schedulerv1.WatchJobsResponse) (schedulerv1.WatchJobsRequestResultStatus, bool)
+
+	mu  sync.Mutex
+	got []*schedulerv1.WatchJobsResponse
+}
+
+const (
+	success = schedulerv1.WatchJobsRequestResultStatus_SUCCESS
+	failed  = schedulerv1.WatchJobsRequestResultStatus_FAILED
+)
+
+// watch opens a stream for an app and actor types. A nil answer leaves every trigger unanswered.
+func (p *peer) watch(app string, actors []string, answer func(*schedulerv1.WatchJobsResponse) (schedulerv1.WatchJobsRequestResultStatus, bool)) *watcher {
+	p.t.Helper()
+	ctx, cancel := context.WithCancel(p.t.Context())
+	stream, err := p.WatchJobs(ctx)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	w := &watcher{t: p.t, stream: stream, cancel: cancel, answer: answer}
+	initial := &schedulerv1.WatchJobsRequestInitial{AppId: app, Namespace: "ns", ActorTypes: actors}
+	w.send(&schedulerv1.WatchJobsRequest{WatchJobRequestType: &schedulerv1.WatchJobsRequest_Initial{Initial: initial}})
+	go w.receive()
+	synctest.Wait()
+	return w
+}
+
+func (w *watcher) receive() {
+	for {
+		m, err := w.stream.Recv()
+		if err != nil {
+			return
+		}
+		w.mu.Lock()
+		w.got = append(w.got, m)
+		w.mu.Unlock()
+		if w.answer != nil {
+			if s, now := w.answer(m); now {
+				w.result(m.GetId(), s)
+			}
+		}
+	}
+}
+
+func (w *watcher) send(r *schedulerv1.WatchJobsRequest) {
+	if err := w.stream.Send(r); err != nil {
+		w.t.Logf("the stream is gone: %v", err)
+	}
+}
+
+func (w *watcher) result(id uint64, s schedulerv1.WatchJobsRequestResultStatus) {
+	r := &schedulerv1.WatchJobsRequestResult{Id: id, Status: s}
+	w.send(&schedulerv1.WatchJobsRequest{WatchJobRequestType: &schedulerv1.WatchJobsRequest_Result{Result: r}})
+}
+
+// names returns what has been received since it was asked last.
+func (w *watcher) names() []string {
+	synctest.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var names []string
+	for _, m := range w.got {
+		names = append(names, m.GetName())
+	}
+	w.got = nil
+	return names
+}
+
+func always(s schedulerv1.WatchJobsRequestResultStatus) func(*schedulerv1.WatchJobsResponse) (schedulerv1.WatchJobsRequestResultStatus, bool) {
+	return func(*schedulerv1.WatchJobsResponse) (schedulerv1.WatchJobsRequestResultStatus, bool) { return s, true }
+}
+
+func TestAReminderOverwrittenInFlightIsDeliveredAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := startScheduler(t, vfs.NewMem())
+		defer p.stop()
+		w := p.watch("app", []string{"T"}, nil)
+		meta := actorMeta("app", "T", "id")
+		meta.ConcurrencyKey = new("workflow")
+		past := time.Now().Add(-time.Second).Format(time.RFC3339Nano)
+		p.schedule("new-event-1", meta, &schedulerv1.Job{DueTime: &past, Data: &anypb.Any{Value: []byte("1")}, FailurePolicy: forEver()})
+		synctest.Wait()
+		p.schedule("new-event-1", meta, &schedulerv1.Job{DueTime: &past, Data: &anypb.Any{Value: []byte("2")}, FailurePolicy: forEver()})
+		synctest.Wait()
+		w.result(1, success) // for the first version
+		synctest.Wait()
+		if !p.exists("new-event-1", meta) {
+			t.Error("the late result of the first version removed the second")
+		}
+		w.mu.Lock()
+		got := slices.Clone(w.got)
+		w.mu.Unlock()
+		if len(got) != 2 || string(got[1].GetData().GetValue()) != "2" || got[1].GetMetadata().GetConcurrencyKey() != "workflow" ||
+			got[1].GetMetadata().GetTarget().GetActor().GetId() != "id" || got[1].GetMetadata().GetAppId() != "app" {
+			t.Fatalf("the stream received %v", got)
+		}
+		w.result(2, success)
+		synctest.Wait()
+		if p.exists("new-event-1", meta) {
+			t.Error("the second version is done and still there")
+		}
+	})
+}
+
+func TestUnlimitedRetriesGoOnEachSecondAcrossARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := vfs.NewMem()
+		p := startScheduler(t, disk)
+		w := p.watch("app", []string{"T"}, always(failed))
+		due := time.Now().Format(time.RFC3339Nano)
+		p.schedule("run-activity", actorMeta("app", "T", "wf::0::1"), &schedulerv1.Job{DueTime: &due, FailurePolicy: forEver()})
+		time.Sleep(60500 * time.Millisecond)
+		if got := len(w.names()); got != 61 {
+			t.Errorf("%d deliveries in a minute, want 61", got)
+		}
+		p.stop()
+		p = startScheduler(t, disk)
+		defer p.stop()
+		w = p.watch("app", []string{"T"}, always(failed))
+		time.Sleep(10 * time.Second)
+		if got := len(w.names()); got != 10 {
+			t.Errorf("%d deliveries in ten seconds after a restart, want 10", got)
+		}
+	})
+}
+
+func TestATriggerGoesOnWhenItsStreamIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := startScheduler(t, vfs.NewMem())
+		defer p.stop()
+		first, second := p.watch("app", nil, nil), p.watch("app", nil, nil)
+		for i := range 6 {
+			p.schedule(fmt.Sprint("job", i), jobMeta("app"), &schedulerv1.Job{DueTime: new("1s")})
+		}
+		time.Sleep(time.Second)
+		if a, b := len(first.names()), len(second.names()); a != 3 || b != 3 {
+			t.Errorf("the streams received %d and %d triggers, want 3 each", a, b)
+		}
+		first.cancel()
+		if got := len(second.names()); got != 3 {
+			t.Errorf("the survivor received %d more, want the 3 of the lost stream, at once", got)
+		}
+	})
+}
+
+func TestAJobWaitsForItsAppAndStartsWhenItAppears(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := startScheduler(t, vfs.NewMem())
+		defer p.stop()
+		other := p.watch("other", nil, always(success))
+		p.schedule("once", jobMeta("app"), &schedulerv1.Job{DueTime: new("1s"), FailurePolicy: &commonv1.JobFailurePolicy{
+			Policy: &commonv1.JobFailurePolicy_Drop{Drop: &commonv1.JobFailurePolicyDrop{}},
+		}})
+		p.schedule("often", jobMeta("app"), &schedulerv1.Job{Schedule: new("@every 500ms")})
+		p.schedule("tick", jobMeta("other"), &schedulerv1.Job{Schedule: new("@every 1s")})
+		time.Sleep(5 * time.Second)
+		if got := len(other.names()); got != 5 {
+			t.Errorf("the app that is there received %d ticks, want 5", got)
+		}
+		begin := time.Now()
+		w := p.watch("app", nil, always(success))
+		if got := len(w.names()); got != 11 || time.Since(begin) != 0 {
+			t.Errorf("when it appeared, the app received %d triggers in %v, want 11 at once", got, time.Since(begin))
+		}
+	})
+}
+
+func TestAHungSidecarHoldsUpOnlyItsOwnJobs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := startScheduler(t, vfs.NewMem())
+		defer p.stop()
+		hung := p.watch("hung", nil, nil)
+		well := p.watch("well", nil, always(success))
+		for i := range 100 {
+			p.schedule(fmt.Sprint("job", i), jobMeta("hung"), &schedulerv1.Job{Schedule: new("@every 1s")})
+		}
+		p.schedule("tick", jobMeta("well"), &schedulerv1.Job{Schedule: new("@every 1s")})
+		time.Sleep(time.Minute)
+		if got := len(hung.names()); got != 100 {
+			t.Errorf("the hung sidecar received %d triggers, want one of each job", got)
+		}
+		if got := len(well.names()); got != 60 {
+			t.Errorf("the other received %d, want 60", got)
+		}
+	})
+}
+
+func TestResultsThatAreLateRepeatedOrUnknownChangeNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := startScheduler(t, vfs.NewMem())
+		defer p.stop()
+		w := p.watch("app", nil, nil)
+		p.schedule("tick", jobMeta("app"), &schedulerv1.Job{Schedule: new("@every 1s"), Repeats: new(uint32(3))})
+		time.Sleep(time.Second)
+		w.result(77, failed)
+		w.result(1, success)
+		w.result(1, success)
+		w.result(1, failed)
+		synctest.Wait()
+		time.Sleep(5 * time.Second)
+		if got := w.names(); len(got) != 2 {
+			t.Errorf("%d ticks, want the first and, unanswered, the second", len(got))
+		}
+		w.result(2, success)
+		if got := w.names(); len(got) != 1 || !p.exists("tick", jobMeta("app")) {
+			t.Errorf("after the second, the third tick is to be out: received %v", got)
+		}
+		w.result(3, success)
+		if got := w.names(); len(got) != 0 || p.exists("tick", jobMeta("app")) {
+			t.Errorf("after three ticks the job is to be gone: received %v", got)
+		}
+	})
+}
+
+func TestAOneShotFiresOnceAcrossAThousandReconnects(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := startScheduler(t, vfs.NewMem())
+		defer p.stop()
+		handled := 0
+		for range 1000 {
+			w := p.watch("app", nil, always(success))
+			if handled == 0 {
+				p.schedule("once", jobMeta("app"), &schedulerv1.Job{DueTime: new("0s")})
+			}
+			handled += len(w.names())
+			w.cancel()
+			synctest.Wait()
+		}
+		if handled != 1 {
+			t.Errorf("it fired %d times, want once", handled)
+		}
+	})
+}
+
+func TestAnInvalidRequestCostsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := startScheduler(t, vfs.NewMem())
+		defer p.stop()
+		_, err := p.ScheduleJob(t.Context(), &schedulerv1.ScheduleJobRequest{Name: "a", Metadata: jobMeta("app")})
+		if err == nil || errors.Is(err, context.Canceled) {
+			t.Errorf("a request without a job: %v", err)
+		}
+		w := p.watch("app", nil, always(success))
+		p.schedule("b", jobMeta("app"), &schedulerv1.Job{DueTime: new("0s")})
+		if got := w.names(); len(got) != 1 {
+			t.Errorf("afterwards the node delivered %v", got)
+		}
+	})
+}
