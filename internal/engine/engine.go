@@ -60,6 +60,7 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 	orDefault(&cfg.Partitions, defaultPartitions)
 	orDefault(&cfg.MaxJob, defaultMaxJob)
 	orDefault(&cfg.Inbox, defaultInbox)
+	log = log.With(slog.String("component", "engine"))
 	e := &Engine{config: cfg, store: s, log: log}
 	m := newMetrics(cfg.Metrics)
 	for id := range cfg.Partitions {
