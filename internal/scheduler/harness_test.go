@@ -3,8 +3,12 @@ package scheduler_test
 import (
 	"context"
 	"fmt"
+	"iter"
 	"log/slog"
+	"maps"
 	"net"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -56,6 +60,50 @@ func (m *memory) Delete(_ context.Context, k job.Key) error {
 	defer m.mu.Unlock()
 	delete(m.jobs, k)
 	return m.fail
+}
+
+// List is the real thing in its order and its matching, in one go.
+func (m *memory) List(_ context.Context, p job.Prefix) iter.Seq2[job.Item, error] {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var items []job.Item
+	for k, s := range m.jobs {
+		if named(p, k) {
+			items = append(items, job.Item{Key: k, Spec: s})
+		}
+	}
+	slices.SortFunc(items, func(a, b job.Item) int { return slices.Compare(parts(a.Key), parts(b.Key)) })
+	fail := m.fail
+	return func(yield func(job.Item, error) bool) {
+		for _, i := range items {
+			if !yield(i, nil) {
+				return
+			}
+		}
+		if fail != nil {
+			yield(job.Item{}, fail)
+		}
+	}
+}
+
+func (m *memory) DeleteAll(_ context.Context, p job.Prefix) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	maps.DeleteFunc(m.jobs, func(k job.Key, _ job.Spec) bool { return named(p, k) })
+	return m.fail
+}
+
+func parts(k job.Key) []string {
+	if k.Target.Kind == job.Actor {
+		return []string{k.Target.Name, k.ActorID, k.Name}
+	}
+	return []string{k.Target.Name, k.Name}
+}
+
+func named(p job.Prefix, k job.Key) bool {
+	all, n := parts(k), len(p.Parts)
+	return k.Target.Kind == p.Kind && k.Target.Namespace == p.Namespace && n < len(all) &&
+		slices.Equal(all[:n], p.Parts) && strings.HasPrefix(all[n], p.Rest)
 }
 
 // A node is a service on a listener in memory, and a client of it.

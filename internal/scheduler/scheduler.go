@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"log/slog"
 	"time"
 
@@ -23,6 +24,11 @@ type Jobs interface {
 	Get(ctx context.Context, k job.Key) (job.Spec, error)
 	// Delete removes the job. It is no error if there is none.
 	Delete(ctx context.Context, k job.Key) error
+	// List yields the jobs that p names, as of one moment, ordered by target name, actor id and name, bytewise. An
+	// error ends it.
+	List(ctx context.Context, p job.Prefix) iter.Seq2[job.Item, error]
+	// DeleteAll removes the jobs that p names. It is no error if there are none.
+	DeleteAll(ctx context.Context, p job.Prefix) error
 }
 
 // Config is what a Service needs to know.

@@ -193,11 +193,3 @@ func TestAPanicCostsOneRequest(t *testing.T) {
 		t.Errorf("the next request: %v", err)
 	}
 }
-
-func TestWhatIsNotThereYetSaysSo(t *testing.T) {
-	n := run(t)
-	_, err := n.ListJobs(t.Context(), new(schedulerv1.ListJobsRequest))
-	if got := status.Code(err); got != codes.Unimplemented {
-		t.Errorf("ListJobs: %v", err)
-	}
-}

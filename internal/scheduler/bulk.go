@@ -1,0 +1,57 @@
+package scheduler
+
+import (
+	"context"
+	"fmt"
+
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+
+	"carillon/internal/wire"
+)
+
+// ListJobs returns all jobs of an app, or all reminders of an actor or an actor type, in one message.
+func (s *Service) ListJobs(
+	ctx context.Context, req *schedulerv1.ListJobsRequest,
+) (*schedulerv1.ListJobsResponse, error) {
+	p, err := wire.Prefix(req.GetMetadata())
+	if err != nil {
+		return nil, err
+	}
+	resp := new(schedulerv1.ListJobsResponse)
+	for item, err := range s.jobs.List(ctx, p) {
+		if err != nil {
+			return nil, fmt.Errorf("list jobs: %w", err)
+		}
+		resp.Jobs = append(resp.Jobs, wire.NamedJob(item))
+	}
+	return resp, nil
+}
+
+// DeleteByMetadata removes all jobs of an app, or all reminders of an actor or an actor type; by the beginning of the
+// app's or the actor's id, if the request says so.
+func (s *Service) DeleteByMetadata(
+	ctx context.Context, req *schedulerv1.DeleteByMetadataRequest,
+) (*schedulerv1.DeleteByMetadataResponse, error) {
+	p, err := wire.DeletePrefix(req)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.jobs.DeleteAll(ctx, p); err != nil {
+		return nil, fmt.Errorf("delete by metadata: %w", err)
+	}
+	return new(schedulerv1.DeleteByMetadataResponse), nil
+}
+
+// DeleteByNamePrefix removes the jobs of an app or the reminders of an actor by the beginning of their names.
+func (s *Service) DeleteByNamePrefix(
+	ctx context.Context, req *schedulerv1.DeleteByNamePrefixRequest,
+) (*schedulerv1.DeleteByNamePrefixResponse, error) {
+	p, err := wire.NamePrefix(req)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.jobs.DeleteAll(ctx, p); err != nil {
+		return nil, fmt.Errorf("delete by name prefix: %w", err)
+	}
+	return new(schedulerv1.DeleteByNamePrefixResponse), nil
+}

@@ -1,0 +1,76 @@
+package wire_test
+
+import (
+	"strings"
+	"testing"
+
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"google.golang.org/grpc/codes"
+
+	"carillon/internal/job"
+	"carillon/internal/wire"
+)
+
+func meta(target *schedulerv1.JobTargetMetadata) *schedulerv1.JobMetadata {
+	return &schedulerv1.JobMetadata{Namespace: "ns", AppId: "app", Target: target}
+}
+
+func TestMetadataNameManyKeys(t *testing.T) {
+	list := func(m *schedulerv1.JobMetadata) (job.Prefix, error) { return wire.Prefix(m) }
+	exact := func(m *schedulerv1.JobMetadata) (job.Prefix, error) {
+		return wire.DeletePrefix(&schedulerv1.DeleteByMetadataRequest{Metadata: m})
+	}
+	ids := func(m *schedulerv1.JobMetadata) (job.Prefix, error) {
+		return wire.DeletePrefix(&schedulerv1.DeleteByMetadataRequest{Metadata: m, IdPrefixMatch: new(true)})
+	}
+	names := func(m *schedulerv1.JobMetadata) (job.Prefix, error) {
+		return wire.NamePrefix(&schedulerv1.DeleteByNamePrefixRequest{Metadata: m, NamePrefix: "pre||"})
+	}
+	app, actor, all := meta(jobTarget()), meta(actorTarget("type", "i||d")), meta(actorTarget("type", ""))
+	for name, tc := range map[string]struct {
+		f    func(*schedulerv1.JobMetadata) (job.Prefix, error)
+		m    *schedulerv1.JobMetadata
+		want job.Prefix
+	}{
+		"list an app":             {list, app, job.Prefix{Kind: job.App, Parts: []string{"app"}}},
+		"list an actor":           {list, actor, job.Prefix{Kind: job.Actor, Parts: []string{"type", "i||d"}}},
+		"list a type":             {list, all, job.Prefix{Kind: job.Actor, Parts: []string{"type"}}},
+		"delete an app":           {exact, app, job.Prefix{Kind: job.App, Parts: []string{"app"}}},
+		"delete an actor":         {exact, actor, job.Prefix{Kind: job.Actor, Parts: []string{"type", "i||d"}}},
+		"delete a type":           {exact, all, job.Prefix{Kind: job.Actor, Parts: []string{"type"}}},
+		"delete apps by prefix":   {ids, app, job.Prefix{Kind: job.App, Rest: "app"}},
+		"delete actors by prefix": {ids, actor, job.Prefix{Kind: job.Actor, Parts: []string{"type"}, Rest: "i||d"}},
+		"a type has no prefix":    {ids, all, job.Prefix{Kind: job.Actor, Parts: []string{"type"}}},
+		"delete jobs by name":     {names, app, job.Prefix{Kind: job.App, Parts: []string{"app"}, Rest: "pre||"}},
+		"reminders by name":       {names, actor, job.Prefix{Kind: job.Actor, Parts: []string{"type", "i||d"}, Rest: "pre||"}},
+		"without id, ids by name": {names, all, job.Prefix{Kind: job.Actor, Parts: []string{"type"}, Rest: "pre||"}},
+	} {
+		tc.want.Namespace = "ns"
+		got, err := tc.f(tc.m)
+		if diff := cmp.Diff(tc.want, got, cmpopts.EquateEmpty()); diff != "" || err != nil {
+			t.Errorf("%s: %v; -want +got\n%s", name, err, diff)
+		}
+	}
+}
+
+func TestANamePrefixIsCheckedAsTheShortestNameThatItMatches(t *testing.T) {
+	most := strings.Repeat("x", job.MaxName-len("app||ns||app||")-1)
+	for prefix, text := range map[string]string{
+		"":         "",
+		"a||b ":    "",
+		most:       "",
+		"a/b":      `job name is invalid "app||ns||app||a/ba": must not contain '/', '\', '#' or '?'`,
+		most + "x": `job name is invalid "app||ns||app||` + most + `xa": must be at most 512 characters`,
+	} {
+		_, err := wire.NamePrefix(&schedulerv1.DeleteByNamePrefixRequest{Metadata: meta(jobTarget()), NamePrefix: prefix})
+		if text == "" {
+			if err != nil {
+				t.Errorf("%q: %v", prefix, err)
+			}
+			continue
+		}
+		wantStatus(t, prefix, wire.Status(err), codes.Unknown, text)
+	}
+}
