@@ -6,21 +6,26 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"carillon/internal/job"
 )
 
 // wakeDelay is the longest that waiters wait for more room to come free, so that they are woken together.
 const wakeDelay = 5 * time.Millisecond
 
-// Config bounds what is out with one stream. When either is reached, the stream is passed over.
+// Config bounds what is out with one stream. When either bound is reached, the stream is passed over.
 type Config struct {
 	MaxOut   int // triggers; default 10,000
 	MaxBytes int // of their names and payloads; default 64 MiB. A larger trigger goes out when nothing else is.
+
+	Metrics prometheus.Registerer // of the dispatcher's metrics; nil: none
 }
 
 // A Dispatcher carries triggers to the streams that serve their targets. It is safe for concurrent use.
 type Dispatcher struct {
-	cfg Config
+	cfg   Config
+	began time.Time
 
 	mu      sync.Mutex // guards everything below, and everything in a route and a Stream that is not fixed
 	routes  map[job.Target]*route
@@ -28,13 +33,18 @@ type Dispatcher struct {
 	out     int
 	waiting int
 	ignored uint64
+	tallies [3]tally // by kind of target
 }
 
 // New returns a dispatcher without streams.
 func New(cfg Config) *Dispatcher {
 	cfg.MaxOut = cmp.Or(cfg.MaxOut, 10_000)
 	cfg.MaxBytes = cmp.Or(cfg.MaxBytes, 64<<20)
-	return &Dispatcher{cfg: cfg, routes: make(map[job.Target]*route)}
+	d := &Dispatcher{cfg: cfg, began: time.Now(), routes: make(map[job.Target]*route)}
+	if cfg.Metrics != nil {
+		cfg.Metrics.MustRegister(newMetrics(d))
+	}
+	return d
 }
 
 // Stats is what a Dispatcher holds at one moment.
@@ -50,6 +60,10 @@ type Stats struct {
 func (d *Dispatcher) Stats() Stats {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	return d.stats()
+}
+
+func (d *Dispatcher) stats() Stats {
 	return Stats{Streams: d.streams, Out: d.out, Waiting: d.waiting, Targets: len(d.routes), Ignored: d.ignored}
 }
 
@@ -65,6 +79,9 @@ func (d *Dispatcher) Deliver(t job.Trigger, done func(job.Outcome), room func(n 
 	r := d.route(t.Key.Target)
 	s := r.turn(bytes)
 	if s == nil {
+		if len(r.streams) == 0 {
+			d.tallies[t.Key.Target.Kind].undelivered++
+		}
 		r.waiters = append(r.waiters, room)
 		d.waiting++
 		return false

@@ -17,6 +17,10 @@
 // without it. The package starts no goroutine but those of its timers. Nothing is written down here: after a crash the
 // engine still knows what it is owed, and after a lost stream it delivers again, to the next one.
 //
+// A trigger counts as undelivered once for each refusal because nobody serves its target, and once when it is lost with
+// its stream; not when there is somebody without room. Dapr counts each trigger that nobody is there for; the engine,
+// once refused, keeps the other triggers of the lane to itself, so that a lane counts once however long it is.
+//
 // When room is scarce, because an app has nearly all of it taken by calls that hang, waking every waiter for each
 // place that comes free would cost more than the deliveries. So waiters are woken at once only if there is a place for
 // each, and otherwise together, a few milliseconds later.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"time"
 
 	"carillon/internal/job"
 )
@@ -32,6 +33,8 @@ type Stream struct {
 type attempt struct {
 	done  func(job.Outcome)
 	bytes int
+	since time.Duration // the dispatcher began
+	kind  job.Kind      // of its target
 }
 
 // fits reports whether s has room for a trigger of that size.
@@ -58,7 +61,7 @@ func (s *Stream) free() int {
 // take puts t out with s.
 func (s *Stream) take(t job.Trigger, bytes int, done func(job.Outcome)) {
 	s.taken++
-	s.out[s.taken] = attempt{done, bytes}
+	s.out[s.taken] = attempt{done: done, bytes: bytes, since: time.Since(s.d.began), kind: t.Key.Target.Kind}
 	s.bytes += bytes
 	s.d.out++
 	s.queue.push(t)
@@ -109,6 +112,7 @@ func (s *Stream) Settle(id uint64, o job.Outcome) bool {
 	delete(s.out, id)
 	s.bytes -= a.bytes
 	s.d.out--
+	s.d.tallies[a.kind].ended(o, time.Since(s.d.began)-a.since)
 	calls := s.wakeWaiters(nil)
 	s.d.mu.Unlock()
 	a.done(o)
@@ -131,6 +135,9 @@ func (s *Stream) Close() {
 	s.out, s.queue, s.bytes = nil, queue{}, 0
 	s.d.streams--
 	s.d.out -= len(out)
+	for _, a := range out {
+		s.d.tallies[a.kind].undelivered++
+	}
 	close(s.wake) // nobody sends any more: only a stream in the rotation takes triggers
 	s.d.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(out)) {
