@@ -15,7 +15,7 @@ func (s *Service) ListJobs(
 ) (*schedulerv1.ListJobsResponse, error) {
 	p, err := wire.Prefix(req.GetMetadata())
 	if err != nil {
-		return nil, err
+		return nil, s.metrics.refused(err)
 	}
 	resp := new(schedulerv1.ListJobsResponse)
 	for item, err := range s.jobs.List(ctx, p) {
@@ -34,11 +34,12 @@ func (s *Service) DeleteByMetadata(
 ) (*schedulerv1.DeleteByMetadataResponse, error) {
 	p, err := wire.DeletePrefix(req)
 	if err != nil {
-		return nil, err
+		return nil, s.metrics.refused(err)
 	}
 	if err := s.jobs.DeleteAll(ctx, p); err != nil {
 		return nil, fmt.Errorf("delete by metadata: %w", err)
 	}
+	s.metrics.bulkDeleted.WithLabelValues().Inc()
 	return new(schedulerv1.DeleteByMetadataResponse), nil
 }
 
@@ -48,10 +49,11 @@ func (s *Service) DeleteByNamePrefix(
 ) (*schedulerv1.DeleteByNamePrefixResponse, error) {
 	p, err := wire.NamePrefix(req)
 	if err != nil {
-		return nil, err
+		return nil, s.metrics.refused(err)
 	}
 	if err := s.jobs.DeleteAll(ctx, p); err != nil {
 		return nil, fmt.Errorf("delete by name prefix: %w", err)
 	}
+	s.metrics.bulkDeleted.WithLabelValues().Inc()
 	return new(schedulerv1.DeleteByNamePrefixResponse), nil
 }

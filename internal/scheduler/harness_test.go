@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
@@ -112,6 +113,7 @@ type node struct {
 
 	jobs     *memory
 	dispatch *dispatch.Dispatcher
+	metrics  *prometheus.Registry
 	listener *bufconn.Listener
 	conn     *grpc.ClientConn
 	dials    atomic.Int32
@@ -124,15 +126,17 @@ type node struct {
 func run(t *testing.T, opts ...grpc.ServerOption) *node {
 	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
+	metrics := prometheus.NewPedanticRegistry()
 	n := &node{
 		jobs:     &memory{jobs: make(map[job.Key]job.Spec)},
-		dispatch: dispatch.New(dispatch.Config{}),
+		dispatch: dispatch.New(dispatch.Config{Metrics: metrics}),
+		metrics:  metrics,
 		listener: bufconn.Listen(1 << 20),
 		stop:     stop,
 		stopped:  make(chan error, 1),
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
-	s := scheduler.New(scheduler.Config{Hosts: []string{"a:1", "b:2"}}, n.jobs, n.dispatch, log)
+	s := scheduler.New(scheduler.Config{Hosts: []string{"a:1", "b:2"}, Metrics: metrics}, n.jobs, n.dispatch, log)
 	go func() { n.stopped <- s.Run(ctx, n.listener, opts...) }()
 	n.conn = n.client(t)
 	n.SchedulerClient = schedulerv1.NewSchedulerClient(n.conn)

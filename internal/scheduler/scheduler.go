@@ -9,6 +9,7 @@ import (
 	"time"
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"carillon/internal/dispatch"
 	"carillon/internal/job"
@@ -35,6 +36,8 @@ type Jobs interface {
 type Config struct {
 	// Hosts are the addresses, host:port, at which sidecars reach the nodes of this cluster. Sidecars connect to each.
 	Hosts []string
+	// Metrics is where the service's metrics are registered; nil: nowhere.
+	Metrics prometheus.Registerer
 }
 
 // A Service answers the calls of sidecars. Run serves it.
@@ -45,11 +48,18 @@ type Service struct {
 	jobs     Jobs
 	dispatch *dispatch.Dispatcher
 	log      *slog.Logger
+	metrics  *metrics
 }
 
 // New returns a service that keeps jobs in jobs and connects streams to d.
 func New(cfg Config, jobs Jobs, d *dispatch.Dispatcher, log *slog.Logger) *Service {
-	return &Service{cfg: cfg, jobs: jobs, dispatch: d, log: log.With(slog.String("component", "scheduler"))}
+	return &Service{
+		cfg:      cfg,
+		jobs:     jobs,
+		dispatch: d,
+		log:      log.With(slog.String("component", "scheduler")),
+		metrics:  newMetrics(cfg.Metrics),
+	}
 }
 
 // ScheduleJob stores a job.
@@ -57,32 +67,45 @@ func (s *Service) ScheduleJob(
 	ctx context.Context, req *schedulerv1.ScheduleJobRequest,
 ) (*schedulerv1.ScheduleJobResponse, error) {
 	now := time.Now()
-	k, err := key(req.GetName(), req.GetMetadata())
+	k, err := wire.Key(req.GetName(), req.GetMetadata())
 	if err != nil {
+		return nil, s.metrics.refused(err)
+	}
+	if err := s.schedule(ctx, now, k, req); err != nil {
+		s.metrics.createdFailed.WithLabelValues(k.Target.Kind.String()).Inc()
 		return nil, err
+	}
+	s.metrics.created.WithLabelValues(k.Target.Kind.String()).Inc()
+	return new(schedulerv1.ScheduleJobResponse), nil
+}
+
+// schedule stores the job that req is about under k, resolved as of now.
+func (s *Service) schedule(ctx context.Context, now time.Time, k job.Key, req *schedulerv1.ScheduleJobRequest) error {
+	if err := k.Check(); err != nil {
+		return err
 	}
 	spec, err := wire.Spec(req.GetJob(), req.GetMetadata())
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if err := spec.Resolve(now); err != nil {
-		return nil, err
+		return err
 	}
 	err = s.jobs.Schedule(ctx, k, spec, req.GetOverwrite())
 	if errors.Is(err, job.ErrExists) {
-		return nil, fmt.Errorf("%w: '%s'", job.ErrExists, k)
+		return fmt.Errorf("%w: '%s'", job.ErrExists, k)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("schedule %s: %w", k, err)
+		return fmt.Errorf("schedule %s: %w", k, err)
 	}
-	return new(schedulerv1.ScheduleJobResponse), nil
+	return nil
 }
 
 // GetJob returns a job as it was scheduled.
 func (s *Service) GetJob(
 	ctx context.Context, req *schedulerv1.GetJobRequest,
 ) (*schedulerv1.GetJobResponse, error) {
-	k, err := key(req.GetName(), req.GetMetadata())
+	k, err := s.key(req.GetName(), req.GetMetadata())
 	if err != nil {
 		return nil, err
 	}
@@ -100,21 +123,22 @@ func (s *Service) GetJob(
 func (s *Service) DeleteJob(
 	ctx context.Context, req *schedulerv1.DeleteJobRequest,
 ) (*schedulerv1.DeleteJobResponse, error) {
-	k, err := key(req.GetName(), req.GetMetadata())
+	k, err := s.key(req.GetName(), req.GetMetadata())
 	if err != nil {
 		return nil, err
 	}
 	if err := s.jobs.Delete(ctx, k); err != nil && !errors.Is(err, job.ErrNotFound) {
 		return nil, fmt.Errorf("delete %s: %w", k, err)
 	}
+	s.metrics.deleted.WithLabelValues(k.Target.Kind.String()).Inc()
 	return new(schedulerv1.DeleteJobResponse), nil
 }
 
 // key returns the key that a request names, if it is a valid one.
-func key(name string, m *schedulerv1.JobMetadata) (job.Key, error) {
+func (s *Service) key(name string, m *schedulerv1.JobMetadata) (job.Key, error) {
 	k, err := wire.Key(name, m)
 	if err != nil {
-		return job.Key{}, err
+		return job.Key{}, s.metrics.refused(err)
 	}
 	return k, k.Check()
 }

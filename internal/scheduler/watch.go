@@ -37,17 +37,19 @@ func (s *server) WatchJobs(stream schedulerv1.Scheduler_WatchJobsServer) error {
 	}
 	targets, err := wire.Targets(initial)
 	if err != nil {
-		return err
+		return s.metrics.refused(err)
 	}
 	log := s.log.With(slog.String("namespace", initial.GetNamespace()), slog.String("app", initial.GetAppId()))
 	receiver := s.dispatch.Connect(targets)
 	defer receiver.Close()
+	s.metrics.connected.WithLabelValues().Inc()
+	defer s.metrics.connected.WithLabelValues().Dec()
 	log.DebugContext(ctx, "sidecar connected", slog.Int("targets", len(targets)))
 
 	s.receivers.Go(func() {
-		end(contain(func() error { return receive(ctx, stream, receiver, log) }))
+		end(contain(func() error { return s.receive(ctx, stream, receiver, log) }))
 	})
-	err = send(ctx, stream, receiver)
+	err = s.send(ctx, stream, receiver)
 	log.DebugContext(ctx, "sidecar gone", slog.Any("err", err))
 	return err
 }
@@ -78,7 +80,7 @@ func (s *server) initial(
 }
 
 // send sends triggers until ctx ends or the client is gone. It returns why.
-func send(ctx context.Context, stream schedulerv1.Scheduler_WatchJobsServer, from *dispatch.Stream) error {
+func (s *server) send(ctx context.Context, stream schedulerv1.Scheduler_WatchJobsServer, from *dispatch.Stream) error {
 	for {
 		id, t, err := from.Next(ctx)
 		if ctx.Err() != nil {
@@ -88,22 +90,27 @@ func send(ctx context.Context, stream schedulerv1.Scheduler_WatchJobsServer, fro
 			return err
 		}
 		if err := stream.Send(wire.Response(id, t)); err != nil {
+			s.metrics.errors.WithLabelValues("send_failed").Inc()
 			return err
 		}
 	}
 }
 
 // receive hears results until the client is gone or breaks the protocol. It returns why, never nil.
-func receive(
+func (s *server) receive(
 	ctx context.Context, stream schedulerv1.Scheduler_WatchJobsServer, to *dispatch.Stream, log *slog.Logger,
 ) error {
 	for {
 		m, err := stream.Recv()
 		if err != nil {
+			if ctx.Err() == nil && !errors.Is(err, io.EOF) {
+				s.metrics.errors.WithLabelValues("recv_failed").Inc()
+			}
 			return hungUp(err)
 		}
 		r := m.GetResult()
 		if r == nil {
+			s.metrics.errors.WithLabelValues("recv_failed").Inc()
 			log.WarnContext(ctx, "sidecar sent something else than a result: ending its stream")
 			return context.Canceled
 		}
