@@ -14,10 +14,14 @@ import (
 // wakeDelay is the longest that waiters wait for more room to come free, so that they are woken together.
 const wakeDelay = 5 * time.Millisecond
 
-// Config bounds what is out with one stream. When either bound is reached, the stream is passed over.
+// Config bounds what is out with one stream: when either bound is reached, the stream is passed over. And it bounds
+// what is held of one actor type: when either bound is reached, triggers that would have to wait are refused.
 type Config struct {
 	MaxOut   int // triggers; default 10,000
 	MaxBytes int // of their names and payloads; default 64 MiB. A larger trigger goes out when nothing else is.
+
+	MaxHeld      int // triggers; default 100,000
+	MaxHeldBytes int // of their names and payloads; default 64 MiB. A larger trigger is held when nothing else is.
 
 	Metrics prometheus.Registerer // of the dispatcher's metrics; nil: none
 }
@@ -31,16 +35,21 @@ type Dispatcher struct {
 	routes  map[job.Target]*route
 	streams int
 	out     int
+	held    int
 	waiting int
 	ignored uint64
-	tallies [3]tally // by kind of target
+
+	tallies   [3]tally          // by kind of target
+	throttled map[string]uint64 // triggers that were held, by the label of the gate that was full
 }
 
 // New returns a dispatcher without streams.
 func New(cfg Config) *Dispatcher {
 	cfg.MaxOut = cmp.Or(cfg.MaxOut, 10_000)
 	cfg.MaxBytes = cmp.Or(cfg.MaxBytes, 64<<20)
-	d := &Dispatcher{cfg: cfg, began: time.Now(), routes: make(map[job.Target]*route)}
+	cfg.MaxHeld = cmp.Or(cfg.MaxHeld, 100_000)
+	cfg.MaxHeldBytes = cmp.Or(cfg.MaxHeldBytes, 64<<20)
+	d := &Dispatcher{cfg: cfg, began: time.Now(), routes: make(map[job.Target]*route), throttled: make(map[string]uint64)}
 	if cfg.Metrics != nil {
 		cfg.Metrics.MustRegister(newMetrics(d))
 	}
@@ -50,9 +59,10 @@ func New(cfg Config) *Dispatcher {
 // Stats is what a Dispatcher holds at one moment.
 type Stats struct {
 	Streams int    // that are connected
-	Out     int    // triggers taken and not ended
+	Out     int    // triggers taken and not ended, those held included
+	Held    int    // triggers that wait at a gate
 	Waiting int    // refusals that were not woken yet
-	Targets int    // that have a stream or a waiter
+	Targets int    // that have a stream, a waiter or a gate
 	Ignored uint64 // results for triggers that were not out, since the start
 }
 
@@ -64,12 +74,15 @@ func (d *Dispatcher) Stats() Stats {
 }
 
 func (d *Dispatcher) stats() Stats {
-	return Stats{Streams: d.streams, Out: d.out, Waiting: d.waiting, Targets: len(d.routes), Ignored: d.ignored}
+	return Stats{
+		Streams: d.streams, Out: d.out, Held: d.held, Waiting: d.waiting, Targets: len(d.routes), Ignored: d.ignored,
+	}
 }
 
-// Deliver takes t without blocking and reports whether a receiver had room. If so, done is called exactly once, from
-// another goroutine, when the attempt has ended. If not, room is called exactly once, from another goroutine, when that
-// may have changed, with a fair share (at least 1) of how many triggers there is room for. Neither may block.
+// Deliver takes t without blocking and reports whether a receiver had room, or will have: a trigger that a [Limit]
+// keeps back is taken, and held. If so, done is called exactly once, from another goroutine, when the attempt has ended.
+// If not, room is called exactly once, from another goroutine, when that may have changed, with a fair share (at least
+// 1) of how many triggers there is room for. Neither may block.
 //
 // It keeps one waiter for each refusal for as long as the target has no room; the engine has one per partition.
 func (d *Dispatcher) Deliver(t job.Trigger, done func(job.Outcome), room func(n int)) (taken bool) {
@@ -77,8 +90,7 @@ func (d *Dispatcher) Deliver(t job.Trigger, done func(job.Outcome), room func(n 
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	r := d.route(t.Key.Target)
-	s := r.turn(bytes)
-	if s == nil {
+	if !r.take(t, bytes, done) {
 		if len(r.streams) == 0 {
 			d.tallies[t.Key.Target.Kind].undelivered++
 		}
@@ -86,12 +98,13 @@ func (d *Dispatcher) Deliver(t job.Trigger, done func(job.Outcome), room func(n 
 		d.waiting++
 		return false
 	}
-	s.take(t, bytes, done)
+	d.out++
 	return true
 }
 
-// Connect returns a receiver that serves these targets; it may be none. It must be closed.
-func (d *Dispatcher) Connect(targets []job.Target) *Stream {
+// Connect returns a receiver that serves these targets; it may be none. Its limits need not be of targets that it
+// serves. It must be closed.
+func (d *Dispatcher) Connect(targets []job.Target, limits ...Limit) *Stream {
 	s := &Stream{d: d, wake: make(chan struct{}, 1), out: make(map[uint64]attempt)}
 	d.mu.Lock()
 	seen := make(map[job.Target]bool, len(targets))
@@ -103,8 +116,26 @@ func (d *Dispatcher) Connect(targets []job.Target) *Stream {
 			s.routes = append(s.routes, r)
 		}
 	}
+	for _, l := range limits {
+		if l.Target.Kind != job.Actor || l.Max <= 0 {
+			continue
+		}
+		r := d.route(l.Target)
+		if r.gates == nil {
+			r.gates = newGates(l.Target.Name)
+		}
+		r.gates.claim(s, l)
+		if !slices.Contains(s.limited, r) {
+			s.limited = append(s.limited, r)
+		}
+	}
 	d.streams++
-	calls := s.wakeWaiters(nil)
+	var calls []wakeUp
+	for _, r := range s.limited {
+		r.gates.sort()
+		calls = r.admit(calls)
+	}
+	calls = s.wakeWaiters(calls)
 	d.mu.Unlock()
 	call(calls)
 	return s
@@ -118,106 +149,6 @@ func (d *Dispatcher) route(t job.Target) *route {
 		d.routes[t] = r
 	}
 	return r
-}
-
-// A route is what the dispatcher knows of one target.
-type route struct {
-	d      *Dispatcher
-	target job.Target
-
-	streams []*Stream // that serve the target, in the order in which they connected
-	next    int       // whose turn it is; their number means the first's, unless one more connects
-	waiters []func(n int)
-	timer   *time.Timer // wakes the waiters; nil when it is not set
-}
-
-// turn returns the stream that a trigger of that size goes to, and passes the turn on; nil if none has room.
-func (r *route) turn(bytes int) *Stream {
-	for i := range r.streams {
-		at := (r.next + i) % len(r.streams)
-		if s := r.streams[at]; s.fits(bytes) {
-			r.next = at + 1
-			return s
-		}
-	}
-	return nil
-}
-
-// leave takes s out of the rotation.
-func (r *route) leave(s *Stream) {
-	i := slices.Index(r.streams, s)
-	r.streams = slices.Delete(r.streams, i, i+1)
-	if i < r.next {
-		r.next--
-	}
-	if len(r.streams) == 0 && len(r.waiters) == 0 {
-		delete(r.d.routes, r.target)
-	}
-}
-
-// free returns about how many triggers the streams of r have room for together.
-func (r *route) free() int {
-	n := 0
-	for _, s := range r.streams {
-		n += s.free()
-	}
-	return n
-}
-
-// wakeSome appends the calls that wake r's waiters if there is room for each of them. If there is room for some only,
-// it sees to it that they are woken a little later.
-func (r *route) wakeSome(calls []wakeUp) []wakeUp {
-	if len(r.waiters) == 0 {
-		return calls
-	}
-	if free := r.free(); free >= len(r.waiters) {
-		return r.wakeAll(calls, free)
-	}
-	if r.timer == nil {
-		r.timer = time.AfterFunc(wakeDelay, r.wakeLate)
-	}
-	return calls
-}
-
-// wakeLate is called by the timer.
-func (r *route) wakeLate() {
-	var calls []wakeUp
-	r.d.mu.Lock()
-	r.timer = nil
-	if free := r.free(); free > 0 { // or else the next place that comes free wakes them
-		calls = r.wakeAll(calls, free)
-	}
-	r.d.mu.Unlock()
-	call(calls)
-}
-
-func (r *route) wakeAll(calls []wakeUp, free int) []wakeUp {
-	if len(r.waiters) == 0 {
-		return calls
-	}
-	share := max(1, free/len(r.waiters))
-	for _, room := range r.waiters {
-		calls = append(calls, wakeUp{room, share})
-	}
-	r.d.waiting -= len(r.waiters)
-	r.waiters = nil
-	if r.timer != nil {
-		r.timer.Stop() // if it fires all the same, it finds nobody to wake, or wakes somebody a little early
-		r.timer = nil
-	}
-	return calls
-}
-
-// A wakeUp is a call that is made when d.mu is free again.
-type wakeUp struct {
-	room  func(n int)
-	share int
-}
-
-func call(calls []wakeUp) {
-	for _, c := range calls {
-		c.room(c.share)
-	}
 }
 
 // size returns how much t counts towards [Config.MaxBytes].

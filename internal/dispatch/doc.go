@@ -11,6 +11,11 @@
 //     no wake-up is lost between them.
 //   - What is out with a stream is bounded, in number and in bytes. A stream that takes nothing fills up and is
 //     passed over; it costs the other streams and targets nothing.
+//   - No more triggers of an actor type are out with streams at once than a [Limit] allows; those beyond wait here, held,
+//     and go on eldest first, each as soon as every slot that it needs is free. All slots of a trigger that has ended
+//     are freed before anybody is looked at. A new trigger whose slots are free does not queue behind those whose are
+//     not. What is held is bounded, too: beyond the bound Deliver refuses, and the lane waits in the engine, where it
+//     costs next to nothing.
 //   - What has ended is let go of, and a target without streams and waiters leaves no trace.
 //
 // All state belongs to one mutex of the [Dispatcher], held for a few instructions at a time; callbacks are called
@@ -18,7 +23,7 @@
 // engine still knows what it is owed, and after a lost stream it delivers again, to the next one.
 //
 // A trigger counts as undelivered once for each refusal because nobody serves its target, and once when it is lost with
-// its stream; not when there is somebody without room. Dapr counts each trigger that nobody is there for; the engine,
+// its stream, or with the last stream of its target while it was held; not when there is somebody without room. Dapr counts each trigger that nobody is there for; the engine,
 // once refused, keeps the other triggers of the lane to itself, so that a lane counts once however long it is.
 //
 // When room is scarce, because an app has nearly all of it taken by calls that hang, waking every waiter for each

@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"maps"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -52,6 +53,7 @@ type metrics struct {
 	d *Dispatcher
 
 	triggered, failed, undelivered, latency *prometheus.Desc
+	slots, held, throttled                  *prometheus.Desc
 	out, waiting, ignored                   *prometheus.Desc
 }
 
@@ -65,6 +67,9 @@ func newMetrics(d *Dispatcher) *metrics {
 		failed:      desc("dapr_scheduler_jobs_failed_total", "Attempts that failed.", "type"),
 		undelivered: desc("dapr_scheduler_jobs_undelivered_total", "Triggers that nobody was there for, or that were lost with their stream.", "type"),
 		latency:     desc("dapr_scheduler_trigger_latency", "Milliseconds from a trigger to its result.", "type"),
+		slots:       desc("dapr_scheduler_concurrency_inflight", "Slots in use.", "concurrency_key"),
+		held:        desc("dapr_scheduler_concurrency_pending", "Triggers that wait for a slot.", "concurrency_key"),
+		throttled:   desc("dapr_scheduler_concurrency_throttled_total", "Triggers that had to wait for a slot.", "concurrency_key"),
 		out:         desc("carillon_dispatch_out", "Triggers taken and not ended."),
 		waiting:     desc("carillon_dispatch_waiting", "Lanes that wait for a receiver with room."),
 		ignored:     desc("carillon_dispatch_ignored_results_total", "Results for triggers that were not out."),
@@ -74,7 +79,7 @@ func newMetrics(d *Dispatcher) *metrics {
 // Describe sends all that Collect may send.
 func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		m.triggered, m.failed, m.undelivered, m.latency, m.out, m.waiting, m.ignored,
+		m.triggered, m.failed, m.undelivered, m.latency, m.slots, m.held, m.throttled, m.out, m.waiting, m.ignored,
 	} {
 		ch <- d
 	}
@@ -83,7 +88,13 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 // Collect sends what there is now. What has never happened has no series.
 func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 	m.d.mu.Lock()
-	now, tallies := m.d.stats(), m.d.tallies
+	now, tallies, throttled := m.d.stats(), m.d.tallies, maps.Clone(m.d.throttled)
+	loads := make(map[string]load)
+	for _, r := range m.d.routes {
+		if r.gates != nil {
+			r.gates.load(loads)
+		}
+	}
 	m.d.mu.Unlock()
 
 	count := func(d *prometheus.Desc, n uint64, labels ...string) {
@@ -100,7 +111,17 @@ func (m *metrics) Collect(ch chan<- prometheus.Metric) {
 			ch <- prometheus.MustNewConstHistogram(m.latency, n, c.sum, c.latency(), kind)
 		}
 	}
-	ch <- prometheus.MustNewConstMetric(m.out, prometheus.GaugeValue, float64(now.Out))
-	ch <- prometheus.MustNewConstMetric(m.waiting, prometheus.GaugeValue, float64(now.Waiting))
+	gauge := func(d *prometheus.Desc, n int, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, float64(n), labels...)
+	}
+	for label, l := range loads {
+		gauge(m.slots, l.out, label)
+		gauge(m.held, l.held, label)
+	}
+	for label, n := range throttled {
+		count(m.throttled, n, label)
+	}
+	gauge(m.out, now.Out)
+	gauge(m.waiting, now.Waiting)
 	count(m.ignored, now.Ignored)
 }

@@ -16,12 +16,13 @@ var ErrClosed = errors.New("stream closed")
 // A Stream is one connected receiver. Its methods may be called at any time from any goroutine, but for Next, which
 // one goroutine at a time calls.
 type Stream struct {
-	d      *Dispatcher
-	routes []*route // that it serves; fixed
-	wake   chan struct{}
+	d       *Dispatcher
+	routes  []*route // that it serves; fixed
+	limited []*route // whose triggers it limits; fixed
+	wake    chan struct{}
 
 	// Guarded by d.mu.
-	queue  queue              // taken and not yet sent; their numbers follow sent
+	queue  queue[job.Trigger] // taken and not yet sent; their numbers follow sent
 	out    map[uint64]attempt // taken and not ended, sent or not, by number
 	bytes  int                // the sizes of out together
 	sent   uint64             // the number that Next returned last
@@ -35,6 +36,7 @@ type attempt struct {
 	bytes int
 	since time.Duration // the dispatcher began
 	kind  job.Kind      // of its target
+	gate  *gate         // at which it has its slots; nil if there is none
 }
 
 // fits reports whether s has room for a trigger of that size.
@@ -45,25 +47,34 @@ func (s *Stream) fits(bytes int) bool {
 // free returns about how many triggers s has room for, taking those that are out as typical; 0 only if it has no room
 // for any.
 func (s *Stream) free() int {
-	n, left := s.d.cfg.MaxOut-len(s.out), s.d.cfg.MaxBytes-s.bytes
+	return left(len(s.out), s.d.cfg.MaxOut, s.bytes, s.d.cfg.MaxBytes)
+}
+
+// left returns about how many more triggers fit where there are n of at most most, which have that many bytes of at
+// most mostBytes; 0 only if none does.
+func left(n, most, bytes, mostBytes int) int {
 	switch {
-	case len(s.out) == 0:
-		return s.d.cfg.MaxOut
-	case n <= 0 || left <= 0:
+	case n == 0:
+		return most
+	case n >= most || bytes >= mostBytes:
 		return 0
-	case s.bytes == 0:
-		return n
+	case bytes == 0:
+		return most - n
 	default:
-		return max(1, min(n, left/(1+s.bytes/len(s.out))))
+		return max(1, min(most-n, (mostBytes-bytes)/(1+bytes/n)))
 	}
 }
 
-// take puts t out with s.
-func (s *Stream) take(t job.Trigger, bytes int, done func(job.Outcome)) {
+// take puts t out with s, with slots at that gate, if there is one.
+func (s *Stream) take(t job.Trigger, bytes int, done func(job.Outcome), at *gate) {
+	if at != nil {
+		at.enter()
+	}
 	s.taken++
-	s.out[s.taken] = attempt{done: done, bytes: bytes, since: time.Since(s.d.began), kind: t.Key.Target.Kind}
+	s.out[s.taken] = attempt{
+		done: done, bytes: bytes, since: time.Since(s.d.began), kind: t.Key.Target.Kind, gate: at,
+	}
 	s.bytes += bytes
-	s.d.out++
 	s.queue.push(t)
 	select {
 	case s.wake <- struct{}{}:
@@ -113,6 +124,9 @@ func (s *Stream) Settle(id uint64, o job.Outcome) bool {
 	s.bytes -= a.bytes
 	s.d.out--
 	s.d.tallies[a.kind].ended(o, time.Since(s.d.began)-a.since)
+	if a.gate != nil {
+		a.gate.leave()
+	}
 	calls := s.wakeWaiters(nil)
 	s.d.mu.Unlock()
 	a.done(o)
@@ -120,7 +134,8 @@ func (s *Stream) Settle(id uint64, o job.Outcome) bool {
 	return true
 }
 
-// Close takes s out of the rotation and ends everything out with it as lost, oldest first. Closing again does nothing.
+// Close takes s out of the rotation, with its limits, and ends everything out with it as lost, oldest first; and then,
+// as lost too, what is held of a target that nobody serves any more. Closing again does nothing.
 func (s *Stream) Close() {
 	s.d.mu.Lock()
 	if s.closed {
@@ -128,60 +143,54 @@ func (s *Stream) Close() {
 		return
 	}
 	s.closed = true
-	for _, r := range s.routes {
-		r.leave(s)
-	}
 	out := s.out
-	s.out, s.queue, s.bytes = nil, queue{}, 0
-	s.d.streams--
-	s.d.out -= len(out)
+	s.out, s.queue, s.bytes = nil, queue[job.Trigger]{}, 0
 	for _, a := range out {
 		s.d.tallies[a.kind].undelivered++
+		if a.gate != nil {
+			a.gate.leave()
+		}
 	}
+	s.d.streams--
+	s.d.out -= len(out)
+	lost, calls := s.leave()
 	close(s.wake) // nobody sends any more: only a stream in the rotation takes triggers
 	s.d.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(out)) {
 		out[id].done(job.Lost)
 	}
+	for _, h := range lost {
+		h.done(job.Lost)
+	}
+	call(calls)
+}
+
+// leave takes s out of its routes. What waited for it alone is lost; what waited for others is put out.
+func (s *Stream) leave() (lost []held, calls []wakeUp) {
+	for _, r := range s.limited {
+		r.gates.disclaim(s)
+		r.gates.sort()
+	}
+	for _, r := range s.routes {
+		r.leave(s)
+	}
+	for _, r := range slices.Concat(s.limited, s.routes) {
+		switch {
+		case r.gates == nil:
+		case len(r.streams) == 0:
+			lost = append(lost, r.abandon()...)
+		default:
+			calls = r.admit(calls)
+		}
+		r.tidy()
+	}
+	return lost, calls
 }
 
 // wakeWaiters appends the calls that wake who waits for room that s may have.
 func (s *Stream) wakeWaiters(calls []wakeUp) []wakeUp {
 	for _, r := range s.routes {
-		calls = r.wakeSome(calls)
+		calls = r.admit(calls)
 	}
 	return calls
-}
-
-// A queue holds triggers, first in, first out. It forgets what has left.
-type queue struct {
-	items []job.Trigger // from head on
-	head  int
-}
-
-// idle is how many places an empty queue may keep.
-const idle = 64
-
-func (q *queue) push(t job.Trigger) {
-	if len(q.items) == cap(q.items) && q.head > len(q.items)/2 {
-		n := copy(q.items, q.items[q.head:])
-		clear(q.items[n:])
-		q.items, q.head = q.items[:n], 0
-	}
-	q.items = append(q.items, t)
-}
-
-func (q *queue) pop() (t job.Trigger, ok bool) {
-	if q.head == len(q.items) {
-		return job.Trigger{}, false
-	}
-	t, q.items[q.head] = q.items[q.head], job.Trigger{}
-	q.head++
-	if q.head == len(q.items) {
-		q.items, q.head = q.items[:0], 0
-		if cap(q.items) > idle {
-			q.items = nil
-		}
-	}
-	return t, true
 }

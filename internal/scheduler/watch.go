@@ -40,7 +40,7 @@ func (s *server) WatchJobs(stream schedulerv1.Scheduler_WatchJobsServer) error {
 		return s.metrics.refused(err)
 	}
 	log := s.log.With(slog.String("namespace", initial.GetNamespace()), slog.String("app", initial.GetAppId()))
-	receiver := s.dispatch.Connect(targets)
+	receiver := s.dispatch.Connect(targets, limits(initial)...)
 	defer receiver.Close()
 	s.metrics.connected.WithLabelValues().Inc()
 	defer s.metrics.connected.WithLabelValues().Dec()
@@ -52,6 +52,17 @@ func (s *server) WatchJobs(stream schedulerv1.Scheduler_WatchJobsServer) error {
 	err = s.send(ctx, stream, receiver)
 	log.DebugContext(ctx, "sidecar gone", slog.Any("err", err))
 	return err
+}
+
+// limits returns what the sidecar that sent i limits.
+func limits(i *schedulerv1.WatchJobsRequestInitial) []dispatch.Limit {
+	var all []dispatch.Limit
+	for _, l := range i.GetConcurrencyLimits() {
+		if target, key, ok := wire.Limit(i.GetNamespace(), l); ok {
+			all = append(all, dispatch.Limit{Target: target, Key: key, Max: int(l.GetMaxConcurrent())})
+		}
+	}
+	return all
 }
 
 // initial returns a stream's first message. It waits for it without a limit but ctx.

@@ -39,6 +39,15 @@ func Targets(i *schedulerv1.WatchJobsRequestInitial) ([]job.Target, error) {
 	return targets, nil
 }
 
+// Limit returns what l limits: the triggers of an actor type, all of them or those with one concurrency key. A limit
+// that names no actor type limits nothing (scheduler specification §2.6).
+func Limit(namespace string, l *schedulerv1.ConcurrencyLimit) (target job.Target, key *string, ok bool) {
+	if l.GetActor() == nil {
+		return job.Target{}, nil, false
+	}
+	return job.Target{Kind: job.Actor, Namespace: namespace, Name: l.GetActor().GetType()}, l.Name, true
+}
+
 // Response returns t as the message that a stream sends under the given number.
 func Response(id uint64, t job.Trigger) *schedulerv1.WatchJobsResponse {
 	return &schedulerv1.WatchJobsResponse{

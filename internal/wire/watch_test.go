@@ -71,6 +71,29 @@ func TestAnInitialRequestIsChecked(t *testing.T) {
 	}
 }
 
+func TestALimitNamesWhatItLimits(t *testing.T) {
+	actor := &schedulerv1.ConcurrencyLimit_Actor{Actor: &schedulerv1.ConcurrencyLimitActor{Type: "type"}}
+	target := job.Target{Kind: job.Actor, Namespace: "ns", Name: "type"}
+	for _, tc := range []struct {
+		limit  *schedulerv1.ConcurrencyLimit
+		target job.Target
+		key    *string
+		ok     bool
+	}{
+		{&schedulerv1.ConcurrencyLimit{MaxConcurrent: 1, Target: actor}, target, nil, true},
+		{&schedulerv1.ConcurrencyLimit{MaxConcurrent: 1, Target: actor, Name: new("")}, target, new(""), true},
+		{&schedulerv1.ConcurrencyLimit{MaxConcurrent: 1, Target: actor, Name: new("x")}, target, new("x"), true},
+		{&schedulerv1.ConcurrencyLimit{MaxConcurrent: 1, Name: new("x")}, job.Target{}, nil, false},
+		{&schedulerv1.ConcurrencyLimit{Target: new(schedulerv1.ConcurrencyLimit_Actor)}, job.Target{}, nil, false},
+		{nil, job.Target{}, nil, false},
+	} {
+		got, key, ok := wire.Limit("ns", tc.limit)
+		if got != tc.target || !cmp.Equal(key, tc.key) || ok != tc.ok {
+			t.Errorf("Limit(%v) = %v, %v, %v; want %v, %v, %v", tc.limit, got, key, ok, tc.target, tc.key, tc.ok)
+		}
+	}
+}
+
 func TestATriggerCarriesWhatWasStored(t *testing.T) {
 	trig := job.Trigger{
 		Key:            job.Key{Target: job.Target{Kind: job.Actor, Namespace: "ns", Name: "type"}, ActorID: "id", Name: "my||name"},
