@@ -154,6 +154,9 @@ func (d *Dispatcher) route(t job.Target) *route {
 // size returns how much t counts towards [Config.MaxBytes].
 func size(t job.Trigger) int {
 	n := len(t.Key.Target.Namespace) + len(t.Key.Target.Name) + len(t.Key.ActorID) + len(t.Key.Name) + len(t.AppID)
+	if t.ConcurrencyKey != nil {
+		n += len(*t.ConcurrencyKey)
+	}
 	if t.Data != nil {
 		n += len(t.Data.TypeURL) + len(t.Data.Value)
 	}

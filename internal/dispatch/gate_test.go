@@ -199,16 +199,19 @@ func TestWhatIsHeldIsBounded(t *testing.T) {
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			d := dispatch.New(tc.cfg)
-			s := d.Connect([]job.Target{actor("T")}, limit(actor("T"), 1))
+			s := d.Connect([]job.Target{actor("T"), app("a")}, limit(actor("T"), 1))
 			defer s.Close()
+			mustTake(t, d, trigger(app("a"), "x"), ignore)
 			for range 3 {
 				mustTake(t, d, sized(actor("T"), tc.bytes), ignore)
 			}
 			w := &waitingRoom{d: d}
 			w.refuse(t, actor("T"), 1)
+			id, _ := next(t, s)
+			s.Settle(id, job.Handled)
 			time.Sleep(time.Second)
 			w.want(t) // the stream has room, but that is not what they wait for
-			id, _ := next(t, s)
+			id, _ = next(t, s)
 			s.Settle(id, job.Handled)
 			w.want(t, 1)
 			if got := d.Stats(); got.Held != 1 || got.Out != 2 {

@@ -20,36 +20,44 @@ type model struct {
 	d       *dispatch.Dispatcher
 	streams []*modelStream     // in the order in which they connected
 	last    map[job.Target]int // the stream that had the last turn
+	held    []*modelAttempt    // eldest first
 
 	mu      sync.Mutex             // timers wake waiters, too
 	waiters map[*waiter]job.Target // not woken yet
 
-	connected, taken, ended int
+	connected, delivered, taken, ended int
 }
 
 type modelStream struct {
 	*dispatch.Stream
 	number  int
 	targets []job.Target
+	limits  []dispatch.Limit
 	out     []*modelAttempt
 	sent    uint64
 }
 
 type modelAttempt struct {
-	id    uint64
-	bytes int
-	ended []job.Outcome
+	id     uint64
+	target job.Target
+	name   string
+	key    string // empty if there is none
+	bytes  int
+	whole  bool // it has a slot of its type's gate
+	named  bool // and of its key's
+	ended  []job.Outcome
 }
 
-// A waiter is a refusal. It may be woken once there has been room.
+// A waiter is a refusal. It may be woken once there has been room, or could have been.
 type waiter struct {
-	room, woken bool
+	room, may, woken bool
 }
 
 const (
 	bound      = 5 // of what is out with a stream of TestEverythingAtOnce
 	modelOut   = 3
 	modelBytes = 1000
+	modelHold  = 4
 )
 
 func (s *modelStream) bytes() int {
@@ -86,6 +94,7 @@ func (m *model) roomAppeared(targets []job.Target) {
 	defer m.mu.Unlock()
 	for w, target := range m.waiters {
 		w.room = w.room || slices.Contains(targets, target)
+		w.may = w.may || w.room
 	}
 }
 
@@ -95,27 +104,37 @@ func (m *model) check(t *testing.T) {
 	defer m.mu.Unlock()
 	for w, target := range m.waiters {
 		for _, s := range m.streams {
-			if w.room && slices.Contains(s.targets, target) && len(s.out) < modelOut && s.bytes() < modelBytes {
+			if w.room && !m.crowded(target) && slices.Contains(s.targets, target) && len(s.out) < modelOut && s.bytes() < modelBytes {
 				t.Errorf("a waiter for %v was not woken", target)
 			}
 		}
 	}
 }
 
-func (m *model) connect(targets []job.Target) {
+func (m *model) connect(t *testing.T, targets []job.Target, limits []dispatch.Limit) {
 	m.roomAppeared(targets)
+	m.roomAppeared(limited(limits))
 	m.connected++
-	m.streams = append(m.streams, &modelStream{Stream: m.d.Connect(targets), number: m.connected, targets: targets})
+	s := &modelStream{number: m.connected, targets: targets, limits: limits}
+	s.Stream = m.d.Connect(targets, limits...)
+	m.streams = append(m.streams, s)
+	m.admit(t, append(limited(limits), targets...))
 }
 
 func (m *model) close(t *testing.T, s *modelStream) {
 	m.streams = slices.DeleteFunc(m.streams, func(o *modelStream) bool { return o == s })
+	m.mu.Lock()
+	for w, target := range m.waiters {
+		w.may = w.may || target.Kind == job.Actor
+	}
+	m.mu.Unlock()
 	s.Close()
-	for _, a := range s.out {
+	for _, a := range append(s.out, m.abandoned()...) {
 		if !slices.Equal(a.ended, []job.Outcome{job.Lost}) {
 			t.Fatalf("an attempt out with a closed stream ended as %v, want lost", a.ended)
 		}
 	}
+	m.admit(t, append(limited(s.limits), s.targets...))
 }
 
 func (m *model) settle(t *testing.T, s *modelStream, i int) {
@@ -125,10 +144,13 @@ func (m *model) settle(t *testing.T, s *modelStream, i int) {
 	if !s.Settle(a.id, job.Failed) || !slices.Equal(a.ended, []job.Outcome{job.Failed}) {
 		t.Fatalf("a settled attempt ended as %v, want failed", a.ended)
 	}
+	m.admit(t, s.targets)
 }
 
-func (m *model) deliver(t *testing.T, target job.Target, bytes int) {
-	a, w := &modelAttempt{bytes: bytes}, new(waiter)
+func (m *model) deliver(t *testing.T, target job.Target, key string, bytes int) {
+	m.delivered++
+	a := &modelAttempt{target: target, name: fmt.Sprint(m.delivered), key: key, bytes: bytes}
+	w := new(waiter)
 	done := func(o job.Outcome) {
 		a.ended = append(a.ended, o)
 		m.ended++
@@ -136,41 +158,59 @@ func (m *model) deliver(t *testing.T, target job.Target, bytes int) {
 	room := func(n int) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		if !w.room || w.woken || n < 1 {
-			t.Errorf("woken for %d; there has been room: %v; woken before: %v", n, w.room, w.woken)
+		if !w.may || w.woken || n < 1 {
+			t.Errorf("woken for %d; there may have been room: %v; woken before: %v", n, w.may, w.woken)
 		}
 		w.woken = true
 		delete(m.waiters, w)
 	}
+	hold := m.served(target) && m.limited(target) && !m.passes(a)
 	s := m.turn(target, bytes)
-	if taken := m.d.Deliver(sized(target, bytes), done, room); taken != (s != nil) {
-		t.Fatalf("Deliver = %v, want %v", taken, !taken)
+	want := !hold && s != nil || hold && m.holds(a)
+	if taken := m.d.Deliver(a.trigger(), done, room); taken != want {
+		t.Fatalf("Deliver = %v, want %v", taken, want)
 	}
-	if s == nil {
+	switch {
+	case !want:
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		for other, at := range m.waiters { // who joins those that are about to be woken is woken with them
 			w.room = w.room || at == target && other.room
+			w.may = w.may || at == target && other.may
 		}
 		m.waiters[w] = target
 		return
+	case hold:
+		m.held = append(m.held, a)
+	default:
+		m.send(t, s, a)
 	}
 	m.taken++
-	m.last[target] = s.number
+}
+
+// send has s send a.
+func (m *model) send(t *testing.T, s *modelStream, a *modelAttempt) {
+	a.whole = m.limited(a.target)
+	a.named = a.key != "" && m.most(a.target, a.key) > 0
+	m.last[a.target] = s.number
 	s.out = append(s.out, a)
 	s.sent++
-	if a.id, _ = next(t, s.Stream); a.id != s.sent {
-		t.Fatalf("stream %d sends number %d, want %d", s.number, a.id, s.sent)
+	id, trig := next(t, s.Stream)
+	if id != s.sent || trig.Key.Name != a.name {
+		t.Fatalf("stream %d sends %s as number %d, want %s as %d", s.number, trig.Key.Name, id, a.name, s.sent)
 	}
+	a.id = id
 }
 
 func TestTheDispatcherDoesWhatTheModelDoes(t *testing.T) {
 	targets := []job.Target{app("a"), app("b"), {Kind: job.Actor, Namespace: "ns", Name: "a"}}
-	for seed := range uint64(50) {
+	for seed := range uint64(100) {
 		synctest.Test(t, func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 0))
 			m := &model{
-				d:       dispatch.New(dispatch.Config{MaxOut: modelOut, MaxBytes: modelBytes}),
+				d: dispatch.New(dispatch.Config{
+					MaxOut: modelOut, MaxBytes: modelBytes, MaxHeld: modelHold, MaxHeldBytes: modelBytes,
+				}),
 				last:    make(map[job.Target]int),
 				waiters: make(map[*waiter]job.Target),
 			}
@@ -181,7 +221,7 @@ func TestTheDispatcherDoesWhatTheModelDoes(t *testing.T) {
 				}
 				switch op := rnd.IntN(100); {
 				case op < 3 && len(m.streams) < 6:
-					m.connect(targets[rnd.IntN(3):])
+					m.connect(t, targets[rnd.IntN(4):], randomLimits(rnd, targets[2]))
 				case op < 5 && s.Stream != nil:
 					m.close(t, s)
 				case op < 45 && len(s.out) > 0:
@@ -191,7 +231,7 @@ func TestTheDispatcherDoesWhatTheModelDoes(t *testing.T) {
 					synctest.Wait()
 					m.check(t)
 				default:
-					m.deliver(t, targets[rnd.IntN(3)], 100+rnd.IntN(300)*rnd.IntN(5))
+					m.deliver(t, targets[rnd.IntN(3)], [...]string{"", "x", "y"}[rnd.IntN(3)], 100+rnd.IntN(300)*rnd.IntN(5))
 				}
 			}
 			for _, s := range slices.Clone(m.streams) {
@@ -201,7 +241,7 @@ func TestTheDispatcherDoesWhatTheModelDoes(t *testing.T) {
 				t.Errorf("%d were taken, %d ended", m.taken, m.ended)
 			}
 			got := m.d.Stats()
-			if got.Out != 0 || got.Streams != 0 || got.Waiting != len(m.waiters) {
+			if got.Out != 0 || got.Held != 0 || got.Streams != 0 || got.Waiting != len(m.waiters) {
 				t.Errorf("left behind: %+v, want %d waiters", got, len(m.waiters))
 			}
 		})
@@ -213,8 +253,9 @@ func TestTheDispatcherDoesWhatTheModelDoes(t *testing.T) {
 func TestEverythingAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const partitions, jobs, sidecars = 8, 2000, 6
-		d := dispatch.New(dispatch.Config{MaxOut: bound})
-		targets := []job.Target{app("a"), app("b"), app("c")}
+		d := dispatch.New(dispatch.Config{MaxOut: bound, MaxHeld: 2})
+		targets := []job.Target{app("a"), actor("T"), app("c")}
+		limits := []dispatch.Limit{limit(actor("T"), 2), limitKey(actor("T"), "0", 1)}
 		var handled, lost atomic.Int64
 		over := make(chan struct{})
 
@@ -223,7 +264,7 @@ func TestEverythingAtOnce(t *testing.T) {
 			coming.Go(func() {
 				rnd := rand.New(rand.NewPCG(uint64(n), 1))
 				for !isOver(over) {
-					s := d.Connect(targets[n%2:])
+					s := d.Connect(targets[n%2:], limits[n%3:]...)
 					for range rnd.IntN(200) {
 						sidecarTurn(t, d, s, rnd)
 					}
@@ -234,7 +275,7 @@ func TestEverythingAtOnce(t *testing.T) {
 		for n := range partitions {
 			busy.Go(func() {
 				for i := range jobs {
-					trig := trigger(targets[(i+n)%3], fmt.Sprint(i))
+					trig := keyed(targets[(i+n)%3], fmt.Sprint(i%2))
 					for deliverOnce(t, d, trig) == job.Lost {
 						lost.Add(1)
 					}
@@ -292,8 +333,8 @@ func sidecarTurn(t *testing.T, d *dispatch.Dispatcher, s *dispatch.Stream, rnd *
 	if err != nil {
 		return
 	}
-	if now := d.Stats(); now.Out > bound*now.Streams {
-		t.Errorf("%d are out with %d streams, want %d with each at most", now.Out, now.Streams, bound)
+	if now := d.Stats(); now.Out-now.Held > bound*now.Streams {
+		t.Errorf("%d are out with %d streams, want %d with each at most", now.Out-now.Held, now.Streams, bound)
 	}
 	if rnd.IntN(50) > 0 {
 		s.Settle(id, job.Handled)
