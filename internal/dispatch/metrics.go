@@ -9,16 +9,16 @@ import (
 	"carillon/internal/job"
 )
 
-// buckets are the upper bounds of the latency histogram, in milliseconds.
-var buckets = [...]float64{100, 500, 1000, 5000, 10000} //nolint:gochecknoglobals // a constant array
+// buckets returns the upper bounds of the latency histogram, in milliseconds.
+func buckets() [5]float64 { return [...]float64{100, 500, 1000, 5000, 10000} }
 
 // A tally is what has ended since the start, for one kind of target. Counting is so frequent that it is done in plain
 // numbers, which become metrics when somebody asks.
 type tally struct {
 	handled, failed uint64
-	undelivered     uint64 // refused because nobody serves the target, or lost with a stream
-	took            [len(buckets)]uint64
-	sum             float64 // of the milliseconds of handled and failed
+	undelivered     uint64    // refused because nobody serves the target, or lost with a stream
+	took            [5]uint64 // results, by bucket
+	sum             float64   // of the milliseconds of handled and failed
 }
 
 // ended counts the result of a trigger that went out that long ago.
@@ -30,7 +30,7 @@ func (c *tally) ended(o job.Outcome, took time.Duration) {
 	}
 	ms := float64(took) / float64(time.Millisecond)
 	c.sum += ms
-	for i, bound := range buckets {
+	for i, bound := range buckets() {
 		if ms <= bound {
 			c.took[i]++
 			break
@@ -40,8 +40,8 @@ func (c *tally) ended(o job.Outcome, took time.Duration) {
 
 // latency returns the cumulative histogram.
 func (c *tally) latency() map[float64]uint64 {
-	h, n := make(map[float64]uint64, len(buckets)), uint64(0)
-	for i, bound := range buckets {
+	h, n := make(map[float64]uint64, len(c.took)), uint64(0)
+	for i, bound := range buckets() {
 		n += c.took[i]
 		h[bound] = n
 	}

@@ -11,8 +11,9 @@ import (
 	"carillon/internal/wire"
 )
 
-func limitOf(kind string, name *string, most int32) *schedulerv1.ConcurrencyLimit {
-	target := &schedulerv1.ConcurrencyLimit_Actor{Actor: &schedulerv1.ConcurrencyLimitActor{Type: kind}}
+// limitOf limits the actor type T, or a key of it.
+func limitOf(name *string, most int32) *schedulerv1.ConcurrencyLimit {
+	target := &schedulerv1.ConcurrencyLimit_Actor{Actor: &schedulerv1.ConcurrencyLimitActor{Type: "T"}}
 	return &schedulerv1.ConcurrencyLimit{MaxConcurrent: most, Name: name, Target: target}
 }
 
@@ -32,7 +33,7 @@ func TestLimitsHoldOverAllStreams(t *testing.T) {
 		e := newEngine(n)
 		limited := func(i *schedulerv1.WatchJobsRequestInitial) schedulerv1.Scheduler_WatchJobsClient {
 			i.ConcurrencyLimits = []*schedulerv1.ConcurrencyLimit{
-				limitOf("T", nil, 2), limitOf("T", new("x"), 1), limitOf("T", new("y"), 0), {MaxConcurrent: 1},
+				limitOf(nil, 2), limitOf(new("x"), 1), limitOf(new("y"), 0), {MaxConcurrent: 1},
 			}
 			return n.watch(t, i)
 		}

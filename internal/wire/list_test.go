@@ -28,7 +28,7 @@ func TestMetadataNameManyKeys(t *testing.T) {
 	names := func(m *schedulerv1.JobMetadata) (job.Prefix, error) {
 		return wire.NamePrefix(&schedulerv1.DeleteByNamePrefixRequest{Metadata: m, NamePrefix: "pre||"})
 	}
-	app, actor, all := meta(jobTarget()), meta(actorTarget("type", "i||d")), meta(actorTarget("type", ""))
+	app, actor, all := meta(jobTarget()), meta(actorTarget("type", "i||d")), meta(actorTarget("ty||pe", ""))
 	for name, tc := range map[string]struct {
 		f    func(*schedulerv1.JobMetadata) (job.Prefix, error)
 		m    *schedulerv1.JobMetadata
@@ -36,16 +36,16 @@ func TestMetadataNameManyKeys(t *testing.T) {
 	}{
 		"list an app":             {list, app, job.Prefix{Kind: job.App, Parts: []string{"app"}}},
 		"list an actor":           {list, actor, job.Prefix{Kind: job.Actor, Parts: []string{"type", "i||d"}}},
-		"list a type":             {list, all, job.Prefix{Kind: job.Actor, Parts: []string{"type"}}},
+		"list a type":             {list, all, job.Prefix{Kind: job.Actor, Parts: []string{"ty||pe"}}},
 		"delete an app":           {exact, app, job.Prefix{Kind: job.App, Parts: []string{"app"}}},
 		"delete an actor":         {exact, actor, job.Prefix{Kind: job.Actor, Parts: []string{"type", "i||d"}}},
-		"delete a type":           {exact, all, job.Prefix{Kind: job.Actor, Parts: []string{"type"}}},
+		"delete a type":           {exact, all, job.Prefix{Kind: job.Actor, Parts: []string{"ty||pe"}}},
 		"delete apps by prefix":   {ids, app, job.Prefix{Kind: job.App, Rest: "app"}},
 		"delete actors by prefix": {ids, actor, job.Prefix{Kind: job.Actor, Parts: []string{"type"}, Rest: "i||d"}},
-		"a type has no prefix":    {ids, all, job.Prefix{Kind: job.Actor, Parts: []string{"type"}}},
+		"a type has no prefix":    {ids, all, job.Prefix{Kind: job.Actor, Parts: []string{"ty||pe"}}},
 		"delete jobs by name":     {names, app, job.Prefix{Kind: job.App, Parts: []string{"app"}, Rest: "pre||"}},
 		"reminders by name":       {names, actor, job.Prefix{Kind: job.Actor, Parts: []string{"type", "i||d"}, Rest: "pre||"}},
-		"without id, ids by name": {names, all, job.Prefix{Kind: job.Actor, Parts: []string{"type"}, Rest: "pre||"}},
+		"without id, ids by name": {names, all, job.Prefix{Kind: job.Actor, Parts: []string{"ty||pe"}, Rest: "pre||"}},
 	} {
 		tc.want.Namespace = "ns"
 		got, err := tc.f(tc.m)

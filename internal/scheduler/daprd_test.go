@@ -1,0 +1,91 @@
+package scheduler_test
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"google.golang.org/protobuf/proto"
+
+	"carillon/internal/job"
+	"carillon/internal/wire"
+)
+
+// A daprd is on its streams what Dapr's sidecar is: it opens three to each scheduler, all with the same first message,
+// answers triggers in the order in which its app is done with them, and connects again 250 to 750 ms after a stream
+// has ended, for whatever reason. It needs nothing but a client, whatever stands behind it.
+type daprd struct {
+	client schedulerv1.SchedulerClient
+	hello  *schedulerv1.WatchJobsRequestInitial
+	// life is how long a stream lives, about; 0: until the scheduler ends it.
+	life time.Duration
+	// app says how a trigger is answered. It is called from several goroutines.
+	app func(*schedulerv1.WatchJobsResponse) answer
+}
+
+// An answer is what an app makes of a trigger.
+type answer struct {
+	after time.Duration
+	as    job.Outcome
+	times int // none: the app hangs
+}
+
+// run is a daprd until ctx ends. When it returns, nothing of it is left.
+func (s *daprd) run(ctx context.Context) {
+	var streams sync.WaitGroup
+	for range 3 {
+		streams.Go(func() {
+			for ctx.Err() == nil {
+				s.stream(ctx)
+				pause(ctx, 250*time.Millisecond+rand.N(500*time.Millisecond))
+			}
+		})
+	}
+	streams.Wait()
+}
+
+// stream is one stream from its first message to its end.
+func (s *daprd) stream(ctx context.Context) {
+	ctx, cancel := context.WithCancel(ctx)
+	var apps sync.WaitGroup
+	defer apps.Wait()
+	defer cancel()
+	if s.life > 0 {
+		defer time.AfterFunc(s.life/2+rand.N(s.life), cancel).Stop()
+	}
+	stream, err := s.client.WatchJobs(ctx)
+	if err != nil {
+		return
+	}
+	first := &schedulerv1.WatchJobsRequest_Initial{Initial: proto.CloneOf(s.hello)}
+	if stream.Send(&schedulerv1.WatchJobsRequest{WatchJobRequestType: first}) != nil {
+		return
+	}
+	var sending sync.Mutex
+	for {
+		m, err := stream.Recv()
+		if err != nil {
+			return
+		}
+		apps.Go(func() {
+			a := s.app(m)
+			pause(ctx, a.after)
+			sending.Lock()
+			defer sending.Unlock()
+			for range a.times {
+				if stream.Send(wire.Result(m.GetId(), a.as)) != nil {
+					return
+				}
+			}
+		})
+	}
+}
+
+// pause waits that long, or until ctx ends.
+func pause(ctx context.Context, d time.Duration) {
+	ctx, cancel := context.WithTimeout(ctx, d)
+	defer cancel()
+	<-ctx.Done()
+}
