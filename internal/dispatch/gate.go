@@ -22,6 +22,7 @@ type gates struct {
 	whole  gate             // of all triggers of the type
 	named  map[string]*gate // by concurrency key
 	claims int              // of all gates together
+	stale  bool             // a gate has got its first limit, or lost its last
 	held   int              // triggers in the lines together
 	bytes  int              // their sizes together
 	last   uint64           // the number of the trigger that was held last
@@ -68,6 +69,7 @@ func (g *gates) claim(by *Stream, l Limit) {
 			g.named[*l.Key] = at
 		}
 	}
+	g.stale = g.stale || !at.limited()
 	at.limits = append(at.limits, claim{by, l.Max})
 	g.claims++
 }
@@ -78,11 +80,16 @@ func (g *gates) disclaim(by *Stream) {
 		n := len(at.limits)
 		at.limits = slices.DeleteFunc(at.limits, func(c claim) bool { return c.by == by })
 		g.claims -= n - len(at.limits)
+		g.stale = g.stale || n > 0 && !at.limited()
 	}
 }
 
 // sort puts every trigger that is held into the line in which it belongs now, and lets go of gates without a use.
 func (g *gates) sort() {
+	if !g.stale {
+		return
+	}
+	g.stale = false
 	for _, h := range g.releaseAll() {
 		g.of(h.t).push(h)
 	}
