@@ -9,7 +9,8 @@ import (
 
 // A Limit bounds how many triggers of an actor type are out with streams at once: all of them, or those with one
 // concurrency key. It holds for the actor type, whichever stream a trigger is out with, for as long as a stream that
-// names it is connected. If several name it with different numbers, the one that connected last is right.
+// names it is connected. If several name it with different numbers, the one that connected last is right. What went out
+// before there was a limit is not counted.
 type Limit struct {
 	Target job.Target // an actor type; a limit of anything else is ignored
 	Key    *string    // the concurrency key; nil: all triggers of the type
