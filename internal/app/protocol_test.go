@@ -377,3 +377,54 @@ func TestAnInvalidRequestCostsNothing(t *testing.T) {
 		}
 	})
 }
+
+func TestACompletedWorkflowTakesItsRemindersWithIt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := startScheduler(t, vfs.NewMem())
+		defer p.stop()
+		const workflow, activity = "dapr.internal.ns.app.workflow", "dapr.internal.ns.app.activity"
+		later := &schedulerv1.Job{DueTime: new("1h"), FailurePolicy: forEver()}
+		for _, instance := range []string{"wf1", "wf10"} {
+			p.schedule("timer-1", actorMeta("app", workflow, instance), later)
+			for n := range 3 {
+				p.schedule("run-activity", actorMeta("app", activity, fmt.Sprintf("%s::%d::1", instance, n)), later)
+			}
+		}
+		p.schedule("other", jobMeta("app"), later)
+		for _, r := range []*schedulerv1.DeleteByMetadataRequest{
+			{Metadata: actorMeta("app", workflow, "wf1")},
+			{Metadata: actorMeta("app", activity, "wf1::"), IdPrefixMatch: new(true)},
+		} {
+			if _, err := p.DeleteByMetadata(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		list := func(meta *schedulerv1.JobMetadata) (ids []string) {
+			l, err := p.ListJobs(t.Context(), &schedulerv1.ListJobsRequest{Metadata: meta})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, j := range l.GetJobs() {
+				ids = append(ids, j.GetMetadata().GetTarget().GetActor().GetId()+"/"+j.GetName())
+			}
+			return ids
+		}
+		for _, c := range []struct {
+			meta *schedulerv1.JobMetadata
+			want []string
+		}{
+			{actorMeta("app", workflow, ""), []string{"wf10/timer-1"}},
+			{actorMeta("app", activity, ""), []string{"wf10::0::1/run-activity", "wf10::1::1/run-activity", "wf10::2::1/run-activity"}},
+			{jobMeta("app"), []string{"/other"}},
+		} {
+			if got := list(c.meta); !slices.Equal(got, c.want) {
+				t.Errorf("left of %v: %v, want %v", c.meta.GetTarget(), got, c.want)
+			}
+		}
+		w := p.watch("app", []string{workflow, activity}, always(success))
+		time.Sleep(2 * time.Hour)
+		if got := w.names(); len(got) != 5 {
+			t.Errorf("%v fired, want the five that are left", got)
+		}
+	})
+}
