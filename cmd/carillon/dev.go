@@ -71,7 +71,7 @@ func dev(ctx context.Context, args []string, std stdio) error {
 	if err != nil {
 		return err
 	}
-	node, err := app.Open(cfg, l, nil, log)
+	node, err := app.OpenAllInOne(cfg, l, nil, log)
 	if err != nil {
 		return err
 	}
@@ -89,8 +89,8 @@ func dev(ctx context.Context, args []string, std stdio) error {
 }
 
 // node checks the flags and returns the configuration that they mean.
-func (c *devConfig) node(std stdio) (app.Config, error) {
-	cfg := app.Config{Sidecar: sidecar.Config{DefaultApp: c.appID, AnyApp: true, Namespace: "default"}}
+func (c *devConfig) node(std stdio) (app.AllInOneConfig, error) {
+	cfg := app.AllInOneConfig{Sidecar: sidecar.Config{DefaultApp: c.appID, AnyApp: true, Namespace: "default"}}
 	side := &cfg.Sidecar
 	if ns, ok := std.Env("NAMESPACE"); ok {
 		side.Namespace = ns
@@ -184,7 +184,7 @@ func stateDir(std stdio) (string, error) {
 
 // listen opens the ports of the node, or says which flag names one that is not to be had. A port of 0 becomes
 // whichever is free.
-func (c *devConfig) listen(ctx context.Context) (l app.Listeners, err error) {
+func (c *devConfig) listen(ctx context.Context) (l app.AllInOneListeners, err error) {
 	defer func() {
 		if err != nil {
 			l.Close()
@@ -209,7 +209,7 @@ func (c *devConfig) listen(ctx context.Context) (l app.Listeners, err error) {
 }
 
 // announce tells a person where everything is.
-func (c *devConfig) announce(cfg app.Config, std stdio) {
+func (c *devConfig) announce(cfg app.AllInOneConfig, std stdio) {
 	fmt.Fprintf(std.Out, "carillon dev is running; Ctrl-C stops it.\n")
 	fmt.Fprintf(std.Out, "  %-12s http://localhost:%d\n", "HTTP API", c.httpPort)
 	fmt.Fprintf(std.Out, "  %-12s localhost:%d\n", "gRPC API", c.grpcPort)

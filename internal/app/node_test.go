@@ -78,13 +78,13 @@ func start(t *testing.T, disk vfs.FS) *world {
 	t.Helper()
 	w := &world{t: t, disk: disk, app: newRecorder()}
 	api := memnet.Listen()
-	cfg := app.Config{
-		Store:   pebblestore.Config{Dir: "store", FS: disk, NoTickers: true},
+	cfg := app.AllInOneConfig{
+		Config:  app.Config{Store: pebblestore.Config{Dir: "store", FS: disk, NoTickers: true}},
 		Sidecar: sidecar.Config{Apps: []sidecar.App{{ID: "sub", Address: "app:80"}}, AnyApp: true, Namespace: "default", NoPings: true},
 	}
 	dialApp := func(ctx context.Context, _ string) (net.Conn, error) { return w.app.listener.DialContext(ctx) }
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	node, err := app.Open(cfg, app.Listeners{HTTP: api, GRPC: memnet.Listen(), Scheduler: memnet.Listen()}, dialApp, log)
+	node, err := app.OpenAllInOne(cfg, app.AllInOneListeners{HTTP: api, GRPC: memnet.Listen(), Scheduler: memnet.Listen()}, dialApp, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,60 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+
+	"google.golang.org/grpc/test/bufconn"
+
+	"carillon/internal/scheduler"
+	"carillon/internal/sidecar"
+)
+
+// An AllInOneConfig is what an operator may choose of an all-in-one node. Its scheduler's hosts and its sidecar's
+// schedulers are the node's to say.
+type AllInOneConfig struct {
+	Config
+	Sidecar sidecar.Config
+}
+
+// AllInOneListeners are where an all-in-one node can be reached.
+type AllInOneListeners struct {
+	HTTP, GRPC net.Listener // the jobs API
+	Scheduler  net.Listener // the Scheduler service, for other sidecars
+}
+
+// Close closes those that are open.
+func (l AllInOneListeners) Close() error { return closeAll(l.HTTP, l.GRPC, l.Scheduler) }
+
+// memoryBuffer is how many bytes a connection in memory holds in each direction before its writer waits.
+const memoryBuffer = 64 << 10
+
+// OpenAllInOne builds a node that takes over the listeners: a scheduler, and a sidecar that calls apps through dialApp.
+// If it returns an error, the listeners are closed.
+func OpenAllInOne(cfg AllInOneConfig, l AllInOneListeners, dialApp sidecar.Dialer, log *slog.Logger) (*Node, error) {
+	memory := bufconn.Listen(memoryBuffer) // on which the node's own sidecar finds the Scheduler service
+	hosts := []string{l.Scheduler.Addr().String()}
+	cfg.Sidecar.Schedulers, cfg.Scheduler.Hosts = hosts, hosts
+	side, err := sidecar.New(cfg.Sidecar, sidecar.Dialers{
+		App:       dialApp,
+		Scheduler: func(ctx context.Context, _ string) (net.Conn, error) { return memory.DialContext(ctx) },
+	}, log)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	c, err := openCore(cfg.Config, log)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return &Node{store: c.store, stages: []stage{
+		c.store.Wait,
+		c.engine.Run,
+		func(ctx context.Context) error { return c.service.Run(ctx, memory) },
+		func(ctx context.Context) error { return c.service.Run(ctx, l.Scheduler, scheduler.Pings()) },
+		func(ctx context.Context) error {
+			return side.Run(ctx, sidecar.Listeners{HTTP: []net.Listener{l.HTTP}, GRPC: []net.Listener{l.GRPC}})
+		},
+	}}, nil
+}

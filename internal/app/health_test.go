@@ -1,0 +1,83 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+)
+
+func TestHealthSaysWhatIsWrong(t *testing.T) {
+	fine := func() error { return nil }
+	stuck := func() error { return errors.New("partition 7 does not turn") }
+	full := func() error { return errors.New("the disk is full") }
+	for _, c := range []struct {
+		name   string
+		checks []check
+		status int
+		body   string
+	}{
+		{"nothing", []check{fine, fine}, http.StatusOK, ""},
+		{"one thing", []check{fine, stuck}, http.StatusServiceUnavailable, "partition 7 does not turn\n"},
+		{"two things", []check{full, stuck}, http.StatusServiceUnavailable, "the disk is full\npartition 7 does not turn\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if status, body := ask(health(c.checks...), http.MethodGet, "/healthz"); status != c.status || body != c.body {
+				t.Errorf("%d %q, want %d %q", status, body, c.status, c.body)
+			}
+		})
+	}
+}
+
+func TestHealthIsAtOnePathOnly(t *testing.T) {
+	for _, c := range []struct {
+		method, path string
+		status       int
+	}{
+		{"HEAD", "/healthz", http.StatusOK},
+		{"POST", "/healthz", http.StatusMethodNotAllowed},
+		{"GET", "/", http.StatusNotFound},
+	} {
+		if status, _ := ask(health(), c.method, c.path); status != c.status {
+			t.Errorf("%s %s: %d, want %d", c.method, c.path, status, c.status)
+		}
+	}
+}
+
+// TestANodeIsNotHealthyBeforeItRunsNorWhileItStops holds that the gate falls first: what stops after it can see so.
+func TestANodeIsNotHealthyBeforeItRunsNorWhileItStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var open gate
+		if open.check() == nil {
+			t.Error("healthy before it runs")
+		}
+		var draining error
+		drain := func(ctx context.Context) error {
+			<-ctx.Done()
+			draining = open.check()
+			return nil
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- runStages(ctx, drain, open.run) }()
+		synctest.Wait()
+		if err := open.check(); err != nil {
+			t.Errorf("it runs, and is said not to be healthy: %v", err)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Fatal(err)
+		}
+		if draining == nil {
+			t.Error("healthy while it stops")
+		}
+	})
+}
+
+func ask(h http.Handler, method, path string) (status int, body string) {
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest(method, path, http.NoBody))
+	return w.Code, w.Body.String()
+}

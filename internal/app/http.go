@@ -1,0 +1,29 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+)
+
+// serveHTTP returns the stage that serves h on l. When it is stopped, it cuts off what is under way: health and metrics
+// are not worth waiting for.
+func serveHTTP(what string, h http.Handler, l net.Listener, log *slog.Logger) stage {
+	return func(ctx context.Context) error {
+		srv := &http.Server{
+			Handler:           h,
+			ReadHeaderTimeout: 5 * time.Second,
+			WriteTimeout:      time.Minute,
+			IdleTimeout:       2 * time.Minute,
+			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		}
+		defer context.AfterFunc(ctx, func() { srv.Close() })()
+		if err := srv.Serve(l); ctx.Err() == nil {
+			return fmt.Errorf("serve %s on %s: %w", what, l.Addr(), err)
+		}
+		return nil
+	}
+}

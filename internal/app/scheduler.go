@@ -1,0 +1,48 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+
+	"carillon/internal/engine"
+	"carillon/internal/scheduler"
+)
+
+// SchedulerListeners are where a scheduler node can be reached.
+type SchedulerListeners struct {
+	Scheduler net.Listener // the Scheduler service
+	Health    net.Listener // GET /healthz
+	Metrics   net.Listener // nil if nobody is to see them
+}
+
+// Close closes those that are open.
+func (l SchedulerListeners) Close() error { return closeAll(l.Scheduler, l.Health, l.Metrics) }
+
+// OpenScheduler builds a node that takes over the listeners and is what Dapr's Scheduler service is to its sidecars and
+// operators. Health and metrics are served for as long as the engine runs: one can watch it stop. If it returns an
+// error, the listeners are closed.
+func OpenScheduler(cfg Config, l SchedulerListeners, log *slog.Logger) (*Node, error) {
+	metrics := newRegistry()
+	c, err := openCore(cfg, log)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	var open gate
+	stages := []stage{c.store.Wait}
+	if l.Metrics != nil {
+		stages = append(stages, serveHTTP("metrics", metricsOf(metrics, log), l.Metrics, log))
+	}
+	return &Node{store: c.store, stages: append(stages,
+		serveHTTP("health", health(open.check, engineHealth(c.engine)), l.Health, log),
+		c.engine.Run,
+		func(ctx context.Context) error { return c.service.Run(ctx, l.Scheduler, scheduler.Pings()) },
+		open.run,
+	)}, nil
+}
+
+// engineHealth returns the check that every partition of e turns.
+func engineHealth(*engine.Engine) check {
+	return func() error { return nil }
+}
