@@ -17,35 +17,39 @@ func completion(_ context.Context, args []string, std stdio) error {
 	if len(args) != 1 {
 		return usagef("completion: name one shell: bash, zsh or fish")
 	}
-	var names []string
+	var names, cases, fish []string
 	for _, c := range commands() {
 		names = append(names, c.name)
+		if c.flags == nil {
+			continue
+		}
+		var flags []string
+		c.flags().VisitAll(func(f *flag.Flag) {
+			flags = append(flags, "--"+f.Name)
+			fish = append(fish, fmt.Sprintf("complete -c carillon -n '__fish_seen_subcommand_from %s' -l %s\n", c.name, f.Name))
+		})
+		cases = append(cases, fmt.Sprintf("\t%s:*) COMPREPLY=($(compgen -W %q -f -- \"${COMP_WORDS[COMP_CWORD]}\")) ;;\n",
+			c.name, strings.Join(flags, " ")))
 	}
-	fs, _ := devFlags()
-	var flags []string
-	fs.VisitAll(func(f *flag.Flag) { flags = append(flags, "--"+f.Name) })
-	words, devs := strings.Join(names, " "), strings.Join(flags, " ")
+	words := strings.Join(names, " ")
 
 	const bash = `_carillon() {
 	case "${COMP_WORDS[1]}:$COMP_CWORD" in
-	*:1) COMPREPLY=($(compgen -W "%[1]s" -- "${COMP_WORDS[COMP_CWORD]}")) ;;
-	dev:*) COMPREPLY=($(compgen -W "%[2]s" -f -- "${COMP_WORDS[COMP_CWORD]}")) ;;
-	completion:2) COMPREPLY=($(compgen -W "bash zsh fish" -- "${COMP_WORDS[COMP_CWORD]}")) ;;
+	*:1) COMPREPLY=($(compgen -W "%s" -- "${COMP_WORDS[COMP_CWORD]}")) ;;
+%s	completion:2) COMPREPLY=($(compgen -W "bash zsh fish" -- "${COMP_WORDS[COMP_CWORD]}")) ;;
 	esac
 }
 complete -F _carillon carillon
 `
 	switch args[0] {
 	case "bash":
-		fmt.Fprintf(std.Out, bash, words, devs)
+		fmt.Fprintf(std.Out, bash, words, strings.Join(cases, ""))
 	case "zsh":
-		fmt.Fprintf(std.Out, "autoload -U +X bashcompinit && bashcompinit\n"+bash, words, devs)
+		fmt.Fprintf(std.Out, "autoload -U +X bashcompinit && bashcompinit\n"+bash, words, strings.Join(cases, ""))
 	case "fish":
 		fmt.Fprintf(std.Out, "complete -c carillon -f -n __fish_use_subcommand -a '%s'\n", words)
 		fmt.Fprintf(std.Out, "complete -c carillon -f -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'\n")
-		for _, f := range flags {
-			fmt.Fprintf(std.Out, "complete -c carillon -n '__fish_seen_subcommand_from dev' -l %s\n", strings.TrimPrefix(f, "--"))
-		}
+		fmt.Fprint(std.Out, strings.Join(fish, ""))
 	default:
 		return usagef("completion: %q is none of bash, zsh and fish", args[0])
 	}

@@ -41,32 +41,33 @@ func devFlags() (*flag.FlagSet, *devConfig) {
 	c := &devConfig{}
 	fs := flag.NewFlagSet("dev", flag.ContinueOnError)
 	fs.StringVar(&c.appID, "app-id", "", "`id` of the app that requests without a dapr-app-id header are about")
-	fs.IntVar(&c.appPort, "app-port", 0, "`port` on which that app listens for its triggers")
+	portVar(fs, &c.appPort, "app-port", 0, "`port` on which that app listens for its triggers")
 	fs.StringVar(&c.appProtocol, "app-protocol", "http", "what that app speaks: http, https, h2c, grpc or grpcs")
 	fs.Var(&c.apps, "app", "another app, as `ID=URL`, such as mail=grpc://127.0.0.1:6001; may be given several times")
 	fs.StringVar(&c.dataDir, "data-dir", "", "`folder` of the store (default: carillon in the user's state folder)")
-	fs.IntVar(&c.httpPort, "dapr-http-port", 3500, "`port` of the jobs API over HTTP")
-	fs.IntVar(&c.grpcPort, "dapr-grpc-port", 50001, "`port` of the jobs API over gRPC")
-	fs.IntVar(&c.port, "port", 50006, "`port` of the Scheduler service, for other sidecars")
+	portVar(fs, &c.httpPort, "dapr-http-port", 3500, "`port` of the jobs API over HTTP")
+	portVar(fs, &c.grpcPort, "dapr-grpc-port", 50001, "`port` of the jobs API over gRPC")
+	portVar(fs, &c.port, "port", 50006, "`port` of the Scheduler service, for other sidecars")
 	c.log.flags(fs)
 	return fs, c
 }
 
 // dev runs the all-in-one node until ctx ends or the app that it started does.
 func dev(ctx context.Context, args []string, std stdio) error {
+	args, command := cutCommand(args)
 	fs, c := devFlags()
-	command, err := parse(fs, devUsage, args, std)
-	if err != nil {
+	if err := parse(fs, devUsage, args, std); err != nil {
 		return err
 	}
 	cfg, err := c.node(std)
 	if err != nil {
 		return err
 	}
-	log, err := c.log.logger(std.Err)
+	log, closeLog, err := c.log.open(std.Err)
 	if err != nil {
 		return err
 	}
+	defer closeLog()
 	l, err := c.listen(ctx)
 	if err != nil {
 		return err
@@ -97,13 +98,6 @@ func (c *devConfig) node(std stdio) (app.AllInOneConfig, error) {
 	}
 	side.APIToken, _ = std.Env("DAPR_API_TOKEN")
 	side.AppToken, _ = std.Env("APP_API_TOKEN")
-	for name, port := range map[string]int{
-		"app-port": c.appPort, "dapr-http-port": c.httpPort, "dapr-grpc-port": c.grpcPort, "port": c.port,
-	} {
-		if port < 0 || port > 65535 {
-			return cfg, usagef("--%s: %d is no port; ports are 0 to 65535", name, port)
-		}
-	}
 	if c.appID != "" {
 		if err := checkAppID(c.appID); err != nil {
 			return cfg, usagef("--app-id: %v", err)
@@ -190,17 +184,14 @@ func (c *devConfig) listen(ctx context.Context) (l app.AllInOneListeners, err er
 			l.Close()
 		}
 	}()
-	open := func(name string, port *int) (listener net.Listener) {
+	open := func(name string, number *int) (opened net.Listener) {
 		if err != nil {
 			return nil
 		}
-		var lc net.ListenConfig
-		if listener, err = lc.Listen(ctx, "tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(*port))); err != nil {
-			err = fmt.Errorf("--%s %d: %w; choose another port, or stop what uses it", name, *port, err)
-			return nil
+		if opened, err = listen(ctx, "", "127.0.0.1", name, *number); err == nil {
+			*number = opened.Addr().(*net.TCPAddr).Port
 		}
-		*port = listener.Addr().(*net.TCPAddr).Port
-		return listener
+		return opened
 	}
 	l.HTTP = open("dapr-http-port", &c.httpPort)
 	l.GRPC = open("dapr-grpc-port", &c.grpcPort)

@@ -4,33 +4,39 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
+	"slices"
 	"strings"
 )
 
-// parse sets fs from args, and each flag that args leave out from its environment variable, if that is set. It returns
-// what follows a "--"; before it, nothing but flags may stand. usage is shown above the flags when help is asked for.
-func parse(fs *flag.FlagSet, usage string, args []string, std stdio) (rest []string, err error) {
-	for i, a := range args {
-		if a == "--" {
-			args, rest = args[:i], args[i+1:]
-			break
-		}
-	}
-	fs.SetOutput(&strings.Builder{}) // errors are told once, by run
+// parse sets fs from args, and each flag that args leave out from its environment variable, if that is set. Nothing but
+// flags may stand in args. usage is shown above the flags when help is asked for, and by itself when args are wrong.
+func parse(fs *flag.FlagSet, usage string, args []string, std stdio) error {
+	fs.SetOutput(io.Discard) // errors are told once, by run
 	fs.Usage = func() {}
-	err = fs.Parse(args)
+	err := fs.Parse(args)
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(std.Out, usage, "\nFlags:\n")
 		printFlags(fs, std)
-		return nil, err
+		return err
 	case err != nil:
-		text := strings.NewReplacer("flag -", "flag --", "defined: -", "defined: --").Replace(err.Error())
-		return nil, usagef("%s; 'carillon %s --help' lists the flags", text, fs.Name())
+		fmt.Fprintln(std.Err, usage)
+		text := strings.NewReplacer("flag -", "flag --", "defined: -", "defined: --", "argument: -", "argument: --", " for -", " for --").Replace(err.Error())
+		return usagef("%s; 'carillon %s --help' lists the flags", text, fs.Name())
 	case fs.NArg() > 0:
-		return nil, usagef("%s: unexpected argument %q; a command to run comes after --", fs.Name(), fs.Arg(0))
+		fmt.Fprintln(std.Err, usage)
+		return usagef("%s: unexpected argument %q", fs.Name(), fs.Arg(0))
 	}
-	return rest, fromEnvironment(fs, std)
+	return fromEnvironment(fs, std)
+}
+
+// cutCommand returns the flags in args, and the command that follows them after a "--".
+func cutCommand(args []string) (flags, command []string) {
+	if i := slices.Index(args, "--"); i >= 0 {
+		return args[:i], args[i+1:]
+	}
+	return args, nil
 }
 
 // fromEnvironment sets the flags that the command line left out.
@@ -62,15 +68,4 @@ func printFlags(fs *flag.FlagSet, std stdio) {
 		}
 		fmt.Fprintf(std.Out, "%-30s %s\n", line, text)
 	})
-}
-
-// A list is the value of a flag that may be given more than once.
-type list []string
-
-func (l *list) String() string { return strings.Join(*l, ",") }
-
-// Set adds the parts of value, which commas separate.
-func (l *list) Set(value string) error {
-	*l = append(*l, strings.Split(value, ",")...)
-	return nil
 }

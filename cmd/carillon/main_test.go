@@ -14,7 +14,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("CARILLON_TEST_MAIN") != "" {
 		main()
 	}
-	testscript.Main(m, map[string]func(){"carillon": main})
+	testscript.Main(m, map[string]func(){"carillon": main, "scheduler": main})
 }
 
 // self returns a command that runs carillon.

@@ -6,6 +6,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"path/filepath"
+	"strings"
 )
 
 // A stdio is what a command may touch of the world around the process.
@@ -18,16 +20,37 @@ type stdio struct {
 type command struct {
 	name, synopsis string
 	run            func(ctx context.Context, args []string, std stdio) error
+	flags          func() *flag.FlagSet // nil if it has none
 }
 
 // commands returns all of them, in the order in which help shows them.
 func commands() []command {
 	return []command{
-		{"dev", "run everything in one process: sidecar, scheduler and store", dev},
-		{"completion", "print a shell's completion script", completion},
-		{"version", "print the version", version},
-		{"help", "show this text", help},
+		{"dev", "run everything in one process: sidecar, scheduler and store", dev, flagsOf(devFlags)},
+		{"scheduler", "run the Scheduler service, in the place of Dapr's", scheduler, flagsOf(schedulerFlags)},
+		{"completion", "print a shell's completion script", completion, nil},
+		{"version", "print the version", version, nil},
+		{"help", "show this text", help, nil},
 	}
+}
+
+// flagsOf drops the configuration that flags would set.
+func flagsOf[C any](flags func() (*flag.FlagSet, *C)) func() *flag.FlagSet {
+	return func() *flag.FlagSet {
+		fs, _ := flags()
+		return fs
+	}
+}
+
+// commandLine returns what argv asks for: a binary that is called scheduler is that command.
+func commandLine(argv []string) []string {
+	if len(argv) == 0 {
+		return nil
+	}
+	if strings.TrimSuffix(filepath.Base(argv[0]), ".exe") == "scheduler" {
+		return append([]string{"scheduler"}, argv[1:]...)
+	}
+	return argv[1:]
 }
 
 // What the process ends with. Scripts can rely on them.
@@ -41,6 +64,9 @@ const (
 type usageError struct{ text string }
 
 func (e *usageError) Error() string { return e.text }
+
+// errInLog ends the process with exitError when the command has logged what is wrong.
+var errInLog = errors.New("the log says why")
 
 func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
@@ -61,6 +87,8 @@ func run(ctx context.Context, args []string, std stdio) int {
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
 		return exitOK
+	case errors.Is(err, errInLog):
+		return exitError
 	case errors.As(err, &usage):
 		fmt.Fprintf(std.Err, "carillon: %v\n", err)
 		return exitUsage
