@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 
-	"carillon/internal/engine"
 	"carillon/internal/scheduler"
 )
 
@@ -25,6 +24,7 @@ func (l SchedulerListeners) Close() error { return closeAll(l.Scheduler, l.Healt
 // error, the listeners are closed.
 func OpenScheduler(cfg Config, l SchedulerListeners, log *slog.Logger) (*Node, error) {
 	metrics := newRegistry()
+	cfg.Engine.Metrics, cfg.Dispatch.Metrics, cfg.Scheduler.Metrics = metrics, metrics, metrics
 	c, err := openCore(cfg, log)
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
@@ -35,14 +35,9 @@ func OpenScheduler(cfg Config, l SchedulerListeners, log *slog.Logger) (*Node, e
 		stages = append(stages, serveHTTP("metrics", metricsOf(metrics, log), l.Metrics, log))
 	}
 	return &Node{store: c.store, stages: append(stages,
-		serveHTTP("health", health(open.check, engineHealth(c.engine)), l.Health, log),
+		serveHTTP("health", health(open.check, c.engine.Health), l.Health, log),
 		c.engine.Run,
 		func(ctx context.Context) error { return c.service.Run(ctx, l.Scheduler, scheduler.Pings()) },
 		open.run,
 	)}, nil
-}
-
-// engineHealth returns the check that every partition of e turns.
-func engineHealth(*engine.Engine) check {
-	return func() error { return nil }
 }
