@@ -20,7 +20,7 @@ build: ## Build bin/carillon
 .PHONY: demo
 demo: build ## Run an app with its sidecar and scheduler, and watch jobs fire
 	$(GO) build -trimpath -o bin/demo ./examples/demo
-	bin/carillon dev --app-id sub --app-port 6006 --data-dir .demo -- bin/demo
+	bin/carillon dev --app-id sub --app-port 6006 --data-dir .demo --log-level warn -- bin/demo
 
 .PHONY: check
 check: tidy lint test ## Everything a change must pass

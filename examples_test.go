@@ -48,23 +48,25 @@ func TestTheExamplesWork(t *testing.T) {
 
 // checkFlags holds that each flag, and each variable that stands for one, exists.
 func checkFlags(t *testing.T, binary string) {
-	help, err := exec.CommandContext(t.Context(), binary, "dev", "--help").Output()
-	if err != nil {
-		t.Fatal(err)
-	}
 	known := map[string]bool{"help": true}
-	for _, m := range regexp.MustCompile(`(?m)^  --([a-z-]+)`).FindAllStringSubmatch(string(help), -1) {
-		known[m[1]] = true
+	for _, command := range []string{"dev", "scheduler"} {
+		help, err := exec.CommandContext(t.Context(), binary, command, "--help").Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`(?m)^  --([a-z-]+)`).FindAllStringSubmatch(string(help), -1) {
+			known[m[1]] = true
+		}
 	}
 	for path, text := range documents(t) {
 		for _, m := range regexp.MustCompile("(?m)(?:^|[ `])--([a-z][a-z-]*)").FindAllStringSubmatch(text, -1) {
 			if !known[m[1]] {
-				t.Errorf("%s names --%s, which is no flag of `carillon dev`", path, m[1])
+				t.Errorf("%s names --%s, which is no flag", path, m[1])
 			}
 		}
 		for _, m := range regexp.MustCompile(`CARILLON_([A-Z_]*[A-Z])`).FindAllStringSubmatch(text, -1) {
 			if !known[strings.ToLower(strings.ReplaceAll(m[1], "_", "-"))] {
-				t.Errorf("%s names %s, which stands for no flag of `carillon dev`", path, m[0])
+				t.Errorf("%s names %s, which stands for no flag", path, m[0])
 			}
 		}
 	}

@@ -10,4 +10,4 @@ import (
 // Where there are no process groups, the app alone is stopped.
 func asGroup(*exec.Cmd)             {}
 func terminate(cmd *exec.Cmd) error { return cmd.Process.Kill() }
-func reap(*exec.Cmd)                {}
+func reap(*exec.Cmd, time.Time)     {}

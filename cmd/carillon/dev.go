@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -98,16 +99,20 @@ func (c *devConfig) node(std stdio) (app.AllInOneConfig, error) {
 	}
 	side.APIToken, _ = std.Env("DAPR_API_TOKEN")
 	side.AppToken, _ = std.Env("APP_API_TOKEN")
+	disabled, _ := std.Env("DAPR_HTTP_DISABLE_H2C")
+	side.NoHTTP2, _ = strconv.ParseBool(disabled)
 	if c.appID != "" {
 		if err := checkAppID(c.appID); err != nil {
 			return cfg, usagef("--app-id: %v", err)
 		}
 	}
 	switch {
+	case c.appPort != 0 && slices.Contains([]int{c.httpPort, c.grpcPort, c.port}, c.appPort):
+		return cfg, usagef("--app-port %d is a port of the node itself: the app needs one of its own", c.appPort)
 	case c.appPort != 0 && c.appID == "":
 		return cfg, usagef("--app-port needs --app-id: the jobs of which app are to be delivered there?")
 	case c.appPort != 0:
-		a, err := parseApp(c.appID + "=" + c.appProtocol + "://127.0.0.1:" + strconv.Itoa(c.appPort))
+		a, err := parseApp(c.appID + "=" + cmp.Or(c.appProtocol, "http") + "://127.0.0.1:" + strconv.Itoa(c.appPort))
 		if err != nil {
 			return cfg, usagef("--app-protocol: %v", err)
 		}
@@ -117,6 +122,9 @@ func (c *devConfig) node(std stdio) (app.AllInOneConfig, error) {
 		a, err := parseApp(text)
 		if err != nil {
 			return cfg, usagef("--app %s: %v", text, err)
+		}
+		if slices.ContainsFunc(side.Apps, func(b sidecar.App) bool { return b.ID == a.ID }) {
+			return cfg, usagef("--app %s: the app %s is there already; one id has one address", text, a.ID)
 		}
 		side.Apps = append(side.Apps, a)
 	}
@@ -205,7 +213,11 @@ func (c *devConfig) announce(cfg app.AllInOneConfig, std stdio) {
 	fmt.Fprintf(std.Out, "  %-12s http://localhost:%d\n", "HTTP API", c.httpPort)
 	fmt.Fprintf(std.Out, "  %-12s localhost:%d\n", "gRPC API", c.grpcPort)
 	fmt.Fprintf(std.Out, "  %-12s localhost:%d\n", "Scheduler", c.port)
-	fmt.Fprintf(std.Out, "  %-12s %s\n", "data folder", cfg.Store.Dir)
+	dir, err := filepath.Abs(cfg.Store.Dir)
+	if err != nil {
+		dir = cfg.Store.Dir
+	}
+	fmt.Fprintf(std.Out, "  %-12s %s\n", "data folder", dir)
 	for _, a := range cfg.Sidecar.Apps {
 		fmt.Fprintf(std.Out, "  %-12s %s at %s://%s\n", "app", a.ID, a.Protocol, a.Address)
 	}

@@ -9,7 +9,13 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // from then on a second signal ends the process at once
+	stops := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
+	ctx, _ := signal.NotifyContext(context.Background(), stops...)
+	context.AfterFunc(ctx, func() { // a second signal ends the process at once
+		again := make(chan os.Signal, 1)
+		signal.Notify(again, stops...)
+		<-again
+		os.Exit(exitError)
+	})
 	os.Exit(run(ctx, commandLine(os.Args), stdio{Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv}))
 }

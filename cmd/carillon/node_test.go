@@ -225,3 +225,24 @@ func exitCode(err error) int {
 	}
 	return 0
 }
+
+func TestASecondSignalEndsItAtOnce(t *testing.T) {
+	n := startNode(t, "--data-dir", t.TempDir(), "--", "sh", "-c", "trap '' TERM; echo stubborn; sleep 4")
+	for !strings.Contains(n.output(), "stubborn") {
+		time.Sleep(time.Millisecond)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- n.cmd.Wait() }()
+	for range 20 { // one of them is the second
+		_ = n.cmd.Process.Signal(syscall.SIGTERM)
+		select {
+		case err := <-ended:
+			if exitCode(err) != exitError {
+				t.Errorf("it ended with %d, want %d", exitCode(err), exitError)
+			}
+			return
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	t.Error("it did not end")
+}
