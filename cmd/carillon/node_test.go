@@ -17,19 +17,34 @@ import (
 	"time"
 )
 
-// A node is a running `carillon dev`.
+// A node is a running carillon.
 type node struct {
 	cmd *exec.Cmd
-	api string // address of the HTTP API
+	api string // address of the HTTP API, in dev
 
 	mu  sync.Mutex
 	out bytes.Buffer
 }
 
-// startNode starts a node on free ports, which lives until it is stopped or the test ends.
+// startNode starts an all-in-one node on free ports, which lives until it is stopped or the test ends.
 func startNode(t *testing.T, args ...string) *node {
 	t.Helper()
-	n := &node{cmd: self(t, append([]string{"dev", "--dapr-http-port=0", "--dapr-grpc-port=0", "--port=0"}, args...)...)}
+	var api string
+	n := launch(t, self(t, append([]string{"dev", "--dapr-http-port=0", "--dapr-grpc-port=0", "--port=0"}, args...)...),
+		func(line string) bool {
+			if m := regexp.MustCompile(`HTTP API +(http://\S+)`).FindStringSubmatch(line); m != nil {
+				api = m[1]
+			}
+			return api != ""
+		})
+	n.api = api
+	return n
+}
+
+// launch starts cmd and returns when it has said a line that ready knows. It lives until it is stopped or the test ends.
+func launch(t *testing.T, cmd *exec.Cmd, ready func(line string) bool) *node {
+	t.Helper()
+	n := &node{cmd: cmd}
 	stdout, err := n.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -46,15 +61,11 @@ func startNode(t *testing.T, args ...string) *node {
 		}
 	})
 	lines := bufio.NewReader(stdout)
-	for n.api == "" {
-		line, err := lines.ReadString('\n')
-		if err != nil {
-			t.Fatalf("the node did not say where its API is: %v\n%s", err, n.output())
+	for line := ""; !ready(line); {
+		if line, err = lines.ReadString('\n'); err != nil {
+			t.Fatalf("the node did not say where it is: %v\n%s%s", err, n.output(), line)
 		}
 		_, _ = n.Write([]byte(line))
-		if m := regexp.MustCompile(`HTTP API +(http://\S+)`).FindStringSubmatch(line); m != nil {
-			n.api = m[1]
-		}
 	}
 	go func() { _, _ = io.Copy(n, lines) }()
 	return n
@@ -226,19 +237,25 @@ func exitCode(err error) int {
 	return 0
 }
 
-func TestASecondSignalEndsItAtOnce(t *testing.T) {
+func TestASecondSignalEndsANodeWithAStubbornApp(t *testing.T) {
 	n := startNode(t, "--data-dir", t.TempDir(), "--", "sh", "-c", "trap '' TERM; echo stubborn; sleep 4")
 	for !strings.Contains(n.output(), "stubborn") {
 		time.Sleep(time.Millisecond)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- n.cmd.Wait() }()
+	ended := make(chan int, 1)
+	go func() { // the app lives on and holds the output, for which Wait would wait
+		state, err := n.cmd.Process.Wait()
+		if err != nil {
+			t.Error(err)
+		}
+		ended <- state.ExitCode()
+	}()
 	for range 20 { // one of them is the second
 		_ = n.cmd.Process.Signal(syscall.SIGTERM)
 		select {
-		case err := <-ended:
-			if exitCode(err) != exitError {
-				t.Errorf("it ended with %d, want %d", exitCode(err), exitError)
+		case code := <-ended:
+			if code != exitError {
+				t.Errorf("it ended with %d, want %d", code, exitError)
 			}
 			return
 		case <-time.After(100 * time.Millisecond):

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -62,13 +63,11 @@ func (c *choice) String() string {
 
 // Set sets c to value, if that is one of its words.
 func (c *choice) Set(value string) error {
-	for _, w := range c.words {
-		if value == w {
-			*c.value = value
-			return nil
-		}
+	if !slices.Contains(c.words, value) {
+		return fmt.Errorf("it is %s", strings.Join(c.words, " or "))
 	}
-	return fmt.Errorf("it is %s", strings.Join(c.words, " or "))
+	*c.value = value
+	return nil
 }
 
 // A quantity is a number the way that Kubernetes writes it, such as 16Mi.

@@ -322,6 +322,7 @@ func TestResultsThatAreLateRepeatedOrUnknownChangeNothing(t *testing.T) {
 		w := p.watch("app", nil, nil)
 		p.schedule("tick", jobMeta("app"), &schedulerv1.Job{Schedule: new("@every 1s"), Repeats: new(uint32(3))})
 		time.Sleep(time.Second)
+		synctest.Wait()
 		w.result(77, failed)
 		w.result(1, success)
 		w.result(1, success)

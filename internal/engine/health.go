@@ -48,14 +48,21 @@ func (p *pulse) check() error {
 	return nil
 }
 
-// Health returns nil if jobs can be scheduled and fired, in every partition. Otherwise the error names the partitions
-// that do not turn, within five seconds of when they stopped.
+// Health returns nil if jobs can be scheduled and fired, in every partition. Otherwise the error names partitions
+// that do not turn, a handful and how many more, within five seconds of when they stopped.
 func (e *Engine) Health() error {
-	var err error
+	const most = 8 // that are named one by one
+	var named error
+	bad := 0
 	for _, p := range e.partitions {
-		if bad := p.pulse.check(); bad != nil {
-			err = errors.Join(err, fmt.Errorf("partition %d %w", p.id, bad))
+		if err := p.pulse.check(); err != nil {
+			if bad++; bad <= most {
+				named = errors.Join(named, fmt.Errorf("partition %d %w", p.id, err))
+			}
 		}
 	}
-	return err
+	if bad > most {
+		named = errors.Join(named, fmt.Errorf("and so it is with %d more of %d partitions", bad-most, len(e.partitions)))
+	}
+	return named
 }

@@ -1,0 +1,291 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+)
+
+// A daprd stands in for a sidecar, and for an operator, of a running `carillon scheduler`.
+type daprd struct {
+	schedulerv1.SchedulerClient
+	*node
+	address map[string]string // what its log calls them
+}
+
+// startScheduler starts a scheduler on free ports and with nothing in its environment.
+func startScheduler(t *testing.T, args ...string) *daprd {
+	t.Helper()
+	args = append([]string{"scheduler", "--listen-address=127.0.0.1", "--port=0", "--healthz-port=0", "--metrics-port=0"}, args...)
+	cmd := self(t, args...)
+	cmd.Env = []string{"CARILLON_TEST_MAIN=1"}
+	d := &daprd{address: map[string]string{}}
+	d.node = launch(t, cmd, func(line string) bool {
+		if !strings.Contains(line, "msg=listening") {
+			return false
+		}
+		for _, m := range regexp.MustCompile(`(\w+)=(\S+)`).FindAllStringSubmatch(line, -1) {
+			d.address[m[1]] = m[2]
+		}
+		return true
+	})
+	conn, err := grpc.NewClient(d.address["scheduler"], grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	d.SchedulerClient = schedulerv1.NewSchedulerClient(conn)
+	return d
+}
+
+// get returns the answer to a request of one of its HTTP servers.
+func (d *daprd) get(t *testing.T, server, path string) (status int, body string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.address[server]+path, http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
+}
+
+// watch connects the app sub.
+func (d *daprd) watch(ctx context.Context, t *testing.T) schedulerv1.Scheduler_WatchJobsClient {
+	t.Helper()
+	stream, err := d.WatchJobs(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	initial := &schedulerv1.WatchJobsRequestInitial{AppId: "sub", Namespace: "default"}
+	if err := stream.Send(&schedulerv1.WatchJobsRequest{
+		WatchJobRequestType: &schedulerv1.WatchJobsRequest_Initial{Initial: initial},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return stream
+}
+
+// schedule schedules a job of the app sub that is due at once.
+func (d *daprd) schedule(ctx context.Context, t *testing.T, name string) {
+	t.Helper()
+	if _, err := d.ScheduleJob(ctx, &schedulerv1.ScheduleJobRequest{
+		Name: name, Job: &schedulerv1.Job{DueTime: new("0s")},
+		Metadata: &schedulerv1.JobMetadata{
+			AppId: "sub", Namespace: "default",
+			Target: &schedulerv1.JobTargetMetadata{Type: &schedulerv1.JobTargetMetadata_Job{Job: new(schedulerv1.TargetJob)}},
+		},
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// stop sends a signal and checks that the scheduler ends well, in five seconds.
+func (d *daprd) stop(t *testing.T, sig syscall.Signal) {
+	t.Helper()
+	begin := time.Now()
+	if err := d.cmd.Process.Signal(sig); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.cmd.Wait(); err != nil {
+		t.Errorf("it ended with %v, want exit code 0", err)
+	}
+	if took := time.Since(begin); took > 5*time.Second {
+		t.Errorf("stopping took %v", took)
+	}
+	out := d.output()
+	if !strings.Contains(out, `msg="Scheduler service shut down gracefully"`) {
+		t.Error("it does not say that it shut down")
+	}
+	if regexp.MustCompile("level=(WARN|ERROR|FATAL)").MatchString(out) {
+		t.Error("a clean stop is no reason for warnings")
+	}
+}
+
+// TestASchedulerTakesTheChartsArguments starts it as the Helm chart of Dapr does, but for what is not supported yet.
+func TestASchedulerTakesTheChartsArguments(t *testing.T) {
+	dir := t.TempDir()
+	theirs := filepath.Join(dir, "member")
+	if err := os.WriteFile(theirs, []byte("etcd"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := startScheduler(t, "--id", "dapr-scheduler-server-0",
+		"--etcd-initial-cluster", "dapr-scheduler-server-0=http://dapr-scheduler-server-0.dapr-scheduler-server:2380",
+		"--etcd-embed=true", "--etcd-client-port", "2379", "--etcd-data-dir="+dir, "--etcd-space-quota=16Gi",
+		"--etcd-compaction-mode=revision", "--etcd-compaction-retention=1000000", "--etcd-snapshot-count=100000",
+		"--etcd-max-snapshots=10", "--etcd-max-wals=10", "--etcd-backend-batch-limit=10000",
+		"--etcd-backend-batch-interval=100ms", "--etcd-experimental-bootstrap-defrag-threshold-megabytes=100",
+		"--etcd-initial-election-tick-advance=false", "--etcd-metrics=basic", "--log-level", "info",
+		"--enable-metrics", "--trust-domain=localhost", "--trust-anchors-file=/var/run/secrets/dapr.io/tls/ca.crt",
+		"--sentry-address=dapr-sentry:443", "--mode=standalone", "--workers=2048",
+		"--override-broadcast-host-port=localhost:50006")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+
+	hosts, err := d.WatchHosts(ctx, new(schedulerv1.WatchHostsRequest))
+	if err != nil {
+		t.Fatal(err)
+	}
+	told, err := hosts.Recv()
+	if err != nil || len(told.GetHosts()) != 1 || told.GetHosts()[0].GetAddress() != "localhost:50006" {
+		t.Errorf("hosts: %v, %v", told, err)
+	}
+	stream := d.watch(ctx, t)
+	d.schedule(ctx, t, "now")
+	if trigger, err := stream.Recv(); err != nil || trigger.GetName() != "now" {
+		t.Errorf("the sidecar received %v, %v", trigger, err)
+	}
+
+	if status, body := d.get(t, "healthz", "/healthz"); status != http.StatusOK || body != "" {
+		t.Errorf("health: %d %q", status, body)
+	}
+	for _, path := range []string{"/", "/metrics"} {
+		status, body := d.get(t, "metrics", path)
+		if status != http.StatusOK || !strings.Contains(body, "\nprocess_start_time_seconds ") {
+			t.Errorf("metrics at %s: %d %.100s", path, status, body)
+		}
+		for line := range strings.Lines(body) {
+			if !regexp.MustCompile(`^(# (HELP|TYPE) \w+ .+|[a-z_:]\w*(\{.*\})? [-+.\w]+)\n$`).MatchString(line) {
+				t.Errorf("not a line of metrics: %q", line)
+			}
+		}
+	}
+	d.stop(t, syscall.SIGTERM)
+	if text, err := os.ReadFile(theirs); err != nil || string(text) != "etcd" {
+		t.Errorf("Dapr's data now reads %q, %v", text, err)
+	}
+}
+
+func TestSignalsStopASchedulerWhateverItsSidecarsDo(t *testing.T) {
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		t.Run(sig.String(), func(t *testing.T) {
+			t.Parallel()
+			d := startScheduler(t, "--etcd-data-dir", t.TempDir())
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			hung := d.watch(ctx, t)
+			if _, err := d.WatchJobs(ctx); err != nil { // and never says what it wants
+				t.Fatal(err)
+			}
+			d.schedule(ctx, t, "never handled")
+			if _, err := hung.Recv(); err != nil {
+				t.Fatal(err)
+			}
+			d.stop(t, sig)
+		})
+	}
+}
+
+// hang connects a client that says nothing and hears nothing.
+func (d *daprd) hang(t *testing.T) {
+	t.Helper()
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(t.Context(), "tcp", d.address["scheduler"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	if _, err := fmt.Fprint(conn, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Read(make([]byte, 1)); err != nil { // it has been accepted
+		t.Fatal(err)
+	}
+}
+
+// TestASecondSignalEndsItAtOnce also holds that a node which is stopping says so in its health.
+func TestASecondSignalEndsItAtOnce(t *testing.T) {
+	t.Parallel()
+	d := startScheduler(t, "--etcd-data-dir", t.TempDir())
+	d.hang(t)
+	deadline := time.Now().Add(5 * time.Second)
+	for status := 0; status != http.StatusOK; status, _ = d.get(t, "healthz", "/healthz") {
+		if time.Now().After(deadline) {
+			t.Fatal("it is not healthy")
+		}
+	}
+	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if status, body := d.get(t, "healthz", "/healthz"); status == http.StatusServiceUnavailable {
+			if !strings.Contains(body, "stopping") {
+				t.Errorf("health while it stops: %q", body)
+			}
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("it is still healthy")
+		}
+	}
+	begin := time.Now()
+	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := d.cmd.Wait(); exitCode(err) != exitError {
+		t.Errorf("it ended with %d, want %d", exitCode(err), exitError)
+	}
+	if took := time.Since(begin); took > time.Second {
+		t.Errorf("ending took %v", took)
+	}
+}
+
+func TestWhatIsTakenIsNamedByItsFlag(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	d := startScheduler(t, "--etcd-data-dir", dir)
+	for flag, value := range map[string]string{
+		"--port": portOf(t, d.address["scheduler"]), "--healthz-port": portOf(t, d.address["healthz"]),
+		"--metrics-port": portOf(t, d.address["metrics"]), "--etcd-data-dir": dir,
+	} {
+		args := []string{"scheduler", "--listen-address=127.0.0.1", "--healthz-listen-address=127.0.0.1"}
+		for _, port := range []string{"--port", "--healthz-port", "--metrics-port"} {
+			if port != flag {
+				args = append(args, port+"=0")
+			}
+		}
+		out, err := self(t, append(args, flag, value)...).Output()
+		if exitCode(err) != exitError || !strings.Contains(string(out), flag+" "+value+": ") {
+			t.Errorf("%s: exit code %d, %s", flag, exitCode(err), out)
+		}
+	}
+}
+
+func TestMetricsCanBeTurnedOff(t *testing.T) {
+	t.Parallel()
+	d := startScheduler(t, "--etcd-data-dir", t.TempDir(), "--enable-metrics=false")
+	if at, ok := d.address["metrics"]; ok {
+		t.Errorf("metrics are served at %s", at)
+	}
+}
+
+func portOf(t *testing.T, address string) string {
+	t.Helper()
+	_, port, err := net.SplitHostPort(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return port
+}
