@@ -238,7 +238,7 @@ func TestUnlimitedRetriesGoOnEachSecondAcrossARestart(t *testing.T) {
 		p := startScheduler(t, disk)
 		w := p.watch("app", []string{"T"}, always(failed))
 		due := time.Now().Format(time.RFC3339Nano)
-		p.schedule("run-activity", actorMeta("app", "T", "wf::0::1"), &schedulerv1.Job{DueTime: &due, FailurePolicy: forEver()})
+		p.schedule("run-activity", actorMeta("another app", "T", "wf::0::1"), &schedulerv1.Job{DueTime: &due, FailurePolicy: forEver()})
 		time.Sleep(60500 * time.Millisecond)
 		if got := len(w.names()); got != 61 {
 			t.Errorf("%d deliveries in a minute, want 61", got)
