@@ -9,13 +9,17 @@ import (
 )
 
 func main() {
-	stops := []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP}
-	ctx, _ := signal.NotifyContext(context.Background(), stops...)
-	context.AfterFunc(ctx, func() { // a second signal ends the process at once
-		again := make(chan os.Signal, 1)
-		signal.Notify(again, stops...)
-		<-again
-		os.Exit(exitError)
-	})
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+		signal.Notify(signals, syscall.SIGHUP)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	go func() {
+		<-signals
+		stop()
+		<-signals
+		os.Exit(exitError) // at once, whatever is under way
+	}()
 	os.Exit(run(ctx, commandLine(os.Args), stdio{Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv}))
 }
