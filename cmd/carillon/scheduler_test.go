@@ -72,6 +72,20 @@ func (d *daprd) get(t *testing.T, server, path string) (status int, body string)
 	return resp.StatusCode, string(text)
 }
 
+// health waits until its health has this status, and returns what it says then.
+func (d *daprd) health(t *testing.T, want int) string {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		status, body := d.get(t, "healthz", "/healthz")
+		switch {
+		case status == want:
+			return body
+		case time.Now().After(deadline):
+			t.Fatalf("health is %d %q, want %d", status, body, want)
+		}
+	}
+}
+
 // watch connects the app sub.
 func (d *daprd) watch(ctx context.Context, t *testing.T) schedulerv1.Scheduler_WatchJobsClient {
 	t.Helper()
@@ -158,8 +172,8 @@ func TestASchedulerTakesTheChartsArguments(t *testing.T) {
 		t.Errorf("the sidecar received %v, %v", trigger, err)
 	}
 
-	if status, body := d.get(t, "healthz", "/healthz"); status != http.StatusOK || body != "" {
-		t.Errorf("health: %d %q", status, body)
+	if body := d.health(t, http.StatusOK); body != "" {
+		t.Errorf("a healthy node says %q", body)
 	}
 	for _, path := range []string{"/", "/metrics"} {
 		status, body := d.get(t, "metrics", path)
@@ -220,32 +234,19 @@ func TestASecondSignalEndsItAtOnce(t *testing.T) {
 	t.Parallel()
 	d := startScheduler(t, "--etcd-data-dir", t.TempDir())
 	d.hang(t)
-	deadline := time.Now().Add(5 * time.Second)
-	for status := 0; status != http.StatusOK; status, _ = d.get(t, "healthz", "/healthz") {
-		if time.Now().After(deadline) {
-			t.Fatal("it is not healthy")
-		}
-	}
+	d.health(t, http.StatusOK)
 	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	for {
-		if status, body := d.get(t, "healthz", "/healthz"); status == http.StatusServiceUnavailable {
-			if !strings.Contains(body, "stopping") {
-				t.Errorf("health while it stops: %q", body)
-			}
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("it is still healthy")
-		}
+	if body := d.health(t, http.StatusServiceUnavailable); !strings.Contains(body, "stopping") {
+		t.Errorf("health while it stops: %q", body)
 	}
 	begin := time.Now()
 	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	if err := d.cmd.Wait(); exitCode(err) != exitError {
-		t.Errorf("it ended with %d, want %d", exitCode(err), exitError)
+		t.Errorf("it ended with %v, want exit code %d", err, exitError)
 	}
 	if took := time.Since(begin); took > time.Second {
 		t.Errorf("ending took %v", took)
