@@ -57,12 +57,17 @@ func (s *Service) Run(ctx context.Context, l net.Listener, opts ...grpc.ServerOp
 	return nil
 }
 
-// options are those of every server: Dapr's message limits, patience with clients that ping, errors translated and
-// panics contained.
+// maxStreams is how many calls and streams one connection may have open at once; the next waits in its client. A
+// sidecar has one stream on a connection, and a few calls.
+const maxStreams = 10_000
+
+// options are those of every server: Dapr's message limits, a bound on what one connection may have open, patience with
+// clients that ping, errors translated and panics contained.
 func (s *Service) options() []grpc.ServerOption {
 	return []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(math.MaxInt32),
 		grpc.MaxSendMsgSize(math.MaxInt32),
+		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
 		grpc.ChainUnaryInterceptor(s.unary),
 		grpc.ChainStreamInterceptor(s.stream),
