@@ -46,7 +46,11 @@ func fromEnvironment(fs *flag.FlagSet, std stdio) error {
 	var err error
 	fs.VisitAll(func(f *flag.Flag) {
 		name := "CARILLON_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
-		if value, ok := std.Env(name); ok && !given[f.Name] && err == nil {
+		value, ok := std.Env(name)
+		if strings.HasPrefix(value, "tcp://") {
+			ok = false // what Kubernetes sets for a service that is called carillon
+		}
+		if ok && !given[f.Name] && err == nil {
 			if bad := fs.Set(f.Name, value); bad != nil {
 				err = usagef("invalid value %q for environment variable %s: %v", value, name, bad)
 			}

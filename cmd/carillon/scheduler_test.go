@@ -199,6 +199,7 @@ func TestSignalsStopASchedulerWhateverItsSidecarsDo(t *testing.T) {
 			d := startScheduler(t, "--etcd-data-dir", t.TempDir())
 			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 			defer cancel()
+			d.hang(t)
 			hung := d.watch(ctx, t)
 			if _, err := d.WatchJobs(ctx); err != nil { // and never says what it wants
 				t.Fatal(err)

@@ -10,7 +10,7 @@
 // own sender; dispatch's bound on what may be out is the queue behind it.
 //
 // When Run's context ends, it takes no more connections, ends the streams at once, those that have never said
-// anything included, gives the requests under way five seconds, and closes what is left. A panic costs the request
+// anything included, gives the requests under way three seconds, and closes what is left. A panic costs the request
 // or the stream that met it, not the process. Errors that a client cannot mend are logged here, once, and reach the
 // client without their details.
 package scheduler

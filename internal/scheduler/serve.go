@@ -20,7 +20,7 @@ import (
 )
 
 // grace is how long requests under way have when a server stops.
-const grace = 5 * time.Second
+const grace = 3 * time.Second
 
 // Pings is the option of a server whose clients come over a network: a peer that has vanished is noticed within eight
 // seconds. Clients count on it (scheduler specification §1.0). Over a listener in memory nobody vanishes.
