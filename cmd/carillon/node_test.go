@@ -239,8 +239,10 @@ func exitCode(err error) int {
 
 func TestASecondSignalEndsANodeWithAStubbornApp(t *testing.T) {
 	n := startNode(t, "--data-dir", t.TempDir(), "--", "sh", "-c", "trap '' TERM; echo stubborn; sleep 4")
-	for !strings.Contains(n.output(), "stubborn") {
-		time.Sleep(time.Millisecond)
+	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(n.output(), "stubborn"); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the app did not start")
+		}
 	}
 	ended := make(chan int, 1)
 	go func() { // the app lives on and holds the output, for which Wait would wait

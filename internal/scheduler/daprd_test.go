@@ -32,6 +32,27 @@ type answer struct {
 	times int // none: the app hangs
 }
 
+// moody returns an app that takes up to longest, and answers twice, with a failure, or never, now and then. It counts in
+// seen what it is given.
+func moody(longest time.Duration, seen map[string]int) func(*schedulerv1.WatchJobsResponse) answer {
+	var mu sync.Mutex // guards seen
+	return func(m *schedulerv1.WatchJobsResponse) answer {
+		mu.Lock()
+		defer mu.Unlock()
+		seen[m.GetName()]++
+		a := answer{after: rand.N(longest), as: job.Handled, times: 1}
+		switch rand.IntN(8) {
+		case 0:
+			a.times = 0
+		case 1:
+			a.times = 2
+		case 2:
+			a.as = job.Failed
+		}
+		return a
+	}
+}
+
 // run is a daprd until ctx ends. When it returns, nothing of it is left.
 func (s *daprd) run(ctx context.Context) {
 	var streams sync.WaitGroup

@@ -3,7 +3,6 @@ package scheduler_test
 import (
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -68,23 +67,8 @@ func TestEverythingIsHandledWhateverSidecarsDo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const triggers = 600
 		n := run(t)
-		var mu sync.Mutex
 		seen := make(map[string]int)
-		app := func(m *schedulerv1.WatchJobsResponse) answer {
-			mu.Lock()
-			defer mu.Unlock()
-			seen[m.GetName()]++
-			a := answer{after: rand.N(5 * time.Second), as: job.Handled, times: 1}
-			switch rand.IntN(8) {
-			case 0:
-				a.times = 0
-			case 1:
-				a.times = 2
-			case 2:
-				a.as = job.Failed
-			}
-			return a
-		}
+		app := moody(5*time.Second, seen)
 		ctx, stop := context.WithCancel(t.Context())
 		var hosts sync.WaitGroup
 		for range 2 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -18,7 +17,6 @@ import (
 
 	"carillon/internal/dispatch"
 	realengine "carillon/internal/engine"
-	"carillon/internal/job"
 	"carillon/internal/scheduler"
 	"carillon/internal/store/pebblestore"
 )
@@ -60,23 +58,8 @@ func runEngine(t *testing.T) *node {
 func TestJobsRemindersAndWorkflowsAllComeToTheirEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := runEngine(t)
-		var mu sync.Mutex
-		seen := map[string]int{}
-		app := func(m *schedulerv1.WatchJobsResponse) answer {
-			mu.Lock()
-			defer mu.Unlock()
-			seen[m.GetName()]++
-			a := answer{after: rand.N(2 * time.Second), as: job.Handled, times: 1}
-			switch rand.IntN(8) {
-			case 0:
-				a.times = 0
-			case 1:
-				a.times = 2
-			case 2:
-				a.as = job.Failed
-			}
-			return a
-		}
+		seen := make(map[string]int)
+		app := moody(2*time.Second, seen)
 		ctx, stop := context.WithCancel(t.Context())
 		var hosts sync.WaitGroup
 		for range 2 {
