@@ -79,6 +79,9 @@ func (e *Engine) Run(ctx context.Context) error {
 		for _, p := range e.partitions {
 			p.inbox.close()
 		}
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // it was stopped before it had begun
+		}
 		return err
 	}
 	g := errgroup.Group{}

@@ -278,3 +278,19 @@ func TestAFailedCommitIsToldAndThePartitionRecovers(t *testing.T) {
 		}
 	})
 }
+
+func TestARunThatIsOverBeforeItBeginsIsNoError(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, vfs.NewMem())
+		defer s.Close()
+		e := engine.New(engine.Config{}, s, &app{}, logTo(t))
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := e.Run(ctx); err != nil {
+			t.Errorf("Run = %v, want nil", err)
+		}
+		if err := e.Delete(t.Context(), key("app", "a")); !errors.Is(err, job.ErrUnavailable) {
+			t.Errorf("Delete afterwards = %v, want ErrUnavailable", err)
+		}
+	})
+}
