@@ -16,4 +16,7 @@
 // When the store returns an error, nobody knows what it has applied: callers hear [job.ErrUnavailable], and the
 // partition forgets what it knew and loads it afresh, with back-off, while the others go on. Triggers that are out at
 // that moment are waited for, but not believed: they are delivered again.
+//
+// Health names the partitions that do not turn. What a machine holds is counted for the metrics by its own loop, in its
+// next turn.
 package engine
