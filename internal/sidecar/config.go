@@ -7,6 +7,9 @@ import (
 	"net"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // A Config says whom a sidecar serves, and where its schedulers are.
@@ -41,6 +44,22 @@ type Config struct {
 	APIToken string
 	// AppToken goes to apps with each trigger, unless it is empty.
 	AppToken string
+
+	// Version is what metadata gives as the runtime's version, in the form 1.2.3, which SDKs parse.
+	Version string
+	// Shutdown is called, from a goroutine of its own, when a client has asked the process to end: in good order, or
+	// by force. Where it is nil, a request to shut down is answered and changes nothing.
+	Shutdown func(forced bool)
+	// BlockShutdown is how long everything goes on after Run's context ended, unless the app turns unhealthy before.
+	BlockShutdown time.Duration
+	// LogCalls logs a line for each call of the API.
+	LogCalls bool
+
+	// Metrics is where the sidecar registers its metrics; they are seen by nobody if it is nil.
+	Metrics prometheus.Registerer
+	// MetricsNamespace is the value of the label namespace on Dapr's metrics of jobs: that of the environment variable
+	// NAMESPACE, and so empty where Namespace is "default" for want of another.
+	MetricsNamespace string
 }
 
 // An App is an application that triggers are delivered to.
@@ -53,6 +72,21 @@ type App struct {
 	Address string
 	// MaxConcurrency is how many triggers are with the app at once; no limit if zero or less.
 	MaxConcurrency int
+	// Health says whether, and how, the app is asked for its health. It gets triggers only while it is healthy.
+	Health HealthCheck
+}
+
+// A HealthCheck is how an app is asked for its health (sidecar specification §3.7).
+type HealthCheck struct {
+	Enabled bool
+	// Path is what GET asks an HTTP app for; /healthz if empty.
+	Path string
+	// Interval is between probes; 5 s if zero or less.
+	Interval time.Duration
+	// Timeout is that of a probe; 500 ms if zero or less. It may not be larger than the interval.
+	Timeout time.Duration
+	// Threshold is how many probes must fail, one after the other, before a healthy app is unhealthy; 3 if less than 1.
+	Threshold int
 }
 
 // A Dialer connects to host:port.

@@ -27,6 +27,7 @@ type Sidecar struct {
 // Listeners are where the API is served. A sidecar closes them.
 type Listeners struct {
 	HTTP, GRPC []net.Listener
+	Public     []net.Listener // health and metadata alone, for whoever has no token
 }
 
 // New returns a sidecar that does nothing yet. The error says what is wrong with cfg.
