@@ -10,7 +10,7 @@ import (
 )
 
 func TestMemoryDoesNotGrowWithWhatIsStored(t *testing.T) {
-	s := newScript(t)
+	s := newScript(t, 1)
 	for i := range 3000 {
 		k := job.Key{Target: job.Target{Kind: job.App, Namespace: "ns", Name: "app"}, Name: fmt.Sprint(i)}
 		spec := job.Spec{Plan: when.Plan{First: s.now.Add(time.Duration(1+i*7919%3000) * time.Hour)}, Policy: job.DefaultPolicy()}
@@ -35,16 +35,16 @@ func TestMemoryDoesNotGrowWithWhatIsStored(t *testing.T) {
 }
 
 // inMemory counts the entries of all windows.
-func (p *partition) inMemory() int {
+func (lp *loop) inMemory() int {
 	n := 0
-	for _, l := range p.machine.lanes {
+	for _, l := range lp.machine.lanes {
 		n += len(l.window)
 	}
 	return n
 }
 
 func TestATurnFiresABoundedNumber(t *testing.T) {
-	s := newScript(t)
+	s := newScript(t, 1)
 	s.limit.fires = 0
 	for i := range 1000 {
 		k := job.Key{Target: job.Target{Kind: job.App, Namespace: "ns", Name: fmt.Sprint("app", i%7)}, Name: fmt.Sprint(i)}

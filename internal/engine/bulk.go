@@ -82,8 +82,8 @@ func (e *Engine) page(ctx context.Context, r store.Range, specs bool) (page, err
 			return page{}, err
 		}
 		durable := true
-		for _, part := range e.partitions {
-			ok, err := part.settled(ctx, nil)
+		for _, lp := range e.loops {
+			ok, err := lp.settled(ctx, nil)
 			if err != nil {
 				return page{}, err
 			}

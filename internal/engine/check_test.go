@@ -6,43 +6,42 @@ import (
 	"iter"
 	"slices"
 
-	"carillon/internal/job"
 	"carillon/internal/store"
 )
 
 type pairs = iter.Seq2[store.Pair, error]
 
-// check returns what is wrong with a partition between two turns, if anything: it compares the machine with the store.
-func (p *partition) check(ctx context.Context) error {
-	m := p.machine
+// check returns what is wrong with a loop between two turns, if anything: it compares the machine with the store.
+func (lp *loop) check(ctx context.Context) error {
+	m := lp.machine
 	if len(m.batch.Writes) > 0 {
 		return fmt.Errorf("%d writes were not committed", len(m.batch.Writes))
 	}
 	for i, l := range m.waiting {
 		if l.place != inHeap || l.index != i || !l.next.Equal(l.window[0].due) {
-			return fmt.Errorf("lane %s does not stand in the heap as it says", l.target)
+			return fmt.Errorf("lane %v does not stand in the heap as it says", l.id)
 		}
 		if parent := (i - 1) / 2; i > 0 && l.next.Before(m.waiting[parent].next) {
-			return fmt.Errorf("lane %s is due before its parent in the heap", l.target)
+			return fmt.Errorf("lane %v is due before its parent in the heap", l.id)
 		}
 	}
 	for _, l := range m.ready {
 		if l.place != inLine {
-			return fmt.Errorf("lane %s stands in line and does not know it", l.target)
+			return fmt.Errorf("lane %v stands in line and does not know it", l.id)
 		}
 	}
-	for target, l := range m.lanes {
-		if err := l.check(target); err != nil {
-			return fmt.Errorf("lane %s: %w", target, err)
+	for id, l := range m.lanes {
+		if err := l.check(id); err != nil {
+			return fmt.Errorf("lane %v: %w", id, err)
 		}
 	}
-	return p.checkIndex(ctx)
+	return lp.checkIndex(ctx)
 }
 
-func (l *lane) check(target job.Target) error {
+func (l *lane) check(id laneID) error {
 	switch {
-	case l.target != target:
-		return fmt.Errorf("filed under %s", target)
+	case l.id != id:
+		return fmt.Errorf("filed under %v", id)
 	case len(l.window) == 0 && !l.more:
 		return fmt.Errorf("kept without entries")
 	case len(l.window) > l.size || l.size > maxWindow:
@@ -59,13 +58,17 @@ func (l *lane) check(target job.Target) error {
 
 // checkIndex holds that each job of the store has one entry in the index, where it says; and that each entry is in one
 // of three places: a window, behind a cursor, or out.
-func (p *partition) checkIndex(ctx context.Context) error {
-	entries, err := p.scan(ctx, dueRange(p.id), 1<<20)
-	if err != nil {
-		return err
+func (lp *loop) checkIndex(ctx context.Context) error {
+	var entries []entry
+	for _, partition := range lp.partitions {
+		read, err := lp.scan(ctx, dueRange(partition), 1<<20)
+		if err != nil {
+			return err
+		}
+		entries = append(entries, read...)
 	}
 	jobs := 0
-	for _, err := range p.store.Scan(ctx, store.Prefix([]byte{tagJob}), 1<<20) {
+	for _, err := range lp.store.Scan(ctx, store.Prefix([]byte{tagJob}), 1<<20) {
 		if err != nil {
 			return err
 		}
@@ -78,22 +81,25 @@ func (p *partition) checkIndex(ctx context.Context) error {
 	for _, e := range entries {
 		keys = append(keys, jobKey(e.key), stateKey(e.key))
 	}
-	values, err := p.store.Get(ctx, keys...)
+	values, err := lp.store.Get(ctx, keys...)
 	if err != nil {
 		return err
 	}
 	seen := 0
 	for i, e := range entries {
 		r := decodeRecord(e.key, values[2*i], values[2*i+1])
+		if e.partition != partitionOf(e.key, lp.machine.partitions) {
+			return fmt.Errorf("%s is in partition %d of the index, which is not its own", e.key, e.partition)
+		}
 		if r.spec == nil || !r.due().Equal(e.due) {
 			return fmt.Errorf("%s is in the index at %v, and its record says otherwise: %w", e.key, e.due, r.broken)
 		}
 		inWindow, onDisk := false, false
-		if l := p.machine.lanes[e.key.Target]; l != nil {
+		if l := lp.machine.lanes[e.lane()]; l != nil {
 			_, inWindow = slices.BinarySearchFunc(l.window, e, entry.compare)
 			onDisk = l.more && e.compare(l.cursor) > 0
 		}
-		d := p.machine.out[e.key]
+		d := lp.machine.out[e.key]
 		out := d != nil && (!d.replaced || d.held && d.next.compare(e) == 0)
 		if !inWindow && !onDisk && !out {
 			return fmt.Errorf("%s, due %v, is nowhere: it would never fire", e.key, e.due)
@@ -102,7 +108,7 @@ func (p *partition) checkIndex(ctx context.Context) error {
 			seen++
 		}
 	}
-	for _, l := range p.machine.lanes {
+	for _, l := range lp.machine.lanes {
 		seen -= len(l.window)
 	}
 	if seen != 0 {

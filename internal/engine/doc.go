@@ -4,17 +4,17 @@
 // handled, its policy has given it up, it has expired or it was deleted; that no job is out twice at a time; and that
 // what it counts is exact whatever crashes: an occurrence may be delivered again after a crash, but is settled once.
 //
-// Keys are divided into partitions. Each has a pure machine, which decides, and a loop in one goroutine, which owns the
-// machine and turns it: gather commands and outcomes, read what they need, decide, commit all of it in one durable
-// batch, and only then answer callers and let triggers leave. Firing writes nothing: the due index says that a trigger
-// is owed until its outcome is recorded.
+// Keys are divided into partitions, and partitions among a few loops. A loop is one goroutine, which owns a pure machine
+// and turns it: gather commands and outcomes, read what they need, let the machine decide, commit all of it in one
+// durable batch, and only then answer callers and let triggers leave. Firing writes nothing: the due index says that a
+// trigger is owed until its outcome is recorded.
 //
-// What a partition holds in memory is bounded by what is about to happen. Each lane, the jobs of one target, has a
+// What a machine holds in memory is bounded by what is about to happen. Each lane, the jobs of one target, has a
 // window on the due index of a few entries, and a cursor to where it has been read; a lane whose receivers have no room
 // is parked, however much is due in it. Beyond that there is one small record for each trigger that is out.
 //
 // When the store returns an error, nobody knows what it has applied: callers hear [job.ErrUnavailable], and the
-// partition forgets what it knew and loads it afresh, with back-off, while the others go on. Triggers that are out at
+// loop's machine forgets what it knew and learns it afresh, with back-off, while the other loops go on. Triggers that are out at
 // that moment are waited for, but not believed: they are delivered again.
 //
 // Health names the partitions that do not turn. What a machine holds is counted for the metrics by its own loop, in its

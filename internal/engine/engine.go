@@ -29,8 +29,11 @@ type Config struct {
 	Partitions int
 	// MaxJob is how many bytes the record of a job may have with its key, payload included; 0 means 2 MiB, as Dapr has it.
 	MaxJob int
-	// Inbox is how many calls may wait for one partition, or be carried out by it; whoever comes later waits outside.
-	// 0 means 1024.
+	// Loops is how many goroutines turn the partitions, each its share of them; 0 means 4. It may differ from one
+	// start to the next.
+	Loops int
+	// Inbox is how many calls may wait for one loop, or be carried out by it; whoever comes later waits outside. 0 means
+	// 4096.
 	Inbox int
 	// Metrics is where the engine's metrics are registered; nil is nowhere.
 	Metrics prometheus.Registerer
@@ -39,15 +42,17 @@ type Config struct {
 const (
 	defaultPartitions = 64
 	defaultMaxJob     = 2 << 20
-	defaultInbox      = 1024
+	defaultLoops      = 4 // more would make smaller groups of what callers want, fewer would wait while one syncs
+	defaultInbox      = 4096
 )
 
 // An Engine keeps jobs and fires them when they are due. It is safe for concurrent use; its calls wait until Run runs.
 type Engine struct {
-	config     Config
-	store      store.Store
-	log        *slog.Logger
-	partitions []*partition
+	config Config
+	store  store.Store
+	log    *slog.Logger
+	loops  []*loop
+	owner  []*loop // of each partition
 }
 
 // New returns an engine that keeps its jobs in s and fires them into d. The caller closes s after Run has returned.
@@ -59,15 +64,25 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 	}
 	orDefault(&cfg.Partitions, defaultPartitions)
 	orDefault(&cfg.MaxJob, defaultMaxJob)
+	orDefault(&cfg.Loops, defaultLoops)
 	orDefault(&cfg.Inbox, defaultInbox)
+	cfg.Loops = min(cfg.Loops, cfg.Partitions)
 	log = log.With(slog.String("component", "engine"))
 	e := &Engine{config: cfg, store: s, log: log}
 	m := newMetrics(cfg.Metrics)
-	for id := range cfg.Partitions {
-		e.partitions = append(e.partitions, newPartition(id, cfg, s, d, log, m))
+	for i := range cfg.Loops {
+		var share []int
+		for id := i * cfg.Partitions / cfg.Loops; id < (i+1)*cfg.Partitions/cfg.Loops; id++ {
+			share = append(share, id)
+		}
+		lp := newLoop(share, cfg, s, d, log, m)
+		e.loops = append(e.loops, lp)
+		for range share {
+			e.owner = append(e.owner, lp)
+		}
 	}
 	if cfg.Metrics != nil {
-		cfg.Metrics.MustRegister(survey{e.partitions})
+		cfg.Metrics.MustRegister(survey{e.loops})
 	}
 	return e
 }
@@ -76,8 +91,8 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 // on. It returns an error at once if the store was made by something else than this engine with these partitions.
 func (e *Engine) Run(ctx context.Context) error {
 	if err := e.checkFormat(ctx); err != nil {
-		for _, p := range e.partitions {
-			p.inbox.close()
+		for _, lp := range e.loops {
+			lp.inbox.close()
 		}
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // it was stopped before it had begun
@@ -85,8 +100,8 @@ func (e *Engine) Run(ctx context.Context) error {
 		return err
 	}
 	g := errgroup.Group{}
-	for _, p := range e.partitions {
-		g.Go(func() error { p.run(ctx); return nil })
+	for _, lp := range e.loops {
+		g.Go(func() error { lp.run(ctx); return nil })
 	}
 	g.Go(func() error { e.watchClock(ctx); return nil })
 	return g.Wait()
@@ -119,7 +134,7 @@ func (e *Engine) checkFormat(ctx context.Context) error {
 	return nil
 }
 
-// watchClock gives every partition a turn when the wall clock has been stepped, since timers follow another clock.
+// watchClock gives every loop a turn when the wall clock has been stepped, since timers follow another clock.
 func (e *Engine) watchClock(ctx context.Context) {
 	const period, tolerance = time.Minute, 10 * time.Millisecond
 	for before := time.Now(); ; {
@@ -131,17 +146,15 @@ func (e *Engine) watchClock(ctx context.Context) {
 		step := now.Round(0).Sub(before.Round(0)) - now.Sub(before)
 		if step.Abs() > tolerance {
 			e.log.LogAttrs(ctx, slog.LevelWarn, "the clock was stepped", slog.Duration("by", step))
-			for _, p := range e.partitions {
-				p.inbox.poke()
+			for _, lp := range e.loops {
+				lp.inbox.poke()
 			}
 		}
 		before = now
 	}
 }
 
-func (e *Engine) of(k job.Key) *partition {
-	return e.partitions[partitionOf(k, len(e.partitions))]
-}
+func (e *Engine) of(k job.Key) *loop { return e.owner[partitionOf(k, e.config.Partitions)] }
 
 // Schedule stores s, whose plan is resolved, as the job k; when it returns nil, the job survives a power cut. A job
 // that has k already is replaced if overwrite is set, and is [job.ErrExists] otherwise. A job that would never fire is

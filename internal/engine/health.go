@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// stuckAfter is how long a partition may be in one turn, or sleep past its time, before it is said to be stuck.
+// stuckAfter is how long a loop may be in one turn, or sleep past its time, before it is said to be stuck.
 const stuckAfter = 3 * time.Second
 
-// A pulse shows from outside whether a partition turns. Its loop writes it, anyone reads it.
+// A pulse shows from outside whether a loop turns. The loop writes it, anyone reads it.
 type pulse struct {
 	start  time.Time    // of the count below
 	loaded atomic.Bool  // false before the index was read, and after an error
@@ -32,11 +32,11 @@ func (p *pulse) end(next time.Time, waits bool) {
 // check returns what is wrong, or nil.
 func (p *pulse) check() error {
 	if !p.loaded.Load() {
-		return errors.New("is not loaded")
+		return errors.New("are not loaded")
 	}
 	if since := p.since.Load(); since != 0 {
 		if d := time.Since(p.start) - time.Duration(since); d > stuckAfter {
-			return fmt.Errorf("has been in one turn for %v", d.Round(time.Millisecond))
+			return fmt.Errorf("have been in one turn for %v", d.Round(time.Millisecond))
 		}
 		return nil
 	}
@@ -49,20 +49,13 @@ func (p *pulse) check() error {
 }
 
 // Health returns nil if jobs can be scheduled and fired, in every partition. Otherwise the error names partitions
-// that do not turn, a handful and how many more, within five seconds of when they stopped.
+// that do not turn, within five seconds of when they stopped.
 func (e *Engine) Health() error {
-	const most = 8 // that are named one by one
 	var named error
-	bad := 0
-	for _, p := range e.partitions {
-		if err := p.pulse.check(); err != nil {
-			if bad++; bad <= most {
-				named = errors.Join(named, fmt.Errorf("partition %d %w", p.id, err))
-			}
+	for _, lp := range e.loops {
+		if err := lp.pulse.check(); err != nil {
+			named = errors.Join(named, fmt.Errorf("partitions %s %w", lp, err))
 		}
-	}
-	if bad > most {
-		named = errors.Join(named, fmt.Errorf("and so it is with %d more of %d partitions", bad-most, len(e.partitions)))
 	}
 	return named
 }

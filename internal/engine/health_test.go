@@ -25,7 +25,7 @@ func TestHealthIsRedWithinFiveSecondsOfAStopAndSaysWhere(t *testing.T) {
 		defer db.Close()
 		s := slowStore{db, make(chan error, 1)}
 		s.syncs <- nil
-		e, stop := run(t, s, &app{}, engine.Config{Partitions: 4})
+		e, stop := run(t, s, &app{}, engine.Config{Partitions: 64, Loops: 4})
 		synctest.Wait()
 		if err := e.Health(); err != nil {
 			t.Errorf("an idle engine is not healthy: %v", err)
@@ -33,8 +33,8 @@ func TestHealthIsRedWithinFiveSecondsOfAStopAndSaysWhere(t *testing.T) {
 		answered := make(chan error, 1)
 		go func() { answered <- e.Schedule(t.Context(), key("app", "a"), once(time.Now()), false) }()
 		time.Sleep(5 * time.Second)
-		if err := e.Health(); err == nil || !strings.Contains(err.Error(), "has been in one turn for 5s") || strings.Count(err.Error(), "partition") != 1 {
-			t.Errorf("with a commit that hangs, Health = %v, want the one partition", err)
+		if err := e.Health(); err == nil || !strings.Contains(err.Error(), "have been in one turn for 5s") || strings.Count(err.Error(), "partitions ") != 1 {
+			t.Errorf("with a commit that hangs, Health = %v, want the partitions of the one loop", err)
 		}
 		close(s.syncs)
 		if err := <-answered; err != nil {
@@ -70,10 +70,10 @@ func TestAPartitionThatCannotBeLoadedIsUnhealthyUntilItCan(t *testing.T) {
 		defer db.Close()
 		var blind atomic.Bool
 		blind.Store(true)
-		e, stop := run(t, blindStore{db, &blind}, &app{}, engine.Config{Partitions: 2})
+		e, stop := run(t, blindStore{db, &blind}, &app{}, engine.Config{Partitions: 5, Loops: 2})
 		defer stop()
 		time.Sleep(time.Minute)
-		if err := e.Health(); err == nil || err.Error() != "partition 0 is not loaded\npartition 1 is not loaded" {
+		if err := e.Health(); err == nil || err.Error() != "partitions 0-1 are not loaded\npartitions 2-4 are not loaded" {
 			t.Errorf("Health = %v", err)
 		}
 		blind.Store(false)

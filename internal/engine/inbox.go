@@ -9,7 +9,7 @@ import (
 	"carillon/internal/job"
 )
 
-// An inbox holds what is waiting for a partition's next turn. Anyone may add to it; the partition alone takes.
+// An inbox holds what is waiting for a loop's next turn. Anyone may add to it; the loop alone takes.
 //
 // Commands come from callers, who wait for room when it is full. Outcomes and news of room come from deliveries and are
 // never refused: there is at most one outcome for each trigger that is out, and one piece of news for each parked lane.
@@ -39,7 +39,7 @@ func (i *inbox) close() {
 	i.commands = nil
 }
 
-// A command is something that a caller wants done to the job of one key. decide is called by the partition with the
+// A command is something that a caller wants done to the job of one key. decide is called by the loop with the
 // record that the store holds; its effects are committed before done hears of it.
 type command struct {
 	key    job.Key
@@ -55,10 +55,10 @@ type outcome struct {
 	outcome job.Outcome
 }
 
-// A room is the news that a target's receivers can take about n more.
+// A room is the news that a lane's receivers can take about n more.
 type room struct {
-	target job.Target
-	n      int
+	lane laneID
+	n    int
 }
 
 func newInbox(bound int) *inbox {
@@ -117,7 +117,7 @@ func (i *inbox) add(enter func()) {
 	i.poke()
 }
 
-// poke makes the partition have a turn.
+// poke makes the loop have a turn.
 func (i *inbox) poke() {
 	select {
 	case i.wake <- struct{}{}:
@@ -131,7 +131,7 @@ func (i *inbox) reply(c *command, err error) {
 	<-i.slots
 }
 
-// A work is what one turn of a partition takes on. No two parts of it concern the same job.
+// A work is what one turn takes on. No two parts of it concern the same job.
 type work struct {
 	commands []*command
 	outcomes []outcome

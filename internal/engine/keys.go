@@ -27,29 +27,30 @@ func jobKey(k job.Key) []byte { return appendKey([]byte{tagJob}, k) }
 
 func stateKey(k job.Key) []byte { return appendKey([]byte{tagState}, k) }
 
-func dueKey(partition int, e entry) []byte {
-	return appendEntry(appendTarget(appendPartition(nil, partition), e.key.Target), e)
+func dueKey(e entry) []byte {
+	return appendEntry(appendTarget(appendPartition(nil, e.partition), e.key.Target), e)
 }
 
 // dueRange is all of a partition's index.
 func dueRange(partition int) store.Range { return store.Prefix(appendPartition(nil, partition)) }
 
 // laneRange is the index of one lane.
-func laneRange(partition int, t job.Target) store.Range {
-	return store.Prefix(appendTarget(appendPartition(nil, partition), t))
+func laneRange(id laneID) store.Range {
+	return store.Prefix(appendTarget(appendPartition(nil, id.partition), id.target))
 }
 
-// after is what of a lane's index lies behind e.
-func after(partition int, e entry) store.Range {
-	r := laneRange(partition, e.key.Target)
-	r.From = append(dueKey(partition, e), 0)
+// after is what of its lane's index lies behind e.
+func after(e entry) store.Range {
+	r := laneRange(e.lane())
+	r.From = append(dueKey(e), 0)
 	return r
 }
 
 // partitionOf returns which of n partitions k belongs to, by a hash of all of it: one busy app spreads over all.
 func partitionOf(k job.Key, n int) int {
+	var most [256]byte // of most keys: they need not be allocated
 	h := fnv.New64a()
-	_, _ = h.Write(appendKey(nil, k))
+	_, _ = h.Write(appendKey(most[:0], k))
 	return int(h.Sum64() % uint64(n))
 }
 
@@ -113,8 +114,11 @@ func parseJob(key []byte) (job.Key, error) {
 // parseDue is the inverse of dueKey.
 func parseDue(key []byte) (entry, error) {
 	p := keyParser{rest: key}
-	tag, _ := p.byte(), p.bytes(2)
+	tag, partition := p.byte(), p.bytes(2)
 	var e entry
+	if partition != nil {
+		e.partition = int(binary.BigEndian.Uint16(partition))
+	}
 	target := p.target()
 	if at := p.bytes(8); at != nil {
 		e.due = time.Unix(0, int64(binary.BigEndian.Uint64(at)^1<<63)).UTC()

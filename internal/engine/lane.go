@@ -8,10 +8,19 @@ import (
 	"carillon/internal/job"
 )
 
-// An entry is a place in the due index: a job, and when its next attempt is owed.
+// An entry is a place in the due index: a job, its partition, and when its next attempt is owed.
 type entry struct {
-	due time.Time
-	key job.Key
+	due       time.Time
+	key       job.Key
+	partition int
+}
+
+func (e entry) lane() laneID { return laneID{e.partition, e.key.Target} }
+
+// at is the place of the same job at another instant.
+func (e entry) at(due time.Time) entry {
+	e.due = due
+	return e
 }
 
 // compare orders entries of one lane as their keys in the store are ordered.
@@ -26,10 +35,16 @@ const (
 	maxWindow = 256
 )
 
+// A laneID names a lane.
+type laneID struct {
+	partition int
+	target    job.Target
+}
+
 // A lane is one partition's jobs for one target. Its window holds the next of them in due order; what lies behind the
 // cursor is on disk alone. A lane without entries is not kept.
 type lane struct {
-	target  job.Target
+	id      laneID
 	window  []entry // ascending
 	size    int     // most entries in window
 	more    bool    // the index holds entries behind cursor

@@ -3,32 +3,30 @@ package engine
 import (
 	"container/heap"
 	"slices"
-
-	"carillon/internal/job"
 )
 
 // How lanes come, move between the heap and the line, and go.
 
-// lane returns t's lane, a new one if there is none.
-func (m *machine) lane(t job.Target) *lane {
-	l := m.lanes[t]
+// lane returns the lane of that name, a new one if there is none.
+func (m *machine) lane(id laneID) *lane {
+	l := m.lanes[id]
 	if l == nil {
-		l = &lane{target: t, size: minWindow}
-		m.lanes[t] = l
+		l = &lane{id: id, size: minWindow}
+		m.lanes[id] = l
 	}
 	return l
 }
 
 // insert adds e to its lane.
 func (m *machine) insert(e entry) {
-	l := m.lane(e.key.Target)
+	l := m.lane(e.lane())
 	l.insert(e)
 	m.place(l)
 }
 
 // take removes e from its lane.
 func (m *machine) take(e entry) {
-	if l := m.lanes[e.key.Target]; l != nil {
+	if l := m.lanes[e.lane()]; l != nil {
 		l.remove(e)
 		m.place(l)
 	}
@@ -40,7 +38,7 @@ func (m *machine) place(l *lane) {
 	if len(l.window) == 0 {
 		m.leave(l)
 		if !l.more {
-			delete(m.lanes, l.target)
+			delete(m.lanes, l.id)
 		}
 		return
 	}

@@ -13,21 +13,21 @@ import (
 // quantum is how many triggers a lane fires before the next one has its turn.
 const quantum = 16
 
-// A machine decides for one partition what is due and what follows. It does no I/O, reads no clock and starts no
+// A machine decides for some partitions what is due and what follows. It does no I/O, reads no clock and starts no
 // goroutine: it is told the time and given the records it needs, and leaves in batch what is to be committed before
 // anybody hears of it.
 //
 // Each job that waits has one entry in the due index, and so is in one of three places: in the window of its lane;
 // behind the cursor of its lane, on disk alone; or out for delivery.
 type machine struct {
-	partition int
-	lanes     map[job.Target]*lane
-	waiting   lanes   // place inHeap
-	ready     []*lane // place inLine, in the order of their turns
-	dry       []*lane // to be refilled before they go on
-	out       map[job.Key]*delivery
-	last      uint64 // number of the last delivery
-	batch     store.Batch
+	partitions int // into which all keys are divided
+	lanes      map[laneID]*lane
+	waiting    lanes   // place inHeap
+	ready      []*lane // place inLine, in the order of their turns
+	dry        []*lane // to be refilled before they go on
+	out        map[job.Key]*delivery
+	last       uint64 // number of the last delivery
+	batch      store.Batch
 }
 
 // A record is what a store holds about a job.
@@ -65,14 +65,19 @@ type delivery struct {
 	next     entry
 }
 
-func newMachine(partition int) *machine {
-	return &machine{partition: partition, lanes: map[job.Target]*lane{}, out: map[job.Key]*delivery{}}
+func newMachine(partitions int) *machine {
+	return &machine{partitions: partitions, lanes: map[laneID]*lane{}, out: map[job.Key]*delivery{}}
+}
+
+// entry is the place of k in the due index when it is owed at due.
+func (m *machine) entry(k job.Key, due time.Time) entry {
+	return entry{due: due, key: k, partition: partitionOf(k, m.partitions)}
 }
 
 // forget drops all that was learned from the store. What is out stays out, so that no job is delivered twice at a
 // time, but its outcomes will not be believed: nobody knows which record they belong to.
 func (m *machine) forget() {
-	m.lanes, m.waiting, m.ready, m.dry = map[job.Target]*lane{}, nil, nil, nil
+	m.lanes, m.waiting, m.ready, m.dry = map[laneID]*lane{}, nil, nil, nil
 	m.batch.Reset()
 	for _, d := range m.out {
 		d.replaced, d.held = true, false
@@ -81,7 +86,7 @@ func (m *machine) forget() {
 
 // learn adds entries of one lane, read from the front of its index; more says whether others follow them.
 func (m *machine) learn(read []entry, more bool) {
-	l := m.lane(read[0].key.Target)
+	l := m.lane(read[0].lane())
 	l.refill(read, more)
 	m.place(l)
 }
@@ -103,15 +108,16 @@ func (m *machine) schedule(k job.Key, spec *job.Spec, encoded []byte, overwrite 
 	if old.moved || old.broken != nil {
 		m.batch.Delete(stateKey(k))
 	}
-	e := entry{first, k}
+	e := m.entry(k, first)
 	if old.spec == nil {
 		m.replace(k, entry{})
-		m.batch.Put(dueKey(m.partition, e), nil)
+		m.batch.Put(dueKey(e), nil)
 		m.insert(e)
 		return nil
 	}
-	m.replace(k, entry{old.due(), k})
-	m.move(entry{old.due(), k}, e)
+	before := e.at(old.due())
+	m.replace(k, before)
+	m.move(before, e)
 	return nil
 }
 
@@ -126,7 +132,7 @@ func (m *machine) remove(k job.Key, old record) {
 	if old.spec == nil {
 		return
 	}
-	e := entry{old.due(), k}
+	e := m.entry(k, old.due())
 	m.replace(k, e)
 	m.drop(e, old.moved)
 }
@@ -184,7 +190,7 @@ func (m *machine) pick(now time.Time, most int) []entry {
 func (m *machine) fire(e entry, r record) *delivery {
 	if r.spec == nil || !r.due().Equal(e.due) {
 		// Nothing in the store stands behind this entry of the index. It cannot happen; if it does, it must not stay.
-		m.batch.Delete(dueKey(m.partition, e))
+		m.batch.Delete(dueKey(e))
 		return nil
 	}
 	m.last++
@@ -196,15 +202,15 @@ func (m *machine) fire(e entry, r record) *delivery {
 // refuse takes back a delivery that no receiver had room for. Its lane waits until room is called.
 func (m *machine) refuse(d *delivery) {
 	m.end(d)
-	if l := m.lanes[d.entry.key.Target]; l != nil && l.place != parked {
+	if l := m.lanes[d.entry.lane()]; l != nil && l.place != parked {
 		m.leave(l)
 		l.place = parked
 	}
 }
 
-// room says that there is room for about n triggers to t again.
-func (m *machine) room(t job.Target, n int) {
-	if l := m.lanes[t]; l != nil && l.place == parked {
+// room says that there is room for about n triggers of the lane again.
+func (m *machine) room(id laneID, n int) {
+	if l := m.lanes[id]; l != nil && l.place == parked {
 		l.place, l.credit = nowhere, n
 		m.place(l)
 	}
@@ -260,7 +266,7 @@ func (m *machine) end(d *delivery) {
 func (m *machine) advance(d *delivery, due time.Time) {
 	d.record.state.Due = due
 	m.batch.Put(stateKey(d.entry.key), encodeState(d.record.state))
-	m.move(d.entry, entry{due, d.entry.key})
+	m.move(d.entry, d.entry.at(due))
 }
 
 // drop removes a job from the store, and from its lane.
@@ -269,15 +275,15 @@ func (m *machine) drop(e entry, moved bool) {
 	if moved {
 		m.batch.Delete(stateKey(e.key))
 	}
-	m.batch.Delete(dueKey(m.partition, e))
+	m.batch.Delete(dueKey(e))
 	m.take(e)
 }
 
 // move changes where a job stands in the due index.
 func (m *machine) move(from, to entry) {
 	if !from.due.Equal(to.due) {
-		m.batch.Delete(dueKey(m.partition, from))
-		m.batch.Put(dueKey(m.partition, to), nil)
+		m.batch.Delete(dueKey(from))
+		m.batch.Put(dueKey(to), nil)
 		m.take(from)
 	}
 	m.insert(to)

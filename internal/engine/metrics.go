@@ -25,7 +25,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	m := &metrics{
 		lateness: histogram("lateness_seconds", "How long after it was due an attempt was handed to a receiver.",
 			[]float64{.0005, .001, .002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60, 600, 3600}),
-		commit: histogram("commit_seconds", "How long one durable commit of a partition took.",
+		commit: histogram("commit_seconds", "How long one durable commit took.",
 			prometheus.ExponentialBuckets(.0001, 2, 16)),
 		group: histogram("commit_jobs", "How many commands and outcomes shared one commit.",
 			prometheus.ExponentialBuckets(1, 2, 10)),
@@ -47,13 +47,13 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	return m
 }
 
-// surveyTime is how long a survey waits for partitions in the middle of a turn.
+// surveyTime is how long a survey waits for loops in the middle of a turn.
 const surveyTime = time.Second
 
-// A survey counts what the machines hold. It is a [prometheus.Collector]: each time it is asked, every partition counts
+// A survey counts what the machines hold. It is a [prometheus.Collector]: each time it is asked, every loop counts
 // in its next turn. One that has none within surveyTime is left out, and health says why.
 type survey struct {
-	partitions []*partition
+	loops []*loop
 }
 
 // A gauge is one figure of a survey.
@@ -85,14 +85,14 @@ func (s survey) Describe(to chan<- *prometheus.Desc) {
 
 // Collect implements [prometheus.Collector].
 func (s survey) Collect(to chan<- prometheus.Metric) {
-	counted := make(chan census, len(s.partitions))
-	for _, p := range s.partitions {
-		p.inbox.look(func(m *machine, now time.Time) { counted <- m.count(now) })
+	counted := make(chan census, len(s.loops))
+	for _, lp := range s.loops {
+		lp.inbox.look(func(m *machine, now time.Time) { counted <- m.count(now) })
 	}
 	timeout := time.NewTimer(surveyTime)
 	defer timeout.Stop()
 	var all census
-	for range s.partitions {
+	for range s.loops {
 		select {
 		case c := <-counted:
 			all.add(c)

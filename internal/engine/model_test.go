@@ -12,7 +12,7 @@ import (
 	"carillon/internal/job"
 )
 
-// A naive model of what a partition does: no index, no lanes, no windows, only what each job waits for.
+// A naive model of what a loop does: no index, no lanes, no windows, only what each job waits for.
 type model struct {
 	jobs map[string]*modelJob
 	out  map[string]bool // by name: a trigger is out; true if its outcome counts
@@ -83,13 +83,13 @@ func (m *model) settle(name string, o job.Outcome, kept bool) {
 	j.due, j.at = next, next
 }
 
-// TestRandomCommandsAgreeWithANaiveModel lets users, apps and a failing disk do what they like to a partition, and
+// TestRandomCommandsAgreeWithANaiveModel lets users, apps and a failing disk do what they like to a loop, and
 // compares every delivery with the model's. The machine's invariants are checked after every step.
 func TestRandomCommandsAgreeWithANaiveModel(t *testing.T) {
 	for seed := range uint64(30) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 0))
-			s, m := newScript(t), &model{jobs: map[string]*modelJob{}, out: map[string]bool{}}
+			s, m := newScript(t, 1+int(seed%3)), &model{jobs: map[string]*modelJob{}, out: map[string]bool{}}
 			var history []string
 			for range 200 {
 				step := randomStep(t, r, s, m)
@@ -146,7 +146,7 @@ func randomStep(t *testing.T, r *rand.Rand, s *script, m *model) string {
 		m.settle(name, o, kept)
 	case choice < 77:
 		step = "restart"
-		s.machine = newMachine(0)
+		s.machine = newMachine(s.machine.partitions)
 		if err := s.load(t.Context()); err != nil {
 			t.Fatal(err)
 		}

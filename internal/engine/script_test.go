@@ -17,19 +17,19 @@ import (
 	"carillon/internal/store"
 )
 
-// TestScripts runs the scripts in testdata: each drives one partition turn by turn, without a goroutine and without a
+// TestScripts runs the scripts in testdata: each drives one loop turn by turn, without a goroutine and without a
 // clock, on a real store in memory, and shows what it writes and delivers. After every command the machine's invariants
 // are checked. `go test ./internal/engine -rewrite` writes down what happens now; read it before you keep it.
 func TestScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/script", func(t *testing.T, path string) {
-		s := newScript(t)
+		s := newScript(t, 1)
 		datadriven.RunTest(t, path, s.run)
 	})
 }
 
-// A script is a partition whose world is under control: the time, the receivers' room, and the store's errors.
+// A script is a loop whose world is under control: the time, the receivers' room, and the store's errors.
 type script struct {
-	*partition
+	*loop
 	db    store.Store
 	epoch time.Time
 	now   time.Time
@@ -51,14 +51,19 @@ type delivered struct {
 	done    func(job.Outcome)
 }
 
-func newScript(t *testing.T) *script {
+// newScript returns a script with so many partitions, all in one loop.
+func newScript(t *testing.T, partitions int) *script {
 	s := &script{
 		db: openStore(t), epoch: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		limit: limits{most: 512, bytes: 1 << 20, fires: 256},
 		room:  map[string]int{}, refused: map[string]func(int){}, out: map[string]delivered{}, latest: map[string]int{},
 	}
 	s.now = s.epoch
-	s.partition = newPartition(0, Config{Inbox: 1024}, s, s, logTo(t), newMetrics(nil))
+	var all []int
+	for id := range partitions {
+		all = append(all, id)
+	}
+	s.loop = newLoop(all, Config{Partitions: partitions, Inbox: 1024}, s, s, logTo(t), newMetrics(nil))
 	if err := s.load(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -218,15 +223,15 @@ func (s *script) setRoom(t *testing.T, d *datadriven.TestData) {
 }
 
 func (s *script) show() {
-	for _, target := range slices.SortedFunc(maps.Keys(s.machine.lanes), func(a, b job.Target) int {
-		return strings.Compare(a.String(), b.String())
+	for _, id := range slices.SortedFunc(maps.Keys(s.machine.lanes), func(a, b laneID) int {
+		return strings.Compare(a.target.String(), b.target.String())
 	}) {
-		l := s.machine.lanes[target]
+		l := s.machine.lanes[id]
 		names := make([]string, len(l.window))
 		for i, e := range l.window {
 			names[i] = e.key.Name + "@" + e.due.Sub(s.epoch).String()
 		}
-		line := fmt.Sprintf("%s: window %v", target.Name, names)
+		line := fmt.Sprintf("%s: window %v", id.target.Name, names)
 		if l.more {
 			line += " and more"
 		}
