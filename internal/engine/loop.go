@@ -249,17 +249,37 @@ func (lp *loop) read(ctx context.Context, picked []entry, commands []*command) (
 	for _, c := range commands {
 		jobs = append(jobs, c.key)
 	}
-	keys := make([][]byte, 0, 2*len(jobs))
+	return lp.records(ctx, jobs)
+}
+
+// records returns what the store holds about the jobs. It asks for the states of those alone that are there: most jobs
+// that are scheduled are new.
+func (lp *loop) records(ctx context.Context, jobs []job.Key) ([]record, error) {
+	keys := make([][]byte, 0, len(jobs))
 	for _, k := range jobs {
-		keys = append(keys, jobKey(k), stateKey(k))
+		keys = append(keys, jobKey(k))
 	}
-	values, err := lp.store.Get(ctx, keys...)
+	specs, err := lp.store.Get(ctx, keys...)
 	if err != nil {
 		return nil, err
 	}
+	keys = keys[:0]
+	for i, k := range jobs {
+		if specs[i] != nil {
+			keys = append(keys, stateKey(k))
+		}
+	}
+	var states [][]byte
+	if len(keys) > 0 {
+		if states, err = lp.store.Get(ctx, keys...); err != nil {
+			return nil, err
+		}
+	}
 	records := make([]record, len(jobs))
 	for i, k := range jobs {
-		records[i] = decodeRecord(k, values[2*i], values[2*i+1])
+		if specs[i] != nil {
+			records[i], states = decodeRecord(k, specs[i], states[0]), states[1:]
+		}
 	}
 	return records, nil
 }
