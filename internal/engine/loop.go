@@ -186,8 +186,8 @@ const (
 	writesPerJob = 5 // at most, by one command or outcome
 )
 
-// turn takes what the inbox holds and what is due, reads what that needs, decides, commits, and only then tells
-// anybody. An error means that the machine is not to be trusted any more.
+// turn takes what the inbox holds and what is due, reads what that needs, decides, lets triggers leave, commits, and
+// only then tells callers. An error means that the machine is not to be trusted any more.
 func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 	m, w := lp.machine, lp.inbox.take(limit.most, limit.bytes)
 	for _, r := range w.rooms {
@@ -199,7 +199,7 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 		err = lp.refill(ctx, m.thirsty())
 	}
 	if err != nil {
-		return lp.fail(w, nil, fmt.Errorf("read for partitions %s: %w", lp, err))
+		return lp.fail(w, fmt.Errorf("read for partitions %s: %w", lp, err))
 	}
 
 	fired := lp.fire(ctx, picked, records)
@@ -211,14 +211,15 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 		replies[i] = c.decide(m, records[len(picked)+i])
 	}
 
+	// What has fired is owed by what was committed before this turn, and not what this turn removed: it need not wait.
+	for _, d := range fired {
+		lp.release(d)
+	}
 	if err := lp.apply(ctx, w); err != nil {
-		return lp.fail(w, fired, fmt.Errorf("commit for partitions %s: %w", lp, err))
+		return lp.fail(w, fmt.Errorf("commit for partitions %s: %w", lp, err))
 	}
 	for i, c := range w.commands {
 		lp.inbox.reply(c, replies[i])
-	}
-	for _, d := range fired {
-		lp.release(d)
 	}
 	for _, look := range w.looks {
 		look(m, now)
@@ -226,13 +227,10 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 	return nil
 }
 
-// fail tells the callers of a turn that its end is not known, and takes back what it fired. It returns err.
-func (lp *loop) fail(w work, fired []*delivery, err error) error {
+// fail tells the callers of a turn that its end is not known. It returns err.
+func (lp *loop) fail(w work, err error) error {
 	for _, c := range w.commands {
 		lp.inbox.reply(c, fmt.Errorf("%w: %w", job.ErrUnavailable, err))
-	}
-	for _, d := range fired {
-		delete(lp.machine.out, d.entry.key)
 	}
 	return err
 }

@@ -79,6 +79,8 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 		s.remove(t, key(d))
 	case "wait":
 		s.wait(t, s.now.Add(duration(t, d.CmdArgs[0].Key)))
+	case "sleep": // time passes, and the loop has no turn: what is due meets the next command in one
+		s.now = s.now.Add(duration(t, d.CmdArgs[0].Key))
 	case "settle":
 		s.settle(t, d)
 		s.idle(t)
