@@ -62,6 +62,7 @@ func openCore(cfg Config, log *slog.Logger) (core, error) {
 	if err != nil {
 		return core{}, err
 	}
+	cfg.Engine.Full = st.Full
 	d := dispatch.New(cfg.Dispatch)
 	e := engine.New(cfg.Engine, st, d, log)
 	return core{store: st, engine: e, service: scheduler.New(cfg.Scheduler, e, d, log)}, nil

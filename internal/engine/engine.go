@@ -36,6 +36,9 @@ type Config struct {
 	// Inbox is how many calls may wait for one loop, or be carried out by it; whoever comes later waits outside. 0 means
 	// 4096.
 	Inbox int
+	// Full reports whether nothing new is to be stored for want of room; nil is never. It is asked for each job that is
+	// scheduled, and must be quick and safe for concurrent use.
+	Full func() bool
 	// Metrics is where the engine's metrics are registered; nil is nowhere.
 	Metrics prometheus.Registerer
 }
@@ -160,18 +163,24 @@ func (e *Engine) of(k job.Key) *loop { return e.owner[partitionOf(k, e.config.Pa
 // Schedule stores s, whose plan is resolved, as the job k; when it returns nil, the job survives a power cut. A job
 // that has k already is replaced if overwrite is set, and is [job.ErrExists] otherwise. A job that would never fire is
 // not stored, and takes the place of its predecessor all the same. A [*job.TooLargeError] says that s is too large.
-// After [job.ErrUnavailable], and after ctx has ended, the job may be stored or not.
+// [job.ErrFull] says that there is no room. After [job.ErrUnavailable], and after ctx has ended, the job may be stored or
+// not.
 func (e *Engine) Schedule(ctx context.Context, k job.Key, s job.Spec, overwrite bool) error {
 	encoded := encodeSpec(k, &s)
 	size := len(encoded) + len(jobKey(k))
 	if size > e.config.MaxJob {
 		return &job.TooLargeError{Size: size, Limit: e.config.MaxJob}
 	}
+	if e.full() {
+		return job.ErrFull
+	}
 	return e.of(k).inbox.ask(ctx, &command{
 		key: k, bytes: size,
 		decide: func(m *machine, old record) error { return m.schedule(k, &s, encoded, overwrite, old) },
 	})
 }
+
+func (e *Engine) full() bool { return e.config.Full != nil && e.config.Full() }
 
 // Delete removes the job k, if there is one; when it returns nil, k is not delivered again, but for a trigger that
 // is out already.

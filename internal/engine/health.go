@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sync/atomic"
 	"time"
+
+	"carillon/internal/job"
 )
 
 // stuckAfter is how long a loop may be in one turn, or sleep past its time, before it is said to be stuck.
@@ -49,9 +51,12 @@ func (p *pulse) check() error {
 }
 
 // Health returns nil if jobs can be scheduled and fired, in every partition. Otherwise the error names partitions
-// that do not turn, within five seconds of when they stopped.
+// that do not turn, within five seconds of when they stopped, and says if there is no room for new jobs.
 func (e *Engine) Health() error {
 	var named error
+	if e.full() {
+		named = fmt.Errorf("%w: new jobs are refused until there is room", job.ErrFull)
+	}
 	for _, lp := range e.loops {
 		if err := lp.pulse.check(); err != nil {
 			named = errors.Join(named, fmt.Errorf("partitions %s %w", lp, err))

@@ -13,6 +13,8 @@ var (
 	// ErrUnavailable says that the request could not be carried out now, or that its fate is unknown; it may be
 	// tried again.
 	ErrUnavailable = errors.New("try again")
+	// ErrFull says that there is no room for anything new, while all that is stored goes on.
+	ErrFull = errors.New("the store is full")
 )
 
 // An InvalidError is a request that its user can mend. Reason is a whole sentence for that person.

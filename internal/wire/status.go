@@ -10,6 +10,9 @@ import (
 	"carillon/internal/job"
 )
 
+// full begins as the text does by which users of Dapr know a full store (scheduler specification §1.4).
+const full = "etcdserver: mvcc: database space exceeded: the scheduler's disk is full, make room there"
+
 // Status returns err as the Scheduler service reports it to a client; nil stays nil. Errors that users can mend keep
 // their text. An Unavailable or Internal one has a fixed text, so that no detail of ours leaks: the caller logs err.
 //
@@ -37,6 +40,8 @@ func Status(err error) error {
 		return status.Error(codes.AlreadyExists, err.Error())
 	case errors.Is(err, job.ErrNotFound):
 		return status.Error(codes.NotFound, err.Error())
+	case errors.Is(err, job.ErrFull):
+		return status.Error(codes.Unknown, full)
 	case errors.Is(err, job.ErrUnavailable): // before the context errors, which it may wrap: those were not the client's
 		return status.Error(codes.Unavailable, "the scheduler cannot carry this out now: try again")
 	case errors.Is(err, context.Canceled):

@@ -35,6 +35,7 @@ type Store struct {
 	dir  string
 	db   *pebble.DB
 	disk *disk
+	room room
 	// health watches the disk while the store is open.
 	health io.Closer
 	// turn is held while a batch enters the log and the memtable, not while it waits for the disk: so the batches of
@@ -74,6 +75,7 @@ func open(cfg Config, log *slog.Logger) (*Store, error) {
 		return nil, explain(errors.Join(d.failure(), err, health.Close()))
 	}
 	s := &Store{dir: dir, db: db, disk: d, health: health, turn: make(chan struct{}, 1)}
+	s.room.fs, s.room.dir, s.room.log = fs, dir, log.With(slog.String("component", "pebblestore"))
 	if err := d.failure(); err != nil {
 		return nil, explain(errors.Join(err, s.Close()))
 	}
