@@ -9,24 +9,6 @@ import (
 	"carillon/internal/wire"
 )
 
-// ListJobs returns all jobs of an app, or all reminders of an actor or an actor type, in one message.
-func (s *Service) ListJobs(
-	ctx context.Context, req *schedulerv1.ListJobsRequest,
-) (*schedulerv1.ListJobsResponse, error) {
-	p, err := wire.Prefix(req.GetMetadata())
-	if err != nil {
-		return nil, s.metrics.refused(err)
-	}
-	resp := new(schedulerv1.ListJobsResponse)
-	for item, err := range s.jobs.List(ctx, p) {
-		if err != nil {
-			return nil, fmt.Errorf("list jobs: %w", err)
-		}
-		resp.Jobs = append(resp.Jobs, wire.NamedJob(item))
-	}
-	return resp, nil
-}
-
 // DeleteByMetadata removes all jobs of an app, or all reminders of an actor or an actor type; by the beginning of the
 // app's or the actor's id, if the request says so.
 func (s *Service) DeleteByMetadata(

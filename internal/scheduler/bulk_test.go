@@ -226,3 +226,25 @@ func TestABulkCallThatCannotBeCarriedOutSaysWhy(t *testing.T) {
 		wantStatus(t, "by name", err, tc.code, tc.text)
 	}
 }
+
+// A list is sent in pieces of 256 KiB; this one has a dozen.
+func TestALongListIsWhole(t *testing.T) {
+	n := run(t)
+	j := inAnHour()
+	j.Data = &anypb.Any{Value: make([]byte, 1000)}
+	for i := range 3000 {
+		n.schedule(t, fmt.Sprintf("%04d", i), jobMetadata("ns", "app"), j)
+	}
+	got, err := n.ListJobs(t.Context(), &schedulerv1.ListJobsRequest{Metadata: jobMetadata("ns", "app")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got.GetJobs()) != 3000 {
+		t.Fatalf("%d jobs are listed, want 3000", len(got.GetJobs()))
+	}
+	for i, item := range got.GetJobs() {
+		if item.GetName() != fmt.Sprintf("%04d", i) || len(item.GetJob().GetData().GetValue()) != 1000 {
+			t.Fatalf("entry %d is %s with %d bytes", i, item.GetName(), len(item.GetJob().GetData().GetValue()))
+		}
+	}
+}

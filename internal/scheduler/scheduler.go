@@ -49,6 +49,7 @@ type Service struct {
 	dispatch *dispatch.Dispatcher
 	log      *slog.Logger
 	metrics  *metrics
+	lists    chan struct{} // a token for each list that is being put together
 }
 
 // New returns a service that keeps jobs in jobs and connects streams to d.
@@ -59,6 +60,7 @@ func New(cfg Config, jobs Jobs, d *dispatch.Dispatcher, log *slog.Logger) *Servi
 		dispatch: d,
 		log:      log.With(slog.String("component", "scheduler")),
 		metrics:  newMetrics(cfg.Metrics),
+		lists:    make(chan struct{}, maxLists),
 	}
 }
 

@@ -61,12 +61,17 @@ func (s *Service) Run(ctx context.Context, l net.Listener, opts ...grpc.ServerOp
 // sidecar has one stream on a connection, and a few calls.
 const maxStreams = 10_000
 
-// options are those of every server: Dapr's message limits, a bound on what one connection may have open, patience with
+// maxRequest is how many bytes a client's message may have. Nothing that is to be stored may be larger than half of it
+// (scheduler specification §1.4), so that a larger message is refused before it is read.
+const maxRequest = 4 << 20
+
+// options are those of every server: limits of messages, a bound on what one connection may have open, patience with
 // clients that ping, errors translated and panics contained.
 func (s *Service) options() []grpc.ServerOption {
 	return []grpc.ServerOption{
-		grpc.MaxRecvMsgSize(math.MaxInt32),
+		grpc.MaxRecvMsgSize(maxRequest),
 		grpc.MaxSendMsgSize(math.MaxInt32),
+		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
 		grpc.ChainUnaryInterceptor(s.unary),
@@ -77,6 +82,11 @@ func (s *Service) options() []grpc.ServerOption {
 func (s *Service) unary(
 	ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler,
 ) (resp any, err error) {
+	if info.FullMethod == schedulerv1.Scheduler_ListJobs_FullMethodName {
+		handle = func(ctx context.Context, req any) (any, error) {
+			return s.list(ctx, req.(*schedulerv1.ListJobsRequest))
+		}
+	}
 	err = s.guard(ctx, info.FullMethod, func() (err error) {
 		resp, err = handle(ctx, req)
 		return err

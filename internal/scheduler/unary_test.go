@@ -171,13 +171,16 @@ func TestWhatTheStoreSaysReachesTheClientWithoutOurDetails(t *testing.T) {
 	}
 }
 
-func TestALargePayloadPasses(t *testing.T) {
+func TestAPayloadOfTwoMegabytesPassesAndAMessageOfFourIsNotRead(t *testing.T) {
 	n := run(t)
-	j := inAnHour()
-	j.Data = &anypb.Any{Value: make([]byte, 8<<20)} // the store knows its own limit
-	req := &schedulerv1.ScheduleJobRequest{Name: "x", Metadata: jobMetadata("ns", "app"), Job: j}
-	if _, err := n.ScheduleJob(t.Context(), req); err != nil {
-		t.Error(err)
+	for size, want := range map[int]codes.Code{2_000_000: codes.OK, 3 << 20: codes.OK, 8 << 20: codes.ResourceExhausted} {
+		j := inAnHour()
+		j.Data = &anypb.Any{Value: make([]byte, size)} // the store knows its own limit
+		req := &schedulerv1.ScheduleJobRequest{Name: "x", Metadata: jobMetadata("ns", "app"), Job: j, Overwrite: true}
+		_, err := n.ScheduleJob(t.Context(), req)
+		if status.Code(err) != want {
+			t.Errorf("a payload of %d bytes: %v, want %v", size, err, want)
+		}
 	}
 }
 
