@@ -3,6 +3,7 @@ package sidecar
 import (
 	"context"
 	"fmt"
+	"math"
 	"unicode/utf8"
 
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
@@ -85,6 +86,38 @@ func (s *Sidecar) remove(ctx context.Context, target job.Target, name string) er
 	req := &schedulerv1.DeleteJobRequest{Name: name, Metadata: wire.APIMetadata(target)}
 	err := s.schedulers.call(ctx, func(ctx context.Context, c schedulerv1.SchedulerClient) error {
 		_, err := c.DeleteJob(ctx, req, grpc.WaitForReady(true))
+		return err
+	})
+	if err != nil {
+		return wire.DeleteFailed(target, err)
+	}
+	return nil
+}
+
+// maxListFactor bounds a scheduler's list, as a multiple of the largest message of the API. A scheduler's entry is an
+// API's job and whose it is, so that a list which fits a reply is not refused; a longer one is, before it is read.
+const maxListFactor = 40
+
+// list returns all jobs of the app.
+func (s *Sidecar) list(ctx context.Context, target job.Target) ([]*runtimev1.Job, error) {
+	req := &schedulerv1.ListJobsRequest{Metadata: wire.APIMetadata(target)}
+	most := grpc.MaxCallRecvMsgSize(int(min(s.cfg.MaxBody, math.MaxInt32/maxListFactor)) * maxListFactor)
+	var res *schedulerv1.ListJobsResponse
+	err := s.schedulers.call(ctx, func(ctx context.Context, c schedulerv1.SchedulerClient) (err error) {
+		res, err = c.ListJobs(ctx, req, grpc.WaitForReady(true), most)
+		return err
+	})
+	if err != nil {
+		return nil, wire.ListFailed(target, err)
+	}
+	return wire.APIJobs(res.GetJobs()), nil
+}
+
+// removePrefix removes the app's jobs whose names begin with prefix. All do, if it is empty.
+func (s *Sidecar) removePrefix(ctx context.Context, target job.Target, prefix string) error {
+	req := &schedulerv1.DeleteByNamePrefixRequest{NamePrefix: prefix, Metadata: wire.APIMetadata(target)}
+	err := s.schedulers.call(ctx, func(ctx context.Context, c schedulerv1.SchedulerClient) error {
+		_, err := c.DeleteByNamePrefix(ctx, req, grpc.WaitForReady(true))
 		return err
 	})
 	if err != nil {

@@ -58,6 +58,33 @@ func (a grpcAPI) DeleteJob(ctx context.Context, r *runtimev1.DeleteJobRequest) (
 	return &runtimev1.DeleteJobResponse{}, nil
 }
 
+// DeleteJobsByPrefix deletes the jobs whose names begin with a text, or all jobs of the app without one.
+func (a grpcAPI) DeleteJobsByPrefix(
+	ctx context.Context, r *runtimev1.DeleteJobsByPrefixRequest,
+) (*runtimev1.DeleteJobsByPrefixResponse, error) {
+	target, err := a.target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.sidecar.removePrefix(ctx, target, r.GetNamePrefix()); err != nil {
+		return nil, err
+	}
+	return &runtimev1.DeleteJobsByPrefixResponse{}, nil
+}
+
+// ListJobs returns all jobs of the app, in no promised order. The server refuses a reply over its limit.
+func (a grpcAPI) ListJobs(ctx context.Context, _ *runtimev1.ListJobsRequest) (*runtimev1.ListJobsResponse, error) {
+	target, err := a.target(ctx)
+	if err != nil {
+		return nil, err
+	}
+	jobs, err := a.sidecar.list(ctx, target)
+	if err != nil {
+		return nil, err
+	}
+	return &runtimev1.ListJobsResponse{Jobs: jobs}, nil
+}
+
 // ScheduleJobAlpha1 is ScheduleJob under the name that most SDKs use.
 func (a grpcAPI) ScheduleJobAlpha1(
 	ctx context.Context, r *runtimev1.ScheduleJobRequest,
@@ -75,4 +102,25 @@ func (a grpcAPI) DeleteJobAlpha1(
 	ctx context.Context, r *runtimev1.DeleteJobRequest,
 ) (*runtimev1.DeleteJobResponse, error) {
 	return a.DeleteJob(ctx, r)
+}
+
+// DeleteJobsByPrefixAlpha1 is DeleteJobsByPrefix as it was first called.
+func (a grpcAPI) DeleteJobsByPrefixAlpha1(
+	ctx context.Context, r *runtimev1.DeleteJobsByPrefixRequestAlpha1,
+) (*runtimev1.DeleteJobsByPrefixResponseAlpha1, error) {
+	if _, err := a.DeleteJobsByPrefix(ctx, &runtimev1.DeleteJobsByPrefixRequest{NamePrefix: r.NamePrefix}); err != nil {
+		return nil, err
+	}
+	return &runtimev1.DeleteJobsByPrefixResponseAlpha1{}, nil
+}
+
+// ListJobsAlpha1 is ListJobs as it was first called.
+func (a grpcAPI) ListJobsAlpha1(
+	ctx context.Context, _ *runtimev1.ListJobsRequestAlpha1,
+) (*runtimev1.ListJobsResponseAlpha1, error) {
+	res, err := a.ListJobs(ctx, &runtimev1.ListJobsRequest{})
+	if err != nil {
+		return nil, err
+	}
+	return &runtimev1.ListJobsResponseAlpha1{Jobs: res.GetJobs()}, nil
 }

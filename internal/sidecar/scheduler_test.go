@@ -2,7 +2,9 @@ package sidecar_test
 
 import (
 	"context"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 
@@ -23,7 +25,7 @@ type scheduler struct {
 
 	mu       sync.Mutex // guards the fields below
 	jobs     map[string]*schedulerv1.ScheduleJobRequest
-	calls    []string // "schedule", "get", "delete"
+	calls    []string // "schedule", "get", "delete", "list", "delete by prefix"
 	fails    error    // what unary calls answer, if anything
 	holds    bool     // unary calls wait for their context
 	hosts    []string
@@ -121,6 +123,37 @@ func (s *scheduler) DeleteJob(
 	defer s.mu.Unlock()
 	delete(s.jobs, jobKey(r.GetMetadata(), r.GetName()))
 	return &schedulerv1.DeleteJobResponse{}, nil
+}
+
+func (s *scheduler) ListJobs(
+	ctx context.Context, r *schedulerv1.ListJobsRequest,
+) (*schedulerv1.ListJobsResponse, error) {
+	if err := s.unary(ctx, "list"); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	res := new(schedulerv1.ListJobsResponse)
+	for _, key := range slices.Sorted(maps.Keys(s.jobs)) {
+		if j := s.jobs[key]; strings.HasPrefix(key, jobKey(r.GetMetadata(), "")) {
+			res.Jobs = append(res.Jobs, &schedulerv1.NamedJob{Name: j.GetName(), Metadata: j.GetMetadata(), Job: j.GetJob()})
+		}
+	}
+	return res, nil
+}
+
+func (s *scheduler) DeleteByNamePrefix(
+	ctx context.Context, r *schedulerv1.DeleteByNamePrefixRequest,
+) (*schedulerv1.DeleteByNamePrefixResponse, error) {
+	if err := s.unary(ctx, "delete by prefix"); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.jobs, func(key string, _ *schedulerv1.ScheduleJobRequest) bool {
+		return strings.HasPrefix(key, jobKey(r.GetMetadata(), r.GetNamePrefix()))
+	})
+	return &schedulerv1.DeleteByNamePrefixResponse{}, nil
 }
 
 // job returns what was scheduled under "namespace|app|name", or nil.

@@ -133,6 +133,15 @@ func APIJob(name string, j *schedulerv1.Job) *runtimev1.Job {
 	}
 }
 
+// APIJobs is the API's form of a scheduler's list. It shares the list's contents.
+func APIJobs(list []*schedulerv1.NamedJob) []*runtimev1.Job {
+	jobs := make([]*runtimev1.Job, 0, len(list))
+	for _, j := range list {
+		jobs = append(jobs, APIJob(j.GetName(), j.GetJob()))
+	}
+	return jobs
+}
+
 // CheckAPIJob returns the error of the first rule that a sidecar itself judges and that j breaks, or nil. All other
 // rules are the scheduler's (sidecar specification §7).
 func CheckAPIJob(target job.Target, j *runtimev1.Job) *APIError {

@@ -32,6 +32,7 @@ const (
 	ReasonSchedule      Reason = "DAPR_SCHEDULER_SCHEDULE_JOB"
 	ReasonGet           Reason = "DAPR_SCHEDULER_GET_JOB"
 	ReasonDelete        Reason = "DAPR_SCHEDULER_DELETE_JOB"
+	ReasonList          Reason = "DAPR_SCHEDULER_LIST_JOBS"
 )
 
 // codes is the one table from a reason to its HTTP status and gRPC code, and whether its HTTP body has details.
@@ -50,7 +51,7 @@ func (r Reason) codes() (httpStatus int, code codes.Code, rich bool) {
 		return http.StatusInternalServerError, codes.Internal, false
 	case ReasonJobEmpty, ReasonNameInBody, ReasonNameEmpty, ReasonScheduleEmpty:
 		return http.StatusBadRequest, codes.InvalidArgument, true
-	case ReasonSchedule, ReasonGet, ReasonDelete:
+	case ReasonSchedule, ReasonGet, ReasonDelete, ReasonList:
 		return http.StatusInternalServerError, codes.Internal, true
 	default:
 		return http.StatusInternalServerError, codes.Internal, false
@@ -94,9 +95,19 @@ func GetFailed(target job.Target, err error) *APIError {
 	return NewAPIError(ReasonGet, target, "failed to get job due to: "+err.Error())
 }
 
-// DeleteFailed is the error of any delete call that failed.
+// DeleteFailed is the error of any delete call that failed, by name or by prefix.
 func DeleteFailed(target job.Target, err error) *APIError {
 	return NewAPIError(ReasonDelete, target, "failed to delete job due to: "+err.Error())
+}
+
+// ListFailed is the error of any list call that failed. A list that is too long is ResourceExhausted, whichever side
+// finds out; everything else is Internal.
+func ListFailed(target job.Target, err error) *APIError {
+	e := NewAPIError(ReasonList, target, "failed to list jobs due to: "+err.Error())
+	if status.Code(err) == codes.ResourceExhausted {
+		e.Code, e.HTTP = codes.ResourceExhausted, httpStatus(codes.ResourceExhausted)
+	}
+	return e
 }
 
 // BadToken is the error of a gRPC call without the API token, or with another.
