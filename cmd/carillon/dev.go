@@ -53,7 +53,10 @@ func devFlags() (*flag.FlagSet, *devConfig) {
 	return fs, c
 }
 
-// dev runs the all-in-one node until ctx ends or the app that it started does.
+// errNodeEnded says that the node has ended without an error; the app that was started with it then stops too.
+var errNodeEnded = errors.New("the node has ended")
+
+// dev runs the all-in-one node until ctx ends, the app that it started does, or a client asks for it.
 func dev(ctx context.Context, args []string, std stdio) error {
 	args, command := cutCommand(args)
 	fs, c := devFlags()
@@ -82,9 +85,9 @@ func dev(ctx context.Context, args []string, std stdio) error {
 		return node.Run(ctx)
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return node.Run(ctx) })
+	g.Go(func() error { return cmp.Or(node.Run(ctx), errNodeEnded) })
 	g.Go(func() error { return runApp(ctx, command, c.appEnv(), std) })
-	if err := g.Wait(); err != nil && !errors.Is(err, errAppEnded) {
+	if err := g.Wait(); err != nil && !errors.Is(err, errAppEnded) && !errors.Is(err, errNodeEnded) {
 		return err
 	}
 	return nil

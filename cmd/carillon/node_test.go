@@ -191,6 +191,32 @@ func TestSignalsStopItCleanly(t *testing.T) {
 	}
 }
 
+func TestAShutdownOverTheAPIEndsTheNodeAndItsApp(t *testing.T) {
+	n := startNode(t, "--data-dir", t.TempDir(), "--", "sleep", "1000")
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.api+"/v1.0/shutdown", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusNoContent {
+		t.Errorf("POST = %s, want 204", resp.Status)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- n.cmd.Wait() }()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("it ended with %v, want exit code 0", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Error("it did not end")
+	}
+}
+
 func TestASecondNodeOnAFolderSaysWhoHasIt(t *testing.T) {
 	dir := t.TempDir()
 	startNode(t, "--data-dir", dir)

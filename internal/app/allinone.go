@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"sync"
 
 	"google.golang.org/grpc/test/bufconn"
 
@@ -12,8 +13,9 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// An AllInOneConfig is what an operator may choose of an all-in-one node. Its scheduler's hosts and its sidecar's
-// schedulers are the node's to say.
+// An AllInOneConfig is what an operator may choose of an all-in-one node. Its scheduler's hosts, and its sidecar's
+// schedulers and shutdown, are the node's to say: a client that asks for a shutdown, even by force, ends the node in
+// good order, as if the context of Run had ended.
 type AllInOneConfig struct {
 	Config
 	Sidecar sidecar.Config
@@ -37,6 +39,9 @@ func OpenAllInOne(cfg AllInOneConfig, l AllInOneListeners, dialApp sidecar.Diale
 	memory := bufconn.Listen(memoryBuffer) // on which the node's own sidecar finds the Scheduler service
 	hosts := []string{l.Scheduler.Addr().String()}
 	cfg.Sidecar.Schedulers, cfg.Scheduler.Hosts = hosts, hosts
+	asked := make(chan struct{}) // closed when a client has asked for the end
+	ask := sync.OnceFunc(func() { close(asked) })
+	cfg.Sidecar.Shutdown = func(bool) { ask() }
 	side, err := sidecar.New(cfg.Sidecar, sidecar.Dialers{
 		App:       dialApp,
 		Scheduler: func(ctx context.Context, _ string) (net.Conn, error) { return memory.DialContext(ctx) },
@@ -55,6 +60,13 @@ func OpenAllInOne(cfg AllInOneConfig, l AllInOneListeners, dialApp sidecar.Diale
 		func(ctx context.Context) error { return c.service.Run(ctx, l.Scheduler, scheduler.Pings()) },
 		func(ctx context.Context) error {
 			return side.Run(ctx, sidecar.Listeners{HTTP: []net.Listener{l.HTTP}, GRPC: []net.Listener{l.GRPC}})
+		},
+		func(ctx context.Context) error { // a stage that ends ends the node
+			select {
+			case <-asked:
+			case <-ctx.Done():
+			}
+			return nil
 		},
 	}}, nil
 }

@@ -36,8 +36,8 @@ type Node struct {
 	stages []stage
 }
 
-// Run runs the node until ctx ends, and then returns nil; or until a part of it fails. Everything that it started has
-// ended by then, and the store is closed. It is to be called once.
+// Run runs the node until ctx ends or a client asks for a shutdown, and then returns nil; or until a part of it fails.
+// Everything that it started has ended by then, and the store is closed. It is to be called once.
 func (n *Node) Run(ctx context.Context) error {
 	err := runStages(ctx, n.stages...)
 	if closed := n.store.Close(); closed != nil {

@@ -28,7 +28,9 @@ type world struct {
 	disk vfs.FS
 	user *http.Client
 	app  *recorder
-	stop func()
+
+	ended chan error // what Run returned
+	stop  func()
 }
 
 // A recorder is an app that writes down what it receives.
@@ -89,14 +91,14 @@ func start(t *testing.T, disk vfs.FS) *world {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- node.Run(ctx) }()
+	w.ended = make(chan error, 1)
+	go func() { w.ended <- node.Run(ctx) }()
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return api.DialContext(ctx) }}
 	w.user = &http.Client{Transport: transport}
 	w.stop = sync.OnceFunc(func() {
 		transport.CloseIdleConnections()
 		cancel()
-		if err := <-ended; err != nil {
+		if err := <-w.ended; err != nil {
 			t.Errorf("Run: %v", err)
 		}
 		_ = w.app.Close()
@@ -236,4 +238,41 @@ func TestFailuresFollowThePolicy(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestAShutdownOverTheAPIEndsTheNodeAsASignalDoes(t *testing.T) {
+	for _, force := range []string{"false", "true"} {
+		synctest.Test(t, func(t *testing.T) {
+			w := start(t, vfs.NewMem())
+			w.schedule("later", `{"job": {"dueTime": "1h"}}`)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost:3500/v1.0/shutdown", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("dapr-force-shutdown", force)
+			resp, err := w.user.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusNoContent {
+				t.Errorf("POST = %d, want 204", resp.StatusCode)
+			}
+			w.user.CloseIdleConnections()
+			began := time.Now()
+			if err := <-w.ended; err != nil {
+				t.Errorf("Run = %v, want nil", err)
+			}
+			if took := time.Since(began); took > time.Second {
+				t.Errorf("the node took %v to end", took)
+			}
+			w.ended <- nil
+			w.stop()
+			w = start(t, w.disk)
+			defer w.stop()
+			if status, answer := w.call("GET", "/v1.0/jobs/later", ""); status != http.StatusAccepted {
+				t.Errorf("GET after a restart = %d %s, want the job", status, answer)
+			}
+		})
+	}
 }

@@ -30,7 +30,7 @@ func (s *Sidecar) openApp(ctx context.Context, a App, log *slog.Logger) (receive
 	if a.MaxConcurrency > 0 {
 		places = make(room, a.MaxConcurrency)
 	}
-	if a.Protocol == "grpc" || a.Protocol == "grpcs" {
+	if a.grpc() {
 		return newGRPCApp(a, s.cfg, s.dial.App, places, failed)
 	}
 	dial := func(dialing context.Context, address string) (net.Conn, error) {

@@ -12,6 +12,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
+// DaprVersion is the release of Dapr whose API this is. It is what metadata gives as the runtime's version where
+// Config.Version is empty: SDKs parse that, and choose by it which calls they make, so that a version of our own would
+// have them use calls that Dapr has dropped, or none.
+const DaprVersion = "1.18.3"
+
 // A Config says whom a sidecar serves, and where its schedulers are.
 type Config struct {
 	// Apps are the apps that this process delivers triggers to. A stand-in for daprd has one.
@@ -45,14 +50,15 @@ type Config struct {
 	// AppToken goes to apps with each trigger, unless it is empty.
 	AppToken string
 
-	// Version is what metadata gives as the runtime's version, in the form 1.2.3, which SDKs parse.
+	// Version is what metadata gives as the runtime's version, in the form 1.2.3, which SDKs parse; DaprVersion if empty.
 	Version string
 	// Shutdown is called, from a goroutine of its own, when a client has asked the process to end: in good order, or
-	// by force. Where it is nil, a request to shut down is answered and changes nothing.
+	// by force. The client has had 100 ms to get its answer. Run waits for it to return, so that it may not wait for Run.
+	// It may be called more than once. Where it is nil, a request to shut down is answered and changes nothing.
 	Shutdown func(forced bool)
 	// BlockShutdown is how long everything goes on after Run's context ended, unless the app turns unhealthy before.
 	BlockShutdown time.Duration
-	// LogCalls logs a line for each call of the API.
+	// LogCalls logs a line for each call of the API, but none for public listeners.
 	LogCalls bool
 
 	// Metrics is where the sidecar registers its metrics; they are seen by nobody if it is nil.
@@ -101,6 +107,9 @@ type Dialers struct {
 func (c *Config) check() error {
 	if c.Streams == 0 {
 		c.Streams = 3
+	}
+	if c.Version == "" {
+		c.Version = DaprVersion
 	}
 	if c.MaxBody == 0 {
 		c.MaxBody = 4 << 20
@@ -157,5 +166,7 @@ func (a *App) check() error {
 	}
 	return nil
 }
+
+func (a App) grpc() bool { return a.Protocol == "grpc" || a.Protocol == "grpcs" }
 
 func (a App) tls() bool { return a.Protocol == "https" || a.Protocol == "grpcs" }

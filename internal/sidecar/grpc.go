@@ -23,10 +23,15 @@ func (s *Sidecar) serveGRPC(ctx context.Context, listeners []net.Listener) error
 		grpc.MaxRecvMsgSize(int(s.cfg.MaxBody)),
 		grpc.MaxSendMsgSize(int(s.cfg.MaxBody)),
 		grpc.MaxHeaderListSize(uint32(min(s.cfg.MaxHeader, 4<<20)) << 10),
-		grpc.ChainUnaryInterceptor(s.checkUnary),
-		grpc.ChainStreamInterceptor(s.checkStream),
+		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.WaitForHandlers(true),
 	}
+	if s.cfg.LogCalls {
+		options = append(options,
+			grpc.ChainUnaryInterceptor(s.logUnary), grpc.ChainStreamInterceptor(s.logStream))
+	}
+	options = append(options,
+		grpc.ChainUnaryInterceptor(s.checkUnary, s.boundUnary), grpc.ChainStreamInterceptor(s.checkStream))
 	if !s.cfg.NoPings {
 		options = append(options,
 			grpc.KeepaliveParams(keepalive.ServerParameters{

@@ -9,7 +9,7 @@ import (
 	"carillon/internal/job"
 )
 
-// grpcAPI is Dapr's runtime service, as far as it is about jobs. The rest is Unimplemented.
+// grpcAPI is Dapr's runtime service, as far as it is about jobs and the process. The rest is Unimplemented.
 type grpcAPI struct {
 	runtimev1.UnimplementedDaprServer
 	sidecar *Sidecar

@@ -66,6 +66,7 @@ type fixture struct {
 	scheduler *scheduler
 	dialer    sidecar.Dialer // to schedulers; the network's if nil
 	pings     bool           // connections are watched by pings
+	log       *slog.Logger   // the test's if nil
 	stop      func()         // ends the sidecar and waits for it
 }
 
@@ -102,16 +103,19 @@ func (f *fixture) run(cfg sidecar.Config) {
 	if f.dialer == nil {
 		f.dialer = f.dial
 	}
-	log := slog.New(slog.NewTextHandler(f.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
-	s, err := sidecar.New(cfg, sidecar.Dialers{Scheduler: f.dialer, App: f.dial}, log)
+	if f.log == nil {
+		f.log = slog.New(slog.NewTextHandler(f.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	s, err := sidecar.New(cfg, sidecar.Dialers{Scheduler: f.dialer, App: f.dial}, f.log)
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(f.t.Context())
 	ended := make(chan error, 1)
 	l := sidecar.Listeners{
-		HTTP: []net.Listener{f.listen("sidecar:3500")},
-		GRPC: []net.Listener{f.listen("sidecar:50001")},
+		HTTP:   []net.Listener{f.listen("sidecar:3500")},
+		GRPC:   []net.Listener{f.listen("sidecar:50001")},
+		Public: []net.Listener{f.listen("sidecar:3501")},
 	}
 	go func() { ended <- s.Run(ctx, l) }()
 	f.stop = sync.OnceFunc(func() {
@@ -139,7 +143,7 @@ func (f *fixture) send(method, path, body string, headers ...string) answer {
 	for _, h := range headers {
 		b.WriteString(h + "\r\n")
 	}
-	if method == http.MethodPost {
+	if method == http.MethodPost || method == http.MethodPut {
 		b.WriteString("Content-Length: " + strconv.Itoa(len(body)) + "\r\n")
 	}
 	b.WriteString("\r\n" + body)
@@ -148,7 +152,12 @@ func (f *fixture) send(method, path, body string, headers ...string) answer {
 
 func (f *fixture) sendRaw(method, request string) answer {
 	f.t.Helper()
-	conn, err := f.dial(f.t.Context(), "sidecar:3500")
+	return f.sendTo("sidecar:3500", method, request)
+}
+
+func (f *fixture) sendTo(address, method, request string) answer {
+	f.t.Helper()
+	conn, err := f.dial(f.t.Context(), address)
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -17,13 +17,28 @@ import (
 
 const tokenHeader = "dapr-api-token"
 
-// serveHTTP serves the HTTP API until ctx ends. It returns when the last request has ended, or a listener failed.
-func (s *Sidecar) serveHTTP(ctx context.Context, listeners []net.Listener) error {
+// bodyTime is how long a client has to send a request, from its first byte to its last. It is longer than a call of a
+// scheduler can take, as the deadline outlasts a request that has no body.
+const bodyTime = time.Minute
+
+// serveHTTP answers requests until ctx ends. It returns when the last one has ended, or a listener failed.
+func (s *Sidecar) serveHTTP(
+	ctx context.Context, log *slog.Logger, listeners []net.Listener, answer http.HandlerFunc,
+) error {
+	var serving gate
 	requests, abort := context.WithCancel(context.WithoutCancel(ctx))
 	defer abort()
 	server := &http.Server{
-		Handler:           http.HandlerFunc(s.answerHTTP),
+		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !serving.enter() {
+				panic(http.ErrAbortHandler) // read from a connection that is closed by now
+			}
+			defer serving.leave()
+			answer(w, r)
+		}),
 		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       bodyTime,
+		IdleTimeout:       -1, // clients keep connections for as long as they like
 		MaxHeaderBytes:    s.cfg.MaxHeader,
 		Protocols:         new(http.Protocols),
 
@@ -37,7 +52,7 @@ func (s *Sidecar) serveHTTP(ctx context.Context, listeners []net.Listener) error
 
 	g, ctx := errgroup.WithContext(ctx)
 	for _, l := range listeners {
-		s.log.InfoContext(ctx, "HTTP server is running", slog.String("address", l.Addr().String()))
+		log.InfoContext(ctx, "HTTP server is running", slog.String("address", l.Addr().String()))
 		g.Go(func() error {
 			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 				return err
@@ -54,7 +69,7 @@ func (s *Sidecar) serveHTTP(ctx context.Context, listeners []net.Listener) error
 				_ = server.Close()
 			}
 		}
-		s.serving.close()
+		serving.close()
 		return nil
 	})
 	return g.Wait()
@@ -66,14 +81,17 @@ func shutdown(ctx context.Context, server *http.Server, within time.Duration) er
 	return server.Shutdown(ctx)
 }
 
+// httpAPI is what answers the HTTP API.
+func (s *Sidecar) httpAPI() http.HandlerFunc {
+	if s.cfg.LogCalls {
+		return s.logHTTP(s.answerHTTP)
+	}
+	return s.answerHTTP
+}
+
 // answerHTTP answers a request of the HTTP API. The order of checks is Dapr's: the token, the route, and then what the
 // route is about.
 func (s *Sidecar) answerHTTP(w http.ResponseWriter, r *http.Request) {
-	if !s.serving.enter() {
-		panic(http.ErrAbortHandler) // read from a connection that is closed by now
-	}
-	defer s.serving.leave()
-
 	to := match(r.Method, r.URL)
 	if to.resource != health && to.resource != outboundHealth && !s.authentic(r.Header.Get(tokenHeader)) {
 		http.Error(w, "invalid api token", http.StatusUnauthorized)
@@ -85,11 +103,44 @@ func (s *Sidecar) answerHTTP(w http.ResponseWriter, r *http.Request) {
 		s.getHealth(w, r)
 	case outboundHealth:
 		s.getOutboundHealth(w)
-	case aJob:
-		s.serveJob(w, r, to)
+	case theEnd:
+		s.postShutdown(w, r)
+	case aJob, allMetadata, oneMetadata:
+		if !s.calls.enter() {
+			writeError(w, s.calls.tooMany(job.Target{}))
+			return
+		}
+		defer s.calls.leave()
+		s.answerCall(w, r, to)
 	default:
 		writeError(w, wire.NewAPIError(wire.ReasonNotRoute, job.Target{},
 			"failed getting app id either from the URL path or the header dapr-app-id"))
+	}
+}
+
+// answerCall answers a request that has its place among the calls in work.
+func (s *Sidecar) answerCall(w http.ResponseWriter, r *http.Request, to route) {
+	switch to.resource {
+	case allMetadata:
+		s.getMetadata(w)
+	case oneMetadata:
+		s.putMetadata(w, r, to)
+	default:
+		s.serveJob(w, r, to)
+	}
+}
+
+// answerPublic answers a request on a public listener: no token is asked for, and there is nothing to change.
+func (s *Sidecar) answerPublic(w http.ResponseWriter, r *http.Request) {
+	switch match(r.Method, r.URL).resource {
+	case health:
+		s.getHealth(w, r)
+	case outboundHealth:
+		s.getOutboundHealth(w)
+	case allMetadata:
+		s.getMetadata(w)
+	default:
+		http.NotFound(w, r)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"carillon/internal/job"
 	"carillon/internal/wire"
@@ -53,12 +54,12 @@ func (s *Sidecar) serveJob(w http.ResponseWriter, r *http.Request, to route) {
 }
 
 func (s *Sidecar) postJob(w http.ResponseWriter, r *http.Request, target job.Target, name string, published bool) {
-	body, err := readBody(r, s.cfg.MaxBody)
+	body, free, err := s.readBody(w, r, target)
 	if err != nil {
-		text := "failed to read request body: " + err.Error()
-		writeError(w, wire.NewAPIError(wire.ReasonBodyRead, target, text))
+		answer(w, target, err)
 		return
 	}
+	defer free()
 	req, form, err := wire.ParseAPIBody(body)
 	if err != nil {
 		text := "failed deserializing HTTP body: " + err.Error()
@@ -107,19 +108,37 @@ func answer(w http.ResponseWriter, target job.Target, err error) {
 	writeError(w, e)
 }
 
-// errTooLarge has Dapr's text.
-var errTooLarge = errors.New("stream too large")
-
-// readBody reads a body of at most limit bytes. What a client announces costs no memory before it comes.
-func readBody(r *http.Request, limit int64) ([]byte, error) {
-	if r.ContentLength > limit {
-		return nil, errTooLarge
+// readBody reads a body of at most MaxBody bytes, and counts it among those in work until free is called. What a
+// client announces costs no memory before it comes, but has its room kept. Every error is a *wire.APIError.
+func (s *Sidecar) readBody(w http.ResponseWriter, r *http.Request, target job.Target) (body []byte, free func(), err error) {
+	limit := s.cfg.MaxBody
+	bad := func(text string) error { // in Dapr's words
+		return wire.NewAPIError(wire.ReasonBodyRead, target, "failed to read request body: "+text)
 	}
-	var body bytes.Buffer
-	body.Grow(int(min(max(r.ContentLength, 0), 64<<10)) + bytes.MinRead)
-	n, err := body.ReadFrom(io.LimitReader(r.Body, limit+1))
-	if n > limit {
-		return nil, errTooLarge
+	room := r.ContentLength
+	switch {
+	case room > limit:
+		return nil, nil, bad("stream too large")
+	case room < 0: // it is not known
+		room = limit
 	}
-	return body.Bytes(), err
+	if !s.calls.reserve(room) {
+		return nil, nil, s.calls.tooMany(target)
+	}
+	var b bytes.Buffer
+	b.Grow(int(min(max(r.ContentLength, 0), 64<<10)) + bytes.MinRead)
+	n, err := b.ReadFrom(io.LimitReader(r.Body, limit+1))
+	switch {
+	case n > limit:
+		err = bad("stream too large")
+	case err != nil:
+		err = bad(err.Error())
+	}
+	if err != nil {
+		s.calls.release(room)
+		return nil, nil, err
+	}
+	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the call may take its time
+	s.calls.release(room - n)
+	return b.Bytes(), func() { s.calls.release(n) }, nil
 }

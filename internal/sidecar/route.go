@@ -15,12 +15,15 @@ const (
 	aJob
 	health
 	outboundHealth
+	allMetadata
+	oneMetadata
+	theEnd
 )
 
 // A route is where a request goes.
 type route struct {
 	resource resource
-	name     string // of the job, still escaped
+	name     string // of the job, or the key of metadata; still escaped
 	singular bool   // the path says /job/, as the published page once does
 }
 
@@ -36,13 +39,18 @@ func match(method string, u *url.URL) route {
 		return route{}
 	}
 	escaped = path.Clean(escaped)
-	if method == http.MethodGet {
-		switch escaped {
-		case "/v1.0/healthz":
-			return route{resource: health}
-		case "/v1.0/healthz/outbound":
-			return route{resource: outboundHealth}
-		}
+	switch method + " " + escaped {
+	case "GET /v1.0/healthz":
+		return route{resource: health}
+	case "GET /v1.0/healthz/outbound":
+		return route{resource: outboundHealth}
+	case "GET /v1.0/metadata":
+		return route{resource: allMetadata}
+	case "POST /v1.0/shutdown":
+		return route{resource: theEnd}
+	}
+	if key, ok := strings.CutPrefix(escaped, "/v1.0/metadata/"); ok && method == http.MethodPut && !strings.Contains(key, "/") {
+		return route{resource: oneMetadata, name: key}
 	}
 	switch method {
 	case http.MethodGet, http.MethodPost, http.MethodDelete:

@@ -169,6 +169,13 @@ func (s *scheduler) answersWith(err error) {
 	s.fails = err
 }
 
+// holdCalls makes unary calls wait for their context, or no longer those that follow.
+func (s *scheduler) holdCalls(hold bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.holds = hold
+}
+
 // took returns the unary calls since the last time it was asked.
 func (s *scheduler) took() []string {
 	s.mu.Lock()

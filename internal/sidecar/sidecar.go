@@ -21,7 +21,9 @@ type Sidecar struct {
 	log        *slog.Logger
 	schedulers *schedulers
 	ready      readiness
-	serving    gate
+	calls      calls
+	extended   extended
+	shutdowns  shutdowns
 }
 
 // Listeners are where the API is served. A sidecar closes them.
@@ -45,7 +47,11 @@ func New(cfg Config, dial Dialers, log *slog.Logger) (*Sidecar, error) {
 	if dial.App == nil {
 		dial.App = overTCP
 	}
-	s := &Sidecar{cfg: cfg, dial: dial, log: log.With(slog.String("component", "sidecar"))}
+	s := &Sidecar{
+		cfg: cfg, dial: dial, log: log.With(slog.String("component", "sidecar")),
+		calls: calls{mostBytes: maxCallBodies * cfg.MaxBody}, shutdowns: newShutdowns(),
+	}
+	s.extended.set("daprRuntimeVersion", cfg.Version)
 	s.schedulers = newSchedulers(s.connect, len(cfg.Schedulers) > 0)
 	s.ready.apps.Store(int32(len(cfg.Apps)))
 	return s, nil
@@ -66,7 +72,15 @@ func (s *Sidecar) Run(ctx context.Context, l Listeners) error {
 		g.Go(func() error { return s.serveApp(ctx, a) })
 	}
 	g.Go(func() error { return s.serveGRPC(ctx, l.GRPC) })
-	g.Go(func() error { return s.serveHTTP(ctx, l.HTTP) })
+	g.Go(func() error { return s.serveHTTP(ctx, s.log, l.HTTP, s.httpAPI()) })
+	if len(l.Public) > 0 {
+		public := s.log.With(slog.String("api", "public"))
+		g.Go(func() error { return s.serveHTTP(ctx, public, l.Public, s.answerPublic) })
+	}
+	g.Go(func() error {
+		s.passShutdowns(ctx)
+		return nil
+	})
 	err := g.Wait()
 	if errors.Is(err, context.Canceled) {
 		return nil

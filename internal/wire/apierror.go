@@ -13,7 +13,8 @@ import (
 // Reason is a Dapr error code: the errorCode of an HTTP body, the reason of a gRPC ErrorInfo.
 type Reason string
 
-// The errors of the jobs API (sidecar specification §1.6, §2.2), and three of ours about the app that is asked for.
+// The errors of the jobs API (sidecar specification §1.6, §2.2), and ours about the app that is asked for,
+// and about bounds.
 const (
 	ReasonBodyRead      Reason = "ERR_BODY_READ"
 	ReasonMalformed     Reason = "ERR_MALFORMED_REQUEST"
@@ -24,6 +25,8 @@ const (
 	ReasonAppMissing    Reason = "ERR_APP_ID_MISSING"
 	ReasonAppInvalid    Reason = "ERR_APP_ID_INVALID"
 	ReasonAppForbidden  Reason = "ERR_APP_ID_FORBIDDEN"
+	ReasonTooManyCalls  Reason = "ERR_TOO_MANY_CALLS"
+	ReasonMetadataFull  Reason = "ERR_METADATA_FULL"
 	ReasonUnauthorized  Reason = "Unauthorized"
 	ReasonJobEmpty      Reason = "DAPR_SCHEDULER_EMPTY"
 	ReasonNameInBody    Reason = "DAPR_SCHEDULER_JOB_NAME"
@@ -47,6 +50,10 @@ func (r Reason) codes() (httpStatus int, code codes.Code, rich bool) {
 		return http.StatusForbidden, codes.PermissionDenied, false
 	case ReasonNotRoute:
 		return http.StatusNotFound, codes.Unimplemented, false
+	case ReasonTooManyCalls:
+		return http.StatusServiceUnavailable, codes.ResourceExhausted, false
+	case ReasonMetadataFull:
+		return http.StatusTooManyRequests, codes.ResourceExhausted, false
 	case ReasonInternal, ReasonNotReady, ReasonOtherHealth:
 		return http.StatusInternalServerError, codes.Internal, false
 	case ReasonJobEmpty, ReasonNameInBody, ReasonNameEmpty, ReasonScheduleEmpty:

@@ -1,0 +1,101 @@
+package sidecar
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
+
+	"carillon/internal/job"
+	"carillon/internal/wire"
+)
+
+// The bounds of API calls in work, over HTTP and gRPC together. Beyond them a call is refused at once: callers that
+// waited here would be as many, and would hold as much. Health and shutdown are always answered.
+const (
+	maxCalls      = 4096
+	maxCallBodies = 64 // of the largest size; smaller ones are as many more
+)
+
+// maxStreams is how many calls one gRPC connection has in work. Clients hold the rest back themselves.
+const maxStreams = 1000
+
+// calls counts the API calls in work, and the bytes of their bodies. It is safe for concurrent use.
+type calls struct {
+	mu        sync.Mutex // guards the fields below
+	number    int
+	bytes     int64
+	mostBytes int64
+}
+
+// enter reports whether there is room for one more call; leave is to be called then.
+func (c *calls) enter() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.number == maxCalls {
+		return false
+	}
+	c.number++
+	return true
+}
+
+func (c *calls) leave() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.number--
+}
+
+// reserve reports whether there is room for that many bytes more; release is to be called then.
+func (c *calls) reserve(bytes int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.bytes+bytes > c.mostBytes {
+		return false
+	}
+	c.bytes += bytes
+	return true
+}
+
+func (c *calls) release(bytes int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.bytes -= bytes
+}
+
+func (c *calls) tooMany(target job.Target) *wire.APIError {
+	return wire.NewAPIError(wire.ReasonTooManyCalls, target, fmt.Sprintf(
+		"the sidecar has as many calls in work as it takes, %d with %d bytes in all: try again when some have ended",
+		maxCalls, c.mostBytes))
+}
+
+// boundUnary keeps gRPC calls within the bounds of calls in work.
+func (s *Sidecar) boundUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	if _, ok := req.(*runtimev1.ShutdownRequest); ok {
+		return next(ctx, req)
+	}
+	if !s.calls.enter() {
+		return nil, s.calls.tooMany(job.Target{})
+	}
+	defer s.calls.leave()
+	weight := s.weight(req)
+	if !s.calls.reserve(weight) {
+		return nil, s.calls.tooMany(job.Target{})
+	}
+	defer s.calls.release(weight)
+	return next(ctx, req)
+}
+
+// weight is how many bytes a request is counted as: its own, or the largest answer's where that is without measure.
+func (s *Sidecar) weight(req any) int64 {
+	switch m := req.(type) {
+	case *runtimev1.ListJobsRequest, *runtimev1.ListJobsRequestAlpha1:
+		return s.cfg.MaxBody
+	case proto.Message:
+		return int64(proto.Size(m))
+	default:
+		return 0
+	}
+}

@@ -1,0 +1,29 @@
+package sidecar
+
+import (
+	"context"
+
+	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"google.golang.org/protobuf/types/known/emptypb"
+)
+
+// This file is the part of the gRPC API that is about the process and not about jobs.
+
+// GetMetadata describes this sidecar and its default app.
+func (a grpcAPI) GetMetadata(context.Context, *runtimev1.GetMetadataRequest) (*runtimev1.GetMetadataResponse, error) {
+	return a.sidecar.metadata(), nil
+}
+
+// SetMetadata adds an entry to the metadata, or replaces one.
+func (a grpcAPI) SetMetadata(_ context.Context, r *runtimev1.SetMetadataRequest) (*emptypb.Empty, error) {
+	if err := a.sidecar.setMetadata(r.GetKey(), r.GetValue()); err != nil {
+		return nil, err
+	}
+	return &emptypb.Empty{}, nil
+}
+
+// Shutdown ends the process in good order, soon after its answer.
+func (a grpcAPI) Shutdown(context.Context, *runtimev1.ShutdownRequest) (*emptypb.Empty, error) {
+	a.sidecar.shutdowns.ask(false)
+	return &emptypb.Empty{}, nil
+}
