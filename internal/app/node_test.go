@@ -27,6 +27,7 @@ type world struct {
 	t    *testing.T
 	disk vfs.FS
 	user *http.Client
+	grpc *memnet.Listener // of the API
 	app  *recorder
 
 	ended chan error // what Run returned
@@ -45,6 +46,8 @@ type recorder struct {
 
 type request struct {
 	path, body string
+	length     int64 // as announced
+	token      string
 	at         time.Time
 }
 
@@ -61,7 +64,9 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		panic(err)
 	}
 	r.mu.Lock()
-	r.got = append(r.got, request{req.Method + " " + req.URL.Path, string(body), time.Now()})
+	r.got = append(r.got, request{
+		req.Method + " " + req.URL.Path, string(body), req.ContentLength, req.Header.Get("dapr-api-token"), time.Now(),
+	})
 	r.mu.Unlock()
 	w.WriteHeader(r.status(strings.TrimPrefix(req.URL.Path, "/job/")))
 }
@@ -75,18 +80,21 @@ func (r *recorder) requests() []request {
 	return got
 }
 
-// start runs a node on disk, with the app sub.
-func start(t *testing.T, disk vfs.FS) *world {
+// start runs a node on disk, with the app sub, and with what change makes of its sidecar.
+func start(t *testing.T, disk vfs.FS, change ...func(*sidecar.Config)) *world {
 	t.Helper()
-	w := &world{t: t, disk: disk, app: newRecorder()}
+	w := &world{t: t, disk: disk, app: newRecorder(), grpc: memnet.Listen()}
 	api := memnet.Listen()
 	cfg := app.AllInOneConfig{
 		Config:  app.Config{Store: pebblestore.Config{Dir: "store", FS: disk, NoTickers: true}},
 		Sidecar: sidecar.Config{Apps: []sidecar.App{{ID: "sub", Address: "app:80"}}, AnyApp: true, Namespace: "default", NoPings: true},
 	}
+	for _, c := range change {
+		c(&cfg.Sidecar)
+	}
 	dialApp := func(ctx context.Context, _ string) (net.Conn, error) { return w.app.listener.DialContext(ctx) }
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	node, err := app.OpenAllInOne(cfg, app.AllInOneListeners{HTTP: api, GRPC: memnet.Listen(), Scheduler: memnet.Listen()}, dialApp, log)
+	node, err := app.OpenAllInOne(cfg, app.AllInOneListeners{HTTP: api, GRPC: w.grpc, Scheduler: memnet.Listen()}, dialApp, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,14 +116,17 @@ func start(t *testing.T, disk vfs.FS) *world {
 	return w
 }
 
-// call makes a request for the app sub and returns its answer.
-func (w *world) call(method, path, body string) (status int, answer string) {
+// call makes a request for the app sub and returns its answer. Each header is a name and a value.
+func (w *world) call(method, path, body string, headers ...[2]string) (status int, answer string) {
 	w.t.Helper()
 	req, err := http.NewRequestWithContext(w.t.Context(), method, "http://localhost:3500"+path, strings.NewReader(body))
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	req.Header.Set("dapr-app-id", "sub")
+	for _, h := range headers {
+		req.Header.Set(h[0], h[1])
+	}
 	resp, err := w.user.Do(req)
 	if err != nil {
 		w.t.Fatal(err)
@@ -245,18 +256,9 @@ func TestAShutdownOverTheAPIEndsTheNodeAsASignalDoes(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			w := start(t, vfs.NewMem())
 			w.schedule("later", `{"job": {"dueTime": "1h"}}`)
-			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://localhost:3500/v1.0/shutdown", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			req.Header.Set("dapr-force-shutdown", force)
-			resp, err := w.user.Do(req)
-			if err != nil {
-				t.Fatal(err)
-			}
-			resp.Body.Close()
-			if resp.StatusCode != http.StatusNoContent {
-				t.Errorf("POST = %d, want 204", resp.StatusCode)
+			status, answer := w.call("POST", "/v1.0/shutdown", "", [2]string{"dapr-force-shutdown", force})
+			if status != http.StatusNoContent {
+				t.Errorf("POST = %d %s, want 204", status, answer)
 			}
 			w.user.CloseIdleConnections()
 			began := time.Now()

@@ -2,11 +2,11 @@ package sidecar_test
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -44,13 +44,19 @@ func TestCallsInWorkAreBoundedOverHTTPAndGRPCTogether(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{Shutdown: func(bool) {}})
 		f.scheduler.holdCalls(true)
-		conns := f.hold(4000, "GET /v1.0/jobs/a HTTP/1.1\r\nHost: x\r\n\r\n")
-		c := runtimev1.NewDaprClient(f.grpc())
+		conns := f.hold(96, "GET /v1.0/jobs/a HTTP/1.1\r\nHost: x\r\n\r\n")
 		var calls sync.WaitGroup
-		for range 96 {
-			calls.Go(func() { _, _ = c.GetJob(t.Context(), &runtimev1.GetJobRequest{Name: "a"}) })
+		var ends []context.CancelFunc
+		for range 8 {
+			ctx, end := context.WithCancel(t.Context())
+			ends = append(ends, end)
+			c := runtimev1.NewDaprClient(f.grpc())
+			for range 500 {
+				calls.Go(func() { _, _ = c.GetJob(ctx, &runtimev1.GetJobRequest{Name: "a"}) })
+			}
+			synctest.Wait()
 		}
-		synctest.Wait()
+		c := runtimev1.NewDaprClient(f.grpc())
 
 		f.wantError("one more", f.send("GET", "/v1.0/jobs/a", ""), 503, errorBody("ERR_TOO_MANY_CALLS", tooMany, nil))
 		_, err := c.GetJob(t.Context(), &runtimev1.GetJobRequest{Name: "a"})
@@ -71,10 +77,8 @@ func TestCallsInWorkAreBoundedOverHTTPAndGRPCTogether(t *testing.T) {
 		if got := f.send("GET", "/v1.0/metadata", ""); got.code != 200 {
 			t.Errorf("a call when another has gone = %d %s, want 200", got.code, got.body)
 		}
-		for some := range slices.Chunk(conns, 500) { // all at once would choke a connection without a buffer
-			for _, conn := range some {
-				conn.Close()
-			}
+		for _, end := range ends { // one by one: all at once would choke connections without a buffer
+			end()
 			synctest.Wait()
 		}
 		calls.Wait()
