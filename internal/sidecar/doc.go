@@ -3,9 +3,12 @@
 //
 // # What it promises
 //
-// Every call of the API becomes one call of one scheduler. The sidecar judges only what needs no knowledge of jobs:
-// the token, the app, the size and form of a body, that a name and a time are present. Both dialects of the API, the
-// published one and today's, are one code path with two sets of success codes.
+// Every call of the API about jobs becomes one call of one scheduler. The sidecar judges only what needs no knowledge of
+// jobs: the token, the app, the size and form of a body, that a name and a time are present. Both dialects of the API,
+// the published one and today's, are one code path with two sets of success codes.
+//
+// Metadata describe the process and its default app, whoever asks; they are in memory, bounded, and gone with the
+// process. Whoever asks for a shutdown gets an answer, and then the process is told.
 //
 // Every trigger that arrives is tried once and answered once: handled, or failed. It is never tried twice here, and no
 // answer is given for a trigger whose call this side broke off, so that the scheduler delivers it again. A call has no
@@ -16,6 +19,7 @@
 // [Sidecar.Run] starts every goroutine, and returns when all have ended:
 //
 //   - one for each API listener's server, and those that the servers start per connection and call;
+//   - one that tells the process when a client asks for its end (passShutdowns);
 //   - one that watches the hosts (watchHosts) and alone changes the list of schedulers;
 //   - one per app (serveApp), which waits until the app listens, and then keeps the streams of its app in step with
 //     the list: for each scheduler a fixed number of streams;
@@ -30,6 +34,9 @@
 // calls to the app go on meanwhile, though their answers have nowhere to go. A scheduler that leaves the list: its
 // streams and their calls to the app are broken off at once, and API calls that it held move to another. Other
 // schedulers' streams are untouched, and a list with the same hosts changes nothing.
+//
+// More calls than the API takes at once (maxCalls, and maxCallBodies for their bytes) are refused, over HTTP and gRPC
+// alike; health and shutdown are not counted.
 //
 // An app that is down fails its triggers; one that hangs holds a goroutine for each. That is bounded: a stream with
 // maxInWork triggers in work receives no more until one ends, HTTP/2 flow control holds the rest back, and the
