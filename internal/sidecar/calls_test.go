@@ -97,17 +97,20 @@ func TestTheBytesOfCallsInWorkAreBounded(t *testing.T) {
 		post := func(header, body string) string {
 			return "POST /v1.0/jobs/a HTTP/1.1\r\nHost: x\r\n" + header + "\r\n\r\n" + body
 		}
-		whole, chunked := post("Content-Length: 1000", body), post("Transfer-Encoding: chunked", "3e8\r\n"+body+"\r\n0\r\n\r\n")
-		f.hold(31, whole)
-		f.hold(32, chunked)
+		whole, chunked := post("Content-Length: 1000", body), post("Transfer-Encoding: chunked", "10\r\n"+body[:16]+"\r\n0\r\n\r\n")
+		f.hold(10, chunked) // 1000 bytes each until they are read, and 16 then
+		f.hold(62, whole)
 		c := runtimev1.NewDaprClient(f.grpc())
 		list := func() error {
 			_, err := c.ListJobs(t.Context(), &runtimev1.ListJobsRequest{})
 			return err
 		}
 		listed := make(chan error, 1)
-		go func() { listed <- list() }()
+		go func() { listed <- list() }() // as much as its answer may be
 		synctest.Wait()
+		if calls := f.scheduler.took(); len(calls) != 73 {
+			t.Fatalf("%d calls have got through, want 73", len(calls))
+		}
 		const text = "64000 bytes in all: try again"
 		for _, request := range []string{whole, chunked} {
 			if got := f.sendRaw("POST", request); got.code != 503 || !strings.Contains(got.body, text) {
@@ -117,12 +120,14 @@ func TestTheBytesOfCallsInWorkAreBounded(t *testing.T) {
 		if err := list(); status.Code(err) != codes.ResourceExhausted || !strings.Contains(err.Error(), text) {
 			t.Errorf("a list more = %v, want ResourceExhausted and the bound", err)
 		}
-		req := &runtimev1.ScheduleJobRequest{Job: &runtimev1.Job{Name: "a", DueTime: new("1s")}}
+		req := &runtimev1.ScheduleJobRequest{Job: &runtimev1.Job{Name: strings.Repeat("n", 900), DueTime: new("1s")}}
 		if _, err := c.ScheduleJob(t.Context(), req); status.Code(err) != codes.ResourceExhausted {
 			t.Errorf("a message more = %v, want ResourceExhausted", err)
 		}
 		time.Sleep(30 * time.Second)
-		<-listed
+		if err := <-listed; status.Code(err) != codes.Internal {
+			t.Errorf("a list of a scheduler that hangs = %v, want Internal", err)
+		}
 		f.scheduler.holdCalls(false)
 		for range 70 { // each gives its room back, whatever becomes of it
 			if got := f.sendRaw("POST", post("Connection: close\r\nContent-Length: 1000", strings.Repeat(" ", 1000))); got.code != 400 {
@@ -131,6 +136,9 @@ func TestTheBytesOfCallsInWorkAreBounded(t *testing.T) {
 			got := f.sendRaw("POST", post("Connection: close\r\nTransfer-Encoding: chunked", "7d0\r\n"+strings.Repeat(" ", 2000)+"\r\n0\r\n\r\n"))
 			if got.code != 400 || !strings.Contains(got.body, "stream too large") {
 				t.Fatalf("a body of 2000 bytes = %d %s, want 400", got.code, got.body)
+			}
+			if err := list(); err != nil {
+				t.Fatalf("a list = %v", err)
 			}
 		}
 		if got := f.send("POST", "/v1.0/jobs/a", body); got.code != 204 {

@@ -17,8 +17,8 @@ import (
 
 const tokenHeader = "dapr-api-token"
 
-// bodyTime is how long a client has to send a request, from its first byte to its last. It is longer than a call of a
-// scheduler can take, as the deadline outlasts a request that has no body.
+// bodyTime is how long a client has to send a request, from its first byte to its last. How long the answer takes is
+// another matter.
 const bodyTime = time.Minute
 
 // serveHTTP answers requests until ctx ends. It returns when the last one has ended, or a listener failed.

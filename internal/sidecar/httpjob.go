@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"carillon/internal/job"
 	"carillon/internal/wire"
@@ -54,7 +53,7 @@ func (s *Sidecar) serveJob(w http.ResponseWriter, r *http.Request, to route) {
 }
 
 func (s *Sidecar) postJob(w http.ResponseWriter, r *http.Request, target job.Target, name string, published bool) {
-	body, free, err := s.readBody(w, r, target)
+	body, free, err := s.readBody(r, target)
 	if err != nil {
 		answer(w, target, err)
 		return
@@ -110,7 +109,7 @@ func answer(w http.ResponseWriter, target job.Target, err error) {
 
 // readBody reads a body of at most MaxBody bytes, and counts it among those in work until free is called. What a
 // client announces costs no memory before it comes, but has its room kept. Every error is a *wire.APIError.
-func (s *Sidecar) readBody(w http.ResponseWriter, r *http.Request, target job.Target) (body []byte, free func(), err error) {
+func (s *Sidecar) readBody(r *http.Request, target job.Target) (body []byte, free func(), err error) {
 	limit := s.cfg.MaxBody
 	bad := func(text string) error { // in Dapr's words
 		return wire.NewAPIError(wire.ReasonBodyRead, target, "failed to read request body: "+text)
@@ -138,7 +137,6 @@ func (s *Sidecar) readBody(w http.ResponseWriter, r *http.Request, target job.Ta
 		s.calls.release(room)
 		return nil, nil, err
 	}
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // the call may take its time
 	s.calls.release(room - n)
 	return b.Bytes(), func() { s.calls.release(n) }, nil
 }

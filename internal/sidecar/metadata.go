@@ -97,7 +97,7 @@ func (s *Sidecar) putMetadata(w http.ResponseWriter, r *http.Request, to route) 
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	body, free, err := s.readBody(w, r, job.Target{})
+	body, free, err := s.readBody(r, job.Target{})
 	if err != nil {
 		answer(w, job.Target{}, err)
 		return

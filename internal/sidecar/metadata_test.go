@@ -59,7 +59,9 @@ func TestMetadataDescribeTheSidecarAndItsApp(t *testing.T) {
 		app     *runtimev1.AppConnectionProperties
 	}{
 		{
-			"no app", sidecar.Config{}, "sub", "",
+			"no app",
+			sidecar.Config{},
+			"sub", "",
 			`{"protocol":"http","channelAddress":"127.0.0.1"}`,
 			&runtimev1.AppConnectionProperties{Protocol: "http", ChannelAddress: "127.0.0.1"},
 		},
