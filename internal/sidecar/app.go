@@ -12,34 +12,89 @@ import (
 	"carillon/internal/job"
 )
 
-// A receiver is the app as triggers see it. It is safe for concurrent use.
+// An app is whom triggers are delivered to. It is safe for concurrent use.
+type app struct {
+	receiver receiver
+	room     room
+	metrics  appMetrics
+	log      *slog.Logger
+	warned   atomic.Int64 // when a trigger that was not handled was last worth a warning, in nanoseconds
+}
+
+// A receiver is how an app is called. It is safe for concurrent use.
 type receiver interface { // httpApp; grpcApp; noApp
-	// Trigger calls the app once, however long that takes. The outcome is Lost if ctx ended first.
-	Trigger(ctx context.Context, t job.Trigger) job.Outcome
+	// call calls the app once, however long that takes, unless ctx ends first.
+	call(ctx context.Context, t job.Trigger) verdict
 	// close ends connections to the app.
 	close()
 }
 
-// openApp is the receiver of an app. It connects when the first trigger comes, and no longer once ctx ended.
-func (s *Sidecar) openApp(ctx context.Context, a App, log *slog.Logger) (receiver, error) {
-	failed := &failures{log: log}
-	if a.Address == "" {
-		return noApp{failed: failed}, nil
-	}
-	var places room
+// A verdict is what became of a call of an app.
+type verdict struct {
+	outcome  job.Outcome // Handled or Failed
+	err      error       // why the app did not take the trigger; nil if it did
+	answered bool        // Dapr's metrics of jobs count the call
+}
+
+// openApp is the app that triggers for a go to. It connects when the first trigger comes, and no longer once ctx ended.
+func (s *Sidecar) openApp(ctx context.Context, a App, log *slog.Logger) (*app, error) {
+	opened := &app{metrics: s.metrics.of(a.ID), log: log}
 	if a.MaxConcurrency > 0 {
-		places = make(room, a.MaxConcurrency)
+		opened.room = make(room, a.MaxConcurrency)
 	}
-	if a.grpc() {
-		return newGRPCApp(a, s.cfg, s.dial.App, places, failed)
+	switch {
+	case a.Address == "":
+		opened.receiver = noApp{}
+	case a.grpc():
+		var err error
+		if opened.receiver, err = newGRPCApp(a, s.cfg, s.dial.App, opened.metrics); err != nil {
+			return nil, err
+		}
+	default:
+		opened.receiver = newHTTPApp(a, s.cfg, s.dialWhile(ctx), opened.metrics)
 	}
-	dial := func(dialing context.Context, address string) (net.Conn, error) {
-		dialing, cancel := context.WithCancel(dialing) // which lasts longer than the request that it is for
+	return opened, nil
+}
+
+// dialWhile dials apps until ctx ends, for transports that go on dialing when the request has ended that it was for.
+func (s *Sidecar) dialWhile(ctx context.Context) Dialer {
+	return func(dialing context.Context, address string) (net.Conn, error) {
+		dialing, cancel := context.WithCancel(dialing)
 		defer cancel()
 		defer context.AfterFunc(ctx, cancel)()
 		return s.dial.App(dialing, address)
 	}
-	return newHTTPApp(a, s.cfg, dial, places, failed), nil
+}
+
+// trigger delivers a trigger once there is room for it. The outcome is Lost if ctx ended first.
+func (a *app) trigger(ctx context.Context, t job.Trigger) job.Outcome {
+	if !a.room.enter(ctx) {
+		return job.Lost
+	}
+	defer a.room.leave()
+	began := time.Now()
+	v := a.receiver.call(ctx, t)
+	if v.outcome != job.Handled && ctx.Err() != nil {
+		return job.Lost
+	}
+	if v.answered {
+		a.metrics.jobs.of(v.err == nil).add(time.Since(began))
+	}
+	if v.err != nil {
+		a.complain(ctx, t, v.err)
+	}
+	return v.outcome
+}
+
+// complain logs a trigger that the app did not take: one a second as a warning, and the others for debugging, so that an
+// app that is down does not drown the log.
+func (a *app) complain(ctx context.Context, t job.Trigger, err error) {
+	level := slog.LevelDebug
+	now, last := time.Now().UnixNano(), a.warned.Load()
+	if now-last >= int64(time.Second) && a.warned.CompareAndSwap(last, now) {
+		level = slog.LevelWarn
+	}
+	a.log.Log(ctx, level, "the app did not handle a trigger", slog.String("job", t.Key.Name), slog.Any("err", err))
 }
 
 // appTLS is for an app beside us, whose certificate Dapr does not check, either.
@@ -74,27 +129,10 @@ func (r room) leave() {
 }
 
 // noApp is an app that is not there. Its sidecar takes triggers all the same, and fails them.
-type noApp struct{ failed *failures }
+type noApp struct{}
 
-func (n noApp) Trigger(ctx context.Context, t job.Trigger) job.Outcome {
-	n.failed.note(ctx, t, errors.New("received job, but app channel not initialized"))
-	return job.Failed
+func (noApp) call(context.Context, job.Trigger) verdict {
+	return verdict{outcome: job.Failed, err: errors.New("received job, but app channel not initialized")}
 }
 
 func (noApp) close() {}
-
-// failures logs triggers that an app did not handle: one a second as a warning, and the others for debugging, so that an app
-// that is down does not drown the log.
-type failures struct {
-	log    *slog.Logger
-	warned atomic.Int64 // when, in nanoseconds
-}
-
-func (f *failures) note(ctx context.Context, t job.Trigger, err error) {
-	level := slog.LevelDebug
-	now, last := time.Now().UnixNano(), f.warned.Load()
-	if now-last >= int64(time.Second) && f.warned.CompareAndSwap(last, now) {
-		level = slog.LevelWarn
-	}
-	f.log.Log(ctx, level, "the app did not handle a trigger", slog.String("job", t.Key.Name), slog.Any("err", err))
-}

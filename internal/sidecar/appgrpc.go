@@ -24,30 +24,39 @@ import (
 // A grpcApp is called over gRPC: OnJobEvent, or OnJobEventAlpha1 where the app has only that. Which one it has is
 // remembered as long as the connection lasts.
 type grpcApp struct {
-	conn   *grpc.ClientConn
-	token  string
-	alpha  atomic.Bool // this connection's app answers OnJobEvent with Unimplemented
-	room   room
-	failed *failures
+	conn  *grpc.ClientConn
+	token string
+	alpha atomic.Bool // this connection's app answers OnJobEvent with Unimplemented
 }
 
-func newGRPCApp(a App, cfg Config, dial Dialer, r room, failed *failures) (*grpcApp, error) {
-	app := &grpcApp{token: cfg.AppToken, room: r, failed: failed}
-	secure := insecure.NewCredentials()
-	if a.tls() {
-		secure = credentials.NewTLS(appTLS(a))
-	}
+func newGRPCApp(a App, cfg Config, dial Dialer, m appMetrics) (*grpcApp, error) {
+	g := &grpcApp{token: cfg.AppToken}
 	var err error
-	app.conn, err = grpc.NewClient("passthrough:///"+a.Address,
-		grpc.WithTransportCredentials(secure),
-		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
+	g.conn, err = connectApp(a, cfg,
+		func(ctx context.Context, address string) (net.Conn, error) {
 			conn, err := dial(ctx, address)
 			if err != nil {
 				return nil, err
 			}
 			// It may be another version of the app that we meet the next time.
-			return closeConn{Conn: conn, closed: func() { app.alpha.Store(false) }}, nil
-		}),
+			return closeConn{Conn: conn, closed: func() { g.alpha.Store(false) }}, nil
+		},
+		grpc.WithUnaryInterceptor(countCalls(m.grpc)))
+	if err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// connectApp makes a connection to an app, which is dialed when it is used.
+func connectApp(a App, cfg Config, dial Dialer, options ...grpc.DialOption) (*grpc.ClientConn, error) {
+	secure := insecure.NewCredentials()
+	if a.tls() {
+		secure = credentials.NewTLS(appTLS(a))
+	}
+	conn, err := grpc.NewClient("passthrough:///"+a.Address, append(options,
+		grpc.WithTransportCredentials(secure),
+		grpc.WithContextDialer(dial),
 		grpc.WithDefaultCallOptions(
 			grpc.MaxCallRecvMsgSize(int(cfg.MaxBody)), grpc.MaxCallSendMsgSize(int(cfg.MaxBody))),
 		// An app beside us that comes back is found at once: triggers fail meanwhile.
@@ -59,38 +68,32 @@ func newGRPCApp(a App, cfg Config, dial Dialer, r room, failed *failures) (*grpc
 		}),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithIdleTimeout(0),
-	)
+	)...)
 	if err != nil {
 		return nil, fmt.Errorf("connect to the app: %w", err)
 	}
-	return app, nil
+	return conn, nil
 }
 
 func (a *grpcApp) close() { _ = a.conn.Close() }
 
-// Trigger implements receiver.
-func (a *grpcApp) Trigger(ctx context.Context, t job.Trigger) job.Outcome {
-	if !a.room.enter(ctx) {
-		return job.Lost
-	}
-	defer a.room.leave()
-	err := a.call(ctx, t)
+// call implements receiver.
+func (a *grpcApp) call(ctx context.Context, t job.Trigger) verdict {
+	err := a.callEither(ctx, t)
 	switch {
 	case err == nil:
-		return job.Handled
-	case ctx.Err() != nil:
-		return job.Lost
+		return verdict{outcome: job.Handled, answered: true}
 	case status.Code(err) == codes.NotFound: // as 404 over HTTP
-		a.failed.note(ctx, t, fmt.Errorf("non-retriable error returned from app: %w", err))
-		return job.Handled
-	default:
-		a.failed.note(ctx, t, fmt.Errorf("unexpected error returned from app: %w", err))
-		return job.Failed
+		err = fmt.Errorf("non-retriable error returned from app: %w", err)
+		return verdict{outcome: job.Handled, err: err, answered: true}
+	default: // an app that is down counts as one that answered; Dapr's metrics do not tell the two apart
+		err = fmt.Errorf("unexpected error returned from app: %w", err)
+		return verdict{outcome: job.Failed, err: err, answered: true}
 	}
 }
 
-// call asks for the method that the app had the last time, and for the other if it has not got that.
-func (a *grpcApp) call(ctx context.Context, t job.Trigger) error {
+// callEither asks for the method that the app had the last time, and for the other if it has not got that.
+func (a *grpcApp) callEither(ctx context.Context, t job.Trigger) error {
 	req := &runtimev1.JobEventRequest{
 		Name:          t.Key.Name,
 		Method:        "job/" + t.Key.Name,

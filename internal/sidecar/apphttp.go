@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"carillon/internal/job"
@@ -24,11 +25,23 @@ type httpApp struct {
 	base      url.URL
 	token     string
 	transport *http.Transport
-	room      room
-	failed    *failures
+	metrics   appMetrics
+	large     sync.Mutex // held while a large body is made
 }
 
-func newHTTPApp(a App, cfg Config, dial Dialer, r room, failed *failures) *httpApp {
+func newHTTPApp(a App, cfg Config, dial Dialer, m appMetrics) *httpApp {
+	return &httpApp{base: appURL(a), token: cfg.AppToken, transport: newTransport(a, cfg, dial), metrics: m}
+}
+
+func appURL(a App) url.URL {
+	if a.Protocol == "https" {
+		return url.URL{Scheme: "https", Host: a.Address}
+	}
+	return url.URL{Scheme: "http", Host: a.Address}
+}
+
+// newTransport returns a transport to the app, whatever URLs say.
+func newTransport(a App, cfg Config, dial Dialer) *http.Transport {
 	t := &http.Transport{
 		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, a.Address) },
 		Protocols:              new(http.Protocols),
@@ -38,55 +51,66 @@ func newHTTPApp(a App, cfg Config, dial Dialer, r room, failed *failures) *httpA
 		// Shorter than servers keep idle connections: a call that meets a connection just as the app closes it fails.
 		IdleConnTimeout: time.Second,
 	}
-	base := url.URL{Scheme: "http", Host: a.Address}
 	switch a.Protocol {
 	case "h2c":
 		t.Protocols.SetUnencryptedHTTP2(true)
 	case "https":
-		base.Scheme = "https"
 		t.TLSClientConfig = appTLS(a)
 		t.Protocols.SetHTTP1(true)
 	default:
 		t.Protocols.SetHTTP1(true)
 	}
-	return &httpApp{base: base, token: cfg.AppToken, transport: t, room: r, failed: failed}
+	return t
 }
 
 func (a *httpApp) close() { a.transport.CloseIdleConnections() }
 
-// Trigger implements receiver.
-func (a *httpApp) Trigger(ctx context.Context, t job.Trigger) job.Outcome {
-	if !a.room.enter(ctx) {
-		return job.Lost
+// call implements receiver.
+func (a *httpApp) call(ctx context.Context, t job.Trigger) verdict {
+	body, err := a.body(t.Data)
+	if err != nil {
+		return verdict{outcome: job.Failed, err: err}
 	}
-	defer a.room.leave()
-	code, err := a.post(ctx, t)
+	began := time.Now()
+	code, err := a.post(ctx, t.Key.Name, body)
+	status := code
+	if err != nil {
+		status = http.StatusInternalServerError // in Dapr's metrics
+	}
+	s := a.metrics.http.of(status)
+	s.add(time.Since(began))
+	s.sent.Observe(float64(len(body)))
 	switch {
-	case ctx.Err() != nil:
-		return job.Lost
 	case err != nil:
-		a.failed.note(ctx, t, fmt.Errorf("error returned from app channel while sending triggered job to app: %w", err))
-		return job.Failed
-	case code >= 200 && code < 300:
-		return job.Handled
+		err = fmt.Errorf("error returned from app channel while sending triggered job to app: %w", err)
+		return verdict{outcome: job.Failed, err: err}
+	case succeeded(code):
+		return verdict{outcome: job.Handled, answered: true}
 	case code == http.StatusNotFound: // the app does not know the job; it will not know it better the next time
-		a.failed.note(ctx, t, fmt.Errorf("non-retriable error returned from app: status %d", code))
-		return job.Handled
+		err = fmt.Errorf("non-retriable error returned from app: status %d", code)
+		return verdict{outcome: job.Handled, err: err, answered: true}
 	default:
-		a.failed.note(ctx, t, fmt.Errorf("unexpected status code returned from app: %d", code))
-		return job.Failed
+		err = fmt.Errorf("unexpected status code returned from app: %d", code)
+		return verdict{outcome: job.Failed, err: err, answered: true}
 	}
 }
 
-// post makes the request, and returns the status of the answer.
-func (a *httpApp) post(ctx context.Context, t job.Trigger) (code int, err error) {
-	body, err := wire.AppBody(t.Data)
-	if err != nil {
-		return 0, err
+// body returns what is posted for data. Large ones are made one at a time: JSON takes many times its size meanwhile.
+func (a *httpApp) body(d *job.Data) ([]byte, error) {
+	if d != nil && len(d.Value) > 64<<10 {
+		a.large.Lock()
+		defer a.large.Unlock()
 	}
+	return wire.AppBody(d)
+}
+
+func succeeded(code int) bool { return code >= 200 && code < 300 }
+
+// post makes the request, and returns the status of the answer.
+func (a *httpApp) post(ctx context.Context, name string, body []byte) (code int, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	name := strings.TrimPrefix(t.Key.Name, "/")
+	name = strings.TrimPrefix(name, "/")
 	to := a.base
 	to.Path, to.RawPath = "/job/"+name, "/job/"+url.PathEscape(name)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.String(), bytes.NewReader(body))
@@ -101,10 +125,16 @@ func (a *httpApp) post(ctx context.Context, t job.Trigger) (code int, err error)
 	if err != nil {
 		return 0, err
 	}
-	// What the app says besides the status is of no interest; but a connection can be used again only at its end.
 	giveUp := time.AfterFunc(time.Second, cancel)
 	defer giveUp.Stop()
-	_, _ = io.CopyN(io.Discard, res.Body, 64<<10)
-	_ = res.Body.Close()
+	a.metrics.received().Observe(float64(discard(res.Body)))
 	return res.StatusCode, nil
+}
+
+// discard reads a body that says nothing of interest, because a connection can be used again only at its end, and returns
+// how many bytes came. It gives up beyond 64 KiB.
+func discard(body io.ReadCloser) int64 {
+	n, _ := io.CopyN(io.Discard, body, 64<<10)
+	_ = body.Close()
+	return n
 }

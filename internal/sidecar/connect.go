@@ -20,6 +20,7 @@ func (s *Sidecar) connect(address string) (*grpc.ClientConn, error) {
 		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
 			return s.dial.Scheduler(ctx, address)
 		}),
+		grpc.WithUnaryInterceptor(countCalls(s.metrics.schedulers)),
 		grpc.WithDefaultCallOptions(
 			grpc.MaxCallRecvMsgSize(math.MaxInt32), grpc.MaxCallSendMsgSize(math.MaxInt32)),
 		// A scheduler that comes back is found within seconds.

@@ -24,6 +24,7 @@ func (s *Sidecar) serveGRPC(ctx context.Context, listeners []net.Listener) error
 		grpc.MaxSendMsgSize(int(s.cfg.MaxBody)),
 		grpc.MaxHeaderListSize(uint32(min(s.cfg.MaxHeader, 4<<20)) << 10),
 		grpc.MaxConcurrentStreams(maxStreams),
+		grpc.StatsHandler(s.metrics.api.stats()),
 		grpc.WaitForHandlers(true),
 	}
 	if s.cfg.LogCalls {

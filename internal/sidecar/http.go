@@ -83,10 +83,11 @@ func shutdown(ctx context.Context, server *http.Server, within time.Duration) er
 
 // httpAPI is what answers the HTTP API.
 func (s *Sidecar) httpAPI() http.HandlerFunc {
+	counted := s.metrics.api.count(http.HandlerFunc(s.answerHTTP)).ServeHTTP
 	if s.cfg.LogCalls {
-		return s.logHTTP(s.answerHTTP)
+		return s.logHTTP(counted)
 	}
-	return s.answerHTTP
+	return counted
 }
 
 // answerHTTP answers a request of the HTTP API. The order of checks is Dapr's: the token, the route, and then what the

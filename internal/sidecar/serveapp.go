@@ -16,20 +16,31 @@ func (s *Sidecar) serveApp(ctx context.Context, a App) error {
 	if a.Address != "" && !s.awaitApp(ctx, log, a) {
 		return nil
 	}
-	receiver, err := s.openApp(ctx, a, log)
+	opened, err := s.openApp(ctx, a, log)
 	if err != nil {
 		return err
 	}
-	defer receiver.close()
+	defer opened.receiver.close()
+	var running sync.WaitGroup
+	defer running.Wait()
 	if s.ready.apps.Add(-1) == 0 {
 		s.log.InfoContext(ctx, "dapr initialized. Status: Running.")
 	}
+	s.keepStreams(ctx, a, opened, &running)
+	return nil
+}
 
-	var streams sync.WaitGroup
-	defer streams.Wait()
+// keepStreams opens and closes streams, which it adds to running, until ctx ends: there are some to each scheduler of the
+// list.
+func (s *Sidecar) keepStreams(ctx context.Context, a App, to *app, running *sync.WaitGroup) {
 	cancel := make(map[string]context.CancelFunc) // of a host's streams
+	defer func() {
+		for _, stop := range cancel {
+			stop()
+		}
+	}()
 	for {
-		hosts, _, changed := s.schedulers.list()
+		hosts, _, listed := s.schedulers.list()
 		for host, stop := range cancel {
 			if !slices.Contains(hosts, host) {
 				stop()
@@ -44,19 +55,16 @@ func (s *Sidecar) serveApp(ctx context.Context, a App) error {
 			cancel[host] = stop
 			for range s.cfg.Streams {
 				st := &stream{
-					app: a.ID, namespace: s.cfg.Namespace, host: host, receiver: receiver, connect: s.connect,
-					log: log.With(slog.String("node", host)),
+					appID: a.ID, namespace: s.cfg.Namespace, host: host, app: to, connect: s.connect,
+					log: to.log.With(slog.String("node", host)),
 				}
-				streams.Go(func() { st.run(ofHost) })
+				running.Go(func() { st.run(ofHost) })
 			}
 		}
 		select {
-		case <-changed:
+		case <-listed:
 		case <-ctx.Done():
-			for _, stop := range cancel {
-				stop()
-			}
-			return nil
+			return
 		}
 	}
 }

@@ -19,6 +19,7 @@ type Sidecar struct {
 	cfg        Config
 	dial       Dialers
 	log        *slog.Logger
+	metrics    *metrics
 	schedulers *schedulers
 	ready      readiness
 	calls      calls
@@ -49,7 +50,7 @@ func New(cfg Config, dial Dialers, log *slog.Logger) (*Sidecar, error) {
 	}
 	s := &Sidecar{
 		cfg: cfg, dial: dial, log: log.With(slog.String("component", "sidecar")),
-		calls: calls{mostBytes: maxCallBodies * cfg.MaxBody}, shutdowns: newShutdowns(),
+		calls: calls{mostBytes: maxCallBodies * cfg.MaxBody}, shutdowns: newShutdowns(), metrics: newMetrics(cfg),
 	}
 	s.extended.set("daprRuntimeVersion", cfg.Version)
 	s.schedulers = newSchedulers(s.connect, len(cfg.Schedulers) > 0)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc"
 
 	"carillon/internal/job"
@@ -21,10 +22,20 @@ const maxInWork = 10_000
 
 // A stream receives one scheduler's triggers for an app, and answers them.
 type stream struct {
-	app, namespace, host string
-	receiver             receiver
-	connect              func(address string) (*grpc.ClientConn, error)
-	log                  *slog.Logger
+	appID, namespace, host string
+	app                    *app
+	connect                func(address string) (*grpc.ClientConn, error)
+	log                    *slog.Logger
+}
+
+// A load is what a stream has in work.
+type load struct {
+	triggers *semaphore.Weighted
+	running  sync.WaitGroup
+}
+
+func newLoad() *load {
+	return &load{triggers: semaphore.NewWeighted(maxInWork)}
 }
 
 // run keeps the stream open until ctx ends. When it returns, all calls to the app that it made have ended.
@@ -35,12 +46,11 @@ func (s *stream) run(ctx context.Context) {
 		return
 	}
 	defer func() { _ = conn.Close() }()
-	var work sync.WaitGroup
-	defer work.Wait()
-	slots := make(chan struct{}, maxInWork) // one is taken by each trigger in work
-	level := slog.LevelWarn                 // of the next failure: the first of several is worth a warning
+	work := newLoad()
+	defer work.running.Wait()
+	level := slog.LevelWarn // of the next failure: the first of several is worth a warning
 	for {
-		err := s.receive(ctx, schedulerv1.NewSchedulerClient(conn), slots, &work, func() { level = slog.LevelWarn })
+		err := s.receive(ctx, schedulerv1.NewSchedulerClient(conn), work, func() { level = slog.LevelWarn })
 		if ctx.Err() != nil {
 			return
 		}
@@ -55,7 +65,7 @@ func (s *stream) run(ctx context.Context) {
 // receive opens the stream once, calls connected, and hands triggers over until it breaks. Triggers in work go on; they
 // end with ctx.
 func (s *stream) receive(
-	ctx context.Context, c schedulerv1.SchedulerClient, slots chan struct{}, work *sync.WaitGroup, connected func(),
+	ctx context.Context, c schedulerv1.SchedulerClient, work *load, connected func(),
 ) error {
 	streamCtx, cancel := context.WithCancel(ctx)
 	defer cancel() // lets go of whoever is about to answer on it
@@ -65,7 +75,7 @@ func (s *stream) receive(
 	}
 	err = st.Send(&schedulerv1.WatchJobsRequest{
 		WatchJobRequestType: &schedulerv1.WatchJobsRequest_Initial{Initial: &schedulerv1.WatchJobsRequestInitial{
-			AppId: s.app, Namespace: s.namespace,
+			AppId: s.appID, Namespace: s.namespace,
 			AcceptJobTypes: []schedulerv1.JobTargetType{schedulerv1.JobTargetType_JOB_TARGET_TYPE_JOB},
 		}},
 	})
@@ -74,20 +84,21 @@ func (s *stream) receive(
 	}
 	s.log.InfoContext(ctx, "Scheduler stream connected for [JOB_TARGET_TYPE_JOB]")
 	connected()
+	open := s.app.metrics.streams()
+	open.Inc()
+	defer open.Dec()
 	answers := &answers{stream: st}
 	for {
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := work.triggers.Acquire(ctx, 1); err != nil {
+			return err
 		}
 		m, err := st.Recv()
 		if err != nil {
-			<-slots
+			work.triggers.Release(1)
 			return err
 		}
-		work.Go(func() {
-			defer func() { <-slots }()
+		work.running.Go(func() {
+			defer work.triggers.Release(1)
 			if outcome := s.deliver(ctx, m); outcome != job.Lost {
 				answers.send(m.GetId(), outcome)
 			}
@@ -95,17 +106,23 @@ func (s *stream) receive(
 	}
 }
 
-// deliver hands a trigger to the app. The outcome is Lost if ctx ended first.
+// deliver hands a trigger to the app, and counts the attempt. The outcome is Lost if ctx ended first.
 func (s *stream) deliver(ctx context.Context, m *schedulerv1.WatchJobsResponse) job.Outcome {
+	inWork := s.app.metrics.inWork()
+	inWork.Inc()
+	defer inWork.Dec()
+	outcome := job.Failed
 	t, err := wire.Trigger(m)
 	if err == nil && t.Key.Target.Kind != job.App {
 		err = errors.New("it is for an actor, and there are none here")
 	}
 	if err != nil {
 		s.log.WarnContext(ctx, "cannot deliver a trigger", slog.String("job", m.GetName()), slog.Any("err", err))
-		return job.Failed
+	} else {
+		outcome = s.app.trigger(ctx, t)
 	}
-	return s.receiver.Trigger(ctx, t)
+	s.app.metrics.attempts.of(outcome).Inc()
+	return outcome
 }
 
 // answers sends outcomes on one stream, one at a time.
