@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -163,6 +164,33 @@ func (a *App) check() error {
 		if _, _, err := net.SplitHostPort(a.Address); err != nil {
 			return err
 		}
+	}
+	return a.Health.check()
+}
+
+// check sets defaults, and names what is wrong, for an app that is to be asked.
+func (h *HealthCheck) check() error {
+	if !h.Enabled {
+		return nil
+	}
+	if h.Path == "" {
+		h.Path = "/healthz"
+	}
+	h.Path = "/" + strings.TrimPrefix(h.Path, "/")
+	if h.Interval <= 0 {
+		h.Interval = 5 * time.Second
+	}
+	if h.Timeout <= 0 {
+		h.Timeout = 500 * time.Millisecond
+	}
+	if h.Threshold < 1 {
+		h.Threshold = 3
+	}
+	if h.Timeout > h.Interval {
+		return fmt.Errorf("the health probe's timeout, %v, is larger than its interval, %v", h.Timeout, h.Interval)
+	}
+	if _, err := url.ParseRequestURI(h.Path); err != nil {
+		return fmt.Errorf("the path of the health probe is none: %w", err)
 	}
 	return nil
 }

@@ -22,7 +22,8 @@
 //   - one that tells the process when a client asks for its end (passShutdowns);
 //   - one that watches the hosts (watchHosts) and alone changes the list of schedulers;
 //   - one per app (serveApp), which waits until the app listens, and then keeps the streams of its app in step with
-//     the list: for each scheduler a fixed number of streams;
+//     the list and with the app's health: for each scheduler a fixed number of streams;
+//   - one per app that is to be asked for its health (watchApp);
 //   - one per stream (stream.run), which has a connection of its own, and one per trigger in work.
 //
 // Unary calls share one connection per scheduler, of the type schedulers, behind its mutex.
@@ -42,6 +43,9 @@
 // maxInWork triggers in work receives no more until one ends, HTTP/2 flow control holds the rest back, and the
 // scheduler gives them to others. Such a stream notices only then that its connection broke.
 //
-// When Run's context ends, streams and calls to apps are broken off at once. API calls get a moment (drainTime) to
+// An app that says it is unhealthy is as good as a list without schedulers: its streams and its calls are broken off, and
+// its jobs wait until it is healthy. The API goes on.
+//
+// When Run's context ends, and then whatever blocks the shutdown has passed, streams and calls to apps are broken off at once. API calls get a moment (drainTime) to
 // finish, and are then broken off, too.
 package sidecar

@@ -46,8 +46,7 @@ func wantSeries(t *testing.T, what string, got []string, want ...string) {
 func TestWhatHasNeverHappenedHasNoSeries(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := prometheus.NewPedanticRegistry()
-		f := &fixture{network: new(network), t: t}
-		f.scheduler = newScheduler(t, f.network, schedulerAddress, schedulerAddress)
+		f := newFixture(t)
 		f.run(sidecar.Config{Schedulers: []string{"nowhere:1"}, Metrics: r})
 		wantSeries(t, "at the start", series(r, ""))
 	})
@@ -56,8 +55,7 @@ func TestWhatHasNeverHappenedHasNoSeries(t *testing.T) {
 func TestEachCallOfAnHTTPAppIsCountedAsWhatItWas(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := prometheus.NewPedanticRegistry()
-		f := &fixture{network: new(network), t: t}
-		f.scheduler = newScheduler(t, f.network, schedulerAddress, schedulerAddress)
+		f := newFixture(t)
 		codes := map[string]int{"/job/ok": 204, "/job/unknown": 404, "/job/redirect": 301, "/job/teapot": 418}
 		f.app(t, func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/job/hang" {
@@ -136,8 +134,7 @@ func TestEachCallOfAnHTTPAppIsCountedAsWhatItWas(t *testing.T) {
 func TestLatenciesOfJobsHaveDaprsBuckets(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := prometheus.NewPedanticRegistry()
-		f := &fixture{network: new(network), t: t}
-		f.scheduler = newScheduler(t, f.network, schedulerAddress, schedulerAddress)
+		f := newFixture(t)
 		f.app(t, ok)
 		f.run(sidecar.Config{
 			Apps:       []sidecar.App{{ID: "sub", Address: appAddress}},
@@ -172,8 +169,7 @@ func TestLatenciesOfJobsHaveDaprsBuckets(t *testing.T) {
 func TestEachCallOfAGRPCAppIsCountedAsWhatItWas(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := prometheus.NewPedanticRegistry()
-		f := &fixture{network: new(network), t: t}
-		f.scheduler = newScheduler(t, f.network, schedulerAddress, schedulerAddress)
+		f := newFixture(t)
 		var code codes.Code
 		stop := (&grpcApp{stable: func(context.Context) error {
 			time.Sleep(2500 * time.Microsecond)
@@ -217,8 +213,7 @@ func TestEachCallOfAGRPCAppIsCountedAsWhatItWas(t *testing.T) {
 func TestWithoutAnAppJobsAreNotCounted(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := prometheus.NewPedanticRegistry()
-		f := &fixture{network: new(network), t: t}
-		f.scheduler = newScheduler(t, f.network, schedulerAddress, schedulerAddress)
+		f := newFixture(t)
 		f.run(sidecar.Config{Schedulers: []string{schedulerAddress}, Metrics: r})
 		w := f.scheduler.stream()
 		w.trigger(1, "a", nil)
@@ -231,8 +226,7 @@ func TestWithoutAnAppJobsAreNotCounted(t *testing.T) {
 func TestCallsOfTheAPIAreCountedUnderBoundedLabels(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := prometheus.NewPedanticRegistry()
-		f := &fixture{network: new(network), t: t}
-		f.scheduler = newScheduler(t, f.network, schedulerAddress, schedulerAddress)
+		f := newFixture(t)
 		f.run(sidecar.Config{Schedulers: []string{schedulerAddress}, Metrics: r})
 		for _, path := range []string{
 			"/v1.0/jobs/a", "/v1.0-alpha1/jobs/b", "/v1.0/job/a%2Fb", "/v1.0/jobs", "/v1.0/jobs/a/b", "/", "/v1.0/healthz",
@@ -280,4 +274,35 @@ func TestCallsOfTheAPIAreCountedUnderBoundedLabels(t *testing.T) {
 			sched+`ScheduleJob",grpc_client_status="OK"} 1`,
 		)
 	})
+}
+
+func TestProbesAreCounted(t *testing.T) {
+	for protocol, want := range map[string][]string{
+		"http": {
+			`carillon_sidecar_app_healthy{app_id="sub"} 0`,
+			`dapr_http_healthprobes_completed_count{app_id="sub",status="299"} 1`,
+			`dapr_http_healthprobes_completed_count{app_id="sub",status="300"} 3`,
+		},
+		"grpc": {
+			`carillon_sidecar_app_healthy{app_id="sub"} 0`,
+			`dapr_grpc_io_healthprobes_completed_rpcs{app_id="sub",grpc_client_status="OK"} 1`,
+			`dapr_grpc_io_healthprobes_completed_rpcs{app_id="sub",grpc_client_status="Unimplemented"} 3`,
+		},
+	} {
+		t.Run(protocol, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				r := prometheus.NewPedanticRegistry()
+				var p patient
+				f := newFixture(t)
+				p.serve(f, appAddress, protocol)
+				f.run(sidecar.Config{Apps: []sidecar.App{checked(protocol)}, Schedulers: []string{schedulerAddress}, Metrics: r})
+				wantSeries(t, "healthy", series(r, "carillon_sidecar_app_healthy"), `carillon_sidecar_app_healthy{app_id="sub"} 1`)
+				p.sick.Store(true)
+				time.Sleep(16 * time.Second)
+				synctest.Wait()
+				wantSeries(t, "three failures",
+					series(r, "carillon_sidecar_app_healthy", "dapr_http_healthprobes_completed", "dapr_grpc_io_healthprobes_completed"), want...)
+			})
+		})
+	}
 }

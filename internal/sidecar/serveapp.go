@@ -10,7 +10,7 @@ import (
 )
 
 // serveApp delivers triggers to an app until ctx ends: it waits until the app listens, and then keeps streams to each
-// scheduler of the list. When it returns, they have ended, and so have all calls to the app.
+// scheduler of the list while the app is healthy. When it returns, they have ended, and so have all calls to the app.
 func (s *Sidecar) serveApp(ctx context.Context, a App) error {
 	log := s.log.With(slog.String("app", a.ID))
 	if a.Address != "" && !s.awaitApp(ctx, log, a) {
@@ -23,6 +23,14 @@ func (s *Sidecar) serveApp(ctx context.Context, a App) error {
 	defer opened.receiver.close()
 	var running sync.WaitGroup
 	defer running.Wait()
+	if a.asked() {
+		p, err := s.newProber(ctx, a, opened.metrics)
+		if err != nil {
+			return err
+		}
+		defer p.close()
+		running.Go(func() { s.watchApp(ctx, a, p, opened.metrics, log) })
+	}
 	if s.ready.apps.Add(-1) == 0 {
 		s.log.InfoContext(ctx, "dapr initialized. Status: Running.")
 	}
@@ -31,7 +39,7 @@ func (s *Sidecar) serveApp(ctx context.Context, a App) error {
 }
 
 // keepStreams opens and closes streams, which it adds to running, until ctx ends: there are some to each scheduler of the
-// list.
+// list while the app is healthy, and else none.
 func (s *Sidecar) keepStreams(ctx context.Context, a App, to *app, running *sync.WaitGroup) {
 	cancel := make(map[string]context.CancelFunc) // of a host's streams
 	defer func() {
@@ -41,6 +49,10 @@ func (s *Sidecar) keepStreams(ctx context.Context, a App, to *app, running *sync
 	}()
 	for {
 		hosts, _, listed := s.schedulers.list()
+		healthy, turned := s.vitals.of(a.ID)
+		if !healthy {
+			hosts = nil
+		}
 		for host, stop := range cancel {
 			if !slices.Contains(hosts, host) {
 				stop()
@@ -63,6 +75,7 @@ func (s *Sidecar) keepStreams(ctx context.Context, a App, to *app, running *sync
 		}
 		select {
 		case <-listed:
+		case <-turned:
 		case <-ctx.Done():
 			return
 		}

@@ -21,6 +21,7 @@ type Sidecar struct {
 	log        *slog.Logger
 	metrics    *metrics
 	schedulers *schedulers
+	vitals     *vitals
 	ready      readiness
 	calls      calls
 	extended   extended
@@ -50,7 +51,8 @@ func New(cfg Config, dial Dialers, log *slog.Logger) (*Sidecar, error) {
 	}
 	s := &Sidecar{
 		cfg: cfg, dial: dial, log: log.With(slog.String("component", "sidecar")),
-		calls: calls{mostBytes: maxCallBodies * cfg.MaxBody}, shutdowns: newShutdowns(), metrics: newMetrics(cfg),
+		calls: calls{mostBytes: maxCallBodies * cfg.MaxBody}, shutdowns: newShutdowns(),
+		metrics: newMetrics(cfg), vitals: newVitals(cfg.Apps),
 	}
 	s.extended.set("daprRuntimeVersion", cfg.Version)
 	s.schedulers = newSchedulers(s.connect, len(cfg.Schedulers) > 0)
@@ -62,6 +64,8 @@ func New(cfg Config, dial Dialers, log *slog.Logger) (*Sidecar, error) {
 // It is to be called once.
 func (s *Sidecar) Run(ctx context.Context, l Listeners) error {
 	defer s.schedulers.close() // last: API calls that drain still use them
+	ctx, stop := s.outlast(ctx)
+	defer stop()
 	g, ctx := errgroup.WithContext(ctx)
 	if len(s.cfg.Schedulers) == 0 {
 		s.log.InfoContext(ctx, "No scheduler host addresses provided. Scheduler disabled")
@@ -87,6 +91,33 @@ func (s *Sidecar) Run(ctx context.Context, l Listeners) error {
 		return nil
 	}
 	return err
+}
+
+// outlast returns a context that ends when ctx has ended, and then BlockShutdown has passed or all apps have turned
+// unhealthy; or when stop is called, which is to be done in the end.
+func (s *Sidecar) outlast(ctx context.Context) (lasting context.Context, stop func()) {
+	if s.cfg.BlockShutdown <= 0 {
+		return context.WithCancel(ctx)
+	}
+	lasting, end := context.WithCancel(context.WithoutCancel(ctx))
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		defer end()
+		select {
+		case <-ctx.Done():
+		case <-lasting.Done():
+			return
+		}
+		s.log.InfoContext(lasting, "blocking shutdown for a while, or until all apps are unhealthy",
+			slog.Duration("duration", s.cfg.BlockShutdown))
+		blocking, cancel := context.WithTimeout(lasting, s.cfg.BlockShutdown)
+		defer cancel()
+		s.vitals.awaitSickness(blocking)
+	})
+	return lasting, func() {
+		end()
+		waiting.Wait()
+	}
 }
 
 // A gate counts who is inside, so that closing it can wait for them.
