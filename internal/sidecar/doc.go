@@ -39,9 +39,9 @@
 // More calls than the API takes at once (maxCalls, and maxCallBodies for their bytes) are refused, over HTTP and gRPC
 // alike; health and shutdown are not counted.
 //
-// An app that is down fails its triggers; one that hangs holds a goroutine for each. That is bounded: a stream with
-// maxInWork triggers in work receives no more until one ends, HTTP/2 flow control holds the rest back, and the
-// scheduler gives them to others. Such a stream notices only then that its connection broke.
+// An app that is down fails its triggers; one that hangs holds a goroutine and the data of each. That is
+// bounded: a stream with maxInWork triggers or maxBytesInWork in work receives no more until one ends, HTTP/2 flow control
+// holds the rest back, and the scheduler gives them to others. Such a stream notices only then that its connection broke.
 //
 // An app that says it is unhealthy is as good as a list without schedulers: its streams and its calls are broken off, and
 // its jobs wait until it is healthy. The API goes on.

@@ -15,10 +15,14 @@ import (
 	"carillon/internal/wire"
 )
 
-// maxInWork is how many triggers one stream has in work at most. At the bound it receives no more: what the scheduler
-// sends then fills the window of HTTP/2 flow control, and the rest stays with the scheduler. It is the bound that
-// schedulers themselves keep to for a stream, so that it is met only with calls left over from a lost connection.
-const maxInWork = 10_000
+// What one stream has in work at most. At either bound it receives no more: what the scheduler sends then fills the
+// window of HTTP/2 flow control, and the rest stays with the scheduler. Streams of other apps notice nothing. These are the
+// bounds that our schedulers themselves keep to for a stream, so that with them it is met only with calls left over from a
+// lost connection. Dapr's schedulers know none.
+const (
+	maxInWork      = 10_000   // triggers
+	maxBytesInWork = 64 << 20 // of their data; one trigger more, which has been received by then, waits
+)
 
 // A stream receives one scheduler's triggers for an app, and answers them.
 type stream struct {
@@ -30,12 +34,12 @@ type stream struct {
 
 // A load is what a stream has in work.
 type load struct {
-	triggers *semaphore.Weighted
-	running  sync.WaitGroup
+	triggers, bytes *semaphore.Weighted
+	running         sync.WaitGroup
 }
 
 func newLoad() *load {
-	return &load{triggers: semaphore.NewWeighted(maxInWork)}
+	return &load{triggers: semaphore.NewWeighted(maxInWork), bytes: semaphore.NewWeighted(maxBytesInWork)}
 }
 
 // run keeps the stream open until ctx ends. When it returns, all calls to the app that it made have ended.
@@ -97,8 +101,14 @@ func (s *stream) receive(
 			work.triggers.Release(1)
 			return err
 		}
+		bytes := min(int64(len(m.GetData().GetValue())), maxBytesInWork) // what is too large has the stream to itself
+		if err := work.bytes.Acquire(ctx, bytes); err != nil {
+			work.triggers.Release(1)
+			return err
+		}
 		work.running.Go(func() {
 			defer work.triggers.Release(1)
+			defer work.bytes.Release(bytes)
 			if outcome := s.deliver(ctx, m); outcome != job.Lost {
 				answers.send(m.GetId(), outcome)
 			}

@@ -1,0 +1,117 @@
+package sidecar_test
+
+import (
+	"io"
+	"net/http"
+	"runtime"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"carillon/internal/sidecar"
+)
+
+// inUse returns how many bytes of memory are in use, for goroutines and else.
+func inUse() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc + m.StackInuse)
+}
+
+func TestAnAppThatHangsCostsBoundedMemoryAndNobodyElse(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const (
+			each    = 2 << 20 // bytes of a job, the most there can be
+			perLoad = 32      // of them are 64 MiB
+			sent    = 40      // to each stream
+		)
+		r := prometheus.NewPedanticRegistry()
+		f := newFixture(t)
+		release := make(chan struct{})
+		hangs := &http.Server{Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			<-release // before it has read anything
+			_, _ = io.Copy(io.Discard, r.Body)
+		})}
+		l := f.listen("hangs:1")
+		go func() { _ = hangs.Serve(l) }()
+		defer hangs.Close()
+		seen := f.app(t, ok)
+		f.run(sidecar.Config{
+			Apps:   []sidecar.App{{ID: "sub", Address: appAddress}, {ID: "hangs", Address: "hangs:1"}},
+			AnyApp: true, Schedulers: []string{schedulerAddress}, Metrics: r,
+		})
+		before := inUse()
+		data := &anypb.Any{Value: make([]byte, each)}
+		open, _ := f.scheduler.connected()
+		var others, hanging []*watcher
+		for _, w := range open {
+			if w.initial.GetAppId() == "sub" {
+				others = append(others, w)
+				continue
+			}
+			hanging = append(hanging, w)
+			for i := range sent {
+				w.trigger(uint64(i), "a", data)
+			}
+		}
+		synctest.Wait()
+		wantSeries(t, "at the bound", series(r, "carillon_sidecar_triggers_in_work"),
+			`carillon_sidecar_triggers_in_work{app_id="hangs"} 96`)
+		// On top of what is in work: a trigger for each stream that waits, and what HTTP/2 and its buffers hold at both ends.
+		if used, most := inUse()-before, int64(3*(perLoad+16)*each); used > most {
+			t.Errorf("%d MiB are in use, want no more than %d", used>>20, most>>20)
+		}
+		for i := range uint64(100) {
+			w := others[i%3]
+			w.trigger(i, "b", nil)
+			w.wantResult(t, "another app's trigger", i, true)
+		}
+		if n := len(seen()); n != 100 {
+			t.Errorf("the other app got %d triggers, want 100", n)
+		}
+
+		close(release)
+		synctest.Wait()
+		for _, w := range hanging {
+			for range sent {
+				if _, succeeded := w.result(t); !succeeded {
+					t.Error("a trigger failed that had to wait")
+				}
+			}
+		}
+	})
+}
+
+func TestTenThousandTriggersWithAnAppThatHangsCostLittle(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		const sent = 10_000
+		r := prometheus.NewPedanticRegistry()
+		f := newFixture(t)
+		f.app(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		f.run(sidecar.Config{
+			Apps: []sidecar.App{{ID: "sub", Address: appAddress}}, Schedulers: []string{schedulerAddress}, Metrics: r,
+		})
+		before := inUse()
+		open, _ := f.scheduler.connected()
+		for i := range sent {
+			open[i%3].send <- jobTrigger(uint64(i), "a", nil)
+		}
+		synctest.Wait()
+		wantSeries(t, "all of them", series(r, "carillon_sidecar_triggers_in_work"),
+			`carillon_sidecar_triggers_in_work{app_id="sub"} 10000`)
+		if used := inUse() - before; used > sent*(32<<10) {
+			t.Errorf("%d KiB are in use for each trigger, want no more than 32", used>>10/sent)
+		} else {
+			t.Logf("%d KiB are in use for each trigger", used>>10/sent)
+		}
+		began := time.Now()
+		f.stop()
+		if d := time.Since(began); d > time.Second {
+			t.Errorf("stopping took %v", d)
+		}
+	})
+}
