@@ -33,6 +33,7 @@ type peer struct {
 	schedulerv1.SchedulerClient
 	t    *testing.T
 	conn *grpc.ClientConn
+	dial func(context.Context, string) (net.Conn, error) // to the scheduler, whatever the address
 	stop func()
 }
 
@@ -61,12 +62,13 @@ func startScheduler(t *testing.T, disk vfs.FS) *peer {
 			t.Error(err)
 		}
 	})
+	dial := func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }
 	conn, err := grpc.NewClient("passthrough:///memory", grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }))
+		grpc.WithContextDialer(dial))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &peer{SchedulerClient: schedulerv1.NewSchedulerClient(conn), t: t, conn: conn}
+	p := &peer{SchedulerClient: schedulerv1.NewSchedulerClient(conn), t: t, conn: conn, dial: dial}
 	p.stop = sync.OnceFunc(func() {
 		cancel()
 		running.Wait()
