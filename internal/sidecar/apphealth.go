@@ -145,11 +145,11 @@ type httpProber struct {
 func (p *httpProber) probe(ctx context.Context) error {
 	began := time.Now()
 	code, err := p.get(ctx)
-	status := code
+	counted := code
 	if err != nil {
-		status = http.StatusInternalServerError // in Dapr's metrics
+		counted = http.StatusInternalServerError // in Dapr's metrics
 	}
-	p.metrics.httpProbes.of(status).add(time.Since(began))
+	p.metrics.httpProbes.of(counted).add(time.Since(began))
 	if err != nil {
 		return err
 	}
@@ -168,6 +168,7 @@ func (p *httpProber) get(ctx context.Context) (code int, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("ask the app at %s: %w", p.url, err)
 	}
+	defer func() { _ = res.Body.Close() }()
 	discard(res.Body)
 	return res.StatusCode, nil
 }

@@ -127,14 +127,14 @@ func (a *httpApp) post(ctx context.Context, name string, body []byte) (code int,
 	}
 	giveUp := time.AfterFunc(time.Second, cancel)
 	defer giveUp.Stop()
+	defer func() { _ = res.Body.Close() }()
 	a.metrics.received().Observe(float64(discard(res.Body)))
 	return res.StatusCode, nil
 }
 
 // discard reads a body that says nothing of interest, because a connection can be used again only at its end, and returns
 // how many bytes came. It gives up beyond 64 KiB.
-func discard(body io.ReadCloser) int64 {
+func discard(body io.Reader) int64 {
 	n, _ := io.CopyN(io.Discard, body, 64<<10)
-	_ = body.Close()
 	return n
 }

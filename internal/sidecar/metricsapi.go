@@ -125,9 +125,9 @@ type countedAnswer struct {
 	n      int64
 }
 
-func (a *countedAnswer) WriteHeader(status int) {
-	a.status = status
-	a.ResponseWriter.WriteHeader(status)
+func (a *countedAnswer) WriteHeader(code int) {
+	a.status = code
+	a.ResponseWriter.WriteHeader(code)
 }
 
 func (a *countedAnswer) Write(p []byte) (int, error) {
