@@ -16,6 +16,7 @@ import (
 type app struct {
 	receiver receiver
 	room     room
+	most     int // calls that it can have at once
 	metrics  appMetrics
 	log      *slog.Logger
 	warned   atomic.Int64 // when a trigger that was not handled was last worth a warning, in nanoseconds
@@ -38,9 +39,13 @@ type verdict struct {
 
 // openApp is the app that triggers for a go to. It connects when the first trigger comes, and no longer once ctx ended.
 func (s *Sidecar) openApp(ctx context.Context, a App, log *slog.Logger) (*app, error) {
-	opened := &app{metrics: s.metrics.of(a.ID), log: log}
+	opened := &app{metrics: s.metrics.of(a.ID), log: log, most: maxInWork}
+	if a.Protocol == "http" || a.Protocol == "https" {
+		opened.most = maxConns
+	}
 	if a.MaxConcurrency > 0 {
 		opened.room = make(room, a.MaxConcurrency)
+		opened.most = min(opened.most, a.MaxConcurrency)
 	}
 	switch {
 	case a.Address == "":

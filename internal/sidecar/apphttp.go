@@ -16,6 +16,9 @@ import (
 	"carillon/internal/wire"
 )
 
+// maxConns is how many connections there are to an app. Over HTTP/1.1 each carries one call at a time.
+const maxConns = 1024
+
 // An httpApp is called over HTTP: POST /job/<name>, with the data as the body.
 //
 // It uses the transport without a client, so that no redirect is followed. The transport itself sends a request again
@@ -45,8 +48,8 @@ func newTransport(a App, cfg Config, dial Dialer) *http.Transport {
 	t := &http.Transport{
 		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, a.Address) },
 		Protocols:              new(http.Protocols),
-		MaxConnsPerHost:        1024,
-		MaxIdleConnsPerHost:    1024,
+		MaxConnsPerHost:        maxConns,
+		MaxIdleConnsPerHost:    maxConns,
 		MaxResponseHeaderBytes: int64(cfg.MaxHeader),
 		// Shorter than servers keep idle connections: a call that meets a connection just as the app closes it fails.
 		IdleConnTimeout: time.Second,
@@ -125,10 +128,14 @@ func (a *httpApp) post(ctx context.Context, name string, body []byte) (code int,
 	if err != nil {
 		return 0, err
 	}
-	giveUp := time.AfterFunc(time.Second, cancel)
-	defer giveUp.Stop()
 	defer func() { _ = res.Body.Close() }()
-	a.metrics.received().Observe(float64(discard(res.Body)))
+	received := int64(0)
+	if res.ContentLength != 0 {
+		giveUp := time.AfterFunc(time.Second, cancel)
+		defer giveUp.Stop()
+		received = discard(res.Body)
+	}
+	a.metrics.received().Observe(float64(received))
 	return res.StatusCode, nil
 }
 

@@ -24,7 +24,7 @@
 //   - one per app (serveApp), which waits until the app listens, and then keeps the streams of its app in step with
 //     the list and with the app's health: for each scheduler a fixed number of streams;
 //   - one per app that is to be asked for its health (watchApp);
-//   - one per stream (stream.run), which has a connection of its own, and one per trigger in work.
+//   - one per stream (stream.run), which has a connection of its own, and one per trigger that is with the app.
 //
 // Unary calls share one connection per scheduler, of the type schedulers, behind its mutex.
 //
@@ -39,13 +39,14 @@
 // More calls than the API takes at once (maxCalls, and maxCallBodies for their bytes) are refused, over HTTP and gRPC
 // alike; health and shutdown are not counted.
 //
-// An app that is down fails its triggers; one that hangs holds a goroutine and the data of each. That is
-// bounded: a stream with maxInWork triggers or maxBytesInWork in work receives no more until one ends, HTTP/2 flow control
-// holds the rest back, and the scheduler gives them to others. Such a stream notices only then that its connection broke.
+// An app that is down fails its triggers; one that hangs holds the data of each, and a goroutine for each that it can have
+// at once. That is bounded: a stream with maxInWork triggers or maxBytesInWork in work receives no more until one ends,
+// HTTP/2 flow control holds the rest back, and the scheduler gives them to others. Such a stream notices only then that
+// its connection broke.
 //
 // An app that says it is unhealthy is as good as a list without schedulers: its streams and its calls are broken off, and
 // its jobs wait until it is healthy. The API goes on.
 //
-// When Run's context ends, and then whatever blocks the shutdown has passed, streams and calls to apps are broken off at once. API calls get a moment (drainTime) to
-// finish, and are then broken off, too.
+// When Run's context ends, and then whatever blocks the shutdown has passed, streams and calls to apps are broken off at
+// once. API calls get a moment (drainTime) to finish, and are then broken off, too.
 package sidecar

@@ -32,14 +32,51 @@ type stream struct {
 	log                    *slog.Logger
 }
 
-// A load is what a stream has in work.
+// A load is what a stream has in work: no more than the bounds, and no more of it with the app than the app can have at
+// once. The rest waits in a queue, which costs less than a goroutine for each.
 type load struct {
 	triggers, bytes *semaphore.Weighted
-	running         sync.WaitGroup
+	running         sync.WaitGroup // workers
+
+	mu      sync.Mutex // guards the fields below
+	workers int
+	waiting []func() // if there are as many workers as there may be
 }
 
 func newLoad() *load {
 	return &load{triggers: semaphore.NewWeighted(maxInWork), bytes: semaphore.NewWeighted(maxBytesInWork)}
+}
+
+// add calls work, in a goroutine that may be a new one, as soon as fewer than most others are called.
+func (l *load) add(most int, work func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.workers >= most {
+		l.waiting = append(l.waiting, work)
+		return
+	}
+	l.workers++
+	l.running.Go(func() {
+		for work != nil {
+			work()
+			work = l.next()
+		}
+	})
+}
+
+// next returns what has waited longest, or nil, and then the worker that asks is to end.
+func (l *load) next() func() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.waiting) == 0 {
+		l.waiting = nil
+		l.workers--
+		return nil
+	}
+	work := l.waiting[0]
+	l.waiting[0] = nil
+	l.waiting = l.waiting[1:]
+	return work
 }
 
 // run keeps the stream open until ctx ends. When it returns, all calls to the app that it made have ended.
@@ -106,9 +143,12 @@ func (s *stream) receive(
 			work.triggers.Release(1)
 			return err
 		}
-		work.running.Go(func() {
+		inWork := s.app.metrics.inWork()
+		inWork.Inc()
+		work.add(s.app.most, func() {
 			defer work.triggers.Release(1)
 			defer work.bytes.Release(bytes)
+			defer inWork.Dec()
 			if outcome := s.deliver(ctx, m); outcome != job.Lost {
 				answers.send(m.GetId(), outcome)
 			}
@@ -118,9 +158,6 @@ func (s *stream) receive(
 
 // deliver hands a trigger to the app, and counts the attempt. The outcome is Lost if ctx ended first.
 func (s *stream) deliver(ctx context.Context, m *schedulerv1.WatchJobsResponse) job.Outcome {
-	inWork := s.app.metrics.inWork()
-	inWork.Inc()
-	defer inWork.Dec()
 	outcome := job.Failed
 	t, err := wire.Trigger(m)
 	if err == nil && t.Key.Target.Kind != job.App {
