@@ -116,6 +116,9 @@ type room chan struct{}
 
 // enter waits for a place, and reports whether there was one before ctx ended.
 func (r room) enter(ctx context.Context) bool {
+	if ctx.Err() != nil {
+		return false
+	}
 	if r == nil {
 		return true
 	}

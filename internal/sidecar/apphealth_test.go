@@ -127,7 +127,7 @@ func TestAnAppHasStreamsJustWhileItIsHealthy(t *testing.T) {
 				var p patient
 				var log bytes.Buffer
 				f := newFixture(t)
-				f.log = slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+				f.log = slog.New(slog.NewTextHandler(&log, nil))
 				p.sick.Store(true)
 				p.serve(f, appAddress, protocol)
 				f.run(sidecar.Config{Apps: []sidecar.App{checked(protocol)}, Schedulers: []string{schedulerAddress}, AppToken: "app token"})

@@ -306,3 +306,24 @@ func TestProbesAreCounted(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatStillWaitsAtTheEndIsNoCallOfTheApp(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		r := prometheus.NewPedanticRegistry()
+		f := newFixture(t)
+		f.app(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+		f.run(sidecar.Config{
+			Apps:       []sidecar.App{{ID: "sub", Address: appAddress, MaxConcurrency: 1}},
+			Schedulers: []string{schedulerAddress}, Metrics: r,
+		})
+		for i := range uint64(50) {
+			f.scheduler.stream().trigger(i, "a", nil)
+		}
+		synctest.Wait()
+		f.stop()
+		wantSeries(t, "stopped", series(r, "carillon_sidecar_attempts", "dapr_http_client_completed"),
+			`carillon_sidecar_attempts_total{app_id="sub",outcome="lost"} 50`,
+			`dapr_http_client_completed_count{app_id="sub",method="POST",path="/job/{name}",status="500"} 1`,
+		)
+	})
+}

@@ -28,8 +28,10 @@ func (s *Sidecar) serveApp(ctx context.Context, a App) error {
 		if err != nil {
 			return err
 		}
-		defer p.close()
-		running.Go(func() { s.watchApp(ctx, a, p, opened.metrics, log) })
+		running.Go(func() {
+			defer p.close()
+			s.watchApp(ctx, a, p, opened.metrics, log)
+		})
 	}
 	if s.ready.apps.Add(-1) == 0 {
 		s.log.InfoContext(ctx, "dapr initialized. Status: Running.")
