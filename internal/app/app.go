@@ -5,8 +5,9 @@
 // been delivered; and last the store. When one part fails, all are stopped in that order, and the node ends with what it
 // said.
 //
-// There is a file for each role. [OpenScheduler] makes the stand-in for Dapr's Scheduler service, [OpenAllInOne] that
-// and a sidecar in one process; the two then speak the same protocol as everywhere else, over connections in memory.
+// There is a file for each role. [OpenScheduler] makes the stand-in for Dapr's Scheduler service, [OpenSidecar] the one
+// for daprd, and [OpenAllInOne] both in one process; the two then speak the same protocol as everywhere else, over
+// connections in memory.
 package app
 
 import (
@@ -22,7 +23,7 @@ import (
 	"carillon/internal/store/pebblestore"
 )
 
-// A Config is what an operator may choose of what every node has.
+// A Config is what an operator may choose of what every node with a scheduler has.
 type Config struct {
 	Store     pebblestore.Config
 	Engine    engine.Config
@@ -30,9 +31,9 @@ type Config struct {
 	Scheduler scheduler.Config
 }
 
-// A Node holds its store and its listeners. Only Run lets go of them.
+// A Node holds its listeners, and its store if it has one. Only Run lets go of them.
 type Node struct {
-	store  *pebblestore.Store
+	store  *pebblestore.Store // nil in a node that keeps nothing
 	stages []stage
 }
 
@@ -40,8 +41,8 @@ type Node struct {
 // Everything that it started has ended by then, and the store is closed. It is to be called once.
 func (n *Node) Run(ctx context.Context) error {
 	err := runStages(ctx, n.stages...)
-	if closed := n.store.Close(); closed != nil {
-		err = errors.Join(err, closed)
+	if n.store != nil {
+		err = errors.Join(err, n.store.Close())
 	}
 	if err != nil {
 		return fmt.Errorf("run the node: %w", err)
@@ -49,7 +50,7 @@ func (n *Node) Run(ctx context.Context) error {
 	return nil
 }
 
-// A core is what every node has.
+// A core is what every node with a scheduler has.
 type core struct {
 	store   *pebblestore.Store
 	engine  *engine.Engine

@@ -1,0 +1,45 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"slices"
+
+	"carillon/internal/sidecar"
+)
+
+// A SidecarConfig is what an operator may choose of a sidecar node. Its metrics are the node's to collect.
+type SidecarConfig struct {
+	Sidecar sidecar.Config
+	// Dialers say how apps and schedulers are reached; over TCP if they are nil.
+	Dialers sidecar.Dialers
+}
+
+// SidecarListeners are where a sidecar node can be reached.
+type SidecarListeners struct {
+	sidecar.Listeners
+	Metrics net.Listener // nil if nobody is to see them
+}
+
+// Close closes those that are open.
+func (l SidecarListeners) Close() error {
+	return closeAll(append(slices.Concat(l.HTTP, l.GRPC, l.Public), l.Metrics)...)
+}
+
+// OpenSidecar builds a node that takes over the listeners and is what daprd is to an app that has jobs. It keeps
+// nothing. Metrics are served until the sidecar has ended. If it returns an error, the listeners are closed.
+func OpenSidecar(cfg SidecarConfig, l SidecarListeners, log *slog.Logger) (*Node, error) {
+	var stages []stage
+	if l.Metrics != nil {
+		metrics := newRegistry()
+		cfg.Sidecar.Metrics = metrics
+		stages = append(stages, serveHTTP("metrics", metricsOf(metrics, log), l.Metrics, log))
+	}
+	side, err := sidecar.New(cfg.Sidecar, cfg.Dialers, log)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return &Node{stages: append(stages, func(ctx context.Context) error { return side.Run(ctx, l.Listeners) })}, nil
+}
