@@ -25,6 +25,9 @@ func completion(_ context.Context, args []string, std stdio) error {
 		}
 		var flags []string
 		c.flags().VisitAll(func(f *flag.Flag) {
+			if f.Usage == hidden {
+				return
+			}
 			flags = append(flags, "--"+f.Name)
 			fish = append(fish, fmt.Sprintf("complete -c carillon -n '__fish_seen_subcommand_from %s' -l %s\n", c.name, f.Name))
 		})

@@ -95,15 +95,9 @@ func dev(ctx context.Context, args []string, std stdio) error {
 
 // node checks the flags and returns the configuration that they mean.
 func (c *devConfig) node(std stdio) (app.AllInOneConfig, error) {
-	cfg := app.AllInOneConfig{Sidecar: sidecar.Config{DefaultApp: c.appID, AnyApp: true, Namespace: "default"}}
+	cfg := app.AllInOneConfig{Sidecar: fromDaprEnvironment(std)}
 	side := &cfg.Sidecar
-	if ns, ok := std.Env("NAMESPACE"); ok {
-		side.Namespace = ns
-	}
-	side.APIToken, _ = std.Env("DAPR_API_TOKEN")
-	side.AppToken, _ = std.Env("APP_API_TOKEN")
-	disabled, _ := std.Env("DAPR_HTTP_DISABLE_H2C")
-	side.NoHTTP2, _ = strconv.ParseBool(disabled)
+	side.DefaultApp, side.AnyApp = c.appID, true
 	if c.appID != "" {
 		if err := checkAppID(c.appID); err != nil {
 			return cfg, usagef("--app-id: %v", err)

@@ -45,6 +45,9 @@ func fromEnvironment(fs *flag.FlagSet, std stdio) error {
 	fs.Visit(func(f *flag.Flag) { given[f.Name] = true })
 	var err error
 	fs.VisitAll(func(f *flag.Flag) {
+		if _, ok := f.Value.(*action); ok {
+			return
+		}
 		name := "CARILLON_" + strings.ToUpper(strings.ReplaceAll(f.Name, "-", "_"))
 		value, ok := std.Env(name)
 		if strings.HasPrefix(value, "tcp://") {
@@ -62,13 +65,19 @@ func fromEnvironment(fs *flag.FlagSet, std stdio) error {
 // printFlags lists flags the way that they are written here, with two dashes.
 func printFlags(fs *flag.FlagSet, std stdio) {
 	fs.VisitAll(func(f *flag.Flag) {
+		if f.Usage == hidden {
+			return
+		}
 		kind, text := flag.UnquoteUsage(f)
 		line := "  --" + f.Name
 		if kind != "" {
 			line += " " + kind
 		}
-		if f.DefValue != "" && f.DefValue != "false" && f.DefValue != "0" {
+		if !slices.Contains([]string{"", "false", "0", "0s"}, f.DefValue) {
 			text += " (default " + f.DefValue + ")"
+		}
+		if len(line) > 30 {
+			line += "\n" + strings.Repeat(" ", 30)
 		}
 		fmt.Fprintf(std.Out, "%-30s %s\n", line, text)
 	})

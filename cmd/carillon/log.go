@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 )
 
 // A logConfig is the flags about logs, which all roles share.
@@ -46,7 +47,7 @@ func (c *logConfig) logger(w io.Writer) (*slog.Logger, error) {
 		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 		"fatal": levelFatal,
 	}
-	level, ok := levels[c.level]
+	level, ok := levels[strings.ToLower(c.level)]
 	if !ok {
 		return nil, usagef("--log-level: %q is none of debug, info, warn, error and fatal", c.level)
 	}

@@ -9,17 +9,25 @@ import (
 )
 
 func main() {
+	args := commandLine(os.Args)
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	if !signal.Ignored(syscall.SIGHUP) { // as under nohup
+	switch {
+	case len(args) > 0 && args[0] == "sidecar":
+		signal.Ignore(syscall.SIGHUP) // at which daprd starts afresh, and does not end
+	case !signal.Ignored(syscall.SIGHUP): // as under nohup
 		signal.Notify(signals, syscall.SIGHUP)
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, stop := context.WithCancelCause(context.Background())
 	go func() {
-		<-signals
-		stop()
+		stop(signalError{<-signals})
 		<-signals
 		os.Exit(exitError) // at once, whatever is under way
 	}()
-	os.Exit(run(ctx, commandLine(os.Args), stdio{Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv}))
+	os.Exit(run(ctx, args, stdio{Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv}))
 }
+
+// A signalError is why a context ended that a signal has ended.
+type signalError struct{ os.Signal }
+
+func (e signalError) Error() string { return "received the signal " + e.String() }

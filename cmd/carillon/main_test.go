@@ -14,7 +14,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv("CARILLON_TEST_MAIN") != "" {
 		main()
 	}
-	testscript.Main(m, map[string]func(){"carillon": main, "scheduler": main})
+	testscript.Main(m, map[string]func(){"carillon": main, "scheduler": main, "daprd": main})
 }
 
 // self returns a command that runs carillon.
@@ -25,12 +25,21 @@ func self(t *testing.T, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), exe, args...)
-	cmd.Env = append(os.Environ(), "CARILLON_TEST_MAIN=1")
+	name, value := noRest()
+	cmd.Env = append(os.Environ(), "CARILLON_TEST_MAIN=1", name+"="+value)
 	return cmd
 }
+
+// noRest is the environment variable with which a process ends at once under the race detector, which otherwise has it
+// rest for a second.
+func noRest() (name, value string) { return "GORACE", "atexit_sleep_ms=0" }
 
 func TestTheCommandLineDoesWhatItsScriptsSay(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireUniqueNames: true, Deadline: time.Now().Add(time.Minute),
+		Setup: func(env *testscript.Env) error {
+			env.Setenv(noRest())
+			return nil
+		},
 	})
 }

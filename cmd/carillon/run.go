@@ -28,6 +28,7 @@ func commands() []command {
 	return []command{
 		{"dev", "run everything in one process: sidecar, scheduler and store", dev, flagsOf(devFlags)},
 		{"scheduler", "run the Scheduler service, in the place of Dapr's", scheduler, flagsOf(schedulerFlags)},
+		{"sidecar", "run the jobs API for an app, in the place of daprd", runSidecar, flagsOf(sidecarFlags)},
 		{"completion", "print a shell's completion script", completion, nil},
 		{"version", "print the version", version, nil},
 		{"help", "show this text", help, nil},
@@ -42,15 +43,19 @@ func flagsOf[C any](flags func() (*flag.FlagSet, *C)) func() *flag.FlagSet {
 	}
 }
 
-// commandLine returns what argv asks for: a binary that is called scheduler is that command.
+// commandLine returns what argv asks for: a binary that is called scheduler is that command, and daprd is sidecar.
 func commandLine(argv []string) []string {
 	if len(argv) == 0 {
 		return nil
 	}
-	if strings.TrimSuffix(filepath.Base(argv[0]), ".exe") == "scheduler" {
+	switch strings.TrimSuffix(filepath.Base(argv[0]), ".exe") {
+	case "scheduler":
 		return append([]string{"scheduler"}, argv[1:]...)
+	case "daprd":
+		return append([]string{"sidecar"}, argv[1:]...)
+	default:
+		return argv[1:]
 	}
-	return argv[1:]
 }
 
 // What the process ends with. Scripts can rely on them.

@@ -11,17 +11,28 @@ func version(_ context.Context, args []string, std stdio) error {
 	if len(args) > 0 {
 		return usagef("version: unexpected argument %q", args[0])
 	}
-	text := "devel"
-	if info, ok := debug.ReadBuildInfo(); ok {
-		if v := info.Main.Version; v != "" && v != "(devel)" {
-			text = v
-		}
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" && text == "devel" {
-				text += " " + s.Value
-			}
-		}
+	text, revision := built()
+	if text == "devel" && revision != "unknown" {
+		text += " " + revision
 	}
 	_, err := fmt.Fprintf(std.Out, "carillon %s\n", text)
 	return err
+}
+
+// built returns the module's version, or devel where it was built from a checkout; and the revision, or unknown.
+func built() (version, revision string) {
+	version, revision = "devel", "unknown"
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return version, revision
+	}
+	if v := info.Main.Version; v != "" && v != "(devel)" {
+		version = v
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			revision = s.Value
+		}
+	}
+	return version, revision
 }

@@ -1,0 +1,362 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+)
+
+// A carilloned is a running `carillon sidecar`.
+type carilloned struct {
+	*node
+	address map[string][]string // what its log calls them
+}
+
+// startSidecar starts a sidecar of the app sub on free ports of loopback, and with nothing in its environment but env.
+func startSidecar(t *testing.T, env []string, args ...string) *carilloned {
+	t.Helper()
+	args = append([]string{
+		"sidecar", "--app-id=sub", "--dapr-http-port=0", "--dapr-grpc-port=0", "--metrics-port=0",
+		"--metrics-listen-address=127.0.0.1",
+	}, args...)
+	if !slices.ContainsFunc(args, func(arg string) bool { return strings.HasPrefix(arg, "--dapr-listen-addresses") }) {
+		args = append(args, "--dapr-listen-addresses=127.0.0.1")
+	}
+	cmd := self(t, args...)
+	name, value := noRest()
+	cmd.Env = append(env, "CARILLON_TEST_MAIN=1", name+"="+value)
+	s := &carilloned{address: map[string][]string{}}
+	s.node = launch(t, cmd, func(line string) bool {
+		if !strings.Contains(line, "msg=listening") {
+			return false
+		}
+		for _, m := range regexp.MustCompile(`(\w+)=(\S+)`).FindAllStringSubmatch(line, -1) {
+			s.address[m[1]] = strings.Split(m[2], ",")
+		}
+		return true
+	})
+	return s
+}
+
+// ask returns the answer to a request of a client, by default that of TCP, at an address.
+func ask(t *testing.T, client *http.Client, method, address, path, body string) (status int, answer string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, method, "http://"+address+path, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(text)
+}
+
+func (s *carilloned) ask(t *testing.T, method, path, body string) (status int, answer string) {
+	t.Helper()
+	return ask(t, http.DefaultClient, method, s.address["http"][0], path, body)
+}
+
+// health waits until its health has this status and text.
+func (s *carilloned) health(t *testing.T, want int, text string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		status, body := s.ask(t, http.MethodGet, "/v1.0/healthz", "")
+		switch {
+		case status == want && strings.Contains(body, text):
+			return
+		case time.Now().After(deadline):
+			t.Fatalf("health is %d %s, want %d %s", status, body, want, text)
+		}
+	}
+}
+
+// stop sends a signal, and checks that the sidecar ends well, in a second.
+func (s *carilloned) stop(t *testing.T, sig syscall.Signal) {
+	t.Helper()
+	begin := time.Now()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Wait(); err != nil {
+		t.Errorf("it ended with %v, want exit code 0", err)
+	}
+	if took := time.Since(begin); took > time.Second {
+		t.Errorf("stopping took %v", took)
+	}
+	for _, want := range []string{"Received signal '" + sig.String() + "'; beginning shutdown", "Daprd shutdown gracefully"} {
+		if !strings.Contains(s.output(), want) {
+			t.Errorf("it does not say %q", want)
+		}
+	}
+}
+
+// portedApp is an app that answers as h does. The flags say where it is.
+func portedApp(t *testing.T, h http.HandlerFunc) (flags []string) {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	return []string{"--app-port", portOf(t, server.Listener.Addr().String())}
+}
+
+// TestAJobGoesFromAUserToTheSchedulerAndToTheApp has three processes, in a namespace which is all that the sidecar's
+// environment says.
+func TestAJobGoesFromAUserToTheSchedulerAndToTheApp(t *testing.T) {
+	t.Parallel()
+	d := startScheduler(t, "--etcd-data-dir", t.TempDir())
+	got := make(chan string, 1)
+	app := portedApp(t, func(_ http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		got <- r.Method + " " + r.URL.Path + " " + string(body)
+	})
+	s := startSidecar(t, []string{"NAMESPACE=elsewhere"}, append(app, "--scheduler-host-address", d.address["scheduler"])...)
+	s.health(t, http.StatusNoContent, "")
+	for name, due := range map[string]string{"later": "1h", "now": "0s"} {
+		status, body := s.ask(t, http.MethodPost, "/v1.0-alpha1/jobs/"+name, `{"dueTime": "`+due+`", "data": {"order": 7}}`)
+		if status != http.StatusNoContent {
+			t.Fatalf("schedule: %d %s", status, body)
+		}
+	}
+	select {
+	case trigger := <-got:
+		if want := `POST /job/now {"order":7}`; trigger != want {
+			t.Errorf("the app received %s, want %s", trigger, want)
+		}
+	case <-time.After(20 * time.Second):
+		t.Fatal("the app received nothing")
+	}
+	there := &schedulerv1.GetJobRequest{Name: "later", Metadata: &schedulerv1.JobMetadata{
+		AppId: "sub", Namespace: "elsewhere",
+		Target: &schedulerv1.JobTargetMetadata{Type: &schedulerv1.JobTargetMetadata_Job{Job: new(schedulerv1.TargetJob)}},
+	}}
+	if _, err := d.GetJob(t.Context(), there); err != nil {
+		t.Errorf("the scheduler has the job in no namespace elsewhere: %v", err)
+	}
+	if status, body := ask(t, http.DefaultClient, http.MethodGet, s.address["metrics"][0], "/", ""); status != http.StatusOK ||
+		!strings.Contains(body, "\ngo_goroutines ") {
+		t.Errorf("metrics: %d %.200s", status, body)
+	}
+	s.stop(t, syscall.SIGTERM)
+	if regexp.MustCompile("level=(WARN|ERROR|FATAL)").MatchString(s.output()) {
+		t.Error("a clean life is no reason for warnings")
+	}
+}
+
+func TestASignalStopsASidecarWhateverItsAppDoes(t *testing.T) {
+	d := startScheduler(t, "--etcd-data-dir", t.TempDir())
+	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		t.Run(sig.String(), func(t *testing.T) {
+			called, over := make(chan string, 10), make(chan bool)
+			app := portedApp(t, func(_ http.ResponseWriter, r *http.Request) {
+				called <- r.URL.Path
+				<-over
+			})
+			t.Cleanup(func() { close(over) })
+			s := startSidecar(t, nil, append(app, "--scheduler-host-address", d.address["scheduler"])...)
+			s.health(t, http.StatusNoContent, "")
+			if status, body := s.ask(t, http.MethodPost, "/v1.0-alpha1/jobs/stuck", `{"dueTime": "0s", "overwrite": true}`); status != http.StatusNoContent {
+				t.Fatalf("schedule: %d %s", status, body)
+			}
+			select {
+			case <-called:
+			case <-time.After(20 * time.Second):
+				t.Fatal("the app was not called")
+			}
+			s.stop(t, sig)
+		})
+	}
+}
+
+// TestASecondSignalEndsASidecarAtOnce has a client which is halfway through a request, for which a stop waits a little,
+// and a stop that is put off anyway.
+func TestASecondSignalEndsASidecarAtOnce(t *testing.T) {
+	t.Parallel()
+	s := startSidecar(t, nil, "--dapr-block-shutdown-duration=1m")
+	var dialer net.Dialer
+	conn, err := dialer.DialContext(t.Context(), "tcp", s.address["http"][0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "POST /v1.0-alpha1/jobs/a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 7\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Read(make([]byte, 1)); err != nil { // it waits for the body
+		t.Fatal(err)
+	}
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(s.output(), "beginning shutdown"); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it does not say that it has begun to stop")
+		}
+	}
+	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Wait(); exitCode(err) != exitError {
+		t.Errorf("it ended with %v, want exit code %d", err, exitError)
+	}
+}
+
+func TestAHangUpDoesNotStopASidecar(t *testing.T) {
+	t.Parallel()
+	s := startSidecar(t, nil)
+	for range 3 {
+		if err := s.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		s.health(t, http.StatusNoContent, "")
+	}
+	s.stop(t, syscall.SIGTERM)
+}
+
+func TestWithoutASchedulerASidecarSaysSo(t *testing.T) {
+	t.Parallel()
+	s := startSidecar(t, nil)
+	s.health(t, http.StatusNoContent, "")
+	if !strings.Contains(s.output(), "No scheduler host addresses provided. Scheduler disabled") {
+		t.Error("the log does not say that there is no scheduler")
+	}
+	status, body := s.ask(t, http.MethodPost, "/v1.0-alpha1/jobs/a", `{"dueTime": "1h"}`)
+	if status != http.StatusInternalServerError || !strings.Contains(body, "scheduler clients are disabled") {
+		t.Errorf("schedule: %d %s", status, body)
+	}
+	s.stop(t, syscall.SIGINT)
+}
+
+func TestASidecarIsUnhealthyUntilItsSchedulerIsThere(t *testing.T) {
+	t.Parallel()
+	var lc net.ListenConfig
+	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	l.Close() // and nobody else is likely to take it
+	s := startSidecar(t, nil, "--scheduler-host-address", address)
+	s.health(t, http.StatusInternalServerError, "dapr is not ready: [scheduler-watch-hosts]")
+	if status, body := s.ask(t, http.MethodGet, "/v1.0/healthz/outbound", ""); status != http.StatusNoContent {
+		t.Errorf("outbound health without the scheduler: %d %s", status, body)
+	}
+	startScheduler(t, "--etcd-data-dir", t.TempDir(), "--port="+portOf(t, address))
+	s.health(t, http.StatusNoContent, "")
+}
+
+func TestASidecarListensOnEachAddress(t *testing.T) {
+	t.Parallel()
+	s := startSidecar(t, nil, "--dapr-listen-addresses=127.0.0.1,localhost", "--dapr-public-port=0", "--dapr-public-listen-address=127.0.0.1")
+	if len(s.address["http"]) != 2 || len(s.address["grpc"]) != 2 || len(s.address["public"]) != 1 {
+		t.Fatalf("it listens on %v", s.address)
+	}
+	for _, address := range s.address["http"] {
+		if status, body := ask(t, http.DefaultClient, http.MethodGet, address, "/v1.0/healthz/outbound", ""); status != http.StatusNoContent {
+			t.Errorf("at %s: %d %s", address, status, body)
+		}
+	}
+	for _, address := range append(s.address["grpc"], s.address["public"]...) {
+		conn, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		conn.Close()
+	}
+}
+
+// TestASidecarOnSocketsLeavesNoneBehind starts where another was killed.
+func TestASidecarOnSocketsLeavesNoneBehind(t *testing.T) {
+	t.Parallel()
+	dir, err := os.MkdirTemp("", "") //nolint:usetesting // t.TempDir's path may be too long for a socket
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	socket := filepath.Join(dir, "dapr-sub-http.socket")
+	client := &http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			var d net.Dialer
+			return d.DialContext(ctx, "unix", socket)
+		},
+		DisableKeepAlives: true,
+	}}
+	for _, end := range []syscall.Signal{syscall.SIGKILL, syscall.SIGTERM} {
+		s := startSidecar(t, nil, "--unix-domain-socket", dir)
+		if want := []string{socket}; !slices.Equal(s.address["http"], want) {
+			t.Errorf("it serves HTTP on %v, want %v alone", s.address["http"], want)
+		}
+		if status, body := ask(t, client, http.MethodGet, "sidecar", "/v1.0/healthz/outbound", ""); status != http.StatusNoContent {
+			t.Errorf("over its socket: %d %s", status, body)
+		}
+		out, err := self(t, "sidecar", "--app-id=sub", "--unix-domain-socket", dir).Output()
+		if exitCode(err) != exitError || !strings.Contains(string(out), "somebody listens on "+socket) {
+			t.Errorf("a second sidecar ended with %v: %s", err, out)
+		}
+		if end != syscall.SIGKILL {
+			s.stop(t, end)
+			break
+		}
+		if err := s.cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = s.cmd.Wait()
+	}
+	left, err := os.ReadDir(dir)
+	if err != nil || len(left) > 0 {
+		t.Errorf("what is left: %v, %v", left, err)
+	}
+	if err := os.WriteFile(socket, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := self(t, "sidecar", "--app-id=sub", "--unix-domain-socket", dir).Output()
+	if exitCode(err) != exitError || !strings.Contains(string(out), socket+" is there, and is not a socket") {
+		t.Errorf("with a file in its place it ended with %v: %s", err, out)
+	}
+}
+
+func TestAPortThatASidecarCannotHaveIsNamedByItsFlag(t *testing.T) {
+	t.Parallel()
+	s := startSidecar(t, nil)
+	for flag, address := range map[string]string{
+		"--dapr-http-port": s.address["http"][0], "--dapr-grpc-port": s.address["grpc"][0],
+		"--dapr-public-port": s.address["http"][0], "--metrics-port": s.address["metrics"][0],
+	} {
+		args := []string{
+			"sidecar", "--app-id=b", "--dapr-http-port=0", "--dapr-grpc-port=0", "--metrics-port=0",
+			"--dapr-listen-addresses=127.0.0.1", "--dapr-public-listen-address=127.0.0.1", "--metrics-listen-address=127.0.0.1",
+		}
+		port := portOf(t, address)
+		out, err := self(t, append(args, flag, port)...).Output()
+		if exitCode(err) != exitError || !strings.Contains(string(out), flag+" "+port+": ") || !strings.Contains(string(out), "FATAL") {
+			t.Errorf("%s: exit code %d, %s", flag, exitCode(err), out)
+		}
+	}
+}
+
+func TestASidecarsMetricsCanBeTurnedOff(t *testing.T) {
+	t.Parallel()
+	s := startSidecar(t, nil, "--enable-metrics=false")
+	if at, ok := s.address["metrics"]; ok {
+		t.Errorf("metrics are served at %s", at)
+	}
+}

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"carillon/internal/app"
+	"carillon/internal/sidecar"
+)
+
+// node checks the flags, and returns the configuration that they mean. What daprd has a text for is refused in its
+// words (sidecar specification §5.1).
+func (c *sidecarConfig) node(std stdio) (cfg app.SidecarConfig, err error) {
+	if err := c.check(); err != nil {
+		return cfg, err
+	}
+	cfg.Sidecar = fromDaprEnvironment(std)
+	side := &cfg.Sidecar
+	a, err := c.app()
+	if err != nil {
+		return cfg, err
+	}
+	side.Apps = []sidecar.App{a}
+	if side.Schedulers, err = c.schedulerAddresses(std); err != nil {
+		return cfg, err
+	}
+	if side.MaxBody, err = bytesOf(c.maxBody); err != nil {
+		return cfg, fmt.Errorf("--max-body-size %s: %w", c.maxBody, err)
+	}
+	header, err := bytesOf(c.maxHeader)
+	if err != nil {
+		return cfg, fmt.Errorf("--read-buffer-size %s: %w", c.maxHeader, err)
+	}
+	side.MaxHeader = int(header)
+	side.Streams = int(c.streams)
+	side.LogCalls = c.logCalls
+	side.BlockShutdown = c.block
+	side.Version = daprVersion
+	return cfg, nil
+}
+
+// check refuses what makes no sense, and then what is not supported yet.
+func (c *sidecarConfig) check() error {
+	const seconds = 1000 // milliseconds
+	switch {
+	case c.appID == "":
+		return errors.New("parameter app-id cannot be empty")
+	case strings.Contains(c.appID, "."):
+		return errors.New("parameter app-id cannot contain dots")
+	case c.streams == 0:
+		return errors.New("--scheduler-job-streams 0: there must be at least 1, or no trigger can come")
+	case c.actorsDisseminateTimeout <= 0:
+		return fmt.Errorf("--actors-disseminate-timeout %v: it must be greater than 0", c.actorsDisseminateTimeout)
+	case positive(c.appHealthTimeout, 500) > positive(c.appHealthInterval, 5)*seconds:
+		return fmt.Errorf("--app-health-probe-timeout %d (milliseconds) must not be larger than --app-health-probe-interval %d (seconds)",
+			positive(c.appHealthTimeout, 500), positive(c.appHealthInterval, 5))
+	}
+	for _, endpoint := range c.initEndpoints.fields {
+		if !slices.Contains([]string{"", "config", "subscribe"}, strings.TrimSpace(endpoint)) {
+			return fmt.Errorf("--disable-init-endpoints: %q is neither config nor subscribe", endpoint)
+		}
+	}
+	if err := c.checkPorts(); err != nil {
+		return err
+	}
+	switch {
+	case c.mode == "kubernetes":
+		return errors.New("--mode kubernetes is not supported yet: use standalone")
+	case c.mode != "standalone":
+		return fmt.Errorf("--mode %s: it is standalone; kubernetes is not supported yet", c.mode)
+	case c.mtls:
+		return errors.New("--enable-mtls is not supported yet: leave it out where you can trust the network")
+	default:
+		return nil
+	}
+}
+
+// positive returns n, or what stands for it if n is not above 0.
+func positive(n, otherwise int) int {
+	if n <= 0 {
+		return otherwise
+	}
+	return n
+}
+
+// checkPorts holds that the ports are numbers, and that the app has one of its own.
+func (c *sidecarConfig) checkPorts() error {
+	for _, p := range []struct {
+		flag, value string
+		may         []string // be, other than a number
+	}{
+		{"app-port", c.appPort, []string{""}},
+		{"dapr-http-port", c.httpPort, nil},
+		{"dapr-grpc-port", c.grpcPort, nil},
+		{"dapr-public-port", c.publicPort, []string{""}},
+		{"metrics-port", c.metricsPort, nil},
+		{"dapr-internal-grpc-port", c.internalPort, []string{""}},
+		{"profile-port", c.profilePort, []string{"", "-1"}},
+	} {
+		if _, err := parsePort(p.value); err != nil && !slices.Contains(p.may, p.value) {
+			return fmt.Errorf("--%s %q: %w", p.flag, p.value, err)
+		}
+	}
+	own, _ := parsePort(c.appPort)
+	http, _ := parsePort(c.httpPort)
+	grpc, _ := parsePort(c.grpcPort)
+	switch {
+	case own == 0 || c.socketDir != "":
+		return nil
+	case own == http:
+		return fmt.Errorf("--app-port %d is that of --dapr-http-port, too: the app needs one of its own", own)
+	case own == grpc:
+		return fmt.Errorf("--app-port %d is that of --dapr-grpc-port, too: the app needs one of its own", own)
+	default:
+		return nil
+	}
+}
+
+// app returns the app that the flags describe.
+func (c *sidecarConfig) app() (sidecar.App, error) {
+	protocol := strings.ToLower(cmp.Or(c.appProtocol, "http"))
+	if !slices.Contains([]string{"http", "https", "h2c", "grpc", "grpcs"}, protocol) {
+		return sidecar.App{}, fmt.Errorf("--app-protocol %s: it is none of http, https, h2c, grpc and grpcs", c.appProtocol)
+	}
+	if c.appSSL && (protocol == "http" || protocol == "grpc") {
+		protocol += "s"
+	}
+	a := sidecar.App{
+		ID: c.appID, Protocol: protocol, MaxConcurrency: c.appConcurrency,
+		Health: sidecar.HealthCheck{
+			Enabled: c.appHealth, Path: c.appHealthPath,
+			Interval:  time.Duration(c.appHealthInterval) * time.Second,
+			Timeout:   time.Duration(c.appHealthTimeout) * time.Millisecond,
+			Threshold: c.appHealthThreshold,
+		},
+	}
+	if number, err := parsePort(c.appPort); err == nil && number > 0 {
+		a.Address = net.JoinHostPort(bare(cmp.Or(c.appAddress, "127.0.0.1")), strconv.Itoa(number))
+	}
+	return a, nil
+}
+
+// schedulerAddresses returns the addresses that the flag names or, where it is not given, the environment (sidecar
+// specification §4.1). What is blank, or only quotes, names none.
+func (c *sidecarConfig) schedulerAddresses(std stdio) ([]string, error) {
+	source, fields := "--scheduler-host-address", c.schedulers.fields
+	if !c.schedulers.given {
+		source = "DAPR_SCHEDULER_HOST_ADDRESS_DNS_A"
+		text, _ := std.Env(source)
+		fields = strings.Split(text, ",")
+	}
+	var addresses []string
+	for _, field := range fields {
+		address := strings.TrimSpace(strings.Trim(field, `"'`))
+		if address == "" {
+			continue
+		}
+		if host, port, err := net.SplitHostPort(address); err != nil || host == "" || port == "" {
+			return nil, fmt.Errorf("%s: %q is not of the form host:port, such as localhost:50006", source, address)
+		}
+		addresses = append(addresses, address)
+	}
+	return addresses, nil
+}
+
+// fromDaprEnvironment returns what Dapr's environment variables say about a sidecar (sidecar specification §5.4).
+func fromDaprEnvironment(std stdio) sidecar.Config {
+	side := sidecar.Config{Namespace: "default"}
+	if namespace, ok := std.Env("NAMESPACE"); ok {
+		side.Namespace, side.MetricsNamespace = namespace, namespace
+	}
+	side.APIToken, _ = std.Env("DAPR_API_TOKEN")
+	side.AppToken, _ = std.Env("APP_API_TOKEN")
+	disabled, _ := std.Env("DAPR_HTTP_DISABLE_H2C")
+	side.NoHTTP2 = slices.Contains([]string{"1", "t", "true", "y", "yes", "on"}, strings.ToLower(strings.TrimSpace(disabled)))
+	return side
+}
