@@ -81,10 +81,10 @@ func (c *sidecarConfig) run(ctx context.Context, std stdio, log *slog.Logger) er
 	force := sync.OnceFunc(func() { close(forced) })
 	cfg.Sidecar.Shutdown = func(byForce bool) {
 		if byForce {
-			time.AfterFunc(forceDelay, force)
-			return
+			force()
+		} else {
+			stop(errAsked)
 		}
-		stop(errAsked)
 	}
 	node, err := app.OpenSidecar(cfg, l, log)
 	if err != nil {
@@ -93,9 +93,6 @@ func (c *sidecarConfig) run(ctx context.Context, std stdio, log *slog.Logger) er
 	c.announce(ctx, cfg.Sidecar, l, log)
 	return c.supervise(ctx, node.Run, forced, log)
 }
-
-// forceDelay is how long the process lives on when it was asked to end by force, so that whoever asked has an answer.
-const forceDelay = 100 * time.Millisecond
 
 // Why a sidecar stops, other than by a signal or because a part of it failed.
 var (
