@@ -88,6 +88,7 @@ func TestWhatDaprdRefusesIsAFatalLineInTheLogAndExitCode1(t *testing.T) {
 		{"--app-id a --dapr-internal-grpc-port x", `--dapr-internal-grpc-port \"x\"`},
 		{"--app-id a --app-health-probe-timeout 5001", "--app-health-probe-timeout 5001 (milliseconds) must not be larger"},
 		{"--app-id a --app-health-probe-interval 1 --app-health-probe-timeout 1001", "--app-health-probe-timeout 1001"},
+		{"--app-id a --app-health-check-path /%zz", "--app-health-check-path: "},
 		{"--app-id a --scheduler-job-streams 0", "--scheduler-job-streams 0: there must be at least 1"},
 		{"--app-id a --disable-init-endpoints config,actors", `--disable-init-endpoints: \"actors\" is neither config nor subscribe`},
 		{"--app-id a --actors-disseminate-timeout 0s", "--actors-disseminate-timeout 0s: it must be greater than 0"},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,6 +61,9 @@ func (c *sidecarConfig) check() error {
 	case positive(c.appHealthTimeout, 500) > positive(c.appHealthInterval, 5)*seconds:
 		return fmt.Errorf("--app-health-probe-timeout %d (milliseconds) must not be larger than --app-health-probe-interval %d (seconds)",
 			positive(c.appHealthTimeout, 500), positive(c.appHealthInterval, 5))
+	}
+	if _, err := url.ParseRequestURI("/" + strings.TrimPrefix(c.appHealthPath, "/")); err != nil {
+		return fmt.Errorf("--app-health-check-path: %w", err)
 	}
 	for _, endpoint := range c.initEndpoints.fields {
 		if !slices.Contains([]string{"", "config", "subscribe"}, strings.TrimSpace(endpoint)) {
