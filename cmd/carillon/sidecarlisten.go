@@ -82,9 +82,13 @@ func listenSocket(ctx context.Context, path string) (net.Listener, error) {
 	case info.Mode()&fs.ModeSocket == 0:
 		return nil, fmt.Errorf("%s is there, and is not a socket: remove it, or choose another folder", path)
 	default:
-		if conn, err := d.DialContext(ctx, "unix", path); err == nil {
+		conn, err := d.DialContext(ctx, "unix", path)
+		switch {
+		case err == nil:
 			conn.Close()
 			return nil, fmt.Errorf("somebody listens on %s: stop it, or choose another folder", path)
+		case !errors.Is(err, syscall.ECONNREFUSED):
+			return nil, fmt.Errorf("%w; remove it if nobody uses it, or choose another folder", err)
 		}
 		if err := os.Remove(path); err != nil {
 			return nil, err
