@@ -263,6 +263,19 @@ func TestASidecarIsUnhealthyUntilItsSchedulerIsThere(t *testing.T) {
 	s.health(t, http.StatusNoContent, "")
 }
 
+func TestAnEmptyNamespaceIsAWarning(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		env  []string
+		warn bool
+	}{{[]string{"NAMESPACE="}, true}, {[]string{"NAMESPACE=a"}, false}, {nil, false}} {
+		s := startSidecar(t, c.env, "--scheduler-host-address=127.0.0.1:9")
+		if got := strings.Contains(s.output(), "NAMESPACE is set and empty"); got != c.warn {
+			t.Errorf("with the environment %q it warns: %v, want %v", c.env, got, c.warn)
+		}
+	}
+}
+
 func TestASidecarListensOnEachAddress(t *testing.T) {
 	t.Parallel()
 	s := startSidecar(t, nil, "--dapr-listen-addresses=127.0.0.1,localhost", "--dapr-public-port=0", "--dapr-public-listen-address=127.0.0.1")

@@ -107,8 +107,11 @@ func listenSocket(ctx context.Context, path string) (net.Listener, error) {
 	return l, nil
 }
 
-// announce logs where everything is.
+// announce logs where everything is, and what can be foreseen.
 func (*sidecarConfig) announce(ctx context.Context, cfg sidecar.Config, l app.SidecarListeners, log *slog.Logger) {
+	if cfg.Namespace == "" && len(cfg.Schedulers) > 0 {
+		log.LogAttrs(ctx, slog.LevelWarn, "NAMESPACE is set and empty: the scheduler will refuse every call; unset it, or give it a value")
+	}
 	listening := []slog.Attr{
 		slog.String("namespace", cfg.Namespace), slog.String("schedulers", strings.Join(cfg.Schedulers, ",")),
 		slog.String("http", addresses(l.HTTP)), slog.String("grpc", addresses(l.GRPC)),
