@@ -20,7 +20,8 @@ import (
 // A node is a running carillon.
 type node struct {
 	cmd *exec.Cmd
-	api string // address of the HTTP API, in dev
+	api string        // address of the HTTP API, in dev
+	all chan struct{} // closed when it has said all that it will
 
 	mu  sync.Mutex
 	out bytes.Buffer
@@ -44,7 +45,7 @@ func startNode(t *testing.T, args ...string) *node {
 // launch starts cmd and returns when it has said a line that ready knows. It lives until it is stopped or the test ends.
 func launch(t *testing.T, cmd *exec.Cmd, ready func(line string) bool) *node {
 	t.Helper()
-	n := &node{cmd: cmd}
+	n := &node{cmd: cmd, all: make(chan struct{})}
 	stdout, err := n.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -67,8 +68,17 @@ func launch(t *testing.T, cmd *exec.Cmd, ready func(line string) bool) *node {
 		}
 		_, _ = n.Write([]byte(line))
 	}
-	go func() { _, _ = io.Copy(n, lines) }()
+	go func() {
+		_, _ = io.Copy(n, lines)
+		close(n.all)
+	}()
 	return n
+}
+
+// wait waits until it has ended, and all that it said has been heard. Nothing that it started may live on.
+func (n *node) wait() error {
+	<-n.all
+	return n.cmd.Wait()
 }
 
 // Write adds to what the node has said.

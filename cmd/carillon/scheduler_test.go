@@ -123,7 +123,7 @@ func (d *daprd) stop(t *testing.T, sig syscall.Signal) {
 	if err := d.cmd.Process.Signal(sig); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.cmd.Wait(); err != nil {
+	if err := d.wait(); err != nil {
 		t.Errorf("it ended with %v, want exit code 0", err)
 	}
 	if took := time.Since(begin); took > 5*time.Second {
@@ -246,7 +246,7 @@ func TestASecondSignalEndsItAtOnce(t *testing.T) {
 	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.cmd.Wait(); exitCode(err) != exitError {
+	if err := d.wait(); exitCode(err) != exitError {
 		t.Errorf("it ended with %v, want exit code %d", err, exitError)
 	}
 	if took := time.Since(begin); took > time.Second {

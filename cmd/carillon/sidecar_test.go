@@ -97,7 +97,7 @@ func (s *carilloned) stop(t *testing.T, sig syscall.Signal) {
 	if err := s.cmd.Process.Signal(sig); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.cmd.Wait(); err != nil {
+	if err := s.wait(); err != nil {
 		t.Errorf("it ended with %v, want exit code 0", err)
 	}
 	if took := time.Since(begin); took > time.Second {
@@ -214,7 +214,7 @@ func TestASecondSignalEndsASidecarAtOnce(t *testing.T) {
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.cmd.Wait(); exitCode(err) != exitError {
+	if err := s.wait(); exitCode(err) != exitError {
 		t.Errorf("it ended with %v, want exit code %d", err, exitError)
 	}
 }
@@ -235,14 +235,14 @@ func TestWithoutASchedulerASidecarSaysSo(t *testing.T) {
 	t.Parallel()
 	s := startSidecar(t, nil)
 	s.health(t, http.StatusNoContent, "")
-	if !strings.Contains(s.output(), "No scheduler host addresses provided. Scheduler disabled") {
-		t.Error("the log does not say that there is no scheduler")
-	}
 	status, body := s.ask(t, http.MethodPost, "/v1.0-alpha1/jobs/a", `{"dueTime": "1h"}`)
 	if status != http.StatusInternalServerError || !strings.Contains(body, "scheduler clients are disabled") {
 		t.Errorf("schedule: %d %s", status, body)
 	}
 	s.stop(t, syscall.SIGINT)
+	if !strings.Contains(s.output(), "No scheduler host addresses provided. Scheduler disabled") {
+		t.Error("the log does not say that there is no scheduler")
+	}
 }
 
 func TestASidecarIsUnhealthyUntilItsSchedulerIsThere(t *testing.T) {
@@ -332,7 +332,7 @@ func TestASidecarOnSocketsLeavesNoneBehind(t *testing.T) {
 		if err := s.cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
-		_ = s.cmd.Wait()
+		_ = s.wait()
 	}
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) > 0 {
