@@ -2,6 +2,7 @@ package sidecar_test
 
 import (
 	"context"
+	"net/http"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -159,6 +160,40 @@ func TestAnAlphaAppIsRememberedWhileConnected(t *testing.T) {
 		a.stable = nil
 		w.trigger(2, "a", nil)
 		w.wantResult(t, "neither method", 2, false)
+	})
+}
+
+// TestAnAppMayRefuseAMethodByHTTP holds for servers that know nothing of gRPC for a method which they have not got, as
+// those of Node.js: they answer 404, and end the stream with a frame of its own.
+func TestAnAppMayRefuseAMethodByHTTP(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := &fixture{network: new(network), t: t}
+		f.scheduler = newScheduler(t, f.network, schedulerAddress, schedulerAddress)
+		a := &grpcApp{alpha: works}
+		server := grpc.NewServer()
+		runtimev1.RegisterAppCallbackAlphaServer(server, a)
+		node := &http.Server{Protocols: new(http.Protocols), Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path != runtimev1.AppCallback_OnJobEvent_FullMethodName {
+				server.ServeHTTP(w, r)
+				return
+			}
+			w.WriteHeader(http.StatusNotFound)
+			w.(http.Flusher).Flush()
+		})}
+		node.Protocols.SetUnencryptedHTTP2(true)
+		l := f.listen(appAddress)
+		go func() { _ = node.Serve(l) }()
+		t.Cleanup(func() { _ = node.Close() })
+		f.run(sidecar.Config{
+			Apps:       []sidecar.App{{ID: "sub", Protocol: "grpc", Address: appAddress}},
+			Schedulers: []string{schedulerAddress},
+		})
+		w := f.scheduler.stream()
+		w.trigger(1, "a", nil)
+		w.wantResult(t, "an app that has the other method", 1, true)
+		if got := a.took(); len(got) != 1 {
+			t.Errorf("the app was called %d times by the method that it has, want once", len(got))
+		}
 	})
 }
 
