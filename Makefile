@@ -1,4 +1,5 @@
-# Everything a change must pass is `make check`. It needs Go, git, make and bash, and no more.
+# Everything a change must pass is `make check`. It needs Go, git, make and bash; without node and npm, or with no C
+# compiler, less is tested.
 
 GO ?= go
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
@@ -29,10 +30,12 @@ check: tidy lint test ## Everything a change must pass
 test: ## Run every test, with the race detector and in a random order
 	@$(if $(RACE),,echo "no C compiler: running the tests without the race detector")
 	$(GO) test $(RACE) -shuffle=on ./...
+	$(GO) -C test/compat test $(RACE) -shuffle=on ./...
 
 .PHONY: lint
 lint: ## Look for mistakes and unusual ways (the first run builds the linter: some minutes)
 	$(LINT) run
+	cd test/compat && $(LINT) run
 
 .PHONY: fmt
 fmt: ## Format the code
@@ -41,6 +44,7 @@ fmt: ## Format the code
 .PHONY: tidy
 tidy: ## Fail if go.mod and go.sum are not as go mod tidy would leave them
 	$(GO) mod tidy -diff
+	$(GO) -C test/compat mod tidy -diff
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (20s)

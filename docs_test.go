@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// files returns the paths under root that end in suffix, without those in hidden folders.
+// files returns the paths under root that end in suffix, without those in hidden folders and in what npm installs.
 func files(t *testing.T, root, suffix string) []string {
 	t.Helper()
 	var paths []string
@@ -25,7 +25,7 @@ func files(t *testing.T, root, suffix string) []string {
 		switch {
 		case err != nil:
 			return err
-		case d.IsDir() && path != root && strings.HasPrefix(d.Name(), "."):
+		case d.IsDir() && path != root && (strings.HasPrefix(d.Name(), ".") || d.Name() == "node_modules"):
 			return fs.SkipDir
 		case !d.IsDir() && strings.HasSuffix(path, suffix):
 			paths = append(paths, path)

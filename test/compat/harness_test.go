@@ -1,0 +1,136 @@
+// Package compat runs clients that others have published against the program as it is built: what their users would
+// see, over real ports and in real time. The packages of the program hold the details; this holds that clients work.
+//
+// It is a module of its own, because the clients bring along what the program does not need.
+package compat_test
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+)
+
+// patience is how long anything may take that ought to take a moment. It is generous: the machine may be busy.
+const patience = 30 * time.Second
+
+// An app is where a sidecar delivers to. Its id is sub.
+type app struct {
+	protocol string // as --app-protocol has it
+	port     int    // of 127.0.0.1
+}
+
+// A sidecar is a running Carillon that serves the app sub.
+type sidecar struct {
+	http, grpc string // addresses of its API, each localhost:PORT
+}
+
+// A role is a way to run a sidecar, with all that it needs, until the test ends. Its variables are env and no others.
+type role func(t *testing.T, a app, env ...string) sidecar
+
+// inEachRole runs test once for each role that can stand in for a sidecar.
+func inEachRole(t *testing.T, test func(t *testing.T, run role)) {
+	for name, run := range map[string]role{"dev": dev} {
+		t.Run(name, func(t *testing.T) { test(t, run) })
+	}
+}
+
+// dev runs everything in one process.
+func dev(t *testing.T, a app, env ...string) sidecar {
+	t.Helper()
+	return launch(t, env, "dev", "--app-id", "sub", "--app-protocol", a.protocol, "--app-port", strconv.Itoa(a.port),
+		"--dapr-http-port", "0", "--dapr-grpc-port", "0", "--port", "0", "--data-dir", filepath.Join(t.TempDir(), "data"))
+}
+
+// launch starts the program and returns once it has said where its API is. It is killed when the test ends.
+func launch(t *testing.T, env []string, args ...string) (s sidecar) {
+	t.Helper()
+	path, err := program()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(path, args...)
+	cmd.Env = append([]string{}, env...)
+	var log buffer
+	cmd.Stderr = &log
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Logf("carillon said:\n%s", log.String())
+		}
+	})
+	silent := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
+	defer silent.Stop()
+	lines := bufio.NewScanner(stdout)
+	for lines.Scan() {
+		fmt.Fprintln(&log, lines.Text())
+		if m := regexp.MustCompile(`HTTP API +http://(\S+)`).FindStringSubmatch(lines.Text()); m != nil {
+			s.http = m[1]
+		}
+		if m := regexp.MustCompile(`gRPC API +(\S+)`).FindStringSubmatch(lines.Text()); m != nil {
+			s.grpc = m[1]
+		}
+		if s.http != "" && s.grpc != "" {
+			go func() { _, _ = io.Copy(io.Discard, stdout) }()
+			return s
+		}
+	}
+	t.Fatalf("carillon did not say where its API is: %v", lines.Err())
+	return s
+}
+
+// A buffer collects what a process says. It is safe for concurrent use.
+type buffer struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (b *buffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *buffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// scratch is a folder that lasts as long as the tests.
+var scratch string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "compat")
+	if err != nil {
+		panic(err)
+	}
+	scratch = dir
+	m.Run()
+	_ = os.RemoveAll(dir)
+}
+
+// program builds the program from the code around this module, once, and returns its path.
+var program = sync.OnceValues(func() (path string, err error) {
+	path = filepath.Join(scratch, "carillon")
+	if out, err := exec.Command("go", "build", "-C", "../..", "-o", path, "./cmd/carillon").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("go build: %w\n%s", err, out)
+	}
+	return path, nil
+})
