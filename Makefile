@@ -36,6 +36,7 @@ test: ## Run every test, with the race detector and in a random order
 lint: ## Look for mistakes and unusual ways (the first run builds the linter: some minutes)
 	$(LINT) run
 	cd test/compat && $(LINT) run
+	cd examples/go && $(LINT) run
 
 .PHONY: fmt
 fmt: ## Format the code
@@ -45,6 +46,7 @@ fmt: ## Format the code
 tidy: ## Fail if go.mod and go.sum are not as go mod tidy would leave them
 	$(GO) mod tidy -diff
 	$(GO) -C test/compat mod tidy -diff
+	$(GO) -C examples/go mod tidy -diff
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (20s)

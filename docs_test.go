@@ -42,7 +42,7 @@ func files(t *testing.T, root, suffix string) []string {
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
-	for _, path := range append(files(t, "docs", ".md"), "README.md", "CONTRIBUTING.md", "CHANGELOG.md") {
+	for _, path := range slices.Concat(files(t, "docs", ".md"), files(t, "examples", ".md"), []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md"}) {
 		all[path] = read(t, path)
 	}
 	return all
