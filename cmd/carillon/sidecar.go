@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"carillon/internal/app"
+	"carillon/internal/sidecar"
 )
 
-// daprVersion is the version of Dapr that a sidecar stands in for. Tools read it: from 1.15.1 on, `dapr run` tells its
+// daprVersion is the version that a sidecar gives as its own. Tools read it: from 1.15.1 on, `dapr run` tells its
 // sidecar where the scheduler is.
-const daprVersion = "1.18.3"
+const daprVersion = sidecar.DaprVersion
 
 // runSidecar runs a sidecar until ctx ends. Whatever goes wrong stands in the log, on standard output, where daprd says
 // it.

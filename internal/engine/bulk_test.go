@@ -129,6 +129,7 @@ func TestALargeListingAndDeletionGoPageByPageWhileOthersFire(t *testing.T) {
 			t.Errorf("%d jobs are left", got)
 		}
 		time.Sleep(time.Second)
+		stop()
 		if a.triggers(t); a.late != 0 {
 			t.Errorf("the other app's triggers were up to %v late", a.late)
 		}

@@ -38,7 +38,7 @@ type role func(t *testing.T, a app, env ...string) sidecar
 
 // inEachRole runs test once for each role that can stand in for a sidecar.
 func inEachRole(t *testing.T, test func(t *testing.T, run role)) {
-	for name, run := range map[string]role{"dev": dev} {
+	for name, run := range map[string]role{"dev": dev, "sidecar": apart} {
 		t.Run(name, func(t *testing.T) { test(t, run) })
 	}
 }
@@ -46,12 +46,28 @@ func inEachRole(t *testing.T, test func(t *testing.T, run role)) {
 // dev runs everything in one process.
 func dev(t *testing.T, a app, env ...string) sidecar {
 	t.Helper()
-	return launch(t, env, "dev", "--app-id", "sub", "--app-protocol", a.protocol, "--app-port", strconv.Itoa(a.port),
+	found := launch(t, env, []string{`HTTP API +http://(\S+)`, `gRPC API +(\S+)`},
+		"dev", "--app-id", "sub", "--app-protocol", a.protocol, "--app-port", strconv.Itoa(a.port),
 		"--dapr-http-port", "0", "--dapr-grpc-port", "0", "--port", "0", "--data-dir", filepath.Join(t.TempDir(), "data"))
+	return sidecar{http: found[0], grpc: found[1]}
 }
 
-// launch starts the program and returns once it has said where its API is. It is killed when the test ends.
-func launch(t *testing.T, env []string, args ...string) (s sidecar) {
+// apart runs a scheduler and a sidecar in processes of their own, in the places of Dapr's.
+func apart(t *testing.T, a app, env ...string) sidecar {
+	t.Helper()
+	scheduler := launch(t, env, []string{`sidecars_use=(\S+)`},
+		"scheduler", "--listen-address", "127.0.0.1", "--port", "0", "--healthz-listen-address", "127.0.0.1",
+		"--healthz-port", "0", "--enable-metrics=false", "--etcd-data-dir", filepath.Join(t.TempDir(), "data"))
+	found := launch(t, env, []string{`HTTP server is running".* address=(\S+)`, `gRPC server is running".* address=(\S+)`},
+		"sidecar", "--app-id", "sub", "--app-protocol", a.protocol, "--app-port", strconv.Itoa(a.port),
+		"--dapr-listen-addresses", "127.0.0.1", "--dapr-http-port", "0", "--dapr-grpc-port", "0", "--enable-metrics=false",
+		"--scheduler-host-address", scheduler[0])
+	return sidecar{http: found[0], grpc: found[1]}
+}
+
+// launch starts the program and returns once it has printed a line for each of the patterns, with what their groups
+// found. It is killed when the test ends.
+func launch(t *testing.T, env []string, patterns []string, args ...string) []string {
 	t.Helper()
 	path, err := program()
 	if err != nil {
@@ -72,27 +88,26 @@ func launch(t *testing.T, env []string, args ...string) (s sidecar) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 		if t.Failed() {
-			t.Logf("carillon said:\n%s", log.String())
+			t.Logf("carillon %s said:\n%s", args[0], log.String())
 		}
 	})
 	silent := time.AfterFunc(patience, func() { _ = cmd.Process.Kill() })
 	defer silent.Stop()
-	lines := bufio.NewScanner(stdout)
-	for lines.Scan() {
+	found, missing := make([]string, len(patterns)), len(patterns)
+	for lines := bufio.NewScanner(stdout); missing > 0; {
+		if !lines.Scan() {
+			t.Fatalf("carillon %s did not say where it listens: %v", args[0], lines.Err())
+		}
 		fmt.Fprintln(&log, lines.Text())
-		if m := regexp.MustCompile(`HTTP API +http://(\S+)`).FindStringSubmatch(lines.Text()); m != nil {
-			s.http = m[1]
-		}
-		if m := regexp.MustCompile(`gRPC API +(\S+)`).FindStringSubmatch(lines.Text()); m != nil {
-			s.grpc = m[1]
-		}
-		if s.http != "" && s.grpc != "" {
-			go func() { _, _ = io.Copy(io.Discard, stdout) }()
-			return s
+		for i, p := range patterns {
+			if m := regexp.MustCompile(p).FindStringSubmatch(lines.Text()); m != nil && found[i] == "" {
+				found[i] = m[1]
+				missing--
+			}
 		}
 	}
-	t.Fatalf("carillon did not say where its API is: %v", lines.Err())
-	return s
+	go func() { _, _ = io.Copy(&log, stdout) }()
+	return found
 }
 
 // A buffer collects what a process says. It is safe for concurrent use.
