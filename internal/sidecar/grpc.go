@@ -48,7 +48,7 @@ func (s *Sidecar) serveGRPC(ctx context.Context, listeners []net.Listener) error
 
 	g, ctx := errgroup.WithContext(ctx)
 	for _, l := range listeners {
-		s.log.InfoContext(ctx, "API gRPC server is running", slog.String("address", l.Addr().String()))
+		say(ctx, s.log, "API gRPC server is running on port "+port(l.Addr().String()), slog.String("address", l.Addr().String()))
 		g.Go(func() error {
 			if err := server.Serve(l); !errors.Is(err, grpc.ErrServerStopped) {
 				return err

@@ -4,7 +4,10 @@ import (
 	"context"
 
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"carillon/internal/job"
 )
@@ -72,7 +75,8 @@ func (a grpcAPI) DeleteJobsByPrefix(
 	return &runtimev1.DeleteJobsByPrefixResponse{}, nil
 }
 
-// ListJobs returns all jobs of the app, in no promised order. The server refuses a reply over its limit.
+// ListJobs returns all jobs of the app, in no promised order. A reply over the limit is refused in the words by which
+// clients know it (sidecar specification §2.1).
 func (a grpcAPI) ListJobs(ctx context.Context, _ *runtimev1.ListJobsRequest) (*runtimev1.ListJobsResponse, error) {
 	target, err := a.target(ctx)
 	if err != nil {
@@ -82,7 +86,11 @@ func (a grpcAPI) ListJobs(ctx context.Context, _ *runtimev1.ListJobsRequest) (*r
 	if err != nil {
 		return nil, err
 	}
-	return &runtimev1.ListJobsResponse{Jobs: jobs}, nil
+	res := &runtimev1.ListJobsResponse{Jobs: jobs}
+	if n, most := proto.Size(res), a.sidecar.cfg.MaxBody; int64(n) > most {
+		return nil, status.Errorf(codes.ResourceExhausted, "grpc: trying to send message larger than max (%d vs. %d)", n, most)
+	}
+	return res, nil
 }
 
 // ScheduleJobAlpha1 is ScheduleJob under the name that most SDKs use.

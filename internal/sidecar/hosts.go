@@ -2,6 +2,7 @@ package sidecar
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"time"
@@ -82,7 +83,7 @@ func (s *Sidecar) applyHosts(ctx context.Context, hosts []string) error {
 		return err
 	}
 	if changed {
-		s.log.InfoContext(ctx, "Connected and received scheduler hosts addresses", slog.Any("nodes", hosts))
+		say(ctx, s.log, fmt.Sprintf("Connected and received scheduler hosts addresses: %v", hosts))
 	}
 	s.ready.hosts.Store(true)
 	return nil

@@ -52,7 +52,7 @@ func (s *Sidecar) serveHTTP(
 
 	g, ctx := errgroup.WithContext(ctx)
 	for _, l := range listeners {
-		log.InfoContext(ctx, "HTTP server is running", slog.String("address", l.Addr().String()))
+		say(ctx, log, "HTTP server is running on port "+port(l.Addr().String()), slog.String("address", l.Addr().String()))
 		g.Go(func() error {
 			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 				return err

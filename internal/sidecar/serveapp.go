@@ -3,6 +3,7 @@ package sidecar
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -34,7 +35,7 @@ func (s *Sidecar) serveApp(ctx context.Context, a App) error {
 		})
 	}
 	if s.ready.apps.Add(-1) == 0 {
-		s.log.InfoContext(ctx, "dapr initialized. Status: Running.")
+		say(ctx, s.log, fmt.Sprintf("dapr initialized. Status: Running. Init Elapsed %dms", time.Since(s.began).Milliseconds()))
 	}
 	s.keepStreams(ctx, a, opened, &running)
 	return nil
@@ -87,11 +88,11 @@ func (s *Sidecar) keepStreams(ctx context.Context, a App, to *app, running *sync
 // awaitApp reports whether the app accepted a connection before ctx ended. Nothing is sent: an app that listens and
 // does not serve yet is there.
 func (s *Sidecar) awaitApp(ctx context.Context, log *slog.Logger, a App) bool {
-	log.InfoContext(ctx, "waiting on the application. This will block until the app is listening on that port.",
-		slog.String("address", a.Address), slog.String("protocol", a.Protocol))
+	line := "application protocol: %s. waiting on port %s.  This will block until the app is listening on that port."
+	say(ctx, log, fmt.Sprintf(line, a.Protocol, port(a.Address)), slog.String("address", a.Address))
 	for {
 		if s.tryApp(ctx, a) == nil {
-			log.InfoContext(ctx, "application discovered", slog.String("address", a.Address))
+			say(ctx, log, "application discovered on port "+port(a.Address), slog.String("address", a.Address))
 			return true
 		}
 		if !pause(ctx, 100*time.Millisecond, 100*time.Millisecond) {

@@ -19,6 +19,7 @@ type Sidecar struct {
 	cfg        Config
 	dial       Dialers
 	log        *slog.Logger
+	began      time.Time // when it was made
 	metrics    *metrics
 	schedulers *schedulers
 	vitals     *vitals
@@ -50,7 +51,7 @@ func New(cfg Config, dial Dialers, log *slog.Logger) (*Sidecar, error) {
 		dial.App = overTCP
 	}
 	s := &Sidecar{
-		cfg: cfg, dial: dial, log: log.With(slog.String("component", "sidecar")),
+		cfg: cfg, dial: dial, log: log.With(slog.String("component", "sidecar")), began: time.Now(),
 		calls: calls{mostBytes: maxCallBodies * cfg.MaxBody}, shutdowns: newShutdowns(),
 		metrics: newMetrics(cfg), vitals: newVitals(cfg.Apps),
 	}
