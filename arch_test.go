@@ -26,16 +26,16 @@ var layers = [][]string{
 	{"internal/store/pebblestore", "internal/store/etcdstore", "internal/store/storetest"},
 	{"internal/engine", "internal/dispatch", "internal/cluster", "internal/wire"},
 	{"internal/sidecar", "internal/scheduler", "internal/webui"},
-	{"internal/app"},
+	{"internal/app", "internal/bench"},
 	{"cmd/carillon", "examples/*"},
 }
 
 // confined are the modules that only some packages may import. Tests may import them anywhere: they need Pebble's file
 // systems in memory, and Dapr's client of a server.
 var confined = map[string][]string{
-	"github.com/cockroachdb/pebble": {"internal/store/pebblestore"},
+	"github.com/cockroachdb/pebble": {"internal/store/pebblestore", "internal/bench"},
 	"go.etcd.io/etcd":               {"internal/store/etcdstore"},
-	"github.com/dapr/dapr":          {"internal/wire", "internal/scheduler", "internal/sidecar"},
+	"github.com/dapr/dapr":          {"internal/wire", "internal/scheduler", "internal/sidecar", "internal/bench"},
 }
 
 // A pkg is what go list says of a package of this module.

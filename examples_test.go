@@ -49,7 +49,7 @@ func TestTheExamplesWork(t *testing.T) {
 // checkFlags holds that each flag, and each variable that stands for one, exists.
 func checkFlags(t *testing.T, binary string) {
 	known := map[string]bool{"help": true}
-	for _, command := range []string{"dev", "scheduler", "sidecar"} {
+	for _, command := range []string{"dev", "scheduler", "sidecar", "bench"} {
 		help, err := exec.CommandContext(t.Context(), binary, command, "--help").Output()
 		if err != nil {
 			t.Fatal(err)

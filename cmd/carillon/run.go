@@ -29,6 +29,7 @@ func commands() []command {
 		{"dev", "run everything in one process: sidecar, scheduler and store", dev, flagsOf(devFlags)},
 		{"scheduler", "run the Scheduler service, in the place of Dapr's", scheduler, flagsOf(schedulerFlags)},
 		{"sidecar", "run the jobs API for an app, in the place of daprd", runSidecar, flagsOf(sidecarFlags)},
+		{"bench", "measure a scheduler and a sidecar beside what the machine can do", measure, flagsOf(benchFlags)},
 		{"completion", "print a shell's completion script", completion, nil},
 		{"version", "print the version", version, nil},
 		{"help", "show this text", help, nil},

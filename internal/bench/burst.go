@@ -1,0 +1,171 @@
+package bench
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// burst measures how fast jobs that are due at one instant are delivered and settled: row 4.
+func (b *bench) burst(ctx context.Context) ([]Result, error) {
+	return b.with(ctx, func(t *target) ([]Result, error) {
+		var total blast
+		var costs []float64
+		s, err := b.between(ctx, b.stream, func(ctx context.Context) (float64, error) {
+			one, err := b.blast(ctx, t)
+			costs = append(costs, one.cost)
+			total.add(one)
+			return one.settled, err
+		})
+		if err != nil {
+			return nil, err
+		}
+		r := s.into(Result{
+			Row: 4, Measure: fmt.Sprintf("burst of %s, delivered and settled", format(float64(b.cfg.Sizes.Burst), "")),
+			Unit: "/s", Bar: atLeast(0.4, 0.6), Count: &total.count,
+			Detail: append(spread("late", total.late), Figure{"delivered", total.delivered, "/s"}, Figure{"server CPU", median(costs), "µs"}),
+		}, "stream echo")
+		return []Result{r}, nil
+	})
+}
+
+// stream has the null send as many triggers as a burst has, and returns how many of them a second were answered.
+func (b *bench) stream(ctx context.Context) (float64, error) {
+	b.progress("stream echo")
+	echo, err := b.unary(ctx, NullEcho)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = echo.close() }()
+	var rate float64
+	for _, n := range []int{1, b.cfg.Sizes.Burst} { // the first opens the connection
+		begin, got := time.Now(), 0
+		err := echo.watch(withTriggers(ctx, n, b.cfg.Payload), "null", func(string, time.Time) bool {
+			got++
+			return true
+		})
+		if err != nil {
+			return 0, err
+		}
+		if got != n {
+			return 0, fmt.Errorf("the null sent %d of %d triggers", got, n)
+		}
+		rate = float64(n) / time.Since(begin).Seconds()
+	}
+	return rate, nil
+}
+
+// A blast is what became of jobs that were due at one instant.
+type blast struct {
+	delivered, settled float64 // a second, from the due instant
+	cost               float64 // of the server for each, in microseconds
+	late               []time.Duration
+	count              Count
+}
+
+// add adds what another has seen to b; the slowest stands for all.
+func (b *blast) add(o blast) {
+	if b.delivered == 0 || o.delivered < b.delivered {
+		b.delivered = o.delivered
+	}
+	b.late = append(b.late, o.late...)
+	b.count = b.count.plus(o.count)
+}
+
+// blast schedules a burst, receives it and waits until nothing of it is stored any more.
+func (b *bench) blast(ctx context.Context, t *target) (blast, error) {
+	b.progress("scheduling a burst")
+	n := b.cfg.Sizes.Burst
+	lead, err := b.lead(ctx, t, n)
+	if err != nil {
+		return blast{}, err
+	}
+	app := b.app()
+	due := time.Now().Add(lead).Truncate(time.Millisecond)
+	l := newLedger(n)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return t.watch(ctx, app, func(name string, at time.Time) bool {
+			l.add(name, at)
+			return true
+		})
+	})
+	var result blast
+	g.Go(func() error {
+		defer cancel()
+		if err := b.fill(ctx, t, app, instant(due), n); err != nil {
+			return err
+		}
+		if late := time.Since(due); late > 0 {
+			return fmt.Errorf("scheduling %d jobs took %v more than the %v that a trial promised", n, late, lead)
+		}
+		result, err = b.await(ctx, t, app, due, l)
+		return err
+	})
+	return result, g.Wait()
+}
+
+// lead returns how long before their due instant scheduling n jobs must begin.
+func (b *bench) lead(ctx context.Context, t *target, n int) (time.Duration, error) {
+	app, trial := b.app(), max(n/20, 1)
+	begin := time.Now()
+	if err := b.fill(ctx, t, app, far, trial); err != nil {
+		return 0, err
+	}
+	each := time.Since(begin) / time.Duration(trial)
+	return time.Second + 2*each*time.Duration(n), t.forget(ctx, app)
+}
+
+// await receives a burst, and returns what became of it.
+func (b *bench) await(ctx context.Context, t *target, app string, due time.Time, l *ledger) (blast, error) {
+	b.progress("waiting for the burst")
+	if err := until(ctx, due); err != nil {
+		return blast{}, err
+	}
+	used := t.process.cpu()
+	if err := l.wait(ctx, due, b.cfg.Sizes.Patience); err != nil {
+		return blast{}, err
+	}
+	got, last := l.last()
+	settled, err := b.settled(ctx, t, app)
+	if err != nil {
+		return blast{}, err
+	}
+	used = t.process.cpu() - used
+	if err := until(ctx, time.Now().Add(linger)); err != nil {
+		return blast{}, err
+	}
+	p := plan{jobs: b.cfg.Sizes.Burst, times: 1, due: func(int, int) time.Time { return due }}
+	return blast{
+		delivered: float64(got) / last.Sub(due).Seconds(),
+		settled:   float64(got) / settled.Sub(due).Seconds(),
+		cost:      in(time.Microsecond, used) / float64(max(got, 1)),
+		late:      l.lateness(p),
+		count:     l.count(p),
+	}, nil
+}
+
+// linger is how long a run goes on listening for what it does not expect.
+const linger = 500 * time.Millisecond
+
+// settled waits until no job of the app is stored, and returns when that was. It gives up as patience does.
+func (b *bench) settled(ctx context.Context, t *target, app string) (time.Time, error) {
+	begin := time.Now()
+	for {
+		jobs, err := t.list(ctx, app)
+		now := time.Now()
+		if err != nil || len(jobs) == 0 {
+			return now, err
+		}
+		if now.Sub(begin) > b.cfg.Sizes.Patience {
+			return now, fmt.Errorf("%d jobs are still stored, %v after the last was delivered", len(jobs), b.cfg.Sizes.Patience)
+		}
+		if err := until(ctx, now.Add(5*time.Millisecond)); err != nil {
+			return now, err
+		}
+	}
+}

@@ -1,0 +1,142 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"time"
+
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/anypb"
+)
+
+// namespace is that of all jobs here.
+const namespace = "default"
+
+// A client is some connections to one server.
+type client struct {
+	conns   []*grpc.ClientConn
+	on      []schedulerv1.SchedulerClient // one to a connection
+	payload int
+}
+
+// dial returns a client of the server at that address.
+func (b *bench) dial(address string) (*client, error) {
+	c := &client{payload: b.cfg.Payload}
+	for range b.cfg.Connections {
+		conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)))
+		if err != nil {
+			return nil, errors.Join(fmt.Errorf("connect to %s: %w", address, err), c.close())
+		}
+		c.conns, c.on = append(c.conns, conn), append(c.on, schedulerv1.NewSchedulerClient(conn))
+	}
+	return c, nil
+}
+
+func (c *client) close() error {
+	var errs []error
+	for _, conn := range c.conns {
+		errs = append(errs, conn.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// meta returns who a request about jobs of the app is from.
+func meta(app string) *schedulerv1.JobMetadata {
+	return &schedulerv1.JobMetadata{AppId: app, Namespace: namespace, Target: &schedulerv1.JobTargetMetadata{
+		Type: &schedulerv1.JobTargetMetadata_Job{Job: new(schedulerv1.TargetJob)},
+	}}
+}
+
+// request returns a request for a job of the app, but for its name. A caller may send it again and again.
+func (c *client) request(app string, j *schedulerv1.Job) *schedulerv1.ScheduleJobRequest {
+	j.Data = &anypb.Any{TypeUrl: "type.googleapis.com/google.protobuf.BytesValue", Value: make([]byte, c.payload)}
+	return &schedulerv1.ScheduleJobRequest{Job: j, Metadata: meta(app)}
+}
+
+// far is a due time that no run lives to see.
+const far = "87600h"
+
+// oneShot returns a job that is due once.
+func oneShot(due string) *schedulerv1.Job { return &schedulerv1.Job{DueTime: &due} }
+
+// instant returns t as a due time.
+func instant(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+// list returns how the jobs that are stored for the app stand to those that were acknowledged: want of them, by the
+// numbers that are their names, or any names if want is all that is known.
+func (c *client) list(ctx context.Context, app string) ([]*schedulerv1.NamedJob, error) {
+	resp, err := c.on[0].ListJobs(ctx, &schedulerv1.ListJobsRequest{Metadata: meta(app)})
+	if err != nil {
+		return nil, fmt.Errorf("list the jobs of %s: %w", app, err)
+	}
+	return resp.GetJobs(), nil
+}
+
+// stored holds that exactly want jobs of distinct names are stored for the app.
+func (c *client) stored(ctx context.Context, app string, want int) (Count, error) {
+	jobs, err := c.list(ctx, app)
+	if err != nil {
+		return Count{}, err
+	}
+	names := make(map[string]bool, len(jobs))
+	for _, j := range jobs {
+		names[j.GetName()] = true
+	}
+	distinct := min(len(names), want)
+	return Count{
+		Want: want, Distinct: distinct, Lost: want - distinct,
+		Unknown: len(names) - distinct, Duplicates: len(jobs) - len(names),
+	}, nil
+}
+
+// forget deletes the jobs of the app.
+func (c *client) forget(ctx context.Context, app string) error {
+	if _, err := c.on[0].DeleteByMetadata(ctx, &schedulerv1.DeleteByMetadataRequest{Metadata: meta(app)}); err != nil {
+		return fmt.Errorf("delete the jobs of %s: %w", app, err)
+	}
+	return nil
+}
+
+// watch connects as the app, and calls got with each trigger until ctx or the server ends the stream. A trigger is
+// answered if got says so. It returns nil when ctx has ended it, or the server in good order.
+func (c *client) watch(ctx context.Context, app string, got func(name string, at time.Time) (answer bool)) error {
+	stream, err := c.on[0].WatchJobs(ctx)
+	if err != nil {
+		return fmt.Errorf("watch the jobs of %s: %w", app, err)
+	}
+	hello := &schedulerv1.WatchJobsRequestInitial{
+		AppId: app, Namespace: namespace,
+		AcceptJobTypes: []schedulerv1.JobTargetType{schedulerv1.JobTargetType_JOB_TARGET_TYPE_JOB},
+	}
+	err = stream.Send(&schedulerv1.WatchJobsRequest{
+		WatchJobRequestType: &schedulerv1.WatchJobsRequest_Initial{Initial: hello},
+	})
+	result := new(schedulerv1.WatchJobsRequestResult) // success
+	answer := &schedulerv1.WatchJobsRequest{WatchJobRequestType: &schedulerv1.WatchJobsRequest_Result{Result: result}}
+	for err == nil {
+		var trigger *schedulerv1.WatchJobsResponse
+		if trigger, err = stream.Recv(); err == nil && got(trigger.GetName(), time.Now()) {
+			result.Id = trigger.GetId()
+			err = stream.Send(answer)
+		}
+	}
+	if errors.Is(err, io.EOF) || ctx.Err() != nil || status.Code(err) == codes.Canceled {
+		return nil
+	}
+	return fmt.Errorf("watch the jobs of %s: %w", app, err)
+}
+
+// withTriggers asks the null for that many triggers on a stream.
+func withTriggers(ctx context.Context, triggers, bytes int) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, triggersHeader, strconv.Itoa(triggers), triggerBytesHeader, strconv.Itoa(bytes))
+}

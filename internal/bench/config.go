@@ -1,0 +1,93 @@
+package bench
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A Config says what is measured, and how. The zero value of a field means what its comment says.
+type Config struct {
+	// Sizes are how much of everything; [Quick] and [Full] return some.
+	Sizes Sizes
+	// Only are the rows to measure; none are all.
+	Only []int
+	// Scheduler is the host:port of a running Scheduler service to measure. If it is empty, one is started.
+	Scheduler string
+	// Sidecar is the URL of the jobs API of a running sidecar to measure, such as http://127.0.0.1:3500. If it is
+	// empty, `carillon dev` is started.
+	Sidecar string
+	// AppID and AppPort are the app that a running sidecar serves: its triggers are expected on that port of this host.
+	AppID   string
+	AppPort int
+	// PID is the process of the running server; 0 if it is not known or on another host.
+	PID int
+	// Callers call at once, spread over this many Connections.
+	Callers, Connections int
+	// Payload is the size of a job's data, in bytes.
+	Payload int
+	// Dir is the folder on the disk to measure: data is kept in a new folder in it.
+	Dir string
+	// Command starts a process that serves what the arguments after it name: a null of [ServeNull] by its name, or a
+	// command of carillon. Env is its environment.
+	Command, Env []string
+	// ProfileDir is a folder for a processor profile of each process that is started; none if it is empty.
+	ProfileDir string
+}
+
+// Sizes are how much of everything a run does.
+type Sizes struct {
+	Name      string        `json:"name"`
+	Rounds    int           `json:"rounds"`      // how often a throughput is measured; the median counts
+	Window    time.Duration `json:"window_ns"`   // how long one throughput is measured
+	Calls     int           `json:"calls"`       // of one caller alone
+	Burst     int           `json:"burst"`       // jobs that are due at one instant
+	Recurring int           `json:"recurring"`   // jobs at @every 1s
+	Repeats   int           `json:"repeats"`     // of each of those
+	Idle      time.Duration `json:"idle_ns"`     // how long the lateness of an idle server is measured, at 100 triggers a second
+	List      int           `json:"list"`        // jobs in one list
+	Stored    int           `json:"stored"`      // jobs far in the future
+	Hung      int           `json:"hung"`        // jobs due for an app that hangs
+	Soak      time.Duration `json:"soak_ns"`     // how long rounds go on beside the stored jobs; at least one
+	Patience  time.Duration `json:"patience_ns"` // how long no trigger may come before the rest are given up as lost
+}
+
+// Quick returns sizes for a run of less than two minutes.
+func Quick() Sizes {
+	return Sizes{
+		Name: "quick", Rounds: 1, Window: 2 * time.Second, Calls: 500, Burst: 20_000, Recurring: 20_000, Repeats: 5,
+		Idle: 5 * time.Second, List: 30_000, Stored: 50_000, Hung: 20_000, Patience: 10 * time.Second,
+	}
+}
+
+// Full returns the sizes that the bars are about.
+func Full() Sizes {
+	return Sizes{
+		Name: "full", Rounds: 5, Window: 5 * time.Second, Calls: 3000, Burst: 20_000, Recurring: 20_000, Repeats: 60,
+		Idle: time.Minute, List: 300_000, Stored: 10_000_000, Hung: 1_000_000, Soak: 30 * time.Minute,
+		Patience: time.Minute,
+	}
+}
+
+// wants reports whether any of the rows is to be measured.
+func (c Config) wants(rows ...int) bool {
+	return len(c.Only) == 0 || slices.ContainsFunc(rows, func(row int) bool { return slices.Contains(c.Only, row) })
+}
+
+// Check returns what cannot work, and why.
+func (c Config) Check() error {
+	switch {
+	case c.Callers < 1 || c.Connections < 1:
+		return fmt.Errorf("%d callers over %d connections: it takes at least one of each", c.Callers, c.Connections)
+	case c.Payload < 0:
+		return fmt.Errorf("a payload of %d bytes: it is at least 0", c.Payload)
+	case c.Sidecar != "" && (c.AppID == "" || c.AppPort == 0):
+		return fmt.Errorf("the sidecar at %s is started with the id and the port of its app: give both here too", c.Sidecar)
+	}
+	for _, row := range c.Only {
+		if !slices.ContainsFunc(steps(), func(s step) bool { return slices.Contains(s.rows, row) }) {
+			return fmt.Errorf("there is no row %d that is measured here", row)
+		}
+	}
+	return nil
+}

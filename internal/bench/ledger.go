@@ -1,0 +1,129 @@
+package bench
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// A plan is what a run has asked for: jobs that are named by their numbers from 0, and how often each is to come.
+type plan struct {
+	jobs, times int
+	// due returns the instant before which the occurrence k of a job, from 0, may not come.
+	due func(job, k int) time.Time
+}
+
+// A ledger notes what is delivered. It is safe for concurrent use.
+type ledger struct {
+	want int           // how many deliveries complete it
+	full chan struct{} // closed once it is complete
+
+	mu      sync.Mutex
+	entries []entry // guarded by mu
+}
+
+// An entry is one delivery.
+type entry struct {
+	job int // -1 if the name is none that was asked for
+	at  time.Time
+}
+
+func newLedger(want int) *ledger {
+	return &ledger{want: want, full: make(chan struct{}), entries: make([]entry, 0, want)}
+}
+
+// add notes that the job of that name was delivered.
+func (l *ledger) add(name string, at time.Time) {
+	number, err := strconv.Atoi(name)
+	if err != nil || number < 0 {
+		number = -1
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.entries = append(l.entries, entry{number, at})
+	if len(l.entries) == l.want {
+		close(l.full)
+	}
+}
+
+// last returns how many deliveries there are, and when the last one was.
+func (l *ledger) last() (n int, at time.Time) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.entries) == 0 {
+		return 0, time.Time{}
+	}
+	return len(l.entries), l.entries[len(l.entries)-1].at
+}
+
+// wait returns when the ledger is complete, when nothing has been delivered for as long as patience after the instant
+// from, or with an error when ctx ends.
+func (l *ledger) wait(ctx context.Context, from time.Time, patience time.Duration) error {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-l.full:
+			return nil
+		case now := <-tick.C:
+			if _, at := l.last(); now.Sub(from) > patience && now.Sub(at) > patience {
+				return nil
+			}
+		}
+	}
+}
+
+// perJob returns the instants at which each of that many jobs was delivered, in order, and how many deliveries were of
+// no such job.
+func (l *ledger) perJob(jobs int) (at [][]time.Time, unknown int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	at = make([][]time.Time, jobs)
+	for _, e := range l.entries {
+		if e.job < 0 || e.job >= jobs {
+			unknown++
+			continue
+		}
+		at[e.job] = append(at[e.job], e.at)
+	}
+	for _, times := range at {
+		slices.SortFunc(times, time.Time.Compare)
+	}
+	return at, unknown
+}
+
+// count compares what came with what was asked for. A trigger does not say which occurrence it is of: the first that
+// comes of a job counts as its first.
+func (l *ledger) count(p plan) Count {
+	c := Count{Want: p.jobs * p.times}
+	at, unknown := l.perJob(p.jobs)
+	c.Unknown = unknown
+	for job, times := range at {
+		distinct := min(len(times), p.times)
+		c.Distinct += distinct
+		c.Lost += p.times - distinct
+		c.Duplicates += len(times) - distinct
+		for k := range distinct {
+			if times[k].Before(p.due(job, k)) {
+				c.Early++
+			}
+		}
+	}
+	return c
+}
+
+// lateness returns by how much each occurrence that came was late, in no order.
+func (l *ledger) lateness(p plan) []time.Duration {
+	late := make([]time.Duration, 0, p.jobs*p.times)
+	at, _ := l.perJob(p.jobs)
+	for job, times := range at {
+		for k := range min(len(times), p.times) {
+			late = append(late, times[k].Sub(p.due(job, k)))
+		}
+	}
+	return late
+}
