@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -70,11 +71,13 @@ func measure(ctx context.Context, args []string, std stdio) error {
 	if err := c.complete(); err != nil {
 		return err
 	}
-	report, err := bench.Run(ctx, c.Config, showProgress(std.Err))
-	if err != nil {
+	progress, done := showProgress(std.Err)
+	report, err := bench.Run(ctx, c.Config, progress)
+	done()
+	if len(report.Results) == 0 && err != nil {
 		return err
 	}
-	if err := c.write(report, std.Out); err != nil {
+	if err := errors.Join(err, c.write(report, std.Out)); err != nil {
 		return err
 	}
 	if faults := report.Faults(); len(faults) > 0 {
@@ -154,25 +157,34 @@ func (c *benchConfig) write(r bench.Report, out io.Writer) error {
 }
 
 // showProgress returns what tells a person how far a run is: a line for each step, and on a terminal also what the step
-// is at.
-func showProgress(w io.Writer) func(bench.Progress) {
+// is at. The last line on a terminal is wiped when it is done.
+func showProgress(w io.Writer) (progress func(bench.Progress), done func()) {
+	if !isTerminal(w) {
+		return func(p bench.Progress) {
+			if p.Doing == "" {
+				fmt.Fprintln(w, progressLine(p))
+			}
+		}, func() {}
+	}
+	const wipe = "\r\x1b[K"
+	return func(p bench.Progress) { fmt.Fprint(w, wipe, progressLine(p)) }, func() { fmt.Fprint(w, wipe) }
+}
+
+// isTerminal reports whether a person is likely to see what is written to w as it comes.
+func isTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)
-	terminal := false
-	if ok {
-		info, err := f.Stat()
-		terminal = err == nil && info.Mode()&os.ModeCharDevice != 0
+	if !ok {
+		return false
 	}
-	return func(p bench.Progress) {
-		text := fmt.Sprintf("[%d/%d] %s", p.Step, p.Steps, p.Name)
-		if p.Doing != "" {
-			text += ": " + p.Doing
-		}
-		text += fmt.Sprintf(" (%v passed, about %v left)", p.Elapsed.Round(time.Second), p.Remaining.Round(time.Second))
-		switch {
-		case terminal:
-			fmt.Fprintf(w, "\r\x1b[K%s", text)
-		case p.Doing == "":
-			fmt.Fprintln(w, text)
-		}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}
+
+func progressLine(p bench.Progress) string {
+	doing := p.Name
+	if p.Doing != "" {
+		doing += ": " + p.Doing
 	}
+	return fmt.Sprintf("[%d/%d] %s (%v passed, about %v left)",
+		p.Step, p.Steps, doing, p.Elapsed.Round(time.Second), p.Remaining.Round(time.Second))
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // burst measures how fast jobs that are due at one instant are delivered and settled: row 4.
@@ -14,7 +12,7 @@ func (b *bench) burst(ctx context.Context) ([]Result, error) {
 		var total blast
 		var costs []float64
 		s, err := b.between(ctx, b.stream, func(ctx context.Context) (float64, error) {
-			one, err := b.blast(ctx, t)
+			one, err := b.blast(ctx, t, b.cfg.Sizes.Burst)
 			costs = append(costs, one.cost)
 			total.add(one)
 			return one.settled, err
@@ -74,10 +72,9 @@ func (b *blast) add(o blast) {
 	b.count = b.count.plus(o.count)
 }
 
-// blast schedules a burst, receives it and waits until nothing of it is stored any more.
-func (b *bench) blast(ctx context.Context, t *target) (blast, error) {
+// blast schedules a burst of n jobs, receives it and waits until nothing of it is stored any more.
+func (b *bench) blast(ctx context.Context, t *target, n int) (blast, error) {
 	b.progress("scheduling a burst")
-	n := b.cfg.Sizes.Burst
 	lead, err := b.lead(ctx, t, n)
 	if err != nil {
 		return blast{}, err
@@ -85,18 +82,8 @@ func (b *bench) blast(ctx context.Context, t *target) (blast, error) {
 	app := b.app()
 	due := time.Now().Add(lead).Truncate(time.Millisecond)
 	l := newLedger(n)
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		return t.watch(ctx, app, func(name string, at time.Time) bool {
-			l.add(name, at)
-			return true
-		})
-	})
 	var result blast
-	g.Go(func() error {
-		defer cancel()
+	err = b.receive(ctx, t, app, l, func(ctx context.Context) error {
 		if err := b.fill(ctx, t, app, instant(due), n); err != nil {
 			return err
 		}
@@ -106,7 +93,7 @@ func (b *bench) blast(ctx context.Context, t *target) (blast, error) {
 		result, err = b.await(ctx, t, app, due, l)
 		return err
 	})
-	return result, g.Wait()
+	return result, err
 }
 
 // lead returns how long before their due instant scheduling n jobs must begin.
@@ -139,7 +126,7 @@ func (b *bench) await(ctx context.Context, t *target, app string, due time.Time,
 	if err := until(ctx, time.Now().Add(linger)); err != nil {
 		return blast{}, err
 	}
-	p := plan{jobs: b.cfg.Sizes.Burst, times: 1, due: func(int, int) time.Time { return due }}
+	p := plan{jobs: l.want, times: 1, due: func(int, int) time.Time { return due }}
 	return blast{
 		delivered: float64(got) / last.Sub(due).Seconds(),
 		settled:   float64(got) / settled.Sub(due).Seconds(),

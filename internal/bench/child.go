@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -41,9 +42,9 @@ func (b *bench) start(ctx context.Context, patterns []string, args ...string) (*
 	if b.cfg.ProfileDir != "" {
 		b.children++
 		profile := filepath.Join(b.cfg.ProfileDir, fmt.Sprintf("%02d-%s.pprof", b.children, args[0]))
-		command = append(command[:len(command):len(command)], "--cpuprofile", profile)
+		command = append(slices.Clip(command), "--cpuprofile", profile)
 	}
-	command = append(command[:len(command):len(command)], args...)
+	command = append(slices.Clip(command), args...)
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.Env = b.cfg.Env
 	stdin, err := cmd.StdinPipe()

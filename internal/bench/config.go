@@ -48,6 +48,7 @@ type Sizes struct {
 	List      int           `json:"list"`        // jobs in one list
 	Stored    int           `json:"stored"`      // jobs far in the future
 	Hung      int           `json:"hung"`        // jobs due for an app that hangs
+	Beside    int           `json:"beside"`      // jobs that are due at one instant beside the stored ones
 	Soak      time.Duration `json:"soak_ns"`     // how long rounds go on beside the stored jobs; at least one
 	Patience  time.Duration `json:"patience_ns"` // how long no trigger may come before the rest are given up as lost
 }
@@ -55,8 +56,8 @@ type Sizes struct {
 // Quick returns sizes for a run of less than two minutes.
 func Quick() Sizes {
 	return Sizes{
-		Name: "quick", Rounds: 1, Window: 2 * time.Second, Calls: 500, Burst: 20_000, Recurring: 20_000, Repeats: 5,
-		Idle: 5 * time.Second, List: 30_000, Stored: 50_000, Hung: 20_000, Patience: 10 * time.Second,
+		Name: "quick", Rounds: 1, Window: 1500 * time.Millisecond, Calls: 500, Burst: 20_000, Recurring: 20_000, Repeats: 5,
+		Idle: 4 * time.Second, List: 30_000, Stored: 50_000, Hung: 20_000, Beside: 5000, Patience: 10 * time.Second,
 	}
 }
 
@@ -64,8 +65,8 @@ func Quick() Sizes {
 func Full() Sizes {
 	return Sizes{
 		Name: "full", Rounds: 5, Window: 5 * time.Second, Calls: 3000, Burst: 20_000, Recurring: 20_000, Repeats: 60,
-		Idle: time.Minute, List: 300_000, Stored: 10_000_000, Hung: 1_000_000, Soak: 30 * time.Minute,
-		Patience: time.Minute,
+		Idle: time.Minute, List: 300_000, Stored: 10_000_000, Hung: 1_000_000, Beside: 20_000,
+		Soak: 30 * time.Minute, Patience: time.Minute,
 	}
 }
 

@@ -13,8 +13,9 @@ const warmUp = 300 * time.Millisecond
 
 // A load is what callers that call again and again have done.
 type load struct {
-	total  int // calls in all
-	calls  int // those that ended in the window
+	total  int   // calls in all
+	each   []int // by caller
+	calls  int   // those that ended in the window
 	window time.Duration
 	cpu    time.Duration // what the server's process used in the window; 0 if it is not known
 }
@@ -31,13 +32,16 @@ func (b *bench) press(ctx context.Context, p process, call func(ctx context.Cont
 	window := b.cfg.Sizes.Window
 	begin := time.Now().Add(warmUp)
 	end := begin.Add(window)
-	l := load{window: window}
+	l := load{window: window, each: make([]int, b.cfg.Callers)}
 	var total, counted atomic.Int64
 	g, ctx := errgroup.WithContext(ctx)
 	for caller := range b.cfg.Callers {
 		g.Go(func() error {
 			n, before := 0, 0
-			defer func() { total.Add(int64(n)) }()
+			defer func() {
+				l.each[caller] = n
+				total.Add(int64(n))
+			}()
 			for {
 				now := time.Now()
 				if now.Before(begin) {
@@ -134,4 +138,11 @@ func (s sides) into(r Result, null string) Result {
 	r.Value, r.Ratio = median(s.values), median(s.ratios)
 	r.Null = &Null{Name: null, Value: mean(s.nulls...), Values: s.nulls}
 	return r
+}
+
+// plus returns what both have seen.
+func (s sides) plus(o sides) sides {
+	return sides{
+		nulls: append(s.nulls, o.nulls...), values: append(s.values, o.values...), ratios: append(s.ratios, o.ratios...),
+	}
 }

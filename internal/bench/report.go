@@ -59,6 +59,8 @@ type Bar struct {
 	Must float64 `json:"must,omitempty"`
 	Aim  float64 `json:"aim,omitempty"`
 	Less bool    `json:"less,omitempty"`
+	// OfValue says that it is about the value, although there is a null to compare it with.
+	OfValue bool `json:"of_value,omitempty"`
 }
 
 // A Verdict is how a measure stands to its bar.
@@ -86,7 +88,7 @@ func (b Bar) reaches(value, limit float64) bool {
 // judged returns r with its verdict.
 func (r Result) judged() Result {
 	value := r.Value
-	if r.Null != nil {
+	if r.Null != nil && !r.Bar.OfValue {
 		value = r.Ratio
 	}
 	switch {

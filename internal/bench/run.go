@@ -24,6 +24,7 @@ type Progress struct {
 type step struct {
 	rows []int
 	name string
+	of   source
 	run  func(b *bench, ctx context.Context) ([]Result, error)
 	// takes returns about how long it takes with sizes s.
 	takes func(s Sizes) time.Duration
@@ -87,7 +88,7 @@ func (b *bench) all(ctx context.Context, begin time.Time, progress func(Progress
 	var wanted []step
 	var left time.Duration
 	for _, s := range steps() {
-		if b.cfg.wants(s.rows...) {
+		if b.cfg.has(s.of) && b.cfg.wants(s.rows...) {
 			wanted = append(wanted, s)
 			left += s.takes(b.cfg.Sizes)
 		}

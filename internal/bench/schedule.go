@@ -96,6 +96,7 @@ func (b *bench) farFrom(ctx context.Context, t *target, app string, round int) (
 		name := strconv.AppendInt(make([]byte, 0, 24), int64(round), 10)
 		name = strconv.AppendInt(append(name, '-'), int64(caller), 10)
 		r.Name = string(strconv.AppendInt(append(name, '-'), int64(n), 10))
+		scramble(r.Job.Data.Value, uint64(caller)<<32+uint64(n))
 		_, err := t.on[caller%len(t.on)].ScheduleJob(ctx, r)
 		return err
 	})
@@ -112,10 +113,20 @@ func (c *client) requests(callers int, app, due string) []*schedulerv1.ScheduleJ
 
 // fill schedules n jobs of the app, which are due once. Their names are the numbers from 0.
 func (b *bench) fill(ctx context.Context, t *target, app, due string, n int) error {
-	requests := t.requests(b.cfg.Callers, app, due)
+	return b.fillWith(ctx, t, app, 0, n, func(r *schedulerv1.ScheduleJobRequest, _ int) { r.Job.DueTime = &due })
+}
+
+// fillWith schedules n jobs of the app, whose names are the numbers from the first on. Each request is given to prepare
+// with its number, which counts from 0.
+func (b *bench) fillWith(
+	ctx context.Context, t *target, app string, first, n int, prepare func(r *schedulerv1.ScheduleJobRequest, i int),
+) error {
+	requests := t.requests(b.cfg.Callers, app, far)
 	err := b.each(ctx, n, func(ctx context.Context, caller, i int) error {
 		r := requests[caller]
-		r.Name = strconv.Itoa(i)
+		r.Name = strconv.Itoa(first + i)
+		scramble(r.Job.Data.Value, uint64(first+i))
+		prepare(r, i)
 		_, err := t.on[caller%len(t.on)].ScheduleJob(ctx, r)
 		return err
 	})

@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -45,7 +46,9 @@ func (r Report) cells() [][]string {
 		null, ratio, unit := "", "", res.Unit
 		if res.Null != nil {
 			null = res.Null.Name + " " + format(res.Null.Value, res.Unit)
-			ratio, unit = format(res.Ratio, ""), ""
+			if ratio = format(res.Ratio, ""); !res.Bar.OfValue {
+				unit = ""
+			}
 		}
 		value := format(res.Value, res.Unit)
 		if res.Value == 0 {
@@ -103,7 +106,7 @@ func format(value float64, unit string) string {
 			value /= 1024
 		}
 	case "%":
-		return strconv.FormatFloat(value, 'f', -1, 64) + " %"
+		return strconv.FormatFloat(math.Floor(value*100)/100, 'f', -1, 64) + " %" // 100 is all
 	case "", "/s":
 		return digits(value) + unit
 	}

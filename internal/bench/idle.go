@@ -1,0 +1,128 @@
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+)
+
+// pace is the time between the due instants of two jobs whose lateness is measured.
+const pace = 10 * time.Millisecond
+
+// idle measures how late a server that has nothing else to do is: row 6.
+func (b *bench) idle(ctx context.Context) ([]Result, error) {
+	return b.with(ctx, func(t *target) ([]Result, error) {
+		late, count, err := b.lateness(ctx, t)
+		if err != nil {
+			return nil, err
+		}
+		figures := spread("late", late)
+		return []Result{
+			{Row: 6, Measure: "idle lateness, p50", Value: figures[0].Value, Unit: "ms", Bar: atMost(1, 0.5), Count: &count},
+			{
+				Row: 6, Measure: "idle lateness, p99", Value: figures[1].Value, Unit: "ms", Bar: atMost(3, 1.5),
+				Detail: figures[2:],
+			},
+		}, nil
+	})
+}
+
+// lateness schedules jobs at a steady pace, all beforehand, and returns by how much each came late.
+func (b *bench) lateness(ctx context.Context, t *target) ([]time.Duration, Count, error) {
+	b.progress("scheduling")
+	n := int(b.cfg.Sizes.Idle / pace)
+	lead, err := b.lead(ctx, t, n)
+	if err != nil {
+		return nil, Count{}, err
+	}
+	begin := time.Now().Add(lead)
+	p := plan{jobs: n, times: 1, due: func(job, _ int) time.Time {
+		jitter := time.Duration(job*7919%1000) * pace / 1000 // so that no ticker keeps step
+		return begin.Add(time.Duration(job)*pace + jitter).Truncate(time.Microsecond)
+	}}
+	app, l := b.app(), newLedger(n)
+	err = b.receive(ctx, t, app, l, func(ctx context.Context) error {
+		err := b.fillWith(ctx, t, app, 0, n, func(r *schedulerv1.ScheduleJobRequest, i int) {
+			r.Job.DueTime = new(instant(p.due(i, 0)))
+		})
+		if err != nil {
+			return err
+		}
+		if over := time.Since(begin); over > 0 {
+			return fmt.Errorf("scheduling %d jobs took %v more than the %v that a trial promised", n, over, lead)
+		}
+		b.progress("waiting for each to be due")
+		if err := until(ctx, begin.Add(b.cfg.Sizes.Idle)); err != nil {
+			return err
+		}
+		if err := l.wait(ctx, time.Now(), b.cfg.Sizes.Patience); err != nil {
+			return err
+		}
+		return until(ctx, time.Now().Add(linger))
+	})
+	return l.lateness(p), l.count(p), err
+}
+
+// isolation measures what an app that hangs costs another: row 16.
+func (b *bench) isolation(ctx context.Context) ([]Result, error) {
+	return b.with(ctx, func(t *target) ([]Result, error) {
+		var total Count
+		var details []Figure
+		p99 := func(what string) (float64, error) {
+			late, count, err := b.lateness(ctx, t)
+			total = total.plus(count)
+			figures := spread(what, late)
+			details = append(details, figures[0], figures[2])
+			return figures[1].Value, err
+		}
+		before, err := p99("alone before")
+		if err != nil {
+			return nil, err
+		}
+		beside, held, err := b.besideHung(ctx, t, func() (float64, error) { return p99("beside it") })
+		if err != nil {
+			return nil, err
+		}
+		after, err := p99("alone after")
+		if err != nil {
+			return nil, err
+		}
+		return []Result{{
+			Row: 16, Measure: fmt.Sprintf("lateness of an app beside one that hangs with %s due, p99", format(float64(b.cfg.Sizes.Hung), "")),
+			Value: beside, Unit: "ms", Bar: atMost(1.5, 1.1), Count: &total, Detail: details,
+			Null: &Null{Name: "alone", Value: mean(before, after), Values: []float64{before, after}}, Ratio: beside / mean(before, after),
+			Notes: []string{fmt.Sprintf("the app that hangs held %s triggers", format(float64(held), ""))},
+		}}, nil
+	})
+}
+
+// besideHung calls f while another app has jobs due, and answers none of the triggers that it is sent. It also returns
+// how many those were.
+func (b *bench) besideHung(ctx context.Context, t *target, f func() (float64, error)) (value float64, held int, err error) {
+	b.progress("scheduling for an app that hangs")
+	hung := b.app()
+	hanging, stop := context.WithCancel(ctx)
+	defer stop()
+	ended := make(chan error, 1)
+	go func() {
+		ended <- t.watch(hanging, hung, func(string, time.Time) bool {
+			held++
+			return false
+		})
+	}()
+	value, err = func() (float64, error) {
+		if err := b.fill(ctx, t, hung, instant(time.Now()), b.cfg.Sizes.Hung); err != nil {
+			return 0, err
+		}
+		return f()
+	}()
+	stop()
+	err = errors.Join(err, <-ended)
+	if err != nil {
+		return 0, 0, err
+	}
+	return value, held, t.forget(ctx, hung)
+}
