@@ -45,11 +45,13 @@ type Sizes struct {
 	Recurring int           `json:"recurring"`   // jobs at @every 1s
 	Repeats   int           `json:"repeats"`     // of each of those
 	Idle      time.Duration `json:"idle_ns"`     // how long the lateness of an idle server is measured, at 100 triggers a second
+	Few       int           `json:"few"`         // jobs that count as hardly any
 	List      int           `json:"list"`        // jobs in one list
 	Stored    int           `json:"stored"`      // jobs far in the future
 	Hung      int           `json:"hung"`        // jobs due for an app that hangs
 	Beside    int           `json:"beside"`      // jobs that are due at one instant beside the stored ones
 	Soak      time.Duration `json:"soak_ns"`     // how long rounds go on beside the stored jobs; at least one
+	Rest      time.Duration `json:"rest_ns"`     // how long a server is left alone before its memory is read
 	Patience  time.Duration `json:"patience_ns"` // how long no trigger may come before the rest are given up as lost
 }
 
@@ -57,7 +59,8 @@ type Sizes struct {
 func Quick() Sizes {
 	return Sizes{
 		Name: "quick", Rounds: 1, Window: 1500 * time.Millisecond, Calls: 500, Burst: 20_000, Recurring: 20_000, Repeats: 5,
-		Idle: 4 * time.Second, List: 30_000, Stored: 50_000, Hung: 20_000, Beside: 5000, Patience: 10 * time.Second,
+		Idle: 4 * time.Second, Few: 10_000, List: 30_000, Stored: 50_000, Hung: 20_000, Beside: 5000,
+		Rest: 2 * time.Second, Patience: 10 * time.Second,
 	}
 }
 
@@ -65,8 +68,8 @@ func Quick() Sizes {
 func Full() Sizes {
 	return Sizes{
 		Name: "full", Rounds: 5, Window: 5 * time.Second, Calls: 3000, Burst: 20_000, Recurring: 20_000, Repeats: 60,
-		Idle: time.Minute, List: 300_000, Stored: 10_000_000, Hung: 1_000_000, Beside: 20_000,
-		Soak: 30 * time.Minute, Patience: time.Minute,
+		Idle: time.Minute, Few: 10_000, List: 300_000, Stored: 10_000_000, Hung: 1_000_000, Beside: 20_000,
+		Soak: 30 * time.Minute, Rest: 10 * time.Second, Patience: time.Minute,
 	}
 }
 

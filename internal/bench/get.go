@@ -7,9 +7,6 @@ import (
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 )
 
-// kept is how many jobs are stored for those who get them by name.
-const kept = 10_000
-
 // get measures how fast jobs are read by their names: row 10.
 func (b *bench) get(ctx context.Context) ([]Result, error) {
 	return b.with(ctx, func(t *target) ([]Result, error) {
@@ -20,7 +17,7 @@ func (b *bench) get(ctx context.Context) ([]Result, error) {
 		defer func() { _ = echo.close() }()
 		app := b.app()
 		b.progress("storing")
-		if err := b.fill(ctx, t, app, far, kept); err != nil {
+		if err := b.fill(ctx, t, app, far, b.cfg.Sizes.Few); err != nil {
 			return nil, err
 		}
 		var costs []float64
@@ -53,10 +50,11 @@ func (b *bench) read(ctx context.Context, t *target, app string) (load, error) {
 	for i := range requests {
 		requests[i] = &schedulerv1.GetJobRequest{Metadata: meta(app)}
 	}
+	stored := b.cfg.Sizes.Few
 	const stride = 7919 // a prime: a caller comes to every name
 	return b.press(ctx, t.process, func(ctx context.Context, caller, n int) error {
 		r := requests[caller]
-		r.Name = strconv.Itoa((caller*kept/b.cfg.Callers + n*stride) % kept)
+		r.Name = strconv.Itoa((caller*stored/b.cfg.Callers + n*stride) % stored)
 		_, err := t.on[caller%len(t.on)].GetJob(ctx, r)
 		return err
 	})

@@ -206,7 +206,7 @@ func (b *bench) blastOverHTTP(ctx context.Context, s *sidecar) (blast, error) {
 	if err := fill(fmt.Sprintf("trial-%s-%d-", b.run, b.apps), far, trial); err != nil {
 		return blast{}, err
 	}
-	lead := time.Second + 2*time.Since(begin)/time.Duration(trial)*time.Duration(n)
+	lead := time.Second + 3*time.Since(begin)/time.Duration(trial)*time.Duration(n)
 	l := newLedger(n)
 	s.ledger.Store(l)
 	defer s.ledger.Store(nil)
@@ -215,7 +215,7 @@ func (b *bench) blastOverHTTP(ctx context.Context, s *sidecar) (blast, error) {
 		return blast{}, err
 	}
 	if over := time.Since(due); over > 0 {
-		return blast{}, fmt.Errorf("scheduling %d jobs took %v more than the %v that a trial promised", n, over, lead)
+		return blast{}, fmt.Errorf("scheduling %d jobs over HTTP took %v more than the %v that a trial had promised", n, over, lead)
 	}
 	b.progress("waiting for the burst")
 	if err := until(ctx, due); err != nil {

@@ -1,0 +1,148 @@
+package bench_test
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"carillon/internal/bench"
+)
+
+func TestARatioIsToTheNullsAroundIt(t *testing.T) {
+	nulls, values := []float64{100, 300, 100, 100}, []float64{100, 50, 80}
+	next := func(from *[]float64) func(context.Context) (float64, error) {
+		return func(context.Context) (float64, error) {
+			v := (*from)[0]
+			*from = (*from)[1:]
+			return v, nil
+		}
+	}
+	got, err := bench.Between(t.Context(), 3, next(&nulls), next(&values))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := bench.Result{ // the rounds are 100 ÷ 200, 50 ÷ 200 and 80 ÷ 100
+		Value: 80, Ratio: 0.5, Null: &bench.Null{Name: "null", Value: 150, Values: []float64{100, 300, 100, 100}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("want (-), got (+):\n%s", diff)
+	}
+}
+
+func TestAVerdictFollowsTheBar(t *testing.T) {
+	more, less := bench.Bar{Must: 0.6, Aim: 0.8}, bench.Bar{Must: 50, Aim: 10, Less: true}
+	null := &bench.Null{Name: "null", Value: 100}
+	for name, test := range map[string]struct {
+		result bench.Result
+		want   bench.Verdict
+	}{
+		"as much as the aim":     {bench.Result{Value: 80, Null: null, Ratio: 0.8, Bar: more}, bench.MetAim},
+		"a ratio in between":     {bench.Result{Value: 70, Null: null, Ratio: 0.7, Bar: more}, bench.MetMust},
+		"a ratio that is lower":  {bench.Result{Value: 50, Null: null, Ratio: 0.5, Bar: more}, bench.Below},
+		"less is better":         {bench.Result{Value: 10, Bar: less}, bench.MetAim},
+		"a value in between":     {bench.Result{Value: 11, Bar: less}, bench.MetMust},
+		"a value that is higher": {bench.Result{Value: 51, Bar: less}, bench.Below},
+		"a value beside a null": {
+			bench.Result{Value: 30, Null: null, Ratio: 0.3, Bar: bench.Bar{Must: 15, Aim: 25, OfValue: true}}, bench.MetAim,
+		},
+		"no value":     {bench.Result{Bar: less}, bench.Unknown},
+		"no bar":       {bench.Result{Value: 1}, bench.Unknown},
+		"not measured": {bench.Result{Value: 1, Bar: less, Error: "it was not there"}, bench.Unknown},
+	} {
+		if got := test.result.Judged().Verdict; got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+// report returns one of each kind of result.
+func report() bench.Report {
+	r := bench.Report{
+		At: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC), Took: 61, Server: "carillon", Sizes: bench.Quick(),
+		Callers: 128, Connections: 4, Payload: 64,
+		Machine: bench.Machine{
+			OS: "linux/amd64", Processors: 2, Model: "Abacus", Memory: 8 << 30, FileSystem: "ext4 (/dev/sda)", Go: "go1.26", Sync: 208,
+		},
+	}
+	for _, res := range []bench.Result{
+		{
+			Row: 1, Measure: "durable schedule", Value: 30_600, Unit: "/s", Null: &bench.Null{Name: "unary echo", Value: 51_000},
+			Ratio: 0.6, Bar: bench.Bar{Must: 0.6, Aim: 0.8}, Count: &bench.Count{Want: 1000, Distinct: 1000},
+			Detail: []bench.Figure{{"synced append", 40_000, "/s"}},
+		},
+		{Row: 2, Measure: "server CPU per schedule", Unit: "µs", Bar: bench.Bar{Must: 45, Aim: 32, Less: true}},
+		{
+			Row: 12, Measure: "HTTP schedule", Value: 14_000, Unit: "/s", Null: &bench.Null{Name: "HTTP echo", Value: 28_000},
+			Ratio: 0.5, Bar: bench.Bar{Must: 15_000, Aim: 25_000, OfValue: true}, Count: &bench.Count{Want: 10, Distinct: 9, Lost: 1},
+		},
+		{Row: 16, Measure: "isolation", Error: "it hung up"},
+	} {
+		r.Results = append(r.Results, res.Judged())
+	}
+	return r
+}
+
+func TestTheTableShowsWhatWasMeasured(t *testing.T) {
+	const want = `
+#   measure                  value         null                 ratio  must        aim         verdict
+1   durable schedule         30,600/s      unary echo 51,000/s  0.60   ≥ 0.60      ≥ 0.80      met must
+2   server CPU per schedule  unknown                                   ≤ 45 µs     ≤ 32 µs     unknown
+12  HTTP schedule            14,000/s      HTTP echo 28,000/s   0.50   ≥ 15,000/s  ≥ 25,000/s  below
+16  isolation                not measured                                                      unknown
+
+  1 durable schedule: synced append 40,000/s; counted 1,000 of 1,000
+  12 HTTP schedule: counted 9 of 10
+
+Measured: carillon, quick sizes, 128 callers over 4 connections, 64 bytes of data, in 61 s on 2027-01-02.
+Machine: linux/amd64, 2 × Abacus, 8 GiB of memory, data on ext4 (/dev/sda), a sync of a small append takes 208 µs, go1.26.
+`
+	var got strings.Builder
+	if err := report().Table(&got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.TrimPrefix(want, "\n"), got.String()); diff != "" {
+		t.Errorf("want (-), got (+):\n%s", diff)
+	}
+}
+
+func TestMarkdownIsTheSameTable(t *testing.T) {
+	var got strings.Builder
+	if err := report().Markdown(&got); err != nil {
+		t.Fatal(err)
+	}
+	const want = `| # | measure | value | null | ratio | must | aim | verdict |
+|---|---|---|---|---|---|---|---|
+| 1 | durable schedule | 30,600/s | unary echo 51,000/s | 0.60 | ≥ 0.60 | ≥ 0.80 | met must |
+`
+	if !strings.HasPrefix(got.String(), want) {
+		t.Errorf("got\n%s\nwant it to begin with\n%s", got.String(), want)
+	}
+}
+
+func TestAReportSurvivesJSON(t *testing.T) {
+	text, err := json.Marshal(report())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got bench.Report
+	if err := json.Unmarshal(text, &got); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(report(), got); diff != "" {
+		t.Errorf("written (-), read (+):\n%s", diff)
+	}
+}
+
+func TestAFaultSaysWhichRow(t *testing.T) {
+	want := []string{
+		"row 12, HTTP schedule: of 10 occurrences 1 lost, 0 early, 0 twice, 0 that nobody asked for",
+		"row 16, isolation: it hung up",
+	}
+	if diff := cmp.Diff(want, report().Faults()); diff != "" {
+		t.Errorf("want (-), got (+):\n%s", diff)
+	}
+}
