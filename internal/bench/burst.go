@@ -121,6 +121,9 @@ func inTime(lead time.Duration, f func(lead time.Duration) error) error {
 	return err
 }
 
+// margin is by how much a lead is longer than what it is for should take.
+func margin(s Sizes) time.Duration { return min(2*s.Linger, time.Second) }
+
 // lead returns how long before their due instant scheduling n jobs must begin.
 func (b *bench) lead(ctx context.Context, t *target, n int) (time.Duration, error) {
 	app, trial := b.app(), max(n/20, 1)
@@ -129,7 +132,7 @@ func (b *bench) lead(ctx context.Context, t *target, n int) (time.Duration, erro
 		return 0, err
 	}
 	each := time.Since(begin) / time.Duration(trial)
-	return time.Second + 2*each*time.Duration(n), t.forget(ctx, app)
+	return margin(b.cfg.Sizes) + each*time.Duration(n)*3/2, t.forget(ctx, app)
 }
 
 // await receives a burst, and returns what became of it.
@@ -148,7 +151,7 @@ func (b *bench) await(ctx context.Context, t *target, app string, due time.Time,
 		return blast{}, err
 	}
 	used = t.process.cpu() - used
-	if err := until(ctx, time.Now().Add(linger)); err != nil {
+	if err := until(ctx, time.Now().Add(b.cfg.Sizes.Linger)); err != nil {
 		return blast{}, err
 	}
 	p := plan{jobs: l.want, times: 1, due: func(int, int) time.Time { return due }}
@@ -160,9 +163,6 @@ func (b *bench) await(ctx context.Context, t *target, app string, due time.Time,
 		count:     l.count(p),
 	}, nil
 }
-
-// linger is how long a run goes on listening for what it does not expect.
-const linger = 500 * time.Millisecond
 
 // settled waits until no job of the app is stored, and returns when that was. It gives up as patience does.
 func (b *bench) settled(ctx context.Context, t *target, app string) (time.Time, error) {

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"time"
 )
@@ -52,15 +53,16 @@ type Sizes struct {
 	Beside    int           `json:"beside"`      // jobs that are due at one instant beside the stored ones
 	Soak      time.Duration `json:"soak_ns"`     // how long rounds go on beside the stored jobs; at least one
 	Rest      time.Duration `json:"rest_ns"`     // how long a server is left alone before its memory is read
+	Linger    time.Duration `json:"linger_ns"`   // how long a run goes on listening for what must not come
 	Patience  time.Duration `json:"patience_ns"` // how long no trigger may come before the rest are given up as lost
 }
 
 // Quick returns sizes for a run of less than two minutes.
 func Quick() Sizes {
 	return Sizes{
-		Name: "quick", Rounds: 1, Window: 1500 * time.Millisecond, Calls: 500, Burst: 20_000, Recurring: 20_000, Repeats: 5,
-		Idle: 4 * time.Second, Few: 10_000, List: 30_000, Stored: 50_000, Hung: 20_000, Beside: 5000,
-		Rest: 2 * time.Second, Patience: 10 * time.Second,
+		Name: "quick", Rounds: 1, Window: 1200 * time.Millisecond, Calls: 500, Burst: 20_000, Recurring: 20_000, Repeats: 5,
+		Idle: 3 * time.Second, Few: 10_000, List: 30_000, Stored: 50_000, Hung: 20_000, Beside: 5000,
+		Rest: time.Second, Linger: 500 * time.Millisecond, Patience: 10 * time.Second,
 	}
 }
 
@@ -69,7 +71,7 @@ func Full() Sizes {
 	return Sizes{
 		Name: "full", Rounds: 5, Window: 5 * time.Second, Calls: 3000, Burst: 20_000, Recurring: 20_000, Repeats: 60,
 		Idle: time.Minute, Few: 10_000, List: 300_000, Stored: 10_000_000, Hung: 1_000_000, Beside: 20_000,
-		Soak: 30 * time.Minute, Rest: 10 * time.Second, Patience: time.Minute,
+		Soak: 30 * time.Minute, Rest: 10 * time.Second, Linger: 2 * time.Second, Patience: time.Minute,
 	}
 }
 
@@ -86,11 +88,18 @@ func (c Config) Check() error {
 	case c.Payload < 0:
 		return fmt.Errorf("a payload of %d bytes: it is at least 0", c.Payload)
 	case c.Sidecar != "" && (c.AppID == "" || c.AppPort == 0):
-		return fmt.Errorf("the sidecar at %s is started with the id and the port of its app: give both here too", c.Sidecar)
+		return fmt.Errorf("the sidecar at %s was told the id and the port of its app: give both with --app-id and --app-port", c.Sidecar)
+	}
+	if u, err := url.Parse(c.Sidecar); c.Sidecar != "" && (err != nil || u.Scheme != "http" || u.Port() == "") {
+		return fmt.Errorf("%q is no URL of a sidecar, such as http://127.0.0.1:3500", c.Sidecar)
 	}
 	for _, row := range c.Only {
-		if !slices.ContainsFunc(steps(), func(s step) bool { return slices.Contains(s.rows, row) }) {
+		i := slices.IndexFunc(steps(), func(s step) bool { return slices.Contains(s.rows, row) })
+		if i < 0 {
 			return fmt.Errorf("there is no row %d that is measured here", row)
+		}
+		if !c.has(steps()[i].of) {
+			return fmt.Errorf("row %d needs a server of another kind than the one that is given", row)
 		}
 	}
 	return nil

@@ -72,7 +72,7 @@ func (b *bench) latenessIn(ctx context.Context, t *target, n int, lead time.Dura
 		if err := l.wait(ctx, time.Now(), b.cfg.Sizes.Patience); err != nil {
 			return err
 		}
-		return until(ctx, time.Now().Add(linger))
+		return until(ctx, time.Now().Add(b.cfg.Sizes.Linger))
 	})
 	return l.lateness(p), l.count(p), err
 }

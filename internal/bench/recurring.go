@@ -79,7 +79,7 @@ func (b *bench) series(ctx context.Context, t *target) (series, error) {
 			return err
 		}
 		result.cost = in(time.Microsecond, t.process.cpu()-used) / float64(max(triggers(l)-since, 1))
-		return until(ctx, time.Now().Add(linger))
+		return until(ctx, time.Now().Add(b.cfg.Sizes.Linger))
 	})
 	if err != nil {
 		return series{}, err

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -117,6 +118,7 @@ func (b *bench) all(ctx context.Context, begin time.Time, progress func(Progress
 		}
 		left -= s.takes(b.cfg.Sizes)
 	}
+	slices.SortStableFunc(results, func(x, y Result) int { return x.Row - y.Row })
 	return results, nil
 }
 

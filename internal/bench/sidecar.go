@@ -206,7 +206,7 @@ func (b *bench) blastOverHTTP(ctx context.Context, s *sidecar) (blast, error) {
 	if err := fill(fmt.Sprintf("trial-%s-%d-", b.run, b.apps), far, trial); err != nil {
 		return blast{}, err
 	}
-	lead := time.Second + 3*time.Since(begin)/time.Duration(trial)*time.Duration(n)
+	lead := time.Second + 2*time.Since(begin)/time.Duration(trial)*time.Duration(n)
 	l := newLedger(n)
 	s.ledger.Store(l)
 	defer s.ledger.Store(nil)
@@ -226,7 +226,7 @@ func (b *bench) blastOverHTTP(ctx context.Context, s *sidecar) (blast, error) {
 		return blast{}, err
 	}
 	used = s.process.cpu() - used
-	if err := until(ctx, time.Now().Add(linger)); err != nil {
+	if err := until(ctx, time.Now().Add(b.cfg.Sizes.Linger)); err != nil {
 		return blast{}, err
 	}
 	got, last := l.last()

@@ -128,7 +128,7 @@ func (b *bench) restart(ctx context.Context, t *target) (time.Duration, Count, e
 	if err := b.fill(ctx, t, app, instant(due), 1); err != nil {
 		return 0, Count{}, err
 	}
-	if err := until(ctx, due.Add(linger)); err != nil {
+	if err := until(ctx, due.Add(b.cfg.Sizes.Linger)); err != nil {
 		return 0, Count{}, err
 	}
 	if err := t.close(); err != nil {
@@ -149,7 +149,7 @@ func (b *bench) restart(ctx context.Context, t *target) (time.Duration, Count, e
 		}
 		_, at := l.last()
 		took = at.Sub(begin)
-		return until(ctx, time.Now().Add(linger))
+		return until(ctx, time.Now().Add(b.cfg.Sizes.Linger))
 	})
 	return took, l.count(plan{jobs: 1, times: 1, due: func(int, int) time.Time { return due }}), err
 }
