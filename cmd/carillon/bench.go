@@ -74,6 +74,9 @@ func measure(ctx context.Context, args []string, std stdio) error {
 	progress, done := showProgress(std.Err)
 	report, err := bench.Run(ctx, c.Config, progress)
 	done()
+	if ctx.Err() != nil {
+		err = errors.New("interrupted before everything was measured")
+	}
 	if len(report.Results) == 0 && err != nil {
 		return err
 	}

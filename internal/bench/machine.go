@@ -20,6 +20,8 @@ type Machine struct {
 	Memory     float64 `json:"memory_bytes"`
 	FileSystem string  `json:"file_system"`
 	Go         string  `json:"go"`
+	// Load is how many processes wanted to run in the minute before the run, on average.
+	Load float64 `json:"load_before"`
 	// Sync is how long a small append to a file takes to be synced: the median, in microseconds.
 	Sync float64 `json:"sync_us"`
 }
@@ -33,6 +35,11 @@ func machine(dir string) (Machine, error) {
 	if kb, err := strconv.ParseFloat(strings.TrimSuffix(field("/proc/meminfo", "MemTotal"), " kB"), 64); err == nil {
 		m.Memory = kb * 1024
 	}
+	if text, err := os.ReadFile("/proc/loadavg"); err == nil {
+		if first, err := strconv.ParseFloat(strings.Fields(string(text) + " -")[0], 64); err == nil {
+			m.Load = first
+		}
+	}
 	latency, err := syncLatency(dir, 200)
 	m.Sync = in(time.Microsecond, latency)
 	return m, err
@@ -40,8 +47,8 @@ func machine(dir string) (Machine, error) {
 
 // String returns m in a line.
 func (m Machine) String() string {
-	return fmt.Sprintf("%s, %d × %s, %s of memory, data on %s, a sync of a small append takes %s, %s",
-		m.OS, m.Processors, m.Model, format(m.Memory, "B"), m.FileSystem, format(m.Sync, "µs"), m.Go)
+	return fmt.Sprintf("%s, %d × %s, %s of memory, data on %s, a sync of a small append takes %s, %s; load before the run %s",
+		m.OS, m.Processors, m.Model, format(m.Memory, "B"), m.FileSystem, format(m.Sync, "µs"), m.Go, digits(m.Load))
 }
 
 // field returns the first value of that name in a file of /proc, or "unknown".

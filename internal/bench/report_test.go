@@ -65,7 +65,7 @@ func report() bench.Report {
 		At: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC), Took: 61, Server: "carillon", Sizes: bench.Quick(),
 		Callers: 128, Connections: 4, Payload: 64,
 		Machine: bench.Machine{
-			OS: "linux/amd64", Processors: 2, Model: "Abacus", Memory: 8 << 30, FileSystem: "ext4 (/dev/sda)", Go: "go1.26", Sync: 208,
+			OS: "linux/amd64", Processors: 2, Model: "Abacus", Memory: 8 << 30, FileSystem: "ext4 (/dev/sda)", Go: "go1.26", Sync: 208, Load: 0.25,
 		},
 	}
 	for _, res := range []bench.Result{
@@ -98,7 +98,7 @@ func TestTheTableShowsWhatWasMeasured(t *testing.T) {
   12 HTTP schedule: counted 9 of 10
 
 Measured: carillon, quick sizes, 128 callers over 4 connections, 64 bytes of data, in 61 s on 2027-01-02.
-Machine: linux/amd64, 2 × Abacus, 8 GiB of memory, data on ext4 (/dev/sda), a sync of a small append takes 208 µs, go1.26.
+Machine: linux/amd64, 2 × Abacus, 8 GiB of memory, data on ext4 (/dev/sda), a sync of a small append takes 208 µs, go1.26; load before the run 0.25.
 `
 	var got strings.Builder
 	if err := report().Table(&got); err != nil {

@@ -152,12 +152,25 @@ func httpName(round string, caller, n int) string {
 	return round + "-" + strconv.Itoa(caller) + "-" + strconv.Itoa(n)
 }
 
+// tidy deletes the job from a sidecar that is not ours.
+func (s *sidecar) tidy(ctx context.Context, caller int, name string) error {
+	if s.child != nil {
+		return nil
+	}
+	_, err := s.callers[caller].do(ctx, http.MethodDelete, name, s.app, nil)
+	return err
+}
+
 // present gets each job that was acknowledged, and counts those that are there.
 func (b *bench) present(ctx context.Context, s *sidecar, round string, l load) (Count, error) {
 	var found atomic.Int64
 	err := b.each(ctx, b.cfg.Callers, func(ctx context.Context, caller, i int) error {
 		for n := range l.each[i] {
-			status, err := s.callers[caller].do(ctx, http.MethodGet, httpName(round, i, n), s.app, nil)
+			name := httpName(round, i, n)
+			status, err := s.callers[caller].do(ctx, http.MethodGet, name, s.app, nil)
+			if err == nil {
+				err = s.tidy(ctx, caller, name)
+			}
 			if err != nil {
 				return err
 			}
@@ -200,13 +213,18 @@ func (b *bench) blastOverHTTP(ctx context.Context, s *sidecar) (blast, error) {
 			return s.callers[caller].post(ctx, prefix+strconv.Itoa(i), s.app, body)
 		})
 	}
-	trial := max(n/20, 1)
-	b.apps++
+	trial, prefix := max(n/20, 1), b.app()+"-"
 	begin := time.Now()
-	if err := fill(fmt.Sprintf("trial-%s-%d-", b.run, b.apps), far, trial); err != nil {
+	if err := fill(prefix, far, trial); err != nil {
 		return blast{}, err
 	}
 	lead := time.Second + 2*time.Since(begin)/time.Duration(trial)*time.Duration(n)
+	err := b.each(ctx, trial, func(ctx context.Context, caller, i int) error {
+		return s.tidy(ctx, caller, prefix+strconv.Itoa(i))
+	})
+	if err != nil {
+		return blast{}, err
+	}
 	l := newLedger(n)
 	s.ledger.Store(l)
 	defer s.ledger.Store(nil)
