@@ -8,6 +8,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
 	"carillon/internal/sidecar"
 )
 
@@ -44,6 +47,30 @@ func TestTheLogHasTheLinesThatScriptsLookFor(t *testing.T) {
 		}
 		if t.Failed() {
 			t.Log(said.String())
+		}
+	})
+}
+
+func TestAStreamThatIsRefusedForEverDoesNotFillTheLog(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFixture(t)
+		f.scheduler.noJobs = status.Error(codes.InvalidArgument, "missing namespace or appID in request")
+		var said bytes.Buffer
+		f.log = slog.New(slog.NewTextHandler(&said, nil))
+		f.run(sidecar.Config{Apps: []sidecar.App{{ID: "sub"}}, Schedulers: []string{schedulerAddress}})
+		time.Sleep(time.Hour)
+		f.scheduler.mu.Lock()
+		f.scheduler.noJobs = nil
+		f.scheduler.mu.Unlock()
+		time.Sleep(time.Second)
+		if open, _ := f.scheduler.connected(); len(open) != 3 {
+			t.Errorf("%d streams are open once they are not refused any more, want 3", len(open))
+		}
+		f.stop()
+		for _, line := range []string{"Scheduler stream connected", "scheduler stream ended; it is opened again"} {
+			if n := strings.Count(said.String(), line); n != 3 {
+				t.Errorf("%q was logged %d times in an hour, want once for each of 3 streams", line, n)
+			}
 		}
 	})
 }

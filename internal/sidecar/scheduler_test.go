@@ -31,6 +31,7 @@ type scheduler struct {
 	hosts    []string
 	changed  chan struct{} // closed when hosts changes
 	noHosts  error         // what WatchHosts answers, if anything
+	noJobs   error         // what WatchJobs answers to its first message, if anything
 	watchers []*watcher    // those connected
 	opened   int           // how many ever were
 }
@@ -232,6 +233,10 @@ func (s *scheduler) WatchJobs(
 		send: make(chan *schedulerv1.WatchJobsResponse, 100), results: make(chan *schedulerv1.WatchJobsRequestResult, 100),
 	}
 	s.mu.Lock()
+	if err := s.noJobs; err != nil {
+		s.mu.Unlock()
+		return err
+	}
 	s.watchers = append(s.watchers, w)
 	s.opened++
 	s.mu.Unlock()

@@ -89,14 +89,26 @@ func (s *stream) run(ctx context.Context) {
 	defer func() { _ = conn.Close() }()
 	work := newLoad()
 	defer work.running.Wait()
-	level := slog.LevelWarn // of the next failure: the first of several is worth a warning
+	// The first failure of several is worth a warning. A stream that is refused as soon as it is open will be refused
+	// again, twice a second; so then it is no news that it is open, either.
+	opened, failed := slog.LevelInfo, slog.LevelWarn
 	for {
-		err := s.receive(ctx, schedulerv1.NewSchedulerClient(conn), work, func() { level = slog.LevelWarn })
+		var since time.Time
+		err := s.receive(ctx, schedulerv1.NewSchedulerClient(conn), work, func() {
+			since = time.Now()
+			s.log.Log(ctx, opened, "Scheduler stream connected for [JOB_TARGET_TYPE_JOB]")
+		})
 		if ctx.Err() != nil {
 			return
 		}
-		s.log.Log(ctx, level, "scheduler stream ended; it is opened again", slog.Any("err", err))
-		level = slog.LevelDebug
+		opened = slog.LevelInfo
+		if lasted := time.Since(since) >= time.Second; !since.IsZero() && lasted {
+			failed = slog.LevelWarn
+		} else if !since.IsZero() {
+			opened = slog.LevelDebug
+		}
+		s.log.Log(ctx, failed, "scheduler stream ended; it is opened again", slog.Any("err", err))
+		failed = slog.LevelDebug
 		if !pause(ctx, 250*time.Millisecond, 750*time.Millisecond) {
 			return
 		}
@@ -123,7 +135,6 @@ func (s *stream) receive(
 	if err != nil {
 		return err
 	}
-	s.log.InfoContext(ctx, "Scheduler stream connected for [JOB_TARGET_TYPE_JOB]")
 	connected()
 	open := s.app.metrics.streams()
 	open.Inc()
