@@ -91,21 +91,21 @@ func (s *stream) run(ctx context.Context) {
 	defer work.running.Wait()
 	// The first failure of several is worth a warning. A stream that is refused as soon as it is open will be refused
 	// again, twice a second; so then it is no news that it is open, either.
-	opened, failed := slog.LevelInfo, slog.LevelWarn
+	news, failed := true, slog.LevelWarn
 	for {
 		var since time.Time
 		err := s.receive(ctx, schedulerv1.NewSchedulerClient(conn), work, func() {
 			since = time.Now()
-			s.log.Log(ctx, opened, "Scheduler stream connected for [JOB_TARGET_TYPE_JOB]")
+			if news {
+				s.log.InfoContext(ctx, "Scheduler stream connected for [JOB_TARGET_TYPE_JOB]")
+			}
 		})
 		if ctx.Err() != nil {
 			return
 		}
-		opened = slog.LevelInfo
-		if lasted := time.Since(since) >= time.Second; !since.IsZero() && lasted {
+		news = since.IsZero() || time.Since(since) >= time.Second
+		if news && !since.IsZero() {
 			failed = slog.LevelWarn
-		} else if !since.IsZero() {
-			opened = slog.LevelDebug
 		}
 		s.log.Log(ctx, failed, "scheduler stream ended; it is opened again", slog.Any("err", err))
 		failed = slog.LevelDebug
