@@ -181,8 +181,8 @@ type limits struct {
 }
 
 const (
-	maxCommands  = 512
-	maxFires     = 256
+	maxCommands  = 2000
+	maxFires     = 1024
 	writesPerJob = 5 // at most, by one command or outcome
 )
 
