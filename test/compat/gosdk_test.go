@@ -341,3 +341,19 @@ func TestErrorsReachTheGoSDK(t *testing.T) {
 		}
 	})
 }
+
+func TestTheGoSDKReadsAndSetsMetadata(t *testing.T) {
+	inEachRole(t, func(t *testing.T, run role) {
+		c := connect(t, run(t, startGoApp(t, 0).app))
+		if err := c.SetMetadata(t.Context(), "colour", "blue"); err != nil {
+			t.Fatal(err)
+		}
+		got, err := c.GetMetadata(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.ID != "sub" || got.ExtendedMetadata["colour"] != "blue" {
+			t.Errorf("metadata is %+v, want the id sub and the colour blue", got)
+		}
+	})
+}

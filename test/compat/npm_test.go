@@ -96,6 +96,19 @@ func TestFetchSpeaksBothDialects(t *testing.T) {
 	})
 }
 
+func TestTheNpmSDKsClientStartsAndSeesAHealthySidecar(t *testing.T) {
+	needSDK(t)
+	inEachRole(t, func(t *testing.T, run role) {
+		server := httptest.NewServer(http.NotFoundHandler())
+		defer server.Close()
+		const token = "DAPR_API_TOKEN=of the api" // the SDK reads it as well
+		s := run(t, app{"http", server.Listener.Addr().(*net.TCPAddr).Port}, token)
+		if said, err := node(t, "client.mjs", s, token); err != nil {
+			t.Errorf("%v\n%s", err, said)
+		}
+	})
+}
+
 func TestTheNpmSDKsServerAnswersTriggers(t *testing.T) {
 	needSDK(t)
 	inEachRole(t, func(t *testing.T, run role) {

@@ -19,7 +19,7 @@ door.onJobEventAlpha1 = (event, context) => {
   arrived.push(event);
   return answer(event, context);
 };
-await server.daprServer.start("127.0.0.1", process.env.APP_PORT);
+await server.start(); // which waits until the sidecar has metadata
 
 const response = await fetch(api + "a", {
   method: "POST",
