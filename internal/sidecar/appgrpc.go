@@ -120,7 +120,7 @@ func (a *grpcApp) callEither(ctx context.Context, t job.Trigger) error {
 
 func (a *grpcApp) onJobEvent(ctx context.Context, req *runtimev1.JobEventRequest, alpha bool) (err error) {
 	if alpha {
-		_, err = runtimev1.NewAppCallbackAlphaClient(a.conn).OnJobEventAlpha1(ctx, req) //nolint:staticcheck // Go's SDK has only this one
+		_, err = runtimev1.NewAppCallbackAlphaClient(a.conn).OnJobEventAlpha1(ctx, req) //nolint:staticcheck // older SDKs have only this one
 	} else {
 		_, err = runtimev1.NewAppCallbackClient(a.conn).OnJobEvent(ctx, req)
 	}
