@@ -15,7 +15,10 @@ type Report struct {
 	Callers     int       `json:"callers"`
 	Connections int       `json:"connections"`
 	Payload     int       `json:"payload_bytes"`
-	Results     []Result  `json:"results"`
+	// Pace is how many times the processor time a unary echo takes here that it takes on the machine that the bars are
+	// from; 0 if no measure needed to know.
+	Pace    float64  `json:"pace,omitempty"`
+	Results []Result `json:"results"`
 }
 
 // A Result is one measure, with what it is held against.
@@ -31,6 +34,8 @@ type Result struct {
 	Bar   Bar     `json:"bar"`
 	// Verdict is how the ratio, or else the value, stands to the bar.
 	Verdict Verdict `json:"verdict"`
+	// AtPace is the verdict if the bar is moved by the pace; "" if the bar is no speed of a machine.
+	AtPace Verdict `json:"verdict_at_pace,omitempty"`
 	// Detail is what else the measure has seen.
 	Detail []Figure `json:"detail,omitempty"`
 	// Count is nil if the measure says nothing about occurrences.
@@ -61,6 +66,8 @@ type Bar struct {
 	Less bool    `json:"less,omitempty"`
 	// OfValue says that it is about the value, although there is a null to compare it with.
 	OfValue bool `json:"of_value,omitempty"`
+	// Speed says that it is about what a processor does in a time, on the machine that the bars are from.
+	Speed bool `json:"speed,omitempty"`
 }
 
 // A Verdict is how a measure stands to its bar.
@@ -77,6 +84,12 @@ const (
 func atLeast(must, aim float64) Bar { return Bar{Must: must, Aim: aim} }
 func atMost(must, aim float64) Bar  { return Bar{Must: must, Aim: aim, Less: true} }
 
+// speed marks a bar as one that is about a machine's speed.
+func speed(b Bar) Bar {
+	b.Speed = true
+	return b
+}
+
 // reaches reports whether value is as good as limit.
 func (b Bar) reaches(value, limit float64) bool {
 	if b.Less {
@@ -85,23 +98,41 @@ func (b Bar) reaches(value, limit float64) bool {
 	return value >= limit
 }
 
-// judged returns r with its verdict.
-func (r Result) judged() Result {
+// at returns what b is on a machine of that pace.
+func (b Bar) at(pace float64) Bar {
+	if b.Less {
+		pace = 1 / pace
+	}
+	b.Must /= pace
+	b.Aim /= pace
+	return b
+}
+
+// judged returns r with its verdicts, on a machine of that pace; 0 if it is not known.
+func (r Result) judged(pace float64) Result {
+	r.Verdict = r.against(r.Bar)
+	if r.Bar.Speed && pace > 0 {
+		r.AtPace = r.against(r.Bar.at(pace))
+	}
+	return r
+}
+
+// against returns how r stands to b.
+func (r Result) against(b Bar) Verdict {
 	value := r.Value
-	if r.Null != nil && !r.Bar.OfValue {
+	if r.Null != nil && !b.OfValue {
 		value = r.Ratio
 	}
 	switch {
-	case r.Error != "" || value == 0 || r.Bar == Bar{}:
-		r.Verdict = Unknown
-	case r.Bar.reaches(value, r.Bar.Aim):
-		r.Verdict = MetAim
-	case r.Bar.reaches(value, r.Bar.Must):
-		r.Verdict = MetMust
+	case r.Error != "" || value == 0 || b == Bar{}:
+		return Unknown
+	case b.reaches(value, b.Aim):
+		return MetAim
+	case b.reaches(value, b.Must):
+		return MetMust
 	default:
-		r.Verdict = Below
+		return Below
 	}
-	return r
 }
 
 // A Count is what became of the occurrences of a run, or of the jobs that were acknowledged.

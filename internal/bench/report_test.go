@@ -53,7 +53,28 @@ func TestAVerdictFollowsTheBar(t *testing.T) {
 		"no bar":       {bench.Result{Value: 1}, bench.Unknown},
 		"not measured": {bench.Result{Value: 1, Bar: less, Error: "it was not there"}, bench.Unknown},
 	} {
-		if got := test.result.Judged().Verdict; got != test.want {
+		if got := test.result.Judged(0).Verdict; got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+func TestABarThatIsASpeedMovesWithTheMachine(t *testing.T) {
+	rate := bench.Bar{Must: 15_000, Aim: 25_000, Speed: true}
+	cost := bench.Bar{Must: 110, Aim: 70, Less: true, Speed: true}
+	for name, test := range map[string]struct {
+		result bench.Result
+		pace   float64
+		want   bench.Verdict
+	}{
+		"half the rate on half the machine":  {bench.Result{Value: 7_500, Bar: rate}, 2, bench.MetMust},
+		"less than that":                     {bench.Result{Value: 7_499, Bar: rate}, 2, bench.Below},
+		"twice the cost on half the machine": {bench.Result{Value: 140, Bar: cost}, 2, bench.MetAim},
+		"on a faster machine":                {bench.Result{Value: 60, Bar: cost}, 0.5, bench.Below},
+		"a pace that is not known":           {bench.Result{Value: 60, Bar: cost}, 0, ""},
+		"a bar that is no speed":             {bench.Result{Value: 60, Bar: bench.Bar{Must: 110, Aim: 70, Less: true}}, 2, ""},
+	} {
+		if got := test.result.Judged(test.pace).AtPace; got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
 	}
@@ -63,7 +84,7 @@ func TestAVerdictFollowsTheBar(t *testing.T) {
 func report() bench.Report {
 	r := bench.Report{
 		At: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC), Took: 61, Server: "carillon", Sizes: bench.Quick(),
-		Callers: 128, Connections: 4, Payload: 64,
+		Callers: 128, Connections: 4, Payload: 64, Pace: 2,
 		Machine: bench.Machine{
 			OS: "linux/amd64", Processors: 2, Model: "Abacus", Memory: 8 << 30, FileSystem: "ext4 (/dev/sda)", Go: "go1.26", Sync: 208, Load: 0.25,
 		},
@@ -77,11 +98,11 @@ func report() bench.Report {
 		{Row: 2, Measure: "server CPU per schedule", Unit: "µs", Bar: bench.Bar{Must: 45, Aim: 32, Less: true}},
 		{
 			Row: 12, Measure: "HTTP schedule", Value: 14_000, Unit: "/s", Null: &bench.Null{Name: "HTTP echo", Value: 28_000},
-			Ratio: 0.5, Bar: bench.Bar{Must: 15_000, Aim: 25_000, OfValue: true}, Count: &bench.Count{Want: 10, Distinct: 9, Lost: 1},
+			Ratio: 0.5, Bar: bench.Bar{Must: 15_000, Aim: 25_000, OfValue: true, Speed: true}, Count: &bench.Count{Want: 10, Distinct: 9, Lost: 1},
 		},
 		{Row: 16, Measure: "isolation", Error: "it hung up"},
 	} {
-		r.Results = append(r.Results, res.Judged())
+		r.Results = append(r.Results, res.Judged(2))
 	}
 	return r
 }
@@ -91,11 +112,13 @@ func TestTheTableShowsWhatWasMeasured(t *testing.T) {
 #   measure                  value         null                 ratio  must        aim         verdict
 1   durable schedule         30,600/s      unary echo 51,000/s  0.60   ≥ 0.60      ≥ 0.80      met must
 2   server CPU per schedule  unknown                                   ≤ 45 µs     ≤ 32 µs     unknown
-12  HTTP schedule            14,000/s      HTTP echo 28,000/s   0.50   ≥ 15,000/s  ≥ 25,000/s  below
+12  HTTP schedule            14,000/s      HTTP echo 28,000/s   0.50   ≥ 15,000/s  ≥ 25,000/s  below; at this pace met aim
 16  isolation                not measured                                                      unknown
 
   1 durable schedule: synced append 40,000/s; counted 1,000 of 1,000
   12 HTTP schedule: counted 9 of 10
+
+Pace: a unary echo takes 2 times the processor time here that it takes on the machine that the bars are from.
 
 Measured: carillon, quick sizes, 128 callers over 4 connections, 64 bytes of data, in 61 s on 2027-01-02.
 Machine: linux/amd64, 2 × Abacus, 8 GiB of memory, data on ext4 (/dev/sda), a sync of a small append takes 208 µs, go1.26; load before the run 0.25.

@@ -67,7 +67,7 @@ func Run(ctx context.Context, cfg Config, progress func(Progress)) (report Repor
 	if report.Machine, err = machine(dir); err != nil {
 		return report, err
 	}
-	report.Results, err = b.all(ctx, begin, progress)
+	report.Results, report.Pace, err = b.all(ctx, begin, progress)
 	report.Took = time.Since(begin).Seconds()
 	return report, err
 }
@@ -85,7 +85,7 @@ func (b *bench) server() string {
 }
 
 // all takes the steps that are wanted.
-func (b *bench) all(ctx context.Context, begin time.Time, progress func(Progress)) ([]Result, error) {
+func (b *bench) all(ctx context.Context, begin time.Time, progress func(Progress)) (results []Result, pace float64, err error) {
 	var wanted []step
 	var left time.Duration
 	for _, s := range steps() {
@@ -94,7 +94,12 @@ func (b *bench) all(ctx context.Context, begin time.Time, progress func(Progress
 			left += s.takes(b.cfg.Sizes)
 		}
 	}
-	var results []Result
+	if b.cfg.wants(2, 12, 13) {
+		b.progress = func(string) {}
+		if pace, err = b.pace(ctx); err != nil {
+			return nil, 0, err
+		}
+	}
 	for i, s := range wanted {
 		since := time.Now()
 		b.progress = func(doing string) {
@@ -106,20 +111,34 @@ func (b *bench) all(ctx context.Context, begin time.Time, progress func(Progress
 		b.progress("")
 		found, err := s.run(b, ctx)
 		if ctx.Err() != nil {
-			return results, ctx.Err()
+			return results, pace, ctx.Err()
 		}
 		if err != nil {
 			found = []Result{{Row: s.rows[0], Measure: s.name, Error: err.Error()}}
 		}
 		for _, r := range found {
 			if b.cfg.wants(r.Row) || r.Error != "" {
-				results = append(results, r.judged())
+				results = append(results, r.judged(pace))
 			}
 		}
 		left -= s.takes(b.cfg.Sizes)
 	}
 	slices.SortStableFunc(results, func(x, y Result) int { return x.Row - y.Row })
-	return results, nil
+	return results, pace, nil
+}
+
+// referenceEcho is the processor time that a unary echo takes on the machine that the bars are from.
+const referenceEcho = 17.0 // µs
+
+// pace returns [Report.Pace].
+func (b *bench) pace(ctx context.Context) (float64, error) {
+	echo, err := b.unary(ctx, NullEcho)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = echo.close() }()
+	l, err := b.far(ctx, echo, b.app())
+	return l.cost() / referenceEcho, err
 }
 
 // app returns the id of a new app.

@@ -58,7 +58,7 @@ func (b *bench) schedule(ctx context.Context) ([]Result, error) {
 			Detail: []Figure{{"synced append", median(syncedRates), "/s"}},
 		}, "unary echo")
 		cost := Result{
-			Row: 2, Measure: "server CPU per schedule", Value: median(costs), Unit: "µs", Bar: atMost(45, 32),
+			Row: 2, Measure: "server CPU per schedule", Value: median(costs), Unit: "µs", Bar: speed(atMost(45, 32)),
 			Detail: []Figure{{"unary echo", mean(echoCosts...), "µs"}, {"synced append", median(syncedCosts), "µs"}},
 		}
 		return []Result{throughput, cost}, t.tidy(ctx, app)

@@ -137,7 +137,7 @@ func (b *bench) post(ctx context.Context, s *sidecar) ([]Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	rate, cost := atLeast(15_000, 25_000), atMost(110, 70)
+	rate, cost := speed(atLeast(15_000, 25_000)), speed(atMost(110, 70))
 	rate.OfValue = true
 	return []Result{
 		rates.into(Result{Row: 12, Measure: "sidecar, HTTP schedule", Unit: "/s", Bar: rate, Count: &count}, "HTTP echo"),
@@ -198,7 +198,7 @@ func (b *bench) burstOverHTTP(ctx context.Context, s *sidecar) (Result, error) {
 	}
 	return Result{
 		Row: 13, Measure: fmt.Sprintf("sidecar, burst of %s to an HTTP app", format(float64(b.cfg.Sizes.Burst), "")),
-		Value: median(rates), Unit: "/s", Bar: atLeast(15_000, 25_000), Count: &count,
+		Value: median(rates), Unit: "/s", Bar: speed(atLeast(15_000, 25_000)), Count: &count,
 		Detail: append(spread("late", late), Figure{"CPU of sidecar and scheduler", median(costs), "µs"}),
 	}, nil
 }

@@ -56,10 +56,18 @@ func (r Report) cells() [][]string {
 		}
 		all = append(all, []string{
 			strconv.Itoa(res.Row), res.Measure, value, null, ratio,
-			res.Bar.limit(res.Bar.Must, unit), res.Bar.limit(res.Bar.Aim, unit), string(res.Verdict),
+			res.Bar.limit(res.Bar.Must, unit), res.Bar.limit(res.Bar.Aim, unit), res.verdicts(),
 		})
 	}
 	return all
+}
+
+// verdicts returns the verdict, and after it the one at the machine's pace if that is another.
+func (r Result) verdicts() string {
+	if r.AtPace == "" || r.AtPace == r.Verdict {
+		return string(r.Verdict)
+	}
+	return string(r.Verdict) + "; at this pace " + string(r.AtPace)
 }
 
 // limit returns one side of b for people.
@@ -89,6 +97,9 @@ func (r Report) rest(mark string) string {
 		if len(parts) > 0 {
 			fmt.Fprintf(&text, "%s%d %s: %s\n", mark, res.Row, res.Measure, strings.Join(parts, "; "))
 		}
+	}
+	if r.Pace > 0 {
+		fmt.Fprintf(&text, "\nPace: a unary echo takes %s times the processor time here that it takes on the machine that the bars are from.\n", format(r.Pace, ""))
 	}
 	fmt.Fprintf(&text, "\nMeasured: %s, %s sizes, %d callers over %d connections, %d bytes of data, in %s on %s.\nMachine: %v.\n",
 		r.Server, r.Sizes.Name, r.Callers, r.Connections, r.Payload, format(r.Took, "s"), r.At.Format("2006-01-02"), r.Machine)
