@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"strings"
 	"time"
 
 	"carillon/internal/job"
@@ -23,12 +24,18 @@ const (
 // formatKey is where a store says how it is laid out.
 func formatKey() []byte { return []byte{tagMeta, 'f'} }
 
-func jobKey(k job.Key) []byte { return appendKey([]byte{tagJob}, k) }
+func jobKey(k job.Key) []byte { return appendKey(append(roomFor(k), tagJob), k) }
 
-func stateKey(k job.Key) []byte { return appendKey([]byte{tagState}, k) }
+func stateKey(k job.Key) []byte { return appendKey(append(roomFor(k), tagState), k) }
 
 func dueKey(e entry) []byte {
-	return appendEntry(appendTarget(appendPartition(nil, e.partition), e.key.Target), e)
+	return appendEntry(appendTarget(appendPartition(roomFor(e.key), e.partition), e.key.Target), e)
+}
+
+// roomFor returns an empty slice with room for any key about k in which nothing is escaped.
+func roomFor(k job.Key) []byte {
+	const fixed = 16 // tag, partition, kind, instant and four ends
+	return make([]byte, 0, fixed+len(k.Target.Namespace)+len(k.Target.Name)+len(k.ActorID)+len(k.Name))
 }
 
 // dueRange is all of a partition's index.
@@ -78,6 +85,9 @@ func appendName(b []byte, k job.Key) []byte {
 // appendString adds s and a zero byte. A zero byte within s becomes 1 1 and a one becomes 1 2, which keeps the order
 // of strings, of their prefixes, and of the tuples they stand in.
 func appendString(b []byte, s string) []byte {
+	if strings.IndexByte(s, 0) < 0 && strings.IndexByte(s, 1) < 0 { // nearly always
+		return append(append(b, s...), 0)
+	}
 	for i := range len(s) {
 		if c := s[i]; c <= 1 {
 			b = append(b, 1, c+1)
