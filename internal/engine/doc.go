@@ -7,7 +7,8 @@
 // Keys are divided into partitions, and partitions among a few loops. A loop is one goroutine, which owns a pure machine
 // and turns it: gather commands and outcomes, read what they need, let the machine decide, let triggers leave, commit
 // all of it in one durable batch, and only then answer callers. Firing writes nothing, and a trigger waits for no
-// commit: the due index says that it is owed until its outcome is recorded.
+// commit: the due index says that it is owed until its outcome is recorded. While a commit is under way the loop fires on, but
+// nothing of the jobs that it is about.
 //
 // What a machine holds in memory is bounded by what is about to happen. Each lane, the jobs of one target, has a
 // window on the due index of a few entries, and a cursor to where it has been read; a lane whose receivers have no room

@@ -30,7 +30,7 @@ type Config struct {
 	Partitions int
 	// MaxJob is how many bytes the record of a job may have with its key, payload included; 0 means 2 MiB, as Dapr has it.
 	MaxJob int
-	// Loops is how many goroutines turn the partitions, each its share of them; 0 means one for each two CPUs, but 2
+	// Loops is how many goroutines turn the partitions, each its share of them; 0 means one for each two CPUs, but 1
 	// to 4. It may differ from one start to the next.
 	Loops int
 	// Inbox is how many calls may wait for one loop, or be carried out by it; whoever comes later waits outside. 0 means
@@ -46,7 +46,6 @@ type Config struct {
 const (
 	defaultPartitions = 64
 	defaultMaxJob     = 2 << 20
-	minDefaultLoops   = 2 // one decides while the other waits for the disk
 	maxDefaultLoops   = 4
 	defaultInbox      = 4096
 )
@@ -69,7 +68,7 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 	}
 	orDefault(&cfg.Partitions, defaultPartitions)
 	orDefault(&cfg.MaxJob, defaultMaxJob)
-	orDefault(&cfg.Loops, max(minDefaultLoops, min(runtime.GOMAXPROCS(0)/2, maxDefaultLoops)))
+	orDefault(&cfg.Loops, max(1, min(runtime.GOMAXPROCS(0)/2, maxDefaultLoops)))
 	orDefault(&cfg.Inbox, defaultInbox)
 	cfg.Loops = min(cfg.Loops, cfg.Partitions)
 	log = log.With(slog.String("component", "engine"))

@@ -27,13 +27,7 @@ type loop struct {
 	metrics    *metrics
 	pulse      pulse
 	commit     atomic.Pointer[commit] // the one under way; nil between two turns
-}
-
-// A commit is under way: what it writes can be seen in the store, but may not survive a power cut yet.
-type commit struct {
-	keys  map[job.Key]struct{}
-	ended chan struct{}
-	err   error // how it ended
+	spare      store.Batch            // empty: what the machine writes to while its other batch is being committed
 }
 
 func newLoop(partitions []int, cfg Config, s store.Store, d Deliverer, log *slog.Logger, m *metrics) *loop {
@@ -145,7 +139,7 @@ func (lp *loop) scan(ctx context.Context, r store.Range, limit int) ([]entry, er
 // delivered, so that it is not delivered again, but fires nothing more.
 func (lp *loop) turns(ctx, steady context.Context) error {
 	writes, bytes := lp.store.MaxBatch()
-	limit := limits{most: max(1, min(maxCommands, writes/writesPerJob)), bytes: bytes / 2, fires: maxFires}
+	limit := limits{most: max(1, min(maxCommands, writes/writesPerJob)), bytes: bytes / 2, fires: maxFires, again: maxFires}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
@@ -169,7 +163,7 @@ func (lp *loop) turns(ctx, steady context.Context) error {
 		case <-ctx.Done():
 		}
 	}
-	limit.fires = 0
+	limit.fires, limit.again = 0, 0
 	return lp.turn(steady, time.Now().UTC(), limit)
 }
 
@@ -177,7 +171,8 @@ func (lp *loop) turns(ctx, steady context.Context) error {
 type limits struct {
 	most  int // commands and outcomes
 	bytes int // of the commands
-	fires int // triggers
+	fires int // triggers, before the commit
+	again int // triggers at a time, while the commit is under way
 }
 
 const (
@@ -187,7 +182,8 @@ const (
 )
 
 // turn takes what the inbox holds and what is due, reads what that needs, decides, lets triggers leave, commits, and
-// only then tells callers. An error means that the machine is not to be trusted any more.
+// only then tells callers. It fires on while the disk works. An error means that the machine is not to be trusted any
+// more.
 func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 	m, w := lp.machine, lp.inbox.take(limit.most, limit.bytes)
 	for _, r := range w.rooms {
@@ -212,14 +208,9 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 	}
 
 	// What has fired is owed by what was committed before this turn, and not what this turn removed: it need not wait.
-	for _, d := range fired {
-		lp.release(d)
-	}
-	if err := lp.apply(ctx, w); err != nil {
-		return lp.fail(w, fmt.Errorf("commit for partitions %s: %w", lp, err))
-	}
-	for i, c := range w.commands {
-		lp.inbox.reply(c, replies[i])
+	lp.releaseAll(fired)
+	if err := lp.apply(ctx, w, replies, limit); err != nil {
+		return err
 	}
 	for _, look := range w.looks {
 		look(m, now)
@@ -320,41 +311,9 @@ func (lp *loop) settle(o outcome) {
 	}
 }
 
-// apply commits what the machine has decided. While it lasts, settled makes readers of these keys wait.
-func (lp *loop) apply(ctx context.Context, w work) error {
-	b := &lp.machine.batch
-	if len(b.Writes) == 0 {
-		return nil
-	}
-	c := &commit{keys: w.keys, ended: make(chan struct{})}
-	lp.commit.Store(c)
-	begin := time.Now()
-	c.err = lp.store.Commit(ctx, b)
-	lp.metrics.commit.Observe(time.Since(begin).Seconds())
-	lp.metrics.group.Observe(float64(len(w.commands) + len(w.outcomes)))
-	lp.commit.Store(nil)
-	close(c.ended)
-	b.Reset()
-	return c.err
-}
-
-// settled waits until what has been read of k from the store, or of any job if k is nil, would survive a power cut. It
-// reports whether it would; otherwise it is to be read again.
-func (lp *loop) settled(ctx context.Context, k *job.Key) (bool, error) {
-	c := lp.commit.Load()
-	if c == nil {
-		return true, nil
-	}
-	if k != nil {
-		if _, concerned := c.keys[*k]; !concerned {
-			return true, nil
-		}
-	}
-	select {
-	case <-c.ended:
-		return c.err == nil, nil
-	case <-ctx.Done():
-		return false, ctx.Err()
+func (lp *loop) releaseAll(fired []*delivery) {
+	for _, d := range fired {
+		lp.release(d)
 	}
 }
 

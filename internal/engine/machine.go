@@ -291,8 +291,16 @@ func (m *machine) move(from, to entry) {
 
 // next returns when there is something to do; ok is false if there is nothing to wait for. The zero time is now.
 func (m *machine) next() (at time.Time, ok bool) {
+	if len(m.dry) > 0 {
+		return time.Time{}, true
+	}
+	return m.nextDue()
+}
+
+// nextDue is next, but for windows that are to be refilled.
+func (m *machine) nextDue() (at time.Time, ok bool) {
 	switch {
-	case len(m.ready) > 0 || len(m.dry) > 0:
+	case len(m.ready) > 0:
 		return time.Time{}, true
 	case len(m.waiting) > 0:
 		return m.waiting[0].next, true

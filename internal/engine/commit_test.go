@@ -1,0 +1,97 @@
+package engine_test
+
+import (
+	"errors"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/google/go-cmp/cmp"
+
+	"carillon/internal/engine"
+	"carillon/internal/job"
+)
+
+func TestWhatIsDueIsFiredWhileTheDiskWorks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db, a := open(t, vfs.NewMem()), &app{}
+		defer db.Close()
+		s := slowStore{db, make(chan error, 2)}
+		e, stop := run(t, s, a, engine.Config{Loops: 1})
+		s.syncs <- nil // for the format
+		s.syncs <- nil
+		mustSchedule(t, e, key("app", "soon"), once(time.Now().Add(time.Minute)))
+		answered := make(chan error, 1)
+		go func() { answered <- e.Schedule(t.Context(), key("app", "other"), once(time.Now().Add(time.Hour)), false) }()
+		time.Sleep(2 * time.Minute) // and the disk does not answer
+		if got := len(a.triggers(t)); got != 1 || a.late != 0 {
+			t.Errorf("got %d triggers, the latest %v late; want one, on time", got, a.late)
+		}
+		close(s.syncs)
+		if err := <-answered; err != nil {
+			t.Error(err)
+		}
+		stop()
+	})
+}
+
+func TestNothingIsFiredThatIsNotDurable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db, a := open(t, vfs.NewMem()), &app{}
+		defer db.Close()
+		s := slowStore{db, make(chan error, 2)}
+		e, stop := run(t, s, a, engine.Config{Loops: 1})
+		s.syncs <- nil // for the format
+		s.syncs <- nil
+		mustSchedule(t, e, key("app", "replaced"), once(time.Now().Add(2*time.Minute)))
+		answered := make(chan error, 1)
+		schedule := func(name string, in time.Duration) {
+			answered <- e.Schedule(t.Context(), key("app", name), once(time.Now().Add(in)), true)
+		}
+		go schedule("replaced", time.Minute)
+		time.Sleep(5 * time.Minute) // and the disk does not answer
+		if got := a.triggers(t); len(got) != 0 {
+			t.Errorf("got %v", got)
+		}
+		close(s.syncs)
+		if err := <-answered; err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+		if got := a.triggers(t); len(got) != 1 {
+			t.Errorf("got %d triggers when the disk had answered; want one", len(got))
+		}
+		stop()
+	})
+}
+
+func TestWhatWasFiredBesideACommitThatFailsIsNotLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db, a := open(t, vfs.NewMem()), &app{}
+		defer db.Close()
+		s := slowStore{db, make(chan error, 2)}
+		e, stop := run(t, s, a, engine.Config{Loops: 1})
+		s.syncs <- nil // for the format
+		s.syncs <- nil
+		mustSchedule(t, e, key("app", "soon"), once(time.Now().Add(time.Minute)))
+		answered := make(chan error, 1)
+		go func() { answered <- e.Schedule(t.Context(), key("app", "other"), once(time.Now().Add(time.Hour)), false) }()
+		time.Sleep(2 * time.Minute)
+		s.syncs <- errors.New("input/output error")
+		if err := <-answered; !errors.Is(err, job.ErrUnavailable) {
+			t.Errorf("Schedule = %v, want ErrUnavailable", err)
+		}
+		close(s.syncs)
+		time.Sleep(2 * time.Hour)
+		stop()
+		count := map[string]int{}
+		for _, tr := range a.triggers(t) {
+			count[tr.Key.Name]++
+		}
+		// The machine forgot what it knew, and with it who was out.
+		if diff := cmp.Diff(map[string]int{"soon": 2, "other": 1}, count); diff != "" {
+			t.Errorf("deliveries (-want +got):\n%s", diff)
+		}
+	})
+}
