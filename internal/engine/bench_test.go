@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -14,15 +16,7 @@ import (
 
 // BenchmarkSchedule has 128 callers schedule durable one-shots on the disk of the folder for temporary files.
 func BenchmarkSchedule(b *testing.B) {
-	s, err := pebblestore.Open(pebblestore.Config{Dir: b.TempDir()}, slog.New(slog.DiscardHandler))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer s.Close()
-	e := engine.New(engine.Config{}, s, &app{}, slog.New(slog.DiscardHandler))
-	go func() { _ = e.Run(b.Context()) }()
-	spec := once(time.Now().Add(240 * time.Hour))
-	spec.Data = &job.Data{Value: make([]byte, 64)}
+	e, spec := benchEngine(b)
 	var n atomic.Int64
 	b.SetParallelism(64)
 	b.ResetTimer()
@@ -34,4 +28,52 @@ func BenchmarkSchedule(b *testing.B) {
 			}
 		}
 	})
+}
+
+// BenchmarkScheduleAll has one caller schedule them by the five hundred, with four such groups on their way.
+func BenchmarkScheduleAll(b *testing.B) {
+	e, spec := benchEngine(b)
+	const size, most = 500, 4
+	var waits []func(context.Context) []error
+	wait := func() {
+		if err := errors.Join(waits[0](b.Context())...); err != nil {
+			b.Fatal(err)
+		}
+		waits = waits[1:]
+	}
+	for n := 0; n < b.N; n += size {
+		all := make([]job.Request, min(size, b.N-n))
+		for i := range all {
+			all[i] = job.Request{Key: key("app", fmt.Sprint("job", n+i)), Spec: spec}
+		}
+		if len(waits) == most {
+			wait()
+		}
+		waits = append(waits, e.ScheduleAll(b.Context(), all))
+	}
+	for len(waits) > 0 {
+		wait()
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "jobs/s")
+}
+
+func benchEngine(b *testing.B) (*engine.Engine, job.Spec) {
+	s, err := pebblestore.Open(pebblestore.Config{Dir: b.TempDir()}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		b.Fatal(err)
+	}
+	e := engine.New(engine.Config{}, s, &app{}, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithCancel(b.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- e.Run(ctx) }()
+	b.Cleanup(func() {
+		cancel()
+		if err := errors.Join(<-ended, s.Close()); err != nil {
+			b.Error(err)
+		}
+	})
+	spec := once(time.Now().Add(240 * time.Hour))
+	spec.Data = &job.Data{Value: make([]byte, 64)}
+	b.ResetTimer()
+	return e, spec
 }

@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"runtime"
@@ -139,7 +140,13 @@ func (l *ledger) use(ctx context.Context, e *engine.Engine, name string, r *rand
 		if !alive {
 			return
 		}
-		if err := e.Schedule(ctx, k, s, false); err == nil {
+		var err error
+		if r.IntN(2) == 0 {
+			err = e.Schedule(ctx, k, s, false)
+		} else {
+			err = errors.Join(e.ScheduleAll(ctx, []job.Request{{Key: k, Spec: s}})(ctx)...)
+		}
+		if err == nil {
 			l.mu.Lock()
 			l.acked[k] = l.life == life
 			l.mu.Unlock()

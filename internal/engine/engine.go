@@ -166,18 +166,26 @@ func (e *Engine) of(k job.Key) *loop { return e.owner[partitionOf(k, e.config.Pa
 // [job.ErrFull] says that there is no room. After [job.ErrUnavailable], and after ctx has ended, the job may be stored or
 // not.
 func (e *Engine) Schedule(ctx context.Context, k job.Key, s job.Spec, overwrite bool) error {
-	encoded := encodeSpec(k, &s)
-	size := len(encoded) + len(jobKey(k))
+	c := new(command)
+	if err := e.put(c, &job.Request{Key: k, Spec: s, Overwrite: overwrite}); err != nil {
+		return err
+	}
+	return e.of(k).inbox.ask(ctx, c)
+}
+
+// put makes c the command to store what r asks for, unless there is no room for it. It keeps r.
+func (e *Engine) put(c *command, r *job.Request) error {
+	encoded := encodeSpec(r.Key, &r.Spec)
+	size := len(encoded) + len(jobKey(r.Key))
 	if size > e.config.MaxJob {
 		return &job.TooLargeError{Size: size, Limit: e.config.MaxJob}
 	}
 	if e.full() {
 		return job.ErrFull
 	}
-	return e.of(k).inbox.ask(ctx, &command{
-		key: k, bytes: size,
-		decide: func(m *machine, old record) error { return m.schedule(k, &s, encoded, overwrite, old) },
-	})
+	c.key, c.bytes = r.Key, size
+	c.decide = func(m *machine, old record) error { return m.schedule(r.Key, &r.Spec, encoded, r.Overwrite, old) }
+	return nil
 }
 
 func (e *Engine) full() bool { return e.config.Full != nil && e.config.Full() }

@@ -45,7 +45,9 @@ type command struct {
 	key    job.Key
 	bytes  int // of the batch, about
 	decide func(m *machine, old record) error
-	done   chan error // holds one
+	done   chan error // holds one; nil if the command is part of a group
+	group  *group
+	index  int // in group
 }
 
 // An outcome is how a delivery ended.
@@ -127,7 +129,11 @@ func (i *inbox) poke() {
 
 // reply tells c's caller how it ended, and lets the next one in.
 func (i *inbox) reply(c *command, err error) {
-	c.done <- err
+	if c.group != nil {
+		c.group.tell(c.index, err)
+	} else {
+		c.done <- err
+	}
 	<-i.slots
 }
 

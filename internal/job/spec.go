@@ -40,6 +40,13 @@ type Item struct {
 	Spec Spec
 }
 
+// A Request asks for a job to be stored. If Key is taken, the job that has it is replaced if Overwrite is set.
+type Request struct {
+	Key       Key
+	Spec      Spec
+	Overwrite bool
+}
+
 // Data is a payload: the two fields of a protobuf Any, without regard to what they mean.
 type Data struct {
 	TypeURL string
