@@ -48,6 +48,14 @@ tidy: ## Fail if go.mod and go.sum are not as go mod tidy would leave them
 	$(GO) -C test/compat mod tidy -diff
 	$(GO) -C examples/go mod tidy -diff
 
+# The plugins are pinned; protoc is whatever is there (Debian: protobuf-compiler).
+.PHONY: proto
+proto: ## Generate internal/bulkv1 from proto (needs protoc)
+	GOBIN=$(CURDIR)/bin $(GO) install google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
+	GOBIN=$(CURDIR)/bin $(GO) install google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
+	PATH="$(CURDIR)/bin:$$PATH" protoc -I proto -I "$$($(GO) list -m -f '{{.Dir}}' github.com/dapr/dapr)" \
+		--go_out=. --go_opt=module=carillon --go-grpc_out=. --go-grpc_opt=module=carillon proto/carillon/v1/*.proto
+
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (20s)
 	@$(GO) list ./... | while read -r pkg; do \

@@ -24,7 +24,7 @@ var layers = [][]string{
 	{"internal/job"},
 	{"internal/store"},
 	{"internal/store/pebblestore", "internal/store/etcdstore", "internal/store/storetest"},
-	{"internal/engine", "internal/dispatch", "internal/cluster", "internal/wire"},
+	{"internal/engine", "internal/dispatch", "internal/cluster", "internal/wire", "internal/bulkv1"},
 	{"internal/sidecar", "internal/scheduler", "internal/webui"},
 	{"internal/app", "internal/bench"},
 	{"cmd/carillon", "examples/*"},
@@ -35,7 +35,7 @@ var layers = [][]string{
 var confined = map[string][]string{
 	"github.com/cockroachdb/pebble": {"internal/store/pebblestore", "internal/bench"},
 	"go.etcd.io/etcd":               {"internal/store/etcdstore"},
-	"github.com/dapr/dapr":          {"internal/wire", "internal/scheduler", "internal/sidecar", "internal/bench"},
+	"github.com/dapr/dapr":          {"internal/wire", "internal/bulkv1", "internal/scheduler", "internal/sidecar", "internal/bench"},
 }
 
 // A pkg is what go list says of a package of this module.

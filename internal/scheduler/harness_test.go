@@ -30,7 +30,8 @@ import (
 type memory struct {
 	mu   sync.Mutex
 	jobs map[job.Key]job.Spec
-	fail error // what every call returns, if set
+	fail error         // what every call returns, if set
+	hold chan struct{} // what ScheduleAll's results wait for, if set
 }
 
 func (m *memory) Schedule(_ context.Context, k job.Key, s job.Spec, overwrite bool) error {
@@ -44,6 +45,22 @@ func (m *memory) Schedule(_ context.Context, k job.Key, s job.Spec, overwrite bo
 	}
 	m.jobs[k] = s
 	return m.fail
+}
+
+func (m *memory) ScheduleAll(ctx context.Context, all []job.Request) func(context.Context) []error {
+	errs := make([]error, 0, len(all))
+	for _, r := range all {
+		errs = append(errs, m.Schedule(ctx, r.Key, r.Spec, r.Overwrite))
+	}
+	return func(ctx context.Context) []error {
+		if m.hold != nil {
+			select {
+			case <-m.hold:
+			case <-ctx.Done():
+			}
+		}
+		return errs
+	}
 }
 
 func (m *memory) Get(_ context.Context, k job.Key) (job.Spec, error) {

@@ -21,6 +21,10 @@ type Jobs interface {
 	// Schedule stores s, which is resolved, under k. If k is taken and overwrite is not set, it returns
 	// [job.ErrExists].
 	Schedule(ctx context.Context, k job.Key, s job.Spec, overwrite bool) error
+	// ScheduleAll schedules each of all, and returns when their order is settled: of those with the same key the first is
+	// stored first, and before what is asked for from then on. results waits until all are stored or refused, and returns
+	// the error of each in its place. The caller does not write to all any more.
+	ScheduleAll(ctx context.Context, all []job.Request) (results func(ctx context.Context) []error)
 	// Get returns the job as it was scheduled, or [job.ErrNotFound].
 	Get(ctx context.Context, k job.Key) (job.Spec, error)
 	// Delete removes the job. It is no error if there is none.
@@ -68,39 +72,51 @@ func New(cfg Config, jobs Jobs, d *dispatch.Dispatcher, log *slog.Logger) *Servi
 func (s *Service) ScheduleJob(
 	ctx context.Context, req *schedulerv1.ScheduleJobRequest,
 ) (*schedulerv1.ScheduleJobResponse, error) {
-	now := time.Now()
-	k, err := wire.Key(req.GetName(), req.GetMetadata())
+	r, err := s.request(time.Now(), req)
 	if err != nil {
-		return nil, s.metrics.refused(err)
-	}
-	if err := s.schedule(ctx, now, k, req); err != nil {
-		s.metrics.createdFailed.WithLabelValues(k.Target.Kind.String()).Inc()
 		return nil, err
 	}
-	s.metrics.created.WithLabelValues(k.Target.Kind.String()).Inc()
+	if err := s.jobs.Schedule(ctx, r.Key, r.Spec, r.Overwrite); err != nil {
+		return nil, s.notStored(r.Key, err)
+	}
+	s.metrics.created.WithLabelValues(r.Key.Target.Kind.String()).Inc()
 	return new(schedulerv1.ScheduleJobResponse), nil
 }
 
-// schedule stores the job that req is about under k, resolved as of now.
-func (s *Service) schedule(ctx context.Context, now time.Time, k job.Key, req *schedulerv1.ScheduleJobRequest) error {
+// request returns what req asks for, resolved as of now.
+func (s *Service) request(now time.Time, req *schedulerv1.ScheduleJobRequest) (job.Request, error) {
+	k, err := wire.Key(req.GetName(), req.GetMetadata())
+	if err != nil {
+		return job.Request{}, s.metrics.refused(err)
+	}
+	spec, err := resolve(now, k, req)
+	if err != nil {
+		s.metrics.createdFailed.WithLabelValues(k.Target.Kind.String()).Inc()
+		return job.Request{}, err
+	}
+	return job.Request{Key: k, Spec: spec, Overwrite: req.GetOverwrite()}, nil
+}
+
+// resolve returns the spec of the job that req is about, as of now, if k is a valid key for it.
+func resolve(now time.Time, k job.Key, req *schedulerv1.ScheduleJobRequest) (job.Spec, error) {
 	if err := k.Check(); err != nil {
-		return err
+		return job.Spec{}, err
 	}
 	spec, err := wire.Spec(req.GetJob(), req.GetMetadata())
 	if err != nil {
-		return err
+		return job.Spec{}, err
 	}
-	if err := spec.Resolve(now); err != nil {
-		return err
-	}
-	err = s.jobs.Schedule(ctx, k, spec, req.GetOverwrite())
+	err = spec.Resolve(now)
+	return spec, err
+}
+
+// notStored counts that k was not stored, and returns err as the caller is told.
+func (s *Service) notStored(k job.Key, err error) error {
+	s.metrics.createdFailed.WithLabelValues(k.Target.Kind.String()).Inc()
 	if errors.Is(err, job.ErrExists) {
 		return fmt.Errorf("%w: '%s'", job.ErrExists, k)
 	}
-	if err != nil {
-		return fmt.Errorf("schedule %s: %w", k, err)
-	}
-	return nil
+	return fmt.Errorf("schedule %s: %w", k, err)
 }
 
 // GetJob returns a job as it was scheduled.

@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 
+	"carillon/internal/bulkv1"
 	"carillon/internal/wire"
 )
 
@@ -36,6 +37,7 @@ func (s *Service) Run(ctx context.Context, l net.Listener, opts ...grpc.ServerOp
 	serving := &server{Service: s, atClose: func(f func()) func() bool { return context.AfterFunc(open, f) }}
 	srv := grpc.NewServer(append(s.options(), opts...)...)
 	schedulerv1.RegisterSchedulerServer(srv, serving)
+	bulkv1.RegisterBulkServer(srv, bulkServer{server: serving})
 
 	conns := track(l)
 	served := make(chan error, 1)

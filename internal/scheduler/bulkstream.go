@@ -1,0 +1,165 @@
+package scheduler
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"time"
+
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"carillon/internal/bulkv1"
+	"carillon/internal/job"
+)
+
+// The bounds of a stream that schedules. A message with more jobs ends its stream; while as many messages as that are
+// in work, no more is read, so that the client has to wait.
+const (
+	maxBulkJobs     = 1000
+	maxBulkMessages = 8
+)
+
+// A bulkServer answers carillon.v1.Bulk, which has a method of a name that Dapr may want one day.
+type bulkServer struct {
+	bulkv1.UnimplementedBulkServer
+	server *server
+}
+
+// Schedule stores the jobs that a stream asks for, several messages at a time: while the jobs of one go to the disk,
+// those of the next are prepared. It ends well when the client has closed its side or the server closes, and has then
+// answered all that it began.
+func (b bulkServer) Schedule(stream bulkv1.Bulk_ScheduleServer) error {
+	s, ctx := b.server, stream.Context()
+	closing, end := context.WithCancel(ctx)
+	defer end()
+	defer s.atClose(end)()
+
+	messages := make(chan *bulkv1.ScheduleRequest)
+	received := make(chan error, 1)
+	s.receivers.Go(func() {
+		received <- contain(func() error { return receiveBulk(closing, stream, messages) })
+	})
+	groups := make(chan *bulkGroup, maxBulkMessages)
+	answered := make(chan error, 1)
+	s.receivers.Go(func() { answered <- answerBulk(stream, groups, end) })
+	err := contain(func() error { return s.takeBulk(ctx, closing, messages, received, groups) })
+	close(groups)
+	return errors.Join(err, <-answered)
+}
+
+// receiveBulk hands on what the client sends until it has ended, ctx ends, or a message breaks a bound. It returns nil
+// when the client has closed its side.
+func receiveBulk(ctx context.Context, stream bulkv1.Bulk_ScheduleServer, to chan<- *bulkv1.ScheduleRequest) error {
+	for {
+		m, err := stream.Recv()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if n := len(m.GetJobs()); n > maxBulkJobs {
+			return status.Errorf(codes.InvalidArgument,
+				"a message has %d jobs, and at most %d are taken: send several messages", n, maxBulkJobs)
+		}
+		select {
+		case to <- m:
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// takeBulk begins what messages ask for, in their order, until the server closes or no more comes. It returns why no
+// more comes, or nil.
+func (s *server) takeBulk(
+	ctx, closing context.Context, messages <-chan *bulkv1.ScheduleRequest, received <-chan error, to chan<- *bulkGroup,
+) error {
+	for {
+		select {
+		case m := <-messages:
+			to <- s.begin(ctx, time.Now(), m.GetJobs())
+		case err := <-received: // all before it has been taken
+			return err
+		case <-closing.Done():
+			return nil
+		}
+	}
+}
+
+// answerBulk answers each of groups in turn, when its jobs are stored or refused. After an error it calls failed, and
+// takes what still comes without an answer. It returns the error when groups is closed.
+func answerBulk(stream bulkv1.Bulk_ScheduleServer, groups <-chan *bulkGroup, failed func()) (err error) {
+	for g := range groups {
+		if err != nil {
+			continue
+		}
+		err = contain(func() error { return stream.Send(g.answer(stream.Context())) })
+		if err != nil {
+			failed()
+		}
+	}
+	return err
+}
+
+// A bulkGroup is what one message asks for.
+type bulkGroup struct {
+	server   *server
+	response *bulkv1.ScheduleResponse
+	requests []job.Request
+	indices  []int // in the message, of requests
+	results  func(context.Context) []error
+}
+
+// begin prepares jobs as of now and has those that can be stored scheduled, in their order.
+func (s *server) begin(ctx context.Context, now time.Time, jobs []*schedulerv1.ScheduleJobRequest) *bulkGroup {
+	g := &bulkGroup{
+		server: s, response: new(bulkv1.ScheduleResponse),
+		requests: make([]job.Request, 0, len(jobs)), indices: make([]int, 0, len(jobs)),
+	}
+	for i, r := range jobs {
+		var request job.Request
+		err := s.guard(ctx, bulkv1.Bulk_Schedule_FullMethodName, func() (err error) {
+			request, err = s.request(now, r)
+			return err
+		})
+		if err != nil {
+			g.refuse(i, err)
+			continue
+		}
+		g.requests, g.indices = append(g.requests, request), append(g.indices, i)
+	}
+	g.results = s.jobs.ScheduleAll(ctx, g.requests)
+	return g
+}
+
+// answer waits until what was begun has been carried out, or ctx ends.
+func (g *bulkGroup) answer(ctx context.Context) *bulkv1.ScheduleResponse {
+	var stored [job.Actor + 1]int
+	for i, err := range g.results(ctx) {
+		k := g.requests[i].Key
+		if err == nil {
+			stored[k.Target.Kind]++
+			continue
+		}
+		err = g.server.notStored(k, err)
+		g.refuse(g.indices[i], g.server.guard(ctx, bulkv1.Bulk_Schedule_FullMethodName, func() error { return err }))
+	}
+	for kind, n := range stored {
+		if n > 0 {
+			g.server.metrics.created.WithLabelValues(job.Kind(kind).String()).Add(float64(n))
+		}
+	}
+	slices.SortFunc(g.response.GetRefused(), func(a, b *bulkv1.Refusal) int { return cmp.Compare(a.GetIndex(), b.GetIndex()) })
+	return g.response
+}
+
+func (g *bulkGroup) refuse(index int, err error) {
+	s := status.Convert(err)
+	g.response.Refused = append(g.response.Refused,
+		&bulkv1.Refusal{Index: uint32(index), Code: int32(s.Code()), Message: s.Message()})
+}
