@@ -43,12 +43,13 @@ func TestTheExamplesWork(t *testing.T) {
 	api := startNode(ctx, t, binary, app.URL)
 	readme := read(t, "README.md")
 	t.Run("commands", func(t *testing.T) { checkCommands(t, api, readme) })
+	t.Run("batches", func(t *testing.T) { checkBatches(t, api, read(t, "docs/batch.md")) })
 	t.Run("fields", func(t *testing.T) { checkFields(t, api, section(t, readme, "What a job can say"), received) })
 }
 
 // checkFlags holds that each flag, and each variable that stands for one, exists.
 func checkFlags(t *testing.T, binary string) {
-	known := map[string]bool{"help": true}
+	known := map[string]bool{"help": true, "data-binary": true} // the latter is curl's
 	for _, command := range []string{"dev", "scheduler", "sidecar", "bench"} {
 		help, err := exec.CommandContext(t.Context(), binary, command, "--help").Output()
 		if err != nil {
@@ -186,6 +187,31 @@ func checkCommands(t *testing.T, api, readme string) {
 	}
 	if ran != 3 {
 		t.Errorf("README has %d curl commands, want one each to schedule, get and delete", ran)
+	}
+}
+
+// checkBatches sends each batch of the document, and holds that its jobs are accepted.
+func checkBatches(t *testing.T, api, document string) {
+	ran := 0
+	for _, lines := range blocks(document) {
+		for _, line := range lines {
+			input, command, piped := strings.Cut(line, " |   ")
+			if !piped {
+				input, command = "", line
+			}
+			r := curl(t, strings.TrimSuffix(command, " --data-binary @-"))
+			for _, m := range regexp.MustCompile(`'({[^']*)'`).FindAllStringSubmatch(input, -1) {
+				r.body += m[1] + "\n"
+			}
+			ran++
+			status, answer := r.send(t, api)
+			if jobs := strings.Count(r.body, `"name"`); status != http.StatusOK || strings.Count(answer, `"status":204`) != jobs || jobs == 0 {
+				t.Errorf("%s\nanswered %d %s, want 200 and that each job was accepted", line, status, answer)
+			}
+		}
+	}
+	if ran != 2 {
+		t.Errorf("the document has %d commands, want one for each form", ran)
 	}
 }
 

@@ -51,12 +51,7 @@ func (s *Sidecar) schedule(ctx context.Context, target job.Target, r *runtimev1.
 	if e := wire.CheckAPIJob(target, r.GetJob()); e != nil {
 		return e
 	}
-	req := wire.APIScheduleRequest(target, r)
-	err := s.schedulers.call(ctx, func(ctx context.Context, c schedulerv1.SchedulerClient) error {
-		_, err := c.ScheduleJob(ctx, req, grpc.WaitForReady(true))
-		return err
-	})
-	if err != nil {
+	if err := s.schedulers.schedule(ctx, wire.APIScheduleRequest(target, r)); err != nil {
 		return wire.ScheduleFailed(target, err)
 	}
 	return nil
@@ -68,7 +63,7 @@ func (s *Sidecar) get(ctx context.Context, target job.Target, name string) (*run
 	}
 	req := &schedulerv1.GetJobRequest{Name: name, Metadata: wire.APIMetadata(target)}
 	var res *schedulerv1.GetJobResponse
-	err := s.schedulers.call(ctx, func(ctx context.Context, c schedulerv1.SchedulerClient) (err error) {
+	err := s.schedulers.call(ctx, func(ctx context.Context, c *host) (err error) {
 		res, err = c.GetJob(ctx, req, grpc.WaitForReady(true))
 		return err
 	})
@@ -84,7 +79,7 @@ func (s *Sidecar) remove(ctx context.Context, target job.Target, name string) er
 		return wire.NewAPIError(wire.ReasonNameEmpty, target, "Name is empty")
 	}
 	req := &schedulerv1.DeleteJobRequest{Name: name, Metadata: wire.APIMetadata(target)}
-	err := s.schedulers.call(ctx, func(ctx context.Context, c schedulerv1.SchedulerClient) error {
+	err := s.schedulers.call(ctx, func(ctx context.Context, c *host) error {
 		_, err := c.DeleteJob(ctx, req, grpc.WaitForReady(true))
 		return err
 	})
@@ -103,7 +98,7 @@ func (s *Sidecar) list(ctx context.Context, target job.Target) ([]*runtimev1.Job
 	req := &schedulerv1.ListJobsRequest{Metadata: wire.APIMetadata(target)}
 	most := grpc.MaxCallRecvMsgSize(int(min(s.cfg.MaxBody, math.MaxInt32/maxListFactor)) * maxListFactor)
 	var res *schedulerv1.ListJobsResponse
-	err := s.schedulers.call(ctx, func(ctx context.Context, c schedulerv1.SchedulerClient) (err error) {
+	err := s.schedulers.call(ctx, func(ctx context.Context, c *host) (err error) {
 		res, err = c.ListJobs(ctx, req, grpc.WaitForReady(true), most)
 		return err
 	})
@@ -116,7 +111,7 @@ func (s *Sidecar) list(ctx context.Context, target job.Target) ([]*runtimev1.Job
 // removePrefix removes the app's jobs whose names begin with prefix. All do, if it is empty.
 func (s *Sidecar) removePrefix(ctx context.Context, target job.Target, prefix string) error {
 	req := &schedulerv1.DeleteByNamePrefixRequest{NamePrefix: prefix, Metadata: wire.APIMetadata(target)}
-	err := s.schedulers.call(ctx, func(ctx context.Context, c schedulerv1.SchedulerClient) error {
+	err := s.schedulers.call(ctx, func(ctx context.Context, c *host) error {
 		_, err := c.DeleteByNamePrefix(ctx, req, grpc.WaitForReady(true))
 		return err
 	})

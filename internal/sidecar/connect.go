@@ -13,6 +13,15 @@ import (
 	"google.golang.org/grpc/keepalive"
 )
 
+// host makes a host of a scheduler, with a connection for calls.
+func (s *Sidecar) host(address string) (*host, error) {
+	conn, err := s.connect(address)
+	if err != nil {
+		return nil, err
+	}
+	return newHost(conn, s.metrics.schedulers), nil
+}
+
 // connect makes a connection to a scheduler, which is dialed when it is used. The address is the dialer's to resolve.
 func (s *Sidecar) connect(address string) (*grpc.ClientConn, error) {
 	options := []grpc.DialOption{

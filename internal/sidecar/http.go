@@ -106,7 +106,7 @@ func (s *Sidecar) answerHTTP(w http.ResponseWriter, r *http.Request) {
 		s.getOutboundHealth(w)
 	case theEnd:
 		s.postShutdown(w, r)
-	case aJob, allMetadata, oneMetadata:
+	case aJob, manyJobs, allMetadata, oneMetadata:
 		if !s.calls.enter() {
 			writeError(w, s.calls.tooMany(job.Target{}))
 			return
@@ -126,6 +126,8 @@ func (s *Sidecar) answerCall(w http.ResponseWriter, r *http.Request, to route) {
 		s.getMetadata(w)
 	case oneMetadata:
 		s.putMetadata(w, r, to)
+	case manyJobs:
+		s.postBatch(w, r)
 	default:
 		s.serveJob(w, r, to)
 	}

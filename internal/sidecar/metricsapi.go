@@ -74,7 +74,7 @@ func methodLabel(method string) string {
 func pathLabel(escaped string) string {
 	p := path.Clean(escaped)
 	switch p {
-	case "/v1.0/healthz", "/v1.0/healthz/outbound", "/v1.0/metadata", "/v1.0/shutdown":
+	case "/v1.0/healthz", "/v1.0/healthz/outbound", "/v1.0/metadata", "/v1.0/shutdown", "/v1/jobs/batch":
 		return p
 	}
 	switch dir, _ := path.Split(p); dir {

@@ -18,6 +18,7 @@ const (
 	allMetadata
 	oneMetadata
 	theEnd
+	manyJobs
 )
 
 // A route is where a request goes.
@@ -48,6 +49,8 @@ func match(method string, u *url.URL) route {
 		return route{resource: allMetadata}
 	case "POST /v1.0/shutdown":
 		return route{resource: theEnd}
+	case "POST /v1/jobs/batch":
+		return route{resource: manyJobs}
 	}
 	if key, ok := strings.CutPrefix(escaped, "/v1.0/metadata/"); ok && method == http.MethodPut && !strings.Contains(key, "/") {
 		return route{resource: oneMetadata, name: key}

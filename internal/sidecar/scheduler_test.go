@@ -13,6 +13,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/anypb"
+
+	"carillon/internal/bulkv1"
 )
 
 // A scheduler is a server that keeps jobs in a map, and sends the triggers that a test makes up.
@@ -22,6 +24,7 @@ type scheduler struct {
 	network *network
 	address string
 	server  *grpc.Server
+	bulk    *bulkScheduler // nil: it is one of Dapr's, and does not know the service
 
 	mu       sync.Mutex // guards the fields below
 	jobs     map[string]*schedulerv1.ScheduleJobRequest
@@ -58,6 +61,9 @@ func newScheduler(t *testing.T, n *network, address string, hosts ...string) *sc
 func (s *scheduler) serve() {
 	s.server = grpc.NewServer(grpc.WaitForHandlers(true))
 	schedulerv1.RegisterSchedulerServer(s.server, s)
+	if s.bulk != nil {
+		bulkv1.RegisterBulkServer(s.server, s.bulk)
+	}
 	server, l := s.server, s.network.listen(s.address)
 	go func() { _ = server.Serve(l) }()
 }
@@ -298,4 +304,11 @@ func jobTrigger(id uint64, name string, data *anypb.Any) *schedulerv1.WatchJobsR
 			},
 		},
 	}
+}
+
+// forget removes all jobs.
+func (s *scheduler) forget() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	clear(s.jobs)
 }

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"time"
 
-	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -24,24 +22,25 @@ var (
 	errClosed   = errors.New("the sidecar is stopping")
 )
 
-// schedulers is the list of schedulers, and a connection to each for unary calls. It is safe for concurrent use.
+// schedulers is the list of schedulers, and a connection to each for calls. It is safe for concurrent use.
 type schedulers struct {
-	connect func(address string) (*grpc.ClientConn, error)
+	connect func(address string) (*host, error)
 	enabled bool // any scheduler is configured
 
 	mu      sync.Mutex // guards the fields below
 	known   bool       // set was called
 	closed  bool
-	hosts   []string                    // the list as it came, each once
-	conns   map[string]*grpc.ClientConn // one for each host
-	next    int                         // counts calls, to take hosts in turns
-	changed chan struct{}               // closed, and replaced, when the list changes
+	hosts   []string         // the list as it came, each once
+	conns   map[string]*host // one for each host
+	next    int              // counts calls, to take hosts in turns
+	changed chan struct{}    // closed, and replaced, when the list changes
+	leaving sync.WaitGroup   // counts hosts that have left the list and not ended
 }
 
-func newSchedulers(connect func(string) (*grpc.ClientConn, error), enabled bool) *schedulers {
+func newSchedulers(connect func(string) (*host, error), enabled bool) *schedulers {
 	return &schedulers{
 		connect: connect, enabled: enabled,
-		conns: make(map[string]*grpc.ClientConn), changed: make(chan struct{}),
+		conns: make(map[string]*host), changed: make(chan struct{}),
 	}
 }
 
@@ -82,7 +81,8 @@ func (s *schedulers) set(hosts []string) (changed bool, err error) {
 	}
 	for h, conn := range s.conns {
 		if !slices.Contains(list, h) {
-			_ = conn.Close()
+			_ = conn.conn.Close()
+			s.leaving.Go(conn.bulk.close)
 			delete(s.conns, h)
 		}
 	}
@@ -92,30 +92,32 @@ func (s *schedulers) set(hosts []string) (changed bool, err error) {
 	return true, nil
 }
 
-// close ends all connections.
+// close ends all connections, and returns when nothing uses them any more.
 func (s *schedulers) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	for _, conn := range s.conns {
-		_ = conn.Close()
+	for _, h := range s.conns {
+		_ = h.conn.Close()
+		h.bulk.close()
 	}
+	s.leaving.Wait()
 }
 
 // call makes a call of some scheduler. It waits for the first list of hosts, and tries another host when the one it
 // had leaves the list; nothing else is tried again. The error is the call's, or else one that never reached a scheduler.
-func (s *schedulers) call(ctx context.Context, f func(context.Context, schedulerv1.SchedulerClient) error) error {
+func (s *schedulers) call(ctx context.Context, f func(context.Context, *host) error) error {
 	if !s.enabled {
 		return errDisabled
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	for {
-		conn, err := s.pick(ctx)
+		h, err := s.pick(ctx)
 		if err != nil {
 			return err
 		}
-		err = f(ctx, schedulerv1.NewSchedulerClient(conn))
+		err = f(ctx, h)
 		if status.Code(err) != codes.Canceled || ctx.Err() != nil {
 			return err
 		}
@@ -125,8 +127,8 @@ func (s *schedulers) call(ctx context.Context, f func(context.Context, scheduler
 	}
 }
 
-// pick returns the connection whose turn it is, once there is a list.
-func (s *schedulers) pick(ctx context.Context) (*grpc.ClientConn, error) {
+// pick returns the host whose turn it is, once there is a list.
+func (s *schedulers) pick(ctx context.Context) (*host, error) {
 	for {
 		_, known, changed := s.list()
 		if known {

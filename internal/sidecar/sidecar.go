@@ -56,7 +56,7 @@ func New(cfg Config, dial Dialers, log *slog.Logger) (*Sidecar, error) {
 		metrics: newMetrics(cfg), vitals: newVitals(cfg.Apps),
 	}
 	s.extended.set("daprRuntimeVersion", cfg.Version)
-	s.schedulers = newSchedulers(s.connect, len(cfg.Schedulers) > 0)
+	s.schedulers = newSchedulers(s.host, len(cfg.Schedulers) > 0)
 	s.ready.apps.Store(int32(len(cfg.Apps)))
 	return s, nil
 }

@@ -36,7 +36,7 @@ const (
 
 // ParseAPIBody reads the body of a POST of the HTTP API into the message that the gRPC API takes, and says which form
 // the body had. The rules of acceptance are proto-JSON's, unknown fields ignored (sidecar specification §1.3). The
-// job's name is the one in the body, where it has no business.
+// job's name is the one in the body, where only a batch may have it: within an object "job" or beside it.
 func ParseAPIBody(body []byte) (*runtimev1.ScheduleJobRequest, BodyForm, error) {
 	form := FlatBody
 	var flat internalsv1.JobHTTPRequest
@@ -44,7 +44,8 @@ func ParseAPIBody(body []byte) (*runtimev1.ScheduleJobRequest, BodyForm, error) 
 		if err := unmarshalJSON(body, &flat); err != nil {
 			return nil, 0, err
 		}
-		if proto.Size(&flat) == 0 {
+		name := flat.GetName()
+		if flat.Name = ""; proto.Size(&flat) == 0 {
 			wrapped, f, err := unwrap(body)
 			if err != nil {
 				return nil, 0, err
@@ -54,6 +55,9 @@ func ParseAPIBody(body []byte) (*runtimev1.ScheduleJobRequest, BodyForm, error) 
 					return nil, 0, err
 				}
 			}
+		}
+		if flat.GetName() == "" {
+			flat.Name = name
 		}
 	}
 	r := &runtimev1.ScheduleJobRequest{

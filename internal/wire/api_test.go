@@ -28,6 +28,21 @@ import (
 
 const valueURL = "type.googleapis.com/google.protobuf.Value"
 
+func TestANameInTheBodyMayStandInEitherForm(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"name":"a","dueTime":"1s"}`:                  "a",
+		`{"name":"a","job":{"dueTime":"1s"}}`:          "a",
+		`{"job":{"name":"a","dueTime":"1s"}}`:          "a",
+		`{"name":"a","job":{"name":"b","dueTime":""}}`: "b",
+		`{"dueTime":"1s"}`:                             "",
+	} {
+		r, _, err := wire.ParseAPIBody([]byte(body))
+		if err != nil || r.GetJob().GetName() != want || r.GetJob().DueTime == nil {
+			t.Errorf("%s: %v, %v; want the job %q", body, r, err, want)
+		}
+	}
+}
+
 func TestTheBodysFormIsRecognised(t *testing.T) {
 	for body, want := range map[string]wire.BodyForm{
 		"":                               wire.FlatBody,

@@ -26,6 +26,7 @@ const (
 	ReasonAppInvalid    Reason = "ERR_APP_ID_INVALID"
 	ReasonAppForbidden  Reason = "ERR_APP_ID_FORBIDDEN"
 	ReasonTooManyCalls  Reason = "ERR_TOO_MANY_CALLS"
+	ReasonTooManyJobs   Reason = "ERR_TOO_MANY_JOBS"
 	ReasonMetadataFull  Reason = "ERR_METADATA_FULL"
 	ReasonUnauthorized  Reason = "Unauthorized"
 	ReasonJobEmpty      Reason = "DAPR_SCHEDULER_EMPTY"
@@ -52,6 +53,8 @@ func (r Reason) codes() (httpStatus int, code codes.Code, rich bool) {
 		return http.StatusNotFound, codes.Unimplemented, false
 	case ReasonTooManyCalls:
 		return http.StatusServiceUnavailable, codes.ResourceExhausted, false
+	case ReasonTooManyJobs:
+		return http.StatusRequestEntityTooLarge, codes.ResourceExhausted, false
 	case ReasonMetadataFull:
 		return http.StatusTooManyRequests, codes.ResourceExhausted, false
 	case ReasonInternal, ReasonNotReady, ReasonOtherHealth:

@@ -1,0 +1,205 @@
+package sidecar
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"iter"
+	"mime"
+	"net/http"
+	"time"
+
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+
+	"carillon/internal/job"
+	"carillon/internal/wire"
+)
+
+// The bounds of a batch. Its jobs go to a scheduler by the portion, while the next portion is read: so a batch of lines
+// holds no more than two portions and its results in memory.
+const (
+	maxBatchJobs = 100_000
+	portionJobs  = 1000
+	portionBytes = 1 << 20 // about
+)
+
+// postBatch answers POST /v1/jobs/batch: jobs as an array, which is refused as a whole if it is not one; or a line for
+// each, which are scheduled while they come. The answer has a result for each in its place, and the same form. It is
+// written when the whole request has been read: most clients do not read before they have sent everything.
+func (s *Sidecar) postBatch(w http.ResponseWriter, r *http.Request) {
+	target, err := s.target(r.Header.Values(appHeader))
+	if err != nil {
+		answer(w, target, err)
+		return
+	}
+	b := &batch{sidecar: s, target: target}
+	defer func() { s.calls.release(b.reserved) }()
+	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // the rest of the API does not ask for one, either
+	if media == ndjson {
+		if !b.reserve(s.cfg.MaxBody) {
+			writeError(w, s.calls.tooMany(target))
+			return
+		}
+		client := http.NewResponseController(w)
+		b.run(r.Context(), b.lines(r.Body, func() {
+			_ = client.SetReadDeadline(time.Now().Add(bodyTime)) // it may have waited for us
+		}))
+		b.write(w, ndjson, "", "\n", "\n")
+		return
+	}
+	body, free, err := s.readBody(r, target)
+	if err != nil {
+		answer(w, target, err)
+		return
+	}
+	defer free()
+	jobs, e := b.array(body)
+	if e != nil {
+		writeError(w, e)
+		return
+	}
+	b.run(r.Context(), jobs)
+	b.write(w, "application/json", "[", ",", "]")
+}
+
+const ndjson = "application/x-ndjson"
+
+// A batch is one request's jobs on their way.
+type batch struct {
+	sidecar  *Sidecar
+	target   job.Target
+	next     portion
+	inWork   <-chan portion // yields the one that is being scheduled; nil if there is none
+	results  [][]byte
+	refused  bool  // some jobs were
+	reserved int64 // bytes, among those of the calls in work
+}
+
+// A portion is some jobs of a batch that are scheduled together.
+type portion struct {
+	results  []batchResult
+	requests []*schedulerv1.ScheduleJobRequest // those without a result so far
+	errs     []error                           // of requests
+	bytes    int
+}
+
+// A batchResult is that of one job: what a call for this job alone would have been answered with.
+type batchResult struct {
+	name string
+	err  *wire.APIError
+}
+
+// run schedules what items yields: jobs, or what is wrong with what stands in the place of one. It reads no more when
+// there is no room for results.
+func (b *batch) run(ctx context.Context, items iter.Seq2[[]byte, *wire.APIError]) {
+	for item, e := range items {
+		if len(b.next.results) == portionJobs || b.next.bytes > portionBytes {
+			if !b.schedule(ctx) {
+				b.next = portion{results: []batchResult{{err: b.sidecar.calls.tooMany(b.target)}}}
+				break
+			}
+		}
+		b.add(item, e)
+	}
+	b.schedule(ctx)
+	b.schedule(ctx)
+}
+
+// add reads a job into the next portion.
+func (b *batch) add(item []byte, e *wire.APIError) {
+	p := &b.next
+	if e != nil {
+		p.results = append(p.results, batchResult{err: e})
+		return
+	}
+	p.bytes += len(item)
+	r, _, err := wire.ParseAPIBody(item)
+	if err != nil {
+		p.results = append(p.results, batchResult{err: b.malformed(err)})
+		return
+	}
+	result := batchResult{r.GetJob().GetName(), wire.CheckAPIJob(b.target, r.GetJob())}
+	p.results = append(p.results, result)
+	if result.err == nil {
+		p.requests = append(p.requests, wire.APIScheduleRequest(b.target, r))
+	}
+}
+
+func (b *batch) malformed(err error) *wire.APIError {
+	return wire.NewAPIError(wire.ReasonMalformed, b.target, "failed deserializing HTTP body: "+err.Error())
+}
+
+func (b *batch) tooMany() *wire.APIError {
+	return wire.NewAPIError(wire.ReasonTooManyJobs, b.target,
+		fmt.Sprintf("a batch has at most %d jobs: send several", maxBatchJobs))
+}
+
+// schedule waits for the portion that is being scheduled, and has the next one scheduled, if there is any and still
+// room for results.
+func (b *batch) schedule(ctx context.Context) (room bool) {
+	room = true
+	if b.inWork != nil {
+		room = b.settle(<-b.inWork)
+		b.inWork = nil
+	}
+	if !room || len(b.next.results) == 0 {
+		return room
+	}
+	p, done := b.next, make(chan portion, 1)
+	b.next, b.inWork = portion{}, done
+	go func() {
+		if len(p.requests) > 0 {
+			p.errs = b.sidecar.schedulers.scheduleAll(ctx, p.requests)
+		}
+		done <- p
+	}()
+	return true
+}
+
+// settle notes the results of a portion, and reports whether there was room for them.
+func (b *batch) settle(p portion) bool {
+	size := 0
+	for _, r := range p.results {
+		if r.err == nil {
+			if err := p.errs[0]; err != nil {
+				r.err = wire.ScheduleFailed(b.target, err)
+			}
+			p.errs = p.errs[1:]
+		}
+		b.refused = b.refused || r.err != nil
+		result := wire.APIResult(r.name, r.err)
+		b.results = append(b.results, result)
+		size += len(result)
+	}
+	return b.reserve(int64(size))
+}
+
+// reserve reports whether there is room for that many bytes more.
+func (b *batch) reserve(bytes int64) bool {
+	if !b.sidecar.calls.reserve(bytes) {
+		return false
+	}
+	b.reserved += bytes
+	return true
+}
+
+// write writes the results, with something around and between them.
+func (b *batch) write(w http.ResponseWriter, media, before, between, after string) {
+	w.Header().Set("Content-Type", media)
+	if b.refused {
+		w.WriteHeader(http.StatusMultiStatus)
+	}
+	if len(b.results) == 0 && media == ndjson {
+		return
+	}
+	out := bufio.NewWriter(w)
+	_, _ = out.WriteString(before)
+	for i, result := range b.results {
+		if i > 0 {
+			_, _ = out.WriteString(between)
+		}
+		_, _ = out.Write(result)
+	}
+	_, _ = out.WriteString(after)
+	_ = out.Flush() // a client that has gone needs no answer
+}

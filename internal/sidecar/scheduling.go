@@ -1,0 +1,129 @@
+package sidecar
+
+import (
+	"context"
+	"errors"
+	"hash/maphash"
+	"sync"
+	"time"
+
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"carillon/internal/bulkv1"
+)
+
+// A host is a scheduler, and how calls get there.
+type host struct {
+	schedulerv1.SchedulerClient
+	conn  *grpc.ClientConn
+	bulk  *bulk
+	calls *family[rpc, rpcSeries]
+}
+
+func newHost(conn *grpc.ClientConn, calls *family[rpc, rpcSeries]) *host {
+	return &host{
+		SchedulerClient: schedulerv1.NewSchedulerClient(conn), conn: conn,
+		bulk: &bulk{client: bulkv1.NewBulkClient(conn)}, calls: calls,
+	}
+}
+
+// schedule stores one job.
+func (s *schedulers) schedule(ctx context.Context, r *schedulerv1.ScheduleJobRequest) error {
+	return s.scheduleAll(ctx, []*schedulerv1.ScheduleJobRequest{r})[0]
+}
+
+// scheduleAll stores jobs of one target, those with the same name in their order, and returns the error of each. It
+// looks for a scheduler as call does.
+func (s *schedulers) scheduleAll(ctx context.Context, all []*schedulerv1.ScheduleJobRequest) []error {
+	errs := make([]error, len(all))
+	left := make([]int, len(all))
+	for i := range left {
+		left[i] = i
+	}
+	rest := all
+	err := s.call(ctx, func(ctx context.Context, h *host) error {
+		var again error
+		var moved []int
+		for i, err := range h.scheduleAll(ctx, rest) {
+			errs[left[i]] = err
+			if status.Code(err) == codes.Canceled {
+				moved, again = append(moved, left[i]), err
+			}
+		}
+		left, rest = moved, rest[:0:0]
+		for _, i := range left {
+			rest = append(rest, all[i])
+		}
+		return again
+	})
+	if err != nil {
+		for _, i := range left {
+			errs[i] = err
+		}
+	}
+	return errs
+}
+
+// scheduleAll stores jobs over the stream, and what cannot go there one by one.
+func (h *host) scheduleAll(ctx context.Context, all []*schedulerv1.ScheduleJobRequest) []error {
+	stream := h.bulk.current(ctx, len(all) > 1)
+	if stream == nil {
+		return h.oneByOne(ctx, all)
+	}
+	began, sizes := time.Now(), sizesOf(all)
+	errs := stream.schedule(ctx, all, sizes)
+	took := time.Since(began)
+	var others []*schedulerv1.ScheduleJobRequest
+	for i, err := range errs {
+		if errors.Is(err, errNotBegun) {
+			others = append(others, all[i])
+			continue
+		}
+		// To whoever looks at the metrics of calls, each job is a call of its own.
+		series := h.calls.of(rpc{schedulerv1.Scheduler_ScheduleJob_FullMethodName, status.Code(err)})
+		series.add(took)
+		series.sent.Observe(float64(sizes[i]))
+		series.received.Observe(0)
+	}
+	if len(others) == 0 {
+		return errs
+	}
+	results := h.oneByOne(ctx, others)
+	for i, err := range errs {
+		if errors.Is(err, errNotBegun) {
+			errs[i], results = results[0], results[1:]
+		}
+	}
+	return errs
+}
+
+// maxCallers is how many calls are made at once for those who schedule many jobs.
+const maxCallers = 16
+
+// oneByOne stores jobs by as many calls. One with the name of another is stored after it.
+func (h *host) oneByOne(ctx context.Context, all []*schedulerv1.ScheduleJobRequest) []error {
+	errs := make([]error, len(all))
+	call := func(i int) {
+		_, errs[i] = h.ScheduleJob(ctx, all[i], grpc.WaitForReady(true))
+	}
+	if len(all) == 1 {
+		call(0)
+		return errs
+	}
+	seed := maphash.MakeSeed()
+	var callers sync.WaitGroup
+	for share := range uint64(maxCallers) {
+		callers.Go(func() {
+			for i, r := range all {
+				if maphash.String(seed, r.GetName())%maxCallers == share {
+					call(i)
+				}
+			}
+		})
+	}
+	callers.Wait()
+	return errs
+}
