@@ -42,6 +42,11 @@ func closeAll(callers []*httpCaller) {
 
 // do sends a request about a job of the app, and returns the status of its answer.
 func (c *httpCaller) do(ctx context.Context, method, name, app string, body []byte) (status int, err error) {
+	return c.call(ctx, method, "/v1.0-alpha1/jobs/"+name, app, body)
+}
+
+// call sends a request of the app, and returns the status of its answer.
+func (c *httpCaller) call(ctx context.Context, method, path, app string, body []byte) (status int, err error) {
 	if c.conn == nil {
 		if c.conn, err = new(net.Dialer).DialContext(ctx, "tcp", c.host); err != nil {
 			return 0, err
@@ -49,8 +54,8 @@ func (c *httpCaller) do(ctx context.Context, method, name, app string, body []by
 		c.in = bufio.NewReader(c.conn)
 	}
 	defer context.AfterFunc(ctx, func() { _ = c.conn.SetDeadline(time.Now()) })()
-	c.out = fmt.Appendf(c.out[:0], "%s /v1.0-alpha1/jobs/%s HTTP/1.1\r\nHost: %s\r\ndapr-app-id: %s\r\n"+
-		"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n", method, name, c.host, app, len(body))
+	c.out = fmt.Appendf(c.out[:0], "%s %s HTTP/1.1\r\nHost: %s\r\ndapr-app-id: %s\r\n"+
+		"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n", method, path, c.host, app, len(body))
 	if _, err := c.conn.Write(append(c.out, body...)); err != nil {
 		return 0, err
 	}

@@ -121,8 +121,15 @@ func (b *bench) fill(ctx context.Context, t *target, app, due string, n int) err
 func (b *bench) fillWith(
 	ctx context.Context, t *target, app string, first, n int, prepare func(r *schedulerv1.ScheduleJobRequest, i int),
 ) error {
+	known, err := b.fillBulk(ctx, t, app, first, n, prepare)
+	if err != nil {
+		return fmt.Errorf("schedule %d jobs over streams: %w", n, err)
+	}
+	if known {
+		return nil
+	}
 	requests := t.requests(b.cfg.Callers, app, far)
-	err := b.each(ctx, n, func(ctx context.Context, caller, i int) error {
+	err = b.each(ctx, n, func(ctx context.Context, caller, i int) error {
 		r := requests[caller]
 		r.Name = strconv.Itoa(first + i)
 		scramble(r.Job.Data.Value, uint64(first+i))

@@ -43,8 +43,9 @@ func steps() []step {
 			return 2*time.Second + time.Duration(2*s.Rounds+1)*(s.Window+warmUp)
 		}},
 		{[]int{11}, "list", aScheduler, (*bench).list, func(s Sizes) time.Duration { return time.Second + 2*each(s.List) }},
-		{[]int{12, 13}, "sidecar", aSidecar, (*bench).overHTTP, func(s Sizes) time.Duration {
-			return 2*time.Second + time.Duration(s.Rounds)*(3*s.Window+4*time.Second+2*each(s.Burst)) + s.Window
+		{[]int{18}, "schedule over streams", aScheduler, (*bench).bulk, bulkTakes},
+		{[]int{12, 13, 19}, "sidecar", aSidecar, (*bench).overHTTP, func(s Sizes) time.Duration {
+			return 2*time.Second + time.Duration(s.Rounds)*(4*s.Window+4*time.Second+2*each(s.Burst)) + s.Window
 		}},
 		{[]int{16}, "isolation", aScheduler, (*bench).isolation, func(s Sizes) time.Duration {
 			return 5*time.Second + 3*(s.Idle+2*time.Second) + 2*each(s.Hung)
