@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -131,6 +132,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("the body limit must be positive, not %d", c.MaxBody)
 	case c.MaxHeader < 0:
 		return fmt.Errorf("the header limit must be positive, not %d", c.MaxHeader)
+	case strings.ContainsFunc(c.AppToken, unicode.IsControl):
+		return errors.New("the token for apps contains a control character, such as the end of a line: no header can carry it")
 	case c.DefaultApp == "" && !c.AnyApp:
 		return errors.New("there is no default app, and no header may name another")
 	}

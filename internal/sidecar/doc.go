@@ -24,7 +24,8 @@
 //   - one per app (serveApp), which waits until the app listens, and then keeps the streams of its app in step with
 //     the list and with the app's health: for each scheduler a fixed number of streams;
 //   - one per app that is to be asked for its health (watchApp);
-//   - one per stream (stream.run), which has a connection of its own, and one per trigger that is with the app.
+//   - one per stream (stream.run), which has a connection of its own, and one per trigger that is with the app; one more
+//     while it sends a large body.
 //
 // Unary calls share one connection per scheduler, of the type schedulers, behind its mutex.
 //

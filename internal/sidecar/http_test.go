@@ -97,6 +97,7 @@ func TestConfigurationIsChecked(t *testing.T) {
 		{DefaultApp: "a", Streams: -1},
 		{DefaultApp: "a", MaxBody: -1},
 		{DefaultApp: "a", MaxHeader: -1},
+		{DefaultApp: "a", AppToken: "token\n"},
 		{Apps: []sidecar.App{{ID: ""}}, DefaultApp: "a"},
 		{Apps: []sidecar.App{{ID: "a", Protocol: "ftp"}}},
 		{Apps: []sidecar.App{{ID: "a", Address: "nowhere"}}},
