@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -178,19 +179,30 @@ func (p *keyParser) byte() byte {
 }
 
 func (p *keyParser) string() string {
-	var s []byte
-	for !p.failed {
-		switch c := p.byte(); {
-		case p.failed:
-		case c == 0:
-			return string(s)
-		case c == 1:
-			c = p.byte()
-			p.failed = p.failed || c != 1 && c != 2
-			s = append(s, c-1)
-		default:
-			s = append(s, c)
-		}
+	end := bytes.IndexByte(p.rest, 0)
+	if end < 0 {
+		p.failed, p.rest = true, nil
+		return ""
 	}
-	return ""
+	s := p.bytes(end + 1)[:end]
+	if bytes.IndexByte(s, 1) < 0 { // nothing is escaped, as nearly always
+		return string(s)
+	}
+	return p.unescape(s)
+}
+
+func (p *keyParser) unescape(s []byte) string {
+	var plain []byte
+	for len(s) > 0 {
+		c, width := s[0], 1
+		if c == 1 {
+			if len(s) < 2 || s[1] != 1 && s[1] != 2 {
+				p.failed, p.rest = true, nil
+				return ""
+			}
+			c, width = s[1]-1, 2
+		}
+		plain, s = append(plain, c), s[width:]
+	}
+	return string(plain)
 }

@@ -277,7 +277,7 @@ func (lp *loop) records(ctx context.Context, jobs []job.Key) ([]record, error) {
 func (lp *loop) refill(ctx context.Context, dry []*lane) error {
 	for _, l := range dry {
 		most := l.grow()
-		read, err := lp.scan(ctx, after(l.cursor), most)
+		read, err := lp.scan(ctx, l.unread(), most)
 		if err != nil {
 			return err
 		}
