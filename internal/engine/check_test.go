@@ -97,7 +97,7 @@ func (lp *loop) checkIndex(ctx context.Context) error {
 		inWindow, onDisk := false, false
 		if l := lp.machine.lanes[e.lane()]; l != nil {
 			_, inWindow = slices.BinarySearchFunc(l.window, e, entry.compare)
-			onDisk = l.more && e.compare(l.cursor) > 0 && e.compare(l.behind) >= 0
+			onDisk = l.more && e.compare(l.cursor) > 0 && !l.gap.holds(e)
 		}
 		d := lp.machine.out[e.key]
 		out := d != nil && (!d.replaced || d.held && d.next.compare(e) == 0)

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"carillon/internal/job"
-	"carillon/internal/store"
 )
 
 // An entry is a place in the due index: a job, its partition, and when its next attempt is owed.
@@ -50,7 +49,7 @@ type lane struct {
 	size    int     // most entries in window
 	more    bool    // the index holds entries behind cursor
 	cursor  entry   // the last that was read into the window, or pushed to its end; meaningless unless more
-	behind  entry   // of those behind the cursor none comes before it; meaningless unless more
+	gap     *gap    // the longest that was seen behind the cursor; nil if none was
 	thirsty bool    // in machine.dry, or being refilled
 	place   place
 	next    time.Time // what machine.waiting orders by, while place is inHeap
@@ -70,10 +69,10 @@ const (
 
 // insert adds e to the window, unless the cursor shows that it will be read from the index in its turn.
 func (l *lane) insert(e entry) {
+	if l.gap.holds(e) {
+		l.gap.from = e
+	}
 	if l.more && e.compare(l.cursor) > 0 {
-		if e.compare(l.behind) < 0 {
-			l.behind = e
-		}
 		return
 	}
 	if i, found := slices.BinarySearchFunc(l.window, e, entry.compare); !found {
@@ -85,7 +84,7 @@ func (l *lane) insert(e entry) {
 // trim leaves to the disk what the window has no room for.
 func (l *lane) trim() {
 	if len(l.window) > l.size {
-		l.more, l.cursor, l.behind = true, l.window[l.size-1], l.window[l.size]
+		l.more, l.cursor = true, l.window[l.size-1]
 		clear(l.window[l.size:])
 		l.window = l.window[:l.size]
 	}
@@ -101,23 +100,15 @@ func (l *lane) remove(e entry) {
 // refill appends entries that were read from behind the cursor; more says whether others follow them. Those that the
 // window has no room for are left.
 func (l *lane) refill(read []entry, more bool) {
+	if len(read) > l.size {
+		read, more = read[:l.size], true
+	}
 	l.window = append(l.window, read...)
 	l.more = more
 	if more && len(read) > 0 {
 		l.cursor = read[len(read)-1]
-		l.behind = l.cursor
 	}
 	l.trim()
-}
-
-// unread is where to read on in the index. It leaves out what is known to hold nothing: a million jobs may have been
-// deleted between the cursor and the next one, and a store steps over each of them.
-func (l *lane) unread() store.Range {
-	r := after(l.cursor)
-	if l.behind.compare(l.cursor) > 0 {
-		r.From = dueKey(l.behind)
-	}
-	return r
 }
 
 // dry says that the window should be refilled before the lane goes on.

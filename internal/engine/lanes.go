@@ -90,6 +90,7 @@ func (l *lane) grow() int {
 // water gives l what was read behind its cursor.
 func (m *machine) water(l *lane, read []entry, more bool) {
 	l.thirsty = false
+	l.see(read)
 	l.refill(read, more)
 	m.place(l)
 }

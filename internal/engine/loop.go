@@ -130,6 +130,9 @@ func (lp *loop) scan(ctx context.Context, r store.Range, limit int) ([]entry, er
 		if err != nil {
 			return nil, err
 		}
+		if n := len(read); n > 0 && read[n-1].key.Target == e.key.Target {
+			e.key.Target = read[n-1].key.Target // the same strings: windows are kept
+		}
 		read = append(read, e)
 	}
 	return read, nil
@@ -277,9 +280,16 @@ func (lp *loop) records(ctx context.Context, jobs []job.Key) ([]record, error) {
 func (lp *loop) refill(ctx context.Context, dry []*lane) error {
 	for _, l := range dry {
 		most := l.grow()
-		read, err := lp.scan(ctx, l.unread(), most)
-		if err != nil {
-			return err
+		var read []entry
+		for _, r := range l.unread() {
+			if len(read) == most {
+				break
+			}
+			more, err := lp.scan(ctx, r, most-len(read))
+			if err != nil {
+				return err
+			}
+			read = append(read, more...)
 		}
 		lp.machine.water(l, read, len(read) == most)
 	}
