@@ -54,7 +54,7 @@ func encodeSpec(k job.Key, s *job.Spec) []byte {
 	set(s.Data != nil, hasData)
 	set(s.AppID != ownAppID(k), hasAppID)
 	set(s.ConcurrencyKey != nil, hasConcurrencyKey)
-	if !set(isDefault(s.Policy), policyDefault) {
+	if !set(s.Policy.Equal(job.DefaultPolicy()), policyDefault) {
 		set(s.Policy.Drop, policyDrop)
 		set(s.Policy.Interval != nil, hasInterval)
 		set(s.Policy.MaxRetries != nil, hasMaxRetries)
@@ -171,11 +171,6 @@ func ownAppID(k job.Key) string {
 		return k.Target.Name
 	}
 	return ""
-}
-
-func isDefault(p job.Policy) bool {
-	d := job.DefaultPolicy()
-	return !p.Drop && p.Interval != nil && *p.Interval == *d.Interval && p.MaxRetries != nil && *p.MaxRetries == *d.MaxRetries
 }
 
 // A State is how far a job has got. A job that has not moved yet has no record of one.

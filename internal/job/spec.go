@@ -68,6 +68,15 @@ func DefaultPolicy() Policy {
 	return Policy{Interval: new(time.Second), MaxRetries: new(uint32(3))}
 }
 
+// Equal reports whether p and q say the same.
+func (p Policy) Equal(q Policy) bool {
+	return p.Drop == q.Drop && equal(p.Interval, q.Interval) && equal(p.MaxRetries, q.MaxRetries)
+}
+
+func equal[T comparable](a, b *T) bool {
+	return a == b || a != nil && b != nil && *a == *b
+}
+
 // Retry returns when an attempt that was due at the given instant and failed is due again, if it is;
 // failures counts this one.
 func (p Policy) Retry(due time.Time, failures uint32) (again time.Time, ok bool) {

@@ -14,7 +14,6 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	protobuf "google.golang.org/protobuf/proto"
 
-	"carillon/internal/job"
 	"carillon/internal/wire"
 )
 
@@ -45,9 +44,10 @@ func (s *Service) list(ctx context.Context, req *schedulerv1.ListJobsRequest) (*
 	}
 	l := new(encodedList)
 	var piece []byte
+	var listing wire.Listing
 	for item, err := range s.jobs.List(ctx, p) {
 		if err == nil {
-			piece, err = appendItem(piece, item)
+			piece, err = appendItem(piece, listing.NamedJob(item))
 		}
 		if err != nil {
 			return nil, fmt.Errorf("list jobs: %w", err)
@@ -63,8 +63,7 @@ func (s *Service) list(ctx context.Context, req *schedulerv1.ListJobsRequest) (*
 }
 
 // appendItem appends an entry of ListJobsResponse.jobs, field 1.
-func appendItem(b []byte, item job.Item) ([]byte, error) {
-	m := wire.NamedJob(item)
+func appendItem(b []byte, m *schedulerv1.NamedJob) ([]byte, error) {
 	b = protowire.AppendTag(b, 1, protowire.BytesType)
 	b = protowire.AppendVarint(b, uint64(protobuf.Size(m)))
 	return protobuf.MarshalOptions{UseCachedSize: true}.MarshalAppend(b, m)

@@ -79,14 +79,13 @@ func Spec(j *schedulerv1.Job, m *schedulerv1.JobMetadata) (job.Spec, error) {
 
 // Job returns s as its user asked for it. It is the inverse of [Spec], but that a failure policy is always there.
 func Job(s job.Spec) *schedulerv1.Job {
-	return &schedulerv1.Job{
-		Schedule:      s.Words.Schedule,
-		DueTime:       s.Words.DueTime,
-		Ttl:           s.Words.TTL,
-		Repeats:       s.Words.Repeats,
-		Data:          dataTo(s.Data),
-		FailurePolicy: policyTo(s.Policy),
-	}
+	j := &schedulerv1.Job{Data: dataTo(s.Data), FailurePolicy: policyTo(s.Policy)}
+	setWords(j, s.Words)
+	return j
+}
+
+func setWords(j *schedulerv1.Job, w when.Words) {
+	j.Schedule, j.DueTime, j.Ttl, j.Repeats = w.Schedule, w.DueTime, w.TTL, w.Repeats
 }
 
 func policyFrom(p *commonv1.JobFailurePolicy) (job.Policy, error) {

@@ -3,6 +3,7 @@ package wire
 import (
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/anypb"
 
 	"carillon/internal/job"
 )
@@ -55,11 +56,36 @@ func bulkError(err error) error {
 	return status.Errorf(status.Code(err), "failed to parse metadata: %v", err)
 }
 
-// NamedJob returns i as a list shows it. It shares i's data.
-func NamedJob(i job.Item) *schedulerv1.NamedJob {
-	return &schedulerv1.NamedJob{
-		Name:     i.Key.Name,
-		Metadata: Metadata(i.Key, i.Spec.AppID, i.Spec.ConcurrencyKey),
-		Job:      Job(i.Spec),
+// A Listing makes the entries of a list one after another, in the same messages: jobs of one list are much alike. The
+// zero Listing is ready. It is not safe for concurrent use.
+type Listing struct {
+	entry schedulerv1.NamedJob
+	job   schedulerv1.Job
+	data  anypb.Any
+	last  job.Item // what entry shows
+}
+
+// NamedJob returns i as a list shows it, until it is called again. It shares i's data, and must not be changed.
+func (l *Listing) NamedJob(i job.Item) *schedulerv1.NamedJob {
+	if l.entry.Metadata == nil || !sameMetadata(i, l.last) {
+		l.entry.Metadata = Metadata(i.Key, i.Spec.AppID, i.Spec.ConcurrencyKey)
 	}
+	if l.job.FailurePolicy == nil || !i.Spec.Policy.Equal(l.last.Spec.Policy) {
+		l.job.FailurePolicy = policyTo(i.Spec.Policy)
+	}
+	l.last = i
+	setWords(&l.job, i.Spec.Words)
+	l.job.Data = nil
+	if d := i.Spec.Data; d != nil {
+		l.data.TypeUrl, l.data.Value = d.TypeURL, d.Value
+		l.job.Data = &l.data
+	}
+	l.entry.Name, l.entry.Job = i.Key.Name, &l.job
+	return &l.entry
+}
+
+// sameMetadata reports whether two jobs surely have the same metadata.
+func sameMetadata(a, b job.Item) bool {
+	return a.Key.Target == b.Key.Target && a.Key.ActorID == b.Key.ActorID && a.Spec.AppID == b.Spec.AppID &&
+		a.Spec.ConcurrencyKey == nil && b.Spec.ConcurrencyKey == nil
 }

@@ -8,8 +8,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/testing/protocmp"
 
 	"carillon/internal/job"
+	"carillon/internal/when"
 	"carillon/internal/wire"
 )
 
@@ -72,5 +74,33 @@ func TestANamePrefixIsCheckedAsTheShortestNameThatItMatches(t *testing.T) {
 			continue
 		}
 		wantStatus(t, prefix, wire.Status(err), codes.Unknown, text)
+	}
+}
+
+func TestAnEntryOfAListOwesNothingToTheOneBefore(t *testing.T) {
+	app := job.Target{Kind: job.App, Namespace: "ns", Name: "app"}
+	actor := job.Target{Kind: job.Actor, Namespace: "ns", Name: "type"}
+	words := when.Words{Schedule: new("@every 1s"), DueTime: new("1s"), TTL: new("1h"), Repeats: new(uint32(7))}
+	items := []job.Item{
+		{Key: job.Key{Target: app, Name: "a"}, Spec: job.Spec{AppID: "app", Policy: job.DefaultPolicy(), Words: words}},
+		{Key: job.Key{Target: app, Name: "b"}, Spec: job.Spec{AppID: "app", Policy: job.DefaultPolicy(), Data: &job.Data{TypeURL: "u", Value: []byte("v")}}},
+		{Key: job.Key{Target: app, Name: "c"}, Spec: job.Spec{AppID: "app", Policy: job.Policy{Drop: true}}},
+		{Key: job.Key{Target: app, Name: "d"}, Spec: job.Spec{AppID: "app", ConcurrencyKey: new("k"), Data: &job.Data{}}},
+		{Key: job.Key{Target: actor, ActorID: "1", Name: "d"}, Spec: job.Spec{AppID: "app"}},
+		{Key: job.Key{Target: actor, ActorID: "2", Name: "d"}, Spec: job.Spec{AppID: "other", Policy: job.Policy{MaxRetries: new(uint32(0))}}},
+	}
+	var l wire.Listing
+	for i := range items {
+		for j := range items {
+			for _, item := range []job.Item{items[i], items[j]} {
+				want := &schedulerv1.NamedJob{
+					Name: item.Key.Name, Job: wire.Job(item.Spec),
+					Metadata: wire.Metadata(item.Key, item.Spec.AppID, item.Spec.ConcurrencyKey),
+				}
+				if diff := cmp.Diff(want, l.NamedJob(item), protocmp.Transform()); diff != "" {
+					t.Errorf("%s after %s (-want +got):\n%s", items[j].Key, items[i].Key, diff)
+				}
+			}
+		}
 	}
 }
