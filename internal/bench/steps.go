@@ -51,7 +51,7 @@ func steps() []step {
 			return 5*time.Second + 3*(s.Idle+2*time.Second) + 2*each(s.Hung)
 		}},
 		{[]int{7, 8, 9, 17}, "stored jobs", ours, (*bench).storedJobs, func(s Sizes) time.Duration {
-			return 30*time.Second + each(s.Stored) + s.Soak
+			return 30*time.Second + 2*each(s.Stored) + s.Soak
 		}},
 	}
 }

@@ -71,7 +71,30 @@ func (b *bench) storedJobs(ctx context.Context) (results []Result, err error) {
 		}
 		results = append(results, disk)
 	}
-	return append(results, beside...), nil
+	results = append(results, beside...)
+	if b.cfg.wants(8) {
+		gone, err := b.gone(ctx, t, app, what)
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, gone)
+	}
+	return results, nil
+}
+
+// gone deletes what is stored and restarts the server at once: the head of its due index is deleted entries then.
+func (b *bench) gone(ctx context.Context, t *target, app, what string) (Result, error) {
+	b.progress("deleting what is stored")
+	begin := time.Now()
+	if err := t.forget(ctx, app); err != nil {
+		return Result{}, err
+	}
+	deleted := time.Since(begin)
+	first, count, err := b.restart(ctx, t)
+	return Result{
+		Row: 8, Measure: what + " and deleted: killed, then started, to the first trigger that was due", Value: first.Seconds(),
+		Unit: "s", Bar: atMost(1, 0.3), Count: &count, Detail: []Figure{{"deleting them", deleted.Seconds(), "s"}},
+	}, err
 }
 
 // A memory is how much of a server is in memory, in bytes.
@@ -189,8 +212,12 @@ func (b *bench) beside(ctx context.Context, t *target, what string) (results []R
 				return 0, err
 			}
 			found, err := t.stored(ctx, app, l.total)
+			if err != nil {
+				return 0, err
+			}
 			acknowledged = acknowledged.plus(found)
-			return l.rate(), err
+			// What is empty stays so, and what is stored does not grow.
+			return l.rate(), t.forget(ctx, app)
 		}
 	}
 	burst := func(t *target) func(context.Context) (float64, error) {
