@@ -18,6 +18,9 @@ const (
 	memTables = 4
 	// filterBits to a key let one absent key in a hundred cost a look at a block.
 	filterBits = 10
+	// lowest is the level that holds nearly everything, and has no filters: those of ten million jobs would push all else
+	// out of the cache, and be read again from disk, a hundred kilobytes at a time, for one key.
+	lowest = 6
 	// slowDisk is how long one operation may take before it is worth a warning.
 	slowDisk = 5 * time.Second
 )
@@ -38,7 +41,10 @@ func options(cfg Config, d *disk, log *slog.Logger) (*pebble.Options, io.Closer)
 	if cfg.CacheBytes > 0 {
 		opts.CacheSize = cfg.CacheBytes
 	}
-	opts.Levels[0].FilterPolicy = bloom.FilterPolicy(filterBits) // the other levels follow
+	for i := range lowest {
+		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(filterBits)
+	}
+	opts.Levels[lowest].FilterPolicy = pebble.NoFilterPolicy
 	if cfg.NoTickers {
 		opts.Experimental.CompactionScheduler = pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
 		return opts, io.NopCloser(nil)

@@ -26,9 +26,7 @@ func (s *Store) get(ctx context.Context, keys [][]byte) (_ [][]byte, err error) 
 		return nil, err
 	}
 	defer s.calls.Done()
-	// An iterator and not DB.Get: only an iterator can be told to ask the filters of the lowest level too. That level
-	// holds nearly everything, and most keys asked for when a job is scheduled are in no level at all.
-	it, err := s.db.NewIterWithContext(ctx, &pebble.IterOptions{UseL6Filters: true})
+	it, err := s.db.NewIterWithContext(ctx, nil) // one iterator, so that all values are of one moment
 	if err != nil {
 		return nil, err
 	}
