@@ -97,7 +97,7 @@ func (lp *loop) load(ctx context.Context) error {
 }
 
 func (lp *loop) loadPartition(ctx context.Context, partition int) error {
-	const page = 8 * minWindow
+	const page = 2 * minWindow
 	for rest := dueRange(partition); ; {
 		read, err := lp.scan(ctx, rest, page)
 		if err != nil {
