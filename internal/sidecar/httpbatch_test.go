@@ -215,7 +215,7 @@ func TestLinesAreScheduledWhileTheyCome(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, bulk := startBulk(t, sidecar.Config{})
 		r, w := io.Pipe()
-		answered := make(chan *http.Response, 1)
+		answered := make(chan answer, 1)
 		client := &http.Client{Transport: &http.Transport{DialContext: f.dialAny("sidecar:3500"), DisableKeepAlives: true}}
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://sidecar"+batchPath, r)
 		if err != nil {
@@ -223,11 +223,19 @@ func TestLinesAreScheduledWhileTheyCome(t *testing.T) {
 		}
 		req.Header.Set("Content-Type", "application/x-ndjson")
 		go func() {
+			var got answer
+			defer func() { answered <- got }()
 			res, err := client.Do(req)
 			if err != nil {
 				t.Error(err)
+				return
 			}
-			answered <- res
+			defer res.Body.Close()
+			body, err := io.ReadAll(res.Body)
+			if err != nil {
+				t.Error(err)
+			}
+			got = answer{code: res.StatusCode, body: string(body)}
 		}()
 		for i := range 3500 {
 			if _, err := fmt.Fprintf(w, "{\"name\":\"job%d\",\"dueTime\":\"1h\"}\n", i); err != nil {
@@ -239,11 +247,8 @@ func TestLinesAreScheduledWhileTheyCome(t *testing.T) {
 			t.Errorf("messages of %v jobs, while the client goes on", groups)
 		}
 		w.Close()
-		res := <-answered
-		defer res.Body.Close()
-		body, err := io.ReadAll(res.Body)
-		if err != nil || res.StatusCode != 200 || strings.Count(string(body), "\n") != 3500 {
-			t.Errorf("%d, %d lines, %v", res.StatusCode, strings.Count(string(body), "\n"), err)
+		if got := <-answered; got.code != 200 || strings.Count(got.body, "\n") != 3500 {
+			t.Errorf("%d, %d lines", got.code, strings.Count(got.body, "\n"))
 		}
 	})
 }
