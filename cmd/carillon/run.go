@@ -26,9 +26,9 @@ type command struct {
 // commands returns all of them, in the order in which help shows them.
 func commands() []command {
 	return []command{
-		{"dev", "run everything in one process: sidecar, scheduler and store", dev, flagsOf(devFlags)},
-		{"scheduler", "run the Scheduler service, in the place of Dapr's", scheduler, flagsOf(schedulerFlags)},
-		{"sidecar", "run the jobs API for an app, in the place of daprd", runSidecar, flagsOf(sidecarFlags)},
+		{"dev", "run everything in one process: sidecar, scheduler and store", serving(dev), flagsOf(devFlags)},
+		{"scheduler", "run the Scheduler service, in the place of Dapr's", serving(scheduler), flagsOf(schedulerFlags)},
+		{"sidecar", "run the jobs API for an app, in the place of daprd", serving(runSidecar), flagsOf(sidecarFlags)},
 		{"bench", "measure a scheduler and a sidecar beside what the machine can do", measure, flagsOf(benchFlags)},
 		{"completion", "print a shell's completion script", completion, nil},
 		{"version", "print the version", version, nil},
