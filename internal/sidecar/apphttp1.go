@@ -247,7 +247,7 @@ func (c *http1Conn) exchange(ctx context.Context, body []byte, maxHeader int64) 
 	default:
 		c.reusable = false
 		c.close()
-		<-sent
+		_ = <-sent // that the connection was closed
 	}
 	return a, nil
 }
