@@ -38,6 +38,9 @@ const (
 // the body had. The rules of acceptance are proto-JSON's, unknown fields ignored (sidecar specification §1.3). The
 // job's name is the one in the body, where only a batch may have it: within an object "job" or beside it.
 func ParseAPIBody(body []byte) (*runtimev1.ScheduleJobRequest, BodyForm, error) {
+	if r, form, ok := parsePlainBody(body); ok {
+		return r, form, nil
+	}
 	form := FlatBody
 	var flat internalsv1.JobHTTPRequest
 	if len(body) > 0 {

@@ -76,6 +76,9 @@ type typed struct {
 
 // valueJSON renders an encoded google.protobuf.Value. The error is errNoKind if it holds nothing.
 func valueJSON(encoded []byte) ([]byte, error) {
+	if b, ok := appendPlainValue(make([]byte, 0, len(encoded)), encoded, 0); ok {
+		return b, nil
+	}
 	var value structpb.Value
 	if err := proto.Unmarshal(encoded, &value); err != nil {
 		return nil, fmt.Errorf("%s: %w", valueURL, err)

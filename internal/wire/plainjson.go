@@ -1,0 +1,272 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/types/known/anypb"
+)
+
+// parsePlainBody is ParseAPIBody for a body of an ordinary form, and reports whether this is one.
+func parsePlainBody(body []byte) (r *runtimev1.ScheduleJobRequest, form BodyForm, ok bool) {
+	p := plainJSON{body}
+	r = &runtimev1.ScheduleJobRequest{Job: &runtimev1.Job{}}
+	j := r.GetJob()
+	var seen [6]bool
+	once := func(i int) bool {
+		again := seen[i]
+		seen[i] = true
+		return !again
+	}
+	text := func(to **string) bool {
+		s, ok := p.text()
+		*to = new(string(s))
+		return ok
+	}
+	field := func(key []byte) (ok bool) {
+		switch string(key) {
+		case "schedule":
+			return once(0) && text(&j.Schedule)
+		case "dueTime":
+			return once(1) && text(&j.DueTime)
+		case "ttl":
+			return once(2) && text(&j.Ttl)
+		case "repeats":
+			s, ok := p.number()
+			n, err := strconv.ParseUint(string(s), 10, 32)
+			j.Repeats = new(uint32(n))
+			return once(3) && ok && err == nil
+		case "overwrite":
+			r.Overwrite = p.next() == 't'
+			return once(4) && p.word(strconv.FormatBool(r.GetOverwrite()))
+		case "data":
+			var value []byte
+			value, ok = p.value(make([]byte, 0, len(p.left)), 0)
+			j.Data = &anypb.Any{TypeUrl: valueURL, Value: value}
+			return once(5) && ok
+		default:
+			return false
+		}
+	}
+	form = FlatBody
+	ok = p.fields(func(key []byte) bool {
+		if string(key) == "job" && seen == [6]bool{} {
+			form = WrappedBody
+			return p.fields(field)
+		}
+		return form == FlatBody && field(key)
+	})
+	p.next()
+	some := r.GetOverwrite() || j.Schedule != nil || j.DueTime != nil || j.Ttl != nil || j.Repeats != nil || j.Data != nil
+	return r, form, ok && some && len(p.left) == 0
+}
+
+// plainJSON reads JSON. Each of its methods reads one thing from the front and reports whether it is of an ordinary form;
+// if not, there is no saying how much is left.
+type plainJSON struct{ left []byte }
+
+// next skips white space and returns the next byte; 0 at the end.
+func (p *plainJSON) next() byte {
+	for i, c := range p.left {
+		if c != ' ' && c != '\n' && c != '\t' && c != '\r' {
+			p.left = p.left[i:]
+			return c
+		}
+	}
+	p.left = nil
+	return 0
+}
+
+// skip reads one byte.
+func (p *plainJSON) skip(c byte) bool {
+	if p.next() != c {
+		return false
+	}
+	p.left = p.left[1:]
+	return true
+}
+
+// word reads a word such as true.
+func (p *plainJSON) word(w string) bool {
+	rest, ok := bytes.CutPrefix(p.left, []byte(w))
+	p.left = rest
+	return ok && p.delimited()
+}
+
+// delimited reports whether a word or number ends here.
+func (p *plainJSON) delimited() bool {
+	if len(p.left) == 0 {
+		return true
+	}
+	switch p.left[0] {
+	case ' ', '\n', '\t', '\r', ',', ']', '}':
+		return true
+	default:
+		return false
+	}
+}
+
+// text reads a string without escapes, and returns what is between the quotes.
+func (p *plainJSON) text() ([]byte, bool) {
+	if !p.skip('"') {
+		return nil, false
+	}
+	for i, c := range p.left {
+		switch {
+		case c == '"':
+			s := p.left[:i]
+			p.left = p.left[i+1:]
+			return s, utf8.Valid(s)
+		case c == '\\' || c < ' ':
+			return nil, false
+		}
+	}
+	return nil, false
+}
+
+// digits reads digits, and returns how many.
+func (p *plainJSON) digits() int {
+	n := 0
+	for n < len(p.left) && '0' <= p.left[n] && p.left[n] <= '9' {
+		n++
+	}
+	p.left = p.left[n:]
+	return n
+}
+
+// number reads a number, and returns its text.
+func (p *plainJSON) number() ([]byte, bool) {
+	p.next()
+	all := p.left
+	p.left = bytes.TrimPrefix(p.left, []byte{'-'})
+	whole := p.left
+	if n := p.digits(); n == 0 || n > 1 && whole[0] == '0' {
+		return nil, false
+	}
+	if len(p.left) > 0 && p.left[0] == '.' {
+		p.left = p.left[1:]
+		if p.digits() == 0 {
+			return nil, false
+		}
+	}
+	if len(p.left) > 0 && (p.left[0] == 'e' || p.left[0] == 'E') {
+		p.left = p.left[1:]
+		if len(p.left) > 0 && (p.left[0] == '+' || p.left[0] == '-') {
+			p.left = p.left[1:]
+		}
+		if p.digits() == 0 {
+			return nil, false
+		}
+	}
+	return all[:len(all)-len(p.left)], p.delimited()
+}
+
+// fields reads an object, and has each called for each of its fields, which reads the value.
+func (p *plainJSON) fields(each func(key []byte) bool) bool {
+	if !p.skip('{') {
+		return false
+	}
+	if p.next() == '}' {
+		return p.skip('}')
+	}
+	for {
+		key, ok := p.text()
+		if !ok || !p.skip(':') || !each(key) {
+			return false
+		}
+		if p.next() != ',' {
+			return p.skip('}')
+		}
+		p.skip(',')
+	}
+}
+
+// value reads a value, and appends it to b as an encoded google.protobuf.Value.
+func (p *plainJSON) value(b []byte, depth int) (_ []byte, ok bool) {
+	if depth == maxPlainDepth {
+		return b, false
+	}
+	switch c := p.next(); c {
+	case 'n':
+		return append(b, nullTag, 0), p.word("null")
+	case 't':
+		return append(b, boolTag, 1), p.word("true")
+	case 'f':
+		return append(b, boolTag, 0), p.word("false")
+	case '"':
+		s, ok := p.text()
+		return protowire.AppendBytes(append(b, stringTag), s), ok
+	case '{':
+		return p.object(b, depth)
+	case '[':
+		return p.list(b, depth)
+	default:
+		s, ok := p.number()
+		if !ok {
+			return b, false
+		}
+		n, err := strconv.ParseFloat(string(s), 64)
+		return binary.LittleEndian.AppendUint64(append(b, numberTag), math.Float64bits(n)), err == nil
+	}
+}
+
+func (p *plainJSON) object(b []byte, depth int) (_ []byte, ok bool) {
+	var keys [maxPlainFields][]byte
+	n := 0
+	b = append(b, objectTag)
+	start := len(b)
+	ok = p.fields(func(key []byte) (ok bool) {
+		if n == len(keys) || slices.ContainsFunc(keys[:n], func(k []byte) bool { return bytes.Equal(k, key) }) {
+			return false
+		}
+		keys[n] = key
+		n++
+		b = append(b, elementTag)
+		entry := len(b)
+		b = protowire.AppendBytes(append(b, elementTag), key)
+		b = append(b, entryTag)
+		value := len(b)
+		if b, ok = p.value(b, depth+1); ok {
+			b = prefixLength(prefixLength(b, value), entry)
+		}
+		return ok
+	})
+	return prefixLength(b, start), ok
+}
+
+func (p *plainJSON) list(b []byte, depth int) (_ []byte, ok bool) {
+	p.skip('[')
+	b = append(b, listTag)
+	start := len(b)
+	if p.next() == ']' {
+		return prefixLength(b, start), p.skip(']')
+	}
+	for {
+		b = append(b, elementTag)
+		element := len(b)
+		if b, ok = p.value(b, depth+1); !ok {
+			return b, false
+		}
+		b = prefixLength(b, element)
+		if p.next() != ',' {
+			return prefixLength(b, start), p.skip(']')
+		}
+		p.skip(',')
+	}
+}
+
+// prefixLength puts how long b is from start on before that.
+func prefixLength(b []byte, start int) []byte {
+	n := uint64(len(b) - start)
+	size := protowire.SizeVarint(n)
+	b = append(b, make([]byte, size)...)
+	copy(b[start+size:], b[start:])
+	protowire.AppendVarint(b[:start], n)
+	return b
+}

@@ -1,0 +1,161 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math"
+	"slices"
+	"strconv"
+	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// This file turns an encoded google.protobuf.Value into JSON, and plainjson.go turns JSON into one, in one pass and
+// without a message in between: proto-JSON's way, by reflection, takes many times as long, for each schedule and each
+// trigger. Both know ordinary forms alone, and say of all others that they do not know them: whoever asks goes
+// proto-JSON's way then. So what is accepted, what is refused and in which words is up to proto-JSON.
+
+const (
+	maxPlainDepth  = 32 // of values within each other
+	maxPlainFields = 64 // of an object
+)
+
+// The fields of google.protobuf.Value, as tags: numbers 1 to 6, each with the type that it has on the wire.
+const (
+	nullTag   = 1<<3 | byte(protowire.VarintType)
+	numberTag = 2<<3 | byte(protowire.Fixed64Type)
+	stringTag = 3<<3 | byte(protowire.BytesType)
+	boolTag   = 4<<3 | byte(protowire.VarintType)
+	objectTag = 5<<3 | byte(protowire.BytesType)
+	listTag   = 6<<3 | byte(protowire.BytesType)
+
+	elementTag = 1<<3 | byte(protowire.BytesType) // of a list; an entry of an object; the key of an entry
+	entryTag   = 2<<3 | byte(protowire.BytesType) // the value of an entry
+)
+
+// appendPlainValue appends the JSON of an encoded google.protobuf.Value, which is as proto-JSON's but for its spaces, and
+// reports whether the value is of an ordinary form.
+func appendPlainValue(b, encoded []byte, depth int) (_ []byte, ok bool) {
+	if depth == maxPlainDepth || len(encoded) == 0 {
+		return b, false
+	}
+	tag, rest := encoded[0], encoded[1:]
+	switch tag {
+	case nullTag:
+		return append(b, "null"...), string(rest) == "\x00"
+	case boolTag:
+		switch string(rest) {
+		case "\x00":
+			return append(b, "false"...), true
+		case "\x01":
+			return append(b, "true"...), true
+		}
+		return b, false
+	case numberTag:
+		if len(rest) != 8 {
+			return b, false
+		}
+		return appendPlainNumber(b, math.Float64frombits(binary.LittleEndian.Uint64(rest)))
+	}
+	rest, n := protowire.ConsumeBytes(rest)
+	if n != len(encoded)-1 {
+		return b, false
+	}
+	switch tag {
+	case stringTag:
+		return appendPlainText(b, rest)
+	case objectTag:
+		return appendPlainObject(b, rest, depth)
+	case listTag:
+		b = append(b, '[')
+		for i := 0; len(rest) > 0; i++ {
+			element, n := protowire.ConsumeBytes(rest[1:])
+			if rest[0] != elementTag || n < 0 {
+				return b, false
+			}
+			if i > 0 {
+				b = append(b, ',')
+			}
+			if b, ok = appendPlainValue(b, element, depth+1); !ok {
+				return b, false
+			}
+			rest = rest[1+n:]
+		}
+		return append(b, ']'), true
+	default:
+		return b, false
+	}
+}
+
+// appendPlainObject appends an object in the order of its keys.
+func appendPlainObject(b, rest []byte, depth int) (_ []byte, ok bool) {
+	type field struct{ key, value []byte }
+	var fields []field
+	for len(rest) > 0 {
+		entry, n := protowire.ConsumeBytes(rest[1:])
+		if rest[0] != elementTag || n < 0 || len(entry) == 0 || entry[0] != elementTag {
+			return b, false
+		}
+		rest = rest[1+n:]
+		var f field
+		if f.key, n = protowire.ConsumeBytes(entry[1:]); n < 0 || 1+n == len(entry) || entry[1+n] != entryTag {
+			return b, false
+		}
+		entry = entry[2+n:]
+		if f.value, n = protowire.ConsumeBytes(entry); n != len(entry) {
+			return b, false
+		}
+		fields = append(fields, f)
+	}
+	slices.SortFunc(fields, func(x, y field) int { return bytes.Compare(x.key, y.key) })
+	b = append(b, '{')
+	for i, f := range fields {
+		if i > 0 {
+			if bytes.Equal(fields[i-1].key, f.key) { // the last one counts
+				return b, false
+			}
+			b = append(b, ',')
+		}
+		if b, ok = appendPlainText(b, f.key); !ok {
+			return b, false
+		}
+		if b, ok = appendPlainValue(append(b, ':'), f.value, depth+1); !ok {
+			return b, false
+		}
+	}
+	return append(b, '}'), true
+}
+
+// appendPlainText appends a text that needs no escapes but the short ones.
+func appendPlainText(b, text []byte) (_ []byte, ok bool) {
+	if !utf8.Valid(text) {
+		return b, false
+	}
+	b = append(b, '"')
+	for _, c := range text {
+		switch {
+		case c == '"' || c == '\\':
+			b = append(b, '\\', c)
+		case c == '\n':
+			b = append(b, '\\', 'n')
+		case c == '\r':
+			b = append(b, '\\', 'r')
+		case c == '\t':
+			b = append(b, '\\', 't')
+		case c < ' ':
+			return b, false
+		default:
+			b = append(b, c)
+		}
+	}
+	return append(b, '"'), true
+}
+
+// appendPlainNumber appends a number that is neither very large nor very small.
+func appendPlainNumber(b []byte, n float64) (_ []byte, ok bool) {
+	if abs := math.Abs(n); abs != 0 && (abs < 1e-6 || !(abs < 1e21)) {
+		return b, false
+	}
+	return strconv.AppendFloat(b, n, 'f', -1, 64), true
+}
