@@ -23,11 +23,6 @@ const (
 	// idleTime is how long a connection is kept without a call. It is shorter than servers keep theirs: a call that meets
 	// a connection just as the app closes it fails.
 	idleTime = time.Second
-	// fewConns is up to how many calls under way each gets a new connection at once, if none is idle. Any other waits for
-	// connTime first, in case one becomes so: an app that answers quickly has no use for as many connections as there are
-	// triggers, and one that takes its time gets them all the same, that much later.
-	fewConns = 64
-	connTime = 5 * time.Millisecond
 	// smallBody is the largest body that is written in one go with what goes before it, in bytes.
 	smallBody = 16 << 10
 )
@@ -41,11 +36,10 @@ var errHungUp = errors.New("the app closed the connection before it had answered
 // A call is sent again only where not a byte of it was written to a connection that had been kept.
 type http1 struct {
 	dial      func(context.Context) (net.Conn, error)
-	maxHeader int64           // bytes of the header of an answer
-	host      string          // as the header's first lines
-	headers   string          // the rest of the header, with the empty line at its end
-	places    room            // one for each call under way
-	freed     chan *http1Conn // hands a connection on to a call that waits for one
+	maxHeader int64  // bytes of the header of an answer
+	host      string // as the header's first lines
+	headers   string // the rest of the header, with the empty line at its end
+	places    room   // one for each call under way
 
 	mu     sync.Mutex // guards the fields below
 	idle   []*http1Conn
@@ -59,7 +53,6 @@ func newHTTP1(a App, cfg Config, dial Dialer) *http1 {
 		host:      " HTTP/1.1\r\nHost: " + a.Address + "\r\nUser-Agent: Go-http-client/1.1\r\nContent-Length: ",
 		headers:   "\r\nContent-Type: application/json\r\n",
 		places:    make(room, maxConns),
-		freed:     make(chan *http1Conn),
 	}
 	if token := strings.Trim(cfg.AppToken, " \t"); token != "" {
 		h.headers += "Dapr-Api-Token: " + token + "\r\n"
@@ -93,9 +86,6 @@ func (h *http1) post(ctx context.Context, name string, body []byte) (a appAnswer
 	defer h.places.leave()
 	for {
 		c := h.kept()
-		if c == nil && len(h.places) > fewConns {
-			c = h.await(ctx)
-		}
 		again := c != nil
 		if c == nil {
 			conn, err := h.dial(ctx)
@@ -141,31 +131,8 @@ func (h *http1) kept() *http1Conn {
 	}
 }
 
-// await waits a little for a connection, and returns nil if there is none then.
-func (h *http1) await(ctx context.Context) *http1Conn {
-	enough := time.NewTimer(connTime)
-	defer enough.Stop()
-	select {
-	case c := <-h.freed:
-		if c.quiet() {
-			return c
-		}
-		c.close()
-		return h.kept()
-	case <-enough.C:
-		return h.kept()
-	case <-ctx.Done():
-		return nil
-	}
-}
-
 // keep takes back a connection on which nothing is under way.
 func (h *http1) keep(c *http1Conn) {
-	select {
-	case h.freed <- c:
-		return
-	default:
-	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.closed {
@@ -260,27 +227,28 @@ func (c *http1Conn) exchange(ctx context.Context, body []byte, maxHeader int64) 
 		return c.answer()
 	}
 	// An app may answer before it has read everything, and read no more then.
-	sent := make(chan error, 1)
+	sent := make(chan bool, 1) // whether all was
 	go func() {
 		parts := net.Buffers{c.head, body}
 		n, err := parts.WriteTo(c.conn)
 		if c.wrote = n; err != nil {
 			c.close()
 		}
-		sent <- err
+		sent <- err == nil
 	}()
 	a, err = c.answer()
 	if err != nil {
 		c.close()
-		return a, errors.Join(<-sent, err)
+		<-sent
+		return a, err
 	}
 	select {
-	case failed := <-sent:
-		c.reusable = c.reusable && failed == nil
+	case all := <-sent:
+		c.reusable = c.reusable && all
 	default:
 		c.reusable = false
 		c.close()
-		_ = <-sent // that the connection was closed
+		<-sent
 	}
 	return a, nil
 }

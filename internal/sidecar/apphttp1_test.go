@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"runtime"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -148,59 +147,6 @@ func TestAConnectionWithoutCallsIsClosedAfterASecond(t *testing.T) {
 		if got := len(a.conns); got != 2 {
 			t.Errorf("there were %d connections, want 2", got)
 		}
-	})
-}
-
-func TestCallsThatTakeTimeAreWithTheAppAtOnceAndQuickOnesShareConnections(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		release := make(chan struct{})
-		var with atomic.Int32
-		f, a := startRaw(t, func(conn net.Conn, in *bufio.Reader) {
-			for {
-				r, err := http.ReadRequest(in)
-				if err != nil {
-					return
-				}
-				with.Add(1)
-				if r.URL.Path == "/job/slow" {
-					<-release
-				} else {
-					time.Sleep(time.Millisecond)
-				}
-				_, _ = io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n")
-			}
-		})
-		w := f.scheduler.stream()
-		send := func(name string, n uint64) {
-			for i := range n {
-				w.send <- jobTrigger(i, name, nil)
-			}
-			synctest.Wait()
-		}
-		settled := func(n int) {
-			t.Helper()
-			synctest.Wait()
-			for range n {
-				if r := <-w.results; r.GetStatus() != 0 {
-					t.Errorf("the result is %v, want success", r)
-				}
-			}
-		}
-		send("quick", 90)
-		time.Sleep(4 * time.Millisecond)
-		settled(90)
-		if got := len(a.conns); got > 65 {
-			t.Errorf("90 quick calls made %d connections, want no more than 65", got)
-		}
-		with.Store(0)
-		send("slow", 90)
-		time.Sleep(6 * time.Millisecond)
-		synctest.Wait()
-		if got := with.Load(); got != 90 {
-			t.Errorf("%d slow calls are with the app, want all 90", got)
-		}
-		close(release)
-		settled(90)
 	})
 }
 
