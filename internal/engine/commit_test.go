@@ -23,7 +23,9 @@ func TestWhatIsDueIsFiredWhileTheDiskWorks(t *testing.T) {
 		s.syncs <- nil
 		mustSchedule(t, e, key("app", "soon"), once(time.Now().Add(time.Minute)))
 		answered := make(chan error, 1)
-		go func() { answered <- e.Schedule(t.Context(), key("app", "other"), once(time.Now().Add(time.Hour)), false) }()
+		go func() {
+			answered <- e.Schedule(t.Context(), key("app", "other"), once(time.Now().Add(time.Hour)), false)
+		}()
 		time.Sleep(2 * time.Minute) // and the disk does not answer
 		if got := len(a.triggers(t)); got != 1 || a.late != 0 {
 			t.Errorf("got %d triggers, the latest %v late; want one, on time", got, a.late)
@@ -76,7 +78,9 @@ func TestWhatWasFiredBesideACommitThatFailsIsNotLost(t *testing.T) {
 		s.syncs <- nil
 		mustSchedule(t, e, key("app", "soon"), once(time.Now().Add(time.Minute)))
 		answered := make(chan error, 1)
-		go func() { answered <- e.Schedule(t.Context(), key("app", "other"), once(time.Now().Add(time.Hour)), false) }()
+		go func() {
+			answered <- e.Schedule(t.Context(), key("app", "other"), once(time.Now().Add(time.Hour)), false)
+		}()
 		time.Sleep(2 * time.Minute)
 		s.syncs <- errors.New("input/output error")
 		if err := <-answered; !errors.Is(err, job.ErrUnavailable) {
