@@ -151,8 +151,13 @@ func (b *bench) alone(ctx context.Context) ([]Result, error) {
 			return nil, err
 		}
 		defer func() { _ = echo.close() }()
+		synced, err := b.unary(ctx, NullSynced)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = synced.close() }()
 		app, round := b.app(), 0
-		var syncs, echoes, p99 []float64
+		var syncs, echoes, appends, p99 []float64
 		s, err := b.between(ctx,
 			func(ctx context.Context) (float64, error) {
 				b.progress("sync and unary echo")
@@ -166,8 +171,14 @@ func (b *bench) alone(ctx context.Context) ([]Result, error) {
 				return in(time.Microsecond, latency+percentile(took, 0.5)), err
 			},
 			func(ctx context.Context) (float64, error) {
+				b.progress("synced append")
+				took, err := b.oneByOne(ctx, synced, app, round)
+				if err != nil {
+					return 0, err
+				}
+				appends = append(appends, in(time.Microsecond, percentile(took, 0.5)))
 				b.progress("schedule")
-				took, err := b.oneByOne(ctx, t, app, round)
+				took, err = b.oneByOne(ctx, t, app, round)
 				round++
 				p99 = append(p99, in(time.Microsecond, percentile(took, 0.99)))
 				return in(time.Microsecond, percentile(took, 0.5)), err
@@ -181,7 +192,7 @@ func (b *bench) alone(ctx context.Context) ([]Result, error) {
 		}
 		r := s.into(Result{
 			Row: 3, Measure: "one caller alone, p50", Unit: "µs", Bar: atMost(1.3, 1.1), Count: &count,
-			Detail: []Figure{{"sync", mean(syncs...), "µs"}, {"unary echo", mean(echoes...), "µs"}, {"p99", median(p99), "µs"}},
+			Detail: []Figure{{"sync", mean(syncs...), "µs"}, {"unary echo", mean(echoes...), "µs"}, {"synced append", median(appends), "µs"}, {"p99", median(p99), "µs"}},
 		}, "sync + unary echo")
 		return []Result{r}, t.tidy(ctx, app)
 	})

@@ -30,7 +30,7 @@ func steps() []step {
 			return 2*time.Second + time.Duration(3*s.Rounds+1)*(s.Window+warmUp)
 		}},
 		{[]int{3}, "one caller alone", aScheduler, (*bench).alone, func(s Sizes) time.Duration {
-			return time.Second + time.Duration(2*s.Calls*s.Rounds)*time.Millisecond
+			return time.Second + time.Duration(3*s.Calls*s.Rounds)*time.Millisecond
 		}},
 		{[]int{4}, "burst", aScheduler, (*bench).burst, func(s Sizes) time.Duration {
 			return time.Second + time.Duration(s.Rounds)*(3*time.Second+each(s.Burst))
