@@ -14,11 +14,12 @@ import (
 // array returns the items of an array in JSON, if body is one and nothing else.
 func (b *batch) array(body []byte) (iter.Seq2[[]byte, *wire.APIError], *wire.APIError) {
 	var items []json.RawMessage
-	if err := json.Unmarshal(body, &items); err != nil {
-		return nil, b.malformed(err)
+	err := json.Unmarshal(body, &items)
+	if wrong := new(json.UnmarshalTypeError); errors.As(err, &wrong) || err == nil && items == nil {
+		err = errors.New("it is not an array of jobs; for a job on each line say Content-Type: " + ndjson)
 	}
-	if items == nil {
-		return nil, b.malformed(errors.New("it is null, and not an array of jobs"))
+	if err != nil {
+		return nil, b.malformed(err)
 	}
 	if len(items) > maxBatchJobs {
 		return nil, b.tooMany()

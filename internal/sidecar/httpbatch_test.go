@@ -1,6 +1,7 @@
 package sidecar_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -115,6 +116,9 @@ func TestAnArrayThatIsNoneSchedulesNothing(t *testing.T) {
 			got := f.send("POST", batchPath, body)
 			if got.code != 400 || !strings.HasPrefix(got.body, `{"errorCode":"ERR_MALFORMED_REQUEST","message":"failed deserializing HTTP body: `) {
 				t.Errorf("%s: %d %s", body, got.code, got.body)
+			}
+			if whole := json.Valid([]byte(body)); whole != strings.Contains(got.body, "not an array of jobs; for a job on each line say") {
+				t.Errorf("%s: %s", body, got.body)
 			}
 		}
 		if _, groups := bulk.seen(); len(groups) != 0 || len(f.scheduler.calls) != 0 {
