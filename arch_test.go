@@ -23,8 +23,8 @@ var layers = [][]string{
 	{"internal/when", "internal/memnet"},
 	{"internal/job"},
 	{"internal/store"},
-	{"internal/store/pebblestore", "internal/store/etcdstore", "internal/store/storetest"},
-	{"internal/engine", "internal/dispatch", "internal/cluster", "internal/wire", "internal/bulkv1"},
+	{"internal/store/pebblestore", "internal/store/etcdstore", "internal/store/etcdmember", "internal/store/storetest"},
+	{"internal/engine", "internal/dispatch", "internal/cluster", "internal/wire", "internal/bulkv1", "internal/store/etcdmember/etcdtest"},
 	{"internal/sidecar", "internal/scheduler", "internal/webui"},
 	{"internal/app", "internal/bench"},
 	{"cmd/carillon", "examples/*"},
@@ -34,7 +34,7 @@ var layers = [][]string{
 // systems in memory, and Dapr's client of a server.
 var confined = map[string][]string{
 	"github.com/cockroachdb/pebble": {"internal/store/pebblestore", "internal/bench"},
-	"go.etcd.io/etcd":               {"internal/store/etcdstore"},
+	"go.etcd.io/etcd":               {"internal/store/etcdstore", "internal/store/etcdmember", "internal/cluster"},
 	"github.com/dapr/dapr":          {"internal/wire", "internal/bulkv1", "internal/scheduler", "internal/sidecar", "internal/bench"},
 }
 

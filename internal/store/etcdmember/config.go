@@ -1,0 +1,125 @@
+package etcdmember
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"go.etcd.io/etcd/server/v3/embed"
+)
+
+// A Config says who a member is and what it may use. Name, Dir, Client and Peer must be given; the rest may be left at
+// zero. Addresses are URLs of the schemes http, https, unix and unixs.
+type Config struct {
+	// Name is the member's own in Peers.
+	Name string
+	// Dir is the folder, made if it is missing.
+	Dir string
+	// Client is where it listens for clients, and Peer for the other members.
+	Client, Peer string
+	// Peers is where each member of the cluster is found by the others, this one included. Nil is a cluster of one.
+	// It is looked at only when Dir is empty.
+	Peers map[string]string
+	// Joining says that the cluster is there already, and that this member was added to it.
+	Joining bool
+
+	// MaxTxnOps is how many operations one transaction may have; 0 is 4096. Every member and every store on it should
+	// be given the same.
+	MaxTxnOps int
+	// MaxRequestBytes is how large a request may be; 0 is 4 MiB. As MaxTxnOps, it should be the same everywhere.
+	MaxRequestBytes int
+	// QuotaBytes is how large the data may become before nothing more is written; 0 is 8 GiB.
+	QuotaBytes int64
+	// CompactionMode is "periodic" or "revision", and CompactionRetention how much of the past is kept: a duration, or
+	// a number of revisions. Empty is ten minutes.
+	CompactionMode, CompactionRetention string
+	// SnapshotCount is after how many transactions a snapshot lets the log be shortened; 0 is etcd's own.
+	SnapshotCount uint64
+	// Heartbeat is how often a leader shows that it is alive, and Election how long the others wait for it before they
+	// choose another; 0 is 100 ms and 500 ms. A lease is not granted for less than one and a half elections, rounded
+	// up to seconds. They should be the same everywhere.
+	Heartbeat, Election time.Duration
+	// NoSync acknowledges what is not on the disk yet. For tests: a power cut loses data.
+	NoSync bool
+}
+
+// What a Config leaves at zero. An etcd of its own is allowed larger transactions than etcd allows by default, because
+// groups are what makes commits fast.
+const (
+	DefaultMaxTxnOps       = 4096
+	DefaultMaxRequestBytes = 4 << 20
+	defaultQuota           = 8 << 30
+	defaultHeartbeat       = 100 * time.Millisecond
+	defaultElection        = 500 * time.Millisecond
+	defaultRetention       = "10m"
+)
+
+// embedded returns c in etcd's words.
+func (c Config) embedded() (*embed.Config, error) {
+	if c.Name == "" || c.Dir == "" {
+		return nil, errors.New("a member needs a name and a folder: give both")
+	}
+	client, err := address("clients", c.Client)
+	if err != nil {
+		return nil, err
+	}
+	peer, err := address("peers", c.Peer)
+	if err != nil {
+		return nil, err
+	}
+	ec := embed.NewConfig()
+	ec.Name, ec.Dir = c.Name, c.Dir
+	ec.ListenClientUrls, ec.AdvertiseClientUrls = []url.URL{*client}, []url.URL{*client}
+	ec.ListenPeerUrls, ec.AdvertisePeerUrls = []url.URL{*peer}, []url.URL{*peer}
+	ec.InitialCluster = c.Name + "=" + c.Peer
+	if c.Peers != nil {
+		own, err := address("peers", c.Peers[c.Name])
+		if err != nil {
+			return nil, fmt.Errorf("the list of peers has no member %q: %w", c.Name, err)
+		}
+		ec.AdvertisePeerUrls = []url.URL{*own}
+		var all []string
+		for _, name := range slices.Sorted(maps.Keys(c.Peers)) {
+			all = append(all, name+"="+c.Peers[name])
+		}
+		ec.InitialCluster = strings.Join(all, ",")
+	}
+	ec.InitialClusterToken = "carillon"
+	if c.Joining {
+		ec.ClusterState = embed.ClusterStateFlagExisting
+	}
+	ec.MaxTxnOps = uint(orDefault(c.MaxTxnOps, DefaultMaxTxnOps))
+	ec.MaxRequestBytes = uint(orDefault(c.MaxRequestBytes, DefaultMaxRequestBytes))
+	ec.QuotaBackendBytes = orDefault(c.QuotaBytes, defaultQuota)
+	ec.AutoCompactionMode = orDefault(c.CompactionMode, embed.CompactorModePeriodic)
+	ec.AutoCompactionRetention = orDefault(c.CompactionRetention, defaultRetention)
+	ec.SnapshotCount = orDefault(c.SnapshotCount, ec.SnapshotCount)
+	ec.TickMs = uint(orDefault(c.Heartbeat, defaultHeartbeat).Milliseconds())
+	ec.ElectionMs = uint(orDefault(c.Election, defaultElection).Milliseconds())
+	ec.UnsafeNoFsync = c.NoSync
+	ec.EnableGRPCGateway = false
+	return ec, nil
+}
+
+func orDefault[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}
+
+func address(whose, text string) (*url.URL, error) {
+	u, err := url.Parse(text)
+	if err != nil {
+		return nil, fmt.Errorf("the address for %s: %w", whose, err)
+	}
+	if u.Scheme == "" || u.Host == "" && u.Path == "" {
+		return nil, fmt.Errorf("the address for %s is %q: give one such as http://10.0.0.1:2379", whose, text)
+	}
+	return u, nil
+}

@@ -1,0 +1,73 @@
+package etcdmember
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+)
+
+// logger returns what etcd logs to. What it calls fatal fails the member and ends the goroutine that said so: etcd would
+// end the process.
+func (m *Member) logger() *zap.Logger {
+	return zap.New(&logCore{member: m}, zap.WithFatalHook(zapcore.WriteThenGoexit))
+}
+
+// A logCore passes on what etcd has to say, a level lower than it says it, because much of it is about passing things.
+type logCore struct {
+	member *Member
+	fields []zapcore.Field
+}
+
+// Enabled is [zapcore.LevelEnabler.Enabled].
+func (c *logCore) Enabled(l zapcore.Level) bool {
+	return l >= zapcore.FatalLevel || c.member.log.Enabled(context.TODO(), level(l))
+}
+
+func level(l zapcore.Level) slog.Level {
+	switch {
+	case l >= zapcore.DPanicLevel:
+		return slog.LevelError
+	case l == zapcore.ErrorLevel:
+		return slog.LevelWarn
+	}
+	return slog.LevelDebug
+}
+
+// With is [zapcore.Core.With].
+func (c *logCore) With(fields []zapcore.Field) zapcore.Core {
+	return &logCore{member: c.member, fields: append(c.fields[:len(c.fields):len(c.fields)], fields...)}
+}
+
+// Check is [zapcore.Core.Check].
+func (c *logCore) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedEntry {
+	if c.Enabled(e.Level) {
+		return ce.AddCore(e, c)
+	}
+	return ce
+}
+
+// Write is [zapcore.Core.Write].
+func (c *logCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
+	enc := zapcore.NewMapObjectEncoder()
+	for _, f := range append(c.fields[:len(c.fields):len(c.fields)], fields...) {
+		f.AddTo(enc)
+	}
+	event := fmt.Sprintf("%s %v", e.Message, enc.Fields)
+	switch {
+	case e.Level >= zapcore.DPanicLevel:
+		c.member.fail(errors.New(event))
+		c.member.log.Error("etcd cannot go on", slog.String("event", event))
+	case e.Level == zapcore.ErrorLevel && !c.member.stopping.Load():
+		c.member.log.Warn("etcd met an error", slog.String("event", event))
+	default:
+		c.member.log.Debug("etcd", slog.String("event", event))
+	}
+	return nil
+}
+
+// Sync is [zapcore.Core.Sync].
+func (*logCore) Sync() error { return nil }

@@ -1,0 +1,80 @@
+package etcdmember
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/etcd/server/v3/embed"
+)
+
+// A Member is one member of an etcd cluster.
+type Member struct {
+	config *embed.Config
+	log    *slog.Logger
+
+	stopping atomic.Bool   // then errors are what stopping looks like
+	failed   chan struct{} // closed once err is set
+	once     sync.Once     // sets err
+	err      error
+}
+
+// New returns the member that cfg describes. It does nothing until it runs.
+func New(cfg Config, log *slog.Logger) (*Member, error) {
+	ec, err := cfg.embedded()
+	if err != nil {
+		return nil, fmt.Errorf("configure the member of etcd: %w", err)
+	}
+	m := &Member{config: ec, failed: make(chan struct{}), log: log.With(slog.String("component", "etcd"))}
+	ec.ZapLoggerBuilder = embed.NewZapLoggerBuilder(m.logger())
+	if err := ec.Validate(); err != nil {
+		return nil, fmt.Errorf("configure the member of etcd: %w", err)
+	}
+	return m, nil
+}
+
+// stopWait is how long a member that has failed may take to let its folder go.
+const stopWait = 5 * time.Second
+
+// Run serves until ctx ends, and then returns nil; or until the member fails. It is to be called once. A leader hands
+// over its part before it stops.
+func (m *Member) Run(ctx context.Context) error {
+	e, err := embed.StartEtcd(m.config)
+	if err != nil {
+		return fmt.Errorf("start the member of etcd in %q: %w", m.config.Dir, err)
+	}
+	select {
+	case <-ctx.Done():
+	case err = <-e.Err():
+	case <-e.Server.StopNotify():
+		err = errors.New("it has stopped: another member may have removed it from the cluster")
+	case <-m.failed:
+		err = m.err
+	}
+	m.stopping.Store(true)
+	stopped := make(chan struct{})
+	go func() { e.Close(); close(stopped) }()
+	if err == nil {
+		<-stopped
+		return nil
+	}
+	timer := time.NewTimer(stopWait)
+	defer timer.Stop()
+	select { // one that has failed may not be able to stop
+	case <-stopped:
+	case <-timer.C:
+	}
+	return fmt.Errorf("the member of etcd in %q has failed, what it acknowledged is safe: %w", m.config.Dir, err)
+}
+
+// fail notes why the member cannot go on. The first reason stays.
+func (m *Member) fail(err error) {
+	m.once.Do(func() {
+		m.err = err
+		close(m.failed)
+	})
+}

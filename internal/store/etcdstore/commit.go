@@ -1,0 +1,89 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"carillon/internal/job"
+	"carillon/internal/store"
+)
+
+const (
+	// perWrite is what etcd's encoding adds to a key and its value, at most: three tags with lengths of messages, and
+	// two of strings.
+	perWrite = 32
+	// perRequest is what it adds to a transaction, its fence included.
+	perRequest = 1 << 10
+)
+
+// MaxBatch returns what one transaction of etcd can carry.
+func (s *Store) MaxBatch() (writes, bytes int) {
+	writes = s.config.MaxTxnOps
+	return writes, s.config.MaxRequestBytes - perRequest - writes*(len(s.records)+perWrite)
+}
+
+// Commit keeps the contract of [store.Store]. A batch larger than MaxBatch is refused. It waits for etcd no longer than
+// [Config].Timeout. An error that is [job.ErrFull] says that etcd's quota is exceeded; what becomes of the batch is no
+// more certain then than after another error.
+//
+// A batch whose fate is unknown may still be applied, until its fence is void. So who loads afresh after an error renews
+// the claim first.
+func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
+	if err := s.commit(ctx, b); err != nil {
+		return fmt.Errorf("commit %d writes: %w", len(b.Writes), err)
+	}
+	return nil
+}
+
+func (s *Store) commit(ctx context.Context, b *store.Batch) error {
+	if err := s.check(b); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	var compare []clientv3.Cmp
+	if b.Fence != (store.Fence{}) {
+		compare = append(compare, clientv3.Compare(clientv3.ModRevision(b.Fence.Key), "=", b.Fence.Revision))
+	}
+	ops := make([]clientv3.Op, 0, len(b.Writes))
+	for _, w := range b.Writes {
+		if w.Remove {
+			ops = append(ops, clientv3.OpDelete(s.key(w.Key)))
+		} else {
+			ops = append(ops, clientv3.OpPut(s.key(w.Key), string(w.Value)))
+		}
+	}
+	resp, err := s.client.Txn(ctx).If(compare...).Then(ops...).Commit()
+	switch {
+	case errors.Is(err, rpctypes.ErrNoSpace):
+		s.room.exceeded()
+		return fmt.Errorf("%w: etcd's quota is exceeded: %w", job.ErrFull, err)
+	case err != nil:
+		return explain(ctx, err)
+	case !resp.Succeeded:
+		return store.ErrFenced
+	}
+	return nil
+}
+
+func (s *Store) check(b *store.Batch) error {
+	n := 0
+	for _, w := range b.Writes {
+		n += len(w.Key) + len(w.Value)
+	}
+	if writes, bytes := s.MaxBatch(); len(b.Writes) > writes || n > bytes {
+		return fmt.Errorf("%d bytes in %d writes are too much for one batch, which carries %d in %d: split it, or raise what etcd allows",
+			n, len(b.Writes), bytes, writes)
+	}
+	return nil
+}
+
+// key returns where etcd has the record of this key.
+func (s *Store) key(k []byte) string { return s.records + string(k) }

@@ -1,0 +1,81 @@
+package etcdstore_test
+
+import (
+	"errors"
+	"testing"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"carillon/internal/store"
+	"carillon/internal/store/etcdmember/etcdtest"
+	"carillon/internal/store/etcdstore"
+)
+
+func TestAWriterThatLostItsClaimIsFenced(t *testing.T) {
+	s := open(t, etcdstore.Config{Endpoints: run(t, etcdtest.Config(t))})
+	claim := func() store.Fence {
+		resp, err := s.Client().Put(t.Context(), "claim/7", "me")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return store.Fence{Key: "claim/7", Revision: resp.Header.Revision}
+	}
+	commit := func(f store.Fence, v string) error {
+		b := store.Batch{Fence: f}
+		b.Put([]byte("key"), []byte(v))
+		return s.Commit(t.Context(), &b)
+	}
+	first := claim()
+	if err := commit(first, "1"); err != nil {
+		t.Fatalf("with its claim: %v", err)
+	}
+	second := claim()
+	if err := commit(first, "2"); !errors.Is(err, store.ErrFenced) {
+		t.Errorf("after the claim was renewed: %v, want %v", err, store.ErrFenced)
+	}
+	if err := commit(second, "3"); err != nil {
+		t.Errorf("with the renewed claim: %v", err)
+	}
+	if _, err := s.Client().Delete(t.Context(), second.Key); err != nil {
+		t.Fatal(err)
+	}
+	if err := commit(second, "4"); !errors.Is(err, store.ErrFenced) {
+		t.Errorf("after the claim has gone: %v, want %v", err, store.ErrFenced)
+	}
+	if got := value(t, s, "key"); got != "3" {
+		t.Errorf("the store has %q, want what was written last with a claim", got)
+	}
+}
+
+func TestAFenceOfRevisionZeroLetsOnlyTheFirstWriterIn(t *testing.T) {
+	s := open(t, etcdstore.Config{Endpoints: run(t, etcdtest.Config(t))})
+	b := store.Batch{Fence: store.Fence{Key: "carillon/d/format"}}
+	b.Put([]byte("format"), []byte("1"))
+	if err := s.Commit(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Commit(t.Context(), &b); !errors.Is(err, store.ErrFenced) {
+		t.Errorf("a second time: %v, want %v", err, store.ErrFenced)
+	}
+}
+
+func TestALargestBatchStillHasRoomForItsFence(t *testing.T) {
+	s := open(t, etcdstore.Config{Endpoints: run(t, etcdtest.Config(t))})
+	resp, err := s.Client().Put(t.Context(), "carillon/claim/0063", "a node with a name of its own")
+	if err != nil {
+		t.Fatal(err)
+	}
+	writes, bytes := s.MaxBatch()
+	b := store.Batch{Fence: store.Fence{Key: "carillon/claim/0063", Revision: resp.Header.Revision}}
+	for i := range writes {
+		k := []byte{byte(i >> 8), byte(i)}
+		b.Put(k, make([]byte, bytes/writes-len(k)))
+	}
+	if err := s.Commit(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.Client().Get(t.Context(), "carillon/d/", clientv3.WithPrefix(), clientv3.WithCountOnly())
+	if err != nil || all.Count != int64(writes) {
+		t.Errorf("etcd has %d records, %v; want %d", all.Count, err, writes)
+	}
+}

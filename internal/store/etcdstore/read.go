@@ -1,0 +1,134 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"carillon/internal/store"
+)
+
+// Get keeps the contract of [store.Store]; all values are of one moment. It costs one round trip for as many keys as
+// a transaction may have operations.
+func (s *Store) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
+	values, err := s.get(ctx, keys)
+	if errors.Is(err, rpctypes.ErrCompacted) { // the moment has been forgotten meanwhile
+		values, err = s.get(ctx, keys)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get %d keys: %w", len(keys), err)
+	}
+	return values, nil
+}
+
+func (s *Store) get(ctx context.Context, keys [][]byte) ([][]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	values := make([][]byte, 0, len(keys))
+	moment := int64(0) // the latest at first, and then that of the first answer
+	for part := range slices.Chunk(keys, s.config.MaxTxnOps) {
+		ops := make([]clientv3.Op, 0, len(part))
+		for _, k := range part {
+			ops = append(ops, clientv3.OpGet(s.key(k), clientv3.WithRev(moment)))
+		}
+		resp, err := s.client.Txn(ctx).Then(ops...).Commit()
+		if err != nil {
+			return nil, explain(ctx, err)
+		}
+		if moment == 0 {
+			moment = resp.Header.Revision
+		}
+		for _, r := range resp.Responses {
+			var v []byte
+			if kvs := r.GetResponseRange().Kvs; len(kvs) > 0 {
+				v = present(kvs[0])
+			}
+			values = append(values, v)
+		}
+	}
+	return values, nil
+}
+
+// present returns the value of kv, which is not nil.
+func present(kv *mvccpb.KeyValue) []byte {
+	if kv.Value == nil {
+		return []byte{}
+	}
+	return kv.Value
+}
+
+// The first page of a scan has few keys, as it may be all that is wanted; the later ones have as many as make up
+// pageBytes if they are like those before, within bounds: etcd looks at the whole rest of the range for each page, so
+// small pages are dear.
+const (
+	firstPage = 256
+	maxPage   = 10_000
+	pageBytes = 2 << 20
+)
+
+// Scan keeps the contract of [store.Store]. It sees the store page by page.
+func (s *Store) Scan(ctx context.Context, r store.Range, limit int) iter.Seq2[store.Pair, error] {
+	return func(yield func(store.Pair, error) bool) {
+		if err := s.scan(ctx, r, limit, func(p store.Pair) bool { return yield(p, nil) }); err != nil {
+			yield(store.Pair{}, fmt.Errorf("scan: %w", err))
+		}
+	}
+}
+
+// scan passes pairs to yield until it declines, which is the end without an error.
+func (s *Store) scan(ctx context.Context, r store.Range, limit int, yield func(store.Pair) bool) error {
+	from, to := s.key(r.From), clientv3.GetPrefixRangeEnd(s.records)
+	if r.To != nil {
+		to = s.key(r.To)
+	}
+	left := limit
+	for page := firstPage; from < to; {
+		if limit > 0 {
+			page = min(page, left)
+		}
+		kvs, more, err := s.page(ctx, from, to, page)
+		if err != nil {
+			return err
+		}
+		bytes := 1
+		for _, kv := range kvs {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if !yield(store.Pair{Key: kv.Key[len(s.records):], Value: present(kv)}) {
+				return nil
+			}
+			bytes += len(kv.Key) + len(kv.Value)
+		}
+		left -= len(kvs)
+		if !more || limit > 0 && left <= 0 {
+			return nil
+		}
+		from = string(kvs[len(kvs)-1].Key) + "\x00"
+		page = max(1, min(pageBytes/(bytes/len(kvs)+1), 4*len(kvs), maxPage))
+	}
+	return ctx.Err()
+}
+
+// page returns the first n records from from on, and whether there are more.
+func (s *Store) page(ctx context.Context, from, to string, n int) (kvs []*mvccpb.KeyValue, more bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, false, err
+	}
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	resp, err := s.client.Get(ctx, from, clientv3.WithRange(to), clientv3.WithLimit(int64(n)))
+	if err != nil {
+		return nil, false, explain(ctx, err)
+	}
+	return resp.Kvs, resp.More, nil
+}

@@ -1,0 +1,172 @@
+package etcdstore
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+)
+
+// A room is what the store knows of the space that etcd has left.
+type room struct {
+	full atomic.Bool
+	poke chan struct{} // holds one word that it should be looked at soon
+
+	file, used, quota *prometheus.GaugeVec // nil if nobody sees them
+}
+
+// Full reports whether etcd has so little room left that nothing new should be stored: less than an eighth of its quota,
+// and until there is a quarter more than that; or an alarm is on, which stops every write. It is kept up to date by Run.
+func (s *Store) Full() bool { return s.room.full.Load() }
+
+// exceeded notes that etcd has refused a write.
+func (r *room) exceeded() {
+	r.full.Store(true)
+	select {
+	case r.poke <- struct{}{}:
+	default: // it will be looked at
+	}
+}
+
+func (r *room) register(to prometheus.Registerer) {
+	gauge := func(name, help string) *prometheus.GaugeVec {
+		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "carillon_etcd_" + name, Help: help}, []string{"member"})
+		to.MustRegister(g)
+		return g
+	}
+	r.file = gauge("file_bytes", "How large the database of a member of etcd is.")
+	r.used = gauge("used_bytes", "How much of its database a member of etcd uses.")
+	r.quota = gauge("quota_bytes", "How large the database of a member of etcd may become; 0 if it does not say.")
+	full := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "carillon_store_full", Help: "Whether new jobs are refused for want of room, 1 or 0.",
+	}, func() float64 {
+		if r.full.Load() {
+			return 1
+		}
+		return 0
+	})
+	to.MustRegister(full)
+}
+
+// A usage is how much room one member has.
+type usage struct {
+	id       uint64
+	name     string
+	endpoint string
+	leads    bool
+
+	file, used, quota int64 // bytes; quota is 0 if the member does not say
+}
+
+// short reports whether u leaves less than that many sixty-fourths of its quota unused, or has hardly any room to grow.
+func (u usage) short(parts int64) bool {
+	return u.quota > 0 && (u.quota-u.used < u.quota/64*parts || u.quota-u.file < u.quota/32)
+}
+
+// sparse reports whether it is worth while to write u's file afresh: it nears its quota, and enough of it is empty.
+func (u usage) sparse() bool {
+	if u.quota == 0 {
+		return false
+	}
+	empty := u.file - u.used
+	return u.file > u.quota/4*3 && empty > u.file/4 || u.file > u.quota/16*15 && empty > u.quota/16
+}
+
+// A look is what was found out about etcd's room.
+type look struct {
+	revision int64
+	members  []usage // those that answer, the leader last
+	alarms   []*etcdserverpb.AlarmMember
+}
+
+// look asks etcd about its room, and notes whether there is enough.
+func (s *Store) look(ctx context.Context) (look, error) {
+	l, err := s.ask(ctx)
+	if err != nil {
+		return look{}, fmt.Errorf("look at etcd's room: %w", err)
+	}
+	parts, was := int64(8), s.room.full.Load()
+	if was {
+		parts = 10
+	}
+	full := len(l.alarms) > 0
+	for _, u := range l.members {
+		full = full || u.short(parts)
+		if s.room.file != nil {
+			s.room.file.WithLabelValues(u.name).Set(float64(u.file))
+			s.room.used.WithLabelValues(u.name).Set(float64(u.used))
+			s.room.quota.WithLabelValues(u.name).Set(float64(u.quota))
+		}
+	}
+	s.room.full.Store(full)
+	switch {
+	case full && !was:
+		s.log.LogAttrs(ctx, slog.LevelWarn, "etcd is full: new jobs are refused", l.attrs()...)
+	case !full && was:
+		s.log.LogAttrs(ctx, slog.LevelInfo, "etcd has room again: new jobs are accepted", l.attrs()...)
+	}
+	return l, nil
+}
+
+func (l look) attrs() []slog.Attr {
+	attrs := []slog.Attr{slog.Int("alarms", len(l.alarms))}
+	for _, u := range l.members {
+		attrs = append(attrs, slog.Group(u.name,
+			slog.Int64("file_bytes", u.file), slog.Int64("used_bytes", u.used), slog.Int64("quota_bytes", u.quota)))
+	}
+	return attrs
+}
+
+// ask asks every member. One that does not answer is left out: without room it says so by an alarm.
+func (s *Store) ask(ctx context.Context) (look, error) {
+	ctx, cancel := s.bounded(ctx)
+	defer cancel()
+	members, err := s.client.MemberList(ctx)
+	if err != nil {
+		return look{}, explain(ctx, err)
+	}
+	alarms, err := s.client.AlarmList(ctx)
+	if err != nil {
+		return look{}, explain(ctx, err)
+	}
+	var l look
+	for _, a := range alarms.Alarms {
+		if a.Alarm == etcdserverpb.AlarmType_NOSPACE {
+			l.alarms = append(l.alarms, a)
+		}
+	}
+	var leader []usage
+	for _, m := range members.Members {
+		u, revision, err := s.usage(ctx, m)
+		switch {
+		case err != nil:
+			s.log.LogAttrs(ctx, slog.LevelDebug, "a member of etcd does not say how much room it has",
+				slog.String("member", m.Name), slog.Any("err", err))
+			continue
+		case u.leads:
+			leader = append(leader, u)
+		default:
+			l.members = append(l.members, u)
+		}
+		l.revision = max(l.revision, revision)
+	}
+	l.members = append(l.members, leader...)
+	return l, nil
+}
+
+func (s *Store) usage(ctx context.Context, m *etcdserverpb.Member) (usage, int64, error) {
+	if len(m.ClientURLs) == 0 {
+		return usage{}, 0, fmt.Errorf("%q has told no address for clients", m.Name)
+	}
+	st, err := s.client.Status(ctx, m.ClientURLs[0])
+	if err != nil {
+		return usage{}, 0, explain(ctx, err)
+	}
+	return usage{
+		id: m.ID, name: m.Name, endpoint: m.ClientURLs[0], leads: st.Leader == m.ID,
+		file: st.DbSize, used: st.DbSizeInUse, quota: st.DbSizeQuota,
+	}, st.Header.Revision, nil
+}

@@ -1,0 +1,136 @@
+package etcdstore
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+
+	"carillon/internal/store"
+)
+
+// A Config says where an etcd is and what it allows. All but Endpoints may be left at zero.
+type Config struct {
+	// Endpoints are addresses of members, such as http://10.0.0.1:2379.
+	Endpoints []string
+	// TLS is for endpoints that want it; nil is without.
+	TLS *tls.Config
+	// Username and Password are for an etcd that asks who is there.
+	Username, Password string
+	// Prefix is what all keys in etcd begin with; empty is "carillon/". Nothing else may use it.
+	Prefix string
+	// MaxTxnOps and MaxRequestBytes are what etcd allows of one transaction; 0 is what it allows by default, 128
+	// operations and 1.5 MiB.
+	MaxTxnOps, MaxRequestBytes int
+	// Timeout is how long one call may wait for etcd; 0 is 5 s.
+	Timeout time.Duration
+	// Compact is how often the past is thrown away: what is older than that is gone. 0 is 5 min.
+	Compact time.Duration
+	// Watch is how often the members' sizes are looked at; 0 is 5 s.
+	Watch time.Duration
+	// Metrics is where the store's metrics are registered; nil is nowhere.
+	Metrics prometheus.Registerer
+}
+
+const (
+	defaultPrefix          = "carillon/"
+	defaultMaxTxnOps       = 128
+	defaultMaxRequestBytes = 3 << 19
+	defaultTimeout         = 5 * time.Second
+	defaultCompact         = 5 * time.Minute
+	defaultWatch           = 5 * time.Second
+)
+
+func (c Config) withDefaults() Config {
+	if c.Prefix == "" {
+		c.Prefix = defaultPrefix
+	}
+	if c.MaxTxnOps == 0 {
+		c.MaxTxnOps = defaultMaxTxnOps
+	}
+	if c.MaxRequestBytes == 0 {
+		c.MaxRequestBytes = defaultMaxRequestBytes
+	}
+	if c.Timeout == 0 {
+		c.Timeout = defaultTimeout
+	}
+	if c.Compact == 0 {
+		c.Compact = defaultCompact
+	}
+	if c.Watch == 0 {
+		c.Watch = defaultWatch
+	}
+	return c
+}
+
+var _ store.Store = (*Store)(nil)
+
+// A Store keeps the contract of [store.Store] on etcd. It is safe for concurrent use.
+type Store struct {
+	config  Config
+	client  *clientv3.Client
+	records string // the prefix of what the engine keeps
+	log     *slog.Logger
+	room    room
+}
+
+// Open returns the store that cfg describes. It connects in the background: a call waits for that, as far as it waits at
+// all. The caller closes it.
+func Open(cfg Config, log *slog.Logger) (*Store, error) {
+	cfg = cfg.withDefaults()
+	const overhead = 512 << 10 // which etcd allows on top of a request
+	client, err := clientv3.New(clientv3.Config{
+		Endpoints:            cfg.Endpoints,
+		TLS:                  cfg.TLS,
+		Username:             cfg.Username,
+		Password:             cfg.Password,
+		MaxCallSendMsgSize:   cfg.MaxRequestBytes + overhead,
+		DialKeepAliveTime:    10 * time.Second, // gRPC allows no less
+		DialKeepAliveTimeout: 3 * time.Second,  // also for what was sent and not received
+		Logger:               zap.NewNop(),     // its errors are returned
+		DialOptions:          []grpc.DialOption{grpc.WithConnectParams(redial())},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("connect to etcd at %q: %w", cfg.Endpoints, err)
+	}
+	s := &Store{
+		config: cfg, client: client, records: cfg.Prefix + "d/",
+		log: log.With(slog.String("component", "etcdstore")),
+	}
+	s.room.poke = make(chan struct{}, 1)
+	if cfg.Metrics != nil {
+		s.room.register(cfg.Metrics)
+	}
+	return s, nil
+}
+
+// Client returns the connection to etcd, which is the store's to close.
+func (s *Store) Client() *clientv3.Client { return s.client }
+
+// Close ends the connection to etcd. Calls under way and later ones return an error.
+func (s *Store) Close() error {
+	if err := s.client.Close(); err != nil && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("close the connection to etcd: %w", err)
+	}
+	return nil
+}
+
+// bounded returns a context that ends when an answer of etcd is no longer waited for.
+func (s *Store) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeoutCause(ctx, s.config.Timeout, fmt.Errorf("etcd gave no answer within %v", s.config.Timeout))
+}
+
+// explain returns err, met by a call with ctx from bounded, or the reason why ctx ended.
+func explain(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && errors.Is(err, ctx.Err()) {
+		return cause
+	}
+	return err
+}
