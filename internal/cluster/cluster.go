@@ -1,0 +1,58 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"iter"
+
+	"carillon/internal/store"
+)
+
+// A Node is a member of a cluster.
+type Node struct {
+	// ID is its own among all members.
+	ID string
+	// Addr is where the others reach it.
+	Addr string
+}
+
+// A View is what the members of a cluster are at one moment, and who should own what.
+type View struct {
+	// Members are in the order of their IDs.
+	Members []Node
+	// Owners is the ID of the member that each partition is assigned to. It may own it later, or have owned it before.
+	Owners []string
+}
+
+// ErrLost says that a session has ended because its lease may have: the node owns nothing any more.
+var ErrLost = errors.New("the lease was not renewed in time: another node may own what was claimed")
+
+// A Coordinator is what the nodes of a cluster agree through.
+type Coordinator interface {
+	// Join makes n a member, and calls do with its session. The context of do ends with ctx, and when the session is
+	// lost; then Join returns ErrLost. When do has returned, n is no member any more and claims nothing. Join waits
+	// while another member has the same ID, and returns nil if ctx has ended.
+	Join(ctx context.Context, n Node, do func(context.Context, Session)) error
+}
+
+// A Session is the time for which a node is a member. It is safe for concurrent use.
+type Session interface {
+	// Views yields the present view, and later ones as they come; some may be left out. It ends with ctx, or after an
+	// error. A view's members are those to whom it assigns the partitions.
+	Views(ctx context.Context) iter.Seq2[View, error]
+
+	// Leave tells the others that the node lets go of all it owns: it is no member of later views.
+	Leave(ctx context.Context) error
+
+	// Claim makes the node the owner of a partition. It waits until the present owner has let go, or ctx ends. A node
+	// that owns it already gets a new fence, and the one before is void: what was written with it and is still under
+	// way cannot be applied any more.
+	Claim(ctx context.Context, partition int) (store.Fence, error)
+
+	// Release lets go of a partition, if the node owns it.
+	Release(ctx context.Context, partition int) error
+
+	// Alive reports whether the node's lease is sure to last yet. Once it is false it stays so, and what the node has
+	// claimed may have another owner.
+	Alive() bool
+}

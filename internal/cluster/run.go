@@ -1,0 +1,151 @@
+package cluster
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"carillon/internal/store"
+)
+
+// A Config says who a node is and what it does as an owner.
+type Config struct {
+	Node Node
+	// Own keeps a partition until ctx ends, and returns when nothing of it is under way any more. It is called from a
+	// goroutine of its own, once at a time for each partition that is assigned to the node. It claims the partition
+	// first, and again before it reads it afresh.
+	Own func(ctx context.Context, partition int, c Claim)
+	// View is told of each new view; nil is nobody. It must be quick.
+	View func(View)
+}
+
+// A Claim is the right to own one partition, for as long as a session lasts.
+type Claim struct {
+	session   Session
+	partition int
+}
+
+// Fence claims the partition, as [Session.Claim] does.
+func (c Claim) Fence(ctx context.Context) (store.Fence, error) {
+	return c.session.Claim(ctx, c.partition)
+}
+
+// Alive reports whether what was claimed is sure to be owned yet. It is to be asked before a trigger leaves.
+func (c Claim) Alive() bool { return c.session.Alive() }
+
+const (
+	rejoinAfter = 100 * time.Millisecond // the wait before a node joins again, or looks again after an error
+	letGo       = 2 * time.Second        // how long it may take to tell the others that something is let go
+)
+
+// Run makes the node a member until ctx ends, and then returns nil. It has the node own what is assigned to it, and let
+// go of what is not. When the session is lost, the node joins again as soon as it can.
+func Run(ctx context.Context, cfg Config, c Coordinator, log *slog.Logger) error {
+	log = log.With(slog.String("component", "cluster"), slog.String("node", cfg.Node.ID))
+	for ctx.Err() == nil {
+		err := c.Join(ctx, cfg.Node, func(ctx context.Context, s Session) {
+			m := member{config: cfg, session: s, log: log, tasks: map[int]*task{}}
+			m.run(ctx)
+		})
+		if err != nil && ctx.Err() == nil {
+			log.LogAttrs(ctx, slog.LevelWarn, "not a member of the cluster; joining again", slog.Any("err", err))
+			pause(ctx, rejoinAfter)
+		}
+	}
+	return nil
+}
+
+// A member is a node in a session. Its fields belong to the goroutine of run.
+type member struct {
+	config  Config
+	session Session
+	log     *slog.Logger
+	tasks   map[int]*task // the latest one of each partition
+	all     sync.WaitGroup
+}
+
+// A task keeps one partition.
+type task struct {
+	stop    context.CancelFunc
+	stopped bool
+	done    chan struct{}
+}
+
+// run follows the views until ctx ends, and then lets go of everything.
+func (m *member) run(ctx context.Context) {
+	m.log.LogAttrs(ctx, slog.LevelInfo, "joined the cluster")
+	for ctx.Err() == nil {
+		for v, err := range m.session.Views(ctx) {
+			if err != nil && ctx.Err() == nil {
+				m.log.LogAttrs(ctx, slog.LevelWarn, "cannot see the cluster; looking again", slog.Any("err", err))
+			}
+			if err == nil {
+				m.follow(ctx, v)
+			}
+		}
+		pause(ctx, rejoinAfter)
+	}
+	// The partitions are being let go of already; who waits for them should know.
+	m.tell(ctx, "cannot tell the others that this node leaves", m.session.Leave)
+	m.all.Wait()
+}
+
+// follow starts and stops tasks as v wants it.
+func (m *member) follow(ctx context.Context, v View) {
+	if m.config.View != nil {
+		m.config.View(v)
+	}
+	for partition, owner := range v.Owners {
+		t := m.tasks[partition]
+		switch own, running := owner == m.config.Node.ID, t != nil && !t.stopped; {
+		case own && !running:
+			m.tasks[partition] = m.start(ctx, partition, t)
+		case !own && running:
+			t.stopped = true
+			t.stop()
+		}
+	}
+}
+
+// start begins to keep a partition when the task before has ended, if there was one.
+func (m *member) start(ctx context.Context, partition int, before *task) *task {
+	ctx, stop := context.WithCancel(ctx)
+	t := &task{stop: stop, done: make(chan struct{})}
+	m.all.Go(func() {
+		defer close(t.done)
+		defer stop()
+		if before != nil {
+			<-before.done
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		m.config.Own(ctx, partition, Claim{m.session, partition})
+		m.tell(ctx, "cannot let go of a partition; it is free when the lease ends", func(ctx context.Context) error {
+			return m.session.Release(ctx, partition)
+		})
+	})
+	return t
+}
+
+// tell calls do, unless the lease says it all, though ctx has ended.
+func (m *member) tell(ctx context.Context, otherwise string, do func(context.Context) error) {
+	if !m.session.Alive() {
+		return
+	}
+	steady, cancel := context.WithTimeout(context.WithoutCancel(ctx), letGo)
+	defer cancel()
+	if err := do(steady); err != nil {
+		m.log.LogAttrs(ctx, slog.LevelInfo, otherwise, slog.Any("err", err))
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
