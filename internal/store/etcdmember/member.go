@@ -57,7 +57,11 @@ func (m *Member) Run(ctx context.Context) error {
 	}
 	m.stopping.Store(true)
 	stopped := make(chan struct{})
-	go func() { e.Close(); close(stopped) }()
+	go func() {
+		defer close(stopped)
+		e.Server.Stop() // ends the streams of clients, for which Close would wait five seconds
+		e.Close()
+	}()
 	if err == nil {
 		<-stopped
 		return nil

@@ -52,10 +52,10 @@ func TestAStoreGoesOnWhenEtcdIsBack(t *testing.T) {
 
 func TestAFullEtcdSaysSoAndRecovers(t *testing.T) {
 	cfg := etcdtest.Config(t)
-	const quota = 8 << 20
+	const quota = 4 << 20
 	cfg.QuotaBytes = quota
 	s := open(t, etcdstore.Config{Endpoints: run(t, cfg), Watch: 10 * time.Millisecond, Compact: time.Hour})
-	large := strings.Repeat("x", 1<<20)
+	large := strings.Repeat("x", 1<<19)
 	var err error
 	for range 20 { // of one key: all but the last are of the past
 		if err = put(t.Context(), s, "key", large); err != nil {
@@ -85,10 +85,10 @@ func TestAFullEtcdSaysSoAndRecovers(t *testing.T) {
 
 func TestAStoreIsFullBeforeEtcdRefusesAnything(t *testing.T) {
 	cfg := etcdtest.Config(t)
-	const quota = 16 << 20
+	const quota = 4 << 20
 	cfg.QuotaBytes = quota
 	s := open(t, etcdstore.Config{Endpoints: run(t, cfg), Watch: 10 * time.Millisecond, Compact: time.Hour})
-	large := strings.Repeat("x", 1<<17)
+	large := strings.Repeat("x", 1<<15)
 	n := 0
 	for ; !s.Full(); n++ {
 		if err := put(t.Context(), s, fmt.Sprint(n), large); err != nil {
