@@ -33,7 +33,7 @@ func TestAnAssignmentIsBalancedAndMovesAsFewAsItCan(t *testing.T) {
 	seed := rand.Uint64()
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	t.Logf("seed %d", seed)
-	for range 200 {
+	for range 50 {
 		owners := make([]string, rnd.IntN(100))
 		var members []string
 		for range 20 { // members come and go
@@ -48,11 +48,11 @@ func TestAnAssignmentIsBalancedAndMovesAsFewAsItCan(t *testing.T) {
 			check(t, owners, members, next)
 			shuffled := slices.Clone(members)
 			rnd.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-			if diff := cmp.Diff(next, cluster.Assign(owners, shuffled)); diff != "" {
-				t.Fatalf("in another order of %v:\n%s", members, diff)
+			if again := cluster.Assign(owners, shuffled); !slices.Equal(again, next) {
+				t.Fatalf("with the members as %v:\n%v, want\n%v", shuffled, again, next)
 			}
-			if diff := cmp.Diff(next, cluster.Assign(next, members)); diff != "" {
-				t.Fatalf("the same members again move partitions:\n%s", diff)
+			if again := cluster.Assign(next, members); !slices.Equal(again, next) {
+				t.Fatalf("the same members again move partitions:\n%v, want\n%v", again, next)
 			}
 			owners = next
 		}

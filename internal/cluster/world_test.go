@@ -11,11 +11,11 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
-	"go.uber.org/zap"
 
 	"carillon/internal/cluster"
 	"carillon/internal/store"
 	"carillon/internal/store/etcdmember/etcdtest"
+	"carillon/internal/store/etcdstore"
 )
 
 const partitions = 16
@@ -48,12 +48,16 @@ func newWorld(t *testing.T) *world {
 // client returns a connection that is closed when the test ends.
 func client(t *testing.T, endpoint string) *clientv3.Client {
 	t.Helper()
-	c, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, Logger: zap.NewNop()})
+	s, err := etcdstore.Open(etcdstore.Config{Endpoints: []string{endpoint}}, logTo(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { c.Close() })
-	return c
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s.Client()
 }
 
 func (w *world) coordinator(endpoint string) *cluster.Etcd {
