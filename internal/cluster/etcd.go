@@ -82,7 +82,7 @@ func (e *Etcd) Join(ctx context.Context, n Node, do func(context.Context, Sessio
 
 	if err := s.register(inner, n); err != nil {
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // it was stopped before it had begun
+			return nil
 		}
 		return fmt.Errorf("join as %q: %w", n.ID, lostOr(inner, err))
 	}

@@ -87,7 +87,7 @@ func (m *member) run(ctx context.Context) {
 		pause(ctx, rejoinAfter)
 	}
 	// The partitions are being let go of already; who waits for them should know.
-	m.tell(ctx, "cannot tell the others that this node leaves", m.session.Leave)
+	m.tell(ctx, m.session.Leave)
 	m.all.Wait()
 }
 
@@ -122,7 +122,7 @@ func (m *member) start(ctx context.Context, partition int, before *task) *task {
 			return
 		}
 		m.config.Own(ctx, partition, Claim{m.session, partition})
-		m.tell(ctx, "cannot let go of a partition; it is free when the lease ends", func(ctx context.Context) error {
+		m.tell(ctx, func(ctx context.Context) error {
 			return m.session.Release(ctx, partition)
 		})
 	})
@@ -130,14 +130,14 @@ func (m *member) start(ctx context.Context, partition int, before *task) *task {
 }
 
 // tell calls do, unless the lease says it all, though ctx has ended.
-func (m *member) tell(ctx context.Context, otherwise string, do func(context.Context) error) {
+func (m *member) tell(ctx context.Context, do func(context.Context) error) {
 	if !m.session.Alive() {
 		return
 	}
 	steady, cancel := context.WithTimeout(context.WithoutCancel(ctx), letGo)
 	defer cancel()
 	if err := do(steady); err != nil {
-		m.log.LogAttrs(ctx, slog.LevelInfo, otherwise, slog.Any("err", err))
+		m.log.LogAttrs(ctx, slog.LevelInfo, "cannot let go in time; the end of the lease does", slog.Any("err", err))
 	}
 }
 

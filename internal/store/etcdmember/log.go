@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -39,7 +40,7 @@ func level(l zapcore.Level) slog.Level {
 
 // With is [zapcore.Core.With].
 func (c *logCore) With(fields []zapcore.Field) zapcore.Core {
-	return &logCore{member: c.member, fields: append(c.fields[:len(c.fields):len(c.fields)], fields...)}
+	return &logCore{member: c.member, fields: append(slices.Clip(c.fields), fields...)}
 }
 
 // Check is [zapcore.Core.Check].
@@ -53,7 +54,7 @@ func (c *logCore) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.Chec
 // Write is [zapcore.Core.Write].
 func (c *logCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	enc := zapcore.NewMapObjectEncoder()
-	for _, f := range append(c.fields[:len(c.fields):len(c.fields)], fields...) {
+	for _, f := range append(slices.Clip(c.fields), fields...) {
 		f.AddTo(enc)
 	}
 	event := fmt.Sprintf("%s %v", e.Message, enc.Fields)

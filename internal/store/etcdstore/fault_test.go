@@ -45,7 +45,7 @@ func TestAStoreGoesOnWhenEtcdIsBack(t *testing.T) {
 	}
 	etcdtest.Run(t, cfg)
 	eventually(t, func() error { return put(t.Context(), s, "other", "after") })
-	if got := value(t, s, "key"); got != "before" {
+	if got := value(t, s); got != "before" {
 		t.Errorf("the store has %q, want what was acknowledged", got)
 	}
 }
@@ -70,7 +70,7 @@ func TestAFullEtcdSaysSoAndRecovers(t *testing.T) {
 	if err := s.Commit(t.Context(), &b); err != nil {
 		t.Errorf("a deletion in a full store: %v", err)
 	}
-	if got := value(t, s, "key"); got != large {
+	if got := value(t, s); got != large {
 		t.Errorf("a full store has %d bytes, want %d", len(got), len(large))
 	}
 

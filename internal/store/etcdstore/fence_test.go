@@ -42,7 +42,7 @@ func TestAWriterThatLostItsClaimIsFenced(t *testing.T) {
 	if err := commit(second, "4"); !errors.Is(err, store.ErrFenced) {
 		t.Errorf("after the claim has gone: %v, want %v", err, store.ErrFenced)
 	}
-	if got := value(t, s, "key"); got != "3" {
+	if got := value(t, s); got != "3" {
 		t.Errorf("the store has %q, want what was written last with a claim", got)
 	}
 }

@@ -48,7 +48,7 @@ func TestStoresOfTwoPrefixesDoNotMeet(t *testing.T) {
 	if err := errors.Join(put(t.Context(), a, "key", "of a"), put(t.Context(), b, "key", "of b")); err != nil {
 		t.Fatal(err)
 	}
-	if got := value(t, a, "key"); got != "of a" {
+	if got := value(t, a); got != "of a" {
 		t.Errorf("a has %q", got)
 	}
 	n := 0
@@ -95,9 +95,10 @@ func put(ctx context.Context, s store.Store, keyValues ...string) error {
 	return s.Commit(ctx, &b)
 }
 
-func value(t *testing.T, s store.Store, key string) string {
+// value returns what s has at "key".
+func value(t *testing.T, s store.Store) string {
 	t.Helper()
-	got, err := s.Get(t.Context(), []byte(key))
+	got, err := s.Get(t.Context(), []byte("key"))
 	if err != nil {
 		t.Fatal(err)
 	}
