@@ -32,6 +32,10 @@ test: ## Run every test, with the race detector and in a random order
 	$(GO) test $(RACE) -shuffle=on ./...
 	$(GO) -C test/compat test $(RACE) -shuffle=on ./...
 
+.PHONY: cluster
+cluster: ## Run the tests that need etcd, which runs in real time
+	CARILLON_TEST_ETCD=1 $(GO) test -p 1 -count=1 ./internal/cluster ./internal/store/etcd...
+
 .PHONY: lint
 lint: ## Look for mistakes and unusual ways (the first run builds the linter: some minutes)
 	$(LINT) run
