@@ -13,15 +13,27 @@ import (
 	"carillon/internal/job"
 )
 
+// stall runs an engine of one loop that keeps a job that is due after that time, on a disk that answers no more but when
+// it is told to.
+func stall(t *testing.T, name string, after time.Duration) (e *engine.Engine, a *app, syncs chan error, stop func()) {
+	t.Helper()
+	db, a := open(t, vfs.NewMem()), &app{}
+	s := slowStore{db, make(chan error, 2)}
+	e, halt := run(t, s, a, engine.Config{Loops: 1})
+	s.syncs <- nil // for the format
+	s.syncs <- nil
+	mustSchedule(t, e, key("app", name), once(time.Now().Add(after)))
+	return e, a, s.syncs, func() {
+		halt()
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func TestWhatIsDueIsFiredWhileTheDiskWorks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db, a := open(t, vfs.NewMem()), &app{}
-		defer db.Close()
-		s := slowStore{db, make(chan error, 2)}
-		e, stop := run(t, s, a, engine.Config{Loops: 1})
-		s.syncs <- nil // for the format
-		s.syncs <- nil
-		mustSchedule(t, e, key("app", "soon"), once(time.Now().Add(time.Minute)))
+		e, a, syncs, stop := stall(t, "soon", time.Minute)
 		answered := make(chan error, 1)
 		go func() {
 			answered <- e.Schedule(t.Context(), key("app", "other"), once(time.Now().Add(time.Hour)), false)
@@ -30,7 +42,7 @@ func TestWhatIsDueIsFiredWhileTheDiskWorks(t *testing.T) {
 		if got := len(a.triggers(t)); got != 1 || a.late != 0 {
 			t.Errorf("got %d triggers, the latest %v late; want one, on time", got, a.late)
 		}
-		close(s.syncs)
+		close(syncs)
 		if err := <-answered; err != nil {
 			t.Error(err)
 		}
@@ -40,13 +52,7 @@ func TestWhatIsDueIsFiredWhileTheDiskWorks(t *testing.T) {
 
 func TestNothingIsFiredThatIsNotDurable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db, a := open(t, vfs.NewMem()), &app{}
-		defer db.Close()
-		s := slowStore{db, make(chan error, 2)}
-		e, stop := run(t, s, a, engine.Config{Loops: 1})
-		s.syncs <- nil // for the format
-		s.syncs <- nil
-		mustSchedule(t, e, key("app", "replaced"), once(time.Now().Add(2*time.Minute)))
+		e, a, syncs, stop := stall(t, "replaced", 2*time.Minute)
 		answered := make(chan error, 1)
 		schedule := func(name string, in time.Duration) {
 			answered <- e.Schedule(t.Context(), key("app", name), once(time.Now().Add(in)), true)
@@ -56,7 +62,7 @@ func TestNothingIsFiredThatIsNotDurable(t *testing.T) {
 		if got := a.triggers(t); len(got) != 0 {
 			t.Errorf("got %v", got)
 		}
-		close(s.syncs)
+		close(syncs)
 		if err := <-answered; err != nil {
 			t.Error(err)
 		}
@@ -70,23 +76,17 @@ func TestNothingIsFiredThatIsNotDurable(t *testing.T) {
 
 func TestWhatWasFiredBesideACommitThatFailsIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		db, a := open(t, vfs.NewMem()), &app{}
-		defer db.Close()
-		s := slowStore{db, make(chan error, 2)}
-		e, stop := run(t, s, a, engine.Config{Loops: 1})
-		s.syncs <- nil // for the format
-		s.syncs <- nil
-		mustSchedule(t, e, key("app", "soon"), once(time.Now().Add(time.Minute)))
+		e, a, syncs, stop := stall(t, "soon", time.Minute)
 		answered := make(chan error, 1)
 		go func() {
 			answered <- e.Schedule(t.Context(), key("app", "other"), once(time.Now().Add(time.Hour)), false)
 		}()
 		time.Sleep(2 * time.Minute)
-		s.syncs <- errors.New("input/output error")
+		syncs <- errors.New("input/output error")
 		if err := <-answered; !errors.Is(err, job.ErrUnavailable) {
 			t.Errorf("Schedule = %v, want ErrUnavailable", err)
 		}
-		close(s.syncs)
+		close(syncs)
 		time.Sleep(2 * time.Hour)
 		stop()
 		count := map[string]int{}
