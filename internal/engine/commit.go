@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"carillon/internal/job"
+	"carillon/internal/store"
 )
 
 // A commit is under way: what it writes can be seen in the store, but may not survive a power cut yet.
@@ -23,7 +24,7 @@ func (lp *loop) apply(ctx context.Context, w work, replies []error, limit limits
 		lp.reply(w, replies)
 		return nil
 	}
-	lp.machine.batch = lp.spare
+	lp.machine.batch, lp.spare = lp.spare, store.Batch{}
 	c := &commit{keys: w.keys, ended: make(chan struct{})}
 	lp.commit.Store(c)
 	go func() {

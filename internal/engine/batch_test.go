@@ -1,0 +1,43 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"carillon/internal/job"
+	"carillon/internal/store"
+)
+
+// A checkedStore calls check with each batch, and returns its error.
+type checkedStore struct {
+	store.Store
+	check func(b *store.Batch) error
+}
+
+func (s checkedStore) Commit(_ context.Context, b *store.Batch) error { return s.check(b) }
+
+func TestABatchThatIsBeingCommittedIsNotWrittenTo(t *testing.T) {
+	commits := 0
+	s := checkedStore{openStore(t), nil}
+	lp := newLoop([]int{0}, Config{Partitions: 1, Inbox: 1}, &s, nil, logTo(t), newMetrics(nil))
+	s.check = func(b *store.Batch) error {
+		commits++
+		lp.machine.batch.Delete([]byte("another"))
+		if string(b.Writes[0].Key) != "key" {
+			t.Errorf("commit %d: the batch now begins with %q", commits, b.Writes[0].Key)
+		}
+		if commits == 2 {
+			return errors.New("input/output error")
+		}
+		return nil
+	}
+	for range 4 {
+		lp.machine.forget()
+		lp.machine.batch.Put([]byte("key"), nil)
+		_ = lp.apply(t.Context(), work{keys: map[job.Key]struct{}{}}, nil, limits{})
+	}
+	if commits != 4 {
+		t.Errorf("%d commits, want 4", commits)
+	}
+}
