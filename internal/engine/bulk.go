@@ -51,8 +51,8 @@ func (e *Engine) DeleteAll(ctx context.Context, p job.Prefix) error {
 		}
 		commands := make([]*command, len(page.items))
 		for i, item := range page.items {
-			commands[i] = remove(item.Key)
-			if err := e.of(item.Key).inbox.post(ctx, commands[i]); err != nil {
+			commands[i] = e.remove(item.Key)
+			if err := e.owner[commands[i].partition].inbox.post(ctx, commands[i]); err != nil {
 				return err
 			}
 		}

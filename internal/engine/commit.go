@@ -67,7 +67,7 @@ func (lp *loop) fireUntil(ctx context.Context, c *commit, most int) (err error) 
 		}
 		var records []record
 		if records, err = lp.read(ctx, free, nil); err == nil {
-			lp.releaseAll(lp.fire(ctx, free, records))
+			err = lp.releaseAll(lp.fire(ctx, free, records))
 		}
 	}
 	<-c.ended

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
 
 	"carillon/internal/job"
 	"carillon/internal/store"
@@ -30,6 +30,9 @@ type Config struct {
 	Partitions int
 	// MaxJob is how many bytes the record of a job may have with its key, payload included; 0 means 2 MiB, as Dapr has it.
 	MaxJob int
+	// Shared says that other nodes write to the store too: then the engine has the partitions that Own gives it, and
+	// otherwise all of them.
+	Shared bool
 	// Loops is how many goroutines turn the partitions, each its share of them; 0 means one for each two CPUs, but 1
 	// to 4. It may differ from one start to the next.
 	Loops int
@@ -56,7 +59,8 @@ type Engine struct {
 	store  store.Store
 	log    *slog.Logger
 	loops  []*loop
-	owner  []*loop // of each partition
+	owner  []*loop       // of each partition
+	known  chan struct{} // closed when the store's format is known to be ours
 }
 
 // New returns an engine that keeps its jobs in s and fires them into d. The caller closes s after Run has returned.
@@ -72,7 +76,7 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 	orDefault(&cfg.Inbox, defaultInbox)
 	cfg.Loops = min(cfg.Loops, cfg.Partitions)
 	log = log.With(slog.String("component", "engine"))
-	e := &Engine{config: cfg, store: s, log: log}
+	e := &Engine{config: cfg, store: s, log: log, known: make(chan struct{})}
 	m := newMetrics(cfg.Metrics)
 	for i := range cfg.Loops {
 		var share []int
@@ -94,22 +98,56 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 // Run fires what is due until ctx ends, and then returns nil; calls are answered with [job.ErrUnavailable] from then
 // on. It returns an error at once if the store was made by something else than this engine with these partitions.
 func (e *Engine) Run(ctx context.Context) error {
-	if err := e.checkFormat(ctx); err != nil {
+	if known, err := e.awaitFormat(ctx); !known {
 		for _, lp := range e.loops {
 			lp.inbox.close()
 		}
-		if ctx.Err() != nil {
-			return nil //nolint:nilerr // it was stopped before it had begun
-		}
 		return err
 	}
-	g := errgroup.Group{}
+	close(e.known)
+	var loops, others sync.WaitGroup
 	for _, lp := range e.loops {
-		g.Go(func() error { lp.run(ctx); return nil })
+		loops.Go(func() { lp.run(ctx) })
 	}
-	g.Go(func() error { e.watchClock(ctx); return nil })
-	return g.Wait()
+	others.Go(func() { e.watchClock(ctx) })
+	owning, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	if !e.config.Shared {
+		for p := range e.owner {
+			e.owner[p].inbox.expect(p)
+			others.Go(func() { e.Own(owning, p, sole{}) })
+		}
+	}
+	loops.Wait()
+	end()
+	others.Wait()
+	return nil
 }
+
+// awaitFormat checks the store's format, and reports whether it is ours. A store that does not answer is asked again,
+// until ctx ends.
+func (e *Engine) awaitFormat(ctx context.Context) (known bool, err error) {
+	for wait := minBackoff; ; wait = min(2*wait, maxBackoff) {
+		var other *formatError
+		switch err := e.checkFormat(ctx); {
+		case err == nil:
+			return true, nil
+		case ctx.Err() != nil:
+			return false, nil
+		case errors.As(err, &other):
+			return false, err
+		default:
+			e.log.LogAttrs(ctx, slog.LevelError, "the store's format is not known yet; trying again",
+				slog.Any("err", err), slog.Duration("after", wait))
+		}
+		pause(ctx, wait)
+	}
+}
+
+// A formatError says that the store was made by something else.
+type formatError struct{ text string }
+
+func (e *formatError) Error() string { return e.text }
 
 const formatVersion = 1
 
@@ -130,10 +168,10 @@ func (e *Engine) checkFormat(ctx context.Context) error {
 		return nil
 	}
 	if len(got) == 0 || got[0] != formatVersion {
-		return fmt.Errorf("the store's format is %x, and this version of carillon knows only format %d: use the version that wrote it", got, formatVersion)
+		return &formatError{fmt.Sprintf("the store's format is %x, and this version of carillon knows only format %d: use the version that wrote it", got, formatVersion)}
 	}
 	if n, _ := binary.Uvarint(got[1:]); n != uint64(e.config.Partitions) {
-		return fmt.Errorf("the store was made with %d partitions and cannot be used with %d", n, e.config.Partitions)
+		return &formatError{fmt.Sprintf("the store was made with %d partitions and cannot be used with %d", n, e.config.Partitions)}
 	}
 	return nil
 }
@@ -158,7 +196,8 @@ func (e *Engine) watchClock(ctx context.Context) {
 	}
 }
 
-func (e *Engine) of(k job.Key) *loop { return e.owner[partitionOf(k, e.config.Partitions)] }
+// Partition returns the share of the keys that k belongs to, from 0.
+func (e *Engine) Partition(k job.Key) int { return partitionOf(k, e.config.Partitions) }
 
 // Schedule stores s, whose plan is resolved, as the job k; when it returns nil, the job survives a power cut. A job
 // that has k already is replaced if overwrite is set, and is [job.ErrExists] otherwise. A job that would never fire is
@@ -170,7 +209,7 @@ func (e *Engine) Schedule(ctx context.Context, k job.Key, s job.Spec, overwrite 
 	if err := e.put(c, &job.Request{Key: k, Spec: s, Overwrite: overwrite}); err != nil {
 		return err
 	}
-	return e.of(k).inbox.ask(ctx, c)
+	return e.owner[c.partition].inbox.ask(ctx, c)
 }
 
 // put makes c the command to store what r asks for, unless there is no room for it. It keeps r.
@@ -183,7 +222,7 @@ func (e *Engine) put(c *command, r *job.Request) error {
 	if e.full() {
 		return job.ErrFull
 	}
-	c.key, c.bytes = r.Key, size
+	c.key, c.partition, c.bytes = r.Key, e.Partition(r.Key), size
 	c.decide = func(m *machine, old record) error { return m.schedule(r.Key, &r.Spec, encoded, r.Overwrite, old) }
 	return nil
 }
@@ -193,11 +232,12 @@ func (e *Engine) full() bool { return e.config.Full != nil && e.config.Full() }
 // Delete removes the job k, if there is one; when it returns nil, k is not delivered again, but for a trigger that
 // is out already.
 func (e *Engine) Delete(ctx context.Context, k job.Key) error {
-	return e.of(k).inbox.ask(ctx, remove(k))
+	c := e.remove(k)
+	return e.owner[c.partition].inbox.ask(ctx, c)
 }
 
-func remove(k job.Key) *command {
-	return &command{key: k, decide: func(m *machine, old record) error { m.remove(k, old); return nil }}
+func (e *Engine) remove(k job.Key) *command {
+	return &command{key: k, partition: e.Partition(k), decide: func(m *machine, old record) error { m.remove(k, old); return nil }}
 }
 
 // Get returns the job k, or [job.ErrNotFound]. What it returns would survive a power cut.
@@ -207,7 +247,7 @@ func (e *Engine) Get(ctx context.Context, k job.Key) (job.Spec, error) {
 		if err != nil {
 			return job.Spec{}, unavailable(ctx, fmt.Errorf("read job %s: %w", k, err))
 		}
-		durable, err := e.of(k).settled(ctx, &k)
+		durable, err := e.owner[e.Partition(k)].settled(ctx, &k)
 		switch {
 		case err != nil:
 			return job.Spec{}, err

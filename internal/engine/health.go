@@ -3,6 +3,8 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -14,10 +16,10 @@ const stuckAfter = 3 * time.Second
 
 // A pulse shows from outside whether a loop turns. The loop writes it, anyone reads it.
 type pulse struct {
-	start  time.Time    // of the count below
-	loaded atomic.Bool  // false before the index was read, and after an error
-	since  atomic.Int64 // when the present turn began, in nanoseconds from start; 0 between turns
-	next   atomic.Int64 // when the next turn is due, in Unix nanoseconds; 0 if nothing is waited for
+	start time.Time    // of the count below
+	turns atomic.Bool  // false before the first turn, after an error, and in the end
+	since atomic.Int64 // when the present turn began, in nanoseconds from start; 0 between turns
+	next  atomic.Int64 // when the next turn is due, in Unix nanoseconds; 0 if nothing is waited for
 }
 
 func (p *pulse) begin() { p.since.Store(int64(time.Since(p.start)) + 1) }
@@ -33,7 +35,7 @@ func (p *pulse) end(next time.Time, waits bool) {
 
 // check returns what is wrong, or nil.
 func (p *pulse) check() error {
-	if !p.loaded.Load() {
+	if !p.turns.Load() {
 		return errors.New("are not loaded")
 	}
 	if since := p.since.Load(); since != 0 {
@@ -50,7 +52,7 @@ func (p *pulse) check() error {
 	return nil
 }
 
-// Health returns nil if jobs can be scheduled and fired, in every partition. Otherwise the error names partitions
+// Health returns nil if jobs can be scheduled and fired, in every partition that the engine is to have. Otherwise the error names partitions
 // that do not turn, within five seconds of when they stopped, and says if there is no room for new jobs.
 func (e *Engine) Health() error {
 	var named error
@@ -60,7 +62,30 @@ func (e *Engine) Health() error {
 	for _, lp := range e.loops {
 		if err := lp.pulse.check(); err != nil {
 			named = errors.Join(named, fmt.Errorf("partitions %s %w", lp, err))
+		} else if missing := lp.inbox.missing(lp.partitions, stuckAfter); len(missing) > 0 {
+			named = errors.Join(named, fmt.Errorf("partitions %s are not loaded", spans(missing)))
 		}
 	}
 	return named
+}
+
+// Holds reports whether the engine has the partition: its jobs can be scheduled and fire.
+func (e *Engine) Holds(partition int) bool { return e.owner[partition].inbox.holds(partition) }
+
+// spans names partitions, which are in order, such as 3, 16-31.
+func spans(partitions []int) string {
+	var all []string
+	for i := 0; i < len(partitions); {
+		first, last := i, i
+		for last+1 < len(partitions) && partitions[last+1] == partitions[last]+1 {
+			last++
+		}
+		text := strconv.Itoa(partitions[first])
+		if last > first {
+			text += "-" + strconv.Itoa(partitions[last])
+		}
+		all = append(all, text)
+		i = last + 1
+	}
+	return strings.Join(all, ", ")
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -13,16 +14,20 @@ import (
 //
 // Commands come from callers, who wait for room when it is full. Outcomes and news of room come from deliveries and are
 // never refused: there is at most one outcome for each trigger that is out, and one piece of news for each parked lane.
-// Looks come from whoever reads metrics, one at a time.
+// Looks come from whoever reads metrics, one at a time. Moves come from Own, one for each partition at a time.
 type inbox struct {
 	wake  chan struct{} // holds one token while there may be something to take
 	slots chan struct{} // a token for each command that is waiting or being carried out
+	ended chan struct{} // closed when the loop has ended
 
-	mu       sync.Mutex // guards the fields below
-	commands []*command
+	mu       sync.Mutex      // guards the fields below
+	holdings map[int]holding // of the loop's partitions
+	commands []*command      // about partitions that are held
+	early    []*command      // about others, in their order
 	outcomes []outcome
 	rooms    []room
 	looks    []func(m *machine, now time.Time)
+	moves    []move
 	closed   bool // whoever asks is turned away
 }
 
@@ -33,21 +38,29 @@ func (i *inbox) close() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.closed = true
-	for _, c := range i.commands {
+	close(i.ended)
+	for _, c := range slices.Concat(i.early, i.commands) {
 		i.reply(c, errStopping)
 	}
-	i.commands = nil
+	i.early, i.commands = nil, nil
+	for _, v := range i.moves {
+		if !v.leave {
+			close(v.tenure.over)
+		}
+	}
+	i.moves = nil
 }
 
 // A command is something that a caller wants done to the job of one key. decide is called by the loop with the
 // record that the store holds; its effects are committed before done hears of it.
 type command struct {
-	key    job.Key
-	bytes  int // of the batch, about
-	decide func(m *machine, old record) error
-	done   chan error // holds one; nil if the command is part of a group
-	group  *group
-	index  int // in group
+	key       job.Key
+	partition int // of key
+	bytes     int // of the batch, about
+	decide    func(m *machine, old record) error
+	done      chan error // holds one; nil if the command is part of a group
+	group     *group
+	index     int // in group
 }
 
 // An outcome is how a delivery ended.
@@ -64,7 +77,7 @@ type room struct {
 }
 
 func newInbox(bound int) *inbox {
-	return &inbox{wake: make(chan struct{}, 1), slots: make(chan struct{}, bound)}
+	return &inbox{wake: make(chan struct{}, 1), slots: make(chan struct{}, bound), ended: make(chan struct{}), holdings: map[int]holding{}}
 }
 
 // ask has c carried out and returns its error. When ctx ends first, c may still be carried out.
@@ -83,13 +96,7 @@ func (i *inbox) post(ctx context.Context, c *command) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	i.add(func() {
-		if i.closed {
-			i.reply(c, errStopping)
-		} else {
-			i.commands = append(i.commands, c)
-		}
-	})
+	i.add(func() { i.enqueue(c) })
 	return nil
 }
 
@@ -143,6 +150,7 @@ type work struct {
 	outcomes []outcome
 	rooms    []room
 	looks    []func(m *machine, now time.Time)
+	moves    []move
 	keys     map[job.Key]struct{} // of the commands and outcomes, and perhaps of others
 }
 
@@ -153,6 +161,7 @@ func (i *inbox) take(most, bytes int) work {
 	var w work
 	w.rooms, i.rooms = i.rooms, nil
 	w.looks, i.looks = i.looks, nil
+	w.moves, i.moves = i.moves, nil
 	n := min(most, len(i.outcomes))
 	w.outcomes, i.outcomes = i.outcomes[:n:n], i.outcomes[n:]
 	if len(i.outcomes) == 0 {
@@ -185,5 +194,5 @@ func (i *inbox) take(most, bytes int) work {
 func (i *inbox) busy() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return len(i.commands)+len(i.outcomes)+len(i.rooms)+len(i.looks) > 0
+	return len(i.commands)+len(i.outcomes)+len(i.rooms)+len(i.looks)+len(i.moves) > 0
 }

@@ -19,6 +19,9 @@ func (m *machine) lane(id laneID) *lane {
 
 // insert adds e to its lane.
 func (m *machine) insert(e entry) {
+	if o := m.owned[e.partition]; o == nil || o.leaving {
+		return // it is in the index, for whoever owns it next
+	}
 	l := m.lane(e.lane())
 	l.insert(e)
 	m.place(l)

@@ -2,9 +2,9 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -26,6 +26,8 @@ type loop struct {
 	inbox      *inbox
 	metrics    *metrics
 	pulse      pulse
+	tenures    map[int]*tenure        // of the partitions that it has
+	progress   bool                   // a tenure has begun since the last error
 	commit     atomic.Pointer[commit] // the one under way; nil between two turns
 	spare      store.Batch            // empty: what the machine writes to while its other batch is being committed
 }
@@ -33,20 +35,14 @@ type loop struct {
 func newLoop(partitions []int, cfg Config, s store.Store, d Deliverer, log *slog.Logger, m *metrics) *loop {
 	lp := &loop{
 		partitions: partitions, store: s, deliver: d, machine: newMachine(cfg.Partitions), inbox: newInbox(cfg.Inbox),
-		metrics: m, pulse: pulse{start: time.Now()},
+		metrics: m, pulse: pulse{start: time.Now()}, tenures: map[int]*tenure{},
 	}
 	lp.log = log.With(slog.String("partitions", lp.String()))
 	return lp
 }
 
 // String names the partitions, such as 16-31.
-func (lp *loop) String() string {
-	first, last := lp.partitions[0], lp.partitions[len(lp.partitions)-1]
-	if first == last {
-		return strconv.Itoa(first)
-	}
-	return fmt.Sprintf("%d-%d", first, last)
-}
+func (lp *loop) String() string { return spans(lp.partitions) }
 
 // The wait before partitions are loaded afresh doubles from the first to the second.
 const (
@@ -55,20 +51,21 @@ const (
 )
 
 // run turns the machine until ctx ends. After an error of the store nobody knows what was applied, so the machine
-// forgets what it knew and learns it afresh; other loops go on meanwhile.
+// forgets what it knew, and the partitions are claimed and read afresh; other loops go on meanwhile.
 func (lp *loop) run(ctx context.Context) {
 	defer lp.inbox.close()
 	steady := context.WithoutCancel(ctx) // a turn that has begun is brought to its end
 	for wait := minBackoff; ctx.Err() == nil; wait = min(2*wait, maxBackoff) {
-		err := lp.load(steady)
-		if err == nil {
-			wait = minBackoff
-			lp.pulse.loaded.Store(true)
-			err = lp.turns(ctx, steady)
-			lp.pulse.loaded.Store(false)
-		}
+		lp.progress = false
+		lp.pulse.turns.Store(true)
+		err := lp.turns(ctx, steady)
+		lp.pulse.turns.Store(false)
+		lp.lose()
 		if err == nil {
 			return
+		}
+		if lp.progress {
+			wait = minBackoff
 		}
 		lp.log.LogAttrs(ctx, slog.LevelError, "the partitions will be loaded afresh",
 			slog.Any("err", err), slog.Duration("after", wait))
@@ -82,40 +79,6 @@ func pause(ctx context.Context, d time.Duration) {
 	select {
 	case <-timer.C:
 	case <-ctx.Done():
-	}
-}
-
-// load reads the front of every lane of the index.
-func (lp *loop) load(ctx context.Context) error {
-	lp.machine.forget()
-	for _, partition := range lp.partitions {
-		if err := lp.loadPartition(ctx, partition); err != nil {
-			return fmt.Errorf("load partition %d: %w", partition, err)
-		}
-	}
-	return nil
-}
-
-func (lp *loop) loadPartition(ctx context.Context, partition int) error {
-	const page = 2 * minWindow
-	for rest := dueRange(partition); ; {
-		read, err := lp.scan(ctx, rest, page)
-		if err != nil {
-			return err
-		}
-		full := len(read) == page
-		for len(read) > 0 {
-			lane, n := read[0].lane(), 1
-			for n < len(read) && read[n].lane() == lane {
-				n++
-			}
-			lp.machine.learn(read[:n], full && n == len(read))
-			rest.From = laneRange(lane).To
-			read = read[n:]
-		}
-		if !full {
-			return nil
-		}
 	}
 }
 
@@ -153,7 +116,7 @@ func (lp *loop) turns(ctx, steady context.Context) error {
 		if lp.inbox.busy() {
 			continue
 		}
-		at, ok := lp.machine.next()
+		at, ok := lp.next()
 		lp.pulse.end(at, ok)
 		if ok {
 			timer.Reset(time.Until(at))
@@ -189,6 +152,7 @@ const (
 // more.
 func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 	m, w := lp.machine, lp.inbox.take(limit.most, limit.bytes)
+	lp.move(now, w.moves)
 	for _, r := range w.rooms {
 		m.room(r.lane, r.n)
 	}
@@ -198,6 +162,11 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 		err = lp.refill(ctx, m.thirsty())
 	}
 	if err != nil {
+		for _, o := range w.outcomes { // nobody will say again that they are not out any more
+			if d := m.out[o.key]; d != nil && d.number == o.number {
+				delete(m.out, o.key)
+			}
+		}
 		return lp.fail(w, fmt.Errorf("read for partitions %s: %w", lp, err))
 	}
 
@@ -211,10 +180,13 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 	}
 
 	// What has fired is owed by what was committed before this turn, and not what this turn removed: it need not wait.
-	lp.releaseAll(fired)
+	if err := lp.releaseAll(fired); err != nil {
+		return lp.fail(w, err)
+	}
 	if err := lp.apply(ctx, w, replies, limit); err != nil {
 		return err
 	}
+	lp.letGo(now)
 	for _, look := range w.looks {
 		look(m, now)
 	}
@@ -321,10 +293,22 @@ func (lp *loop) settle(o outcome) {
 	}
 }
 
-func (lp *loop) releaseAll(fired []*delivery) {
+// errNotAlive is how a turn ends when it is too late to fire.
+var errNotAlive = errors.New("the right to the partitions has ended, or may have: another node may fire their jobs")
+
+// releaseAll hands deliveries to the deliverer, for as long as their partitions are sure to be owned.
+func (lp *loop) releaseAll(fired []*delivery) (err error) {
 	for _, d := range fired {
+		if t := lp.tenures[d.entry.partition]; err == nil && t != nil && !t.claim.Alive() {
+			err = errNotAlive
+		}
+		if err != nil {
+			lp.machine.end(d)
+			continue
+		}
 		lp.release(d)
 	}
+	return err
 }
 
 // release hands a delivery to the deliverer, unless its job was removed in the turn that fired it.

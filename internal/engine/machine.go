@@ -21,6 +21,7 @@ const quantum = 16
 // behind the cursor of its lane, on disk alone; or out for delivery.
 type machine struct {
 	partitions int // into which all keys are divided
+	owned      map[int]*owned
 	lanes      map[laneID]*lane
 	waiting    lanes   // place inHeap
 	ready      []*lane // place inLine, in the order of their turns
@@ -66,7 +67,9 @@ type delivery struct {
 }
 
 func newMachine(partitions int) *machine {
-	return &machine{partitions: partitions, lanes: map[laneID]*lane{}, out: map[job.Key]*delivery{}}
+	return &machine{
+		partitions: partitions, owned: map[int]*owned{}, lanes: map[laneID]*lane{}, out: map[job.Key]*delivery{},
+	}
 }
 
 // entry is the place of k in the due index when it is owed at due.
@@ -78,6 +81,7 @@ func (m *machine) entry(k job.Key, due time.Time) entry {
 // time, but its outcomes will not be believed: nobody knows which record they belong to.
 func (m *machine) forget() {
 	m.lanes, m.waiting, m.ready, m.dry = map[laneID]*lane{}, nil, nil, nil
+	clear(m.owned)
 	m.batch.Reset()
 	for _, d := range m.out {
 		d.replaced, d.held = true, false
@@ -104,11 +108,12 @@ func (m *machine) schedule(k job.Key, spec *job.Spec, encoded []byte, overwrite 
 		m.remove(k, old)
 		return nil
 	}
+	e := m.entry(k, first)
+	m.touch(e.partition)
 	m.batch.Put(jobKey(k), encoded)
 	if old.moved || old.broken != nil {
 		m.batch.Delete(stateKey(k))
 	}
-	e := m.entry(k, first)
 	if old.spec == nil {
 		m.replace(k, entry{})
 		m.batch.Put(dueKey(e), nil)
@@ -125,6 +130,7 @@ func (m *machine) schedule(k job.Key, spec *job.Spec, encoded []byte, overwrite 
 func (m *machine) remove(k job.Key, old record) {
 	if old.broken != nil { // fire clears away its entry of the index, when it comes up
 		m.replace(k, entry{})
+		m.touch(partitionOf(k, m.partitions))
 		m.batch.Delete(jobKey(k))
 		m.batch.Delete(stateKey(k))
 		return
@@ -190,6 +196,7 @@ func (m *machine) pick(now time.Time, most int) []entry {
 func (m *machine) fire(e entry, r record) *delivery {
 	if r.spec == nil || !r.due().Equal(e.due) {
 		// Nothing in the store stands behind this entry of the index. It cannot happen; if it does, it must not stay.
+		m.touch(e.partition)
 		m.batch.Delete(dueKey(e))
 		return nil
 	}
@@ -264,6 +271,7 @@ func (m *machine) end(d *delivery) {
 
 // advance records d's state and moves its job to due in the index.
 func (m *machine) advance(d *delivery, due time.Time) {
+	m.touch(d.entry.partition)
 	d.record.state.Due = due
 	m.batch.Put(stateKey(d.entry.key), encodeState(d.record.state))
 	m.move(d.entry, d.entry.at(due))
@@ -271,6 +279,7 @@ func (m *machine) advance(d *delivery, due time.Time) {
 
 // drop removes a job from the store, and from its lane.
 func (m *machine) drop(e entry, moved bool) {
+	m.touch(e.partition)
 	m.batch.Delete(jobKey(e.key))
 	if moved {
 		m.batch.Delete(stateKey(e.key))

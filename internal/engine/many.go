@@ -24,7 +24,7 @@ func (e *Engine) ScheduleAll(ctx context.Context, all []job.Request) (results fu
 			continue
 		}
 		c.group, c.index = g, i
-		lp := e.of(c.key)
+		lp := e.owner[c.partition]
 		posts[lp] = append(posts[lp], c)
 	}
 	for lp, commands := range posts {
@@ -82,12 +82,8 @@ func (i *inbox) postAll(ctx context.Context, all []*command) {
 		now := all[:n]
 		all = all[n:]
 		i.add(func() {
-			if !i.closed {
-				i.commands = append(i.commands, now...)
-				return
-			}
 			for _, c := range now {
-				i.reply(c, errStopping)
+				i.enqueue(c)
 			}
 		})
 	}

@@ -147,9 +147,7 @@ func randomStep(t *testing.T, r *rand.Rand, s *script, m *model) string {
 	case choice < 77:
 		step = "restart"
 		s.machine = newMachine(s.machine.partitions)
-		if err := s.load(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		s.load(t)
 		s.idle(t)
 		clear(m.out)
 	default:

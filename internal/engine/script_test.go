@@ -64,10 +64,22 @@ func newScript(t *testing.T, partitions int) *script {
 		all = append(all, id)
 	}
 	s.loop = newLoop(all, Config{Partitions: partitions, Inbox: 1024}, s, s, logTo(t), newMetrics(nil))
-	if err := s.load(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	s.load(t)
 	return s
+}
+
+// load has the loop forget what it knows, and learn it afresh.
+func (s *script) load(t *testing.T) {
+	t.Helper()
+	s.lose()
+	for _, p := range s.partitions {
+		s.inbox.expect(p)
+		fronts, err := s.fronts(t.Context(), p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.move(s.now, []move{{tenure: &tenure{partition: p, claim: sole{}, fronts: fronts, over: make(chan struct{})}}})
+	}
 }
 
 func (s *script) run(t *testing.T, d *datadriven.TestData) string {
@@ -90,9 +102,7 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 	case "break":
 		s.broken, s.swallowed = errors.New("the disk says no"), d.HasArg("unapplied")
 	case "reload":
-		if err := s.load(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		s.load(t)
 		s.idle(t)
 	case "limit":
 		d.ScanArgs(t, "fires", &s.limit.fires)
@@ -157,7 +167,7 @@ func (s *script) remove(t *testing.T, k job.Key) {
 }
 
 func (s *script) command(t *testing.T, k job.Key, decide func(*machine, record) error) {
-	c := &command{key: k, decide: decide, done: make(chan error, 1)}
+	c := &command{key: k, partition: partitionOf(k, s.machine.partitions), decide: decide, done: make(chan error, 1)}
 	s.inbox.slots <- struct{}{}
 	s.inbox.add(func() { s.inbox.commands = append(s.inbox.commands, c) })
 	s.idle(t)
@@ -172,9 +182,7 @@ func (s *script) idle(t *testing.T) {
 		if err := s.turn(t.Context(), s.now, s.limit); err != nil {
 			s.say("turn: %v", err)
 			s.failures++
-			if err := s.load(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			s.load(t)
 			continue
 		}
 		if at, ok := s.machine.next(); !s.inbox.busy() && (!ok || at.After(s.now)) {

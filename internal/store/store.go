@@ -66,14 +66,15 @@ type Write struct {
 
 // A Batch is writes that are applied together, at most one to a key: what a second one would do is not defined.
 type Batch struct {
-	// Fence is the writer's proof that it owns what it writes. The zero Fence is for a store that has one writer.
-	Fence Fence
+	// Fences are the writer's proofs that it owns what it writes: each is compared. A store that has one writer needs
+	// none.
+	Fences []Fence
 	// Writes may be applied in any order.
 	Writes []Write
 }
 
-// A Fence is proof of ownership: the key of a claim, and the revision that created it. The store checks both in the
-// same step that applies a batch.
+// A Fence is proof of ownership: the key of a claim, and the revision that last wrote it. The store checks both in the
+// same step that applies a batch. Revision 0 says that there is no such key.
 type Fence struct {
 	Key      string
 	Revision int64
@@ -89,5 +90,5 @@ func (b *Batch) Delete(key []byte) {
 	b.Writes = append(b.Writes, Write{Key: key, Remove: true})
 }
 
-// Reset empties b and keeps its fence.
-func (b *Batch) Reset() { b.Writes = b.Writes[:0] }
+// Reset empties b.
+func (b *Batch) Reset() { b.Fences, b.Writes = b.Fences[:0], b.Writes[:0] }

@@ -16,8 +16,8 @@ const (
 	// perWrite is what etcd's encoding adds to a key and its value, at most: three tags with lengths of messages, and
 	// two of strings.
 	perWrite = 32
-	// perRequest is what it adds to a transaction, its fence included.
-	perRequest = 1 << 10
+	// perRequest is what it adds to a transaction, the fences of 64 partitions included.
+	perRequest = 8 << 10
 )
 
 // MaxBatch returns what one transaction of etcd can carry.
@@ -49,8 +49,8 @@ func (s *Store) commit(ctx context.Context, b *store.Batch) error {
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	var compare []clientv3.Cmp
-	if b.Fence != (store.Fence{}) {
-		compare = append(compare, clientv3.Compare(clientv3.ModRevision(b.Fence.Key), "=", b.Fence.Revision))
+	for _, f := range b.Fences {
+		compare = append(compare, clientv3.Compare(clientv3.ModRevision(f.Key), "=", f.Revision))
 	}
 	ops := make([]clientv3.Op, 0, len(b.Writes))
 	for _, w := range b.Writes {

@@ -3,7 +3,7 @@
 // What it promises:
 //
 //   - When Commit returns nil, a majority of etcd's members has the batch on disk. A batch is one transaction, which
-//     compares the claim that is the batch's fence: a writer that has lost its claim is refused with [store.ErrFenced],
+//     compares the claims that are the batch's fences: a writer that has lost its claim is refused with [store.ErrFenced],
 //     however late its batch comes. One batch carries what one transaction of etcd can.
 //   - A Get sees one moment, in as many transactions as its keys need. A Scan sees the store page by page.
 //   - Every call ends: with an error after [Config].Timeout if etcd gives no answer. A commit's fate is not known then.

@@ -2,6 +2,7 @@ package etcdstore_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -21,7 +22,7 @@ func TestAWriterThatLostItsClaimIsFenced(t *testing.T) {
 		return store.Fence{Key: "claim/7", Revision: resp.Header.Revision}
 	}
 	commit := func(f store.Fence, v string) error {
-		b := store.Batch{Fence: f}
+		b := store.Batch{Fences: []store.Fence{f}}
 		b.Put([]byte("key"), []byte(v))
 		return s.Commit(t.Context(), &b)
 	}
@@ -49,7 +50,7 @@ func TestAWriterThatLostItsClaimIsFenced(t *testing.T) {
 
 func TestAFenceOfRevisionZeroLetsOnlyTheFirstWriterIn(t *testing.T) {
 	s := open(t, etcdstore.Config{Endpoints: run(t, etcdtest.Config(t))})
-	b := store.Batch{Fence: store.Fence{Key: "carillon/d/format"}}
+	b := store.Batch{Fences: []store.Fence{{Key: "carillon/d/format"}}}
 	b.Put([]byte("format"), []byte("1"))
 	if err := s.Commit(t.Context(), &b); err != nil {
 		t.Fatal(err)
@@ -59,14 +60,18 @@ func TestAFenceOfRevisionZeroLetsOnlyTheFirstWriterIn(t *testing.T) {
 	}
 }
 
-func TestALargestBatchStillHasRoomForItsFence(t *testing.T) {
+func TestALargestBatchStillHasRoomForAFenceOfEachPartition(t *testing.T) {
 	s := open(t, etcdstore.Config{Endpoints: run(t, etcdtest.Config(t))})
-	resp, err := s.Client().Put(t.Context(), "carillon/claim/0063", "a node with a name of its own")
-	if err != nil {
-		t.Fatal(err)
-	}
 	writes, bytes := s.MaxBatch()
-	b := store.Batch{Fence: store.Fence{Key: "carillon/claim/0063", Revision: resp.Header.Revision}}
+	var b store.Batch
+	for p := range 64 {
+		claim := fmt.Sprintf("carillon/claim/%04d", p)
+		resp, err := s.Client().Put(t.Context(), claim, "a node with a name of its own")
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Fences = append(b.Fences, store.Fence{Key: claim, Revision: resp.Header.Revision})
+	}
 	for i := range writes {
 		k := []byte{byte(i >> 8), byte(i)}
 		b.Put(k, make([]byte, bytes/writes-len(k)))

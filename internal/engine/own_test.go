@@ -1,0 +1,278 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"carillon/internal/engine"
+	"carillon/internal/job"
+	"carillon/internal/store"
+)
+
+// A registry is where the engines of a test claim partitions of the store that they share. As in a cluster, a commit
+// whose claim is not the present one is refused.
+type registry struct {
+	store.Store
+
+	mu     sync.Mutex
+	last   int64
+	claims map[string]int64 // revision of each claim
+}
+
+func newRegistry(t *testing.T) *registry {
+	t.Helper()
+	db := open(t, vfs.NewMem())
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &registry{Store: db, claims: map[string]int64{}}
+}
+
+func (r *registry) Commit(ctx context.Context, b *store.Batch) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, f := range b.Fences {
+		if r.claims[f.Key] != f.Revision {
+			return store.ErrFenced
+		}
+	}
+	return r.Store.Commit(ctx, b)
+}
+
+// A claim is one node's of one partition.
+type claim struct {
+	registry *registry
+	name     string
+	dead     *atomic.Bool // the node's lease has ended
+}
+
+func (c claim) Fence(context.Context) (store.Fence, error) {
+	if !c.Alive() {
+		return store.Fence{}, errors.New("the lease has ended")
+	}
+	c.registry.mu.Lock()
+	defer c.registry.mu.Unlock()
+	c.registry.last++
+	c.registry.claims[c.name] = c.registry.last
+	return store.Fence{Key: c.name, Revision: c.registry.last}, nil
+}
+
+func (c claim) Alive() bool { return !c.dead.Load() }
+
+// A node is an engine that shares its store with others.
+type node struct {
+	*engine.Engine
+	registry *registry
+	dead     atomic.Bool
+	stop     map[int]func() // of each partition that it owns: returns when it has let go
+}
+
+// nodes runs engines on one store, which deliver to one app, until the test ends.
+func nodes(t *testing.T, n, partitions int, d engine.Deliverer) []*node {
+	t.Helper()
+	r := newRegistry(t)
+	all := make([]*node, n)
+	for i := range all {
+		e, stop := run(t, r, d, engine.Config{Partitions: partitions, Shared: true})
+		all[i] = &node{Engine: e, registry: r, stop: map[int]func(){}}
+		t.Cleanup(func() {
+			for p := range all[i].stop {
+				all[i].leave(p)
+			}
+			stop()
+		})
+	}
+	return all
+}
+
+func (n *node) own(t *testing.T, partition int) {
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		n.Own(ctx, partition, claim{n.registry, fmt.Sprintf("claim/%d", partition), &n.dead})
+	}()
+	n.stop[partition] = func() { cancel(); <-done }
+}
+
+func (n *node) leave(partition int) {
+	n.stop[partition]()
+	delete(n.stop, partition)
+}
+
+func TestPartitionsThatMoveUnderLoadLoseNothingAndFireNothingTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const partitions, seconds = 4, 120
+		a := &app{answer: func(job.Trigger) (job.Outcome, time.Duration) { return job.Handled, 20 * time.Millisecond }}
+		all := nodes(t, 3, partitions, a)
+		owner := make([]int, partitions)
+		for p := range partitions {
+			all[0].own(t, p)
+		}
+		first := time.Now().Add(time.Second)
+		for i := range 50 {
+			mustSchedule(t, all[0].Engine, key("app", fmt.Sprint(i)), every(first, time.Second))
+		}
+		for i := range seconds * 4 {
+			time.Sleep(250 * time.Millisecond)
+			p, next := i%partitions, (i/partitions+i)%3
+			if next != owner[p] {
+				all[owner[p]].leave(p)
+				all[next].own(t, p)
+				owner[p] = next
+			}
+		}
+		time.Sleep(500 * time.Millisecond)
+		seen := map[job.Key]map[time.Time]int{}
+		for _, tr := range a.triggers(t) {
+			if seen[tr.Key] == nil {
+				seen[tr.Key] = map[time.Time]int{}
+			}
+			seen[tr.Key][tr.Due]++
+		}
+		for k, dues := range seen {
+			for due, n := range dues {
+				if n != 1 {
+					t.Errorf("%s, due %v, came %d times", k, due, n)
+				}
+			}
+			if len(dues) != seconds {
+				t.Errorf("%s had %d occurrences, want %d", k, len(dues), seconds)
+			}
+		}
+		if len(seen) != 50 || a.late > 100*time.Millisecond {
+			t.Errorf("%d jobs fired, the latest %v late", len(seen), a.late)
+		}
+	})
+}
+
+func TestWhatIsOutKeepsAPartitionForASecondAtMost(t *testing.T) {
+	for _, takes := range []time.Duration{300 * time.Millisecond, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			var calls atomic.Int32
+			a := &app{answer: func(job.Trigger) (job.Outcome, time.Duration) {
+				if calls.Add(1) == 1 {
+					return job.Handled, takes
+				}
+				return job.Handled, 0
+			}}
+			// What has not answered in time is out twice; that is what is tested.
+			all := nodes(t, 2, 1, anyway{a})
+			all[0].own(t, 0)
+			mustSchedule(t, all[0].Engine, key("app", "slow"), once(time.Now()))
+			mustSchedule(t, all[0].Engine, key("app", "next"), once(time.Now().Add(100*time.Millisecond)))
+			time.Sleep(50 * time.Millisecond)
+			began := time.Now()
+			all[0].leave(0)
+			if got, want := time.Since(began).Round(50*time.Millisecond), min(takes-50*time.Millisecond, time.Second); got != want {
+				t.Errorf("with a delivery that takes %v, the partition was kept for %v, want %v", takes, got, want)
+			}
+			if got := len(a.got); got != 1 {
+				t.Errorf("the one that leaves has delivered %d triggers, want the one that is out", got)
+			}
+			all[1].own(t, 0)
+			time.Sleep(time.Minute)
+			want := 2 // and the next
+			if takes > handOver {
+				want = 3 // and the slow one again
+			}
+			if got := len(a.got); got != want {
+				t.Errorf("with a delivery that takes %v, %d triggers came in all, want %d", takes, got, want)
+			}
+		})
+	}
+}
+
+const handOver = time.Second
+
+// anyway delivers the same job twice at a time without calling it a broken promise.
+type anyway struct{ *app }
+
+func (a anyway) Deliver(t job.Trigger, done func(job.Outcome), room func(int)) bool {
+	a.mu.Lock()
+	delete(a.out, t.Key)
+	a.mu.Unlock()
+	return a.app.Deliver(t, done, room)
+}
+
+func TestANodeWhoseLeaseHasEndedFiresNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &app{}
+		all := nodes(t, 2, 1, a)
+		all[0].own(t, 0)
+		mustSchedule(t, all[0].Engine, key("app", "a"), once(time.Now().Add(time.Minute)))
+		all[0].dead.Store(true) // and nobody has told it to leave
+		time.Sleep(2 * time.Minute)
+		if got := a.triggers(t); len(got) != 0 {
+			t.Errorf("it fired %v", got)
+		}
+		if err := all[0].Health(); err == nil {
+			t.Error("and it is healthy")
+		}
+		all[1].own(t, 0)
+		time.Sleep(time.Second)
+		if got := a.triggers(t); len(got) != 1 {
+			t.Errorf("the next owner delivered %d triggers, want 1", len(got))
+		}
+	})
+}
+
+func TestANodeWhosePartitionWasTakenWritesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := nodes(t, 2, 1, &app{})
+		k := key("app", "a")
+		all[0].own(t, 0)
+		mustSchedule(t, all[0].Engine, k, once(time.Now().Add(time.Hour)))
+		all[1].own(t, 0) // while the other one believes that it owns it
+		synctest.Wait()
+		all[0].dead.Store(true)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		if err := all[0].Delete(ctx, k); !errors.Is(err, job.ErrUnavailable) {
+			t.Errorf("Delete by the one that owns it no more = %v, want ErrUnavailable", err)
+		}
+		if _, err := all[1].Get(ctx, k); err != nil {
+			t.Errorf("the job is gone: %v", err)
+		}
+	})
+}
+
+func TestACallWaitsForAPartitionThatComesAndIsRefusedAboutOneThatIsGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := nodes(t, 1, 1, &app{})
+		answered := make(chan error, 1)
+		schedule := func() {
+			answered <- all[0].Schedule(t.Context(), key("app", "a"), once(time.Now().Add(time.Hour)), true)
+		}
+		go schedule()
+		time.Sleep(time.Minute)
+		if len(answered) > 0 {
+			t.Errorf("with a partition that nobody has spoken of, Schedule = %v, want that it waits", <-answered)
+		}
+		all[0].own(t, 0)
+		if err := <-answered; err != nil {
+			t.Errorf("Schedule = %v", err)
+		}
+		all[0].leave(0)
+		schedule()
+		if err := <-answered; !errors.Is(err, engine.ErrNotOwner) || !errors.Is(err, job.ErrUnavailable) {
+			t.Errorf("Schedule of another node's job = %v, want ErrNotOwner", err)
+		}
+		all[0].own(t, 0)
+		synctest.Wait()
+		schedule()
+		if err := <-answered; err != nil {
+			t.Errorf("Schedule when the partition is back = %v", err)
+		}
+	})
+}
