@@ -3,8 +3,6 @@ package scheduler
 import (
 	"cmp"
 	"context"
-	"errors"
-	"io"
 	"slices"
 	"time"
 
@@ -14,6 +12,7 @@ import (
 
 	"carillon/internal/bulkv1"
 	"carillon/internal/job"
+	"carillon/internal/pipe"
 )
 
 // The bounds of a stream that schedules. A message with more jobs ends its stream; while as many messages as that are
@@ -33,77 +32,24 @@ type bulkServer struct {
 // those of the next are prepared. It ends well when the client has closed its side or the server closes, and has then
 // answered all that it began.
 func (b bulkServer) Schedule(stream bulkv1.Bulk_ScheduleServer) error {
-	s, ctx := b.server, stream.Context()
-	closing, end := context.WithCancel(ctx)
+	s := b.server
+	closing, end := context.WithCancel(stream.Context())
 	defer end()
 	defer s.atClose(end)()
-
-	messages := make(chan *bulkv1.ScheduleRequest)
-	received := make(chan error, 1)
-	s.receivers.Go(func() {
-		received <- contain(func() error { return receiveBulk(closing, stream, messages) })
+	return pipe.Serve(closing, stream, pipe.Service[bulkv1.ScheduleRequest, bulkv1.ScheduleResponse]{
+		Unanswered: maxBulkMessages,
+		Check: func(m *bulkv1.ScheduleRequest) error {
+			if n := len(m.GetJobs()); n > maxBulkJobs {
+				return status.Errorf(codes.InvalidArgument,
+					"a message has %d jobs, and at most %d are taken: send several messages", n, maxBulkJobs)
+			}
+			return nil
+		},
+		Begin: func(ctx context.Context, m *bulkv1.ScheduleRequest) func(context.Context) *bulkv1.ScheduleResponse {
+			return s.begin(ctx, time.Now(), m.GetJobs()).answer
+		},
+		Go: s.receivers.Go, Contain: contain,
 	})
-	groups := make(chan *bulkGroup, maxBulkMessages)
-	answered := make(chan error, 1)
-	s.receivers.Go(func() { answered <- answerBulk(stream, groups, end) })
-	err := contain(func() error { return s.takeBulk(ctx, closing, messages, received, groups) })
-	close(groups)
-	return errors.Join(err, <-answered)
-}
-
-// receiveBulk hands on what the client sends until it has ended, ctx ends, or a message breaks a bound. It returns nil
-// when the client has closed its side.
-func receiveBulk(ctx context.Context, stream bulkv1.Bulk_ScheduleServer, to chan<- *bulkv1.ScheduleRequest) error {
-	for {
-		m, err := stream.Recv()
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		if n := len(m.GetJobs()); n > maxBulkJobs {
-			return status.Errorf(codes.InvalidArgument,
-				"a message has %d jobs, and at most %d are taken: send several messages", n, maxBulkJobs)
-		}
-		select {
-		case to <- m:
-		case <-ctx.Done():
-			return nil
-		}
-	}
-}
-
-// takeBulk begins what messages ask for, in their order, until the server closes or no more comes. It returns why no
-// more comes, or nil.
-func (s *server) takeBulk(
-	ctx, closing context.Context, messages <-chan *bulkv1.ScheduleRequest, received <-chan error, to chan<- *bulkGroup,
-) error {
-	for {
-		select {
-		case m := <-messages:
-			to <- s.begin(ctx, time.Now(), m.GetJobs())
-		case err := <-received: // all before it has been taken
-			return err
-		case <-closing.Done():
-			return nil
-		}
-	}
-}
-
-// answerBulk answers each of groups in turn, when its jobs are stored or refused. After an error it calls failed, and
-// takes what still comes without an answer. It returns the error when groups is closed.
-func answerBulk(stream bulkv1.Bulk_ScheduleServer, groups <-chan *bulkGroup, failed func()) (err error) {
-	for g := range groups {
-		if err != nil {
-			continue
-		}
-		err = contain(func() error { return stream.Send(g.answer(stream.Context())) })
-		if err != nil {
-			failed()
-		}
-	}
-	return err
 }
 
 // A bulkGroup is what one message asks for.

@@ -80,15 +80,10 @@ func (b *bulk) keep(ctx context.Context) {
 	b.stream = stream
 	b.mu.Unlock()
 
-	var sending sync.WaitGroup
-	sending.Go(func() { stream.send(ctx) })
-	err = stream.receive()
+	_ = stream.Run(ctx, end) // callers hear why it ended
 	b.mu.Lock()
 	b.stream = nil
 	b.mu.Unlock()
-	end()
-	sending.Wait()
-	stream.end(err)
 }
 
 // dial opens a stream to a scheduler that knows the service: it has answered an empty message.

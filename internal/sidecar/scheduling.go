@@ -13,6 +13,8 @@ import (
 	"google.golang.org/grpc/status"
 
 	"carillon/internal/bulkv1"
+
+	"carillon/internal/pipe"
 )
 
 // A host is a scheduler, and how calls get there.
@@ -74,11 +76,11 @@ func (h *host) scheduleAll(ctx context.Context, all []*schedulerv1.ScheduleJobRe
 		return h.oneByOne(ctx, all)
 	}
 	began, sizes := time.Now(), sizesOf(all)
-	errs := stream.schedule(ctx, all, sizes)
+	errs := stream.Post(all, sizes, maxBulkJob).Wait(ctx)
 	took := time.Since(began)
 	var others []*schedulerv1.ScheduleJobRequest
 	for i, err := range errs {
-		if errors.Is(err, errNotBegun) {
+		if errors.Is(err, pipe.ErrNotBegun) {
 			others = append(others, all[i])
 			continue
 		}
@@ -93,7 +95,7 @@ func (h *host) scheduleAll(ctx context.Context, all []*schedulerv1.ScheduleJobRe
 	}
 	results := h.oneByOne(ctx, others)
 	for i, err := range errs {
-		if errors.Is(err, errNotBegun) {
+		if errors.Is(err, pipe.ErrNotBegun) {
 			errs[i], results = results[0], results[1:]
 		}
 	}
