@@ -54,7 +54,7 @@ tidy: ## Fail if go.mod and go.sum are not as go mod tidy would leave them
 
 # The plugins are pinned; protoc is whatever is there (Debian: protobuf-compiler).
 .PHONY: proto
-proto: ## Generate internal/bulkv1 from proto (needs protoc)
+proto: ## Generate internal/bulkv1 and internal/peerv1 from proto (needs protoc)
 	GOBIN=$(CURDIR)/bin $(GO) install google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
 	GOBIN=$(CURDIR)/bin $(GO) install google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
 	PATH="$(CURDIR)/bin:$$PATH" protoc -I proto -I "$$($(GO) list -m -f '{{.Dir}}' github.com/dapr/dapr)" \

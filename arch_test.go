@@ -24,8 +24,8 @@ var layers = [][]string{
 	{"internal/job"},
 	{"internal/store"},
 	{"internal/store/pebblestore", "internal/store/etcdstore", "internal/store/etcdmember", "internal/store/storetest"},
-	{"internal/engine", "internal/dispatch", "internal/cluster", "internal/wire", "internal/bulkv1", "internal/store/etcdmember/etcdtest"},
-	{"internal/sidecar", "internal/scheduler", "internal/webui"},
+	{"internal/engine", "internal/dispatch", "internal/cluster", "internal/wire", "internal/bulkv1", "internal/peerv1", "internal/store/etcdmember/etcdtest"},
+	{"internal/sidecar", "internal/scheduler", "internal/forward", "internal/cluster/clustertest", "internal/webui"},
 	{"internal/app", "internal/bench"},
 	{"cmd/carillon", "examples/*"},
 }

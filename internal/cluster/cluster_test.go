@@ -162,26 +162,3 @@ func TestANewFenceVoidsTheOneBefore(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func TestASingleNodeOwnsEverything(t *testing.T) {
-	ctx, stop := context.WithCancel(t.Context())
-	owned := make(chan int)
-	ended := make(chan error, 1)
-	go func() {
-		ended <- cluster.Run(ctx, cluster.Config{Node: cluster.Node{ID: "a"}, Own: func(ctx context.Context, p int, c cluster.Claim) {
-			if f, err := c.Fence(ctx); err != nil || f != (store.Fence{}) || !c.Alive() {
-				t.Errorf("partition %d: fence %v, %v, alive: %v", p, f, err, c.Alive())
-			}
-			owned <- p
-			<-ctx.Done()
-		}}, cluster.Alone(partitions), logTo(t))
-	}()
-	sum := 0
-	for range partitions {
-		sum += <-owned
-	}
-	stop()
-	if err := <-ended; err != nil || sum != partitions*(partitions-1)/2 {
-		t.Errorf("Run: %v; the numbers of the partitions make %d", err, sum)
-	}
-}

@@ -17,5 +17,5 @@
 // The clock is the machine's monotonic one. A machine that is suspended as a whole may wake up with a clock that has
 // stood still: it can then fire for an instant what another node fires too, but it can write nothing.
 //
-// [Etcd] coordinates the nodes of a cluster, [Alone] a single one.
+// [Etcd] coordinates the nodes of a cluster. A node alone needs no agreement: its engine owns everything.
 package cluster

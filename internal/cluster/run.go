@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -16,7 +17,7 @@ type Config struct {
 	// goroutine of its own, once at a time for each partition that is assigned to the node. It claims the partition
 	// first, and again before it reads it afresh.
 	Own func(ctx context.Context, partition int, c Claim)
-	// View is told of each new view; nil is nobody. It must be quick.
+	// View is told of each new view, and of the empty one when the session is lost; nil is nobody. It must be quick.
 	View func(View)
 }
 
@@ -86,6 +87,9 @@ func (m *member) run(ctx context.Context) {
 		}
 		pause(ctx, rejoinAfter)
 	}
+	if m.config.View != nil && errors.Is(context.Cause(ctx), ErrLost) {
+		m.config.View(View{})
+	}
 	// The partitions are being let go of already; who waits for them should know.
 	m.tell(ctx, m.session.Leave)
 	m.all.Wait()
@@ -117,9 +121,6 @@ func (m *member) start(ctx context.Context, partition int, before *task) *task {
 		defer stop()
 		if before != nil {
 			<-before.done
-		}
-		if ctx.Err() != nil {
-			return
 		}
 		m.config.Own(ctx, partition, Claim{m.session, partition})
 		m.tell(ctx, func(ctx context.Context) error {

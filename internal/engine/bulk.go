@@ -43,21 +43,25 @@ func (e *Engine) List(ctx context.Context, p job.Prefix) iter.Seq2[job.Item, err
 // DeleteAll removes the jobs that p names. When it returns nil, none of those that were there when it was called is
 // delivered again, but for triggers that are out already. After an error some may be gone and others not.
 func (e *Engine) DeleteAll(ctx context.Context, p job.Prefix) error {
+	return e.DeleteThrough(ctx, p, e.ScheduleAll)
+}
+
+// DeleteThrough is DeleteAll, by way of a function that is like ScheduleAll and reaches the owner of each job.
+func (e *Engine) DeleteThrough(
+	ctx context.Context, p job.Prefix, all func(context.Context, []job.Request) func(context.Context) []error,
+) error {
 	rest := prefixRange(p)
 	for {
 		page, err := e.page(ctx, rest, false)
 		if err != nil {
 			return fmt.Errorf("delete jobs: %w", err)
 		}
-		commands := make([]*command, len(page.items))
+		requests := make([]job.Request, len(page.items))
 		for i, item := range page.items {
-			commands[i] = e.remove(item.Key)
-			if err := e.owner[commands[i].partition].inbox.post(ctx, commands[i]); err != nil {
-				return err
-			}
+			requests[i] = job.Request{Key: item.Key, Remove: true}
 		}
-		for _, c := range commands {
-			if err := c.wait(ctx); err != nil {
+		for _, err := range all(ctx, requests)(ctx) {
+			if err != nil {
 				return err
 			}
 		}

@@ -212,17 +212,22 @@ func (e *Engine) Schedule(ctx context.Context, k job.Key, s job.Spec, overwrite 
 	return e.owner[c.partition].inbox.ask(ctx, c)
 }
 
-// put makes c the command to store what r asks for, unless there is no room for it. It keeps r.
+// put makes c the command to do what r asks for, unless there is no room for it. It keeps r.
 func (e *Engine) put(c *command, r *job.Request) error {
+	if r.Remove {
+		*c = e.remove(r.Key)
+		return nil
+	}
 	encoded := encodeSpec(r.Key, &r.Spec)
-	size := len(encoded) + len(jobKey(r.Key))
+	name := len(jobKey(r.Key))
+	size := len(encoded) + name
 	if size > e.config.MaxJob {
 		return &job.TooLargeError{Size: size, Limit: e.config.MaxJob}
 	}
 	if e.full() {
 		return job.ErrFull
 	}
-	c.key, c.partition, c.bytes = r.Key, e.Partition(r.Key), size
+	c.key, c.partition, c.bytes = r.Key, e.Partition(r.Key), size+writesPerJob*name
 	c.decide = func(m *machine, old record) error { return m.schedule(r.Key, &r.Spec, encoded, r.Overwrite, old) }
 	return nil
 }
@@ -233,11 +238,11 @@ func (e *Engine) full() bool { return e.config.Full != nil && e.config.Full() }
 // is out already.
 func (e *Engine) Delete(ctx context.Context, k job.Key) error {
 	c := e.remove(k)
-	return e.owner[c.partition].inbox.ask(ctx, c)
+	return e.owner[c.partition].inbox.ask(ctx, &c)
 }
 
-func (e *Engine) remove(k job.Key) *command {
-	return &command{key: k, partition: e.Partition(k), decide: func(m *machine, old record) error { m.remove(k, old); return nil }}
+func (e *Engine) remove(k job.Key) command {
+	return command{key: k, partition: e.Partition(k), bytes: writesPerJob * len(jobKey(k)), decide: func(m *machine, old record) error { m.remove(k, old); return nil }}
 }
 
 // Get returns the job k, or [job.ErrNotFound]. What it returns would survive a power cut.

@@ -154,7 +154,24 @@ type work struct {
 	keys     map[job.Key]struct{} // of the commands and outcomes, and perhaps of others
 }
 
-// take removes up to most outcomes and commands, the commands of about bytes together. What it leaves is in order.
+// bytes is how much of a batch o takes, at most.
+func (o outcome) bytes() int {
+	const fixed = 64 // a State, and what keys have around names
+	k := o.key
+	return writesPerJob * (len(k.Target.Namespace) + len(k.Target.Name) + len(k.ActorID) + len(k.Name) + fixed)
+}
+
+// fitting returns how many of outcomes, up to most, take no more than bytes together.
+func fitting(outcomes []outcome, most, bytes int) int {
+	n := 0
+	for n < len(outcomes) && n < most && (n == 0 || outcomes[n].bytes() <= bytes) {
+		bytes -= outcomes[n].bytes()
+		n++
+	}
+	return n
+}
+
+// take removes up to most outcomes and commands, of about bytes each. What it leaves is in order.
 func (i *inbox) take(most, bytes int) work {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -162,7 +179,7 @@ func (i *inbox) take(most, bytes int) work {
 	w.rooms, i.rooms = i.rooms, nil
 	w.looks, i.looks = i.looks, nil
 	w.moves, i.moves = i.moves, nil
-	n := min(most, len(i.outcomes))
+	n := fitting(i.outcomes, most, bytes)
 	w.outcomes, i.outcomes = i.outcomes[:n:n], i.outcomes[n:]
 	if len(i.outcomes) == 0 {
 		i.outcomes = nil

@@ -278,7 +278,7 @@ func (lp *loop) fire(ctx context.Context, picked []entry, records []record) []*d
 				append(attrs, slog.Any("err", err))...)
 		} else if d := lp.machine.fire(e, records[i]); d != nil {
 			fired = append(fired, d)
-		} else {
+		} else if lp.owns(e.partition) { // otherwise its owner has moved the job on
 			lp.log.LogAttrs(ctx, slog.LevelError, "removed an entry of the due index that no job stands behind", attrs...)
 		}
 	}
@@ -299,7 +299,7 @@ var errNotAlive = errors.New("the right to the partitions has ended, or may have
 // releaseAll hands deliveries to the deliverer, for as long as their partitions are sure to be owned.
 func (lp *loop) releaseAll(fired []*delivery) (err error) {
 	for _, d := range fired {
-		if t := lp.tenures[d.entry.partition]; err == nil && t != nil && !t.claim.Alive() {
+		if err == nil && !lp.owns(d.entry.partition) {
 			err = errNotAlive
 		}
 		if err != nil {
@@ -309,6 +309,12 @@ func (lp *loop) releaseAll(fired []*delivery) (err error) {
 		lp.release(d)
 	}
 	return err
+}
+
+// owns reports whether the partition is sure to be owned yet.
+func (lp *loop) owns(partition int) bool {
+	t := lp.tenures[partition]
+	return t != nil && t.claim.Alive()
 }
 
 // release hands a delivery to the deliverer, unless its job was removed in the turn that fired it.

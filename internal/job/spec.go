@@ -40,11 +40,13 @@ type Item struct {
 	Spec Spec
 }
 
-// A Request asks for a job to be stored. If Key is taken, the job that has it is replaced if Overwrite is set.
+// A Request asks for a job to be stored: if Key is taken, the job that has it is replaced if Overwrite is set. If Remove
+// is set, it asks for the job to be gone, and the rest says nothing.
 type Request struct {
 	Key       Key
 	Spec      Spec
 	Overwrite bool
+	Remove    bool
 }
 
 // Data is a payload: the two fields of a protobuf Any, without regard to what they mean.

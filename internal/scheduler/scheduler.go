@@ -13,6 +13,7 @@ import (
 
 	"carillon/internal/dispatch"
 	"carillon/internal/job"
+	"carillon/internal/peerv1"
 	"carillon/internal/wire"
 )
 
@@ -39,9 +40,21 @@ type Jobs interface {
 // Config is what a Service needs to know.
 type Config struct {
 	// Hosts are the addresses, host:port, at which sidecars reach the nodes of this cluster. Sidecars connect to each.
+	// Nil says that they are not known before SetHosts is called.
 	Hosts []string
+	// Peer answers the other nodes of a cluster; nil if there are none.
+	Peer Peer
 	// Metrics is where the service's metrics are registered; nil: nowhere.
 	Metrics prometheus.Registerer
+}
+
+// A Peer answers the other nodes of a cluster.
+type Peer interface {
+	// Apply carries out what another node asks for over a stream, until that ends or closing does. spawn runs a function
+	// that ends soon after Apply has returned, and contain returns the panic of one as an error.
+	Apply(
+		closing context.Context, stream peerv1.Peer_ApplyServer, spawn func(func()), contain func(func() error) error,
+	) error
 }
 
 // A Service answers the calls of sidecars. Run serves it.
@@ -53,6 +66,7 @@ type Service struct {
 	dispatch *dispatch.Dispatcher
 	log      *slog.Logger
 	metrics  *metrics
+	hosts    *hosts
 	lists    chan struct{} // a token for each list that is being put together
 }
 
@@ -64,6 +78,7 @@ func New(cfg Config, jobs Jobs, d *dispatch.Dispatcher, log *slog.Logger) *Servi
 		dispatch: d,
 		log:      log.With(slog.String("component", "scheduler")),
 		metrics:  newMetrics(cfg.Metrics),
+		hosts:    newHosts(cfg.Hosts),
 		lists:    make(chan struct{}, maxLists),
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"carillon/internal/bulkv1"
+	"carillon/internal/peerv1"
 	"carillon/internal/wire"
 )
 
@@ -38,6 +39,9 @@ func (s *Service) Run(ctx context.Context, l net.Listener, opts ...grpc.ServerOp
 	srv := grpc.NewServer(append(s.options(), opts...)...)
 	schedulerv1.RegisterSchedulerServer(srv, serving)
 	bulkv1.RegisterBulkServer(srv, bulkServer{server: serving})
+	if s.cfg.Peer != nil {
+		peerv1.RegisterPeerServer(srv, peerServer{server: serving})
+	}
 
 	conns := track(l)
 	served := make(chan error, 1)

@@ -138,23 +138,3 @@ func hungUp(err error) error {
 	}
 	return err
 }
-
-// WatchHosts sends the addresses of the cluster's nodes, once: a sidecar takes any further event on the stream as a
-// reason to connect afresh.
-func (s *server) WatchHosts(
-	_ *schedulerv1.WatchHostsRequest, stream schedulerv1.Scheduler_WatchHostsServer,
-) error {
-	ctx, end := context.WithCancelCause(stream.Context())
-	defer end(nil)
-	defer s.atClose(func() { end(status.Error(codes.Unknown, "cron closed")) })()
-
-	hosts := make([]*schedulerv1.Host, 0, len(s.cfg.Hosts))
-	for _, address := range s.cfg.Hosts {
-		hosts = append(hosts, &schedulerv1.Host{Address: address})
-	}
-	if err := stream.Send(&schedulerv1.WatchHostsResponse{Hosts: hosts}); err != nil {
-		return err
-	}
-	<-ctx.Done()
-	return context.Cause(ctx)
-}

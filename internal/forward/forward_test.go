@@ -1,0 +1,254 @@
+package forward_test
+
+import (
+	"context"
+	"errors"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"carillon/internal/job"
+)
+
+func TestAnyNodeTakesAnyCallAndShowsWhatTheSameClientWrote(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		all := w.three()
+		due := time.Now().Add(time.Hour)
+		for i := range 60 {
+			if err := all[i%3].Schedule(t.Context(), number(i), once(due), false); err != nil {
+				t.Fatalf("Schedule by node %s: %v", all[i%3].id, err)
+			}
+			for _, n := range all {
+				if _, err := n.Get(t.Context(), number(i)); err != nil {
+					t.Errorf("Get by node %s: %v", n.id, err)
+				}
+			}
+			if err := all[(i+1)%3].Schedule(t.Context(), number(i), once(due), false); !errors.Is(err, job.ErrExists) {
+				t.Errorf("Schedule by another node = %v, want ErrExists", err)
+			}
+		}
+		for i := range 20 {
+			if err := all[i%3].Delete(t.Context(), number(i)); err != nil {
+				t.Errorf("Delete: %v", err)
+			}
+			if _, err := all[(i+1)%3].Get(t.Context(), number(i)); !errors.Is(err, job.ErrNotFound) {
+				t.Errorf("Get of what another node has deleted = %v, want ErrNotFound", err)
+			}
+		}
+		listed := 0
+		for _, err := range all[1].List(t.Context(), job.Prefix{Kind: job.App, Namespace: "ns", Parts: []string{"app"}}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			listed++
+		}
+		if listed != 40 {
+			t.Errorf("List by a node yields %d jobs, want 40", listed)
+		}
+		if err := all[2].DeleteAll(t.Context(), job.Prefix{Kind: job.App, Namespace: "ns", Parts: []string{"app"}}); err != nil {
+			t.Error(err)
+		}
+		time.Sleep(2 * time.Hour)
+		if got, _ := w.deliveries(); got != 0 {
+			t.Errorf("%d triggers came of jobs that were deleted", got)
+		}
+	})
+}
+
+func TestAJobTooLargeIsRefusedInTheSameWayByEachNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := newWorld(t).three()
+		s := once(time.Now().Add(time.Hour))
+		s.Data = &job.Data{Value: make([]byte, 3<<20)}
+		for i, n := range all {
+			var large *job.TooLargeError
+			if err := n.Schedule(t.Context(), number(1), s, false); !errors.As(err, &large) || large.Limit != 2<<20 {
+				t.Errorf("node %d: Schedule = %v, want that it is larger than 2 MiB", i, err)
+			}
+		}
+	})
+}
+
+func TestManyCommandsOfOneCallAreCarriedOutInTheirOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		all := newWorld(t).three()
+		due := time.Now().Add(time.Hour)
+		var requests []job.Request
+		for i := range 3000 {
+			requests = append(requests, job.Request{Key: number(i % 100), Spec: once(due.Add(time.Duration(i) * time.Second)), Overwrite: true})
+		}
+		for i, err := range all[0].ScheduleAll(t.Context(), requests)(t.Context()) {
+			if err != nil {
+				t.Fatalf("command %d: %v", i, err)
+			}
+		}
+		for i := range 100 {
+			s, err := all[1].Get(t.Context(), number(i))
+			if want := due.Add(time.Duration(2900+i) * time.Second); err != nil || !s.Plan.First.Equal(want) {
+				t.Errorf("job %d is due %v, %v; want that of the last command, %v", i, s.Plan.First, err, want)
+			}
+		}
+	})
+}
+
+// A load schedules jobs through random nodes, and every job that was acknowledged has to come.
+type load struct {
+	mu    sync.Mutex
+	acked int
+	other []error
+}
+
+func (l *load) run(ctx context.Context, w *world, seed uint64, nodes func() []*node) {
+	r := rand.New(rand.NewPCG(seed, 0))
+	for i := 0; ctx.Err() == nil; i++ {
+		time.Sleep(time.Duration(1+r.IntN(100)) * time.Millisecond)
+		all := nodes()
+		n := all[r.IntN(len(all))]
+		call, cancel := context.WithTimeout(ctx, 5*time.Second)
+		err := n.Schedule(call, number(int(seed)*1_000_000+i), once(time.Now().Add(time.Duration(r.IntN(5000))*time.Millisecond)), false)
+		cancel()
+		l.mu.Lock()
+		switch {
+		case err == nil:
+			l.acked++
+		case ctx.Err() == nil:
+			l.other = append(l.other, err)
+		}
+		l.mu.Unlock()
+	}
+}
+
+func TestARollingRestartUnderLoadLosesNothingAndNoCallFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		all := w.three()
+		var mu sync.Mutex
+		up := append([]*node{}, all...)
+		nodes := func() []*node {
+			mu.Lock()
+			defer mu.Unlock()
+			return append([]*node{}, up...)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		var users sync.WaitGroup
+		l := &load{}
+		for u := range 6 {
+			users.Go(func() { l.run(ctx, w, uint64(u), nodes) })
+		}
+		for i, n := range all {
+			time.Sleep(5 * time.Second)
+			mu.Lock()
+			up = append(append([]*node{}, all[:i]...), all[i+1:]...)
+			mu.Unlock()
+			time.Sleep(6 * time.Second) // its users have gone
+			n.stop()
+			time.Sleep(time.Second)
+			all[i] = w.start(n.id)
+			time.Sleep(time.Second)
+			mu.Lock()
+			up = append([]*node{}, all...)
+			mu.Unlock()
+		}
+		stop()
+		users.Wait()
+		time.Sleep(time.Minute)
+		got, again := w.deliveries()
+		t.Logf("%d jobs were acknowledged, the latest trigger was %v late", l.acked, w.latest)
+		if len(l.other) > 0 {
+			t.Errorf("%d calls failed, such as: %v", len(l.other), l.other[0])
+		}
+		if got < l.acked || again > 0 || w.early > 0 {
+			t.Errorf("%d occurrences came, %d again, %d early; %d were acknowledged", got, again, w.early, l.acked)
+		}
+		if w.latest > 200*time.Millisecond {
+			t.Errorf("one was %v late", w.latest)
+		}
+	})
+}
+
+func TestANodeThatIsCutOffFiresNoMoreAndTheOthersTakeItsShare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		all := w.three()
+		first := time.Now().Add(time.Second)
+		for i := range 100 {
+			if err := all[0].Schedule(t.Context(), number(i), every(first, time.Second), false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(5500 * time.Millisecond)
+		w.cluster.Cut("b", true)
+		time.Sleep(4 * time.Second)
+		if err := all[1].Health(); err == nil {
+			t.Error("the node that is cut off is healthy")
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		failed := 0
+		for i := range 30 {
+			if err := all[1].Schedule(ctx, number(1000+i), once(time.Now().Add(time.Hour)), false); errors.Is(err, job.ErrUnavailable) {
+				failed++
+				break // it takes its time
+			}
+		}
+		if failed == 0 {
+			t.Error("the node that is cut off took calls")
+		}
+		time.Sleep(10 * time.Second)
+		w.cluster.Cut("b", false)
+		time.Sleep(10 * time.Second)
+		for _, n := range all {
+			if err := n.Health(); err != nil {
+				t.Errorf("node %s, when all are back: %v", n.id, err)
+			}
+		}
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		least, most := 1<<30, 0
+		for i := range 100 {
+			dues := w.got[number(i)]
+			least, most = min(least, len(dues)), max(most, len(dues))
+		}
+		if most-least > 1 || w.early > 0 {
+			t.Errorf("jobs of one second had from %d to %d occurrences, and %d were early", least, most, w.early)
+		}
+		if w.latest > ttl+time.Second {
+			t.Errorf("the lost share fired again %v late, want no more than %v", w.latest, ttl+time.Second)
+		}
+	})
+}
+
+func TestWithoutAMajorityEverythingStopsAndResumesByItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		all := w.three()
+		first := time.Now().Add(time.Second)
+		for i := range 50 {
+			if err := all[0].Schedule(t.Context(), number(i), every(first, time.Second), false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(5500 * time.Millisecond)
+		for _, n := range all {
+			w.cluster.Cut(n.id, true)
+		}
+		time.Sleep(ttl)
+		before, _ := w.deliveries()
+		time.Sleep(time.Minute)
+		after, _ := w.deliveries()
+		if after != before {
+			t.Errorf("%d triggers left without a cluster", after-before)
+		}
+		for _, n := range all {
+			w.cluster.Cut(n.id, false)
+		}
+		time.Sleep(5 * time.Second)
+		due := int(time.Since(first)/time.Second) + 1
+		if got, _ := w.deliveries(); got < 50*(due-1) {
+			t.Errorf("%d occurrences came, want what was missed too: %d", got, 50*due)
+		}
+	})
+}

@@ -1,0 +1,153 @@
+package forward
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/status"
+
+	"carillon/internal/engine"
+	"carillon/internal/job"
+	"carillon/internal/peerv1"
+	"carillon/internal/pipe"
+)
+
+// The bounds of what goes to one node. A command is smaller than a message may be.
+const (
+	maxCommands   = 1000
+	maxBytes      = 1 << 20 // of a message with more than one command
+	maxCommand    = 4<<20 - 64
+	maxUnanswered = 4 // messages
+)
+
+// reopenAfter is how long no stream is opened after one has broken.
+const reopenAfter = 50 * time.Millisecond
+
+// drain is how long a node that is no member any more has for the calls that are under way.
+const drain = 2 * time.Second
+
+type stream = pipe.Stream[*peerv1.Command, peerv1.ApplyRequest, peerv1.ApplyResponse]
+
+// A peer is another node, and the stream to it. It is safe for concurrent use.
+type peer struct {
+	id, address string
+	end         context.CancelFunc // of run; nil until it runs
+
+	mu     sync.Mutex // guards the field below
+	stream *stream    // nil while none is open
+}
+
+func newPeer(id, address string) *peer {
+	return &peer{id: id, address: address}
+}
+
+// retire ends run when the node has had time to answer what it was asked: it may be leaving in good order. It is asked
+// nothing more.
+func (p *peer) retire() {
+	if p.end != nil {
+		time.AfterFunc(drain, p.end)
+	}
+}
+
+// run keeps a stream to the node open until ctx ends.
+func (p *peer) run(ctx context.Context, dial func(string) (*grpc.ClientConn, error), log *slog.Logger) {
+	conn, err := dial(p.address)
+	if err != nil {
+		log.LogAttrs(ctx, slog.LevelError, "another node's address is none; give that node another",
+			slog.String("peer", p.id), slog.String("address", p.address), slog.Any("err", err))
+		return
+	}
+	defer func() { _ = conn.Close() }()
+	client := peerv1.NewPeerClient(conn)
+	for ctx.Err() == nil {
+		if err := p.keep(ctx, client); ctx.Err() == nil {
+			log.LogAttrs(ctx, slog.LevelDebug, "the stream to another node ended", slog.String("peer", p.id), slog.Any("err", err))
+		}
+		timer := time.NewTimer(reopenAfter)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+		}
+	}
+}
+
+// keep opens a stream and keeps it until it breaks. It returns why.
+func (p *peer) keep(ctx context.Context, client peerv1.PeerClient) error {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	apply, err := client.Apply(ctx, grpc.WaitForReady(true))
+	if err != nil {
+		return err
+	}
+	// The answer to an empty message shows that the node is there.
+	if err := apply.Send(new(peerv1.ApplyRequest)); err != nil {
+		return err
+	}
+	if _, err := apply.Recv(); err != nil {
+		return err
+	}
+	s := pipe.New(pipe.Config[*peerv1.Command, peerv1.ApplyRequest, peerv1.ApplyResponse]{
+		Calls: maxCommands, Bytes: maxBytes, Unanswered: maxUnanswered, Pack: pack, Unpack: unpack,
+	}, apply)
+	p.set(s)
+	defer p.set(nil)
+	return s.Run(ctx, end)
+}
+
+func (p *peer) set(s *stream) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stream = s
+}
+
+// post hands commands to the node, in their order. What has not begun there is [engine.ErrNotOwner].
+func (p *peer) post(requests []job.Request) (results func(ctx context.Context) []error) {
+	p.mu.Lock()
+	s := p.stream
+	p.mu.Unlock()
+	if s == nil {
+		errs := make([]error, len(requests))
+		for i := range errs {
+			errs[i] = fmt.Errorf("node %s is not connected: %w", p.id, engine.ErrNotOwner)
+		}
+		return func(context.Context) []error { return errs }
+	}
+	commands, sizes := make([]*peerv1.Command, len(requests)), make([]int, len(requests))
+	for i := range requests {
+		c := &peerv1.Command{Overwrite: requests[i].Overwrite}
+		c.Key, c.Spec = engine.EncodeRequest(&requests[i])
+		commands[i], sizes[i] = c, len(c.GetKey())+len(c.GetSpec())+16
+	}
+	g := s.Post(commands, sizes, maxCommand)
+	return func(ctx context.Context) []error {
+		errs := g.Wait(ctx)
+		for i, err := range errs {
+			if err != nil {
+				errs[i] = p.explain(ctx, err, sizes[i])
+			}
+		}
+		return errs
+	}
+}
+
+// explain returns what became of a command of that size, about which the stream says err.
+func (p *peer) explain(ctx context.Context, err error, size int) error {
+	switch {
+	case errors.Is(err, pipe.ErrNotBegun) && size > maxCommand:
+		return &job.TooLargeError{Size: size, Limit: maxCommand}
+	case errors.Is(err, pipe.ErrNotBegun):
+		return fmt.Errorf("node %s: %w", p.id, engine.ErrNotOwner)
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	}
+	if _, broken := status.FromError(err); broken {
+		return fmt.Errorf("node %s was lost while it was at it: %w: %w", p.id, job.ErrUnavailable, err)
+	}
+	return fmt.Errorf("node %s: %w", p.id, err)
+}

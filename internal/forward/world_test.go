@@ -1,0 +1,197 @@
+package forward_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"carillon/internal/cluster"
+	"carillon/internal/cluster/clustertest"
+	"carillon/internal/dispatch"
+	"carillon/internal/engine"
+	"carillon/internal/forward"
+	"carillon/internal/job"
+	"carillon/internal/memnet"
+	"carillon/internal/scheduler"
+	"carillon/internal/store/pebblestore"
+	"carillon/internal/when"
+)
+
+const (
+	partitions = 8
+	ttl        = 2 * time.Second
+)
+
+// A world is a cluster of whole nodes in fake time, and an app that all of them deliver to.
+type world struct {
+	t       *testing.T
+	cluster *clustertest.Cluster
+	log     *slog.Logger
+
+	mu        sync.Mutex // guards the fields below
+	listeners map[string]*memnet.Listener
+	got       map[job.Key]map[time.Time]int
+	early     int
+	latest    time.Duration
+}
+
+// A node is one of them.
+type node struct {
+	*forward.Router
+	id      string
+	service *scheduler.Service
+	stop    func() // returns when the node has ended
+}
+
+func newWorld(t *testing.T) *world {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn}))
+	st, err := pebblestore.Open(pebblestore.Config{Dir: "store", FS: vfs.NewMem(), NoTickers: true}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := st.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &world{
+		t: t, cluster: clustertest.New(partitions, ttl, st), log: log,
+		listeners: map[string]*memnet.Listener{}, got: map[job.Key]map[time.Time]int{},
+	}
+}
+
+// Deliver notes a trigger and handles it.
+func (w *world) Deliver(tr job.Trigger, done func(job.Outcome), _ func(int)) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	late := time.Since(tr.Due)
+	if late < 0 {
+		w.early++
+	}
+	w.latest = max(w.latest, late)
+	if w.got[tr.Key] == nil {
+		w.got[tr.Key] = map[time.Time]int{}
+	}
+	w.got[tr.Key][tr.Due]++
+	time.AfterFunc(time.Millisecond, func() { done(job.Handled) })
+	return true
+}
+
+// deliveries returns how many occurrences came, and how many came again.
+func (w *world) deliveries() (occurrences, again int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, dues := range w.got {
+		for _, n := range dues {
+			occurrences++
+			again += n - 1
+		}
+	}
+	return occurrences, again
+}
+
+// start runs a node until it is stopped, at the end of the test at the latest.
+func (w *world) start(id string) *node {
+	l := memnet.Listen()
+	w.mu.Lock()
+	w.listeners[id] = l
+	w.mu.Unlock()
+	log := w.log.With(slog.String("on", id))
+	e := engine.New(engine.Config{Partitions: partitions, Shared: true}, w.cluster.For(id), w, log)
+	r := forward.New(forward.Config{ID: id, Dial: w.dial}, e, log)
+	n := &node{Router: r, id: id, service: scheduler.New(scheduler.Config{Peer: r}, r, dispatch.New(dispatch.Config{}), log)}
+
+	var stops []func()
+	run := func(f func(context.Context) error) {
+		ctx, cancel := context.WithCancel(w.t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- f(ctx) }()
+		stops = append(stops, func() {
+			cancel()
+			if err := <-ended; err != nil {
+				w.t.Errorf("node %s: %v", id, err)
+			}
+		})
+	}
+	run(e.Run)
+	run(r.Run)
+	run(func(ctx context.Context) error { return n.service.Run(ctx, l) })
+	run(func(ctx context.Context) error {
+		return cluster.Run(ctx, cluster.Config{
+			Node: cluster.Node{ID: id, Addr: id},
+			Own:  func(ctx context.Context, p int, c cluster.Claim) { e.Own(ctx, p, c) },
+			View: func(v cluster.View) {
+				r.Follow(v)
+				var hosts []string
+				for _, m := range v.Members {
+					hosts = append(hosts, m.Addr+":50006")
+				}
+				n.service.SetHosts(hosts)
+			},
+		}, w.cluster, log)
+	})
+	n.stop = sync.OnceFunc(func() {
+		for len(stops) > 0 {
+			stops[len(stops)-1]()
+			stops = stops[:len(stops)-1]
+		}
+	})
+	w.t.Cleanup(n.stop)
+	return n
+}
+
+// three starts as many nodes, and waits until each has its share.
+func (w *world) three() []*node {
+	w.t.Helper()
+	all := []*node{w.start("a"), w.start("b"), w.start("c")}
+	time.Sleep(3 * ttl)
+	for _, n := range all {
+		if err := n.Health(); err != nil {
+			w.t.Fatalf("node %s: %v", n.id, err)
+		}
+	}
+	return all
+}
+
+// dial connects to the node of that id.
+func (w *world) dial(id string) (*grpc.ClientConn, error) {
+	return grpc.NewClient("passthrough:///"+id,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, id string) (net.Conn, error) {
+			w.mu.Lock()
+			l := w.listeners[id]
+			w.mu.Unlock()
+			if l == nil {
+				return nil, errors.New("no such node")
+			}
+			return l.DialContext(ctx)
+		}),
+	)
+}
+
+func key(app, name string) job.Key {
+	return job.Key{Target: job.Target{Kind: job.App, Namespace: "ns", Name: app}, Name: name}
+}
+
+func number(n int) job.Key { return key("app", fmt.Sprint(n)) }
+
+func once(due time.Time) job.Spec {
+	return job.Spec{Plan: when.Plan{First: due.UTC().Round(0)}, Policy: job.DefaultPolicy(), AppID: "app"}
+}
+
+func every(first time.Time, d time.Duration) job.Spec {
+	s := once(first)
+	schedule := "@every " + d.String()
+	s.Words.Schedule, s.Plan.Rule = &schedule, when.Every(d)
+	return s
+}
