@@ -1,14 +1,20 @@
 package main
 
-import (
-	"flag"
-	"time"
-)
+import "flag"
 
 const schedulerUsage = `Usage: carillon scheduler [flags]
 
 Runs the Scheduler service, for sidecars of Dapr. It takes the flags of Dapr's own scheduler, and is called scheduler if
-its file is: put it in that one's place. Jobs are kept in the folder carillon in --etcd-data-dir.
+its file is: put it in that one's place.
+
+A scheduler alone keeps its jobs in the folder carillon in --etcd-data-dir:
+
+  carillon scheduler --etcd-data-dir /var/lib/carillon
+
+Three that survive the loss of any one of them, each on its own machine, with its own --id and this list:
+
+  carillon scheduler --id a --etcd-data-dir /var/lib/carillon \
+    --etcd-initial-cluster a=http://10.0.0.1:2380,b=http://10.0.0.2:2380,c=http://10.0.0.3:2380
 `
 
 // A schedulerConfig is the flags of scheduler that mean something here.
@@ -18,15 +24,14 @@ type schedulerConfig struct {
 	metrics                                       bool
 	broadcast                                     string
 	id                                            string
-	cluster                                       list
 	dataDir                                       string
-	embed                                         bool
-	endpoints                                     list
-	username, password                            string
+	etcd                                          etcdConfig
 	tls                                           bool
 	mode, kubeconfig                              string
 	workers                                       uint
 	log                                           logConfig
+
+	set []string // the flags that were given
 }
 
 const defaultCluster = "dapr-scheduler-server-0=http://localhost:2380"
@@ -47,13 +52,8 @@ func schedulerFlags() (*flag.FlagSet, *schedulerConfig) {
 		"`address` of the metrics (default: that of --listen-address if it is given, or else 0.0.0.0)")
 
 	fs.StringVar(&c.id, "id", "dapr-scheduler-server-0", "`id` of this scheduler, one of those in --etcd-initial-cluster")
-	fs.Var(&c.cluster, "etcd-initial-cluster",
-		"`id=url` of each scheduler, with commas between them; only one so far (default: "+defaultCluster+")")
-	fs.StringVar(&c.dataDir, "etcd-data-dir", "./data", "`folder` in which the folder carillon holds the jobs")
-	fs.BoolVar(&c.embed, "etcd-embed", true, "keep the jobs in --etcd-data-dir; false is not supported yet")
-	fs.Var(&c.endpoints, "etcd-client-endpoints", "`addresses` of an external etcd; not supported yet")
-	fs.StringVar(&c.username, "etcd-client-username", "", "`user` of an external etcd; not supported yet")
-	fs.StringVar(&c.password, "etcd-client-password", "", "`password` of an external etcd; not supported yet")
+	fs.StringVar(&c.dataDir, "etcd-data-dir", "./data", "`folder` that holds the jobs, in a folder of ours")
+	c.etcd.flags(fs)
 	fs.BoolVar(&c.tls, "tls-enabled", false, "speak mTLS with sidecars; not supported yet")
 	choiceVar(fs, &c.mode, "mode", "where it runs: standalone; kubernetes is not supported yet", "standalone", "kubernetes")
 	fs.StringVar(&c.kubeconfig, "kubeconfig", "", "`file`, for --mode=kubernetes; not supported yet")
@@ -66,29 +66,11 @@ func schedulerFlags() (*flag.FlagSet, *schedulerConfig) {
 
 const inert = "accepted, without effect here"
 
-// inertFlags adds the flags that are about what is not here: Dapr's embedded etcd, and mTLS. Values that Dapr would
-// refuse are refused.
+// inertFlags adds the flags that are about what is not here: mTLS.
 func inertFlags(fs *flag.FlagSet) {
 	text := func(name, value string) { fs.String(name, value, inert) }
 	text("trust-domain", "localhost")
 	text("trust-anchors-file", "/var/run/secrets/dapr.io/tls/ca.crt")
 	text("sentry-address", "")
 	text("identity-directory-write", "")
-
-	number := func(name string, value uint64) { fs.Uint64(name, value, inert) }
-	number("etcd-client-port", 2379)
-	number("etcd-snapshot-count", 100_000)
-	number("etcd-max-snapshots", 10)
-	number("etcd-max-wals", 10)
-	number("etcd-backend-batch-limit", 10_000)
-	number("etcd-max-txn-ops", 10_000)
-	number("etcd-experimental-bootstrap-defrag-threshold-megabytes", 100)
-
-	text("etcd-client-listen-address", "localhost")
-	fs.Var(new(quantity("9.2E")), "etcd-space-quota", inert)
-	choiceVar(fs, new(string), "etcd-compaction-mode", inert, "revision", "periodic")
-	text("etcd-compaction-retention", "1000000")
-	fs.Duration("etcd-backend-batch-interval", 100*time.Millisecond, inert)
-	fs.Bool("etcd-initial-election-tick-advance", false, inert)
-	choiceVar(fs, new(string), "etcd-metrics", inert, "basic", "extensive")
 }

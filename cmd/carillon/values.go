@@ -144,6 +144,18 @@ func cutUnit(value string) (number, unit string, err error) {
 
 // bytesOf returns the number of bytes that a quantity names, which is at least one and at most 1 TiB.
 func bytesOf(value string) (int64, error) {
+	n, err := sizeOf(value)
+	switch {
+	case err != nil:
+		return 0, err
+	case n > 1<<40:
+		return 0, errors.New("a size is at least 1 byte and at most 1Ti")
+	}
+	return int64(n), nil
+}
+
+// sizeOf returns the number of bytes that a quantity names, which is at least one.
+func sizeOf(value string) (float64, error) {
 	number, unit, err := cutUnit(value)
 	if err != nil {
 		return 0, errors.New("a size is a number and a unit, such as 4Mi or 500k")
@@ -159,8 +171,8 @@ func bytesOf(value string) (int64, error) {
 		"": 1, "n": 1e-9, "u": 1e-6, "m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12, "P": 1e15, "E": 1e18,
 		"Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "Ti": 1 << 40, "Pi": 1 << 50, "Ei": 1 << 60,
 	}[unit]
-	if n = math.Ceil(n); n < 1 || n > 1<<40 {
+	if n = math.Ceil(n); n < 1 {
 		return 0, errors.New("a size is at least 1 byte and at most 1Ti")
 	}
-	return int64(n), nil
+	return n, nil
 }

@@ -49,12 +49,14 @@ func OpenAllInOne(cfg AllInOneConfig, l AllInOneListeners, dialApp sidecar.Diale
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
+	if cfg.Cluster != nil {
+		return nil, errors.Join(errNoCluster, l.Close())
+	}
 	c, err := openCore(cfg.Config, log)
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	return &Node{store: c.store, stages: []stage{
-		c.store.Wait,
+	return &Node{store: c.store, stages: append(c.base,
 		c.engine.Run,
 		func(ctx context.Context) error { return c.service.Run(ctx, memory) },
 		func(ctx context.Context) error { return c.service.Run(ctx, l.Scheduler, scheduler.Pings()) },
@@ -68,5 +70,5 @@ func OpenAllInOne(cfg AllInOneConfig, l AllInOneListeners, dialApp sidecar.Diale
 			}
 			return nil
 		},
-	}}, nil
+	)}, nil
 }

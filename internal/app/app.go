@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 
@@ -29,11 +30,14 @@ type Config struct {
 	Engine    engine.Config
 	Dispatch  dispatch.Config
 	Scheduler scheduler.Config
+	// Cluster is what the node has instead of Store, if it is one of several; nil if it is alone. The hosts of Scheduler
+	// are the members' then.
+	Cluster *ClusterConfig
 }
 
 // A Node holds its listeners, and its store if it has one. Only Run lets go of them.
 type Node struct {
-	store  *pebblestore.Store // nil in a node that keeps nothing
+	store  io.Closer // nil in a node that keeps nothing
 	stages []stage
 }
 
@@ -50,15 +54,25 @@ func (n *Node) Run(ctx context.Context) error {
 	return nil
 }
 
-// A core is what every node with a scheduler has.
+// A core is what every node with a scheduler has. Its stages are in the order in which they depend on one another: base,
+// engine.Run, forward, the service's Run, cluster.
 type core struct {
-	store   *pebblestore.Store
+	store   io.Closer
 	engine  *engine.Engine
 	service *scheduler.Service
+	checks  []check
+
+	base    []stage // below the engine: the store
+	forward []stage // below the service: the way to other nodes
+	cluster []stage // above the service: membership, which is given up while calls can still be passed on
 }
 
-// openCore opens the store, which no other process may have open, and builds the rest on it.
+// openCore opens the store, which no other process may have open, and builds the rest on it; or what a node of a cluster
+// has.
 func openCore(cfg Config, log *slog.Logger) (core, error) {
+	if cfg.Cluster != nil {
+		return openClusterCore(cfg, log)
+	}
 	st, err := pebblestore.Open(cfg.Store, log)
 	if err != nil {
 		return core{}, err
@@ -66,7 +80,10 @@ func openCore(cfg Config, log *slog.Logger) (core, error) {
 	cfg.Engine.Full = st.Full
 	d := dispatch.New(cfg.Dispatch)
 	e := engine.New(cfg.Engine, st, d, log)
-	return core{store: st, engine: e, service: scheduler.New(cfg.Scheduler, e, d, log)}, nil
+	return core{
+		store: st, engine: e, service: scheduler.New(cfg.Scheduler, e, d, log),
+		base: []stage{st.Wait}, checks: []check{e.Health},
+	}, nil
 }
 
 // closeAll closes those listeners that are there.

@@ -30,14 +30,18 @@ func OpenScheduler(cfg Config, l SchedulerListeners, log *slog.Logger) (*Node, e
 		return nil, errors.Join(err, l.Close())
 	}
 	var open gate
-	stages := []stage{c.store.Wait}
+	stages := c.base
 	if l.Metrics != nil {
 		stages = append(stages, serveHTTP("metrics", metricsOf(metrics, log), l.Metrics, log))
 	}
-	return &Node{store: c.store, stages: append(stages,
-		serveHTTP("health", health(open.check, c.engine.Health), l.Health, log),
+	stages = append(stages,
+		serveHTTP("health", health(append(c.checks, open.check)...), l.Health, log),
 		c.engine.Run,
-		func(ctx context.Context) error { return c.service.Run(ctx, l.Scheduler, scheduler.Pings()) },
-		open.run,
-	)}, nil
+	)
+	stages = append(stages, c.forward...)
+	stages = append(stages, func(ctx context.Context) error {
+		return c.service.Run(ctx, l.Scheduler, scheduler.Pings())
+	})
+	stages = append(stages, c.cluster...)
+	return &Node{store: c.store, stages: append(stages, open.run)}, nil
 }

@@ -46,9 +46,11 @@ type Config struct {
 	Metrics prometheus.Registerer
 }
 
+// DefaultMaxJob is how many bytes the record of a job may have with its key, unless [Config] says otherwise.
+const DefaultMaxJob = 2 << 20
+
 const (
 	defaultPartitions = 64
-	defaultMaxJob     = 2 << 20
 	maxDefaultLoops   = 4
 	defaultInbox      = 4096
 )
@@ -71,7 +73,7 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 		}
 	}
 	orDefault(&cfg.Partitions, defaultPartitions)
-	orDefault(&cfg.MaxJob, defaultMaxJob)
+	orDefault(&cfg.MaxJob, DefaultMaxJob)
 	orDefault(&cfg.Loops, max(1, min(runtime.GOMAXPROCS(0)/2, maxDefaultLoops)))
 	orDefault(&cfg.Inbox, defaultInbox)
 	cfg.Loops = min(cfg.Loops, cfg.Partitions)

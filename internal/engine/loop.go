@@ -147,6 +147,10 @@ const (
 	writesPerJob = 5 // at most, by one command or outcome
 )
 
+// MaxJobFor returns how large the record of a job may be, with its key, in a store whose commits carry so many bytes: one
+// command may take half of a commit, and keys have up to a KiB.
+func MaxJobFor(commit int) int { return commit/2 - (1+writesPerJob)<<10 }
+
 // turn takes what the inbox holds and what is due, reads what that needs, decides, lets triggers leave, commits, and
 // only then tells callers. It fires on while the disk works. An error means that the machine is not to be trusted any
 // more.

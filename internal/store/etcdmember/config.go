@@ -30,15 +30,27 @@ type Config struct {
 	// MaxTxnOps is how many operations one transaction may have; 0 is 4096. Every member and every store on it should
 	// be given the same.
 	MaxTxnOps int
-	// MaxRequestBytes is how large a request may be; 0 is 4 MiB. As MaxTxnOps, it should be the same everywhere.
+	// MaxRequestBytes is how large a request may be; 0 is 5 MiB. As MaxTxnOps, it should be the same everywhere.
 	MaxRequestBytes int
-	// QuotaBytes is how large the data may become before nothing more is written; 0 is 8 GiB.
+	// QuotaBytes is how large the data may become before nothing more is written, and as much of the address space is
+	// taken; 0 is 8 GiB, and NoQuota is no bound but the disk's.
 	QuotaBytes int64
 	// CompactionMode is "periodic" or "revision", and CompactionRetention how much of the past is kept: a duration, or
 	// a number of revisions. Empty is ten minutes.
 	CompactionMode, CompactionRetention string
-	// SnapshotCount is after how many transactions a snapshot lets the log be shortened; 0 is etcd's own.
-	SnapshotCount uint64
+	// SnapshotCount is after how many transactions a snapshot lets the log be shortened, and MaxSnapshots and MaxWALs how
+	// many files of each are kept; 0 is etcd's own.
+	SnapshotCount         uint64
+	MaxSnapshots, MaxWALs uint
+	// BatchLimit and BatchInterval bound what is applied to the data before it is committed there; 0 is etcd's own.
+	BatchLimit    int
+	BatchInterval time.Duration
+	// DefragAtStart is how many megabytes must be free in the data for it to be written afresh at a start; 0 is never.
+	DefragAtStart uint
+	// TickAdvance has a member that starts expect a leader at once, which makes elections at a start quicker.
+	TickAdvance bool
+	// TLS secures what the members say to one another; nil is without. The schemes of the peers are https then.
+	TLS *TLS
 	// Heartbeat is how often a leader shows that it is alive, and Election how long the others wait for it before they
 	// choose another; 0 is 100 ms and 500 ms. A lease is not granted for less than one and a half elections, rounded
 	// up to seconds. They should be the same everywhere.
@@ -47,11 +59,16 @@ type Config struct {
 	NoSync bool
 }
 
+// A TLS names files in PEM: a member's certificate and key, and the authorities that it trusts in others'. The
+// certificate is one for servers and clients.
+type TLS struct{ CertFile, KeyFile, CAFile string }
+
 // What a Config leaves at zero. An etcd of its own is allowed larger transactions than etcd allows by default, because
 // groups are what makes commits fast.
 const (
 	DefaultMaxTxnOps       = 4096
-	DefaultMaxRequestBytes = 4 << 20
+	DefaultMaxRequestBytes = 5 << 20 // two jobs of 2 MiB
+	NoQuota                = -1
 	defaultQuota           = 8 << 30
 	defaultHeartbeat       = 100 * time.Millisecond
 	defaultElection        = 500 * time.Millisecond
@@ -98,6 +115,16 @@ func (c Config) embedded() (*embed.Config, error) {
 	ec.AutoCompactionMode = orDefault(c.CompactionMode, embed.CompactorModePeriodic)
 	ec.AutoCompactionRetention = orDefault(c.CompactionRetention, defaultRetention)
 	ec.SnapshotCount = orDefault(c.SnapshotCount, ec.SnapshotCount)
+	ec.MaxSnapFiles = orDefault(c.MaxSnapshots, ec.MaxSnapFiles)
+	ec.MaxWalFiles = orDefault(c.MaxWALs, ec.MaxWalFiles)
+	ec.BackendBatchLimit = c.BatchLimit
+	ec.BackendBatchInterval = c.BatchInterval
+	ec.BootstrapDefragThresholdMegabytes = c.DefragAtStart
+	ec.InitialElectionTickAdvance = c.TickAdvance
+	if c.TLS != nil {
+		ec.PeerTLSInfo.CertFile, ec.PeerTLSInfo.KeyFile = c.TLS.CertFile, c.TLS.KeyFile
+		ec.PeerTLSInfo.TrustedCAFile, ec.PeerTLSInfo.ClientCertAuth = c.TLS.CAFile, true
+	}
 	ec.TickMs = uint(orDefault(c.Heartbeat, defaultHeartbeat).Milliseconds())
 	ec.ElectionMs = uint(orDefault(c.Election, defaultElection).Milliseconds())
 	ec.UnsafeNoFsync = c.NoSync

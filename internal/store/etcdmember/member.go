@@ -10,12 +10,15 @@ import (
 	"time"
 
 	"go.etcd.io/etcd/server/v3/embed"
+
+	"carillon/internal/store/space"
 )
 
 // A Member is one member of an etcd cluster.
 type Member struct {
 	config *embed.Config
 	log    *slog.Logger
+	room   *space.Watch
 
 	stopping atomic.Bool   // then errors are what stopping looks like
 	failed   chan struct{} // closed once err is set
@@ -30,12 +33,17 @@ func New(cfg Config, log *slog.Logger) (*Member, error) {
 		return nil, fmt.Errorf("configure the member of etcd: %w", err)
 	}
 	m := &Member{config: ec, failed: make(chan struct{}), log: log.With(slog.String("component", "etcd"))}
+	m.room = space.New(func() (uint64, error) { return free(cfg.Dir) }, m.log)
 	ec.ZapLoggerBuilder = embed.NewZapLoggerBuilder(m.logger())
 	if err := ec.Validate(); err != nil {
 		return nil, fmt.Errorf("configure the member of etcd: %w", err)
 	}
 	return m, nil
 }
+
+// Full reports whether the member's disk has so little left that nothing new should be stored: see [space.Watch]. When
+// there is none left at all, the member fails.
+func (m *Member) Full() bool { return m.room.Full() }
 
 // stopWait is how long a member that has failed may take to let its folder go.
 const stopWait = 5 * time.Second

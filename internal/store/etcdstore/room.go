@@ -66,13 +66,18 @@ func (u usage) short(parts int64) bool {
 	return u.quota > 0 && (u.quota-u.used < u.quota/64*parts || u.quota-u.file < u.quota/32)
 }
 
-// sparse reports whether it is worth while to write u's file afresh: it nears its quota, and enough of it is empty.
+// worthwhile is how many bytes of a file must be empty for it to be written afresh, however far its quota is.
+const worthwhile = 256 << 20
+
+// sparse reports whether it is worth while to write u's file afresh: it nears its quota, and enough of it is empty; or
+// most of it is.
 func (u usage) sparse() bool {
 	if u.quota == 0 {
 		return false
 	}
 	empty := u.file - u.used
-	return u.file > u.quota/4*3 && empty > u.file/4 || u.file > u.quota/16*15 && empty > u.quota/16
+	return u.file > u.quota/4*3 && empty > u.file/4 || u.file > u.quota/16*15 && empty > u.quota/16 ||
+		empty > worthwhile && empty > u.file/2
 }
 
 // A look is what was found out about etcd's room.
@@ -165,8 +170,11 @@ func (s *Store) usage(ctx context.Context, m *etcdserverpb.Member) (usage, int64
 	if err != nil {
 		return usage{}, 0, explain(ctx, err)
 	}
+	if st.Header.MemberId != m.ID {
+		return usage{}, 0, fmt.Errorf("the address %s that %q tells leads to another member from here", m.ClientURLs[0], m.Name)
+	}
 	return usage{
 		id: m.ID, name: m.Name, endpoint: m.ClientURLs[0], leads: st.Leader == m.ID,
-		file: st.DbSize, used: st.DbSizeInUse, quota: st.DbSizeQuota,
+		file: st.DbSize, used: st.DbSizeInUse, quota: max(0, st.DbSizeQuota),
 	}, st.Header.Revision, nil
 }

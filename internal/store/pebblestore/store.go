@@ -12,6 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"carillon/internal/store"
+	"carillon/internal/store/space"
 )
 
 // A Config says where a store is and what it may use. All but Dir may be left at zero.
@@ -35,7 +36,7 @@ type Store struct {
 	dir  string
 	db   *pebble.DB
 	disk *disk
-	room room
+	room *space.Watch
 	// health watches the disk while the store is open.
 	health io.Closer
 	// turn is held while a batch enters the log and the memtable, not while it waits for the disk: so the batches of
@@ -75,12 +76,18 @@ func open(cfg Config, log *slog.Logger) (*Store, error) {
 		return nil, explain(errors.Join(d.failure(), err, health.Close()))
 	}
 	s := &Store{dir: dir, db: db, disk: d, health: health, turn: make(chan struct{}, 1)}
-	s.room.fs, s.room.dir, s.room.log = fs, dir, log.With(slog.String("component", "pebblestore"))
+	s.room = space.New(func() (uint64, error) {
+		usage, err := fs.GetDiskUsage(dir)
+		return usage.AvailBytes, err
+	}, log.With(slog.String("component", "pebblestore")))
 	if err := d.failure(); err != nil {
 		return nil, explain(errors.Join(err, s.Close()))
 	}
 	return s, nil
 }
+
+// Full reports whether the disk has so little left that nothing new should be stored: see [space.Watch].
+func (s *Store) Full() bool { return s.room.Full() }
 
 // Close waits for the calls under way, scans included, and lets the folder go. Later calls return an error.
 func (s *Store) Close() error {

@@ -1,0 +1,107 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+
+	"carillon/internal/cluster"
+	"carillon/internal/dispatch"
+	"carillon/internal/engine"
+	"carillon/internal/forward"
+	"carillon/internal/scheduler"
+	"carillon/internal/store/etcdmember"
+	"carillon/internal/store/etcdstore"
+)
+
+// A ClusterConfig is what the node of a cluster has in the place of a store of its own.
+type ClusterConfig struct {
+	// Node is its own id among the nodes, and where sidecars and the other nodes reach it.
+	Node cluster.Node
+	// Etcd says where the etcd is that the nodes share, and what it allows.
+	Etcd etcdstore.Config
+	// Member runs a member of that etcd within the node; nil runs none.
+	Member *etcdmember.Config
+	// TTL is how long the node's lease lasts, as [cluster.EtcdConfig] has it.
+	TTL time.Duration
+}
+
+// openClusterCore builds what a node of a cluster has. Nothing of it waits for etcd.
+func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
+	cc := cfg.Cluster
+	cc.Etcd.Metrics = cfg.Engine.Metrics
+	var c core
+	full := func() bool { return false }
+	if cc.Member != nil {
+		m, err := etcdmember.New(*cc.Member, log)
+		if err != nil {
+			return core{}, err
+		}
+		c.base = append(c.base, m.Run)
+		full = m.Full
+	}
+	st, err := etcdstore.Open(cc.Etcd, log)
+	if err != nil {
+		return core{}, err
+	}
+	c.store = st
+	_, most := st.MaxBatch()
+	cfg.Engine.Shared = true
+	cfg.Engine.Full = func() bool { return st.Full() || full() }
+	cfg.Engine.MaxJob = min(engine.DefaultMaxJob, engine.MaxJobFor(most))
+	d := dispatch.New(cfg.Dispatch)
+	c.engine = engine.New(cfg.Engine, st, d, log)
+	r := forward.New(forward.Config{ID: cc.Node.ID, Dial: dialPeer}, c.engine, log)
+	cfg.Scheduler.Hosts, cfg.Scheduler.Peer = nil, r
+	c.service = scheduler.New(cfg.Scheduler, r, d, log)
+	c.base = append(c.base, st.Run)
+	c.forward = []stage{r.Run}
+	c.checks = []check{c.engine.Health, r.Health}
+	c.cluster = []stage{func(ctx context.Context) error {
+		return cluster.Run(ctx, cluster.Config{
+			Node: cc.Node,
+			Own:  func(ctx context.Context, partition int, cl cluster.Claim) { c.engine.Own(ctx, partition, cl) },
+			View: func(v cluster.View) {
+				r.Follow(v)
+				c.service.SetHosts(addresses(v))
+			},
+		}, cluster.NewEtcd(cluster.EtcdConfig{Prefix: cc.Etcd.Prefix, Partitions: cfg.Engine.Partitions, TTL: cc.TTL}, st.Client(), log), log)
+	}}
+	return c, nil
+}
+
+// addresses returns where sidecars reach the members, in the order of their IDs.
+func addresses(v cluster.View) []string {
+	var all []string
+	for _, m := range v.Members {
+		all = append(all, m.Addr)
+	}
+	return all
+}
+
+// dialPeer makes a connection to another node. It is tried again soon when it is lost: the node may be starting.
+func dialPeer(address string) (*grpc.ClientConn, error) {
+	b := backoff.DefaultConfig
+	b.BaseDelay, b.MaxDelay = 50*time.Millisecond, time.Second
+	conn, err := grpc.NewClient("passthrough:///"+address,
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: b, MinConnectTimeout: 2 * time.Second}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 3 * time.Second, PermitWithoutStream: true}),
+		grpc.WithIdleTimeout(0),
+		grpc.WithDisableServiceConfig(),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("connect to another node at %q: %w", address, err)
+	}
+	return conn, nil
+}
+
+// errNoCluster says that a node of a cluster cannot be all in one.
+var errNoCluster = errors.New("a node that is all in one has its store to itself: it cannot be part of a cluster")
