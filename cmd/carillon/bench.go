@@ -25,6 +25,7 @@ implementation. Do not measure one that serves somebody. It ends with 1 if a tri
 
   carillon bench --quick
   carillon bench --quick --only 1,2,4 --scheduler 127.0.0.1:50006 --pid 4711
+  carillon bench --quick --nodes 3
 `
 
 // A benchConfig is the flags of bench.
@@ -46,6 +47,7 @@ func benchFlags() (*flag.FlagSet, *benchConfig) {
 	fs.StringVar(&c.Sidecar, "sidecar", "", "`URL` of a running sidecar's HTTP API to measure, such as http://127.0.0.1:3500")
 	fs.StringVar(&c.AppID, "app-id", "", "`id` of the app of that sidecar")
 	portVar(fs, &c.AppPort, "app-port", 0, "`port` on which that sidecar expects its app: this command listens there")
+	fs.IntVar(&c.Nodes, "nodes", 0, "`number` of schedulers to start as one cluster, and to measure as such (default: none)")
 	fs.IntVar(&c.PID, "pid", 0, "`process` of the running server, to know what processor time it takes")
 	fs.IntVar(&c.Callers, "callers", 128, "`number` of callers at once")
 	fs.IntVar(&c.Connections, "connections", 4, "`number` of connections that they share")

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
@@ -21,17 +22,19 @@ import (
 // namespace is that of all jobs here.
 const namespace = "default"
 
-// A client is some connections to one server.
+// A client is some connections to one server, or to all of those that are one cluster.
 type client struct {
 	conns   []*grpc.ClientConn
 	on      []schedulerv1.SchedulerClient // one to a connection
+	hosts   int                           // how many servers there are; the first connections are to one each
 	payload int
 }
 
-// dial returns a client of the server at that address.
-func (b *bench) dial(address string) (*client, error) {
-	c := &client{payload: b.cfg.Payload}
-	for range b.cfg.Connections {
+// dial returns a client of the servers at the addresses.
+func (b *bench) dial(addresses ...string) (*client, error) {
+	c := &client{payload: b.cfg.Payload, hosts: len(addresses)}
+	for i := range max(b.cfg.Connections, len(addresses)) {
+		address := addresses[i%len(addresses)]
 		conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()),
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)))
 		if err != nil {
@@ -119,10 +122,21 @@ func (c *client) forget(ctx context.Context, app string) error {
 	return nil
 }
 
-// watch connects as the app, and calls got with each trigger until ctx or the server ends the stream. A trigger is
-// answered if got says so. It returns nil when ctx has ended it, or the server in good order.
+// watch connects to each server as the app, and calls got with each trigger until ctx or a server ends its stream. A
+// trigger is answered if got says so. It returns nil when ctx has ended it, or the server in good order.
 func (c *client) watch(ctx context.Context, app string, got func(name string, at time.Time) (answer bool)) error {
-	stream, err := c.on[0].WatchJobs(ctx)
+	g, ctx := errgroup.WithContext(ctx)
+	for host := range c.hosts {
+		g.Go(func() error { return c.watchOne(ctx, host, app, got) })
+	}
+	return g.Wait()
+}
+
+// watchOne is watch on one of the servers.
+func (c *client) watchOne(
+	ctx context.Context, host int, app string, got func(name string, at time.Time) (answer bool),
+) error {
+	stream, err := c.on[host].WatchJobs(ctx)
 	if err != nil {
 		return fmt.Errorf("watch the jobs of %s: %w", app, err)
 	}

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -21,6 +22,8 @@ type Config struct {
 	// AppID and AppPort are the app that a running sidecar serves: its triggers are expected on that port of this host.
 	AppID   string
 	AppPort int
+	// Nodes is how many schedulers are started as one cluster, which is measured then and nothing else; 0 is none.
+	Nodes int
 	// PID is the process of the running server; 0 if it is not known or on another host.
 	PID int
 	// Callers call at once, spread over this many Connections.
@@ -45,6 +48,7 @@ type Sizes struct {
 	Burst     int           `json:"burst"`       // jobs that are due at one instant
 	Recurring int           `json:"recurring"`   // jobs at @every 1s
 	Repeats   int           `json:"repeats"`     // of each of those
+	Losses    int           `json:"losses"`      // nodes of a cluster that are lost, one after the other
 	Idle      time.Duration `json:"idle_ns"`     // how long the lateness of an idle server is measured, at 100 triggers a second
 	Few       int           `json:"few"`         // jobs that count as hardly any
 	List      int           `json:"list"`        // jobs in one list
@@ -60,7 +64,7 @@ type Sizes struct {
 // Quick returns sizes for a run of less than two minutes.
 func Quick() Sizes {
 	return Sizes{
-		Name: "quick", Rounds: 1, Window: 1200 * time.Millisecond, Calls: 500, Burst: 20_000, Recurring: 20_000, Repeats: 5,
+		Name: "quick", Rounds: 1, Window: 1200 * time.Millisecond, Calls: 500, Burst: 20_000, Recurring: 20_000, Repeats: 5, Losses: 1,
 		Idle: 3 * time.Second, Few: 10_000, List: 30_000, Stored: 50_000, Hung: 20_000, Beside: 5000,
 		Rest: time.Second, Linger: 500 * time.Millisecond, Patience: 10 * time.Second,
 	}
@@ -69,7 +73,7 @@ func Quick() Sizes {
 // Full returns the sizes that the bars are about.
 func Full() Sizes {
 	return Sizes{
-		Name: "full", Rounds: 5, Window: 5 * time.Second, Calls: 3000, Burst: 20_000, Recurring: 20_000, Repeats: 60,
+		Name: "full", Rounds: 5, Window: 5 * time.Second, Calls: 3000, Burst: 20_000, Recurring: 20_000, Repeats: 60, Losses: 6,
 		Idle: time.Minute, Few: 10_000, List: 300_000, Stored: 10_000_000, Hung: 1_000_000, Beside: 20_000,
 		Soak: 30 * time.Minute, Rest: 10 * time.Second, Linger: 2 * time.Second, Patience: time.Minute,
 	}
@@ -85,6 +89,10 @@ func (c Config) Check() error {
 	switch {
 	case c.Callers < 1 || c.Connections < 1:
 		return fmt.Errorf("%d callers over %d connections: it takes at least one of each", c.Callers, c.Connections)
+	case c.Nodes < 0 || c.Nodes == 1 || c.Nodes > 9:
+		return fmt.Errorf("%d nodes are no cluster: it takes 2 to 9", c.Nodes)
+	case c.Nodes > 0 && (c.Scheduler != "" || c.Sidecar != ""):
+		return errors.New("the nodes of a cluster are started here: name no running server")
 	case c.Payload < 0:
 		return fmt.Errorf("a payload of %d bytes: it is at least 0", c.Payload)
 	case c.Sidecar != "" && (c.AppID == "" || c.AppPort == 0):

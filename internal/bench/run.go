@@ -79,6 +79,8 @@ func (b *bench) server() string {
 		return "the scheduler at " + b.cfg.Scheduler
 	case b.cfg.Sidecar != "":
 		return "the sidecar at " + b.cfg.Sidecar
+	case b.cfg.Nodes > 0:
+		return fmt.Sprintf("%d nodes of carillon on one machine", b.cfg.Nodes)
 	default:
 		return "carillon"
 	}
@@ -182,7 +184,7 @@ type target struct {
 // scheduler returns a scheduler with nothing stored, or the running one of the configuration.
 func (b *bench) scheduler(ctx context.Context) (*target, error) {
 	if b.cfg.Scheduler != "" {
-		c, err := b.dial(b.cfg.Scheduler)
+		c, err := b.dialCluster(ctx, b.cfg.Scheduler)
 		return &target{client: c, process: process(b.cfg.PID), address: b.cfg.Scheduler}, err
 	}
 	dir, err := b.folder("scheduler")
@@ -190,6 +192,24 @@ func (b *bench) scheduler(ctx context.Context) (*target, error) {
 		return nil, err
 	}
 	return b.reopen(ctx, dir, "0")
+}
+
+// dialCluster returns a client of the cluster that the server at the address says that it is one of, if it does.
+func (b *bench) dialCluster(ctx context.Context, address string) (*client, error) {
+	c, err := b.dial(address)
+	if err != nil {
+		return nil, err
+	}
+	bounded, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	hosts, err := hostsOf(bounded, c.on[0])
+	if err != nil || len(hosts) < 2 { // it is alone, or it knows no such call
+		return c, nil //nolint:nilerr // whether it works is seen when it is measured
+	}
+	if err := c.close(); err != nil {
+		return nil, err
+	}
+	return b.dial(hosts...)
 }
 
 // reopen starts a scheduler on that folder and port.

@@ -9,10 +9,14 @@ const (
 	aScheduler source = iota // any Scheduler service
 	aSidecar                 // any sidecar
 	ours                     // a scheduler of our own: its process is stopped, and its folder looked at
+	aCluster                 // several schedulers of our own
 )
 
 // has reports whether c has such a source: those that are not given are started, unless another is given.
 func (c Config) has(s source) bool {
+	if c.Nodes > 0 || s == aCluster {
+		return c.Nodes > 0 && s == aCluster
+	}
 	switch s {
 	case aScheduler:
 		return c.Scheduler != "" || c.Sidecar == ""
@@ -52,6 +56,12 @@ func steps() []step {
 		}},
 		{[]int{7, 8, 9, 17}, "stored jobs", ours, (*bench).storedJobs, func(s Sizes) time.Duration {
 			return 30*time.Second + 2*each(s.Stored) + s.Soak
+		}},
+		{[]int{14}, "schedule on several nodes", aCluster, (*bench).across, func(s Sizes) time.Duration {
+			return 10*time.Second + time.Duration(2*s.Rounds+1)*(s.Window+warmUp)
+		}},
+		{[]int{15}, "the loss of a node", aCluster, (*bench).losses, func(s Sizes) time.Duration {
+			return 15*time.Second + time.Duration(s.Losses+1)*lossTime
 		}},
 	}
 }
