@@ -54,6 +54,9 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	c.store = st
 	_, most := st.MaxBatch()
 	cfg.Engine.Shared = true
+	if cc.Member != nil { // an address of an external etcd may lead to any member
+		cfg.Engine.Own = st.Own()
+	}
 	cfg.Engine.Full = func() bool { return st.Full() || full() }
 	cfg.Engine.MaxJob = min(engine.DefaultMaxJob, engine.MaxJobFor(most))
 	d := dispatch.New(cfg.Dispatch)

@@ -33,6 +33,9 @@ type Config struct {
 	// Shared says that other nodes write to the store too: then the engine has the partitions that Own gives it, and
 	// otherwise all of them.
 	Shared bool
+	// Own is the store for reads of what this engine alone writes, as long as it owns it, where that is cheaper than to
+	// see what others write; nil is the store itself.
+	Own store.Store
 	// Loops is how many goroutines turn the partitions, each its share of them; 0 means one for each two CPUs, but 1
 	// to 4. It may differ from one start to the next.
 	Loops int
@@ -77,6 +80,9 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 	orDefault(&cfg.Loops, max(1, min(runtime.GOMAXPROCS(0)/2, maxDefaultLoops)))
 	orDefault(&cfg.Inbox, defaultInbox)
 	cfg.Loops = min(cfg.Loops, cfg.Partitions)
+	if cfg.Own == nil {
+		cfg.Own = s
+	}
 	log = log.With(slog.String("component", "engine"))
 	e := &Engine{config: cfg, store: s, log: log, known: make(chan struct{})}
 	m := newMetrics(cfg.Metrics)
@@ -85,7 +91,7 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 		for id := i * cfg.Partitions / cfg.Loops; id < (i+1)*cfg.Partitions/cfg.Loops; id++ {
 			share = append(share, id)
 		}
-		lp := newLoop(share, cfg, s, d, log, m)
+		lp := newLoop(share, cfg, cfg.Own, d, log, m)
 		e.loops = append(e.loops, lp)
 		for range share {
 			e.owner = append(e.owner, lp)

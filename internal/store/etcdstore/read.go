@@ -17,9 +17,13 @@ import (
 // Get keeps the contract of [store.Store]; all values are of one moment. It costs one round trip for as many keys as
 // a transaction may have operations.
 func (s *Store) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
-	values, err := s.get(ctx, keys)
+	return s.getWith(ctx, keys)
+}
+
+func (s *Store) getWith(ctx context.Context, keys [][]byte, opts ...clientv3.OpOption) ([][]byte, error) {
+	values, err := s.get(ctx, keys, opts)
 	if errors.Is(err, rpctypes.ErrCompacted) { // the moment has been forgotten meanwhile
-		values, err = s.get(ctx, keys)
+		values, err = s.get(ctx, keys, opts)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("get %d keys: %w", len(keys), err)
@@ -27,7 +31,7 @@ func (s *Store) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
 	return values, nil
 }
 
-func (s *Store) get(ctx context.Context, keys [][]byte) ([][]byte, error) {
+func (s *Store) get(ctx context.Context, keys [][]byte, opts []clientv3.OpOption) ([][]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -38,7 +42,7 @@ func (s *Store) get(ctx context.Context, keys [][]byte) ([][]byte, error) {
 	for part := range slices.Chunk(keys, s.config.MaxTxnOps) {
 		ops := make([]clientv3.Op, 0, len(part))
 		for _, k := range part {
-			ops = append(ops, clientv3.OpGet(s.key(k), clientv3.WithRev(moment)))
+			ops = append(ops, clientv3.OpGet(s.key(k), append(opts[:len(opts):len(opts)], clientv3.WithRev(moment))...))
 		}
 		resp, err := s.client.Txn(ctx).Then(ops...).Commit()
 		if err != nil {
@@ -77,15 +81,23 @@ const (
 
 // Scan keeps the contract of [store.Store]. It sees the store page by page.
 func (s *Store) Scan(ctx context.Context, r store.Range, limit int) iter.Seq2[store.Pair, error] {
+	return s.scanWith(ctx, r, limit)
+}
+
+func (s *Store) scanWith(
+	ctx context.Context, r store.Range, limit int, opts ...clientv3.OpOption,
+) iter.Seq2[store.Pair, error] {
 	return func(yield func(store.Pair, error) bool) {
-		if err := s.scan(ctx, r, limit, func(p store.Pair) bool { return yield(p, nil) }); err != nil {
+		if err := s.scan(ctx, r, limit, opts, func(p store.Pair) bool { return yield(p, nil) }); err != nil {
 			yield(store.Pair{}, fmt.Errorf("scan: %w", err))
 		}
 	}
 }
 
 // scan passes pairs to yield until it declines, which is the end without an error.
-func (s *Store) scan(ctx context.Context, r store.Range, limit int, yield func(store.Pair) bool) error {
+func (s *Store) scan(
+	ctx context.Context, r store.Range, limit int, opts []clientv3.OpOption, yield func(store.Pair) bool,
+) error {
 	from, to := s.key(r.From), clientv3.GetPrefixRangeEnd(s.records)
 	if r.To != nil {
 		to = s.key(r.To)
@@ -95,7 +107,7 @@ func (s *Store) scan(ctx context.Context, r store.Range, limit int, yield func(s
 		if limit > 0 {
 			page = min(page, left)
 		}
-		kvs, more, err := s.page(ctx, from, to, page)
+		kvs, more, err := s.page(ctx, from, to, page, opts)
 		if err != nil {
 			return err
 		}
@@ -120,13 +132,16 @@ func (s *Store) scan(ctx context.Context, r store.Range, limit int, yield func(s
 }
 
 // page returns the first n records from from on, and whether there are more.
-func (s *Store) page(ctx context.Context, from, to string, n int) (kvs []*mvccpb.KeyValue, more bool, err error) {
+func (s *Store) page(
+	ctx context.Context, from, to string, n int, opts []clientv3.OpOption,
+) (kvs []*mvccpb.KeyValue, more bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, false, err
 	}
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	resp, err := s.client.Get(ctx, from, clientv3.WithRange(to), clientv3.WithLimit(int64(n)))
+	resp, err := s.client.Get(ctx, from,
+		append(opts[:len(opts):len(opts)], clientv3.WithRange(to), clientv3.WithLimit(int64(n)))...)
 	if err != nil {
 		return nil, false, explain(ctx, err)
 	}

@@ -23,6 +23,15 @@ func TestItIsAStore(t *testing.T) {
 	})
 }
 
+func TestItIsAStoreToWhoReadsWhatItAloneWrites(t *testing.T) {
+	etcd := run(t, etcdtest.Config(t))
+	n := 0
+	storetest.Run(t, func(t *testing.T) store.Store {
+		n++
+		return open(t, etcdstore.Config{Endpoints: etcd, Prefix: fmt.Sprintf("%d/", n)}).Own()
+	})
+}
+
 func TestABatchCarriesWhatTheOperatorAllows(t *testing.T) {
 	cfg := etcdtest.Config(t)
 	cfg.MaxTxnOps, cfg.MaxRequestBytes = 2000, 5<<20
