@@ -248,11 +248,11 @@ func last(e ast.Expr) string {
 
 func TestEachWarningIsExplained(t *testing.T) {
 	var explained []string
-	for _, row := range rows(section(t, read(t, "docs/operating.md"), "What the log says")) {
+	for _, row := range rows(section(t, read(t, "docs/alarms.md"), "What the log says")) {
 		explained = append(explained, code(row[0])...)
 	}
 	slices.Sort(explained)
 	if diff := cmp.Diff(logged(t), explained); diff != "" {
-		t.Errorf("messages of the code (-) and of docs/operating.md (+):\n%s", diff)
+		t.Errorf("messages of the code (-) and of docs/alarms.md (+):\n%s", diff)
 	}
 }

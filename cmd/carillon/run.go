@@ -29,6 +29,7 @@ func commands() []command {
 		{"dev", "run everything in one process: sidecar, scheduler and store", serving(dev), flagsOf(devFlags)},
 		{"scheduler", "run the Scheduler service, in the place of Dapr's", serving(scheduler), flagsOf(schedulerFlags)},
 		{"sidecar", "run the jobs API for an app, in the place of daprd", serving(runSidecar), flagsOf(sidecarFlags)},
+		{"member", "show the schedulers of a cluster, or make room for a new one", member, flagsOf(memberFlags)},
 		{"bench", "measure a scheduler and a sidecar beside what the machine can do", measure, flagsOf(benchFlags)},
 		{"completion", "print a shell's completion script", completion, nil},
 		{"version", "print the version", version, nil},

@@ -165,9 +165,9 @@ func (c *etcdConfig) clusterConfig(id, address, dataDir string, given func(flag 
 	}
 	m := etcdmember.Config{
 		Name: id, Dir: filepath.Join(dataDir, memberFolder), Peers: map[string]string{},
-		Client:     "http://" + net.JoinHostPort(bare(c.clientAddress), strconv.Itoa(c.clientPort)),
-		Peer:       listenFor(members[id]),
-		MaxTxnOps:  c.maxTxnOps,
+		Client:    "http://" + net.JoinHostPort(bare(c.clientAddress), strconv.Itoa(c.clientPort)),
+		Peer:      listenFor(members[id]),
+		MaxTxnOps: c.maxTxnOps,
 
 		CompactionMode: c.compactionMode, CompactionRetention: c.retention,
 		SnapshotCount: c.snapshotCount, MaxSnapshots: c.maxSnapshots, MaxWALs: c.maxWALs,

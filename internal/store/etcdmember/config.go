@@ -22,10 +22,9 @@ type Config struct {
 	// Client is where it listens for clients, and Peer for the other members.
 	Client, Peer string
 	// Peers is where each member of the cluster is found by the others, this one included. Nil is a cluster of one.
-	// It is looked at only when Dir is empty.
+	// It is looked at only when Dir is empty; then the others are asked whether they expect a member that begins with
+	// nothing in the place of one that was lost: see [Replace].
 	Peers map[string]string
-	// Joining says that the cluster is there already, and that this member was added to it.
-	Joining bool
 
 	// MaxTxnOps is how many operations one transaction may have; 0 is 4096. Every member and every store on it should
 	// be given the same.
@@ -106,9 +105,6 @@ func (c Config) embedded() (*embed.Config, error) {
 		ec.InitialCluster = strings.Join(all, ",")
 	}
 	ec.InitialClusterToken = "carillon"
-	if c.Joining {
-		ec.ClusterState = embed.ClusterStateFlagExisting
-	}
 	ec.MaxTxnOps = uint(orDefault(c.MaxTxnOps, DefaultMaxTxnOps))
 	ec.MaxRequestBytes = uint(orDefault(c.MaxRequestBytes, DefaultMaxRequestBytes))
 	ec.QuotaBackendBytes = orDefault(c.QuotaBytes, defaultQuota)

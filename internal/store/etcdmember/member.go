@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,9 +17,10 @@ import (
 
 // A Member is one member of an etcd cluster.
 type Member struct {
-	config *embed.Config
-	log    *slog.Logger
-	room   *space.Watch
+	joining func(context.Context) bool // whether a cluster expects the member
+	config  *embed.Config
+	log     *slog.Logger
+	room    *space.Watch
 
 	stopping atomic.Bool   // then errors are what stopping looks like
 	failed   chan struct{} // closed once err is set
@@ -32,7 +34,7 @@ func New(cfg Config, log *slog.Logger) (*Member, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configure the member of etcd: %w", err)
 	}
-	m := &Member{config: ec, failed: make(chan struct{}), log: log.With(slog.String("component", "etcd"))}
+	m := &Member{joining: cfg.joining, config: ec, failed: make(chan struct{}), log: log.With(slog.String("component", "etcd"))}
 	m.room = space.New(func() (uint64, error) { return free(cfg.Dir) }, m.log)
 	ec.ZapLoggerBuilder = embed.NewZapLoggerBuilder(m.logger())
 	if err := ec.Validate(); err != nil {
@@ -51,8 +53,14 @@ const stopWait = 5 * time.Second
 // Run serves until ctx ends, and then returns nil; or until the member fails. It is to be called once. A leader hands
 // over its part before it stops.
 func (m *Member) Run(ctx context.Context) error {
+	if m.joining(ctx) {
+		m.config.ClusterState = embed.ClusterStateFlagExisting
+	}
 	e, err := embed.StartEtcd(m.config)
 	if err != nil {
+		if strings.Contains(err.Error(), "already been bootstrapped") {
+			err = errLostData
+		}
 		return fmt.Errorf("start the member of etcd in %q: %w", m.config.Dir, err)
 	}
 	select {

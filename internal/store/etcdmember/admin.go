@@ -1,0 +1,159 @@
+package etcdmember
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+)
+
+// A Standing is one member of a cluster as the others know it.
+type Standing struct {
+	Name   string   `json:"name"` // empty before it has started for the first time
+	Peers  []string `json:"peers"`
+	Leads  bool     `json:"leads"`
+	Answer string   `json:"answer"` // "yes", or why it does not answer
+}
+
+// askTime is how long an answer of a member is waited for.
+const askTime = 3 * time.Second
+
+// dial connects to the member that listens for clients at the endpoint.
+func dial(endpoint string) (*clientv3.Client, error) {
+	c, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, DialTimeout: askTime, Logger: zap.NewNop()})
+	if err != nil {
+		return nil, fmt.Errorf("connect to etcd at %s: %w", endpoint, err)
+	}
+	return c, nil
+}
+
+// Members returns who is a member, as the one at the endpoint says, in the order of their names.
+func Members(ctx context.Context, endpoint string) ([]Standing, error) {
+	c, err := dial(endpoint)
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	list, err := c.MemberList(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("ask the etcd at %s for its members: %w", endpoint, err)
+	}
+	st, err := c.Status(ctx, endpoint)
+	if err != nil {
+		return nil, fmt.Errorf("ask the etcd at %s who leads: %w", endpoint, err)
+	}
+	var all []Standing
+	for _, m := range list.Members {
+		all = append(all, Standing{Name: m.Name, Peers: m.PeerURLs, Leads: m.ID == st.Leader, Answer: answers(ctx, m.PeerURLs)})
+	}
+	slices.SortFunc(all, func(a, b Standing) int { return slices.Compare([]string{a.Name}, []string{b.Name}) })
+	return all, nil
+}
+
+// answers says whether a member answers its peers.
+func answers(ctx context.Context, peers []string) string {
+	for _, u := range peers {
+		if _, err := known(ctx, u); err != nil {
+			return err.Error()
+		}
+	}
+	return "yes"
+}
+
+// Replace makes room for a new member of that name in the place of one whose data is lost: the cluster forgets the old
+// one, and expects one that begins with nothing. The member at the endpoint is asked to do so; it needs a majority.
+func Replace(ctx context.Context, endpoint, name string) error {
+	c, err := dial(endpoint)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	ctx, cancel := context.WithTimeout(ctx, 5*askTime)
+	defer cancel()
+	list, err := c.MemberList(ctx)
+	if err != nil {
+		return fmt.Errorf("ask the etcd at %s for its members: %w", endpoint, err)
+	}
+	for _, m := range list.Members {
+		if m.Name != name {
+			continue
+		}
+		if answers(ctx, m.PeerURLs) == "yes" {
+			return fmt.Errorf("the member %q answers at %s: stop it first, or leave it as it is", name, m.PeerURLs[0])
+		}
+		if _, err := c.MemberRemove(ctx, m.ID); err != nil {
+			return fmt.Errorf("remove the member %q: %w", name, err)
+		}
+		if _, err := c.MemberAdd(ctx, m.PeerURLs); err != nil {
+			return fmt.Errorf("the member %q is removed; add it again at %s: %w", name, m.PeerURLs[0], err)
+		}
+		return nil
+	}
+	return fmt.Errorf("no member is called %q", name)
+}
+
+// A remote is a member as one of its peers knows it.
+type remote struct {
+	Name string   `json:"name"`
+	URLs []string `json:"peerURLs"`
+}
+
+// known returns the members that the one at that peer's address knows.
+func known(ctx context.Context, peer string) ([]remote, error) {
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, peer+"/members", nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	var all []remote
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s: %s", peer, resp.Status)
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&all); err != nil {
+		return nil, fmt.Errorf("%s: %w", peer, err)
+	}
+	return all, nil
+}
+
+// errLostData says that a member begins with nothing, where the others remember it.
+var errLostData = errors.New("the folder is empty, but the other members remember this one: if its data is lost, run 'carillon member replace' on the machine of another, and start this one again")
+
+// joining reports whether the cluster is there already and expects a member that begins with nothing at this one's
+// address.
+func (c Config) joining(ctx context.Context) bool {
+	if log, err := os.ReadDir(filepath.Join(c.Dir, "member", "wal")); err == nil && len(log) > 0 {
+		return false // it goes on with what it has
+	}
+	own := c.Peers[c.Name]
+	for name, peer := range c.Peers {
+		if name == c.Name {
+			continue
+		}
+		all, err := known(ctx, peer)
+		if err != nil {
+			continue // it is not there, or it is starting as well
+		}
+		for _, m := range all {
+			if slices.Contains(m.URLs, own) && m.Name == "" {
+				return true
+			}
+		}
+	}
+	return false
+}
