@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"internal/when", "internal/memnet", "internal/pipe"},
 	{"internal/job"},
 	{"internal/store", "internal/store/space"},
-	{"internal/store/pebblestore", "internal/store/etcdstore", "internal/store/etcdmember", "internal/store/storetest"},
+	{"internal/store/archive", "internal/store/pebblestore", "internal/store/etcdstore", "internal/store/etcdmember", "internal/store/storetest"},
 	{"internal/engine", "internal/dispatch", "internal/cluster", "internal/wire", "internal/bulkv1", "internal/peerv1", "internal/store/etcdmember/etcdtest"},
 	{"internal/sidecar", "internal/scheduler", "internal/forward", "internal/cluster/clustertest", "internal/webui"},
 	{"internal/app", "internal/bench"},

@@ -30,6 +30,8 @@ func commands() []command {
 		{"scheduler", "run the Scheduler service, in the place of Dapr's", serving(scheduler), flagsOf(schedulerFlags)},
 		{"sidecar", "run the jobs API for an app, in the place of daprd", serving(runSidecar), flagsOf(sidecarFlags)},
 		{"member", "show the schedulers of a cluster, or make room for a new one", member, flagsOf(memberFlags)},
+		{"backup", "write all jobs into a file", backup, flagsOf(storeFlags("backup"))},
+		{"restore", "put the jobs of a file into a scheduler that has none", restore, flagsOf(storeFlags("restore"))},
 		{"bench", "measure a scheduler and a sidecar beside what the machine can do", measure, flagsOf(benchFlags)},
 		{"completion", "print a shell's completion script", completion, nil},
 		{"version", "print the version", version, nil},

@@ -74,7 +74,7 @@ func (b *bench) losses(ctx context.Context) (results []Result, err error) {
 		return nil, err
 	}
 	b.progress("waiting for the last triggers")
-	if err := d.ledger.wait(ctx, time.Now(), b.cfg.Sizes.Patience); err != nil {
+	if err := d.end(ctx, b, f, app); err != nil {
 		return nil, err
 	}
 	count := d.count()
@@ -204,6 +204,19 @@ func (d *drum) steady(ctx context.Context, b *bench) error {
 		d.mu.Unlock()
 	}
 	return nil
+}
+
+// end returns when no job is stored any more: each has come as often as it was to. It gives up when none comes for long.
+func (d *drum) end(ctx context.Context, b *bench, f *fleet, app string) error {
+	for {
+		jobs, err := f.list(ctx, app)
+		if _, at := d.ledger.last(); err == nil && len(jobs) == 0 || time.Since(at) > b.cfg.Sizes.Patience {
+			return until(ctx, time.Now().Add(b.cfg.Sizes.Linger))
+		}
+		if err := until(ctx, time.Now().Add(100*time.Millisecond)); err != nil {
+			return err
+		}
+	}
 }
 
 // count says what came of all.

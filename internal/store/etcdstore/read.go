@@ -42,7 +42,7 @@ func (s *Store) get(ctx context.Context, keys [][]byte, opts []clientv3.OpOption
 	for part := range slices.Chunk(keys, s.config.MaxTxnOps) {
 		ops := make([]clientv3.Op, 0, len(part))
 		for _, k := range part {
-			ops = append(ops, clientv3.OpGet(s.key(k), append(opts[:len(opts):len(opts)], clientv3.WithRev(moment))...))
+			ops = append(ops, clientv3.OpGet(s.key(k), append([]clientv3.OpOption{clientv3.WithRev(moment)}, opts...)...))
 		}
 		resp, err := s.client.Txn(ctx).Then(ops...).Commit()
 		if err != nil {

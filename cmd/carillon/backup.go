@@ -1,0 +1,165 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"carillon/internal/store"
+	"carillon/internal/store/archive"
+	"carillon/internal/store/etcdmember"
+	"carillon/internal/store/etcdstore"
+	"carillon/internal/store/pebblestore"
+)
+
+const backupUsage = `Usage: carillon backup FILE [flags]
+
+Writes all jobs into a file: those of a scheduler that is stopped, from its folder, or those of several while they run,
+through the etcd of this machine's.
+
+  carillon backup jobs.archive --data-dir /var/lib/carillon/carillon
+  carillon backup jobs.archive --etcd http://localhost:2379
+`
+
+const restoreUsage = `Usage: carillon restore FILE [flags]
+
+Puts the jobs of a backup into a new folder for one scheduler, or into several that have just been started and have no
+jobs. Both take backups of either.
+
+  carillon restore jobs.archive --data-dir /var/lib/carillon/carillon
+  carillon restore jobs.archive --etcd http://localhost:2379
+`
+
+// A storeConfig is the flags that say where jobs are.
+type storeConfig struct {
+	dataDir, etcd string
+}
+
+// storeFlags returns the flags of the command of that name.
+func storeFlags(name string) func() (*flag.FlagSet, *storeConfig) {
+	return func() (*flag.FlagSet, *storeConfig) {
+		c := &storeConfig{}
+		fs := flag.NewFlagSet(name, flag.ContinueOnError)
+		fs.StringVar(&c.dataDir, "data-dir", "", "`folder` of one scheduler: carillon in its --etcd-data-dir, or --data-dir of dev")
+		fs.StringVar(&c.etcd, "etcd", "", "`address` of the etcd of several, such as http://localhost:2379")
+		return fs, c
+	}
+}
+
+// A jobStore is a store that is open.
+type jobStore interface {
+	store.Store
+	io.Closer
+}
+
+// open opens the store that the flags name.
+func (c *storeConfig) open() (jobStore, error) {
+	log := slog.New(slog.DiscardHandler) // errors are returned
+	switch {
+	case (c.dataDir == "") == (c.etcd == ""):
+		return nil, usagef("say where the jobs are: with --data-dir, or with --etcd")
+	case c.etcd != "":
+		return etcdstore.Open(etcdstore.Config{
+			Endpoints: strings.Split(c.etcd, ","), MaxRequestBytes: etcdmember.DefaultMaxRequestBytes,
+		}, log)
+	}
+	return pebblestore.Open(pebblestore.Config{Dir: c.dataDir}, log)
+}
+
+// parseFile parses the flags of a command that takes a file.
+func parseFile(fs *flag.FlagSet, usage string, args []string, std stdio) (file string, err error) {
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		file, args = args[0], args[1:]
+	}
+	if err := parse(fs, usage, args, std); err != nil {
+		return "", err
+	}
+	if file == "" {
+		return "", usagef("%s: name the file first", fs.Name())
+	}
+	return filepath.Clean(file), nil
+}
+
+// backup writes all jobs into a file.
+func backup(ctx context.Context, args []string, std stdio) (err error) {
+	fs, c := storeFlags("backup")()
+	file, err := parseFile(fs, backupUsage, args, std)
+	if err != nil {
+		return err
+	}
+	if c.dataDir != "" && !held(c.dataDir) {
+		return fmt.Errorf("--data-dir %s: there is nothing in it", c.dataDir)
+	}
+	open, err := c.open()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, open.Close()) }()
+	var from store.Store = open
+	if e, ok := open.(*etcdstore.Store); ok {
+		if from, err = e.Now(ctx); err != nil {
+			return err
+		}
+	}
+	out, err := os.OpenFile(file+".part", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	pairs, err := archive.Write(ctx, out, from, shown("written", std.Err))
+	if err = errors.Join(err, out.Sync(), out.Close()); err == nil {
+		err = os.Rename(file+".part", file)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("back up to %s: %w", file, err), os.Remove(file+".part"))
+	}
+	fmt.Fprintf(std.Out, "%s holds %d records.\n", file, pairs)
+	return nil
+}
+
+// restore puts the jobs of a file into a store that has none.
+func restore(ctx context.Context, args []string, std stdio) (err error) {
+	fs, c := storeFlags("restore")()
+	file, err := parseFile(fs, restoreUsage, args, std)
+	if err != nil {
+		return err
+	}
+	in, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, in.Close()) }()
+	if _, err := archive.Check(in); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	if _, err := in.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
+	to, err := c.open()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, to.Close()) }()
+	pairs, err := archive.Read(ctx, in, to, shown("restored", std.Err))
+	if err != nil {
+		return fmt.Errorf("restore %s: %w", file, err)
+	}
+	fmt.Fprintf(std.Out, "%d records are restored.\n", pairs)
+	return nil
+}
+
+// shown returns what shows how far it is, a line for each hundred thousand.
+func shown(what string, to io.Writer) func(pairs int) {
+	next := 100_000
+	return func(pairs int) {
+		if pairs >= next {
+			next = pairs + 100_000
+			fmt.Fprintf(to, "%d records %s\n", pairs, what)
+		}
+	}
+}

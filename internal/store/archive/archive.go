@@ -1,0 +1,178 @@
+// Package archive writes all of a store into a file, and a file into an empty store, of whatever kind either is. So it is
+// a backup, and the way from one node to several and back.
+//
+// A file begins with a line that names the format. Each pair follows, key and value with their lengths before them; then
+// an empty key, how many pairs there were, and a checksum of everything before. A file that lacks its end, or has been
+// changed, is refused before anything of it is believed to be complete.
+package archive
+
+import (
+	"bufio"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+
+	"carillon/internal/store"
+)
+
+const header = "carillon archive 1\n"
+
+// maxPart is how large a key or a value may be; a longer one is a damaged length.
+const maxPart = 16 << 20
+
+var (
+	errDamaged = errors.New("the file is no archive of Carillon, or it is damaged: take another copy")
+	errInUse   = errors.New("the store holds jobs already: restore into an empty one")
+)
+
+var table = crc32.MakeTable(crc32.Castagnoli)
+
+// Write writes every pair of s to w, and returns how many there were. It sees s at one moment only if s does.
+func Write(ctx context.Context, w io.Writer, s store.Store, progress func(pairs int)) (pairs int, err error) {
+	sum := crc32.New(table)
+	out := bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<20)
+	b := append([]byte{}, header...)
+	for p, err := range s.Scan(ctx, store.Range{}, 0) {
+		if err != nil {
+			return pairs, fmt.Errorf("read the store: %w", err)
+		}
+		b = append(binary.AppendUvarint(b, uint64(len(p.Key))), p.Key...)
+		b = append(binary.AppendUvarint(b, uint64(len(p.Value))), p.Value...)
+		if _, err := out.Write(b); err != nil {
+			return pairs, fmt.Errorf("write the archive: %w", err)
+		}
+		b = b[:0]
+		if pairs++; pairs%10_000 == 0 {
+			progress(pairs)
+		}
+	}
+	b = binary.AppendUvarint(append(b, 0), uint64(pairs))
+	if _, err := out.Write(b); err != nil {
+		return pairs, fmt.Errorf("write the archive: %w", err)
+	}
+	if err := out.Flush(); err != nil {
+		return pairs, fmt.Errorf("write the archive: %w", err)
+	}
+	if _, err := w.Write(binary.BigEndian.AppendUint32(nil, sum.Sum32())); err != nil {
+		return pairs, fmt.Errorf("write the archive: %w", err)
+	}
+	return pairs, nil
+}
+
+// Check reads all of r and returns how many pairs it holds, or an error if it is not whole.
+func Check(r io.Reader) (pairs int, err error) {
+	return read(r, func(_, _ []byte) error { return nil })
+}
+
+// Read puts every pair that r holds into s, which is empty, and returns how many there were. After an error s holds a part
+// of them.
+func Read(ctx context.Context, r io.Reader, s store.Store, progress func(pairs int)) (pairs int, err error) {
+	for _, err := range s.Scan(ctx, store.Range{}, 1) {
+		if err != nil {
+			return 0, fmt.Errorf("look into the store: %w", err)
+		}
+		return 0, errInUse
+	}
+	var b store.Batch
+	writes, bytes := s.MaxBatch()
+	size, done := 0, 0
+	commit := func() error {
+		if err := s.Commit(ctx, &b); err != nil {
+			return fmt.Errorf("write to the store: %w", err)
+		}
+		done += len(b.Writes)
+		progress(done)
+		b.Reset()
+		size = 0
+		return nil
+	}
+	pairs, err = read(r, func(key, value []byte) error {
+		if n := len(key) + len(value); len(b.Writes) == min(writes, 1000) || size+n > min(bytes, 1<<20) && size > 0 {
+			if err := commit(); err != nil {
+				return err
+			}
+		}
+		b.Put(key, value)
+		size += len(key) + len(value)
+		return nil
+	})
+	if err == nil && len(b.Writes) > 0 {
+		err = commit()
+	}
+	return pairs, err
+}
+
+// read calls each with every pair of r, which are each's to keep.
+func read(r io.Reader, each func(key, value []byte) error) (pairs int, err error) {
+	sum := crc32.New(table)
+	in := &summed{r: bufio.NewReaderSize(r, 1<<20), sum: sum}
+	first := make([]byte, len(header))
+	if _, err := io.ReadFull(in, first); err != nil || string(first) != header {
+		return 0, errDamaged
+	}
+	for {
+		key, err := in.part()
+		if err != nil {
+			return pairs, err
+		}
+		if len(key) == 0 {
+			break
+		}
+		value, err := in.part()
+		if err != nil {
+			return pairs, err
+		}
+		if err := each(key, value); err != nil {
+			return pairs, err
+		}
+		pairs++
+	}
+	n, err := binary.ReadUvarint(in)
+	want := sum.Sum32()
+	var end [4]byte
+	if err == nil {
+		_, err = io.ReadFull(in.r, end[:])
+	}
+	if err != nil || n != uint64(pairs) || binary.BigEndian.Uint32(end[:]) != want {
+		return pairs, errDamaged
+	}
+	return pairs, nil
+}
+
+// A summed reader keeps the checksum of what was read.
+type summed struct {
+	r   *bufio.Reader
+	sum io.Writer
+}
+
+// Read is [io.Reader.Read].
+func (s *summed) Read(b []byte) (int, error) {
+	n, err := s.r.Read(b)
+	_, _ = s.sum.Write(b[:n])
+	return n, err
+}
+
+// ReadByte is [io.ByteReader.ReadByte].
+func (s *summed) ReadByte() (byte, error) {
+	b, err := s.r.ReadByte()
+	if err == nil {
+		_, _ = s.sum.Write([]byte{b})
+	}
+	return b, err
+}
+
+// part returns the next key or value.
+func (s *summed) part() ([]byte, error) {
+	n, err := binary.ReadUvarint(s)
+	if err != nil || n > maxPart {
+		return nil, errDamaged
+	}
+	b := make([]byte, n)
+	if _, err := io.ReadFull(s, b); err != nil {
+		return nil, errDamaged
+	}
+	return b, nil
+}
