@@ -45,6 +45,7 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 			return core{}, err
 		}
 		c.base = append(c.base, m.Run)
+		cc.Etcd.KV = m.KV()
 		full = m.Full
 	}
 	st, err := etcdstore.Open(cc.Etcd, log)

@@ -22,6 +22,8 @@ type Member struct {
 	log     *slog.Logger
 	room    *space.Watch
 
+	kv kv
+
 	stopping atomic.Bool   // then errors are what stopping looks like
 	failed   chan struct{} // closed once err is set
 	once     sync.Once     // sets err
@@ -63,6 +65,11 @@ func (m *Member) Run(ctx context.Context) error {
 		}
 		return fmt.Errorf("start the member of etcd in %q: %w", m.config.Dir, err)
 	}
+	serving, end := context.WithCancel(ctx)
+	var served sync.WaitGroup
+	served.Go(func() { m.kv.serve(serving, e) })
+	defer served.Wait()
+	defer end()
 	select {
 	case <-ctx.Done():
 	case err = <-e.Err():
@@ -72,6 +79,7 @@ func (m *Member) Run(ctx context.Context) error {
 		err = m.err
 	}
 	m.stopping.Store(true)
+	end()
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)

@@ -60,7 +60,7 @@ func (s *Store) commit(ctx context.Context, b *store.Batch) error {
 			ops = append(ops, clientv3.OpPut(s.key(w.Key), string(w.Value)))
 		}
 	}
-	resp, err := s.client.Txn(ctx).If(compare...).Then(ops...).Commit()
+	resp, err := s.kv.Txn(ctx).If(compare...).Then(ops...).Commit()
 	switch {
 	case errors.Is(err, rpctypes.ErrNoSpace):
 		s.room.exceeded()

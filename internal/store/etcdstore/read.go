@@ -44,7 +44,7 @@ func (s *Store) get(ctx context.Context, keys [][]byte, opts []clientv3.OpOption
 		for _, k := range part {
 			ops = append(ops, clientv3.OpGet(s.key(k), append([]clientv3.OpOption{clientv3.WithRev(moment)}, opts...)...))
 		}
-		resp, err := s.client.Txn(ctx).Then(ops...).Commit()
+		resp, err := s.kv.Txn(ctx).Then(ops...).Commit()
 		if err != nil {
 			return nil, explain(ctx, err)
 		}
@@ -140,7 +140,7 @@ func (s *Store) page(
 	}
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
-	resp, err := s.client.Get(ctx, from,
+	resp, err := s.kv.Get(ctx, from,
 		append(opts[:len(opts):len(opts)], clientv3.WithRange(to), clientv3.WithLimit(int64(n)))...)
 	if err != nil {
 		return nil, false, explain(ctx, err)

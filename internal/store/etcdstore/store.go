@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/proxy/grpcproxy/adapter"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
 
@@ -20,6 +22,9 @@ import (
 type Config struct {
 	// Endpoints are addresses of members, such as http://10.0.0.1:2379.
 	Endpoints []string
+	// KV is a member in this process, for the records; nil asks one of Endpoints. The rest of what is asked of etcd goes to
+	// Endpoints all the same.
+	KV etcdserverpb.KVServer
 	// TLS is for endpoints that want it; nil is without.
 	TLS *tls.Config
 	// Username and Password are for an etcd that asks who is there.
@@ -76,6 +81,7 @@ var _ store.Store = (*Store)(nil)
 type Store struct {
 	config  Config
 	client  *clientv3.Client
+	kv      clientv3.KV // for the records
 	records string // the prefix of what the engine keeps
 	log     *slog.Logger
 	room    room
@@ -101,8 +107,11 @@ func Open(cfg Config, log *slog.Logger) (*Store, error) {
 		return nil, fmt.Errorf("connect to etcd at %q: %w", cfg.Endpoints, err)
 	}
 	s := &Store{
-		config: cfg, client: client, records: cfg.Prefix + "d/",
+		config: cfg, client: client, kv: client.KV, records: cfg.Prefix + "d/",
 		log: log.With(slog.String("component", "etcdstore")),
+	}
+	if cfg.KV != nil {
+		s.kv = clientv3.NewKVFromKVClient(adapter.KvServerToKvClient(cfg.KV), client)
 	}
 	s.room.poke = make(chan struct{}, 1)
 	if cfg.Metrics != nil {

@@ -32,7 +32,7 @@ func (s *Store) Own() store.Store {
 func (s *Store) Now(ctx context.Context) (store.Store, error) {
 	bounded, cancel := s.bounded(ctx)
 	defer cancel()
-	resp, err := s.client.Get(bounded, s.records, clientv3.WithCountOnly())
+	resp, err := s.kv.Get(bounded, s.records, clientv3.WithCountOnly())
 	if err != nil {
 		return nil, fmt.Errorf("find out what etcd's present moment is: %w", explain(bounded, err))
 	}
