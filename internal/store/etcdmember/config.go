@@ -51,7 +51,7 @@ type Config struct {
 	// TLS secures what the members say to one another; nil is without. The schemes of the peers are https then.
 	TLS *TLS
 	// Heartbeat is how often a leader shows that it is alive, and Election how long the others wait for it before they
-	// choose another; 0 is 100 ms and 500 ms. A lease is not granted for less than one and a half elections, rounded
+	// choose another; 0 is 80 ms and 400 ms. A lease is not granted for less than one and a half elections, rounded
 	// up to seconds. They should be the same everywhere.
 	Heartbeat, Election time.Duration
 	// NoSync acknowledges what is not on the disk yet. For tests: a power cut loses data.
@@ -69,8 +69,8 @@ const (
 	DefaultMaxRequestBytes = 5 << 20 // two jobs of 2 MiB
 	NoQuota                = -1
 	defaultQuota           = 8 << 30
-	defaultHeartbeat       = 100 * time.Millisecond
-	defaultElection        = 500 * time.Millisecond
+	defaultHeartbeat       = 80 * time.Millisecond
+	defaultElection        = 400 * time.Millisecond
 	defaultRetention       = "10m"
 )
 

@@ -82,7 +82,7 @@ type Store struct {
 	config  Config
 	client  *clientv3.Client
 	kv      clientv3.KV // for the records
-	records string // the prefix of what the engine keeps
+	records string      // the prefix of what the engine keeps
 	log     *slog.Logger
 	room    room
 }
