@@ -89,6 +89,9 @@ func fileSystem(dir string) string {
 	return found
 }
 
+// syncBytes is how much is appended before a sync.
+const syncBytes = 256
+
 // syncLatency returns the median time that it takes to append a little to a file in dir and to sync it.
 func syncLatency(dir string, times int) (time.Duration, error) {
 	f, err := os.CreateTemp(dir, "sync-")
@@ -98,7 +101,7 @@ func syncLatency(dir string, times int) (time.Duration, error) {
 	defer func() { _ = os.Remove(f.Name()) }()
 	defer f.Close()
 	took := make([]time.Duration, 0, times)
-	some := make([]byte, 256)
+	some := make([]byte, syncBytes)
 	for range times {
 		begin := time.Now()
 		if _, err := f.Write(some); err != nil {

@@ -7,7 +7,10 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -23,11 +26,12 @@ import (
 const (
 	NullEcho   = "null-echo"   // the Scheduler service with nothing behind it: unary calls and streams
 	NullSynced = "null-synced" // its ScheduleJob writes the request to a database, synced, before it answers
+	NullBare   = "null-bare"   // its ScheduleJob appends 256 bytes to a file and syncs it, and nothing else
 	NullHTTP   = "null-http"   // an HTTP server that reads the body and answers 204
 )
 
 // Nulls returns the names of all nulls.
-func Nulls() []string { return []string{NullEcho, NullSynced, NullHTTP} }
+func Nulls() []string { return []string{NullEcho, NullSynced, NullBare, NullHTTP} }
 
 // triggersHeader is the metadata of a WatchJobs call that says how many triggers the null is to send, and triggerBytes
 // is the one that says how large they are.
@@ -48,6 +52,16 @@ func ServeNull(ctx context.Context, name string, l net.Listener, dir string) err
 		}
 		defer db.Close()
 		return serveGRPC(ctx, l, null{db: db})
+	case NullBare:
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return fmt.Errorf("make the folder of %s: %w", name, err)
+		}
+		f, err := os.Create(filepath.Join(dir, "log"))
+		if err != nil {
+			return fmt.Errorf("open the file of %s: %w", name, err)
+		}
+		defer f.Close()
+		return serveGRPC(ctx, l, null{file: &bare{f: f}})
 	case NullHTTP:
 		return serveHTTP(ctx, l)
 	default:
@@ -88,7 +102,23 @@ func serveHTTP(ctx context.Context, l net.Listener) error {
 // A null answers as a Scheduler service does, and does nothing.
 type null struct {
 	schedulerv1.UnimplementedSchedulerServer
-	db *pebble.DB // nil if nothing is written
+	db   *pebble.DB // nil if nothing is written to it
+	file *bare      // nil likewise
+}
+
+// A bare file is appended to and synced, by one at a time.
+type bare struct {
+	mu sync.Mutex
+	f  *os.File // guarded by mu
+}
+
+func (b *bare) append() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, err := b.f.Write(make([]byte, syncBytes)); err != nil {
+		return err
+	}
+	return b.f.Sync()
 }
 
 // ScheduleJob acknowledges the job.
@@ -99,6 +129,11 @@ func (n null) ScheduleJob(_ context.Context, r *schedulerv1.ScheduleJobRequest) 
 			return nil, err
 		}
 		if err := n.db.Set([]byte(r.GetMetadata().GetAppId()+r.GetName()), value, pebble.Sync); err != nil {
+			return nil, err
+		}
+	}
+	if n.file != nil {
+		if err := n.file.append(); err != nil {
 			return nil, err
 		}
 	}

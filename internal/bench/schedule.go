@@ -156,8 +156,13 @@ func (b *bench) alone(ctx context.Context) ([]Result, error) {
 			return nil, err
 		}
 		defer func() { _ = synced.close() }()
+		bare, err := b.unary(ctx, NullBare)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { _ = bare.close() }()
 		app, round := b.app(), 0
-		var syncs, echoes, appends, p99 []float64
+		var syncs, echoes, bares, appends, p99 []float64
 		s, err := b.between(ctx,
 			func(ctx context.Context) (float64, error) {
 				b.progress("sync and unary echo")
@@ -171,9 +176,13 @@ func (b *bench) alone(ctx context.Context) ([]Result, error) {
 				return in(time.Microsecond, latency+percentile(took, 0.5)), err
 			},
 			func(ctx context.Context) (float64, error) {
-				b.progress("synced append")
-				took, err := b.oneByOne(ctx, synced, app, round)
+				b.progress("bare sync and synced append")
+				took, err := b.oneByOne(ctx, bare, app, round)
 				if err != nil {
+					return 0, err
+				}
+				bares = append(bares, in(time.Microsecond, percentile(took, 0.5)))
+				if took, err = b.oneByOne(ctx, synced, app, round); err != nil {
 					return 0, err
 				}
 				appends = append(appends, in(time.Microsecond, percentile(took, 0.5)))
@@ -192,7 +201,7 @@ func (b *bench) alone(ctx context.Context) ([]Result, error) {
 		}
 		r := s.into(Result{
 			Row: 3, Measure: "one caller alone, p50", Unit: "µs", Bar: atMost(1.3, 1.1), Count: &count,
-			Detail: []Figure{{"sync", mean(syncs...), "µs"}, {"unary echo", mean(echoes...), "µs"}, {"synced append", median(appends), "µs"}, {"p99", median(p99), "µs"}},
+			Detail: []Figure{{"sync", mean(syncs...), "µs"}, {"unary echo", mean(echoes...), "µs"}, {"bare sync", median(bares), "µs"}, {"synced append", median(appends), "µs"}, {"p99", median(p99), "µs"}},
 		}, "sync + unary echo")
 		return []Result{r}, t.tidy(ctx, app)
 	})
