@@ -1,0 +1,277 @@
+//go:build linux
+
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.etcd.io/etcd/server/v3/embed"
+	"go.uber.org/zap"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/anypb"
+)
+
+// An etcd is one that is no part of any node. It wants a certificate, a user and a password.
+type etcd struct {
+	t        *testing.T
+	endpoint string
+	cert     certificate
+	config   *embed.Config
+	running  *embed.Etcd
+}
+
+const user, password = "root", "open sesame"
+
+// external starts an etcd, until the test ends.
+func external(t *testing.T) *etcd {
+	t.Helper()
+	e := &etcd{t: t, cert: certify(t), config: embed.NewConfig()}
+	e.endpoint = fmt.Sprintf("https://127.0.0.1:%d", port(t))
+	parse := func(text string) []url.URL {
+		u, err := url.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []url.URL{*u}
+	}
+	c := e.config
+	c.Dir = t.TempDir()
+	c.ListenClientUrls = parse(e.endpoint)
+	c.AdvertiseClientUrls = c.ListenClientUrls
+	c.ListenPeerUrls = parse(fmt.Sprintf("http://127.0.0.1:%d", port(t)))
+	c.AdvertisePeerUrls = c.ListenPeerUrls
+	c.InitialCluster = c.Name + "=" + c.ListenPeerUrls[0].String()
+	c.ClientTLSInfo.CertFile, c.ClientTLSInfo.KeyFile = e.cert.cert, e.cert.key
+	c.ClientTLSInfo.TrustedCAFile, c.ClientTLSInfo.ClientCertAuth = e.cert.authority, true
+	c.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
+	e.start()
+	t.Cleanup(e.stop)
+	secure, err := c.ClientTLSInfo.ClientConfig()
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{e.endpoint}, TLS: secure, Logger: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	_, err1 := client.UserAdd(t.Context(), user, password)
+	_, err2 := client.UserGrantRole(t.Context(), user, "root")
+	_, err3 := client.AuthEnable(t.Context())
+	if err := errors.Join(err1, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+func (e *etcd) start() {
+	e.t.Helper()
+	running, err := embed.StartEtcd(e.config)
+	if err != nil {
+		e.t.Fatal(err)
+	}
+	e.running = running
+	select {
+	case <-running.Server.ReadyNotify():
+	case <-time.After(patience):
+		e.t.Fatal("etcd does not start")
+	}
+}
+
+func (e *etcd) stop() {
+	e.running.Server.Stop()
+	e.running.Close()
+}
+
+// flags are those with which a node uses it.
+func (e *etcd) flags() []string {
+	return append([]string{
+		"--etcd-embed=false", "--etcd-client-endpoints", e.endpoint,
+		"--etcd-client-username", user, "--etcd-client-password", password,
+	}, e.cert.flags()...)
+}
+
+func TestNodesOnAnExternalEtcdWithTLSAndPasswordsAreACluster(t *testing.T) {
+	long(t)
+	t.Parallel()
+	e := external(t)
+	c, l := loaded(t, 3, with(e.flags()...))
+	at := time.Now()
+	c.nodes[0].kill()
+	time.Sleep(5 * time.Second)
+	logf(t, "kill -9 of a node on an external etcd: the latest trigger was late by %v", c.ledger.latest(at, time.Now()))
+	c.nodes[0].start()
+	c.healthy()
+	c.ledger.settle(c.nodes[0].id)
+
+	for _, n := range c.nodes {
+		c.ledger.disturb(n.id)
+	}
+	e.stop()
+	for _, n := range c.nodes {
+		n.unhealthy()
+	}
+	c.nodes[1].refuses("one/refused")
+	e.start()
+	logf(t, "when the external etcd was back, all were healthy after %v", c.healthy())
+	for _, n := range c.nodes {
+		c.ledger.settle(n.id)
+	}
+	l.finish()
+}
+
+func TestAWrongPasswordOfAnExternalEtcdIsNamed(t *testing.T) {
+	long(t)
+	t.Parallel()
+	e := external(t)
+	c := prepare(t, 1, with(e.flags()...), with("--etcd-client-password", "wrong"))
+	c.nodes[0].launch()
+	c.nodes[0].p.says(t, "authentication failed, invalid user ID or password")
+}
+
+func TestASecondProcessOfOneIDWaitsForTheFirst(t *testing.T) {
+	long(t)
+	t.Parallel()
+	e := external(t)
+	c, l := loaded(t, 2, with(e.flags()...))
+	a := c.nodes[0]
+	twin := *a
+	twin.port, twin.health, twin.metrics = port(t), port(t), port(t)
+	c.nodes = append(c.nodes, &twin) // it has an address of its own, and no line in the list of members
+	twin.spare = true
+	twin.start()
+	twin.p.says(t, "waiting until the last lease of this node's name ends")
+	time.Sleep(3 * time.Second)
+	if twin.check() == nil {
+		t.Error("the second of two processes with one id is healthy")
+	}
+	if err := a.check(); err != nil {
+		t.Errorf("the first of two processes with one id is not healthy: %v", err)
+	}
+	a.kill()
+	logf(t, "when the first of two processes with one id was killed, the second was healthy after %v", c.healthy(&twin))
+	time.Sleep(time.Second)
+	l.finish()
+}
+
+func TestMembersSpeakTLSToOneAnother(t *testing.T) {
+	long(t)
+	t.Parallel()
+	cert := certify(t)
+	c := prepare(t, 3, with(cert.flags()...))
+	with("--etcd-initial-cluster", c.members("https"))(c)
+	for _, n := range c.nodes {
+		n.start()
+	}
+	c.healthy()
+	c.app("one")
+	l := c.load(4, c.addresses, "one")
+	time.Sleep(2 * time.Second)
+	c.nodes[2].stop()
+	c.nodes[2].start()
+	c.healthy()
+	l.finish()
+}
+
+func TestAFullEtcdRefusesNewJobsFiresOnAndRecovers(t *testing.T) {
+	long(t)
+	t.Parallel()
+	c := newCluster(t, 3, with("--etcd-space-quota=16Mi"))
+	c.app("one")
+	a := c.nodes[0]
+	first := time.Now().Add(time.Second)
+	for i := range 20 {
+		if err := c.schedule(t.Context(), a.address(), fmt.Sprintf("one/%d", i), first, time.Second, 60); err != nil {
+			t.Fatal(err)
+		}
+	}
+	store := func(i int) error {
+		ctx, cancel := context.WithTimeout(t.Context(), callTime)
+		defer cancel()
+		q := request(fmt.Sprintf("big/%d", i), never(), 0, 1)
+		q.Job.Data = &anypb.Any{Value: make([]byte, 100_000)}
+		_, err := c.on(c.nodes[i%3].address()).ScheduleJob(ctx, q)
+		return err
+	}
+	n := 0
+	eventually(t, "a full etcd refuses a job", func(context.Context) error {
+		n++
+		err := store(n)
+		time.Sleep(40 * time.Millisecond)
+		if status.Code(err) == codes.Unknown && strings.Contains(err.Error(), "database space exceeded") {
+			return nil
+		}
+		return fmt.Errorf("the last of %d: %w", n, err)
+	})
+	logf(t, "a job was refused after %d of 100 kB on a quota of 16 MiB", n)
+	since := time.Now()
+	if err := a.check(); err == nil || !strings.Contains(err.Error(), "new jobs are refused") {
+		t.Errorf("a node that refuses new jobs says of its health: %v", err)
+	}
+	if v, err := a.metric("carillon_store_full"); err != nil || v != 1 {
+		t.Errorf("carillon_store_full is %v, %v", v, err)
+	}
+	time.Sleep(5 * time.Second)
+	if n := c.ledger.came(since, ""); n < 80 {
+		t.Errorf("%d triggers came in five seconds of a full etcd, of 20 jobs every second", n)
+	}
+	if _, err := c.on(a.address()).DeleteByMetadata(t.Context(), &schedulerv1.DeleteByMetadataRequest{Metadata: meta("big")}); err != nil {
+		t.Fatalf("deletions in a full etcd: %v", err)
+	}
+	logf(t, "when they were deleted, all were healthy after %v", c.healthy())
+	if err := store(n + 1); err != nil {
+		t.Errorf("a job after the deletions: %v", err)
+	}
+	c.close()
+}
+
+func TestANodeWhoseFolderIsLostIsReplaced(t *testing.T) {
+	long(t)
+	t.Parallel()
+	c, l := loaded(t, 3)
+	a, z := c.nodes[0], c.nodes[2]
+	z.kill()
+	z.lose()
+	z.launch()
+	if code := z.p.wait(t); code != 1 {
+		t.Errorf("a node without its folder ended with %d, want 1", code)
+	}
+	logf(t, "a node without its folder says: %s", last(z.p.output()))
+
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{fmt.Sprintf("http://127.0.0.1:%d", a.client)}, Logger: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	members, err := client.MemberList(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range members.Members {
+		if m.Name == z.id {
+			_, err := client.MemberRemove(t.Context(), m.ID)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := client.MemberAdd(t.Context(), slices.Clone(m.PeerURLs)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	z.lose()
+	z.start()
+	logf(t, "a node that was replaced was healthy after %v", c.healthy())
+	c.ledger.settle(z.id)
+	time.Sleep(2 * time.Second)
+	l.finish()
+}

@@ -1,0 +1,230 @@
+//go:build linux
+
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// loaded starts a cluster with two apps and a load on it, which is stopped by the test that closes the cluster.
+func loaded(t *testing.T, size int, settings ...setting) (*cluster, *load) {
+	t.Helper()
+	c := newCluster(t, size, settings...)
+	one, _ := c.app("one")
+	c.app("two")
+	l := c.load(8, func() []string { h, _ := one.known(); return h }, "one", "two")
+	time.Sleep(2 * time.Second)
+	return c, l
+}
+
+// finish stops the load and judges.
+func (l *load) finish() {
+	l.c.t.Helper()
+	l.stop()
+	l.c.t.Log(l)
+	l.c.close("one", "two")
+}
+
+// leader returns the node whose etcd leads the others.
+func (c *cluster) leader() *node {
+	c.t.Helper()
+	var found *node
+	eventually(c.t, "a node leads etcd", func(context.Context) error {
+		for _, n := range c.nodes {
+			if v, err := n.metric("etcd_server_is_leader"); err == nil && v == 1 {
+				found = n
+				return nil
+			}
+		}
+		return fmt.Errorf("none says so")
+	})
+	return found
+}
+
+func TestTheShareOfANodeThatIsKilledFiresAgainWithinFourSeconds(t *testing.T) {
+	long(t)
+	c, l := loaded(t, 3)
+	for i := range 6 {
+		led := i%2 == 0
+		n := c.leader()
+		if !led {
+			n = c.nodes[(slices.Index(c.nodes, n)+1)%3]
+		}
+		at := time.Now()
+		n.kill()
+		time.Sleep(5 * time.Second)
+		late := c.ledger.latest(at, time.Now())
+		logf(t, "kill -9 of a node, whose etcd led: %v: the latest trigger was late by %v", led, late)
+		if late > 4*time.Second {
+			t.Errorf("its share fired again after %v, want within 4 s", late)
+		}
+		n.start()
+		c.healthy()
+		c.ledger.settle(n.id)
+		time.Sleep(time.Second)
+	}
+	l.finish()
+}
+
+func TestTheShareOfANodeThatIsStoppedFiresAgainWithinATenthOfASecond(t *testing.T) {
+	long(t)
+	c, l := loaded(t, 3)
+	for _, led := range []bool{true, false, true, false} {
+		n := c.leader()
+		if !led {
+			n = c.nodes[(slices.Index(c.nodes, n)+1)%3]
+		}
+		before := c.ledger.latest(time.Now().Add(-2*time.Second), time.Now().Add(-500*time.Millisecond))
+		at := time.Now()
+		took := n.stop()
+		time.Sleep(2 * time.Second)
+		late := c.ledger.latest(at, time.Now().Add(-time.Second))
+		logf(t, "a stop, the node's etcd led: %v: it took %v, the latest trigger was late by %v, and by %v before", led, took, late, before)
+		n.start()
+		c.healthy()
+		time.Sleep(2 * time.Second)
+	}
+	l.finish()
+}
+
+func TestARollingRestartUnderLoadLosesNothing(t *testing.T) {
+	long(t)
+	c, l := loaded(t, 3)
+	for range 2 {
+		for _, n := range c.nodes {
+			n.stop()
+			n.start()
+			c.healthy()
+		}
+	}
+	l.finish()
+	if n := l.errors(codes.DeadlineExceeded); n > 0 {
+		t.Errorf("%d calls hung", n)
+	}
+}
+
+func TestANodeThatWasPausedCanNeitherWriteNorGoOnFiring(t *testing.T) {
+	long(t)
+	c, l := loaded(t, 3)
+	for range 3 {
+		n := c.leader()
+		paused := time.Now()
+		n.pause()
+		time.Sleep(6 * time.Second)
+		late := c.ledger.latest(paused, time.Now())
+		resumed := time.Now()
+		n.resume()
+		c.healthy()
+		logf(t, "a pause of 6 s: its share fired again after %v", late)
+		time.Sleep(2 * time.Second)
+		if n := c.ledger.firedAfter(n.id, resumed, paused.Add(time.Second)); n > 0 {
+			t.Errorf("the node that woke up fired %d triggers that another had fired meanwhile", n)
+		}
+	}
+	l.finish()
+}
+
+// refuses holds that the node tells a patient caller that it cannot do anything now, and does not hang.
+func (n *node) refuses(job string) {
+	n.c.t.Helper()
+	ctx, cancel := context.WithTimeout(n.c.t.Context(), patience)
+	defer cancel()
+	begin := time.Now()
+	err := n.c.schedule(ctx, n.address(), job, never(), 0, 0)
+	logf(n.c.t, "a call of node %s, which is cut off, ended after %v: %v", n.id, time.Since(begin), err)
+	if code := status.Code(err); code != codes.Unavailable {
+		n.c.t.Errorf("it ended with %v, want Unavailable", err)
+	}
+}
+
+func TestWithoutAMajorityEverythingStopsAndResumesByItself(t *testing.T) {
+	long(t)
+	c, l := loaded(t, 3)
+	a := c.nodes[0]
+	for _, n := range c.nodes[1:] {
+		n.kill()
+	}
+	logf(t, "the node that is left was unhealthy after %v", a.unhealthy())
+	time.Sleep(3 * time.Second)
+	since := time.Now()
+
+	a.refuses("one/patient")
+	if n := c.ledger.came(since, ""); n > 0 {
+		t.Errorf("%d triggers came without a majority", n)
+	}
+	if a.p.cmd.ProcessState != nil {
+		t.Fatal("the node that is left has ended")
+	}
+	for _, n := range c.nodes[1:] {
+		n.launch()
+	}
+	back := c.healthy()
+	for _, n := range c.nodes[1:] {
+		c.ledger.settle(n.id)
+	}
+	logf(t, "when the others were started again, all were healthy after %v", back)
+	time.Sleep(2 * time.Second)
+	l.finish()
+}
+
+func TestNodesThatRestartAtTheSameMomentLoseNothing(t *testing.T) {
+	long(t)
+	c, l := loaded(t, 3)
+	for _, end := range []func(n *node){(*node).kill, func(n *node) { n.stop() }} {
+		for _, n := range c.nodes {
+			end(n)
+		}
+		at := time.Now()
+		for _, n := range c.nodes {
+			n.launch()
+		}
+		c.healthy()
+		logf(t, "three nodes that were started at the same moment were healthy after %v", time.Since(at))
+		for _, n := range c.nodes {
+			c.ledger.settle(n.id)
+		}
+		time.Sleep(3 * time.Second)
+	}
+	l.finish()
+}
+
+func TestOfTwoNodesOneAloneStopsAndGoesOnWithTheOther(t *testing.T) {
+	long(t)
+	c, l := loaded(t, 2)
+	a, b := c.nodes[0], c.nodes[1]
+	b.stop()
+	logf(t, "of two, the node that is left was unhealthy after %v", a.unhealthy())
+	time.Sleep(3 * time.Second)
+	since := time.Now()
+	time.Sleep(2 * time.Second)
+	if n := c.ledger.came(since, ""); n > 0 {
+		t.Errorf("%d triggers came without a majority", n)
+	}
+	b.start()
+	logf(t, "with both again, they were healthy after %v", c.healthy())
+	time.Sleep(2 * time.Second)
+	l.finish()
+}
+
+func TestASecondProcessOnAFolderSaysSo(t *testing.T) {
+	long(t)
+	c := newCluster(t, 3)
+	twin := *c.nodes[0]
+	twin.port, twin.health, twin.metrics, twin.client = port(t), port(t), port(t), port(t)
+	twin.launch()
+	if code := twin.p.wait(t); code != 1 {
+		t.Errorf("it ended with %d, want 1", code)
+	}
+	if out := twin.p.output(); !strings.Contains(out, "address already in use") {
+		t.Errorf("it says what its port is, and not that another has it: %s", last(out))
+	}
+	c.healthy()
+}
