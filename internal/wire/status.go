@@ -26,6 +26,12 @@ func Status(err error) error {
 	if err == nil {
 		return nil
 	}
+	switch {
+	case errors.Is(err, job.ErrFull):
+		return status.Error(codes.Unknown, full)
+	case errors.Is(err, job.ErrUnavailable): // it may wrap a status or a context's error: those were not the client's
+		return status.Error(codes.Unavailable, "the scheduler cannot carry this out now: try again")
+	}
 	if e, ok := errors.AsType[withStatus](err); ok && e.GRPCStatus().Code() != codes.OK {
 		return e.GRPCStatus().Err()
 	}
@@ -40,10 +46,6 @@ func Status(err error) error {
 		return status.Error(codes.AlreadyExists, err.Error())
 	case errors.Is(err, job.ErrNotFound):
 		return status.Error(codes.NotFound, err.Error())
-	case errors.Is(err, job.ErrFull):
-		return status.Error(codes.Unknown, full)
-	case errors.Is(err, job.ErrUnavailable): // before the context errors, which it may wrap: those were not the client's
-		return status.Error(codes.Unavailable, "the scheduler cannot carry this out now: try again")
 	case errors.Is(err, context.Canceled):
 		return status.Error(codes.Canceled, context.Canceled.Error())
 	case errors.Is(err, context.DeadlineExceeded):

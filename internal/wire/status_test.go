@@ -28,6 +28,7 @@ func TestEachErrorHasItsCodeAndText(t *testing.T) {
 		"too large":           {fmt.Errorf("schedule x: %w", tooLarge), codes.ResourceExhausted, "trying to send message larger than max (3000000 vs. 2097152)"},
 		"unavailable":         {fmt.Errorf("commit to /var/lib: %w", job.ErrUnavailable), codes.Unavailable, "the scheduler cannot carry this out now: try again"},
 		"our own deadline":    {errors.Join(job.ErrUnavailable, context.DeadlineExceeded), codes.Unavailable, "the scheduler cannot carry this out now: try again"},
+		"a status of our own": {fmt.Errorf("%w: %w", job.ErrUnavailable, status.Error(codes.Canceled, "of a stream between nodes")), codes.Unavailable, "the scheduler cannot carry this out now: try again"},
 		"full":                {fmt.Errorf("schedule x: %w", job.ErrFull), codes.Unknown, "etcdserver: mvcc: database space exceeded: the scheduler's disk is full, make room there"},
 		"canceled":            {fmt.Errorf("wait: %w", context.Canceled), codes.Canceled, "context canceled"},
 		"deadline":            {fmt.Errorf("wait: %w", context.DeadlineExceeded), codes.DeadlineExceeded, "context deadline exceeded"},
