@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -17,7 +18,8 @@ type Config struct {
 	// goroutine of its own, once at a time for each partition that is assigned to the node. It claims the partition
 	// first, and again before it reads it afresh.
 	Own func(ctx context.Context, partition int, c Claim)
-	// View is told of each new view, and of the empty one when the session is lost; nil is nobody. It must be quick.
+	// View is told of each new view, of the empty one when the session is lost, and of the one after the node when it
+	// leaves; nil is nobody. It must be quick.
 	View func(View)
 }
 
@@ -92,7 +94,25 @@ func (m *member) run(ctx context.Context) {
 	}
 	// The partitions are being let go of already; who waits for them should know.
 	m.tell(ctx, m.session.Leave)
+	m.tell(ctx, m.farewell)
 	m.all.Wait()
+}
+
+// farewell tells of the view in which the node has nothing any more: it is asked for a while yet, and passes that on.
+func (m *member) farewell(ctx context.Context) error {
+	for v, err := range m.session.Views(ctx) {
+		if err != nil {
+			return err
+		}
+		if slices.Contains(v.Owners, m.config.Node.ID) {
+			continue
+		}
+		if m.config.View != nil {
+			m.config.View(v)
+		}
+		return nil
+	}
+	return ctx.Err()
 }
 
 // follow starts and stops tasks as v wants it.

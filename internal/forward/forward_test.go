@@ -175,6 +175,35 @@ func TestARollingRestartUnderLoadLosesNothingAndNoCallFails(t *testing.T) {
 	})
 }
 
+func TestANodeThatIsBeingStoppedBringsItsCallsToTheNextOwner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		all := w.three()
+		w.takes = time.Hour
+		for i := range 20 { // so that every partition has something out, for which it is kept a while
+			if err := all[0].Schedule(t.Context(), number(i), once(time.Now()), false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Second)
+		stopped := make(chan struct{})
+		go func() { all[0].stop(); close(stopped) }()
+		time.Sleep(time.Millisecond)
+		var users sync.WaitGroup
+		for i := range 60 {
+			users.Go(func() {
+				begin := time.Now()
+				err := all[0].Schedule(t.Context(), number(100+i), once(time.Now().Add(time.Hour)), false)
+				if took := time.Since(begin); err != nil || took > 2*time.Second {
+					t.Errorf("Schedule by a node that is being stopped: %v after %v", err, took)
+				}
+			})
+		}
+		users.Wait()
+		<-stopped
+	})
+}
+
 func TestANodeThatIsCutOffFiresNoMoreAndTheOthersTakeItsShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
