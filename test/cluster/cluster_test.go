@@ -148,7 +148,7 @@ func (n *node) launch() {
 		args = append(args, "--etcd-initial-cluster", n.c.members("http"))
 	}
 	if !strings.Contains(given, "--etcd-embed=false") {
-		args = append(args, "--etcd-client-port", strconv.Itoa(n.client))
+		args = append(args, "--etcd-client-listen-address", n.host, "--etcd-client-port", strconv.Itoa(n.client))
 	}
 	n.p = start(n.c.t, "node "+n.id, args...)
 }

@@ -93,6 +93,39 @@ func (e *etcd) stop() {
 	e.running.Close()
 }
 
+// etcd returns a client of the node's own etcd, for its caller to close.
+func (n *node) etcd() *clientv3.Client {
+	n.c.t.Helper()
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{n.etcdAt()}, Logger: zap.NewNop()})
+	if err != nil {
+		n.c.t.Fatal(err)
+	}
+	return client
+}
+
+func (n *node) etcdAt() string { return fmt.Sprintf("http://%s:%d", n.host, n.client) }
+
+// leader returns the node whose etcd leads the others.
+func (c *cluster) leader() *node {
+	c.t.Helper()
+	var found *node
+	eventually(c.t, "a node leads etcd", func(ctx context.Context) error {
+		for _, n := range c.nodes {
+			client := n.etcd()
+			bounded, cancel := context.WithTimeout(ctx, time.Second)
+			st, err := client.Status(bounded, n.etcdAt())
+			cancel()
+			client.Close()
+			if err == nil && st.Leader == st.Header.MemberId {
+				found = n
+				return nil
+			}
+		}
+		return errors.New("none says so")
+	})
+	return found
+}
+
 // flags are those with which a node uses it.
 func (e *etcd) flags() []string {
 	return append([]string{
@@ -248,10 +281,7 @@ func TestANodeWhoseFolderIsLostIsReplaced(t *testing.T) {
 	}
 	logf(t, "a node without its folder says: %s", last(z.p.output()))
 
-	client, err := clientv3.New(clientv3.Config{Endpoints: []string{fmt.Sprintf("http://127.0.0.1:%d", a.client)}, Logger: zap.NewNop()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	client := a.etcd()
 	defer client.Close()
 	members, err := client.MemberList(t.Context())
 	if err != nil {

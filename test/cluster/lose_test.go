@@ -4,7 +4,6 @@ package cluster
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -31,22 +30,6 @@ func (l *load) finish() {
 	l.stop()
 	l.c.t.Log(l)
 	l.c.close("one", "two")
-}
-
-// leader returns the node whose etcd leads the others.
-func (c *cluster) leader() *node {
-	c.t.Helper()
-	var found *node
-	eventually(c.t, "a node leads etcd", func(context.Context) error {
-		for _, n := range c.nodes {
-			if v, err := n.metric("etcd_server_is_leader"); err == nil && v == 1 {
-				found = n
-				return nil
-			}
-		}
-		return fmt.Errorf("none says so")
-	})
-	return found
 }
 
 func TestTheShareOfANodeThatIsKilledFiresAgainWithinFourSeconds(t *testing.T) {
