@@ -39,6 +39,7 @@ func (lp *loop) apply(ctx context.Context, w work, replies []error, limit limits
 	}()
 	err := lp.fireUntil(ctx, c, limit.again)
 	if c.err != nil {
+		lp.unrecorded(w)
 		return lp.fail(w, fmt.Errorf("commit for partitions %s: %w", lp, c.err))
 	}
 	b.Reset()

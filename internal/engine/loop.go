@@ -169,6 +169,7 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 		for _, o := range w.outcomes { // nobody will say again that they are not out any more
 			if d := m.out[o.key]; d != nil && d.number == o.number {
 				delete(m.out, o.key)
+				lp.metrics.redelivered.Inc()
 			}
 		}
 		return lp.fail(w, fmt.Errorf("read for partitions %s: %w", lp, err))
@@ -185,6 +186,7 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 
 	// What has fired is owed by what was committed before this turn, and not what this turn removed: it need not wait.
 	if err := lp.releaseAll(fired); err != nil {
+		lp.unrecorded(w)
 		return lp.fail(w, err)
 	}
 	if err := lp.apply(ctx, w, replies, limit); err != nil {
@@ -195,6 +197,15 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 		look(m, now)
 	}
 	return nil
+}
+
+// unrecorded counts the outcomes of a turn as not known: what was decided about them is forgotten.
+func (lp *loop) unrecorded(w work) {
+	for _, o := range w.outcomes {
+		if o.outcome != job.Lost { // it was counted
+			lp.metrics.redelivered.Inc()
+		}
+	}
 }
 
 // fail tells the callers of a turn that its end is not known. It returns err.

@@ -78,14 +78,19 @@ func (m *machine) entry(k job.Key, due time.Time) entry {
 }
 
 // forget drops all that was learned from the store. What is out stays out, so that no job is delivered twice at a
-// time, but its outcomes will not be believed: nobody knows which record they belong to.
-func (m *machine) forget() {
+// time, but its outcomes will not be believed: nobody knows which record they belong to. It returns how many are believed no
+// more.
+func (m *machine) forget() (again int) {
 	m.lanes, m.waiting, m.ready, m.dry = map[laneID]*lane{}, nil, nil, nil
 	clear(m.owned)
 	m.batch.Reset()
 	for _, d := range m.out {
+		if !d.replaced {
+			again++
+		}
 		d.replaced, d.held = true, false
 	}
+	return again
 }
 
 // learn adds entries of one lane, read from the front of its index; more says whether others follow them.
@@ -232,7 +237,7 @@ func (m *machine) settle(k job.Key, number uint64, o job.Outcome) (again bool) {
 	}
 	if d.replaced || o == job.Lost {
 		m.end(d)
-		return !d.replaced || d.held && d.next.compare(d.entry) == 0
+		return !d.replaced // what is replaced was counted then, if it comes again
 	}
 	delete(m.out, k)
 	r := &d.record

@@ -161,7 +161,7 @@ func (lp *loop) leaving() bool {
 
 // lose ends all tenures, because the machine is not to be trusted any more.
 func (lp *loop) lose() {
-	lp.machine.forget()
+	lp.metrics.redelivered.Add(float64(lp.machine.forget()))
 	for p, t := range lp.tenures {
 		lp.inbox.lost(p)
 		delete(lp.tenures, p)

@@ -153,8 +153,9 @@ func (v verdict) String() string {
 		v.acked, v.unsure, v.delivered, v.lost, v.early, v.again, v.out)
 }
 
-// outFor is how long before a disturbance a trigger may have been delivered whose outcome was not recorded yet.
-const outFor = 2 * time.Second
+// outFor is how long before a disturbance a trigger may have been delivered whose outcome was not recorded yet: so long
+// a commit may take before it is given up, and a bit.
+const outFor = 6 * time.Second
 
 // judge compares.
 func (l *ledger) judge() (v verdict) {
