@@ -32,7 +32,7 @@ type entry struct {
 // A delivery is a trigger as it came.
 type delivery struct {
 	at   time.Time
-	node string // from which
+	node string // from which; empty if that is not known
 }
 
 // A disturbance is a time for which a node was kept from what it is there for.
@@ -195,7 +195,7 @@ func (l *ledger) judge() (v verdict) {
 // wasOut reports whether d may have been out when its node was disturbed. It is called with mu held.
 func (l *ledger) wasOut(d delivery) bool {
 	return slices.ContainsFunc(l.disturbed, func(x disturbance) bool {
-		return x.node == d.node && d.at.After(x.from.Add(-outFor)) && (x.to.IsZero() || d.at.Before(x.to.Add(outFor)))
+		return (d.node == "" || x.node == d.node) && d.at.After(x.from.Add(-outFor)) && (x.to.IsZero() || d.at.Before(x.to.Add(outFor)))
 	})
 }
 

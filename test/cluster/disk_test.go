@@ -1,0 +1,107 @@
+//go:build linux
+
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// A throttle is a control group whose processes may write to the disk only so often.
+type throttle struct{ dir string }
+
+// slowDisk makes the disk of the folder slow for those who are put into the throttle: so many writes a second. It skips
+// the test where that cannot be had.
+func slowDisk(t *testing.T, folder string, writes int) throttle {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("only root may slow a disk down")
+	}
+	device, err := deviceOf(folder)
+	if err != nil {
+		t.Skipf("the disk of %s cannot be slowed down: %v", folder, err)
+	}
+	// The second generation of control groups, and the first.
+	for root, rule := range map[string][2]string{
+		"/sys/fs/cgroup":       {"io.max", fmt.Sprintf("%s wiops=%d", device, writes)},
+		"/sys/fs/cgroup/blkio": {"blkio.throttle.write_iops_device", fmt.Sprintf("%s %d", device, writes)},
+	} {
+		if _, err := os.Stat(filepath.Join(root, "cgroup.procs")); err != nil {
+			continue
+		}
+		g := throttle{filepath.Join(root, fmt.Sprintf("cluster-test-%d", os.Getpid()))}
+		if os.Mkdir(g.dir, 0o755) != nil {
+			continue
+		}
+		t.Cleanup(func() { _ = os.Remove(g.dir) }) // when its processes have ended
+		if os.WriteFile(filepath.Join(g.dir, rule[0]), []byte(rule[1]), 0o600) == nil {
+			return g
+		}
+	}
+	t.Skip("this machine has no control group for disks")
+	return throttle{}
+}
+
+// take has the node's writes go through the throttle, from now on.
+func (g throttle) take(n *node) {
+	n.c.t.Helper()
+	if err := os.WriteFile(filepath.Join(g.dir, "cgroup.procs"), fmt.Append(nil, n.p.cmd.Process.Pid), 0o600); err != nil {
+		n.c.t.Fatal(err)
+	}
+}
+
+// free has the node's writes go as they did.
+func (g throttle) free(n *node) {
+	n.c.t.Helper()
+	up := filepath.Join(filepath.Dir(g.dir), "cgroup.procs")
+	if err := os.WriteFile(up, fmt.Append(nil, n.p.cmd.Process.Pid), 0o600); err != nil {
+		n.c.t.Fatal(err)
+	}
+}
+
+// deviceOf returns the numbers of the disk that holds the folder.
+func deviceOf(folder string) (string, error) {
+	var s unix.Stat_t
+	if err := unix.Stat(folder, &s); err != nil {
+		return "", err
+	}
+	number := fmt.Sprintf("%d:%d", unix.Major(s.Dev), unix.Minor(s.Dev))
+	path, err := filepath.EvalSymlinks("/sys/dev/block/" + number)
+	if err != nil {
+		return "", errors.New("it is on no disk")
+	}
+	if _, err := os.Stat(filepath.Join(path, "partition")); err == nil {
+		path = filepath.Dir(path)
+	}
+	whole, err := os.ReadFile(filepath.Join(path, "dev"))
+	return strings.TrimSpace(string(whole)), err
+}
+
+func TestASlowDiskMakesTriggersLateAndLosesNone(t *testing.T) {
+	long(t)
+	g := slowDisk(t, t.TempDir(), 20)
+	c, l := loaded(t, 3)
+	for _, nodes := range [][]*node{{c.leader()}, c.nodes} {
+		at := time.Now()
+		for _, n := range nodes {
+			c.ledger.disturb(n.id)
+			g.take(n)
+		}
+		time.Sleep(8 * time.Second)
+		for _, n := range nodes {
+			g.free(n)
+			c.ledger.settle(n.id)
+		}
+		logf(t, "20 writes a second for %d of three disks: the latest trigger was late by %v",
+			len(nodes), c.ledger.latest(at, time.Now().Add(-time.Second)))
+		logf(t, "all were healthy %v after their disks were", c.healthy())
+	}
+	l.finish()
+}
