@@ -60,13 +60,20 @@ func (s *Store) commit(ctx context.Context, b *store.Batch) error {
 			ops = append(ops, clientv3.OpPut(s.key(w.Key), string(w.Value)))
 		}
 	}
-	resp, err := s.kv.Txn(ctx).If(compare...).Then(ops...).Commit()
+	var resp *clientv3.TxnResponse
+	err := s.whileLed(ctx, func(ctx context.Context) (err error) {
+		if resp, err = s.kv.Txn(ctx).If(compare...).Then(ops...).Commit(); err != nil {
+			return explain(ctx, err)
+		}
+		s.term.heard(resp.Header)
+		return nil
+	})
 	switch {
 	case errors.Is(err, rpctypes.ErrNoSpace):
 		s.room.exceeded()
 		return fmt.Errorf("%w: etcd's quota is exceeded: %w", job.ErrFull, err)
 	case err != nil:
-		return explain(ctx, err)
+		return err
 	case !resp.Succeeded:
 		return store.ErrFenced
 	}

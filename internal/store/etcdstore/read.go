@@ -51,6 +51,7 @@ func (s *Store) get(ctx context.Context, keys [][]byte, opts []clientv3.OpOption
 		if moment == 0 {
 			moment = resp.Header.Revision
 		}
+		s.term.heard(resp.Header)
 		for _, r := range resp.Responses {
 			var v []byte
 			if kvs := r.GetResponseRange().Kvs; len(kvs) > 0 {

@@ -1,0 +1,78 @@
+package etcdstore
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// A term counts the leaders that etcd has had, as the latest answer says. It is safe for concurrent use.
+type term struct{ atomic.Uint64 }
+
+// heard notes an answer.
+func (t *term) heard(h *etcdserverpb.ResponseHeader) {
+	for was := t.Load(); h.GetRaftTerm() > was; was = t.Load() {
+		if t.CompareAndSwap(was, h.GetRaftTerm()) {
+			return
+		}
+	}
+}
+
+// errLeaderLost is how a commit ends whose fate nobody will tell.
+var errLeaderLost = errors.New("etcd has another leader, and no answer of the one before")
+
+// Etcd gives no answer to what a leader was asked that is one no more: who waits for it waits until his time is up. So a
+// commit that takes longer than this looks whether there is another leader, and again and again.
+const lookAfter = 50 * time.Millisecond
+
+// whileLed calls do with a context that ends with [errLeaderLost] when there is another leader than when it was called,
+// that leader is at work, and do has not ended yet.
+func (s *Store) whileLed(ctx context.Context, do func(ctx context.Context) error) error {
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	begun := s.term.Load()
+	watched := make(chan struct{})
+	looking := time.AfterFunc(lookAfter, func() {
+		defer close(watched)
+		for begun > 0 && ctx.Err() == nil {
+			if s.ledAnew(ctx, begun) {
+				pause(ctx, lookAfter/2) // what the new leader has taken over is answered now
+				end(errLeaderLost)
+			}
+			pause(ctx, lookAfter)
+		}
+	})
+	err := do(ctx)
+	end(nil)
+	if !looking.Stop() {
+		<-watched
+	}
+	if err != nil && errors.Is(context.Cause(ctx), errLeaderLost) {
+		return errLeaderLost
+	}
+	return err
+}
+
+// ledAnew reports whether a leader is at work who came after the term.
+func (s *Store) ledAnew(ctx context.Context, begun uint64) bool {
+	near, err := s.kv.Get(ctx, s.records, clientv3.WithLimit(1), clientv3.WithKeysOnly(), clientv3.WithSerializable())
+	if err != nil || near.Header.GetRaftTerm() <= begun {
+		return false
+	}
+	// This one the leader has to answer. What was decided before has been applied then.
+	far, err := s.kv.Get(ctx, s.records, clientv3.WithLimit(1), clientv3.WithKeysOnly())
+	return err == nil && far.Header.GetRaftTerm() > begun
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
