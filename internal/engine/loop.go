@@ -46,7 +46,7 @@ func (lp *loop) String() string { return spans(lp.partitions) }
 
 // The wait before partitions are loaded afresh doubles from the first to the second.
 const (
-	minBackoff = 100 * time.Millisecond
+	minBackoff = 10 * time.Millisecond
 	maxBackoff = 5 * time.Second
 )
 
