@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -213,6 +212,8 @@ func TestMembersSpeakTLSToOneAnother(t *testing.T) {
 	c.nodes[2].stop()
 	c.nodes[2].start()
 	c.healthy()
+	c.replace()
+	time.Sleep(time.Second)
 	l.finish()
 }
 
@@ -272,36 +273,27 @@ func TestANodeWhoseFolderIsLostIsReplaced(t *testing.T) {
 	long(t)
 	t.Parallel()
 	c, l := loaded(t, 3)
-	a, z := c.nodes[0], c.nodes[2]
+	c.replace()
+	time.Sleep(2 * time.Second)
+	l.finish()
+}
+
+// replace has the last node lose its folder, and replaces it.
+func (c *cluster) replace() {
+	c.t.Helper()
+	a, z := c.nodes[0], c.nodes[len(c.nodes)-1]
 	z.kill()
 	z.lose()
 	z.launch()
-	if code := z.p.wait(t); code != 1 {
-		t.Errorf("a node without its folder ended with %d, want 1", code)
+	if code := z.p.wait(c.t); code != 1 || !strings.Contains(z.p.output(), "carillon member replace") {
+		c.t.Errorf("a node that has lost its folder ended with %d and said %s", code, last(z.p.output()))
 	}
-	logf(t, "a node without its folder says: %s", last(z.p.output()))
-
-	client := a.etcd()
-	defer client.Close()
-	members, err := client.MemberList(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, m := range members.Members {
-		if m.Name == z.id {
-			_, err := client.MemberRemove(t.Context(), m.ID)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if _, err := client.MemberAdd(t.Context(), slices.Clone(m.PeerURLs)); err != nil {
-				t.Fatal(err)
-			}
-		}
+	p := start(c.t, "member replace", binary, "member", "replace", z.id, "--etcd", a.etcdAt())
+	if code := p.wait(c.t); code != 0 {
+		c.t.Fatalf("carillon member replace ended with %d: %s", code, p.output())
 	}
 	z.lose()
 	z.start()
-	logf(t, "a node that was replaced was healthy after %v", c.healthy())
+	logf(c.t, "a node that was replaced was healthy after %v", c.healthy())
 	c.ledger.settle(z.id)
-	time.Sleep(2 * time.Second)
-	l.finish()
 }

@@ -180,9 +180,9 @@ func (l *ledger) judge() (v verdict) {
 			}
 		}
 		for i, d := range e.got {
-			if due := e.due.Add(time.Duration(max(0, i-again)) * e.every); d.at.Before(due) {
+			if early, by := before(d.at, e.due.Add(time.Duration(max(0, i-again))*e.every)); early {
 				v.early++
-				v.bad = append(v.bad, fmt.Sprintf("%s came from %s %v early", name, d.node, due.Sub(d.at)))
+				v.bad = append(v.bad, fmt.Sprintf("%s came from %s %v early", name, d.node, by))
 			}
 			if l.wasOut(d) {
 				v.out++
@@ -190,6 +190,12 @@ func (l *ledger) judge() (v verdict) {
 		}
 	}
 	return v
+}
+
+// before reports whether at is before due by the clock on the wall, by which jobs are due, and by the other one: that
+// one knows of no steps, which some machines' clocks make all the time.
+func before(at, due time.Time) (early bool, by time.Duration) {
+	return at.Before(due) && at.Round(0).Before(due.Round(0)), due.Round(0).Sub(at.Round(0))
 }
 
 // wasOut reports whether d may have been out when its node was disturbed. It is called with mu held.
