@@ -135,7 +135,12 @@ func (e *Engine) Run(ctx context.Context) error {
 // awaitFormat checks the store's format, and reports whether it is ours. A store that does not answer is asked again,
 // until ctx ends.
 func (e *Engine) awaitFormat(ctx context.Context) (known bool, err error) {
+	begun := time.Now()
 	for wait := minBackoff; ; wait = min(2*wait, maxBackoff) {
+		level := slog.LevelError
+		if time.Since(begun) < stuckAfter { // what the store needs may be starting as well
+			level = slog.LevelInfo
+		}
 		var other *formatError
 		switch err := e.checkFormat(ctx); {
 		case err == nil:
@@ -145,7 +150,7 @@ func (e *Engine) awaitFormat(ctx context.Context) (known bool, err error) {
 		case errors.As(err, &other):
 			return false, err
 		default:
-			e.log.LogAttrs(ctx, slog.LevelError, "the store's format is not known yet; trying again",
+			e.log.LogAttrs(ctx, level, "the store's format is not known yet; trying again",
 				slog.Any("err", err), slog.Duration("after", wait))
 		}
 		pause(ctx, wait)
