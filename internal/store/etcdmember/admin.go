@@ -2,15 +2,20 @@ package etcdmember
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 )
@@ -60,14 +65,29 @@ func Members(ctx context.Context, endpoint string) ([]Standing, error) {
 	return all, nil
 }
 
-// answers says whether a member answers its peers.
+// answers says whether a member answers its peers. One that asks for certificates is taken to, if it listens: those are not
+// here.
 func answers(ctx context.Context, peers []string) string {
 	for _, u := range peers {
-		if _, err := known(ctx, u); err != nil {
+		if err := answer(ctx, u); err != nil {
 			return err.Error()
 		}
 	}
 	return "yes"
+}
+
+func answer(ctx context.Context, peer string) error {
+	if host, secure := strings.CutPrefix(peer, "https://"); secure {
+		ctx, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		conn, err := new(net.Dialer).DialContext(ctx, "tcp", host)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	}
+	_, err := known(ctx, http.DefaultClient, peer)
+	return err
 }
 
 // Replace makes room for a new member of that name in the place of one whose data is lost: the cluster forgets the old
@@ -94,12 +114,30 @@ func Replace(ctx context.Context, endpoint, name string) error {
 		if _, err := c.MemberRemove(ctx, m.ID); err != nil {
 			return fmt.Errorf("remove the member %q: %w", name, err)
 		}
-		if _, err := c.MemberAdd(ctx, m.PeerURLs); err != nil {
-			return fmt.Errorf("the member %q is removed; add it again at %s: %w", name, m.PeerURLs[0], err)
-		}
-		return nil
+		return add(ctx, c, name, m.PeerURLs)
 	}
 	return fmt.Errorf("no member is called %q", name)
+}
+
+// add adds a member that begins with nothing. Etcd refuses that until the others have been connected for five seconds, and
+// then it is tried again: they have just lost one.
+func add(ctx context.Context, c *clientv3.Client, name string, peers []string) error {
+	for {
+		_, err := c.MemberAdd(ctx, peers)
+		if err == nil {
+			return nil
+		}
+		timer := time.NewTimer(askTime / 10)
+		select {
+		case <-timer.C:
+			if errors.Is(err, rpctypes.ErrUnhealthy) {
+				continue
+			}
+		case <-ctx.Done():
+			timer.Stop()
+		}
+		return fmt.Errorf("the member %q is removed; add it again at %s: %w", name, peers[0], err)
+	}
 }
 
 // A remote is a member as one of its peers knows it.
@@ -109,14 +147,14 @@ type remote struct {
 }
 
 // known returns the members that the one at that peer's address knows.
-func known(ctx context.Context, peer string) ([]remote, error) {
+func known(ctx context.Context, client *http.Client, peer string) ([]remote, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, peer+"/members", nil)
 	if err != nil {
 		return nil, err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -131,6 +169,21 @@ func known(ctx context.Context, peer string) ([]remote, error) {
 	return all, nil
 }
 
+// client returns how a member speaks to others.
+func (t TLS) client() (*tls.Config, error) {
+	pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	authorities, err := os.ReadFile(t.CAFile)
+	if err != nil {
+		return nil, err
+	}
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(authorities)
+	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool, Certificates: []tls.Certificate{pair}}, nil
+}
+
 // errLostData says that a member begins with nothing, where the others remember it.
 var errLostData = errors.New("the folder is empty, but the other members remember this one: if its data is lost, run 'carillon member replace' on the machine of another, and start this one again")
 
@@ -140,12 +193,22 @@ func (c Config) joining(ctx context.Context) bool {
 	if log, err := os.ReadDir(filepath.Join(c.Dir, "member", "wal")); err == nil && len(log) > 0 {
 		return false // it goes on with what it has
 	}
+	client := http.DefaultClient
+	if c.TLS != nil {
+		secure, err := c.TLS.client()
+		if err != nil {
+			return false // which etcd says better
+		}
+		t := &http.Transport{TLSClientConfig: secure}
+		defer t.CloseIdleConnections()
+		client = &http.Client{Transport: t}
+	}
 	own := c.Peers[c.Name]
 	for name, peer := range c.Peers {
 		if name == c.Name {
 			continue
 		}
-		all, err := known(ctx, peer)
+		all, err := known(ctx, client, peer)
 		if err != nil {
 			continue // it is not there, or it is starting as well
 		}
