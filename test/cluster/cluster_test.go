@@ -52,13 +52,11 @@ type node struct {
 // A setting changes a cluster before it starts.
 type setting func(c *cluster)
 
-// with gives all nodes these flags, in which ID stands for a node's own.
+// with gives all nodes these flags.
 func with(flags ...string) setting {
 	return func(c *cluster) {
 		for _, n := range c.nodes {
-			for _, f := range flags {
-				n.flags = append(n.flags, strings.ReplaceAll(f, "ID", n.id))
-			}
+			n.flags = append(n.flags, flags...)
 		}
 	}
 }

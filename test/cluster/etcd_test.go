@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -217,37 +218,62 @@ func TestMembersSpeakTLSToOneAnother(t *testing.T) {
 	l.finish()
 }
 
+// quota is that of an etcd that is about to be full.
+const quota = "16Mi"
+
+// store has some node store a job of 100 kB.
+func (c *cluster) store(i int) error {
+	ctx, cancel := context.WithTimeout(c.t.Context(), callTime)
+	defer cancel()
+	q := request(fmt.Sprintf("big/%d", i), never(), 0, 1)
+	q.Job.Data = &anypb.Any{Value: make([]byte, 100_000)}
+	_, err := c.on(c.nodes[i%len(c.nodes)].address()).ScheduleJob(ctx, q)
+	return err
+}
+
+// full reports whether err says that there is no room.
+func full(err error) bool {
+	return status.Code(err) == codes.Unknown && strings.Contains(err.Error(), "database space exceeded")
+}
+
+// tick schedules jobs that are due every second.
+func (c *cluster) tick(jobs, times int) {
+	c.t.Helper()
+	first := time.Now().Add(time.Second)
+	for i := range jobs {
+		if err := c.schedule(c.t.Context(), c.nodes[0].address(), fmt.Sprintf("one/%d", i), first, time.Second, times); err != nil {
+			c.t.Fatal(err)
+		}
+	}
+}
+
+// empty removes what store has stored.
+func (c *cluster) empty() time.Duration {
+	c.t.Helper()
+	return eventually(c.t, "the jobs are deleted", func(ctx context.Context) error {
+		_, err := c.on(c.nodes[0].address()).DeleteByMetadata(ctx, &schedulerv1.DeleteByMetadataRequest{Metadata: meta("big")})
+		return err
+	})
+}
+
 func TestAFullEtcdRefusesNewJobsFiresOnAndRecovers(t *testing.T) {
 	long(t)
 	t.Parallel()
-	c := newCluster(t, 3, with("--etcd-space-quota=16Mi"))
+	c := newCluster(t, 3, with("--etcd-space-quota", quota))
 	c.app("one")
+	c.tick(20, 40)
 	a := c.nodes[0]
-	first := time.Now().Add(time.Second)
-	for i := range 20 {
-		if err := c.schedule(t.Context(), a.address(), fmt.Sprintf("one/%d", i), first, time.Second, 60); err != nil {
-			t.Fatal(err)
-		}
-	}
-	store := func(i int) error {
-		ctx, cancel := context.WithTimeout(t.Context(), callTime)
-		defer cancel()
-		q := request(fmt.Sprintf("big/%d", i), never(), 0, 1)
-		q.Job.Data = &anypb.Any{Value: make([]byte, 100_000)}
-		_, err := c.on(c.nodes[i%3].address()).ScheduleJob(ctx, q)
-		return err
-	}
 	n := 0
 	eventually(t, "a full etcd refuses a job", func(context.Context) error {
 		n++
-		err := store(n)
+		err := c.store(n)
 		time.Sleep(40 * time.Millisecond)
-		if status.Code(err) == codes.Unknown && strings.Contains(err.Error(), "database space exceeded") {
+		if full(err) {
 			return nil
 		}
 		return fmt.Errorf("the last of %d: %w", n, err)
 	})
-	logf(t, "a job was refused after %d of 100 kB on a quota of 16 MiB", n)
+	logf(t, "a job was refused after %d of 100 kB on a quota of %s", n, quota)
 	since := time.Now()
 	if err := a.check(); err == nil || !strings.Contains(err.Error(), "new jobs are refused") {
 		t.Errorf("a node that refuses new jobs says of its health: %v", err)
@@ -256,14 +282,35 @@ func TestAFullEtcdRefusesNewJobsFiresOnAndRecovers(t *testing.T) {
 		t.Errorf("carillon_store_full is %v, %v", v, err)
 	}
 	time.Sleep(5 * time.Second)
-	if n := c.ledger.came(since, ""); n < 80 {
+	if n := c.ledger.came(since, ""); n < 50 {
 		t.Errorf("%d triggers came in five seconds of a full etcd, of 20 jobs every second", n)
 	}
-	if _, err := c.on(a.address()).DeleteByMetadata(t.Context(), &schedulerv1.DeleteByMetadataRequest{Metadata: meta("big")}); err != nil {
-		t.Fatalf("deletions in a full etcd: %v", err)
-	}
+	c.empty()
 	logf(t, "when they were deleted, all were healthy after %v", c.healthy())
-	if err := store(n + 1); err != nil {
+	if err := c.store(n + 1); err != nil {
+		t.Errorf("a job after the deletions: %v", err)
+	}
+	c.close()
+}
+
+func TestAQuotaThatIsExceededBeforeAnybodyLooksIsRecoveredFrom(t *testing.T) {
+	long(t)
+	t.Parallel()
+	c := newCluster(t, 3, with("--etcd-space-quota", quota))
+	c.app("one")
+	c.tick(20, 40)
+	var users sync.WaitGroup
+	for u := range 8 {
+		users.Go(func() {
+			for i := u; i < 400 && !full(c.store(i)); i += 8 {
+			}
+		})
+	}
+	users.Wait()
+	red := c.nodes[0].unhealthy()
+	logf(t, "a quota of %s was exceeded at once: unhealthy after %v", quota, red)
+	logf(t, "the deletions took %v, and then all were healthy after %v", c.empty(), c.healthy())
+	if err := c.store(1000); err != nil {
 		t.Errorf("a job after the deletions: %v", err)
 	}
 	c.close()
