@@ -41,7 +41,8 @@ type node struct {
 	port           int // of the Scheduler service
 	health         int
 	metrics        int
-	client, peer   int      // of its etcd
+	client, peer   int // of its etcd
+	program        string
 	wrap           []string // what its command line begins with
 	flags          []string // of its own
 	p              *process // the latest; nil before the first
@@ -79,11 +80,11 @@ func newCluster(t *testing.T, size int, settings ...setting) *cluster {
 func prepare(t *testing.T, size int, settings ...setting) *cluster {
 	t.Helper()
 	c := &cluster{t: t, ledger: newLedger(), conns: map[string]*grpc.ClientConn{}}
-	dir := t.TempDir()
+	dir := folder(t)
 	for i := range size {
 		id := string(rune('a' + i))
 		c.nodes = append(c.nodes, &node{
-			c: c, id: id, host: "127.0.0.1", dir: filepath.Join(dir, id),
+			c: c, id: id, program: binary, host: "127.0.0.1", dir: filepath.Join(dir, id),
 			port: port(t), health: port(t), metrics: port(t), client: port(t), peer: port(t),
 		})
 	}
@@ -96,6 +97,21 @@ func prepare(t *testing.T, size int, settings ...setting) *cluster {
 		}
 	})
 	return c
+}
+
+// folder returns a folder that is removed with the test: in memory, if that can be had, among the daily tests. They share
+// the disk with others, and nothing here cuts the power.
+func folder(t *testing.T) string {
+	t.Helper()
+	if everything() {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp("/dev/shm", "cluster")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
 }
 
 // port returns a port of loopback that nobody listens on. It is none of those that the system gives to connections.
@@ -135,7 +151,7 @@ func (n *node) start() {
 func (n *node) launch() {
 	n.c.t.Helper()
 	args := append([]string{}, n.wrap...)
-	args = append(args, binary, "scheduler", "--id", n.id, "--etcd-data-dir", n.dir,
+	args = append(args, n.program, "scheduler", "--id", n.id, "--etcd-data-dir", n.dir,
 		"--listen-address", n.host, "--port", strconv.Itoa(n.port),
 		"--override-broadcast-host-port", n.address(),
 		"--healthz-listen-address", n.host, "--healthz-port", strconv.Itoa(n.health),

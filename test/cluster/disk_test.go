@@ -86,6 +86,7 @@ func deviceOf(folder string) (string, error) {
 
 func TestASlowDiskMakesTriggersLateAndLosesNone(t *testing.T) {
 	long(t)
+	t.Parallel()
 	g := slowDisk(t, t.TempDir(), 20)
 	c, l := loaded(t, 3)
 	for _, nodes := range [][]*node{{c.leader()}, c.nodes} {
