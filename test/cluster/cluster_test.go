@@ -72,7 +72,13 @@ func newCluster(t *testing.T, size int, settings ...setting) *cluster {
 			n.start()
 		}
 	}
-	t.Logf("%d nodes were healthy after %v", size, c.healthy())
+	took := c.healthy()
+	t.Logf("%d nodes were healthy after %v", size, took)
+	if took > patience/12 {
+		for _, n := range c.nodes {
+			t.Logf("node %s said:\n%s", n.id, n.p.output())
+		}
+	}
 	return c
 }
 
