@@ -87,7 +87,8 @@ func deviceOf(folder string) (string, error) {
 func TestASlowDiskMakesTriggersLateAndLosesNone(t *testing.T) {
 	long(t)
 	t.Parallel()
-	g := slowDisk(t, t.TempDir(), 20)
+	const writes = 100
+	g := slowDisk(t, t.TempDir(), writes)
 	c, l := loaded(t, 3)
 	for _, nodes := range [][]*node{{c.leader()}, c.nodes} {
 		at := time.Now()
@@ -100,8 +101,8 @@ func TestASlowDiskMakesTriggersLateAndLosesNone(t *testing.T) {
 			g.free(n)
 			c.ledger.settle(n.id)
 		}
-		logf(t, "20 writes a second for %d of three disks: the latest trigger was late by %v",
-			len(nodes), c.ledger.latest(at, time.Now().Add(-time.Second)))
+		logf(t, "%d writes a second for %d of three disks: the latest trigger was late by %v",
+			writes, len(nodes), c.ledger.latest(at, time.Now().Add(-time.Second)))
 		logf(t, "all were healthy %v after their disks were", c.healthy())
 	}
 	l.finish()
