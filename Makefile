@@ -33,9 +33,9 @@ test: ## Run every test, with the race detector and in a random order
 	$(GO) -C test/compat test $(RACE) -shuffle=on ./...
 
 .PHONY: cluster
-cluster: ## Run the tests that need etcd, which runs in real time, and all of test/cluster (ten minutes at most)
+cluster: ## Run the tests that need etcd, which runs in real time, and all of test/cluster (five minutes alone, twelve at most)
 	CARILLON_TEST_ETCD=1 $(GO) test -p 1 -count=1 -timeout 3m ./internal/cluster ./internal/store/etcd...
-	CARILLON_TEST_ETCD=1 $(GO) test -count=1 -timeout 7m -parallel 3 -v ./test/cluster
+	CARILLON_TEST_ETCD=1 $(GO) test -count=1 -timeout 9m -parallel 3 -v ./test/cluster
 
 .PHONY: lint
 lint: ## Look for mistakes and unusual ways (the first run builds the linter: some minutes)

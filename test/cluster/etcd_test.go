@@ -126,6 +126,32 @@ func (c *cluster) leader() *node {
 	return found
 }
 
+// elected waits until the node's etcd follows a leader, other than the one that led before, and returns how long that took.
+func (n *node) elected(before uint64) time.Duration {
+	n.c.t.Helper()
+	client := n.etcd()
+	defer client.Close()
+	return eventually(n.c.t, "etcd has a leader", func(ctx context.Context) error {
+		st, err := client.Status(ctx, n.etcdAt())
+		if err == nil && (st.Leader == 0 || st.Leader == before) {
+			err = errors.New("it has none")
+		}
+		return err
+	})
+}
+
+// leads returns the number of the member that leads, as the node's etcd says.
+func (n *node) leads() uint64 {
+	n.c.t.Helper()
+	client := n.etcd()
+	defer client.Close()
+	st, err := client.Status(n.c.t.Context(), n.etcdAt())
+	if err != nil {
+		n.c.t.Fatal(err)
+	}
+	return st.Leader
+}
+
 // flags are those with which a node uses it.
 func (e *etcd) flags() []string {
 	return append([]string{

@@ -248,7 +248,7 @@ func (l *ledger) stored(prefix string) (must, may map[string]bool) {
 		case !strings.HasPrefix(name, prefix):
 		case e.times == 0 && !e.acked.IsZero() && !e.gone:
 			must[name] = true
-		case e.times == 0 && !e.never:
+		case e.acked.IsZero() || e.times == 0 && !e.never:
 			may[name] = true
 		}
 	}

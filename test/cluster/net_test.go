@@ -23,15 +23,16 @@ type machine struct {
 	ip, card string
 }
 
-var nsenter string // where that program is
+// nsenter is where that program is.
+func nsenter() (string, error) { return exec.LookPath("nsenter") }
 
-// up makes loopback work in a new namespace, and reports what is missing for more.
-func up() error {
-	var err error
-	if nsenter, err = exec.LookPath("nsenter"); err != nil {
-		return err
+// tools reports what is missing for a network.
+func tools() error {
+	_, err := exec.LookPath("ip")
+	if err == nil {
+		_, err = nsenter()
 	}
-	return ip("link", "set", "lo", "up")
+	return err
 }
 
 func ip(args ...string) error {
@@ -59,10 +60,12 @@ func wired(c *cluster) {
 	c.t.Cleanup(func() { n.must(ip("link", "del", bridge)) })
 	n.must(ip("addr", "add", n.machines[here].ip+"/24", "dev", bridge))
 	n.must(ip("link", "set", bridge, "up"))
+	enter, err := nsenter()
+	n.must(err)
 	for i, node := range c.nodes {
 		m := n.add(node.id, 10+i)
 		node.host = m.ip
-		node.wrap = []string{nsenter, "-t", fmt.Sprint(m.pid), "-n"}
+		node.wrap = []string{enter, "-t", fmt.Sprint(m.pid), "-n"}
 	}
 	for from := range n.machines {
 		for to := range n.machines {
