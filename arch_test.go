@@ -20,8 +20,8 @@ const module = "carillon"
 // layers are the packages from the bottom up. A package may import only from layers below its own. A pattern is
 // matched as by path.Match; what matches none fails.
 var layers = [][]string{
-	{"internal/when", "internal/memnet", "internal/pipe"},
-	{"internal/job"},
+	{"internal/when", "internal/memnet", "internal/pipe", "internal/identity", "internal/bound", "internal/kubernetes", "internal/seal"},
+	{"internal/job", "internal/identity/identitytest"},
 	{"internal/store", "internal/store/space"},
 	{"internal/store/archive", "internal/store/pebblestore", "internal/store/etcdstore", "internal/store/etcdmember", "internal/store/storetest"},
 	{"internal/engine", "internal/dispatch", "internal/cluster", "internal/wire", "internal/bulkv1", "internal/peerv1", "internal/store/etcdmember/etcdtest"},
@@ -35,7 +35,8 @@ var layers = [][]string{
 var confined = map[string][]string{
 	"github.com/cockroachdb/pebble": {"internal/store/pebblestore", "internal/bench"},
 	"go.etcd.io/etcd":               {"internal/store/etcdstore", "internal/store/etcdmember", "internal/cluster"},
-	"github.com/dapr/dapr":          {"internal/wire", "internal/bulkv1", "internal/scheduler", "internal/sidecar", "internal/bench"},
+	"github.com/dapr/dapr":          {"internal/wire", "internal/bulkv1", "internal/scheduler", "internal/sidecar", "internal/bench", "internal/identity", "internal/identity/identitytest"},
+	"github.com/spiffe/go-spiffe":   {"internal/identity"},
 }
 
 // A pkg is what go list says of a package of this module.

@@ -1,0 +1,217 @@
+package identity
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"slices"
+	"time"
+
+	sentryv1 "github.com/dapr/dapr/pkg/proto/sentry/v1"
+	"github.com/spiffe/go-spiffe/v2/spiffeid"
+	"github.com/spiffe/go-spiffe/v2/spiffetls/tlsconfig"
+	"github.com/spiffe/go-spiffe/v2/svid/x509svid"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+)
+
+// signTimeout bounds a request for a certificate, the connection included.
+const signTimeout = 10 * time.Second
+
+// A Sentry is Dapr's certificate authority, and what is asked of it (scheduler specification §7.6).
+type Sentry struct {
+	// Address is its host:port.
+	Address string
+	// ID is the SPIFFE id that it has to show.
+	ID spiffeid.ID
+	// AnchorsFile holds the trust anchors, and is followed when it changes. Anchors are those themselves, if there is
+	// no file.
+	AnchorsFile string
+	Anchors     []byte
+
+	// Namespace and App are whom the certificate is for. Alias is the name that App is asked for under, if it has another:
+	// Dapr's injector has one that Sentry puts right.
+	Namespace, App, Alias string
+	// Domain is the trust domain that is asked for. Sentry heeds it for its control plane alone.
+	Domain string
+	// Token shows Sentry who asks.
+	Token Token
+
+	// Dial connects to Address; nil is TCP.
+	Dial func(ctx context.Context, address string) (net.Conn, error)
+}
+
+// A Token is a file that a platform keeps up to date. It is read whenever a certificate is asked for, and neither logged
+// nor sent to anybody else.
+type Token struct {
+	Files      []string // of which the first that exists counts; none: there is no token
+	Kubernetes bool     // is its issuer, and not one whose keys Sentry has been given
+}
+
+// OpenSentry returns a source of certificates that Sentry signs. It reads the anchors, and asks Sentry when it runs.
+func OpenSentry(s Sentry, log *slog.Logger) (*Source, error) {
+	from := &sentry{Sentry: s}
+	all, err := from.readAnchors()
+	if err != nil {
+		return nil, err
+	}
+	if s.Address == "" {
+		return nil, errors.New("there is no address of Sentry")
+	}
+	return newSource(from, papers{anchors: all}, log), nil
+}
+
+// sentry provides certificates that Sentry has signed. It belongs to one goroutine.
+type sentry struct {
+	Sentry
+	text    []byte // what anchors was made from
+	anchors anchors
+}
+
+func (s *sentry) look(ctx context.Context, have papers) (papers, error) {
+	all, unread := s.readAnchors()
+	have.anchors = all
+	if have.svid != nil && time.Now().Before(have.renew) && have.verified() == nil {
+		return have, unread
+	}
+	svid, err := s.sign(ctx)
+	if err != nil {
+		return have, errors.Join(unread, fmt.Errorf("ask Sentry at %s for a certificate: %w", s.Address, err))
+	}
+	// Half of what is left, and not of all: Sentry antedates certificates, for clocks that go wrong.
+	now := time.Now()
+	have.svid, have.renew = svid, now.Add(svid.Certificates[0].NotAfter.Sub(now)/2)
+	return have, unread
+}
+
+// readAnchors returns the trust anchors: those of before, if they cannot be read.
+func (s *sentry) readAnchors() (anchors, error) {
+	text := s.Anchors
+	if s.AnchorsFile != "" {
+		var err error
+		if text, err = os.ReadFile(s.AnchorsFile); err != nil {
+			return s.anchors, fmt.Errorf("trust anchors: %w", err)
+		}
+	}
+	if s.anchors != nil && bytes.Equal(text, s.text) {
+		return s.anchors, nil
+	}
+	all, err := parseAnchors(text)
+	if err != nil {
+		return s.anchors, fmt.Errorf("trust anchors in %q: %w", cmp.Or(s.AnchorsFile, "the environment"), err)
+	}
+	s.text, s.anchors = text, all
+	return all, nil
+}
+
+// sign has a certificate signed for a key that is made for it.
+func (s *sentry) sign(ctx context.Context) (*x509svid.SVID, error) {
+	ctx, cancel := context.WithTimeout(ctx, signTimeout)
+	defer cancel()
+	public, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	request, err := x509.CreateCertificateRequest(rand.Reader, new(x509.CertificateRequest), key)
+	if err != nil {
+		return nil, err
+	}
+	token, validator, err := s.Token.read()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := s.connect()
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	response, err := sentryv1.NewCAClient(conn).SignCertificate(ctx, &sentryv1.SignCertificateRequest{
+		Id: cmp.Or(s.Alias, s.App), Namespace: s.Namespace, TrustDomain: s.Domain, Token: token, TokenValidator: validator,
+		CertificateSigningRequest: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: request}),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.take(response, public, key)
+}
+
+// take checks that a certificate is what was asked for.
+func (s *sentry) take(
+	response *sentryv1.SignCertificateResponse, public ed25519.PublicKey, key ed25519.PrivateKey,
+) (*x509svid.SVID, error) {
+	chain, err := parseAnchors(response.GetWorkloadCertificate())
+	if err != nil {
+		return nil, fmt.Errorf("the certificate that it signed: %w", err)
+	}
+	for _, text := range response.GetTrustChainCertificates() {
+		more, err := parseAnchors(text)
+		if err != nil {
+			return nil, fmt.Errorf("the chain of the certificate that it signed: %w", err)
+		}
+		for _, cert := range more {
+			if !slices.ContainsFunc(chain, cert.Equal) {
+				chain = append(chain, cert)
+			}
+		}
+	}
+	if !public.Equal(chain[0].PublicKey) {
+		return nil, errors.New("it signed a certificate for another key")
+	}
+	id, _, err := x509svid.Verify(chain, s.anchors)
+	if err != nil {
+		return nil, fmt.Errorf("nobody would trust the certificate that it signed: %w", err)
+	}
+	if ns, app, ok := workload(id); !ok || ns != s.Namespace || app != s.App && app != s.Alias {
+		return nil, fmt.Errorf("it signed a certificate for %s, and was asked for %s in the namespace %s", id, s.App, s.Namespace)
+	}
+	return &x509svid.SVID{ID: id, Certificates: chain, PrivateKey: key}, nil
+}
+
+// read returns the token, and how it is to be checked.
+func (t Token) read() (string, sentryv1.SignCertificateRequest_TokenValidator, error) {
+	validator := sentryv1.SignCertificateRequest_JWKS
+	if t.Kubernetes {
+		validator = sentryv1.SignCertificateRequest_KUBERNETES
+	}
+	for _, name := range t.Files {
+		text, err := os.ReadFile(name)
+		if errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return "", validator, fmt.Errorf("read the token: %w", err)
+		}
+		if text = bytes.TrimSpace(text); len(text) == 0 {
+			return "", validator, fmt.Errorf("the token in %s is empty", name)
+		}
+		return string(text), validator, nil
+	}
+	if len(t.Files) > 0 {
+		return "", validator, fmt.Errorf("there is no token in any of %q", t.Files)
+	}
+	return "", sentryv1.SignCertificateRequest_UNKNOWN, nil
+}
+
+// connect makes a connection to Sentry, which shows who it is. We have nothing to show yet.
+func (s *sentry) connect() (*grpc.ClientConn, error) {
+	config := tlsconfig.TLSClientConfig(s.anchors, tlsconfig.AuthorizeID(s.ID))
+	config.MinVersion = tls.VersionTLS13
+	options := []grpc.DialOption{
+		grpc.WithTransportCredentials(credentials.NewTLS(config)),
+		grpc.WithDisableServiceConfig(), grpc.WithNoProxy(),
+	}
+	if s.Dial != nil {
+		options = append(options, grpc.WithContextDialer(s.Dial))
+	}
+	return grpc.NewClient("passthrough:///"+s.Address, options...)
+}

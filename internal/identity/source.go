@@ -1,0 +1,182 @@
+package identity
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/spiffe/go-spiffe/v2/bundle/x509bundle"
+	"github.com/spiffe/go-spiffe/v2/spiffeid"
+	"github.com/spiffe/go-spiffe/v2/spiffetls/tlsconfig"
+	"github.com/spiffe/go-spiffe/v2/svid/x509svid"
+	"google.golang.org/grpc/credentials"
+)
+
+// period is how often a source looks whether there is something new, and how long it waits after a failure.
+const period = 10 * time.Second
+
+// A Source is a certificate and its trust anchors. It is safe for concurrent use.
+type Source struct {
+	from provider
+	log  *slog.Logger
+
+	mu  sync.Mutex // guards the fields below
+	now papers
+	err error // why the last look failed
+}
+
+// Papers are what a process shows, and by what it judges others. They are not changed once they are there.
+type papers struct {
+	svid    *x509svid.SVID // nil until there is one
+	renew   time.Time      // when the certificate is to be replaced; zero if that is not for us to say
+	anchors anchors
+}
+
+// A provider is where papers come from.
+type provider interface { // *sentry; *files
+	// look returns the papers to use from now on: those at hand, if nothing is new. They count even beside an error.
+	look(ctx context.Context, have papers) (papers, error)
+}
+
+// Run keeps the certificate and the anchors up to date until ctx ends, and then returns nil. It is to be called once.
+func (s *Source) Run(ctx context.Context) error {
+	said := ""
+	for {
+		said = s.look(ctx, said)
+		t := time.NewTimer(s.pause())
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			t.Stop()
+			return nil
+		}
+	}
+}
+
+// look takes what is new and returns the text of what failed. It logs that, unless it was said the last time.
+func (s *Source) look(ctx context.Context, said string) string {
+	s.mu.Lock()
+	have := s.now
+	s.mu.Unlock()
+	got, err := s.from.look(ctx, have)
+	if ctx.Err() != nil {
+		return said
+	}
+	s.mu.Lock()
+	s.now, s.err = got, err
+	s.mu.Unlock()
+	if got.svid != nil && got.svid != have.svid {
+		s.log.InfoContext(ctx, "took a certificate", slog.String("id", got.svid.ID.String()),
+			slog.Time("expires", got.svid.Certificates[0].NotAfter))
+	}
+	if err == nil {
+		return ""
+	}
+	level := slog.LevelWarn
+	switch {
+	case err.Error() == said:
+		level = slog.LevelDebug
+	case !got.valid(time.Now()):
+		level = slog.LevelError
+	}
+	s.log.LogAttrs(ctx, level, "cannot renew the certificate; it is tried again", slog.Any("err", err))
+	return err.Error()
+}
+
+// pause returns how long there is nothing to look for.
+func (s *Source) pause() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if left := time.Until(s.now.renew); left > 0 {
+		return min(left, period)
+	}
+	return period
+}
+
+func (p papers) valid(now time.Time) bool {
+	return p.svid != nil && !now.After(p.svid.Certificates[0].NotAfter)
+}
+
+// verified returns why nobody with these papers would believe that they are right, or nil.
+func (p papers) verified() error {
+	_, _, err := x509svid.Verify(p.svid.Certificates, p.anchors)
+	return err
+}
+
+// Check returns why no connection can be made, or nil. It does not block.
+func (s *Source) Check() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.now.valid(time.Now()):
+		return nil
+	case s.now.svid != nil:
+		return errors.Join(fmt.Errorf("the certificate expired on %s", s.now.svid.Certificates[0].NotAfter.Format(time.RFC3339)), s.err)
+	default:
+		return errors.Join(errNone, s.err)
+	}
+}
+
+// Expires returns when the certificate expires; the zero time if there is none.
+func (s *Source) Expires() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.now.svid == nil {
+		return time.Time{}
+	}
+	return s.now.svid.Certificates[0].NotAfter
+}
+
+var errNone = errors.New("there is no certificate yet")
+
+// GetX509SVID implements [x509svid.Source].
+func (s *Source) GetX509SVID() (*x509svid.SVID, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.now.svid == nil {
+		return nil, errNone
+	}
+	return s.now.svid, nil
+}
+
+// GetX509BundleForTrustDomain implements [x509bundle.Source].
+func (s *Source) GetX509BundleForTrustDomain(domain spiffeid.TrustDomain) (*x509bundle.Bundle, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.now.anchors.GetX509BundleForTrustDomain(domain)
+}
+
+// Server returns what secures a server's connections: both sides show a certificate, and any id is admitted.
+func (s *Source) Server() credentials.TransportCredentials {
+	config := tlsconfig.MTLSServerConfig(s, s, tlsconfig.AuthorizeAny())
+	config.MinVersion = tls.VersionTLS13
+	config.SessionTicketsDisabled = true // who resumes a session is not checked again
+	return credentials.NewTLS(config)
+}
+
+// Client returns what secures a client's connections to servers of this id.
+func (s *Source) Client(server spiffeid.ID) credentials.TransportCredentials {
+	config := tlsconfig.MTLSClientConfig(s, s, tlsconfig.AuthorizeID(server))
+	config.MinVersion = tls.VersionTLS13
+	return credentials.NewTLS(config)
+}
+
+// Peer returns what secures a client's connections to other nodes of the same cluster: they have the id of this one.
+func (s *Source) Peer() credentials.TransportCredentials {
+	config := tlsconfig.MTLSClientConfig(s, s, func(id spiffeid.ID, _ [][]*x509.Certificate) error { return s.mine(id) })
+	config.MinVersion = tls.VersionTLS13
+	return credentials.NewTLS(config)
+}
+
+// Anchors are the certificates by which all others are judged, whatever their trust domain.
+type anchors []*x509.Certificate
+
+// GetX509BundleForTrustDomain implements [x509bundle.Source].
+func (a anchors) GetX509BundleForTrustDomain(domain spiffeid.TrustDomain) (*x509bundle.Bundle, error) {
+	return x509bundle.FromX509Authorities(domain, a), nil
+}
