@@ -1,0 +1,6 @@
+// Package bound keeps what strangers can make a server hold within bounds: a [Listener] the connections that are open, and
+// [Calls] the gRPC calls, which cost memory before anybody has looked at them.
+//
+// Whoever comes beyond a bound is refused at once, and costs next to nothing; who is inside goes on. Nobody waits here:
+// those who wait would be as many.
+package bound
