@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"carillon/internal/job"
+	"carillon/internal/seal"
 	"carillon/internal/store"
 )
 
@@ -45,6 +46,9 @@ type Config struct {
 	// Full reports whether nothing new is to be stored for want of room; nil is never. It is asked for each job that is
 	// scheduled, and must be quick and safe for concurrent use.
 	Full func() bool
+	// Keys seal the specs of jobs, payloads among them; nil: they are stored as they are. A store with sealed jobs is not
+	// opened without their keys.
+	Keys *seal.Keys
 	// Metrics is where the engine's metrics are registered; nil is nowhere.
 	Metrics prometheus.Registerer
 }
@@ -83,6 +87,9 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 	if cfg.Own == nil {
 		cfg.Own = s
 	}
+	if cfg.Keys != nil {
+		s, cfg.Own = sealing{s, cfg.Keys}, sealing{cfg.Own, cfg.Keys}
+	}
 	log = log.With(slog.String("component", "engine"))
 	e := &Engine{config: cfg, store: s, log: log, known: make(chan struct{})}
 	m := newMetrics(cfg.Metrics)
@@ -118,6 +125,9 @@ func (e *Engine) Run(ctx context.Context) error {
 		loops.Go(func() { lp.run(ctx) })
 	}
 	others.Go(func() { e.watchClock(ctx) })
+	if e.config.Keys != nil {
+		others.Go(func() { e.followKeys(ctx) })
+	}
 	owning, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()
 	if !e.config.Shared {
@@ -142,7 +152,7 @@ func (e *Engine) awaitFormat(ctx context.Context) (known bool, err error) {
 			level = slog.LevelInfo
 		}
 		var other *formatError
-		switch err := e.checkFormat(ctx); {
+		switch err := e.checkStore(ctx); {
 		case err == nil:
 			return true, nil
 		case ctx.Err() != nil:
@@ -155,6 +165,14 @@ func (e *Engine) awaitFormat(ctx context.Context) (known bool, err error) {
 		}
 		pause(ctx, wait)
 	}
+}
+
+// checkStore makes sure that the engine can read all that the store holds.
+func (e *Engine) checkStore(ctx context.Context) error {
+	if err := e.checkFormat(ctx); err != nil {
+		return err
+	}
+	return e.checkKeys(ctx)
 }
 
 // A formatError says that the store was made by something else.

@@ -25,6 +25,9 @@ const (
 // formatKey is where a store says how it is laid out.
 func formatKey() []byte { return []byte{tagMeta, 'f'} }
 
+// sealKey is where a store says that jobs may be sealed with a key.
+func sealKey(id string) []byte { return append([]byte{tagMeta, 'k'}, id...) }
+
 func jobKey(k job.Key) []byte { return appendKey(append(roomFor(k), tagJob), k) }
 
 func stateKey(k job.Key) []byte { return appendKey(append(roomFor(k), tagState), k) }

@@ -105,7 +105,11 @@ func encodeSpec(k job.Key, s *job.Spec) []byte {
 // decodeSpec is the inverse of encodeSpec. The result shares no memory with b.
 func decodeSpec(k job.Key, b []byte) (*job.Spec, error) {
 	d := decoder{rest: b}
-	if version := d.byte(); version != specVersion {
+	switch version := d.byte(); version {
+	case specVersion:
+	case sealedVersion:
+		return nil, fmt.Errorf("spec of %s: %w: it is sealed, and does not open: it is damaged, or its key is gone", k, errRecord)
+	default:
 		return nil, fmt.Errorf("spec of %s: %w: its format %d is not known here", k, errRecord, version)
 	}
 	flags := d.uint()

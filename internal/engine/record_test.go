@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"carillon/internal/job"
+	"carillon/internal/seal"
+	"carillon/internal/store"
 	"carillon/internal/when"
 )
 
@@ -68,6 +70,55 @@ func TestRecordsOfEveryVersionAreWrittenAndReadAsEver(t *testing.T) {
 		if got := hex.EncodeToString(record); got != strings.TrimSpace(string(kept)) {
 			t.Errorf("%s is written as\n%s, and was\n%s", name, got, kept)
 		}
+	}
+}
+
+// A sealed record is another each time; the one that testdata keeps has to open for ever, with the keys beside it.
+func TestSealedRecordsAreReadAsEver(t *testing.T) {
+	keys, err := seal.Open(filepath.Join("testdata", "record", "keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, s := t.Context(), sealing{openStore(t), keys}
+	want := fullSpec(t)
+	path := filepath.Join("testdata", "record", "spec-v2-sealed.hex")
+	if *rewriteRecords {
+		var b store.Batch
+		b.Put(jobKey(recordKey), encodeSpec(recordKey, &want))
+		if err := s.Commit(ctx, &b); err != nil {
+			t.Fatal(err)
+		}
+		values, err := s.Store.Get(ctx, jobKey(recordKey))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(hex.EncodeToString(values[0])+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := hex.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b store.Batch
+	b.Put(jobKey(recordKey), kept)
+	if err := s.Store.Commit(ctx, &b); err != nil {
+		t.Fatal(err)
+	}
+	values, err := s.Get(ctx, jobKey(recordKey))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := decodeSpec(recordKey, values[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(&want, got, cmp.Comparer(sameRule)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
