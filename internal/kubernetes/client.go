@@ -1,0 +1,154 @@
+package kubernetes
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+)
+
+// Bounds of what is asked of the API server, and taken from it.
+const (
+	pageSize   = 500
+	listTime   = 30 * time.Second
+	watchTime  = 5 * time.Minute
+	maxPage    = 64 << 20
+	maxEvent   = 4 << 20
+	maxMessage = 1 << 10 // of an error
+)
+
+// An object is what we read of anything.
+type object struct {
+	Metadata struct {
+		Name            string `json:"name"`
+		ResourceVersion string `json:"resourceVersion"`
+		Continue        string `json:"continue"`
+	} `json:"metadata"`
+	Message string   `json:"message"` // of a Status
+	Items   []object `json:"items"`   // of a list
+}
+
+// An event is a line of a watch.
+type event struct {
+	Type   string `json:"type"`
+	Object object `json:"object"`
+}
+
+// A client makes requests with one token.
+type client struct {
+	http  http.Client
+	base  string
+	token string
+}
+
+// connect reads what is shown to the API server. It connects when it is used.
+func (w *Watcher) connect() (*client, error) {
+	token, err := os.ReadFile(w.cfg.TokenFile)
+	if err != nil {
+		return nil, fmt.Errorf("the token of the service account: %w", err)
+	}
+	pem, err := os.ReadFile(w.cfg.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("the certificates of the API server: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("the certificates of the API server: %s holds none", w.cfg.CAFile)
+	}
+	return &client{
+		http: http.Client{Transport: &http.Transport{
+			TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+			TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: listTime,
+		}},
+		base: "https://" + w.cfg.Host + "/api/v1/namespaces?", token: string(bytes.TrimSpace(token)),
+	}, nil
+}
+
+func (c *client) close() { c.http.CloseIdleConnections() }
+
+// list returns the names of all namespaces, and the version that a watch begins at.
+func (c *client) list(ctx context.Context) (names map[string]bool, version string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, listTime)
+	defer cancel()
+	names = make(map[string]bool)
+	query := url.Values{"limit": {fmt.Sprint(pageSize)}}
+	for {
+		body, err := c.get(ctx, query)
+		if err != nil {
+			return nil, "", fmt.Errorf("list namespaces: %w", err)
+		}
+		var page object
+		err = json.NewDecoder(io.LimitReader(body, maxPage)).Decode(&page)
+		if err = errors.Join(err, body.Close()); err != nil {
+			return nil, "", fmt.Errorf("list namespaces: %w", err)
+		}
+		for _, item := range page.Items {
+			names[item.Metadata.Name] = true
+		}
+		if page.Metadata.Continue == "" {
+			return names, page.Metadata.ResourceVersion, nil
+		}
+		query.Set("continue", page.Metadata.Continue)
+	}
+}
+
+// watch calls each with what happens after a version. It returns nil when the API server ends the watch in good order, or
+// because it has forgotten that version.
+func (c *client) watch(ctx context.Context, version string, each func(event) error) error {
+	ctx, cancel := context.WithTimeout(ctx, watchTime+listTime)
+	defer cancel()
+	body, err := c.get(ctx, url.Values{
+		"watch": {"1"}, "resourceVersion": {version}, "timeoutSeconds": {fmt.Sprint(int(watchTime.Seconds()))},
+	})
+	if err != nil {
+		return fmt.Errorf("watch namespaces: %w", err)
+	}
+	defer body.Close()
+	lines := bufio.NewScanner(body)
+	lines.Buffer(nil, maxEvent)
+	for lines.Scan() {
+		var e event
+		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
+			return fmt.Errorf("watch namespaces: %w", err)
+		}
+		if e.Type == "ERROR" {
+			return fmt.Errorf("watch namespaces: the API server says %q", e.Object.Message)
+		}
+		if err := each(e); err != nil {
+			return err
+		}
+	}
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("watch namespaces: %w", err)
+	}
+	return nil
+}
+
+// get returns the body of an answer, which the caller closes.
+func (c *client) get(ctx context.Context, query url.Values) (io.ReadCloser, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+query.Encode(), http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	req.Header.Set("Accept", "application/json")
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		defer resp.Body.Close()
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, maxMessage))
+		return nil, fmt.Errorf("the API server answers %s: %s", resp.Status, bytes.TrimSpace(text))
+	}
+	return resp.Body, nil
+}
