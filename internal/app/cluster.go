@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 
@@ -16,6 +17,7 @@ import (
 	"carillon/internal/dispatch"
 	"carillon/internal/engine"
 	"carillon/internal/forward"
+	"carillon/internal/identity"
 	"carillon/internal/scheduler"
 	"carillon/internal/store/etcdmember"
 	"carillon/internal/store/etcdstore"
@@ -54,6 +56,9 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	}
 	c.store = st
 	_, most := st.MaxBatch()
+	if cfg.Engine.Keys != nil {
+		most -= sealingRoom
+	}
 	cfg.Engine.Shared = true
 	if cc.Member != nil { // an address of an external etcd may lead to any member
 		cfg.Engine.Own = st.Own()
@@ -62,7 +67,7 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	cfg.Engine.MaxJob = min(engine.DefaultMaxJob, engine.MaxJobFor(most))
 	d := dispatch.New(cfg.Dispatch)
 	c.engine = engine.New(cfg.Engine, st, d, log)
-	r := forward.New(forward.Config{ID: cc.Node.ID, Dial: dialPeer}, c.engine, log)
+	r := forward.New(forward.Config{ID: cc.Node.ID, Dial: dialPeer(cfg.Scheduler.Identity)}, c.engine, log)
 	cfg.Scheduler.Hosts, cfg.Scheduler.Peer = nil, r
 	c.service = scheduler.New(cfg.Scheduler, r, d, log)
 	c.base = append(c.base, st.Run)
@@ -90,12 +95,24 @@ func addresses(v cluster.View) []string {
 	return all
 }
 
-// dialPeer makes a connection to another node. It is tried again soon when it is lost: the node may be starting.
-func dialPeer(address string) (*grpc.ClientConn, error) {
+// sealingRoom is what envelopes may add to a commit.
+const sealingRoom = 32 << 10
+
+// dialPeer returns what makes a connection to another node, which is who this one is, if it is anybody.
+func dialPeer(who *identity.Source) func(address string) (*grpc.ClientConn, error) {
+	secure := insecure.NewCredentials()
+	if who != nil {
+		secure = who.Peer()
+	}
+	return func(address string) (*grpc.ClientConn, error) { return dialNode(address, secure) }
+}
+
+// dialNode makes a connection to another node. It is tried again soon when it is lost: the node may be starting.
+func dialNode(address string, secure credentials.TransportCredentials) (*grpc.ClientConn, error) {
 	b := backoff.DefaultConfig
 	b.BaseDelay, b.MaxDelay = 50*time.Millisecond, time.Second
 	conn, err := grpc.NewClient("passthrough:///"+address,
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithTransportCredentials(secure),
 		grpc.WithConnectParams(grpc.ConnectParams{Backoff: b, MinConnectTimeout: 2 * time.Second}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 3 * time.Second, PermitWithoutStream: true}),
 		grpc.WithIdleTimeout(0),

@@ -30,14 +30,15 @@ func OpenScheduler(cfg Config, l SchedulerListeners, log *slog.Logger) (*Node, e
 		return nil, errors.Join(err, l.Close())
 	}
 	var open gate
-	stages := c.base
+	stages, checks := c.base, append(c.checks, open.check)
+	if who := cfg.Scheduler.Identity; who != nil {
+		stages, checks = append(stages, who.Run), append(checks, who.Check)
+		showExpiry(metrics, who)
+	}
 	if l.Metrics != nil {
 		stages = append(stages, serveHTTP("metrics", metricsOf(metrics, log), l.Metrics, log))
 	}
-	stages = append(stages,
-		serveHTTP("health", health(append(c.checks, open.check)...), l.Health, log),
-		c.engine.Run,
-	)
+	stages = append(stages, serveHTTP("health", health(checks...), l.Health, log), c.engine.Run)
 	stages = append(stages, c.forward...)
 	stages = append(stages, func(ctx context.Context) error {
 		return c.service.Run(ctx, l.Scheduler, scheduler.Pings())

@@ -7,12 +7,15 @@ import (
 	"net"
 	"slices"
 
+	"carillon/internal/identity"
 	"carillon/internal/sidecar"
 )
 
 // A SidecarConfig is what an operator may choose of a sidecar node. Its metrics are the node's to collect.
 type SidecarConfig struct {
 	Sidecar sidecar.Config
+	// Identity keeps what the sidecar's credentials show up to date, if it has any.
+	Identity *identity.Source
 	// Dialers say how apps and schedulers are reached; over TCP if they are nil.
 	Dialers sidecar.Dialers
 }
@@ -35,7 +38,13 @@ func OpenSidecar(cfg SidecarConfig, l SidecarListeners, log *slog.Logger) (*Node
 	if l.Metrics != nil {
 		metrics := newRegistry()
 		cfg.Sidecar.Metrics = metrics
+		if cfg.Identity != nil {
+			showExpiry(metrics, cfg.Identity)
+		}
 		stages = append(stages, serveHTTP("metrics", metricsOf(metrics, log), l.Metrics, log))
+	}
+	if cfg.Identity != nil {
+		stages = append(stages, cfg.Identity.Run)
 	}
 	side, err := sidecar.New(cfg.Sidecar, cfg.Dialers, log)
 	if err != nil {

@@ -17,11 +17,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 
 	"carillon/internal/dispatch"
+	"carillon/internal/identity"
 	"carillon/internal/job"
 	"carillon/internal/scheduler"
 )
@@ -142,6 +144,19 @@ type node struct {
 // run starts a node. It is stopped and all its goroutines have ended when the test ends.
 func run(t *testing.T, opts ...grpc.ServerOption) *node {
 	t.Helper()
+	return start(t, nil, insecure.NewCredentials(), opts...)
+}
+
+// runAs starts a node with an identity, and a client that shows something.
+func runAs(t *testing.T, who *identity.Source, client credentials.TransportCredentials) *node {
+	t.Helper()
+	return start(t, func(c *scheduler.Config, _ *memory) { c.Identity = who }, client)
+}
+
+func start(
+	t *testing.T, change func(*scheduler.Config, *memory), client credentials.TransportCredentials, opts ...grpc.ServerOption,
+) *node {
+	t.Helper()
 	ctx, stop := context.WithCancel(t.Context())
 	metrics := prometheus.NewPedanticRegistry()
 	n := &node{
@@ -153,9 +168,13 @@ func run(t *testing.T, opts ...grpc.ServerOption) *node {
 		stopped:  make(chan error, 1),
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
-	s := scheduler.New(scheduler.Config{Hosts: []string{"a:1", "b:2"}, Metrics: metrics}, n.jobs, n.dispatch, log)
+	cfg := scheduler.Config{Hosts: []string{"a:1", "b:2"}, Metrics: metrics}
+	if change != nil {
+		change(&cfg, n.jobs)
+	}
+	s := scheduler.New(cfg, n.jobs, n.dispatch, log)
 	go func() { n.stopped <- s.Run(ctx, n.listener, opts...) }()
-	n.conn = n.client(t)
+	n.conn = n.client(t, grpc.WithTransportCredentials(client))
 	n.SchedulerClient = schedulerv1.NewSchedulerClient(n.conn)
 	t.Cleanup(func() {
 		n.conn.Close()
@@ -177,7 +196,7 @@ func (n *node) client(t *testing.T, opts ...grpc.DialOption) *grpc.ClientConn {
 		c, err := n.listener.DialContext(ctx)
 		return &hangingConn{Conn: c, hung: &n.hung}, err
 	}
-	opts = append(opts, grpc.WithContextDialer(dial), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	opts = append([]grpc.DialOption{grpc.WithContextDialer(dial), grpc.WithTransportCredentials(insecure.NewCredentials())}, opts...)
 	conn, err := grpc.NewClient("passthrough:node", opts...)
 	if err != nil {
 		t.Fatal(err)

@@ -12,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"carillon/internal/dispatch"
+	"carillon/internal/identity"
 	"carillon/internal/job"
 	"carillon/internal/peerv1"
 	"carillon/internal/wire"
@@ -44,6 +45,9 @@ type Config struct {
 	Hosts []string
 	// Peer answers the other nodes of a cluster; nil if there are none.
 	Peer Peer
+	// Identity is who this node is. With it each connection is encrypted, and shows who calls; a caller may ask only about
+	// its own app. Without it, anybody may ask about anything. It is run by whoever made it.
+	Identity *identity.Source
 	// Metrics is where the service's metrics are registered; nil: nowhere.
 	Metrics prometheus.Registerer
 }

@@ -36,6 +36,9 @@ func (s *Service) Run(ctx context.Context, l net.Listener, opts ...grpc.ServerOp
 	open, closeStreams := context.WithCancel(ctx)
 	defer closeStreams()
 	serving := &server{Service: s, atClose: func(f func()) func() bool { return context.AfterFunc(open, f) }}
+	if s.cfg.Identity != nil {
+		opts = append(opts, grpc.Creds(s.cfg.Identity.Server()))
+	}
 	srv := grpc.NewServer(append(s.options(), opts...)...)
 	schedulerv1.RegisterSchedulerServer(srv, serving)
 	bulkv1.RegisterBulkServer(srv, bulkServer{server: serving})
@@ -94,6 +97,9 @@ func (s *Service) unary(
 		}
 	}
 	err = s.guard(ctx, info.FullMethod, func() (err error) {
+		if err := s.mayAsk(ctx, req); err != nil {
+			return err
+		}
 		resp, err = handle(ctx, req)
 		return err
 	})
@@ -103,7 +109,7 @@ func (s *Service) unary(
 func (s *Service) stream(
 	srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler,
 ) error {
-	return s.guard(stream.Context(), info.FullMethod, func() error { return handle(srv, stream) })
+	return s.guard(stream.Context(), info.FullMethod, func() error { return handle(srv, authorized{stream, s}) })
 }
 
 // guard calls f and returns its error as the client is to see it. What the client does not get to see is logged.

@@ -12,6 +12,8 @@ import (
 	"unicode"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
 )
 
 // DaprVersion is the release of Dapr whose API this is. It is what metadata gives as the runtime's version where
@@ -35,6 +37,8 @@ type Config struct {
 	// Schedulers are addresses, host:port; one that works is enough. None, or a single one that is blank or only
 	// quotes, means that there is no scheduler.
 	Schedulers []string
+	// Credentials secure the connections to schedulers, and say which server is one; nil is none, over plaintext.
+	Credentials credentials.TransportCredentials
 	// Streams is how many streams to each scheduler bring the triggers of an app; 3 if zero.
 	Streams int
 	// NoPings turns the pings off that detect dead connections to schedulers and API clients, for connections in
@@ -107,6 +111,9 @@ type Dialers struct {
 
 // check sets defaults, and names what is wrong.
 func (c *Config) check() error {
+	if c.Credentials == nil {
+		c.Credentials = insecure.NewCredentials()
+	}
 	if c.Streams == 0 {
 		c.Streams = 3
 	}

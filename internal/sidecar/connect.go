@@ -9,7 +9,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 )
 
@@ -25,7 +24,7 @@ func (s *Sidecar) host(address string) (*host, error) {
 // connect makes a connection to a scheduler, which is dialed when it is used. The address is the dialer's to resolve.
 func (s *Sidecar) connect(address string) (*grpc.ClientConn, error) {
 	options := []grpc.DialOption{
-		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithTransportCredentials(s.cfg.Credentials),
 		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
 			return s.dial.Scheduler(ctx, address)
 		}),

@@ -18,7 +18,7 @@ import (
 // Key returns the key of the job that m and name name. It does not check the name: [job.Key.Check] does. The error is
 // ready for a client (scheduler specification §1.3, steps 2 and 3).
 func Key(name string, m *schedulerv1.JobMetadata) (job.Key, error) {
-	if err := checkCaller(m.GetNamespace(), m.GetAppId()); err != nil {
+	if err := CheckCaller(m.GetNamespace(), m.GetAppId()); err != nil {
 		return job.Key{}, err
 	}
 	k := job.Key{Name: name}
@@ -34,8 +34,8 @@ func Key(name string, m *schedulerv1.JobMetadata) (job.Key, error) {
 	return k, nil
 }
 
-// checkCaller returns a status where a request does not say who makes it.
-func checkCaller(namespace, appID string) error {
+// CheckCaller returns a status where a request does not say who makes it.
+func CheckCaller(namespace, appID string) error {
 	if namespace == "" || appID == "" {
 		return status.Error(codes.InvalidArgument, "missing namespace or appID in request")
 	}

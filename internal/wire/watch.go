@@ -15,7 +15,7 @@ import (
 // lists, or both, as far as it accepts them; possibly nothing. The error is ready for a client (scheduler
 // specification §2.1).
 func Targets(i *schedulerv1.WatchJobsRequestInitial) ([]job.Target, error) {
-	if err := checkCaller(i.GetNamespace(), i.GetAppId()); err != nil {
+	if err := CheckCaller(i.GetNamespace(), i.GetAppId()); err != nil {
 		return nil, err
 	}
 	accepted := i.GetAcceptJobTypes()
