@@ -36,6 +36,8 @@ const memoryBuffer = 64 << 10
 // OpenAllInOne builds a node that takes over the listeners: a scheduler, and a sidecar that calls apps through dialApp.
 // If it returns an error, the listeners are closed.
 func OpenAllInOne(cfg AllInOneConfig, l AllInOneListeners, dialApp sidecar.Dialer, log *slog.Logger) (*Node, error) {
+	bounded(maxSchedulerConns, log, &l.Scheduler)
+	bounded(maxAPIConns, log, &l.HTTP, &l.GRPC)
 	memory := bufconn.Listen(memoryBuffer) // on which the node's own sidecar finds the Scheduler service
 	hosts := []string{l.Scheduler.Addr().String()}
 	cfg.Sidecar.Schedulers, cfg.Scheduler.Hosts = hosts, hosts

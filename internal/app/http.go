@@ -16,6 +16,8 @@ func serveHTTP(what string, h http.Handler, l net.Listener, log *slog.Logger) st
 		srv := &http.Server{
 			Handler:           h,
 			ReadHeaderTimeout: 5 * time.Second,
+			ReadTimeout:       10 * time.Second,
+			MaxHeaderBytes:    16 << 10,
 			WriteTimeout:      time.Minute,
 			IdleTimeout:       2 * time.Minute,
 			ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),

@@ -34,6 +34,9 @@ func (l SidecarListeners) Close() error {
 // OpenSidecar builds a node that takes over the listeners and is what daprd is to an app that has jobs. It keeps
 // nothing. Metrics are served until the sidecar has ended. If it returns an error, the listeners are closed.
 func OpenSidecar(cfg SidecarConfig, l SidecarListeners, log *slog.Logger) (*Node, error) {
+	l.HTTP, l.GRPC = boundedAll(maxAPIConns, log, l.HTTP), boundedAll(maxAPIConns, log, l.GRPC)
+	l.Public = boundedAll(maxWatchers, log, l.Public)
+	bounded(maxWatchers, log, &l.Metrics)
 	var stages []stage
 	if l.Metrics != nil {
 		metrics := newRegistry()

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 
 	"carillon/internal/dispatch"
@@ -153,3 +154,30 @@ type broken struct{}
 func (broken) Accept() (net.Conn, error) { return nil, errBroken }
 func (broken) Close() error              { return nil }
 func (broken) Addr() net.Addr            { return new(net.UnixAddr) }
+
+// A client that never gets to the point is cut off: before it has a connection, and before it has asked.
+func TestAClientThatNeverGetsToThePointIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := run(t)
+		conn, err := n.listener.Dial()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		began := time.Now()
+		for buffer := make([]byte, 1<<10); err == nil; _, err = conn.Read(buffer) {
+		}
+		if took := time.Since(began); took > 11*time.Second {
+			t.Errorf("a connection that is none lasted %v", took)
+		}
+		began = time.Now()
+		slow, err := n.conn.NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true}, schedulerv1.Scheduler_GetJob_FullMethodName)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = slow.RecvMsg(new(schedulerv1.GetJobResponse))
+		if took := time.Since(began); status.Code(err) != codes.DeadlineExceeded || took > 6*time.Minute {
+			t.Errorf("a call that asks for nothing ended after %v with %v", took, err)
+		}
+	})
+}

@@ -20,6 +20,9 @@ const (
 	maxCallBodies = 64 // of the largest size; smaller ones are as many more
 )
 
+// maxOpen is how many gRPC calls are open, those included whose client has not said yet what it asks.
+const maxOpen = 2 * maxCalls
+
 // maxStreams is how many calls one gRPC connection has in work. Clients hold the rest back themselves.
 const maxStreams = 1000
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"strings"
 	"time"
 
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
@@ -14,19 +15,23 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection"
 
+	"carillon/internal/bound"
 	"carillon/internal/wire"
 )
 
 // serveGRPC serves the gRPC API until ctx ends. It returns when the last call has ended, or a listener failed.
 func (s *Sidecar) serveGRPC(ctx context.Context, listeners []net.Listener) error {
-	options := []grpc.ServerOption{
+	calls := bound.Calls{
+		Most: maxOpen, Lasts: 2 * bodyTime, Header: uint32(min(s.cfg.MaxHeader, 4<<20)) << 10,
+		Streams: func(method string) bool { return strings.HasPrefix(method, "/grpc.reflection.") },
+	}
+	options := append(calls.Options(), //nolint:contextcheck // each call has its own
 		grpc.MaxRecvMsgSize(int(s.cfg.MaxBody)),
 		grpc.MaxSendMsgSize(int(s.cfg.MaxBody)),
-		grpc.MaxHeaderListSize(uint32(min(s.cfg.MaxHeader, 4<<20)) << 10),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.StatsHandler(s.metrics.api.stats()),
 		grpc.WaitForHandlers(true),
-	}
+	)
 	if s.cfg.LogCalls {
 		options = append(options,
 			grpc.ChainUnaryInterceptor(s.logUnary), grpc.ChainStreamInterceptor(s.logStream))

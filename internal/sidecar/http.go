@@ -17,9 +17,12 @@ import (
 
 const tokenHeader = "dapr-api-token"
 
-// bodyTime is how long a client has to send a request, from its first byte to its last. How long the answer takes is
-// another matter.
-const bodyTime = time.Minute
+// bodyTime is how long a client has to send a request, from its first byte to its last, and takeTime how long it has
+// from its header on until it has taken the answer, which takes callTimeout to make.
+const (
+	bodyTime = time.Minute
+	takeTime = 3 * time.Minute
+)
 
 // serveHTTP answers requests until ctx ends. It returns when the last one has ended, or a listener failed.
 func (s *Sidecar) serveHTTP(
@@ -38,6 +41,7 @@ func (s *Sidecar) serveHTTP(
 		}),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       bodyTime,
+		WriteTimeout:      takeTime,
 		IdleTimeout:       -1, // clients keep connections for as long as they like
 		MaxHeaderBytes:    s.cfg.MaxHeader,
 		Protocols:         new(http.Protocols),

@@ -1,0 +1,34 @@
+package app
+
+import (
+	"log/slog"
+	"net"
+
+	"carillon/internal/bound"
+)
+
+// How many connections a listener has at most. A sidecar has five to each scheduler; an app a few to its sidecar; and
+// health and metrics are asked for by a few.
+const (
+	maxSchedulerConns = 16_384
+	maxAPIConns       = 4096
+	maxWatchers       = 256
+)
+
+// bounded has each listener that is there take no more than so many connections.
+func bounded(most int, log *slog.Logger, listeners ...*net.Listener) {
+	for _, l := range listeners {
+		if *l != nil {
+			*l = bound.Listen(*l, most, log)
+		}
+	}
+}
+
+// boundedAll does so with all of a list, which it leaves alone.
+func boundedAll(most int, log *slog.Logger, listeners []net.Listener) []net.Listener {
+	var all []net.Listener
+	for _, l := range listeners {
+		all = append(all, bound.Listen(l, most, log))
+	}
+	return all
+}
