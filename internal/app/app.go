@@ -80,6 +80,7 @@ func openCore(cfg Config, log *slog.Logger) (core, error) {
 	cfg.Engine.Full = st.Full
 	d := dispatch.New(cfg.Dispatch)
 	e := engine.New(cfg.Engine, st, d, log)
+	cfg.Scheduler.Quota.Count = e.Usage
 	return core{
 		store: st, engine: e, service: scheduler.New(cfg.Scheduler, e, d, log),
 		base: []stage{st.Wait}, checks: []check{e.Health},

@@ -69,6 +69,7 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	c.engine = engine.New(cfg.Engine, st, d, log)
 	r := forward.New(forward.Config{ID: cc.Node.ID, Dial: dialPeer(cfg.Scheduler.Identity)}, c.engine, log)
 	cfg.Scheduler.Hosts, cfg.Scheduler.Peer = nil, r
+	cfg.Scheduler.Quota.Count = c.engine.Usage
 	c.service = scheduler.New(cfg.Scheduler, r, d, log)
 	c.base = append(c.base, st.Run)
 	c.forward = []stage{r.Run}

@@ -46,7 +46,11 @@ func (b bulkServer) Schedule(stream bulkv1.Bulk_ScheduleServer) error {
 			return nil
 		},
 		Begin: func(ctx context.Context, m *bulkv1.ScheduleRequest) func(context.Context) *bulkv1.ScheduleResponse {
-			return s.begin(ctx, time.Now(), m.GetJobs()).answer
+			g := s.begin(ctx, time.Now(), m.GetJobs())
+			if g.tooMany > 0 {
+				s.quotas.hold(ctx, g.tooMany)
+			}
+			return g.answer
 		},
 		Go: s.receivers.Go, Contain: contain,
 	})
@@ -58,6 +62,7 @@ type bulkGroup struct {
 	response *bulkv1.ScheduleResponse
 	requests []job.Request
 	indices  []int // in the message, of requests
+	tooMany  int   // were refused because the namespace makes too many calls
 	results  func(context.Context) []error
 }
 
@@ -70,6 +75,12 @@ func (s *server) begin(ctx context.Context, now time.Time, jobs []*schedulerv1.S
 	for i, r := range jobs {
 		var request job.Request
 		err := s.guard(ctx, bulkv1.Bulk_Schedule_FullMethodName, func() (err error) {
+			if tooMany, err := s.admit(ctx, now, r); err != nil {
+				if tooMany {
+					g.tooMany++
+				}
+				return err
+			}
 			request, err = s.request(now, r)
 			return err
 		})

@@ -147,6 +147,12 @@ func run(t *testing.T, opts ...grpc.ServerOption) *node {
 	return start(t, nil, insecure.NewCredentials(), opts...)
 }
 
+// runWith starts a node whose configuration change changes.
+func runWith(t *testing.T, change func(*scheduler.Config, *memory)) *node {
+	t.Helper()
+	return start(t, change, insecure.NewCredentials())
+}
+
 // runAs starts a node with an identity, and a client that shows something.
 func runAs(t *testing.T, who *identity.Source, client credentials.TransportCredentials) *node {
 	t.Helper()
@@ -169,6 +175,7 @@ func start(
 	}
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	cfg := scheduler.Config{Hosts: []string{"a:1", "b:2"}, Metrics: metrics}
+	cfg.Quota.Count = n.jobs.usage(new(int))
 	if change != nil {
 		change(&cfg, n.jobs)
 	}

@@ -6,13 +6,14 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// metrics are those of scheduler specification §8 that the service itself knows. They are vectors even without labels,
+// metrics are those of scheduler specification §8 that the service itself knows, and ours of quotas. They are vectors even without labels,
 // because what has never happened has no series.
 type metrics struct {
 	created, createdFailed, deleted *prometheus.CounterVec // by type
 	bulkDeleted                     *prometheus.CounterVec
 	errors                          *prometheus.CounterVec // by reason
 	connected                       *prometheus.GaugeVec
+	overQuota                       *prometheus.CounterVec // by quota
 }
 
 // newMetrics returns metrics that are registered with r, if there is one.
@@ -30,9 +31,12 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		connected: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: "dapr", Subsystem: "scheduler", Name: "sidecars_connected", Help: "WatchJobs streams that are open.",
 		}, nil),
+		overQuota: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: "carillon", Name: "quota_refused_total", Help: "Calls that a quota of their namespace refused.",
+		}, []string{"quota"}),
 	}
 	if r != nil {
-		r.MustRegister(m.created, m.createdFailed, m.deleted, m.bulkDeleted, m.errors, m.connected)
+		r.MustRegister(m.created, m.createdFailed, m.deleted, m.bulkDeleted, m.errors, m.connected, m.overQuota)
 	}
 	return m
 }

@@ -48,6 +48,8 @@ type Config struct {
 	// Identity is who this node is. With it each connection is encrypted, and shows who calls; a caller may ask only about
 	// its own app. Without it, anybody may ask about anything. It is run by whoever made it.
 	Identity *identity.Source
+	// Quota is what each namespace may keep and ask for.
+	Quota Quota
 	// Metrics is where the service's metrics are registered; nil: nowhere.
 	Metrics prometheus.Registerer
 }
@@ -71,18 +73,21 @@ type Service struct {
 	log      *slog.Logger
 	metrics  *metrics
 	hosts    *hosts
+	quotas   *quotas
 	lists    chan struct{} // a token for each list that is being put together
 }
 
 // New returns a service that keeps jobs in jobs and connects streams to d.
 func New(cfg Config, jobs Jobs, d *dispatch.Dispatcher, log *slog.Logger) *Service {
+	m := newMetrics(cfg.Metrics)
 	return &Service{
 		cfg:      cfg,
 		jobs:     jobs,
 		dispatch: d,
 		log:      log.With(slog.String("component", "scheduler")),
-		metrics:  newMetrics(cfg.Metrics),
+		metrics:  m,
 		hosts:    newHosts(cfg.Hosts),
+		quotas:   newQuotas(cfg.Quota, m),
 		lists:    make(chan struct{}, maxLists),
 	}
 }

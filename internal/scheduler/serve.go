@@ -117,6 +117,12 @@ func (s *Service) unary(
 		if err := s.mayAsk(ctx, req); err != nil {
 			return err
 		}
+		if tooMany, err := s.admit(ctx, time.Now(), req); err != nil {
+			if tooMany {
+				s.quotas.hold(ctx, 1)
+			}
+			return err
+		}
 		resp, err = handle(ctx, req)
 		return err
 	})

@@ -1,0 +1,272 @@
+package scheduler_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/anypb"
+
+	"carillon/internal/bulkv1"
+	"carillon/internal/scheduler"
+)
+
+// usage counts what the memory has, and how often it was asked.
+func (m *memory) usage(counts *int) func(context.Context, string) (jobs, bytes int64, err error) {
+	return func(_ context.Context, namespace string) (jobs, bytes int64, err error) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		*counts++
+		for k, s := range m.jobs {
+			if k.Target.Namespace == namespace {
+				jobs++
+				bytes += int64(len(k.Name) + len(s.Data.Value))
+			}
+		}
+		return jobs, bytes, m.fail
+	}
+}
+
+func request(ns, name string, bytes int) *schedulerv1.ScheduleJobRequest {
+	r := &schedulerv1.ScheduleJobRequest{Name: name, Metadata: jobMetadata(ns, "app"), Job: inAnHour(), Overwrite: true}
+	r.Job.Data = &anypb.Any{Value: make([]byte, bytes)}
+	return r
+}
+
+// stored schedules jobs at the same time, and returns how many were taken. The others have to be over their quota.
+func (n *node) stored(t *testing.T, ns, prefix string, jobs, bytes int) (taken int) {
+	t.Helper()
+	var calls sync.WaitGroup
+	var ok atomic.Int64
+	for i := range jobs {
+		calls.Go(func() {
+			_, err := n.ScheduleJob(t.Context(), request(ns, fmt.Sprint(prefix, i), bytes))
+			switch status.Code(err) {
+			case codes.OK:
+				ok.Add(1)
+			case codes.ResourceExhausted:
+			default:
+				t.Errorf("%v, want ResourceExhausted", err)
+			}
+		})
+	}
+	calls.Wait()
+	return int(ok.Load())
+}
+
+// streamed schedules jobs by one message, and returns how many were taken.
+func (n *node) streamed(t *testing.T, ns, prefix string, jobs int) (taken int) {
+	t.Helper()
+	stream, err := bulkv1.NewBulkClient(n.conn).Schedule(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := new(bulkv1.ScheduleRequest)
+	for i := range jobs {
+		m.Jobs = append(m.Jobs, request(ns, fmt.Sprint(prefix, i), 1))
+	}
+	if err := stream.Send(m); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := stream.Recv()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range answer.GetRefused() {
+		if codes.Code(r.GetCode()) != codes.ResourceExhausted {
+			t.Errorf("%v, want ResourceExhausted", r)
+		}
+	}
+	if err := stream.CloseSend(); err != nil {
+		t.Fatal(err)
+	}
+	return jobs - len(answer.GetRefused())
+}
+
+func TestANamespaceKeepsAsManyJobsAsItsQuotaAllowsAndOthersTheirs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := runWith(t, func(c *scheduler.Config, _ *memory) { c.Quota.Jobs = 10 })
+		if got := n.stored(t, "a", "x", 10, 1); got != 10 {
+			t.Errorf("%d of 10 were taken, want all", got)
+		}
+		if got := n.stored(t, "a", "more", 5, 1); got != 0 {
+			t.Errorf("%d more were taken", got)
+		}
+		if got := n.streamed(t, "a", "y", 5); got != 0 {
+			t.Errorf("%d more were taken by a stream", got)
+		}
+		if got := n.streamed(t, "b", "x", 15); got != 10 {
+			t.Errorf("%d of 15 were taken by a stream in another namespace, want 10", got)
+		}
+		for i := range 4 {
+			if _, err := n.DeleteJob(t.Context(), &schedulerv1.DeleteJobRequest{Name: fmt.Sprint("x", i), Metadata: jobMetadata("a", "app")}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Second)
+		if got := n.stored(t, "a", "z", 10, 1); got != 4 {
+			t.Errorf("%d were taken after 4 had gone", got)
+		}
+	})
+}
+
+func TestANamespaceKeepsAsManyBytesAsItsQuotaAllows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := runWith(t, func(c *scheduler.Config, _ *memory) { c.Quota.Bytes = 100 << 10 })
+		if got := n.stored(t, "a", "x", 30, 8<<10); got < 11 || got > 12 {
+			t.Errorf("%d jobs of 8 KiB were taken for 100 KiB", got)
+		}
+		if got := n.stored(t, "b", "x", 10, 8<<10); got != 10 {
+			t.Errorf("%d jobs of 10 were taken in another namespace", got)
+		}
+	})
+}
+
+// A count reads all jobs of a namespace: one that is full, and asks for more all the time, is not counted all the time.
+func TestAFullNamespaceIsNotCountedAllTheTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		counts := 0
+		n := runWith(t, func(c *scheduler.Config, m *memory) {
+			c.Quota.Jobs = 10
+			count := m.usage(&counts)
+			c.Quota.Count = func(ctx context.Context, ns string) (jobs, bytes int64, err error) {
+				time.Sleep(time.Second) // there are many
+				return count(ctx, ns)
+			}
+		})
+		n.stored(t, "a", "x", 10, 1)
+		for range 120 {
+			n.stored(t, "a", "y", 2, 1)
+			time.Sleep(500 * time.Millisecond)
+		}
+		if counts < 2 || counts > 5 {
+			t.Errorf("it was counted %d times in a minute, want each 20 seconds: counting takes one", counts)
+		}
+	})
+}
+
+func TestANamespaceThatCannotBeCountedStoresNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := runWith(t, func(c *scheduler.Config, _ *memory) {
+			c.Quota.Jobs = 10
+			c.Quota.Count = func(context.Context, string) (jobs, bytes int64, err error) {
+				return 0, 0, fmt.Errorf("the disk says no")
+			}
+		})
+		if _, err := n.ScheduleJob(t.Context(), request("a", "x", 1)); status.Code(err) != codes.Internal {
+			t.Errorf("%v, want Internal", err)
+		}
+	})
+}
+
+func TestANamespaceMakesAsManyCallsASecondAsItsQuotaAllows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := runWith(t, func(c *scheduler.Config, _ *memory) { c.Quota.Rate = 10 })
+		if got := n.streamed(t, "a", "y", 25); got != 10 {
+			t.Errorf("%d calls of 25 were made by a stream, want 10", got)
+		}
+		if got := n.stored(t, "b", "x", 25, 1); got != 10 {
+			t.Errorf("%d calls of 25 were made at once in another namespace, want 10", got)
+		}
+		time.Sleep(410 * time.Millisecond) // and the tenth of a second that it took to refuse
+		if got := n.stored(t, "b", "x", 25, 1); got != 5 {
+			t.Errorf("%d calls were made after half a second, want 5", got)
+		}
+		list := func() error {
+			_, err := n.ListJobs(t.Context(), &schedulerv1.ListJobsRequest{Metadata: jobMetadata("b", "app")})
+			return err
+		}
+		if err := list(); err != nil {
+			t.Errorf("a list, a tenth of a second later: %v", err)
+		}
+		if err := list(); status.Code(err) != codes.ResourceExhausted {
+			t.Errorf("a second one: %v, want ResourceExhausted", err)
+		}
+		time.Sleep(time.Hour)
+		if got := n.stored(t, "b", "x", 25, 1); got != 10 {
+			t.Errorf("%d calls were made at once after an hour, want 10", got)
+		}
+	})
+}
+
+// To refuse costs as well. Whoever floods is told late, so that he asks less often, and nobody else waits for that.
+func TestWhoMakesTooManyCallsIsSlowedDownAndNobodyElse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := runWith(t, func(c *scheduler.Config, _ *memory) { c.Quota.Rate = 10 })
+		ctx, end := t.Context(), time.Now().Add(10*time.Second)
+		var made atomic.Int64
+		var floods sync.WaitGroup
+		for range 20 {
+			floods.Go(func() {
+				for time.Now().Before(end) {
+					_, _ = n.ScheduleJob(ctx, request("loud", "x", 1))
+					made.Add(1)
+				}
+			})
+		}
+		floods.Go(func() {
+			stream, err := bulkv1.NewBulkClient(n.conn).Schedule(ctx)
+			for err == nil && time.Now().Before(end) {
+				m := new(bulkv1.ScheduleRequest)
+				for range 100 {
+					m.Jobs = append(m.Jobs, request("loud", "x", 1))
+				}
+				if err = stream.Send(m); err == nil {
+					_, err = stream.Recv()
+				}
+				made.Add(1)
+			}
+		})
+		for range 80 {
+			began := time.Now()
+			if _, err := n.ScheduleJob(ctx, request("quiet", "x", 1)); err != nil || time.Since(began) > 0 {
+				t.Errorf("another namespace waits for %v: %v", time.Since(began), err)
+			}
+			time.Sleep(110 * time.Millisecond)
+		}
+		floods.Wait()
+		if got := made.Load(); got > 20*100+200 {
+			t.Errorf("%d calls and messages were made in ten seconds, want some 2,000", got)
+		}
+	})
+}
+
+// Whoever makes up namespaces does not fill the memory, and those of a second ago make place.
+func TestNamespacesAreForgottenThatAskForNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := runWith(t, func(c *scheduler.Config, _ *memory) { c.Quota.Rate = 10 })
+		stream, err := bulkv1.NewBulkClient(n.conn).Schedule(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken := 0
+		for i := range 11 {
+			m := new(bulkv1.ScheduleRequest)
+			for j := range 1000 {
+				m.Jobs = append(m.Jobs, request(fmt.Sprint("ns", i, "-", j), "x", 1))
+			}
+			if err := stream.Send(m); err != nil {
+				t.Fatal(err)
+			}
+			answer, err := stream.Recv()
+			if err != nil {
+				t.Fatal(err)
+			}
+			taken += len(m.GetJobs()) - len(answer.GetRefused())
+		}
+		if taken != 10_000 {
+			t.Errorf("%d namespaces were served within no time, want 10,000", taken)
+		}
+		time.Sleep(time.Second)
+		if got := n.stored(t, "another", "x", 1, 1); got != 1 {
+			t.Error("a second later another namespace is refused")
+		}
+	})
+}
