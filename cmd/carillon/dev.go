@@ -33,7 +33,7 @@ type devConfig struct {
 	appID, appProtocol       string
 	appPort                  int
 	apps                     list
-	dataDir                  string
+	dataDir, keyFile         string
 	httpPort, grpcPort, port int
 	log                      logConfig
 }
@@ -46,6 +46,7 @@ func devFlags() (*flag.FlagSet, *devConfig) {
 	fs.StringVar(&c.appProtocol, "app-protocol", "http", "what that app speaks: http, https, h2c, grpc or grpcs")
 	fs.Var(&c.apps, "app", "another app, as `ID=URL`, such as mail=grpc://127.0.0.1:6001; may be given several times")
 	fs.StringVar(&c.dataDir, "data-dir", "", "`folder` of the store (default: carillon in the user's state folder)")
+	fs.StringVar(&c.keyFile, "encryption-key-file", "", keyFileUsage)
 	portVar(fs, &c.httpPort, "dapr-http-port", 3500, "`port` of the jobs API over HTTP")
 	portVar(fs, &c.grpcPort, "dapr-grpc-port", 50001, "`port` of the jobs API over gRPC")
 	portVar(fs, &c.port, "port", 50006, "`port` of the Scheduler service, for other sidecars")
@@ -72,6 +73,9 @@ func dev(ctx context.Context, args []string, std stdio) error {
 		return err
 	}
 	defer closeLog()
+	if cfg.Engine.Keys, err = openKeys(c.keyFile); err != nil {
+		return err
+	}
 	l, err := c.listen(ctx)
 	if err != nil {
 		return err

@@ -39,12 +39,27 @@ func (c *schedulerConfig) run(ctx context.Context, std stdio, log *slog.Logger) 
 	if err := c.check(); err != nil {
 		return err
 	}
+	namespaces, err := c.namespaces(std, log)
+	if err != nil {
+		return err
+	}
+	who, err := c.identity(std, log)
+	if err != nil {
+		return err
+	}
+	keys, err := openKeys(c.keyFile)
+	if err != nil {
+		return err
+	}
+	var cfg app.Config
+	if err := c.quota.apply(&cfg); err != nil {
+		return err
+	}
 	l, err := c.listen(ctx)
 	if err != nil {
 		return err
 	}
 	address := c.address(ctx, l.Scheduler.Addr().(*net.TCPAddr).Port, std)
-	var cfg app.Config
 	if c.etcd.several() {
 		cfg.Cluster, err = c.etcd.clusterConfig(c.id, address, c.dataDir, c.given)
 	} else {
@@ -55,6 +70,9 @@ func (c *schedulerConfig) run(ctx context.Context, std stdio, log *slog.Logger) 
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
+	cfg.Scheduler.Identity = who
+	cfg.Engine.Keys = keys
+	cfg.Namespaces = namespaces
 	node, err := app.OpenScheduler(cfg, l, log)
 	if err != nil {
 		return fmt.Errorf("--etcd-data-dir %s: %w", c.dataDir, err)
@@ -67,6 +85,10 @@ func (c *schedulerConfig) run(ctx context.Context, std stdio, log *slog.Logger) 
 		listening = append(listening, slog.String("metrics", l.Metrics.Addr().String()))
 	}
 	log.LogAttrs(ctx, slog.LevelInfo, "listening", listening...)
+	if who == nil {
+		warnOfWays(ctx, log, []way{{l.Scheduler, "every job of every app, to read, change and delete, and the apps' triggers"}},
+			[]way{{l.Health, "health"}, {l.Metrics, "metrics"}})
+	}
 	return node.Run(ctx)
 }
 
@@ -82,10 +104,8 @@ func (c *schedulerConfig) check() error {
 		return err
 	}
 	switch {
-	case c.mode == "kubernetes":
-		return errors.New("--mode=kubernetes is not supported yet: use standalone")
-	case c.tls:
-		return errors.New("--tls-enabled is not supported yet: leave it out where you can trust the network")
+	case c.kubeconfig != "":
+		return errors.New("--kubeconfig is not supported: the service account of the pod is used")
 	default:
 		return nil
 	}

@@ -27,6 +27,10 @@ type schedulerConfig struct {
 	dataDir                                       string
 	etcd                                          etcdConfig
 	tls                                           bool
+	trustDomain, anchors, sentry                  string
+	files                                         tlsFiles
+	quota                                         quotaConfig
+	keyFile                                       string
 	mode, kubeconfig                              string
 	workers                                       uint
 	log                                           logConfig
@@ -54,9 +58,15 @@ func schedulerFlags() (*flag.FlagSet, *schedulerConfig) {
 	fs.StringVar(&c.id, "id", "dapr-scheduler-server-0", "`id` of this scheduler, one of those in --etcd-initial-cluster")
 	fs.StringVar(&c.dataDir, "etcd-data-dir", "./data", "`folder` that holds the jobs, in a folder of ours")
 	c.etcd.flags(fs)
-	fs.BoolVar(&c.tls, "tls-enabled", false, "speak mTLS with sidecars; not supported yet")
-	choiceVar(fs, &c.mode, "mode", "where it runs: standalone; kubernetes is not supported yet", "standalone", "kubernetes")
-	fs.StringVar(&c.kubeconfig, "kubeconfig", "", "`file`, for --mode=kubernetes; not supported yet")
+	fs.BoolVar(&c.tls, "tls-enabled", false, "speak mTLS with sidecars, with a certificate from Dapr's Sentry")
+	fs.StringVar(&c.trustDomain, "trust-domain", "localhost", "`domain` of the SPIFFE ids of this scheduler and of Sentry")
+	fs.StringVar(&c.anchors, "trust-anchors-file", "", "`file` of the certificates, in PEM, that sign all others; it is followed when it changes")
+	fs.StringVar(&c.sentry, "sentry-address", "", "`host:port` of Sentry (default: dapr-sentry.NAMESPACE.svc:443)")
+	c.files.flags(fs)
+	c.quota.flags(fs)
+	fs.StringVar(&c.keyFile, "encryption-key-file", "", keyFileUsage)
+	choiceVar(fs, &c.mode, "mode", "where it runs: standalone, or in a pod of kubernetes, which implies --tls-enabled", "standalone", "kubernetes")
+	fs.StringVar(&c.kubeconfig, "kubeconfig", "", "`file`, for --mode=kubernetes; not supported")
 	c.log.flags(fs)
 
 	fs.UintVar(&c.workers, "workers", 2048, "at least 1; otherwise "+inert)
@@ -64,13 +74,12 @@ func schedulerFlags() (*flag.FlagSet, *schedulerConfig) {
 	return fs, c
 }
 
+const keyFileUsage = "`file` of the keys that payloads are encrypted with on the disk, the newest first; it is followed when it changes"
+
 const inert = "accepted, without effect here"
 
-// inertFlags adds the flags that are about what is not here: mTLS.
+// inertFlags adds the flags that are about what is not here: identity files.
 func inertFlags(fs *flag.FlagSet) {
 	text := func(name, value string) { fs.String(name, value, inert) }
-	text("trust-domain", "localhost")
-	text("trust-anchors-file", "/var/run/secrets/dapr.io/tls/ca.crt")
-	text("sentry-address", "")
 	text("identity-directory-write", "")
 }

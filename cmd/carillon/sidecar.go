@@ -72,6 +72,9 @@ func (c *sidecarConfig) run(ctx context.Context, std stdio, log *slog.Logger) er
 	if err != nil {
 		return err
 	}
+	if err := c.secure(&cfg, std, log); err != nil {
+		return err
+	}
 	l, err := c.listen(ctx)
 	if err != nil {
 		return err

@@ -42,6 +42,10 @@ type sidecarConfig struct {
 	wait                        action
 	mode                        string
 	mtls                        bool
+	sentry                      string
+	files                       tlsFiles
+	controlDomain               string
+	controlNamespace            string
 	internalPort, profilePort   string
 	initEndpoints               csvList
 	actorsDisseminateTimeout    time.Duration
@@ -93,37 +97,40 @@ func sidecarFlags() (*flag.FlagSet, *sidecarConfig) {
 	fs.Var(&c.printBuild, "build-info", "print what this was built from, and end")
 	fs.Var(&c.wait, "wait", "wait up to a minute for the sidecar whose API is on --dapr-http-port of this host, and end")
 
-	fs.StringVar(&c.mode, "mode", "standalone", "where it runs: standalone; kubernetes is not supported yet")
-	fs.BoolVar(&c.mtls, "enable-mtls", false, "speak mTLS with schedulers; not supported yet")
+	fs.StringVar(&c.mode, "mode", "standalone", "where it runs: standalone, or in a pod of kubernetes, whose token Sentry is shown")
+	fs.BoolVar(&c.mtls, "enable-mtls", false, "speak mTLS with schedulers, with a certificate from Dapr's Sentry")
+	fs.StringVar(&c.sentry, "sentry-address", "", "`host:port` of Sentry")
+	fs.StringVar(&c.controlDomain, "control-plane-trust-domain", "",
+		"`domain` of the SPIFFE ids of schedulers and of Sentry (default: $DAPR_CONTROLPLANE_TRUST_DOMAIN, or localhost)")
+	fs.StringVar(&c.controlNamespace, "control-plane-namespace", "",
+		"`namespace` in those ids (default: $DAPR_CONTROLPLANE_NAMESPACE, or default)")
+	c.files.flags(fs)
 	inertSidecarFlags(fs, c)
 	return fs, c
 }
 
-// inertSidecarFlags adds the flags that are about what is not here: actors, components, Kubernetes and mTLS. Values that
+// inertSidecarFlags adds the flags that are about what is not here: actors, components and Kubernetes. Values that
 // daprd would refuse are refused.
 func inertSidecarFlags(fs *flag.FlagSet, c *sidecarConfig) {
-	text := func(name, value string) { fs.String(name, value, inert) }
+	text := func(name string) { fs.String(name, "", inert) }
 	texts := func(name string) { fs.Var(new(csvList), name, inert) }
 	fs.StringVar(&c.internalPort, "dapr-internal-grpc-port", "", inert)
-	text("dapr-internal-grpc-listen-address", "")
+	text("dapr-internal-grpc-listen-address")
 	fs.StringVar(&c.profilePort, "profile-port", "7777", inert)
 	fs.Bool("enable-profiling", false, inert)
 	fs.Var(&c.initEndpoints, "disable-init-endpoints", "config, subscribe or both: "+inert+", where neither is called")
 
 	texts("config")
 	texts("resources-path")
-	text("allowed-origins", "")
+	text("allowed-origins")
 	fs.Bool("disable-builtin-k8s-secret-store", false, inert)
 	fs.Duration("app-binding-options-timeout", 3*time.Second, inert)
 	fs.Duration("hot-reload-reconcile-interval", time.Minute, inert)
 
-	text("placement-host-address", "")
+	text("placement-host-address")
 	fs.DurationVar(&c.actorsDisseminateTimeout, "actors-disseminate-timeout", 30*time.Second, "more than 0; otherwise "+inert)
-	text("sentry-address", "")
 	texts("sentry-request-jwt-audiences")
-	text("control-plane-address", "")
-	text("control-plane-namespace", "default")
-	text("control-plane-trust-domain", "localhost")
+	text("control-plane-address")
 
 	for _, name := range []string{"actors-service", "reminders-service"} {
 		fs.String(name, "", hidden)

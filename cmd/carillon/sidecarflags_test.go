@@ -12,8 +12,9 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// flagsOfDaprd are all of them (sidecar specification §5.1), each with a value that daprd accepts.
+// flagsOfDaprd are all of them (sidecar specification §5.1), each with a value that daprd accepts; and three of our own.
 var flagsOfDaprd = map[string]string{
+	"tls-cert-file": "cert.pem", "tls-key-file": "key.pem", "tls-ca-file": "ca.pem",
 	"app-id": "sub", "app-port": "6000", "app-protocol": "grpc", "app-channel-address": "localhost",
 	"app-max-concurrency": "-1", "app-ssl": "true", "dapr-http-port": "3501", "dapr-grpc-port": "50002",
 	"dapr-listen-addresses": "127.0.0.1,::1", "dapr-internal-grpc-port": "50003",
@@ -95,9 +96,13 @@ func TestWhatDaprdRefusesIsAFatalLineInTheLogAndExitCode1(t *testing.T) {
 		{"--app-id a --max-body-size 4MB", "--max-body-size 4MB: a size is a number and a unit"},
 		{"--app-id a --read-buffer-size -1", "--read-buffer-size -1: a size is at least 1 byte"},
 		{"--app-id a --scheduler-host-address a:1,b", `--scheduler-host-address: \"b\" is not of the form host:port`},
-		{"--app-id a --mode kubernetes", "--mode kubernetes is not supported yet"},
-		{"--app-id a --mode swarm", "--mode swarm: it is standalone"},
-		{"--app-id a --enable-mtls", "--enable-mtls is not supported yet"},
+		{"--app-id a --mode swarm", "--mode swarm: it is standalone or kubernetes"},
+		{"--app-id a --enable-mtls", "--enable-mtls needs --sentry-address"},
+		{"--app-id a --enable-mtls --sentry-address s:1", "trust anchors are required: set DAPR_TRUST_ANCHORS"},
+		{"--app-id a --enable-mtls --sentry-address s:1 --tls-ca-file no/file", "trust anchors: open no/file"},
+		{"--app-id a --enable-mtls --sentry-address s:1 --control-plane-trust-domain A", "--control-plane-trust-domain"},
+		{"--app-id a --tls-cert-file c --tls-key-file k", "--tls-cert-file, --tls-key-file and --tls-ca-file belong together"},
+		{"--app-id a --tls-cert-file c --tls-key-file k --tls-ca-file no/file", "open c: "},
 		{"--app-id a --unix-domain-socket no/such/folder", "--unix-domain-socket no/such/folder: "},
 		{"--app-id a --dapr-listen-addresses 127.0.0.1,192.0.2.7 --dapr-http-port 0", "--dapr-listen-addresses 192.0.2.7: "},
 	} {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -123,6 +124,18 @@ func (*sidecarConfig) announce(ctx context.Context, cfg sidecar.Config, l app.Si
 		listening = append(listening, slog.String("metrics", l.Metrics.Addr().String()))
 	}
 	log.LogAttrs(ctx, slog.LevelInfo, "listening", listening...)
+	leads := "the jobs API, for everybody: set DAPR_API_TOKEN, or --dapr-listen-addresses to 127.0.0.1"
+	if cfg.APIToken != "" {
+		leads = "the jobs API, for whoever has the token, which can be overheard"
+	}
+	ways := func(listeners []net.Listener, leads string) (all []way) {
+		for _, l := range listeners {
+			all = append(all, way{l, leads})
+		}
+		return all
+	}
+	warnOfWays(ctx, log, ways(slices.Concat(l.HTTP, l.GRPC), leads),
+		append(ways(l.Public, "health and metadata"), way{l.Metrics, "metrics"}))
 }
 
 func addresses(listeners []net.Listener) string {

@@ -74,12 +74,8 @@ func (c *sidecarConfig) check() error {
 		return err
 	}
 	switch {
-	case c.mode == "kubernetes":
-		return errors.New("--mode kubernetes is not supported yet: use standalone")
-	case c.mode != "standalone":
-		return fmt.Errorf("--mode %s: it is standalone; kubernetes is not supported yet", c.mode)
-	case c.mtls:
-		return errors.New("--enable-mtls is not supported yet: leave it out where you can trust the network")
+	case c.mode != "standalone" && c.mode != "kubernetes":
+		return fmt.Errorf("--mode %s: it is standalone or kubernetes", c.mode)
 	default:
 		return nil
 	}

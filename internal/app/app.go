@@ -20,6 +20,8 @@ import (
 
 	"carillon/internal/dispatch"
 	"carillon/internal/engine"
+	"carillon/internal/job"
+	"carillon/internal/kubernetes"
 	"carillon/internal/scheduler"
 	"carillon/internal/store/pebblestore"
 )
@@ -33,6 +35,8 @@ type Config struct {
 	// Cluster is what the node has instead of Store, if it is one of several; nil if it is alone. The hosts of Scheduler
 	// are the members' then.
 	Cluster *ClusterConfig
+	// Namespaces are those of Kubernetes, whose jobs are deleted with them; nil: jobs stay.
+	Namespaces *kubernetes.Watcher
 }
 
 // A Node holds its listeners, and its store if it has one. Only Run lets go of them.
@@ -85,6 +89,15 @@ func openCore(cfg Config, log *slog.Logger) (core, error) {
 		store: st, engine: e, service: scheduler.New(cfg.Scheduler, e, d, log),
 		base: []stage{st.Wait}, checks: []check{e.Health},
 	}, nil
+}
+
+// forget deletes all jobs of a namespace that is gone. Others whose names begin like it keep theirs.
+func (c core) forget(ctx context.Context, namespace string) error {
+	var err error
+	for _, kind := range []job.Kind{job.App, job.Actor} {
+		err = errors.Join(err, c.engine.DeleteAll(ctx, job.Prefix{Kind: kind, Namespace: namespace}))
+	}
+	return err
 }
 
 // closeAll closes those listeners that are there.

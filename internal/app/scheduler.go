@@ -45,6 +45,9 @@ func OpenScheduler(cfg Config, l SchedulerListeners, log *slog.Logger) (*Node, e
 	stages = append(stages, func(ctx context.Context) error {
 		return c.service.Run(ctx, l.Scheduler, scheduler.Pings())
 	})
+	if ns := cfg.Namespaces; ns != nil {
+		stages = append(stages, func(ctx context.Context) error { return ns.Run(ctx, c.forget) })
+	}
 	stages = append(stages, c.cluster...)
 	return &Node{store: c.store, stages: append(stages, open.run)}, nil
 }
