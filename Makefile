@@ -37,6 +37,10 @@ cluster: ## Run the tests that need etcd, which runs in real time, and all of te
 	CARILLON_TEST_ETCD=1 $(GO) test -p 1 -count=1 -timeout 3m ./internal/cluster ./internal/store/etcd...
 	CARILLON_TEST_ETCD=1 $(GO) test -count=1 -timeout 9m -parallel 3 -v ./test/cluster
 
+.PHONY: flood
+flood: ## Flood one namespace beside another for 20 s, in real time, and compare what the other notices
+	CARILLON_TEST_FLOOD=1 $(GO) test -count=1 -v -run '^TestAFlood' ./internal/app
+
 .PHONY: lint
 lint: ## Look for mistakes and unusual ways (the first run builds the linter: some minutes)
 	$(LINT) run
@@ -60,6 +64,23 @@ proto: ## Generate internal/bulkv1 and internal/peerv1 from proto (needs protoc)
 	GOBIN=$(CURDIR)/bin $(GO) install google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
 	PATH="$(CURDIR)/bin:$$PATH" protoc -I proto -I "$$($(GO) list -m -f '{{.Dir}}' github.com/dapr/dapr)" \
 		--go_out=. --go_opt=module=carillon --go-grpc_out=. --go-grpc_opt=module=carillon proto/carillon/v1/*.proto
+
+.PHONY: vulncheck
+vulncheck: ## Look for known holes in what is called (needs the vulnerability database)
+	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
+
+.PHONY: sbom
+sbom: ## Write bin/carillon.cdx.json, the bill of materials of carillon
+	@mkdir -p bin
+	$(GO) run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 app -json -main cmd/carillon -output bin/carillon.cdx.json
+
+# The copies are of what is committed. It takes some minutes: nothing is taken from the build cache.
+.PHONY: reproduce
+reproduce: ## Build carillon twice, in two folders and with two empty caches, and compare
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && for copy in one another/one; do \
+		mkdir -p "$$dir/$$copy" && git archive HEAD | tar -x -C "$$dir/$$copy" && \
+		(cd "$$dir/$$copy" && GOCACHE="$$dir/cache-$$(basename $$(dirname $$copy))" $(GO) build -trimpath -buildvcs=false -o carillon ./cmd/carillon) || exit 1; \
+	done; cmp "$$dir/one/carillon" "$$dir/another/one/carillon" && echo "both builds are the same: $$(sha256sum < "$$dir/one/carillon")"
 
 .PHONY: fuzz
 fuzz: ## Run each fuzz target for FUZZTIME (20s)

@@ -42,7 +42,7 @@ func files(t *testing.T, root, suffix string) []string {
 func documents(t *testing.T) map[string]string {
 	t.Helper()
 	all := make(map[string]string)
-	for _, path := range slices.Concat(files(t, "docs", ".md"), files(t, "examples", ".md"), []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md"}) {
+	for _, path := range slices.Concat(files(t, "docs", ".md"), files(t, "examples", ".md"), []string{"README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"}) {
 		all[path] = read(t, path)
 	}
 	return all
@@ -181,6 +181,29 @@ func TestEachClaimOfCompatibilityNamesItsTests(t *testing.T) {
 			t.Errorf("%q: no test shows it; say so, or name one", row[0])
 		}
 		for _, name := range shown {
+			if !all[name] {
+				t.Errorf("%q: there is no %s", row[0], name)
+			}
+		}
+	}
+}
+
+func TestEachBoundaryNamesTheTestsThatHoldIt(t *testing.T) {
+	all := tests(t)
+	boundaries := rows(section(t, read(t, "SECURITY.md"), "The boundaries"))
+	if len(boundaries) == 0 {
+		t.Error("SECURITY.md names no boundary: this test reads it wrongly")
+	}
+	for _, row := range boundaries {
+		if len(row) != 4 {
+			t.Errorf("%q: %d cells, want 4", row, len(row))
+			continue
+		}
+		held := code(row[3])
+		if len(held) == 0 {
+			t.Errorf("%q: no test holds it", row[0])
+		}
+		for _, name := range held {
 			if !all[name] {
 				t.Errorf("%q: there is no %s", row[0], name)
 			}
