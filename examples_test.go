@@ -50,7 +50,7 @@ func TestTheExamplesWork(t *testing.T) {
 // checkFlags holds that each flag, and each variable that stands for one, exists.
 func checkFlags(t *testing.T, binary string) {
 	known := map[string]bool{"help": true, "data-binary": true} // the latter is curl's
-	for _, command := range []string{"dev", "scheduler", "sidecar", "bench"} {
+	for _, command := range []string{"dev", "scheduler", "sidecar", "member", "backup", "restore", "bench"} {
 		help, err := exec.CommandContext(t.Context(), binary, command, "--help").Output()
 		if err != nil {
 			t.Fatal(err)

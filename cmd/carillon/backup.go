@@ -61,10 +61,7 @@ type jobStore interface {
 // open opens the store that the flags name.
 func (c *storeConfig) open() (jobStore, error) {
 	log := slog.New(slog.DiscardHandler) // errors are returned
-	switch {
-	case (c.dataDir == "") == (c.etcd == ""):
-		return nil, usagef("say where the jobs are: with --data-dir, or with --etcd")
-	case c.etcd != "":
+	if c.etcd != "" {
 		return etcdstore.Open(etcdstore.Config{
 			Endpoints: strings.Split(c.etcd, ","), MaxRequestBytes: etcdmember.DefaultMaxRequestBytes,
 		}, log)
@@ -72,16 +69,19 @@ func (c *storeConfig) open() (jobStore, error) {
 	return pebblestore.Open(pebblestore.Config{Dir: c.dataDir}, log)
 }
 
-// parseFile parses the flags of a command that takes a file.
-func parseFile(fs *flag.FlagSet, usage string, args []string, std stdio) (file string, err error) {
+// parse parses the flags of a command that takes a file.
+func (c *storeConfig) parse(fs *flag.FlagSet, usage string, args []string, std stdio) (file string, err error) {
 	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		file, args = args[0], args[1:]
 	}
 	if err := parse(fs, usage, args, std); err != nil {
 		return "", err
 	}
-	if file == "" {
+	switch {
+	case file == "":
 		return "", usagef("%s: name the file first", fs.Name())
+	case (c.dataDir == "") == (c.etcd == ""):
+		return "", usagef("%s: say where the jobs are: with --data-dir, or with --etcd", fs.Name())
 	}
 	return filepath.Clean(file), nil
 }
@@ -89,7 +89,7 @@ func parseFile(fs *flag.FlagSet, usage string, args []string, std stdio) (file s
 // backup writes all jobs into a file.
 func backup(ctx context.Context, args []string, std stdio) (err error) {
 	fs, c := storeFlags("backup")()
-	file, err := parseFile(fs, backupUsage, args, std)
+	file, err := c.parse(fs, backupUsage, args, std)
 	if err != nil {
 		return err
 	}
@@ -125,7 +125,7 @@ func backup(ctx context.Context, args []string, std stdio) (err error) {
 // restore puts the jobs of a file into a store that has none.
 func restore(ctx context.Context, args []string, std stdio) (err error) {
 	fs, c := storeFlags("restore")()
-	file, err := parseFile(fs, restoreUsage, args, std)
+	file, err := c.parse(fs, restoreUsage, args, std)
 	if err != nil {
 		return err
 	}

@@ -63,6 +63,7 @@ func (n *Node) Run(ctx context.Context) error {
 type core struct {
 	store   io.Closer
 	engine  *engine.Engine
+	jobs    scheduler.Jobs // the engine, or the way to all of them
 	service *scheduler.Service
 	checks  []check
 
@@ -86,7 +87,7 @@ func openCore(cfg Config, log *slog.Logger) (core, error) {
 	e := engine.New(cfg.Engine, st, d, log)
 	cfg.Scheduler.Quota.Count = e.Usage
 	return core{
-		store: st, engine: e, service: scheduler.New(cfg.Scheduler, e, d, log),
+		store: st, engine: e, jobs: e, service: scheduler.New(cfg.Scheduler, e, d, log),
 		base: []stage{st.Wait}, checks: []check{e.Health},
 	}, nil
 }
@@ -95,7 +96,7 @@ func openCore(cfg Config, log *slog.Logger) (core, error) {
 func (c core) forget(ctx context.Context, namespace string) error {
 	var err error
 	for _, kind := range []job.Kind{job.App, job.Actor} {
-		err = errors.Join(err, c.engine.DeleteAll(ctx, job.Prefix{Kind: kind, Namespace: namespace}))
+		err = errors.Join(err, c.jobs.DeleteAll(ctx, job.Prefix{Kind: kind, Namespace: namespace}))
 	}
 	return err
 }

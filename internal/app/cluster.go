@@ -68,6 +68,7 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	d := dispatch.New(cfg.Dispatch)
 	c.engine = engine.New(cfg.Engine, st, d, log)
 	r := forward.New(forward.Config{ID: cc.Node.ID, Dial: dialPeer(cfg.Scheduler.Identity)}, c.engine, log)
+	c.jobs = r
 	cfg.Scheduler.Hosts, cfg.Scheduler.Peer = nil, r
 	cfg.Scheduler.Quota.Count = c.engine.Usage
 	c.service = scheduler.New(cfg.Scheduler, r, d, log)

@@ -12,7 +12,7 @@ import (
 // What a page of a listing or of a deletion holds at most. Calls on many jobs go page by page, so that they hold little
 // in memory, and nobody waits for more than one page of them.
 const (
-	pageJobs  = 1000
+	pageJobs  = 10_000
 	pageBytes = 4 << 20
 )
 

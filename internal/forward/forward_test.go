@@ -4,10 +4,16 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"carillon/internal/job"
 )
@@ -278,6 +284,51 @@ func TestWithoutAMajorityEverythingStopsAndResumesByItself(t *testing.T) {
 		due := int(time.Since(first)/time.Second) + 1
 		if got, _ := w.deliveries(); got < 50*(due-1) {
 			t.Errorf("%d occurrences came, want what was missed too: %d", got, 50*due)
+		}
+	})
+}
+
+func TestTheHostsAreToldWhenTheyChangeAndNotBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		all := w.three()
+		conn, err := w.dial("a")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		stream, err := schedulerv1.NewSchedulerClient(conn).WatchHosts(t.Context(), new(schedulerv1.WatchHostsRequest))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var lists []string
+		ended := make(chan error, 1)
+		go func() {
+			for {
+				m, err := stream.Recv()
+				if err != nil {
+					ended <- err
+					return
+				}
+				var hosts []string
+				for _, h := range m.GetHosts() {
+					hosts = append(hosts, h.GetAddress())
+				}
+				lists = append(lists, strings.Join(hosts, " "))
+			}
+		}()
+		time.Sleep(time.Minute)
+		all[2].stop()
+		time.Sleep(time.Minute)
+		w.start("c")
+		time.Sleep(time.Minute)
+		w.cluster.Cut("a", true)
+		err = <-ended
+		if diff := cmp.Diff([]string{"a:50006 b:50006 c:50006", "a:50006 b:50006", "a:50006 b:50006 c:50006"}, lists); diff != "" {
+			t.Errorf("lists of hosts (-want +got):\n%s", diff)
+		}
+		if status.Code(err) != codes.Unavailable {
+			t.Errorf("to those who ask a node that is cut off, the stream ends with %v, want Unavailable", err)
 		}
 	})
 }

@@ -127,7 +127,7 @@ func (s *Store) scan(
 			return nil
 		}
 		from = string(kvs[len(kvs)-1].Key) + "\x00"
-		page = max(1, min(pageBytes/(bytes/len(kvs)+1), 4*len(kvs), maxPage))
+		page = max(1, min(pageBytes/(bytes/len(kvs)+1), 16*len(kvs), maxPage))
 	}
 	return ctx.Err()
 }

@@ -32,6 +32,41 @@ func TestItIsAStoreToWhoReadsWhatItAloneWrites(t *testing.T) {
 	})
 }
 
+func TestAMomentIsSeenAsItWas(t *testing.T) {
+	s := open(t, etcdstore.Config{Endpoints: run(t, etcdtest.Config(t))})
+	put := func(n int, value string) {
+		t.Helper()
+		var b store.Batch
+		b.Put(fmt.Append(nil, n), []byte(value))
+		if err := s.Commit(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for n := range 600 { // more than a page
+		put(n, "before")
+	}
+	then, err := s.Now(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(1000, "after")
+	seen := 0
+	for p, err := range then.Scan(t.Context(), store.Range{}, 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen++; seen == 1 {
+			put(599, "after")
+		}
+		if string(p.Value) != "before" {
+			t.Errorf("%s is %q", p.Key, p.Value)
+		}
+	}
+	if seen != 600 {
+		t.Errorf("saw %d pairs, want 600", seen)
+	}
+}
+
 func TestABatchCarriesWhatTheOperatorAllows(t *testing.T) {
 	cfg := etcdtest.Config(t)
 	cfg.MaxTxnOps, cfg.MaxRequestBytes = 2000, 5<<20

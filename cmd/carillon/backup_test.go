@@ -1,0 +1,66 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// carry carries out a command in this process, and returns what it ends with and all that it says.
+func carry(t *testing.T, args ...string) (code int, said string) {
+	t.Helper()
+	var out bytes.Buffer
+	code = run(t.Context(), args, stdio{Out: &out, Err: &out, Env: func(string) (string, bool) { return "", false }})
+	return code, out.String()
+}
+
+func TestABackupGoesIntoANewFolderAndFiresThere(t *testing.T) {
+	dir, restored, file := t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "jobs.archive")
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	d := startScheduler(t, "--etcd-data-dir", dir)
+	d.schedule(ctx, t, "kept") // due at once, and nobody is there
+	if code, said := carry(t, "backup", file, "--data-dir", filepath.Join(dir, "carillon")); code != exitError || !strings.Contains(said, "another carillon is running") {
+		t.Errorf("a backup of a folder in use ends with %d and says %q", code, said)
+	}
+	d.stop(t, syscall.SIGTERM)
+	if code, said := carry(t, "backup", file, "--data-dir", filepath.Join(dir, "carillon")); code != exitOK || !strings.Contains(said, "holds 3 records") {
+		t.Fatalf("backup ends with %d and says %q", code, said)
+	}
+	if code, said := carry(t, "restore", file, "--data-dir", filepath.Join(dir, "carillon")); code != exitError || !strings.Contains(said, "holds jobs already") {
+		t.Errorf("a restore into a store with jobs ends with %d and says %q", code, said)
+	}
+	if code, said := carry(t, "restore", file, "--data-dir", filepath.Join(restored, "carillon")); code != exitOK {
+		t.Fatalf("restore ends with %d and says %q", code, said)
+	}
+	d = startScheduler(t, "--etcd-data-dir", restored)
+	stream := d.watch(ctx, t)
+	if trigger, err := stream.Recv(); err != nil || trigger.GetName() != "kept" {
+		t.Errorf("the sidecar received %v, %v", trigger, err)
+	}
+	d.stop(t, syscall.SIGTERM)
+}
+
+func TestABackupThatIsDamagedRestoresNothing(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "jobs.archive")
+	if err := os.WriteFile(file, []byte("carillon archive 1\nand no more"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	folder := filepath.Join(t.TempDir(), "new")
+	if code, said := carry(t, "restore", file, "--data-dir", folder); code != exitError || !strings.Contains(said, "damaged") {
+		t.Errorf("restore ends with %d and says %q", code, said)
+	}
+	if held(folder) {
+		t.Error("and it has made a store")
+	}
+	for _, args := range [][]string{{"backup", file}, {"backup", "--data-dir", folder}, {"restore", file, "--data-dir", folder, "--etcd", "http://x:1"}} {
+		if code, said := carry(t, args...); code != exitUsage {
+			t.Errorf("%v ends with %d and says %q", args, code, said)
+		}
+	}
+}
