@@ -32,15 +32,14 @@ type app struct {
 	lists int        // that came
 }
 
-// app runs an app until stop is called, which returns when everything has ended, or the test ends.
-func (c *cluster) app(id string) (a *app, stop func()) {
+// app runs an app until the test ends.
+func (c *cluster) app(id string) *app {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(c.t.Context()))
-	a = &app{c: c, id: id}
+	a := &app{c: c, id: id}
 	var all sync.WaitGroup
 	all.Go(func() { a.follow(ctx) })
-	stop = func() { cancel(); all.Wait() }
-	c.t.Cleanup(stop)
-	return a, stop
+	c.t.Cleanup(func() { cancel(); all.Wait() })
+	return a
 }
 
 // known returns the latest list of hosts, and how many there were.

@@ -127,7 +127,7 @@ func TestAStepOfTheClockLosesNothingAndNoLease(t *testing.T) {
 	t.Parallel()
 	k := newClock(t)
 	c := newCluster(t, 3, k.of)
-	one, _ := c.app("one")
+	one := c.app("one")
 	schedule := func(name string, due, expected time.Time) {
 		c.ledger.plan(name, expected, 0, 1)
 		if _, err := c.on(c.nodes[0].address()).ScheduleJob(t.Context(), request(name, due, 0, 1)); err != nil {

@@ -112,7 +112,7 @@ func folder(t *testing.T) string {
 	if everything() {
 		return t.TempDir()
 	}
-	dir, err := os.MkdirTemp("/dev/shm", "cluster")
+	dir, err := os.MkdirTemp("/dev/shm", "cluster") //nolint:usetesting // not there
 	if err != nil {
 		return t.TempDir()
 	}

@@ -20,7 +20,7 @@ const lease = 2 * time.Second
 func loaded(t *testing.T, size int, settings ...setting) (*cluster, *load) {
 	t.Helper()
 	c := newCluster(t, size, settings...)
-	one, _ := c.app("one")
+	one := c.app("one")
 	c.app("two")
 	l := c.load(5, func() []string { h, _ := one.known(); return h }, "one", "two")
 	time.Sleep(2 * time.Second)

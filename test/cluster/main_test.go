@@ -97,7 +97,7 @@ func apart() (code int, err error) {
 	}
 	var exit *exec.ExitError
 	if err := cmd.Wait(); err != nil && !errors.As(err, &exit) {
-		return 1, nil //nolint:nilerr // it has run
+		return 1, nil // it has run
 	}
 	return cmd.ProcessState.ExitCode(), nil
 }

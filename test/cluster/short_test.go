@@ -10,7 +10,7 @@ import (
 // TestAKillAPauseAndARollingRestartLoseNothing is the short form: all three happen to one cluster, under load.
 func TestAKillAPauseAndARollingRestartLoseNothing(t *testing.T) {
 	c := newCluster(t, 3)
-	one, _ := c.app("one")
+	one := c.app("one")
 	c.app("two")
 	c.app("two")
 	a, b, z := c.nodes[0], c.nodes[1], c.nodes[2]
