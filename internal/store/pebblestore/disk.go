@@ -18,12 +18,13 @@ const retryAfter = time.Second
 //
 // Pebble ends the process when it cannot write its log or its manifest, in places by a panic with locks held, because
 // to go on might lose what was acknowledged. A disk makes both unnecessary. It notes the first such failure, and from
-// then on refuses every change: a flush that believes to be done can no longer delete the log it came from. The log
-// alone it keeps accepting, and throws away, because Pebble has no way back from an error there; nobody is told that
-// it was written, as Commit looks at failure before it acknowledges.
+// then on accepts every change and makes none: a flush that believes to be done can no longer delete the log it came
+// from, and nobody is told that anything was written, as Commit looks at failure before it acknowledges. To refuse the
+// changes would not do, since Pebble has no way back from an error of its log or manifest, and tries all others again
+// for ever: an Open would never return.
 type disk struct {
 	vfs.FS
-	scratch *vfs.MemFS // holds the logs made after the failure
+	scratch *vfs.MemFS // holds the files made after the failure
 
 	failed  chan struct{} // closed once err is set
 	once    sync.Once     // sets err
@@ -56,10 +57,10 @@ func (d *disk) failure() error {
 // hurry ends every wait to try again, now and later.
 func (d *disk) hurry() { close(d.closing) }
 
-// change makes one change unless the disk has failed.
+// change makes one change unless the disk has failed, and then none.
 func (d *disk) change(op func() error) error {
-	if err := d.failure(); err != nil {
-		return err
+	if d.failure() != nil {
+		return nil
 	}
 	return op()
 }
@@ -86,30 +87,41 @@ func (d *disk) vital(what, name string, op func() error) {
 	}
 }
 
-func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
+// isVital reports whether a file is one that Pebble cannot do without: its log or its manifest.
+func (d *disk) isVital(name string) bool {
+	return strings.HasSuffix(name, ".log") || strings.HasPrefix(d.PathBase(name), "MANIFEST-")
+}
 
 // Create is [vfs.FS.Create].
 func (d *disk) Create(name string, c vfs.DiskWriteCategory) (f vfs.File, err error) {
 	create := func() (err error) { f, err = d.FS.Create(name, c); return err }
-	if isLog(name) {
-		return d.openLog(name, &f, create)
+	if d.isVital(name) {
+		return d.openVital(name, &f, create)
 	}
 	if err := d.write(create); err != nil {
 		return nil, err
+	}
+	return d.opened(name, f)
+}
+
+// opened returns f, or a file that goes nowhere if it was not opened, because the disk has failed.
+func (d *disk) opened(name string, f vfs.File) (vfs.File, error) {
+	if f == nil {
+		return d.scratch.Create(d.PathBase(name), vfs.WriteCategoryUnspecified)
 	}
 	return &file{File: f, disk: d}, nil
 }
 
 // ReuseForWrite is [vfs.FS.ReuseForWrite]. Pebble reuses logs only.
 func (d *disk) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (f vfs.File, err error) {
-	return d.openLog(newname, &f, func() (err error) { f, err = d.FS.ReuseForWrite(oldname, newname, c); return err })
+	return d.openVital(newname, &f, func() (err error) { f, err = d.FS.ReuseForWrite(oldname, newname, c); return err })
 }
 
-// openLog makes the log that op puts into f, or, on a disk that has failed, one that goes nowhere.
-func (d *disk) openLog(name string, f *vfs.File, op func() error) (vfs.File, error) {
-	d.vital("create the log", name, op)
+// openVital makes the log or manifest that op puts into f, or, on a disk that has failed, one that goes nowhere.
+func (d *disk) openVital(name string, f *vfs.File, op func() error) (vfs.File, error) {
+	d.vital("create", name, op)
 	if d.failure() == nil {
-		return &logFile{File: *f, disk: d, name: name}, nil
+		return &vitalFile{File: *f, disk: d, name: name}, nil
 	}
 	if *f != nil {
 		_ = (*f).Close() // the disk has failed meanwhile, and the failure is known
@@ -123,7 +135,7 @@ func (d *disk) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.O
 	if err != nil {
 		return nil, err
 	}
-	return &file{File: f, disk: d}, nil
+	return d.opened(name, f)
 }
 
 // OpenDir is [vfs.FS.OpenDir].

@@ -11,7 +11,7 @@
 // What it does when the disk fails. A table that cannot be written (a full disk) is tried again every second; meanwhile
 // reads work, commits go on until the memtables are full and then wait. If the log, the manifest or the folder itself
 // cannot be written, or a table turns out to be damaged, the store has failed, for good: every call returns the reason,
-// [Store.Wait] returns it too, and not another byte is changed on the disk, so that nothing acknowledged can be lost to
+// [Store.Wait] returns it too, and so does an Open that meets it, and not another byte is changed on the disk, so that nothing acknowledged can be lost to
 // what Pebble does with half its state gone. The way back is to mend the disk, Close, and Open again.
 //
 // Pebble's own way is to end the process. That is why its file system is wrapped here: see disk.

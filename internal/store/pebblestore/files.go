@@ -2,7 +2,7 @@ package pebblestore
 
 import "github.com/cockroachdb/pebble/v2/vfs"
 
-// A file is a table, a manifest or another small file on a disk.
+// A file is a table or another small file on a disk. On one that has failed it takes everything, and throws it away.
 type file struct {
 	vfs.File
 	disk *disk
@@ -10,12 +10,14 @@ type file struct {
 
 // Write is [vfs.File.Write].
 func (f *file) Write(p []byte) (n int, err error) {
+	n = len(p)
 	err = f.disk.write(func() (err error) { n, err = f.File.Write(p); return err })
 	return n, err
 }
 
 // WriteAt is [vfs.File.WriteAt].
 func (f *file) WriteAt(p []byte, off int64) (n int, err error) {
+	n = len(p)
 	err = f.disk.write(func() (err error) { n, err = f.File.WriteAt(p, off); return err })
 	return n, err
 }
@@ -33,51 +35,52 @@ func (f *file) SyncData() error { return f.disk.write(f.File.SyncData) }
 
 // SyncTo is [vfs.File.SyncTo].
 func (f *file) SyncTo(length int64) (full bool, err error) {
+	full = true
 	err = f.disk.write(func() (err error) { full, err = f.File.SyncTo(length); return err })
 	return full, err
 }
 
-// A logFile is a part of the log. It never returns an error: one that matters fails the disk.
-type logFile struct {
+// A vitalFile is a part of the log, or a manifest. It never returns an error: one that matters fails the disk.
+type vitalFile struct {
 	vfs.File
 	disk *disk
 	name string
 }
 
 // Write is [vfs.File.Write].
-func (f *logFile) Write(p []byte) (int, error) {
-	f.disk.vital("write the log", f.name, func() error { _, err := f.File.Write(p); return err })
+func (f *vitalFile) Write(p []byte) (int, error) {
+	f.disk.vital("write", f.name, func() error { _, err := f.File.Write(p); return err })
 	return len(p), nil
 }
 
 // Preallocate is [vfs.File.Preallocate]. It is no more than a help to the disk.
-func (f *logFile) Preallocate(offset, length int64) error {
+func (f *vitalFile) Preallocate(offset, length int64) error {
 	_ = f.disk.change(func() error { return f.File.Preallocate(offset, length) })
 	return nil
 }
 
 // Sync is [vfs.File.Sync].
-func (f *logFile) Sync() error {
-	f.disk.vital("sync the log", f.name, f.File.Sync)
+func (f *vitalFile) Sync() error {
+	f.disk.vital("sync", f.name, f.File.Sync)
 	return nil
 }
 
 // SyncData is [vfs.File.SyncData].
-func (f *logFile) SyncData() error {
-	f.disk.vital("sync the log", f.name, f.File.SyncData)
+func (f *vitalFile) SyncData() error {
+	f.disk.vital("sync", f.name, f.File.SyncData)
 	return nil
 }
 
 // SyncTo is [vfs.File.SyncTo].
-func (f *logFile) SyncTo(length int64) (full bool, err error) {
-	f.disk.vital("sync the log", f.name, func() (err error) { full, err = f.File.SyncTo(length); return err })
+func (f *vitalFile) SyncTo(length int64) (full bool, err error) {
+	f.disk.vital("sync", f.name, func() (err error) { full, err = f.File.SyncTo(length); return err })
 	return full, nil
 }
 
 // Close is [vfs.File.Close]. It closes the file below even on a disk that has failed.
-func (f *logFile) Close() error {
+func (f *vitalFile) Close() error {
 	err := f.File.Close()
-	f.disk.vital("close the log", f.name, func() error { return err })
+	f.disk.vital("close", f.name, func() error { return err })
 	return nil
 }
 
