@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"carillon/internal/job"
 )
@@ -40,6 +43,19 @@ func (m *model) schedule(name string, spec job.Spec, overwrite bool) error {
 func (m *model) remove(name string) {
 	delete(m.jobs, name)
 	m.disbelieve(name)
+}
+
+// get returns what the store holds: the spec, and how far it has got.
+func (m *model) get(name string) string {
+	j := m.jobs[name]
+	if j == nil {
+		return "nothing"
+	}
+	spec, err := json.Marshal(j.spec)
+	if err != nil {
+		panic(err)
+	}
+	return fmt.Sprintf("%s, %d settled, last %v, attempt %d at %v, due %v", spec, j.settled, j.last, j.failures, j.due, j.at)
 }
 
 func (m *model) disbelieve(name string) {
@@ -84,7 +100,8 @@ func (m *model) settle(name string, o job.Outcome, kept bool) {
 }
 
 // TestRandomCommandsAgreeWithANaiveModel lets users, apps and a failing disk do what they like to a loop, and
-// compares every delivery with the model's. The machine's invariants are checked after every step.
+// compares every answer, every delivery, and after each step all that the store holds with the model's. The machine's
+// invariants are checked after every step, too.
 func TestRandomCommandsAgreeWithANaiveModel(t *testing.T) {
 	for seed := range uint64(30) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -100,6 +117,9 @@ func TestRandomCommandsAgreeWithANaiveModel(t *testing.T) {
 				if err := s.check(t.Context()); err != nil {
 					t.Fatalf("%s\n%v", strings.Join(history, "\n"), err)
 				}
+				if got, want := s.holdings(t), m.holdings(); !slices.Equal(got, want) {
+					t.Fatalf("%s\n%s", strings.Join(history, "\n"), cmp.Diff(want, got))
+				}
 			}
 		})
 	}
@@ -107,9 +127,8 @@ func TestRandomCommandsAgreeWithANaiveModel(t *testing.T) {
 
 // randomStep does one thing to both and says what it was.
 func randomStep(t *testing.T, r *rand.Rand, s *script, m *model) string {
-	n := r.IntN(80) // most windows overflow
-	name := fmt.Sprintf("job%02d", n)
-	k := job.Key{Target: job.Target{Kind: job.App, Namespace: "ns", Name: fmt.Sprintf("app%d", n%3)}, Name: name}
+	n := r.IntN(modelJobs)
+	name, k := modelName(n), modelKey(n)
 	kept := true
 	if r.IntN(20) == 0 {
 		kept = r.IntN(2) == 0
@@ -123,7 +142,10 @@ func randomStep(t *testing.T, r *rand.Rand, s *script, m *model) string {
 		step = fmt.Sprintf("schedule %s %v overwrite=%v", name, spec.Plan, overwrite)
 		s.put(t, k, spec, overwrite)
 		if kept {
-			_ = m.schedule(name, spec, overwrite)
+			want := m.schedule(name, spec, overwrite)
+			if !errors.Is(s.reply, want) && !errors.Is(s.reply, job.ErrUnavailable) {
+				t.Fatalf("%s: %v, want %v", step, s.reply, want)
+			}
 		} else if m.jobs[name] == nil || overwrite {
 			m.disbelieve(name)
 		}
@@ -173,9 +195,12 @@ func randomSpec(t *testing.T, r *rand.Rand, now time.Time) job.Spec {
 		spec.Words.DueTime = new(fmt.Sprintf("%ds", r.IntN(300)-5))
 	}
 	if spec.Words.DueTime == nil || r.IntN(2) == 0 {
-		spec.Words.Schedule = new(fmt.Sprintf("@every %ds", 1+r.IntN(10)))
-		if r.IntN(2) == 0 {
+		spec.Words.Schedule = new([]string{"@every 0s", "@every 250ms", "*/7 * * * * *", "@every 1s", "@every 9s"}[r.IntN(5)])
+		if r.IntN(2) == 0 || *spec.Words.Schedule == "@every 0s" {
 			spec.Words.Repeats = new(uint32(1 + r.IntN(4)))
+		}
+		if r.IntN(3) == 0 {
+			spec.Words.TTL = new(fmt.Sprintf("%ds", r.IntN(30)))
 		}
 	}
 	switch r.IntN(4) {
@@ -190,6 +215,44 @@ func randomSpec(t *testing.T, r *rand.Rand, now time.Time) job.Spec {
 		t.Fatal(err)
 	}
 	return spec
+}
+
+const modelJobs = 80 // most windows overflow
+
+func modelName(n int) string { return fmt.Sprintf("job%02d", n) }
+
+func modelKey(n int) job.Key {
+	return job.Key{Target: job.Target{Kind: job.App, Namespace: "ns", Name: fmt.Sprintf("app%d", n%3)}, Name: modelName(n)}
+}
+
+// holdings is what the store holds of each job.
+func (s *script) holdings(t *testing.T) []string {
+	t.Helper()
+	keys := make([]job.Key, modelJobs)
+	for n := range keys {
+		keys[n] = modelKey(n)
+	}
+	records, err := s.records(t.Context(), keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := &model{jobs: map[string]*modelJob{}}
+	for n, r := range records {
+		if r.spec != nil {
+			m.jobs[modelName(n)] = &modelJob{
+				spec: *r.spec, settled: r.state.Settled, last: r.state.Last, failures: r.state.Attempts, due: r.occurrence(), at: r.due(),
+			}
+		}
+	}
+	return m.holdings()
+}
+
+func (m *model) holdings() []string {
+	all := make([]string, modelJobs)
+	for n := range all {
+		all[n] = modelName(n) + ": " + m.get(modelName(n))
+	}
+	return all
 }
 
 // deliveries returns what has been delivered since it was asked last.

@@ -41,6 +41,7 @@ type script struct {
 	latest    map[string]int       // number of a job's last delivery
 	events    []string
 	delivered []string // what the model test compares
+	reply     error    // to the last command
 	failures  int      // of turns
 	broken    error    // what the next commit returns, if not nil
 	swallowed bool     // and it is not applied
@@ -171,8 +172,8 @@ func (s *script) command(t *testing.T, k job.Key, decide func(*machine, record) 
 	s.inbox.slots <- struct{}{}
 	s.inbox.add(func() { s.inbox.commands = append(s.inbox.commands, c) })
 	s.idle(t)
-	if err := <-c.done; err != nil {
-		s.say("error: %v", err)
+	if s.reply = <-c.done; s.reply != nil {
+		s.say("error: %v", s.reply)
 	}
 }
 
