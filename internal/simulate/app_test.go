@@ -1,0 +1,265 @@
+package simulate_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"carillon/internal/memnet"
+	"carillon/internal/sidecar"
+)
+
+// A replica is a copy of an app, and where it and the sidecar beside it can be reached.
+type replica struct {
+	world   *world
+	app     string
+	program copyProgram
+
+	mu      sync.Mutex // guards the fields below
+	rnd     *rand.Rand // decides how calls are answered, in the order in which they come
+	mood    mood
+	changed chan struct{} // closed when the mood changes
+	app80   *memnet.Listener
+	api     *memnet.Listener // of the sidecar; nil while there is none
+	kill    func()           // ends the sidecar as kill -9 does; nil while there is none
+}
+
+func newReplica(w *world, app string, p copyProgram) *replica {
+	return &replica{world: w, app: app, program: p, rnd: random(w.program.seed, p.name, "calls"), changed: make(chan struct{})}
+}
+
+// say changes the mood.
+func (r *replica) say(m mood) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.mood != m {
+		r.world.history.add(event{what: fault, who: r.program.name, text: "is " + string(m) + " from now on"})
+		r.mood = m
+		close(r.changed)
+		r.changed = make(chan struct{})
+	}
+}
+
+func (r *replica) now() (mood, <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.mood, r.changed
+}
+
+// live goes through the moods, and serves while the app listens, until ctx ends.
+func (r *replica) live(ctx context.Context) {
+	var serving sync.WaitGroup
+	defer serving.Wait()
+	defer r.close()
+	defer r.say(fine) // nobody hangs any longer
+	for _, c := range r.program.moods {
+		if !r.world.until(ctx, c.at) {
+			return
+		}
+		r.say(c.mood)
+		if r.world.program.foreign(r.app) {
+			continue
+		}
+		if c.mood == away {
+			r.close()
+		} else if r.listening() == nil {
+			l := r.open()
+			serving.Go(func() { r.serve(l) })
+		}
+	}
+	<-ctx.Done()
+}
+
+func (r *replica) listening() *memnet.Listener {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.app80
+}
+
+func (r *replica) open() *memnet.Listener {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.app80 = memnet.Listen()
+	return r.app80
+}
+
+func (r *replica) close() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.app80 != nil {
+		r.app80.Close()
+		r.app80 = nil
+	}
+}
+
+// serve is the app, until its listener is closed. Then its connections are broken, too.
+func (r *replica) serve(l *memnet.Listener) {
+	var handler http.Handler = http.HandlerFunc(r.handle)
+	if plant := r.world.plant.app; plant != nil {
+		handler = plant(handler)
+	}
+	server := &http.Server{Handler: handler}
+	_ = server.Serve(l) // until l is closed
+	_ = server.Close()
+}
+
+// dial connects to the app.
+func (r *replica) dial(ctx context.Context, _ string) (net.Conn, error) {
+	l := r.listening()
+	if l == nil {
+		return nil, errors.New("connection refused")
+	}
+	return l.DialContext(ctx)
+}
+
+// A reaction is what an app does with a trigger.
+type reaction struct {
+	after  time.Duration
+	status int
+	hangs  bool // until the mood changes
+}
+
+func (r *replica) react() (reaction, <-chan struct{}) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m := r.mood
+	if m == flaky {
+		m = []mood{fine, fine, slow, failing}[r.rnd.IntN(4)]
+	}
+	a := reaction{after: time.Duration(1+r.rnd.IntN(20)) * time.Millisecond, status: http.StatusOK}
+	switch m {
+	case slow:
+		a.after = time.Duration(200+r.rnd.IntN(3000)) * time.Millisecond
+	case failing:
+		a.status = http.StatusInternalServerError
+	case unaware:
+		a.status = http.StatusNotFound
+	case hanging:
+		a.hangs = true
+	}
+	return a, r.changed
+}
+
+// handle is a call of the app.
+func (r *replica) handle(w http.ResponseWriter, req *http.Request) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		return // it never came
+	}
+	h := r.world.history
+	e := event{
+		who: r.program.name, call: h.call(), version: versionIn(string(body)),
+		key: r.app + "/" + strings.TrimPrefix(req.URL.Path, "/job/"),
+	}
+	e.what = arrived
+	h.add(e)
+	a, changed := r.react()
+	e.what, e.text = left, http.StatusText(a.status)
+	if a.hangs {
+		select {
+		case <-changed:
+		case <-req.Context().Done():
+		}
+	}
+	if req.Context().Err() != nil || !wait(req.Context(), a.after) {
+		e.text = "nobody waits any more"
+	}
+	h.add(e)
+	w.WriteHeader(a.status)
+}
+
+// attend keeps a sidecar beside the app until ctx ends. One that was killed comes back after a moment.
+func (r *replica) attend(ctx context.Context) {
+	for life := 0; ctx.Err() == nil; life++ {
+		r.runSidecar(ctx)
+		wait(ctx, time.Second)
+	}
+}
+
+func (r *replica) runSidecar(ctx context.Context) {
+	var dead sync.Mutex // guards killed
+	killed := false
+	s, err := sidecar.New(sidecar.Config{
+		Apps: []sidecar.App{{ID: r.app, Address: "app:80"}}, Namespace: namespace, Schedulers: r.world.addresses(),
+	}, sidecar.Dialers{
+		App: r.dial,
+		Scheduler: func(ctx context.Context, address string) (net.Conn, error) {
+			conn, err := r.world.dial(ctx, r.program.name, address)
+			dead.Lock()
+			defer dead.Unlock()
+			if err == nil && killed {
+				conn.Close()
+				return nil, errors.New("dead")
+			}
+			return conn, err
+		},
+	}, r.world.log.With("sidecar", r.program.name))
+	if err != nil {
+		panic(err)
+	}
+	running, cancel := context.WithCancel(ctx)
+	defer cancel()
+	api := memnet.Listen()
+	r.mu.Lock()
+	r.api = api
+	r.kill = func() {
+		dead.Lock()
+		killed = true
+		dead.Unlock()
+		r.cutOff() // before it can say anything
+		cancel()
+	}
+	r.mu.Unlock()
+	if err := s.Run(running, sidecar.Listeners{HTTP: []net.Listener{api}}); err != nil {
+		panic(err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.api, r.kill = nil, nil
+}
+
+// cutOff resets all connections between the sidecar and schedulers.
+func (r *replica) cutOff() {
+	for _, m := range r.world.hosts {
+		m.wire.reset(r.program.name)
+	}
+}
+
+// dialAPI connects to the sidecar's HTTP API.
+func (r *replica) dialAPI(ctx context.Context) (net.Conn, error) {
+	r.mu.Lock()
+	l := r.api
+	r.mu.Unlock()
+	if l == nil {
+		return nil, errors.New("connection refused")
+	}
+	return l.DialContext(ctx)
+}
+
+// strike kills the sidecar, if there is one.
+func (r *replica) strike() {
+	r.mu.Lock()
+	kill := r.kill
+	r.mu.Unlock()
+	if kill != nil {
+		kill()
+	}
+}
+
+// wait lets time pass, and reports whether ctx lasted that long.
+func wait(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,70 @@
+package simulate_test
+
+import (
+	"time"
+
+	"carillon/internal/job"
+)
+
+// checkDuplicates holds that an attempt is delivered again only if the store cannot know how it ended: its stream was
+// lost; or its scheduler ended while it was out, or before the disk could have written its outcome down; or the disk
+// returned an error meanwhile. Within one life of a scheduler there are no more of them than its metric counts. And an
+// app gets no more than was sent to it.
+func checkDuplicates(s *story, find func(key, format string, args ...any)) {
+	counted := map[*life]int{}
+	for _, v := range s.versions {
+		var last *delivery
+		for _, d := range v.deliveries {
+			if last != nil && d.due.Equal(last.due) && d.attempt == last.attempt {
+				if d.life == last.life {
+					counted[d.life]++
+				}
+				if !last.unknown(d) {
+					find(v.key, "v%d is delivered again at %v, as #%d: attempt %d at %v ended as %s at %v, as #%d, and that was stored",
+						v.number(), d.at, d.event.call, d.attempt, s.at(d.due), last.end.outcome, last.end.at, last.event.call)
+				}
+			}
+			last = d
+		}
+		for i, a := range v.arrivals {
+			if i >= len(v.deliveries) || v.deliveries[i].seq > a.seq {
+				find(v.key, "v%d comes to %s at %v, as #%d, and was sent only %d times by then", v.number(), a.who, a.at, a.event.call, i)
+				break
+			}
+		}
+	}
+	for _, l := range s.lives {
+		if l.died.seq != never && counted[l] > l.died.redelivered {
+			find("", "node %d delivered %d attempts again, and its metric has counted %d", l.began.life, counted[l], l.died.redelivered)
+		}
+	}
+}
+
+// unknown reports whether a store may not know how d ended when again leaves.
+func (d *delivery) unknown(again *delivery) bool {
+	if !d.settled || d.end.outcome != job.Handled && d.end.outcome != job.Failed {
+		return true
+	}
+	for _, e := range d.life.errors {
+		if e.seq > d.seq && e.seq < again.seq {
+			return true
+		}
+	}
+	return again.life != d.life && !d.life.rested(d.end, d.life.died)
+}
+
+// rested reports whether there was a moment between the two at which nothing was being committed. A loop that has
+// something to write down does so at once.
+func (l *life) rested(from, to event) bool {
+	at := from.at
+	for _, c := range l.commits {
+		if c.to.seq < from.seq || c.from.seq > to.seq {
+			continue
+		}
+		if c.from.at > at && c.from.seq > from.seq {
+			return true
+		}
+		at = max(at, min(c.to.at, to.at))
+	}
+	return to.at > at+time.Nanosecond
+}

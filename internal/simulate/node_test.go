@@ -1,0 +1,201 @@
+package simulate_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"carillon/internal/dispatch"
+	"carillon/internal/engine"
+	"carillon/internal/memnet"
+	"carillon/internal/scheduler"
+	"carillon/internal/store"
+	"carillon/internal/store/pebblestore"
+)
+
+// A node is one life of the scheduler: from its start to its end, or to that of its power.
+type node struct {
+	host  *host
+	world *world
+	life  int
+	disk  *disk
+
+	stop   func()        // asks it to end
+	once   sync.Once     // of its end
+	gone   chan struct{} // closed when it is no part of the world any more
+	next   *disk         // what the next life stands on, once it is gone
+	down   atomic.Int64  // how long until then, in nanoseconds
+	dead   atomic.Bool   // its power was cut
+	paused atomic.Bool   // nobody hears from it
+
+	redelivered counter
+}
+
+// startNode starts a life. What is left of it when it is gone runs on unseen, and has ended when the world has.
+func (m *host) startNode(ctx context.Context, life int, d *disk) *node {
+	ctx, stop := context.WithCancel(ctx)
+	n := &node{host: m, world: m.world, life: life, disk: d, stop: stop, gone: make(chan struct{})}
+	n.down.Store(int64(time.Second))
+	m.world.history.add(event{what: began, who: m.address, life: life})
+	m.world.running.Go(func() {
+		defer stop()
+		n.leave(n.run(ctx))
+	})
+	return n
+}
+
+// leave takes the node out of the world, unless it is out already.
+func (n *node) leave(how string) {
+	n.once.Do(func() {
+		n.host.wire.unplug(false)
+		n.world.history.end(n.life, how, n.redelivered.value())
+		n.next = n.disk
+		close(n.gone)
+	})
+}
+
+// cut takes its power away.
+func (n *node) cut(f faultProgram, op string) {
+	n.once.Do(func() {
+		n.dead.Store(true)
+		n.host.wire.unplug(f.quietly) // first: whoever hears of something was told before the disk is what it is then
+		how := fmt.Sprintf("its power is cut before %s; %d%% of what is not synced are kept", op, f.percent)
+		n.world.history.end(n.life, how, n.redelivered.value())
+		n.next = n.disk.crash(f.percent, random(n.world.program.seed, "crash", n.life))
+		n.down.Store(int64(f.lasts))
+		n.stop()
+		close(n.gone)
+	})
+}
+
+// run is the node: the parts of a scheduler node, stopped in the order in which they are in package app. It returns why
+// it has ended.
+func (n *node) run(ctx context.Context) string {
+	log := n.world.log.With("life", n.life)
+	st, err := pebblestore.Open(pebblestore.Config{Dir: "store", FS: n.disk.fs(), NoTickers: true, CacheBytes: 1 << 20}, log)
+	if err != nil {
+		return "it cannot start: " + err.Error()
+	}
+	p := n.world.program
+	var kept store.Store = st
+	if plant := n.world.plant.store; plant != nil {
+		kept = plant(kept)
+	}
+	d := dispatch.New(dispatch.Config{MaxOut: p.maxOut})
+	var deliver engine.Deliverer = deliverProbe{d, n.world.history, n.life}
+	if plant := n.world.plant.deliver; plant != nil {
+		deliver = plant(deliver)
+	}
+	cfg := engine.Config{Partitions: p.partitions, Loops: p.loops, Full: st.Full, Metrics: &n.redelivered}
+	e := engine.New(cfg, storeProbe{kept, n.world.history, n.life}, deliver, log)
+	var jobs scheduler.Jobs = e
+	if plant := n.world.plant.jobs; plant != nil {
+		jobs = plant(jobs)
+	}
+	s := scheduler.New(scheduler.Config{Hosts: n.world.addresses()}, jobsProbe{jobs, n.world.history, n.life}, d, log)
+
+	l := memnet.Listen()
+	steady, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	var watching, engineRuns sync.WaitGroup
+	reason := "it has stopped"
+	watching.Go(func() {
+		if err := st.Wait(steady); err != nil {
+			reason = err.Error()
+			n.stop()
+		}
+	})
+	watching.Go(func() { n.watchHealth(steady, e) })
+	engineCtx, stopEngine := context.WithCancel(steady)
+	defer stopEngine()
+	var broken error
+	engineRuns.Go(func() {
+		if broken = e.Run(engineCtx); broken != nil {
+			n.stop()
+		}
+	})
+	n.host.wire.plug(l, &n.dead)
+	if err := s.Run(ctx, l, scheduler.Pings()); err != nil {
+		panic(err)
+	}
+	stopEngine()
+	engineRuns.Wait()
+	stop()
+	watching.Wait()
+	if broken != nil {
+		reason = broken.Error()
+	}
+	if err := st.Close(); err != nil {
+		reason += ", and " + err.Error()
+	}
+	return reason
+}
+
+// healthPeriod is how often somebody asks a node for its health.
+const healthPeriod = time.Second
+
+func (n *node) watchHealth(ctx context.Context, e *engine.Engine) {
+	last := "nobody has asked"
+	for {
+		err := e.Health()
+		if plant := n.world.plant.health; plant != nil {
+			err = plant(err)
+		}
+		text := errorText(err)
+		if n.paused.Load() {
+			text = "it does not answer"
+		}
+		if (text == "") != (last == "") {
+			n.world.history.add(event{what: health, life: n.life, text: text})
+		}
+		last = text
+		if !wait(ctx, healthPeriod) {
+			return
+		}
+	}
+}
+
+// A counter is the engine's metric of redeliveries: of all that an engine registers it is the one counter.
+type counter struct {
+	mu sync.Mutex // guards the field below
+	c  prometheus.Counter
+}
+
+// Register implements [prometheus.Registerer].
+func (c *counter) Register(one prometheus.Collector) error {
+	c.MustRegister(one)
+	return nil
+}
+
+// MustRegister implements [prometheus.Registerer].
+func (c *counter) MustRegister(all ...prometheus.Collector) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, one := range all {
+		if found, ok := one.(prometheus.Counter); ok {
+			c.c = found
+		}
+	}
+}
+
+// Unregister implements [prometheus.Registerer].
+func (c *counter) Unregister(prometheus.Collector) bool { return false }
+
+func (c *counter) value() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.c == nil {
+		return 0
+	}
+	r := prometheus.NewRegistry()
+	r.MustRegister(c.c)
+	all, err := r.Gather()
+	if err != nil {
+		panic(err)
+	}
+	return int(all[0].GetMetric()[0].GetCounter().GetValue())
+}

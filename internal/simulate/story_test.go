@@ -1,0 +1,210 @@
+package simulate_test
+
+import (
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"carillon/internal/job"
+	"carillon/internal/when"
+)
+
+// A story is what a history says, put together for those who check it. What happened at a place of the history is known
+// by its number there.
+type story struct {
+	began    time.Time
+	events   []event
+	calls    []*call    // of users, in the order in which they were made
+	versions []*version // of jobs, in the order of their numbers
+	lives    []*life    // of the scheduler
+
+	byNumber map[int]*version
+	byLife   map[int]*life
+}
+
+// A call is what a user asked for.
+type call struct {
+	event // when it was asked
+	heard event
+	until int // where the history is when it has surely been done, or never will be
+}
+
+// A version is what one schedule call asked for.
+type version struct {
+	*call
+	reached    []event // an engine, which resolved it
+	plan       when.Plan
+	policy     job.Policy
+	deliveries []*delivery
+	arrivals   []*arrival
+}
+
+// A delivery is a trigger that left the engine.
+type delivery struct {
+	event
+	version *version
+	life    *life
+	end     event // what is ended says how; its place is that of the life's end if there was no outcome before
+	settled bool  // there was one
+}
+
+// An arrival is a trigger at an app.
+type arrival struct {
+	event
+	left event
+}
+
+// A life is one of the scheduler's.
+type life struct {
+	began, died event
+	commits     []span // to the store
+	errors      []event
+	health      []event
+}
+
+// A span is a part of the history.
+type span struct{ from, to event }
+
+const never = math.MaxInt
+
+func tell(h *history) *story {
+	s := &story{began: h.began, events: h.all(), byNumber: map[int]*version{}, byLife: map[int]*life{}}
+	last := event{seq: never, at: math.MaxInt64}
+	asks, deliveries, arrivals := map[int]*call{}, map[int]*delivery{}, map[int]*arrival{}
+	open := map[int]int{} // commits, of their lives
+	for _, e := range s.events {
+		switch e.what {
+		case asked:
+			c := &call{event: e, heard: last, until: never}
+			asks[e.call], s.calls = c, append(s.calls, c)
+			if e.op == schedule {
+				v := &version{call: c}
+				s.versions, s.byNumber[e.version] = append(s.versions, v), v
+			}
+		case answered:
+			asks[e.call].heard = e
+		case resolved:
+			if v := s.byNumber[e.version]; v != nil && v.key == e.key {
+				v.reached, v.plan, v.policy = append(v.reached, e), e.plan, e.policy
+			}
+		case delivered:
+			d := &delivery{event: e, version: s.byNumber[e.version], life: s.byLife[e.life], end: last}
+			deliveries[e.call] = d
+			if d.version != nil {
+				d.version.deliveries = append(d.version.deliveries, d)
+			}
+		case ended:
+			if d := deliveries[e.call]; d != nil {
+				d.end, d.settled = e, true
+			}
+		case arrived:
+			a := &arrival{event: e, left: last}
+			arrivals[e.call] = a
+			if v := s.byNumber[e.version]; v != nil {
+				v.arrivals = append(v.arrivals, a)
+			}
+		case left:
+			arrivals[e.call].left = e
+		case began:
+			l := &life{began: e, died: last}
+			s.lives, s.byLife[e.life] = append(s.lives, l), l
+		case died:
+			s.byLife[e.life].died = e
+		case commits:
+			l := s.byLife[e.life]
+			open[e.call] = len(l.commits)
+			l.commits = append(l.commits, span{e, last})
+		case committed:
+			l := s.byLife[e.life]
+			l.commits[open[e.call]].to = e
+			if e.text != "" {
+				l.errors = append(l.errors, e)
+			}
+		case unread:
+			s.byLife[e.life].errors = append(s.byLife[e.life].errors, e)
+		case health:
+			s.byLife[e.life].health = append(s.byLife[e.life].health, e)
+		}
+	}
+	for _, d := range deliveries {
+		if !d.settled || d.life.died.seq < d.end.seq && d.end.outcome == job.Lost {
+			d.settled, d.end = false, d.life.died
+		}
+	}
+	for _, c := range s.calls {
+		c.until = s.until(c)
+	}
+	return s
+}
+
+// until returns where c has surely been done, or never will be. A call without an answer may be carried out as long as the
+// scheduler lives that it may have reached.
+func (s *story) until(c *call) int {
+	if c.heard.result != unknown {
+		return c.heard.seq
+	}
+	end := c.heard.seq
+	for _, l := range s.lives {
+		if l.began.seq < c.heard.seq {
+			end = max(end, l.died.seq)
+		}
+	}
+	return end
+}
+
+// replacedFrom returns from where on v may have been replaced or deleted; never if it was not.
+func (s *story) replacedFrom(v *version) int {
+	from := never
+	for _, c := range s.calls {
+		if c != v.call && c.until > v.seq && c.mayEnd(v.key) {
+			from = min(from, max(c.seq, v.seq))
+		}
+	}
+	return from
+}
+
+// mayEnd reports whether c may have replaced or deleted what was there under a key.
+func (c *call) mayEnd(key string) bool {
+	if c.heard.result != done && c.heard.result != unknown {
+		return false
+	}
+	switch c.op {
+	case schedule:
+		return c.key == key && c.overwrite
+	case remove:
+		return c.key == key
+	case removeAll:
+		return strings.HasPrefix(key, c.key+"/")
+	default:
+		return false
+	}
+}
+
+// keys returns the keys of all jobs that anybody asked for.
+func (s *story) keys() []string {
+	var all []string
+	for _, c := range s.calls {
+		if strings.Contains(c.key, "/") {
+			all = append(all, c.key)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// at is an instant as an instant of the world.
+func (s *story) at(t time.Time) time.Duration { return t.Sub(s.began) }
+
+// A finding is something that a checker objects to.
+type finding struct {
+	checker string
+	key     string // of the job; empty if it is not about one
+	text    string
+}
+
+// checkers are all there are, by the names of their promises.
+var checkers = map[string]func(*story, func(key, format string, args ...any)){
+	"early": checkEarly, "lost": checkLost, "occurrences": checkOccurrences, "duplicates": checkDuplicates,
+	"single": checkSingle, "silent": checkSilent, "linear": checkLinear, "health": checkHealth,
+}
