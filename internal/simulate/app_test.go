@@ -21,8 +21,8 @@ type replica struct {
 	app     string
 	program copyProgram
 
-	mu      sync.Mutex // guards the fields below
-	rnd     *rand.Rand // decides how calls are answered, in the order in which they come
+	mu      sync.Mutex  // guards the fields below
+	asked   map[int]int // how often, about each version
 	mood    mood
 	changed chan struct{} // closed when the mood changes
 	app80   *memnet.Listener
@@ -31,7 +31,7 @@ type replica struct {
 }
 
 func newReplica(w *world, app string, p copyProgram) *replica {
-	return &replica{world: w, app: app, program: p, rnd: random(w.program.seed, p.name, "calls"), changed: make(chan struct{})}
+	return &replica{world: w, app: app, program: p, asked: map[int]int{}, changed: make(chan struct{})}
 }
 
 // say changes the mood.
@@ -122,20 +122,25 @@ func (r *replica) dial(ctx context.Context, _ string) (net.Conn, error) {
 type reaction struct {
 	after  time.Duration
 	status int
-	hangs  bool // until the mood changes
+	hangs  bool       // until the mood changes
+	rnd    *rand.Rand // for what else there is to decide
 }
 
-func (r *replica) react() (reaction, <-chan struct{}) {
+// react says what happens to a trigger of that version. It depends on the seed, and on how often there was one, but not
+// on what else comes at the same time.
+func (r *replica) react(version int) (reaction, <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.asked[version]++
+	rnd := random(r.world.program.seed, r.program.name, version, r.asked[version])
 	m := r.mood
 	if m == flaky {
-		m = []mood{fine, fine, slow, failing}[r.rnd.IntN(4)]
+		m = []mood{fine, fine, slow, failing}[rnd.IntN(4)]
 	}
-	a := reaction{after: time.Duration(1+r.rnd.IntN(20)) * time.Millisecond, status: http.StatusOK}
+	a := reaction{after: time.Duration(1+rnd.IntN(20)) * time.Millisecond, status: http.StatusOK, rnd: rnd}
 	switch m {
 	case slow:
-		a.after = time.Duration(200+r.rnd.IntN(3000)) * time.Millisecond
+		a.after = time.Duration(200+rnd.IntN(3000)) * time.Millisecond
 	case failing:
 		a.status = http.StatusInternalServerError
 	case unaware:
@@ -159,7 +164,7 @@ func (r *replica) handle(w http.ResponseWriter, req *http.Request) {
 	}
 	e.what = arrived
 	h.add(e)
-	a, changed := r.react()
+	a, changed := r.react(e.version)
 	e.what, e.text = left, http.StatusText(a.status)
 	if a.hangs {
 		select {

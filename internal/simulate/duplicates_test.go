@@ -8,7 +8,7 @@ import (
 
 // checkDuplicates holds that an attempt is delivered again only if the store cannot know how it ended: its stream was
 // lost; or its scheduler ended while it was out, or before the disk could have written its outcome down; or the disk
-// returned an error meanwhile. Within one life of a scheduler there are no more of them than its metric counts. And an
+// returned an error meanwhile. Within one life of a node alone there are no more of them than its metric counts. And an
 // app gets no more than was sent to it.
 func checkDuplicates(s *story, find func(key, format string, args ...any)) {
 	counted := map[*life]int{}
@@ -19,7 +19,7 @@ func checkDuplicates(s *story, find func(key, format string, args ...any)) {
 				if d.life == last.life {
 					counted[d.life]++
 				}
-				if !last.unknown(d) {
+				if !last.unknown(s, d) {
 					find(v.key, "v%d is delivered again at %v, as #%d: attempt %d at %v ended as %s at %v, as #%d, and that was stored",
 						v.number(), d.at, d.event.call, d.attempt, s.at(d.due), last.end.outcome, last.end.at, last.event.call)
 				}
@@ -34,14 +34,14 @@ func checkDuplicates(s *story, find func(key, format string, args ...any)) {
 		}
 	}
 	for _, l := range s.lives {
-		if l.died.seq != never && counted[l] > l.died.redelivered {
+		if l.died.seq != never && counted[l] > l.died.redelivered && !s.shared {
 			find("", "node %d delivered %d attempts again, and its metric has counted %d", l.began.life, counted[l], l.died.redelivered)
 		}
 	}
 }
 
 // unknown reports whether a store may not know how d ended when again leaves.
-func (d *delivery) unknown(again *delivery) bool {
+func (d *delivery) unknown(s *story, again *delivery) bool {
 	if !d.settled || d.end.outcome != job.Handled && d.end.outcome != job.Failed {
 		return true
 	}
@@ -50,7 +50,14 @@ func (d *delivery) unknown(again *delivery) bool {
 			return true
 		}
 	}
-	return again.life != d.life && !d.life.rested(d.end, d.life.died)
+	if again.life == d.life && !s.shared {
+		return false
+	}
+	until, _ := s.tenure(d)
+	if until.seq > again.seq {
+		return false
+	}
+	return until.seq < d.end.seq || !d.life.rested(d.end, until)
 }
 
 // rested reports whether there was a moment between the two at which nothing was being committed. A loop that has

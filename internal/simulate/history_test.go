@@ -28,6 +28,8 @@ const (
 	unread    what = "unread"   // the store returned an error for a read
 	arrived   what = "gets"     // an app, a trigger: call
 	left      what = "answers"  // it has answered, or its caller has gone: call
+	owns      what = "owns"     // a node, a partition
+	letsGo    what = "lets go"  // a node, of a partition
 	health    what = "health"   // of a node, when it has changed; green if text is empty
 	began     what = "began"    // a node
 	died      what = "is gone"  // a node; text says how
@@ -58,6 +60,7 @@ type event struct {
 	found     map[string]int // key: version, of a list
 
 	redelivered int // what the metric says of a life
+	partition   int
 }
 
 // An op is what a user asks for.

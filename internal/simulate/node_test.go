@@ -11,6 +11,7 @@ import (
 
 	"carillon/internal/dispatch"
 	"carillon/internal/engine"
+	"carillon/internal/job"
 	"carillon/internal/memnet"
 	"carillon/internal/scheduler"
 	"carillon/internal/store"
@@ -32,6 +33,7 @@ type node struct {
 	dead   atomic.Bool   // its power was cut
 	paused atomic.Bool   // nobody hears from it
 
+	fuse
 	redelivered counter
 }
 
@@ -65,7 +67,9 @@ func (n *node) cut(f faultProgram, op string) {
 		n.host.wire.unplug(f.quietly) // first: whoever hears of something was told before the disk is what it is then
 		how := fmt.Sprintf("its power is cut before %s; %d%% of what is not synced are kept", op, f.percent)
 		n.world.history.end(n.life, how, n.redelivered.value())
-		n.next = n.disk.crash(f.percent, random(n.world.program.seed, "crash", n.life))
+		if n.next = n.disk; n.world.realm == nil {
+			n.next = n.disk.crash(f.percent, random(n.world.program.seed, "crash", n.life))
+		}
 		n.down.Store(int64(f.lasts))
 		n.stop()
 		close(n.gone)
@@ -76,27 +80,43 @@ func (n *node) cut(f faultProgram, op string) {
 // it has ended.
 func (n *node) run(ctx context.Context) string {
 	log := n.world.log.With("life", n.life)
-	st, err := pebblestore.Open(pebblestore.Config{Dir: "store", FS: n.disk.fs(), NoTickers: true, CacheBytes: 1 << 20}, log)
-	if err != nil {
-		return "it cannot start: " + err.Error()
-	}
 	p := n.world.program
-	var kept store.Store = st
+	cfg := engine.Config{Partitions: p.partitions, Loops: p.loops, Metrics: &n.redelivered}
+	var kept store.Store
+	outpost := n.host.outpost(n)
+	wait, closeStore := waitForEnd, func() error { return nil }
+	if outpost != nil {
+		kept, cfg.Shared = outpost, true
+	} else {
+		st, err := pebblestore.Open(pebblestore.Config{Dir: "store", FS: n.disk.fs(), NoTickers: true, CacheBytes: 1 << 20}, log)
+		if err != nil {
+			return "it cannot start: " + err.Error()
+		}
+		kept, cfg.Full, wait, closeStore = st, st.Full, st.Wait, st.Close
+	}
 	if plant := n.world.plant.store; plant != nil {
 		kept = plant(kept)
 	}
 	d := dispatch.New(dispatch.Config{MaxOut: p.maxOut})
-	var deliver engine.Deliverer = deliverProbe{d, n.world.history, n.life}
+	var e *engine.Engine
+	partition := func(k job.Key) int { return e.Partition(k) }
+	var deliver engine.Deliverer = deliverProbe{d, n.world.history, n.life, partition}
 	if plant := n.world.plant.deliver; plant != nil {
 		deliver = plant(deliver)
 	}
-	cfg := engine.Config{Partitions: p.partitions, Loops: p.loops, Full: st.Full, Metrics: &n.redelivered}
-	e := engine.New(cfg, storeProbe{kept, n.world.history, n.life}, deliver, log)
+	e = engine.New(cfg, storeProbe{kept, n.world.history, n.life, outpost != nil}, deliver, log)
 	var jobs scheduler.Jobs = e
+	service := scheduler.Config{Hosts: n.world.addresses()}
+	check, member := e.Health, &member{node: n, engine: e}
+	if outpost != nil {
+		member.join(outpost, log)
+		jobs, check = member.router, member.health
+		service = scheduler.Config{Peer: member.router}
+	}
 	if plant := n.world.plant.jobs; plant != nil {
 		jobs = plant(jobs)
 	}
-	s := scheduler.New(scheduler.Config{Hosts: n.world.addresses()}, jobsProbe{jobs, n.world.history, n.life}, d, log)
+	s := scheduler.New(service, jobsProbe{jobs, n.world.history, n.life}, d, log)
 
 	l := memnet.Listen()
 	steady, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -104,12 +124,12 @@ func (n *node) run(ctx context.Context) string {
 	var watching, engineRuns sync.WaitGroup
 	reason := "it has stopped"
 	watching.Go(func() {
-		if err := st.Wait(steady); err != nil {
+		if err := wait(steady); err != nil {
 			reason = err.Error()
 			n.stop()
 		}
 	})
-	watching.Go(func() { n.watchHealth(steady, e) })
+	watching.Go(func() { n.watchHealth(steady, check) })
 	engineCtx, stopEngine := context.WithCancel(steady)
 	defer stopEngine()
 	var broken error
@@ -119,9 +139,11 @@ func (n *node) run(ctx context.Context) string {
 		}
 	})
 	n.host.wire.plug(l, &n.dead)
-	if err := s.Run(ctx, l, scheduler.Pings()); err != nil {
-		panic(err)
-	}
+	member.run(ctx, steady, s, func(ctx context.Context) {
+		if err := s.Run(ctx, l, scheduler.Pings()); err != nil {
+			panic(err)
+		}
+	})
 	stopEngine()
 	engineRuns.Wait()
 	stop()
@@ -129,7 +151,7 @@ func (n *node) run(ctx context.Context) string {
 	if broken != nil {
 		reason = broken.Error()
 	}
-	if err := st.Close(); err != nil {
+	if err := closeStore(); err != nil {
 		reason += ", and " + err.Error()
 	}
 	return reason
@@ -138,10 +160,10 @@ func (n *node) run(ctx context.Context) string {
 // healthPeriod is how often somebody asks a node for its health.
 const healthPeriod = time.Second
 
-func (n *node) watchHealth(ctx context.Context, e *engine.Engine) {
+func (n *node) watchHealth(ctx context.Context, check func() error) {
 	last := "nobody has asked"
 	for {
-		err := e.Health()
+		err := check()
 		if plant := n.world.plant.health; plant != nil {
 			err = plant(err)
 		}

@@ -2,7 +2,6 @@ package simulate_test
 
 import (
 	"context"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"sync"
@@ -20,8 +19,7 @@ type peer struct {
 	*replica
 	stream schedulerv1.Scheduler_WatchJobsClient
 
-	mu  sync.Mutex // guards sending, and the field below
-	rnd *rand.Rand
+	mu sync.Mutex // held while sending
 }
 
 // connect connects who to a scheduler. Pings find out about one that says nothing.
@@ -45,14 +43,14 @@ func (w *world) connect(who, address string) *grpc.ClientConn {
 func (r *replica) watch(ctx context.Context, address string) {
 	conn := r.world.connect(r.program.name, address)
 	defer conn.Close()
-	for n := 0; ctx.Err() == nil; n++ {
-		r.receive(ctx, schedulerv1.NewSchedulerClient(conn), random(r.world.program.seed, r.program.name, address, n))
+	for ctx.Err() == nil {
+		r.receive(ctx, schedulerv1.NewSchedulerClient(conn))
 		wait(ctx, 300*time.Millisecond)
 	}
 }
 
 // receive has one stream, until it breaks or the peer has enough of it.
-func (r *replica) receive(ctx context.Context, c schedulerv1.SchedulerClient, rnd *rand.Rand) {
+func (r *replica) receive(ctx context.Context, c schedulerv1.SchedulerClient) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	m, changed := r.now()
@@ -74,7 +72,7 @@ func (r *replica) receive(ctx context.Context, c schedulerv1.SchedulerClient, rn
 	if err != nil {
 		return
 	}
-	p := &peer{replica: r, stream: stream, rnd: rnd}
+	p := &peer{replica: r, stream: stream}
 	var working sync.WaitGroup
 	defer working.Wait()
 	defer cancel()
@@ -112,11 +110,9 @@ func (p *peer) answer(ctx context.Context, m *schedulerv1.WatchJobsResponse, giv
 	}
 	e.what = arrived
 	h.add(e)
-	a, changed := p.react()
-	p.mu.Lock()
-	twice, strange, never := p.rnd.IntN(8) == 0, p.rnd.IntN(20) == 0, p.rnd.IntN(30) == 0
-	later := time.Duration(p.rnd.IntN(3000)) * time.Millisecond
-	p.mu.Unlock()
+	a, changed := p.react(e.version)
+	twice, strange, never := a.rnd.IntN(8) == 0, a.rnd.IntN(20) == 0, a.rnd.IntN(30) == 0
+	later := time.Duration(a.rnd.IntN(3000)) * time.Millisecond
 	e.what = left
 	if p.world.since() > calm {
 		twice, strange, never = false, false, false

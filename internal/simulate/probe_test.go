@@ -45,15 +45,16 @@ func (p jobsProbe) ScheduleAll(ctx context.Context, all []job.Request) func(cont
 // A deliverProbe stands before the dispatcher.
 type deliverProbe struct {
 	engine.Deliverer
-	history *history
-	life    int
+	history   *history
+	life      int
+	partition func(job.Key) int
 }
 
 // Deliver implements [engine.Deliverer].
 func (p deliverProbe) Deliver(t job.Trigger, end func(job.Outcome), more func(int)) bool {
 	e := event{
 		what: delivered, life: p.life, call: p.history.call(), key: keyText(t.Key), version: versionOf(t.Data),
-		due: t.Due, attempt: t.Attempt,
+		due: t.Due, attempt: t.Attempt, partition: p.partition(t.Key),
 	}
 	place := p.history.add(e) // before it leaves, so that it stands before what follows from it
 	taken := p.Deliverer.Deliver(t, func(o job.Outcome) {
@@ -75,6 +76,17 @@ type storeProbe struct {
 	store.Store
 	history *history
 	life    int
+	shared  bool // reads take time, too
+}
+
+// read writes down that a read is under way, until what it returns is called.
+func (p storeProbe) read() (end func()) {
+	if !p.shared {
+		return func() {}
+	}
+	call := p.history.call()
+	p.history.add(event{what: commits, life: p.life, call: call, text: "nothing: it reads"})
+	return func() { p.history.add(event{what: committed, life: p.life, call: call}) }
 }
 
 // Commit implements [store.Store].
@@ -88,6 +100,7 @@ func (p storeProbe) Commit(ctx context.Context, b *store.Batch) error {
 
 // Get implements [store.Store].
 func (p storeProbe) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
+	defer p.read()()
 	values, err := p.Store.Get(ctx, keys...)
 	if err != nil {
 		p.history.add(event{what: unread, life: p.life, text: err.Error()})
@@ -98,6 +111,7 @@ func (p storeProbe) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
 // Scan implements [store.Store].
 func (p storeProbe) Scan(ctx context.Context, r store.Range, limit int) iter.Seq2[store.Pair, error] {
 	return func(yield func(store.Pair, error) bool) {
+		defer p.read()()
 		for pair, err := range p.Store.Scan(ctx, r, limit) {
 			if err != nil {
 				p.history.add(event{what: unread, life: p.life, text: err.Error()})
@@ -107,6 +121,22 @@ func (p storeProbe) Scan(ctx context.Context, r store.Range, limit int) iter.Seq
 			}
 		}
 	}
+}
+
+// A claimProbe stands before a claim.
+type claimProbe struct {
+	engine.Claim
+	history         *history
+	life, partition int
+}
+
+// Fence implements [engine.Claim].
+func (p claimProbe) Fence(ctx context.Context) (store.Fence, error) {
+	f, err := p.Claim.Fence(ctx)
+	if err == nil {
+		p.history.add(event{what: owns, life: p.life, partition: p.partition, text: "partition " + strconv.Itoa(p.partition)})
+	}
+	return f, err
 }
 
 func errorText(err error) string {

@@ -13,6 +13,7 @@ import (
 type program struct {
 	seed       uint64
 	nodes      int
+	cluster    bool // they share a store
 	partitions int
 	loops      int
 	maxOut     int // triggers out with a stream
@@ -139,7 +140,7 @@ const (
 )
 
 func (f faultProgram) String() string {
-	s := fmt.Sprintf("%v %s", f.at, f.kind)
+	s := fmt.Sprintf("%v host %d: %s", f.at, f.host+1, f.kind)
 	if f.lasts > 0 {
 		s += fmt.Sprintf(" for %v", f.lasts)
 	}
@@ -177,6 +178,17 @@ func newProgram(seed uint64) *program {
 	}
 	for i := range r.IntN(8) {
 		p.faults = append(p.faults, p.fault(random(seed, "fault", i)))
+	}
+	return p
+}
+
+// newCluster returns what the seed decides for one to three nodes that share a store.
+func newCluster(seed uint64) *program {
+	p := newProgram(seed)
+	r := random(seed, "cluster")
+	p.nodes, p.cluster = 1+r.IntN(3), true
+	for i := range p.faults {
+		p.faults[i].host = r.IntN(p.nodes)
 	}
 	return p
 }

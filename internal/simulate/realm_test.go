@@ -25,19 +25,19 @@ type realm struct {
 	store    store.Store
 	revision int64
 	claims   map[string]claim // by the keys of fences
-	members  map[string]*member
+	members  map[string]*seat
 	owners   []string      // of the partitions, as assigned
 	changed  chan struct{} // closed, and replaced, when members or claims change
 }
 
 // A claim is who has written a fence, and when.
 type claim struct {
-	by       *member
+	by       *seat
 	revision int64
 }
 
-// A member is a session, as the realm sees it.
-type member struct {
+// A seat is a session, as the realm sees it.
+type seat struct {
 	node  cluster.Node
 	until time.Time // when its lease ends
 }
@@ -46,7 +46,7 @@ const lease = 4 * time.Second
 
 func newRealm(s store.Store, partitions int, running *sync.WaitGroup) *realm {
 	return &realm{
-		running: running, store: s, claims: map[string]claim{}, members: map[string]*member{},
+		running: running, store: s, claims: map[string]claim{}, members: map[string]*seat{},
 		owners: make([]string, partitions), changed: make(chan struct{}),
 	}
 }
@@ -65,7 +65,7 @@ func (r *realm) run(ctx context.Context) {
 }
 
 // drop ends a session with all its claims. It is called with mu held.
-func (r *realm) drop(m *member) {
+func (r *realm) drop(m *seat) {
 	for key, c := range r.claims {
 		if c.by == m {
 			delete(r.claims, key)
@@ -75,7 +75,7 @@ func (r *realm) drop(m *member) {
 }
 
 // leave makes m no member any more; its claims stay. It is called with mu held.
-func (r *realm) leave(m *member) {
+func (r *realm) leave(m *seat) {
 	if r.members[m.node.ID] == m {
 		delete(r.members, m.node.ID)
 	}
@@ -90,20 +90,20 @@ func (r *realm) assign() {
 }
 
 // join makes n a member, and returns nil if there is one of its name.
-func (r *realm) join(n cluster.Node) *member {
+func (r *realm) join(n cluster.Node) *seat {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.members[n.ID] != nil {
 		return nil
 	}
-	m := &member{n, time.Now().Add(lease)}
+	m := &seat{n, time.Now().Add(lease)}
 	r.members[n.ID] = m
 	r.assign()
 	return m
 }
 
 // renew makes the lease of m last, if it has not ended.
-func (r *realm) renew(m *member) bool {
+func (r *realm) renew(m *seat) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if time.Now().After(m.until) {
@@ -125,7 +125,7 @@ func (r *realm) view() (cluster.View, <-chan struct{}) {
 }
 
 // claim makes m the owner of a partition, unless another is; it returns what is closed when that may have changed.
-func (r *realm) claim(m *member, partition int) (f store.Fence, again <-chan struct{}, err error) {
+func (r *realm) claim(m *seat, partition int) (f store.Fence, again <-chan struct{}, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key := fenceKey(partition)
@@ -142,7 +142,7 @@ func (r *realm) claim(m *member, partition int) (f store.Fence, again <-chan str
 
 func fenceKey(partition int) string { return fmt.Sprint("claim/", partition) }
 
-func (r *realm) release(m *member, partition int) {
+func (r *realm) release(m *seat, partition int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.claims[fenceKey(partition)].by == m {
@@ -168,6 +168,7 @@ type outpost struct {
 	up, down *way
 	over     <-chan struct{} // closed when the world ends
 	dead     *atomic.Bool    // the node sends nothing any more
+	sent     func()          // is called for each request before it leaves
 }
 
 var (
@@ -181,6 +182,7 @@ const patience = 3 * time.Second
 // travel has do carried out at the realm, and returns what it returns when that has come back.
 func travel[T any](ctx context.Context, o *outpost, do func() T) (T, error) {
 	var none T
+	o.sent()
 	if o.dead.Load() {
 		return none, errDead
 	}
@@ -266,16 +268,16 @@ func (o *outpost) MaxBatch() (writes, bytes int) { return 128, 1 << 20 }
 // Join implements [cluster.Coordinator].
 func (o *outpost) Join(ctx context.Context, n cluster.Node, do func(context.Context, cluster.Session)) error {
 	s := &session{outpost: o}
-	for s.member == nil {
+	for s.seat == nil {
 		asked := time.Now()
-		m, err := travel(ctx, o, func() *member { return o.realm.join(n) })
+		m, err := travel(ctx, o, func() *seat { return o.realm.join(n) })
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // it was stopped
 		}
 		if err != nil {
 			return err
 		}
-		s.member = m
+		s.seat = m
 		s.until.Store(asked.Add(lease).UnixNano())
 		if m == nil && !wait(ctx, 250*time.Millisecond) {
 			return nil
@@ -290,7 +292,7 @@ func (o *outpost) Join(ctx context.Context, n cluster.Node, do func(context.Cont
 	_, _ = travel(context.WithoutCancel(ctx), o, func() bool { // if it does not get there, the lease ends by itself
 		o.realm.mu.Lock()
 		defer o.realm.mu.Unlock()
-		o.realm.drop(s.member)
+		o.realm.drop(s.seat)
 		return true
 	})
 	if ctx.Err() == nil {
@@ -302,7 +304,7 @@ func (o *outpost) Join(ctx context.Context, n cluster.Node, do func(context.Cont
 // A session implements [cluster.Session].
 type session struct {
 	outpost *outpost
-	member  *member
+	seat    *seat
 	until   atomic.Int64 // when the lease may end, by the node's clock, in Unix nanoseconds
 }
 
@@ -311,7 +313,7 @@ func (s *session) keep(ctx context.Context) {
 	for s.Alive() && ctx.Err() == nil {
 		asked := time.Now()
 		before, cancel := context.WithDeadline(ctx, time.Unix(0, s.until.Load()))
-		ok, err := travel(before, s.outpost, func() bool { return s.outpost.realm.renew(s.member) })
+		ok, err := travel(before, s.outpost, func() bool { return s.outpost.realm.renew(s.seat) })
 		cancel()
 		if err == nil && !ok {
 			s.until.Store(0)
@@ -355,7 +357,7 @@ func (s *session) Leave(ctx context.Context) error {
 	_, err := travel(ctx, s.outpost, func() bool {
 		s.outpost.realm.mu.Lock()
 		defer s.outpost.realm.mu.Unlock()
-		s.outpost.realm.leave(s.member)
+		s.outpost.realm.leave(s.seat)
 		return true
 	})
 	return err
@@ -370,7 +372,7 @@ func (s *session) Claim(ctx context.Context, partition int) (store.Fence, error)
 	}
 	for {
 		a, err := travel(ctx, s.outpost, func() (a answer) {
-			a.fence, a.again, a.err = s.outpost.realm.claim(s.member, partition)
+			a.fence, a.again, a.err = s.outpost.realm.claim(s.seat, partition)
 			return a
 		})
 		if err := errors.Join(err, a.err); err != nil || a.again == nil {
@@ -387,7 +389,7 @@ func (s *session) Claim(ctx context.Context, partition int) (store.Fence, error)
 // Release implements [cluster.Session].
 func (s *session) Release(ctx context.Context, partition int) error {
 	_, err := travel(ctx, s.outpost, func() bool {
-		s.outpost.realm.release(s.member, partition)
+		s.outpost.realm.release(s.seat, partition)
 		return true
 	})
 	return err

@@ -21,8 +21,13 @@ var (
 	telling = flag.Bool("tell", false, "print the history of each seed")
 )
 
-// TestNodesKeepTheirPromises runs worlds, each from its own seed, and lets all checkers look at what happened.
-func TestNodesKeepTheirPromises(t *testing.T) {
+// TestNodesKeepTheirPromises runs worlds of one node, each from its own seed, and lets all checkers look at what happened.
+func TestNodesKeepTheirPromises(t *testing.T) { runAll(t, newProgram) }
+
+// TestClustersKeepTheirPromises does so with one to three nodes that share a store.
+func TestClustersKeepTheirPromises(t *testing.T) { runAll(t, newCluster) }
+
+func runAll(t *testing.T, program func(seed uint64) *program) {
 	var next atomic.Uint64
 	next.Store(*seed)
 	p := &progress{began: time.Now(), running: map[uint64]bool{}}
@@ -36,16 +41,15 @@ func TestNodesKeepTheirPromises(t *testing.T) {
 					return
 				}
 				p.start(n)
-				run(t, n)
+				run(t, program(n))
 				p.end(n)
 			}
 		})
 	}
 }
 
-// run runs the world of a seed. If somebody objects to it, it prints what happened.
-func run(t *testing.T, seed uint64) {
-	p := newProgram(seed)
+// run runs the world of a program. If somebody objects to it, it prints what happened.
+func run(t *testing.T, p *program) {
 	var log bytes.Buffer
 	h := simulate(t, p, plant{}, &log)
 	found := check(h)
@@ -62,7 +66,7 @@ func run(t *testing.T, seed uint64) {
 		keys[f.key] = f.key != ""
 	}
 	delete(keys, "")
-	t.Errorf("seed %d breaks promises; run it again with -seed %d -seeds 1\n%s\n%s\n%s\n%s", seed, seed, b.String(), p, h.text(keys), log.String())
+	t.Errorf("seed %d breaks promises; run it again with -seed %d -seeds 1\n%s\n%s\n%s\n%s", p.seed, p.seed, b.String(), p, h.text(keys), log.String())
 }
 
 // check returns what the checkers object to.
@@ -104,4 +108,3 @@ func (p *progress) end(seed uint64) {
 			slices.Sorted(maps.Keys(p.running)))
 	}
 }
-

@@ -2,8 +2,8 @@ package simulate_test
 
 import "carillon/internal/job"
 
-// checkSingle holds that a job has one delivery out at a time: in a life of the scheduler, none leaves while another of
-// the same job has not ended; and no app has two calls of a job at once, unless the scheduler has given the first one up
+// checkSingle holds that a job has one delivery out at a time: in a life of a node, none leaves while another of the same
+// job has not ended; none leaves a node of a cluster that does not own the job's partition; and no app has two calls of a job at once, unless the scheduler has given the first one up
 // as lost, or its life has ended.
 func checkSingle(s *story, find func(key, format string, args ...any)) {
 	out := map[string]*delivery{}
@@ -12,6 +12,9 @@ func checkSingle(s *story, find func(key, format string, args ...any)) {
 			find(d.key, "#%d leaves at %v, and #%d, which left at %v, is out", d.event.call, d.at, before.event.call, before.at)
 		}
 		out[d.key] = d
+		if _, had := s.tenure(d); !had {
+			find(d.key, "#%d leaves node %d at %v, and that does not own partition %d", d.event.call, d.event.life, d.at, d.partition)
+		}
 	}
 	for _, key := range s.keys() {
 		s.checkCalls(key, find)
@@ -42,7 +45,7 @@ func (s *story) checkCalls(key string, find func(key, format string, args ...any
 			if b.seq > a.left.seq {
 				break
 			}
-			if !abandoned(sent, a, b) {
+			if !s.abandoned(sent, a, b) {
 				find(key, "%s gets v%d at %v, as #%d, and %s has v%d since %v, as #%d",
 					b.who, b.version, b.at, b.event.call, a.who, a.version, a.at, a.event.call)
 			}
@@ -51,13 +54,25 @@ func (s *story) checkCalls(key string, find func(key, format string, args ...any
 }
 
 // abandoned reports whether the scheduler may have given up what had become the call a when b came: something that it sent
-// before a, and lost after that, or not long before, because what was sent may have been on its way for so long.
-func abandoned(sent []*delivery, a, b *arrival) bool {
+// before a, and lost after that, or not long before, because what was sent may have been on its way for so long; or
+// whose node has had to let go of the job's partition since.
+func (s *story) abandoned(sent []*delivery, a, b *arrival) bool {
 	for _, d := range sent {
-		lost := !d.settled || d.end.outcome != job.Handled && d.end.outcome != job.Failed
-		if lost && d.seq < a.seq && d.end.seq < b.seq && d.end.at >= a.at-grace {
+		until, _ := s.tenure(d)
+		if !d.settled || d.end.outcome != job.Handled && d.end.outcome != job.Failed {
+			until = first(until, d.end)
+		}
+		if d.seq < a.seq && until.seq < b.seq && until.at >= a.at-grace {
 			return true
 		}
 	}
 	return false
+}
+
+// first returns which of two events was before the other.
+func first(a, b event) event {
+	if a.seq < b.seq {
+		return a
+	}
+	return b
 }

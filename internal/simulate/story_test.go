@@ -19,6 +19,9 @@ type story struct {
 	versions []*version // of jobs, in the order of their numbers
 	lives    []*life    // of the scheduler
 
+	shared  bool            // the scheduler has several nodes
+	tenures map[int][]event // of each partition: who owns it, and lets go of it
+
 	byNumber map[int]*version
 	byLife   map[int]*life
 }
@@ -69,7 +72,9 @@ type span struct{ from, to event }
 const never = math.MaxInt
 
 func tell(h *history) *story {
-	s := &story{began: h.began, events: h.all(), byNumber: map[int]*version{}, byLife: map[int]*life{}}
+	s := &story{
+		began: h.began, events: h.all(), byNumber: map[int]*version{}, byLife: map[int]*life{}, tenures: map[int][]event{},
+	}
 	last := event{seq: never, at: math.MaxInt64}
 	asks, deliveries, arrivals := map[int]*call{}, map[int]*delivery{}, map[int]*arrival{}
 	open := map[int]int{} // commits, of their lives
@@ -121,6 +126,8 @@ func tell(h *history) *story {
 			if e.text != "" {
 				l.errors = append(l.errors, e)
 			}
+		case owns, letsGo:
+			s.shared, s.tenures[e.partition] = true, append(s.tenures[e.partition], e)
 		case unread:
 			s.byLife[e.life].errors = append(s.byLife[e.life].errors, e)
 		case health:
@@ -143,6 +150,9 @@ func tell(h *history) *story {
 func (s *story) until(c *call) int {
 	if c.heard.result != unknown {
 		return c.heard.seq
+	}
+	if s.shared { // what was sent on may arrive at any time
+		return never
 	}
 	end := c.heard.seq
 	for _, l := range s.lives {
@@ -179,6 +189,23 @@ func (c *call) mayEnd(key string) bool {
 	default:
 		return false
 	}
+}
+
+// tenure returns where the part of the history ends for which the node of d had its partition when d left, if it had;
+// never if it lasts. A node alone has all of them for life.
+func (s *story) tenure(d *delivery) (until event, had bool) {
+	until, had = d.life.died, !s.shared
+	for _, e := range s.tenures[d.partition] {
+		switch {
+		case e.seq < d.seq && e.what == owns:
+			had = e.life == d.event.life
+		case e.seq < d.seq && e.life == d.event.life:
+			had = false
+		case e.seq > d.seq && (e.what == letsGo) == (e.life == d.event.life) && e.seq < until.seq:
+			until = e // it lets go, or another owns it
+		}
+	}
+	return until, had
 }
 
 // keys returns the keys of all jobs that anybody asked for.

@@ -46,6 +46,8 @@ type world struct {
 	replicas map[string][]*replica // of each app
 	running  sync.WaitGroup        // all that it has started
 	lives    atomic.Int64          // of all nodes
+	realm    *realm                // that the nodes share; nil if each has a store of its own
+	over     chan struct{}         // closed when the world ends
 }
 
 // A host is a machine that a scheduler node runs on, one life after the other.
@@ -53,6 +55,8 @@ type host struct {
 	world   *world
 	address string
 	wire    *wire // between it and all others
+	up      *way  // to the realm
+	down    *way  // and back
 
 	mu   sync.Mutex // guards the field below
 	node *node      // the present one, which may be gone
@@ -62,13 +66,18 @@ type host struct {
 func simulate(t *testing.T, p *program, pl plant, log io.Writer) *history {
 	var h *history
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{program: p, plant: pl, history: newHistory(), replicas: map[string][]*replica{}}
+		w := &world{program: p, plant: pl, history: newHistory(), replicas: map[string][]*replica{}, over: make(chan struct{})}
 		w.log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn}))
 		for i := range p.nodes {
 			address := fmt.Sprintf("scheduler%d:50006", i+1)
-			w.hosts = append(w.hosts, &host{world: w, address: address, wire: newWire(p.seed, address, &w.running)})
+			m := &host{world: w, address: address, wire: newWire(p.seed, address, &w.running)}
+			m.up, m.down = m.wire.way(direction{"realm", true}), m.wire.way(direction{"realm", false})
+			w.hosts = append(w.hosts, m)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
+		if p.cluster {
+			defer w.found(ctx)()
+		}
 		w.happen(ctx, cancel)
 		h = w.history
 	})
@@ -80,6 +89,7 @@ func (w *world) happen(ctx context.Context, cancel func()) {
 	var users sync.WaitGroup
 	for _, m := range w.hosts {
 		w.running.Go(func() { m.supervise(ctx) })
+		synctest.Wait() // the order in which all come up is the same each time
 	}
 	for _, a := range w.program.apps {
 		for _, c := range a.copies {
@@ -93,6 +103,7 @@ func (w *world) happen(ctx context.Context, cancel func()) {
 			} else {
 				w.running.Go(func() { r.attend(ctx) })
 			}
+			synctest.Wait()
 		}
 	}
 	for _, f := range w.program.faults {
@@ -109,6 +120,7 @@ func (w *world) happen(ctx context.Context, cancel func()) {
 	w.takeStock(ctx)
 	w.history.add(event{what: fault, who: "world", text: "ends"})
 	cancel()
+	close(w.over)
 	for _, m := range w.hosts {
 		m.wire.reset("")
 	}
@@ -190,6 +202,14 @@ func (w *world) suffer(ctx context.Context, f faultProgram) {
 	m := w.hosts[f.host]
 	n := m.present()
 	mend := func() {}
+	if w.realm != nil {
+		if apart := m.sufferApart(n, f); apart != nil {
+			wait(ctx, min(f.lasts, calm-w.since()))
+			apart()
+			w.history.add(event{what: fault, who: "world", text: "it is over: " + string(f.kind)})
+			return
+		}
+	}
 	switch f.kind {
 	case powerCut:
 		n.disk.cutAfter(f.n, func(op string) { n.cut(f, op) })
@@ -234,7 +254,7 @@ func (w *world) suffer(ctx context.Context, f faultProgram) {
 // delay makes the network between a node and everybody else slow.
 func (m *host) delay(most time.Duration) (mend func()) {
 	set := func(d time.Duration) {
-		for _, who := range m.world.program.copies() {
+		for _, who := range m.world.everybody() {
 			m.wire.way(direction{who, true}).slow(d)
 			m.wire.way(direction{who, false}).slow(d)
 		}
@@ -247,7 +267,7 @@ func (m *host) delay(most time.Duration) (mend func()) {
 func (m *host) pause(n *node) (resume func()) {
 	n.paused.Store(true)
 	undo := []func(){n.disk.hang()}
-	for _, who := range append(m.world.program.copies(), m.world.program.userNames()...) {
+	for _, who := range m.world.everybody() {
 		undo = append(undo, m.wire.way(direction{who, true}).cut(), m.wire.way(direction{who, false}).cut())
 	}
 	return func() {
@@ -258,12 +278,13 @@ func (m *host) pause(n *node) (resume func()) {
 	}
 }
 
-func (p *program) userNames() []string {
-	var all []string
-	for _, u := range p.users {
+// everybody returns the names of all who connect to schedulers, and that of the realm.
+func (w *world) everybody() []string {
+	all := append(w.program.copies(), w.addresses()...)
+	for _, u := range w.program.users {
 		all = append(all, u.name)
 	}
-	return all
+	return append(all, "realm")
 }
 
 // strike kills the sidecar of that name.
@@ -281,5 +302,6 @@ func (w *world) strike(name string) {
 func (w *world) mend() {
 	for _, m := range w.hosts {
 		m.present().disk.mend()
+		m.present().cutIn.Store(0)
 	}
 }
