@@ -41,13 +41,14 @@ cluster: ## Run the tests that need etcd, which runs in real time, and all of te
 flood: ## Flood one namespace beside another for 20 s, in real time, and compare what the other notices
 	CARILLON_TEST_FLOOD=1 $(GO) test -count=1 -v -run '^TestAFlood' ./internal/app
 
-# Some 10 seeds a second on two cores: half an hour for a million minutes of the world's time.
+# A seed costs 0.15 to 0.3 s of CPU and stands for two and a half minutes, of one node and of a cluster: 2,000 take ten
+# minutes or so on two cores, 100,000 a night.
 SEEDS ?= 2000
 SEED ?= 1
 
 .PHONY: simulate
 simulate: ## Run SEEDS (2000) worlds from SEED (1) on, in which everything goes wrong
-	$(GO) test ./internal/simulate -v -run '^TestNodesKeepTheirPromises$$' -count=1 -timeout 24h -args -seeds $(SEEDS) -seed $(SEED)
+	$(GO) test ./internal/simulate -v -run 'KeepTheirPromises$$' -count=1 -timeout 24h -args -seeds $(SEEDS) -seed $(SEED)
 
 .PHONY: lint
 lint: ## Look for mistakes and unusual ways (the first run builds the linter: some minutes)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -204,7 +205,7 @@ func (r *replica) runSidecar(ctx context.Context) {
 			}
 			return conn, err
 		},
-	}, r.world.log.With("sidecar", r.program.name))
+	}, r.world.log.With(slog.String("sidecar", r.program.name)))
 	if err != nil {
 		panic(err)
 	}

@@ -21,14 +21,14 @@ func checkDuplicates(s *story, find func(key, format string, args ...any)) {
 				}
 				if !last.unknown(s, d) {
 					find(v.key, "v%d is delivered again at %v, as #%d: attempt %d at %v ended as %s at %v, as #%d, and that was stored",
-						v.number(), d.at, d.event.call, d.attempt, s.at(d.due), last.end.outcome, last.end.at, last.event.call)
+						v.number(), d.at, d.call, d.attempt, s.at(d.due), last.end.outcome, last.end.at, last.call)
 				}
 			}
 			last = d
 		}
 		for i, a := range v.arrivals {
 			if i >= len(v.deliveries) || v.deliveries[i].seq > a.seq {
-				find(v.key, "v%d comes to %s at %v, as #%d, and was sent only %d times by then", v.number(), a.who, a.at, a.event.call, i)
+				find(v.key, "v%d comes to %s at %v, as #%d, and was sent only %d times by then", v.number(), a.who, a.at, a.call, i)
 				break
 			}
 		}

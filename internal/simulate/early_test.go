@@ -9,7 +9,7 @@ func checkEarly(s *story, find func(key, format string, args ...any)) {
 		if len(v.reached) == 0 {
 			continue
 		}
-		n, due, attempt, last := uint32(0), v.plan.First, uint32(0), v.plan.First
+		n, due, last := uint32(0), v.plan.First, v.plan.First
 		for _, d := range v.deliveries {
 			if !d.due.Equal(last) { // the next occurrence, whatever it claims to be
 				next, ok := v.plan.Next(n+1, due)
@@ -18,13 +18,12 @@ func checkEarly(s *story, find func(key, format string, args ...any)) {
 				}
 				n, due, last = n+1, next, d.due
 			}
-			attempt = d.attempt
 			from := s.at(due)
 			if v.policy.Interval != nil {
-				from += time.Duration(attempt) * *v.policy.Interval
+				from += time.Duration(d.attempt) * *v.policy.Interval
 			}
 			if d.at < from {
-				find(v.key, "v%d leaves the engine at %v, as attempt %d at what is due at %v", v.number(), d.at, attempt, s.at(due))
+				find(v.key, "v%d leaves the engine at %v, as attempt %d at what is due at %v", v.number(), d.at, d.attempt, s.at(due))
 			}
 		}
 		for _, a := range v.arrivals {
@@ -36,4 +35,4 @@ func checkEarly(s *story, find func(key, format string, args ...any)) {
 }
 
 // number is that of the version.
-func (v *version) number() int { return v.call.version }
+func (v *version) number() int { return v.version }

@@ -181,7 +181,7 @@ func (h *history) line(e event) string {
 		who = fmt.Sprintf("node %d", e.life)
 	}
 	s := fmt.Sprintf("%12.6fs  %-8s %-8s", e.at.Seconds(), who, e.what)
-	job := fmt.Sprintf(" %s v%d", e.key, e.version)
+	which := fmt.Sprintf(" %s v%d", e.key, e.version)
 	switch e.what {
 	case asked:
 		s += fmt.Sprintf(" #%d %s %s", e.call, e.op, e.key)
@@ -200,15 +200,15 @@ func (h *history) line(e event) string {
 			s += ": " + e.text
 		}
 	case resolved:
-		s += job + fmt.Sprintf(", first due %s", h.since(e.plan.First))
+		s += which + fmt.Sprintf(", first due %s", h.since(e.plan.First))
 	case delivered, refused:
-		s += job + fmt.Sprintf(", due %s, attempt %d, as #%d", h.since(e.due), e.attempt, e.call)
+		s += which + fmt.Sprintf(", due %s, attempt %d, as #%d", h.since(e.due), e.attempt, e.call)
 	case ended:
-		s += job + fmt.Sprintf(", #%d %s", e.call, e.outcome)
+		s += which + fmt.Sprintf(", #%d %s", e.call, e.outcome)
 	case arrived:
-		s += job + fmt.Sprintf(", as #%d", e.call)
+		s += which + fmt.Sprintf(", as #%d", e.call)
 	case left:
-		s += job + fmt.Sprintf(", #%d: %s", e.call, e.text)
+		s += which + fmt.Sprintf(", #%d: %s", e.call, e.text)
 	case room:
 		s += " " + e.key
 	case health:

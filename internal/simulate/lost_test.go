@@ -61,7 +61,7 @@ func (v *version) dues() func(yield func(time.Time) bool) {
 			return
 		}
 		var last time.Time
-		for n := uint32(0); n < 1000; n++ {
+		for n := range uint32(1000) {
 			due, ok := v.plan.Next(n, last)
 			if !ok || !yield(due) {
 				return

@@ -148,12 +148,6 @@ func (c *member) own(ctx context.Context, partition int, claim cluster.Claim) {
 	h.add(event{what: letsGo, life: life, partition: partition, text: "of partition " + strconv.Itoa(partition)})
 }
 
-// waitForEnd is the Wait of a store that does not fail.
-func waitForEnd(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
-}
-
 // A fuse is when the power of a node of a cluster is cut.
 type fuse struct {
 	cutIn  atomic.Int64 // requests to the realm from now on

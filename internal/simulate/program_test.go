@@ -154,6 +154,7 @@ func (f faultProgram) String() string {
 		s += fmt.Sprintf(", to the scheduler=%v", f.up)
 	case noSpace, badWrites, badReads:
 		s += fmt.Sprintf(", %d of %q", f.n, f.of)
+	default: // that is all
 	}
 	return s
 }

@@ -11,7 +11,7 @@ func checkSilent(s *story, find func(key, format string, args ...any)) {
 			for _, d := range v.deliveries {
 				if d.seq > c.heard.seq {
 					find(v.key, "v%d is delivered at %v, and %s heard at %v that its call #%d (%s) was done",
-						v.number(), d.at, c.who, c.heard.at, c.event.call, c.op)
+						v.number(), d.at, c.who, c.heard.at, c.call, c.op)
 					break
 				}
 			}

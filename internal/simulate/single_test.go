@@ -9,11 +9,11 @@ func checkSingle(s *story, find func(key, format string, args ...any)) {
 	out := map[string]*delivery{}
 	for _, d := range s.inOrder() {
 		if before := out[d.key]; before != nil && before.life == d.life && before.end.seq > d.seq {
-			find(d.key, "#%d leaves at %v, and #%d, which left at %v, is out", d.event.call, d.at, before.event.call, before.at)
+			find(d.key, "#%d leaves at %v, and #%d, which left at %v, is out", d.call, d.at, before.call, before.at)
 		}
 		out[d.key] = d
 		if _, had := s.tenure(d); !had {
-			find(d.key, "#%d leaves node %d at %v, and that does not own partition %d", d.event.call, d.event.life, d.at, d.partition)
+			find(d.key, "#%d leaves node %d at %v, and that does not own partition %d", d.call, d.event.life, d.at, d.partition)
 		}
 	}
 	for _, key := range s.keys() {
@@ -47,7 +47,7 @@ func (s *story) checkCalls(key string, find func(key, format string, args ...any
 			}
 			if !s.abandoned(sent, a, b) {
 				find(key, "%s gets v%d at %v, as #%d, and %s has v%d since %v, as #%d",
-					b.who, b.version, b.at, b.event.call, a.who, a.version, a.at, a.event.call)
+					b.who, b.version, b.at, b.call, a.who, a.version, a.at, a.call)
 			}
 		}
 	}

@@ -132,6 +132,7 @@ func tell(h *history) *story {
 			s.byLife[e.life].errors = append(s.byLife[e.life].errors, e)
 		case health:
 			s.byLife[e.life].health = append(s.byLife[e.life].health, e)
+		case refused, room, fault:
 		}
 	}
 	for _, d := range deliveries {

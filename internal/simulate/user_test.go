@@ -66,7 +66,7 @@ func (u *user) connect() (hangUp func()) {
 }
 
 // do takes a step.
-func (u *user) do(ctx context.Context, s step) answer {
+func (u *user) do(ctx context.Context, s step) {
 	h := u.world.history
 	e := event{
 		what: asked, who: u.program.name, call: h.call(), op: s.op, key: s.app, version: s.version,
@@ -94,7 +94,6 @@ func (u *user) do(ctx context.Context, s step) answer {
 		e.version = a.version
 	}
 	h.add(e)
-	return a
 }
 
 // ask makes the call of the scheduler itself, as a sidecar of Dapr's does.
