@@ -11,7 +11,7 @@ import (
 )
 
 func TestASeedDecidesTheSameEachTime(t *testing.T) {
-	for seed := range uint64(200) {
+	for seed := range uint64(50) {
 		if a, b := newProgram(seed).String(), newProgram(seed).String(); a != b {
 			t.Fatalf("seed %d:\n%s", seed, cmp.Diff(a, b))
 		}
@@ -22,8 +22,9 @@ func TestASeedDecidesTheSameEachTime(t *testing.T) {
 // at one instant is Go's, so that no two users do something at one. They are worlds that lose no connection: when those
 // connect again is Go's, too.
 func TestASeedHappensTheSameWayAgain(t *testing.T) {
-	for seed := range uint64(4) {
+	for seed := range uint64(2) {
 		p := newProgram(seed)
+		p.maxOut = 1000 // so that the order is of no account
 		p.faults = []faultProgram{
 			{at: 9 * time.Second, kind: slowDisk, lasts: 11 * time.Second, n: 70},
 			{at: 30 * time.Second, kind: hungDisk, lasts: 4 * time.Second},

@@ -16,7 +16,7 @@ import (
 )
 
 var (
-	seeds   = flag.Int("seeds", 6, "how many seeds TestNodesKeepTheirPromises runs")
+	seeds   = flag.Int("seeds", 3, "how many worlds of each kind there are")
 	seed    = flag.Uint64("seed", 1, "the first of them")
 	telling = flag.Bool("tell", false, "print the history of each seed")
 )
