@@ -182,6 +182,7 @@ func TestWhatIsOutKeepsAPartitionForASecondAtMost(t *testing.T) {
 			}
 			all[1].own(t, 0)
 			time.Sleep(time.Minute)
+			synctest.Wait()
 			want := 2 // and the next
 			if takes > handOver {
 				want = 3 // and the slow one again
