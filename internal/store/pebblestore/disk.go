@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/atomicfs"
 )
 
 // retryAfter is how long Pebble waits before it tries again to write a table; left alone it tries in a busy loop.
@@ -25,6 +27,8 @@ const retryAfter = time.Second
 type disk struct {
 	vfs.FS
 	scratch *vfs.MemFS // holds the files made after the failure
+	seal    seal
+	torn    error // what Lock has found out about the newest log, if it may be damaged
 
 	failed  chan struct{} // closed once err is set
 	once    sync.Once     // sets err
@@ -33,7 +37,10 @@ type disk struct {
 }
 
 func newDisk(fs vfs.FS) *disk {
-	return &disk{FS: fs, scratch: vfs.NewMem(), failed: make(chan struct{}), closing: make(chan struct{})}
+	return &disk{
+		FS: fs, scratch: vfs.NewMem(), seal: seal{ends: map[string]end{}},
+		failed: make(chan struct{}), closing: make(chan struct{}),
+	}
 }
 
 // fail notes why the disk can no longer be trusted. The first reason stays.
@@ -87,19 +94,31 @@ func (d *disk) vital(what, name string, op func() error) {
 	}
 }
 
-// isVital reports whether a file is one that Pebble cannot do without: its log or its manifest.
-func (d *disk) isVital(name string) bool {
-	return strings.HasSuffix(name, ".log") || strings.HasPrefix(d.PathBase(name), "MANIFEST-")
-}
+func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
 
 // Create is [vfs.FS.Create].
 func (d *disk) Create(name string, c vfs.DiskWriteCategory) (f vfs.File, err error) {
 	create := func() (err error) { f, err = d.FS.Create(name, c); return err }
-	if d.isVital(name) {
+	base := d.PathBase(name)
+	switch {
+	case isLog(name):
 		return d.openVital(name, &f, create)
+	case isManifest(base):
+		made, err := d.openVital(name, &f, create)
+		if v, ok := made.(*vitalFile); ok {
+			return &manifestFile{vitalFile: v, name: base}, err
+		}
+		return made, err
 	}
-	if err := d.write(create); err != nil {
+	attempt := d.write
+	if _, ok := markerValue(base, sealMarker); ok {
+		attempt = d.change // nobody tries this again and again
+	}
+	if err := attempt(create); err != nil {
 		return nil, err
+	}
+	if d.failure() == nil {
+		d.seal.made(base)
 	}
 	return d.opened(name, f)
 }
@@ -114,6 +133,7 @@ func (d *disk) opened(name string, f vfs.File) (vfs.File, error) {
 
 // ReuseForWrite is [vfs.FS.ReuseForWrite]. Pebble reuses logs only.
 func (d *disk) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (f vfs.File, err error) {
+	d.press(oldname)
 	return d.openVital(newname, &f, func() (err error) { f, err = d.FS.ReuseForWrite(oldname, newname, c); return err })
 }
 
@@ -159,7 +179,16 @@ func (d *disk) Link(oldname, newname string) error {
 
 // Remove is [vfs.FS.Remove].
 func (d *disk) Remove(name string) error {
+	d.press(name)
 	return d.change(func() error { return d.FS.Remove(name) })
+}
+
+// press presses the seal if a file of this name goes because of what the manifest says. A seal that cannot be pressed is
+// out of date, and still right: what it holds is there.
+func (d *disk) press(name string) {
+	if superfluous(d.PathBase(name)) && d.failure() == nil {
+		_ = d.seal.press()
+	}
 }
 
 // RemoveAll is [vfs.FS.RemoveAll].
@@ -172,10 +201,36 @@ func (d *disk) Rename(oldname, newname string) error {
 	return d.change(func() error { return d.FS.Rename(oldname, newname) })
 }
 
-// Lock is [vfs.FS.Lock]; it returns errInUse for a lock that somebody holds.
+// Lock is [vfs.FS.Lock]; it returns errInUse for a lock that somebody holds. Once the folder is ours it is looked at for
+// damage that Pebble would not notice.
 func (d *disk) Lock(name string) (io.Closer, error) {
 	c, err := d.FS.Lock(name)
-	return c, heldLock(err)
+	if err != nil {
+		return nil, heldLock(err)
+	}
+	if err := d.examine(d.PathDir(name)); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// examine looks for damage in dir, and makes the seal ready.
+func (d *disk) examine(dir string) error {
+	first, err := checkManifest(d, dir)
+	if err != nil {
+		return err
+	}
+	if err := checkLogs(d, dir, first); errors.Is(err, errLogTorn) {
+		d.torn = err
+	} else if err != nil {
+		return err
+	}
+	marker, _, err := atomicfs.LocateMarker(d, dir, sealMarker)
+	if err != nil {
+		return err
+	}
+	d.seal.begin(marker)
+	return marker.RemoveObsolete()
 }
 
 // Unwrap is [vfs.FS.Unwrap].

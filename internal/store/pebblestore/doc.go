@@ -14,5 +14,12 @@
 // [Store.Wait] returns it too, and so does an Open that meets it, and not another byte is changed on the disk, so that nothing acknowledged can be lost to
 // what Pebble does with half its state gone. The way back is to mend the disk, Close, and Open again.
 //
+// What it does when the disk has lied. Every file has checksums, but Pebble takes what is damaged at the end of a manifest or
+// of the newest log for torn by a power cut, and goes on without it. So Open looks first: a manifest must be what it was
+// when something was last removed because of it (see seal), a log that was closed must have its end, and nothing may be
+// missing of the newest log that a later write calls synced. A folder that fails is refused. What is left is the last
+// group of writes of a log that was not closed: if it is not whole, Open warns; and if it is gone, byte for byte, nobody
+// can know.
+//
 // Pebble's own way is to end the process. That is why its file system is wrapped here: see disk.
 package pebblestore

@@ -93,6 +93,10 @@ type folder struct {
 
 // Sync is [vfs.File.Sync]. An error fails the disk.
 func (f *folder) Sync() error {
+	named := f.disk.seal.before()
 	f.disk.vital("sync the folder", f.name, f.File.Sync)
+	if f.disk.failure() == nil {
+		f.disk.seal.after(named)
+	}
 	return nil
 }

@@ -117,8 +117,10 @@ func explain(err error) error {
 		return fmt.Errorf("%w: choose a folder", err)
 	case errors.Is(err, syscall.ENOSPC):
 		return fmt.Errorf("%w: free some space", err)
-	case pebble.IsCorruptionError(err):
-		return fmt.Errorf("%w: the disk has damaged it; restore it from a backup", err)
+	case errors.Is(err, errDamaged):
+		return err
+	case pebble.IsCorruptionError(err), errors.Is(err, fs.ErrNotExist), strings.Contains(err.Error(), "size mismatch"):
+		return fmt.Errorf("%w: %w", err, errDamaged)
 	default:
 		return err
 	}

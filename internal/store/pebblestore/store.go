@@ -70,24 +70,45 @@ func open(cfg Config, log *slog.Logger) (*Store, error) {
 	if err := inspect(d, dir); err != nil {
 		return nil, err
 	}
-	opts, health := options(cfg, d, log.With(slog.String("component", "pebblestore")))
+	log = log.With(slog.String("component", "pebblestore"))
+	opts, health := options(cfg, d, log)
 	db, err := pebble.Open(dir, opts)
 	if err != nil {
-		return nil, explain(errors.Join(d.failure(), err, health.Close()))
+		return nil, explain(errors.Join(d.failure(), err, d.seal.close(), health.Close()))
 	}
 	s := &Store{dir: dir, db: db, disk: d, health: health, turn: make(chan struct{}, 1)}
 	s.room = space.New(func() (uint64, error) {
 		usage, err := fs.GetDiskUsage(dir)
 		return usage.AvailBytes, err
-	}, log.With(slog.String("component", "pebblestore")))
-	if err := d.failure(); err != nil {
+	}, log)
+	if err := s.begin(); err != nil {
 		return nil, explain(errors.Join(err, s.Close()))
+	}
+	if d.torn != nil {
+		log.Warn("the end of the store's log is not whole", slog.Any("err", d.torn))
 	}
 	return s, nil
 }
 
 // Full reports whether the disk has so little left that nothing new should be stored: see [space.Watch].
 func (s *Store) Full() bool { return s.room.Full() }
+
+// begin begins a log, which the manifest then names as the first of those that matter: so it is missed if it is gone.
+// Pebble begins the first log of a new store in an old format, besides, which does not say how far it was synced.
+func (s *Store) begin() error {
+	if err := s.disk.failure(); err != nil {
+		return err
+	}
+	done, err := s.db.AsyncFlush()
+	if err != nil {
+		return err
+	}
+	select {
+	case <-done:
+	case <-s.disk.failed:
+	}
+	return s.disk.failure()
+}
 
 // Close waits for the calls under way, scans included, and lets the folder go. Later calls return an error.
 func (s *Store) Close() error {
@@ -100,7 +121,7 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	s.disk.hurry()
 	s.calls.Wait()
-	err := errors.Join(s.db.Close(), s.health.Close())
+	err := errors.Join(s.db.Close(), s.disk.seal.close(), s.health.Close())
 	// What Pebble says about closing on a disk that has failed is an echo of the failure, which the calls returned.
 	if err != nil && s.disk.failure() == nil {
 		return fmt.Errorf("close the store in %q: %w", s.dir, err)
