@@ -4,6 +4,8 @@
 GO ?= go
 LINT = $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@v2.15.0
 FUZZTIME ?= 20s
+KILLS ?= 200
+SOAK ?= 1h
 
 # The race detector needs a C compiler. Without one the tests run all the same, and say what is missing.
 RACE := $(if $(shell command -v $${CC:-cc}),-race,)
@@ -99,6 +101,15 @@ fuzz: ## Run each fuzz target for FUZZTIME (20s)
 			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$pkg" || exit 1; \
 		done; \
 	done
+
+.PHONY: crash
+crash: ## Kill a node KILLS times (200), damage and fill its disk (some minutes)
+	CARILLON_TEST_KILLS=$(KILLS) CARILLON_TEST_FLIPS=$(KILLS) $(GO) test -count=1 -v -timeout 2h ./test/crash
+	CARILLON_TEST_DAMAGED_STORES=$(KILLS) CARILLON_TEST_DAMAGES=8 $(GO) test -count=1 -v -timeout 2h -run TestADamaged ./internal/store/pebblestore
+
+.PHONY: soak
+soak: ## Keep a node at work for SOAK (1h) and hold what it takes
+	CARILLON_TEST_SOAK=$(SOAK) $(GO) test -count=1 -v -timeout 0 -run TestASoak ./test/crash
 
 .PHONY: clean
 clean: ## Remove what the other targets made
