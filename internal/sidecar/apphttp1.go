@@ -256,7 +256,7 @@ func (c *http1Conn) exchange(ctx context.Context, body []byte, maxHeader int64) 
 // answer reads the final answer to what has been sent, and says whether the connection is reusable then.
 func (c *http1Conn) answer() (appAnswer, error) {
 	var res *http.Response
-	for res == nil || res.StatusCode < 200 && res.StatusCode != http.StatusSwitchingProtocols {
+	for res == nil || res.StatusCode/100 == 1 && res.StatusCode != http.StatusSwitchingProtocols {
 		var err error
 		if res, err = http.ReadResponse(c.in, nil); err != nil {
 			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
