@@ -47,7 +47,10 @@ func ArrayForTest(body []byte) (items []string, ok bool) {
 	if e != nil {
 		return nil, false
 	}
-	for item := range all {
+	for item, e := range all {
+		if e != nil {
+			return nil, false
+		}
 		items = append(items, string(item))
 	}
 	return items, true

@@ -131,7 +131,7 @@ func (p *past) open(ctx context.Context, disk vfs.FS) (kept int, loud bool, err 
 	log := &shout{Handler: slog.DiscardHandler}
 	s, err := pebblestore.Open(pebblestore.Config{Dir: p.dir, FS: disk, NoTickers: true}, slog.New(log))
 	if err != nil {
-		return 0, true, nil //nolint:nilerr // refusing is one of the two right answers
+		return 0, true, nil // refusing is one of the two right answers
 	}
 	kept, err = p.look(ctx, s)
 	if err != nil && !errors.Is(err, errWrong) {

@@ -34,6 +34,10 @@ type disk struct {
 	once    sync.Once     // sets err
 	err     error
 	closing chan struct{} // closed when the store closes, so that nobody waits to try again
+
+	mu     sync.Mutex
+	opened bool  // guarded by mu; Pebble has opened
+	early  error // guarded by mu; damage that was met before
 }
 
 func newDisk(fs vfs.FS) *disk {
@@ -49,6 +53,29 @@ func (d *disk) fail(err error) {
 		d.err = err
 		close(d.failed)
 	})
+}
+
+// damage fails the disk because of a damaged table, once Pebble has opened: Pebble panics in an Open that fails while
+// tables are read in the background.
+func (d *disk) damage(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	switch {
+	case d.opened:
+		d.fail(err)
+	case d.early == nil:
+		d.early = err
+	}
+}
+
+// open notes that Pebble has opened.
+func (d *disk) open() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.opened = true
+	if d.early != nil {
+		d.fail(d.early)
+	}
 }
 
 // failure returns the reason given to fail, or nil.

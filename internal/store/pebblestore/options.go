@@ -98,7 +98,9 @@ func (l logger) events() pebble.EventListener {
 		l.log.Error("pebble is used wrongly", slog.String("event", i.String()))
 	}
 	e.DataCorruption = func(i pebble.DataCorruptionInfo) {
-		l.Fatalf("damaged table: %s", i)
+		err := fmt.Errorf("damaged table: %s", i)
+		l.disk.damage(err)
+		l.log.Error("pebble cannot go on", slog.Any("err", err))
 	}
 	return e
 }

@@ -76,6 +76,7 @@ func open(cfg Config, log *slog.Logger) (*Store, error) {
 	if err != nil {
 		return nil, explain(errors.Join(d.failure(), err, d.seal.close(), health.Close()))
 	}
+	d.open()
 	s := &Store{dir: dir, db: db, disk: d, health: health, turn: make(chan struct{}, 1)}
 	s.room = space.New(func() (uint64, error) {
 		usage, err := fs.GetDiskUsage(dir)
