@@ -147,11 +147,11 @@ func (d *disk) Create(name string, c vfs.DiskWriteCategory) (f vfs.File, err err
 	if d.failure() == nil {
 		d.seal.made(base)
 	}
-	return d.opened(name, f)
+	return d.wrap(name, f)
 }
 
-// opened returns f, or a file that goes nowhere if it was not opened, because the disk has failed.
-func (d *disk) opened(name string, f vfs.File) (vfs.File, error) {
+// wrap returns f, or a file that goes nowhere if it was not opened, because the disk has failed.
+func (d *disk) wrap(name string, f vfs.File) (vfs.File, error) {
 	if f == nil {
 		return d.scratch.Create(d.PathBase(name), vfs.WriteCategoryUnspecified)
 	}
@@ -182,7 +182,7 @@ func (d *disk) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.O
 	if err != nil {
 		return nil, err
 	}
-	return d.opened(name, f)
+	return d.wrap(name, f)
 }
 
 // OpenDir is [vfs.FS.OpenDir].
