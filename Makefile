@@ -81,9 +81,9 @@ vulncheck: ## Look for known holes in what is called (needs the vulnerability da
 	$(GO) run golang.org/x/vuln/cmd/govulncheck@v1.9.0 ./...
 
 .PHONY: sbom
-sbom: ## Write bin/carillon.cdx.json, the bill of materials of carillon
-	@mkdir -p bin
-	$(GO) run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 app -json -main cmd/carillon -output bin/carillon.cdx.json
+sbom: build ## Write bin/carillon.cdx.json, the bill of materials of bin/carillon
+	$(GO) run github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0 bin -json \
+		-version "$$(git describe --always --dirty)" -output bin/carillon.cdx.json bin/carillon
 
 # The copies are of what is committed. It takes some minutes: nothing is taken from the build cache.
 .PHONY: reproduce
