@@ -40,7 +40,7 @@ func reopen(t *testing.T, f *fault) {
 	go func() {
 		s, err := pebblestore.Open(pebblestore.Config{Dir: "store", FS: f.on(disk), NoTickers: true}, quiet())
 		if err == nil {
-			defer func() { _ = s.Close() }()
+			_ = s.Close()
 		}
 		opened <- err
 	}()
