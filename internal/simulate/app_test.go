@@ -148,6 +148,7 @@ func (r *replica) react(version int) (reaction, <-chan struct{}) {
 		a.status = http.StatusNotFound
 	case hanging:
 		a.hangs = true
+	case fine, flaky, away:
 	}
 	return a, r.changed
 }

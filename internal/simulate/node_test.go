@@ -85,7 +85,7 @@ func (n *node) run(ctx context.Context) string {
 	cfg := engine.Config{Partitions: p.partitions, Loops: p.loops, Metrics: &n.redelivered}
 	var kept store.Store
 	outpost := n.host.outpost(n)
-	wait := func(ctx context.Context) error { <-ctx.Done(); return nil } // the realm does not fail
+	var wait func(context.Context) error // nil: the realm does not fail
 	closeStore := func() error { return nil }
 	if outpost != nil {
 		kept, cfg.Shared = outpost, true
@@ -125,12 +125,14 @@ func (n *node) run(ctx context.Context) string {
 	defer stop()
 	var watching, engineRuns sync.WaitGroup
 	reason := "it has stopped"
-	watching.Go(func() {
-		if err := wait(steady); err != nil {
-			reason = err.Error()
-			n.stop()
-		}
-	})
+	if wait != nil {
+		watching.Go(func() {
+			if err := wait(steady); err != nil {
+				reason = err.Error()
+				n.stop()
+			}
+		})
+	}
 	watching.Go(func() { n.watchHealth(steady, check) })
 	engineCtx, stopEngine := context.WithCancel(steady)
 	defer stopEngine()

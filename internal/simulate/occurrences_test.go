@@ -17,6 +17,7 @@ func checkOccurrences(s *story, find func(key, format string, args ...any)) {
 			if v := s.byNumber[e.version]; v == nil || v.key != e.key || v.seq > e.seq {
 				find(e.key, "v%d is what nobody has asked for under this name", e.version)
 			}
+		default: // not about what leaves
 		}
 	}
 	for _, v := range s.versions {
