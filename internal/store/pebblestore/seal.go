@@ -161,9 +161,8 @@ type manifestFile struct {
 
 // Write is [vfs.File.Write].
 func (f *manifestFile) Write(p []byte) (int, error) {
-	n, err := f.vitalFile.Write(p)
-	f.end.add(p[:n])
-	return n, err
+	f.end.add(p) // before it is written: what is below may change p
+	return f.vitalFile.Write(p)
 }
 
 // Sync is [vfs.File.Sync].
