@@ -135,7 +135,7 @@ func (c *etcdConfig) several() bool {
 
 // clusterConfig returns what the scheduler of that id, which others reach at that address, is in its cluster. given says
 // which flags were given.
-func (c *etcdConfig) clusterConfig(id, address, dataDir string, given func(flag string) bool) (*app.ClusterConfig, error) {
+func (c *etcdConfig) clusterConfig(id, address, dataDir string, given func(name string) bool) (*app.ClusterConfig, error) {
 	if held(filepath.Join(dataDir, aloneFolder)) {
 		return nil, fmt.Errorf("--etcd-data-dir %s holds the jobs of a scheduler alone, in %s, which several schedulers would not see: use another folder, or move that one away if the jobs may be lost",
 			dataDir, aloneFolder)

@@ -156,7 +156,7 @@ func (e *Engine) awaitFormat(ctx context.Context) (known bool, err error) {
 		case err == nil:
 			return true, nil
 		case ctx.Err() != nil:
-			return false, nil
+			return false, nil //nolint:nilerr // it was stopped before it had begun
 		case errors.As(err, &other):
 			return false, err
 		default:

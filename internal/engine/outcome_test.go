@@ -34,7 +34,7 @@ func TestAnOutcomeThatComesInATurnThatFailsIsNotWaitedForEver(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		defer db.Close()
 		var deaf atomic.Bool
-		a := &app{answer: func(tr job.Trigger) (job.Outcome, time.Duration) { return job.Handled, time.Second }}
+		a := &app{answer: func(job.Trigger) (job.Outcome, time.Duration) { return job.Handled, time.Second }}
 		e, stop := run(t, deafStore{db, &deaf}, a, engine.Config{Partitions: 1})
 		defer stop()
 		begin := time.Now()

@@ -107,7 +107,7 @@ type load struct {
 	other []error
 }
 
-func (l *load) run(ctx context.Context, w *world, seed uint64, nodes func() []*node) {
+func (l *load) run(ctx context.Context, seed uint64, nodes func() []*node) {
 	r := rand.New(rand.NewPCG(seed, 0))
 	for i := 0; ctx.Err() == nil; i++ {
 		time.Sleep(time.Duration(1+r.IntN(100)) * time.Millisecond)
@@ -142,7 +142,7 @@ func TestARollingRestartUnderLoadLosesNothingAndNoCallFails(t *testing.T) {
 		var users sync.WaitGroup
 		l := &load{}
 		for u := range 6 {
-			users.Go(func() { l.run(ctx, w, uint64(u), nodes) })
+			users.Go(func() { l.run(ctx, uint64(u), nodes) })
 		}
 		for i, n := range all {
 			time.Sleep(5 * time.Second)

@@ -40,7 +40,7 @@ type Router struct {
 	peers   map[string]*peer
 	changed chan struct{} // closed, and replaced, when the owners change
 	loaded  bool          // the engine has had all of the node's partitions once
-	running context.Context
+	launch  func(p *peer) // has a peer run; nil before Run does
 	ended   bool
 	open    sync.WaitGroup // counts peers that have not ended
 }
@@ -74,28 +74,25 @@ func (r *Router) Follow(v cluster.View) {
 		if r.peers[id] == nil && !r.ended {
 			p := newPeer(id, address)
 			r.peers[id] = p
-			r.start(p)
+			if r.launch != nil {
+				r.launch(p)
+			}
 		}
 	}
 	close(r.changed)
 	r.changed = make(chan struct{})
 }
 
-// start has p run, once the router does. It is called with mu held.
-func (r *Router) start(p *peer) {
-	if r.running != nil {
-		ctx, end := context.WithCancel(r.running)
-		p.end = end
-		r.open.Go(func() { defer end(); p.run(ctx, r.config.Dial, r.log) })
-	}
-}
-
 // Run keeps connections to the other nodes until ctx ends, and then returns nil.
 func (r *Router) Run(ctx context.Context) error {
 	r.mu.Lock()
-	r.running = ctx
+	r.launch = func(p *peer) {
+		ctx, end := context.WithCancel(ctx)
+		p.end = end
+		r.open.Go(func() { defer end(); p.run(ctx, r.config.Dial, r.log) })
+	}
 	for _, p := range r.peers {
-		r.start(p)
+		r.launch(p)
 	}
 	r.mu.Unlock()
 	<-ctx.Done()
@@ -282,7 +279,7 @@ func (r *Router) send(ctx context.Context, all []job.Request, indices []int) (un
 		for n, i := range s.indices {
 			requests[n] = all[i]
 		}
-		results := func(context.Context) []error { return nil }
+		var results func(context.Context) []error
 		if s.peer == nil {
 			results = r.engine.ScheduleAll(ctx, requests)
 		} else {

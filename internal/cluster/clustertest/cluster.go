@@ -120,7 +120,7 @@ func (c *Cluster) Join(ctx context.Context, n cluster.Node, do func(context.Cont
 		return true
 	})
 	if err != nil {
-		return nil //nolint:nilerr // ctx has ended, which is no error here
+		return nil
 	}
 	inner, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -168,7 +168,8 @@ func (s *session) keep(ctx context.Context, lost func()) {
 		if !alive {
 			lost()
 			// The cluster waits for the whole of the lease before it gives away what was claimed.
-			time.Sleep(time.Until(s.renewed.Add(c.ttl)))
+			over := time.NewTimer(time.Until(s.renewed.Add(c.ttl)))
+			<-over.C
 			s.remove()
 			return
 		}

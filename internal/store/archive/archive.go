@@ -12,6 +12,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash"
 	"hash/crc32"
 	"io"
 
@@ -28,11 +29,12 @@ var (
 	errInUse   = errors.New("the store holds jobs already: restore into an empty one")
 )
 
-var table = crc32.MakeTable(crc32.Castagnoli)
+// newSum returns the checksum of an archive, of nothing yet.
+func newSum() hash.Hash32 { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) }
 
 // Write writes every pair of s to w, and returns how many there were. It sees s at one moment only if s does.
 func Write(ctx context.Context, w io.Writer, s store.Store, progress func(pairs int)) (pairs int, err error) {
-	sum := crc32.New(table)
+	sum := newSum()
 	out := bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<20)
 	b := append([]byte{}, header...)
 	for p, err := range s.Scan(ctx, store.Range{}, 0) {
@@ -107,7 +109,7 @@ func Read(ctx context.Context, r io.Reader, s store.Store, progress func(pairs i
 
 // read calls each with every pair of r, which are each's to keep.
 func read(r io.Reader, each func(key, value []byte) error) (pairs int, err error) {
-	sum := crc32.New(table)
+	sum := newSum()
 	in := &summed{r: bufio.NewReaderSize(r, 1<<20), sum: sum}
 	first := make([]byte, len(header))
 	if _, err := io.ReadFull(in, first); err != nil || string(first) != header {

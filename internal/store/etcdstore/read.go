@@ -142,7 +142,7 @@ func (s *Store) page(
 	ctx, cancel := s.bounded(ctx)
 	defer cancel()
 	resp, err := s.kv.Get(ctx, from,
-		append(opts[:len(opts):len(opts)], clientv3.WithRange(to), clientv3.WithLimit(int64(n)))...)
+		append(slices.Clip(opts), clientv3.WithRange(to), clientv3.WithLimit(int64(n)))...)
 	if err != nil {
 		return nil, false, explain(ctx, err)
 	}
