@@ -68,7 +68,7 @@ func TestABrokenDiskLosesNothing(t *testing.T) {
 	} {
 		for _, once := range []bool{false, true} {
 			met := true
-			for at := int64(0); met; at += 1 + at/4 {
+			for at := int64(0); met; at += 1 + at/2 {
 				t.Run(fmt.Sprintf("%s after %d, once=%v", name, at, once), func(t *testing.T) {
 					f := &fault{match: match, at: at, once: once, err: errDisk}
 					synctest.Test(t, func(t *testing.T) { breakAt(t, f) })
