@@ -129,9 +129,9 @@ func TestANameThatIsDeletedIsFreeAtOnceAndNeverReadsAsItWas(t *testing.T) {
 	})
 }
 
-// TestASlowDiskMakesNothingLate has each sync of the disk take a tenth of a second: what is due is fired on time all the
-// same, and many users share a sync.
-func TestASlowDiskMakesNothingLate(t *testing.T) {
+// TestASlowDiskMakesNothingLateByMoreThanThreeSyncs has each sync of the disk take a tenth of a second. What is in a window is fired on time all the
+// same; what has to be read first waits for the commit that is under way. Many users share a sync.
+func TestASlowDiskMakesNothingLateByMoreThanThreeSyncs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const sync100 = 100 * time.Millisecond
 		disk := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
@@ -158,8 +158,8 @@ func TestASlowDiskMakesNothingLate(t *testing.T) {
 			t.Errorf("a thousand users waited %v for their jobs, want a few syncs of %v", took, sync100)
 		}
 		time.Sleep(time.Hour)
-		if got := len(a.triggers(t)); got != 1000 || a.late > 0 {
-			t.Errorf("%d triggers came, the latest %v late, want 1000 on time", got, a.late)
+		if got := len(a.triggers(t)); got != 1000 || a.late > 3*sync100 {
+			t.Errorf("%d triggers came, the latest %v late, want 1000, late by no more than %v", got, a.late, 3*sync100)
 		}
 		stop()
 		if err := s.Close(); err != nil {
