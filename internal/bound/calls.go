@@ -16,63 +16,83 @@ const Handshake = 10 * time.Second
 
 // Calls are bounds of the calls of a gRPC server.
 type Calls struct {
-	// Most is how many calls and streams are open at once, over all connections.
+	// Most is how many calls and streams are received or carried out at once, over all connections.
 	Most int64
 	// Lasts is how long a call may take that is no stream, from its header to the end of its answer: a client has
 	// that long to send what it asks, and to take the answer. A client may set itself less.
 	Lasts time.Duration
-	// Streams reports whether a method is a stream, which may last.
-	Streams func(method string) bool
 	// Header is how many bytes the header of a call may have.
 	Header uint32
 }
 
-// refusedKey marks the context of a call that came beyond the bound.
-type refusedKey struct{}
+// workers is how many goroutines of a server carry out call after call. One that is new to each call grows its stack in
+// each, which takes a tenth of what an idle call costs. Calls beyond those get a goroutine of their own.
+const workers = 256
 
-// refused is how long such a call has to hear of it.
-const refused = time.Second
+// A Server is one of gRPC that keeps to bounds in what is registered with it.
+type Server struct {
+	*grpc.Server
+	bounds  Calls
+	open    atomic.Int64
+	streams map[string]bool // methods; complete before the first call
+}
 
-// Options are those of a server that keeps to the bounds. They come before all other interceptors.
-func (c Calls) Options() []grpc.ServerOption {
-	var open atomic.Int64
-	enter := func(ctx context.Context, info *tap.Info) (context.Context, error) {
-		context.AfterFunc(ctx, func() { open.Add(-1) }) // with which the call ends
-		if open.Add(1) > c.Most {
-			// An error here would leave the timer of the call behind, for as long as its client likes.
-			return within(context.WithValue(ctx, refusedKey{}, true), refused), nil
-		}
-		if at, ok := ctx.Deadline(); c.Streams(info.FullMethodName) || ok && time.Until(at) <= c.Lasts {
-			return ctx, nil
-		}
-		return within(ctx, c.Lasts), nil
+// NewServer returns a server that keeps to c.
+func (c Calls) NewServer(opts ...grpc.ServerOption) *Server {
+	s := &Server{bounds: c, streams: map[string]bool{}}
+	s.Server = grpc.NewServer(append([]grpc.ServerOption{
+		grpc.InTapHandle(s.limit), grpc.ConnectionTimeout(Handshake), grpc.MaxHeaderListSize(c.Header), grpc.NumStreamWorkers(workers),
+	}, opts...)...)
+	return s
+}
+
+// limit gives a call its time, before its message has come.
+func (s *Server) limit(ctx context.Context, info *tap.Info) (context.Context, error) {
+	if at, ok := ctx.Deadline(); s.streams[info.FullMethodName] || ok && time.Until(at) <= s.bounds.Lasts {
+		return ctx, nil
 	}
-	check := func(ctx context.Context) error {
-		if ctx.Value(refusedKey{}) == nil {
-			return nil
-		}
-		return status.Errorf(codes.ResourceExhausted, "there are as many calls as this server takes, %d: try again when some have ended", c.Most)
-	}
-	return []grpc.ServerOption{
-		grpc.InTapHandle(enter), grpc.ConnectionTimeout(Handshake), grpc.MaxHeaderListSize(c.Header),
-		grpc.ChainUnaryInterceptor(func(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-			if err := check(ctx); err != nil {
+	ctx, cancel := context.WithTimeout(ctx, s.bounds.Lasts)
+	_ = cancel // the context that it is made from ends with the call, and it with that
+	return ctx, nil
+}
+
+// RegisterService registers a service as grpc.Server does. Its calls are counted from before their messages come, which
+// no interceptor sees.
+func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
+	counted := *desc
+	counted.Methods, counted.Streams = nil, nil
+	for _, m := range desc.Methods {
+		handle := m.Handler
+		m.Handler = func(srv any, ctx context.Context, read func(any) error, chain grpc.UnaryServerInterceptor) (any, error) {
+			defer s.leave()
+			if err := s.enter(); err != nil {
 				return nil, err
 			}
-			return next(ctx, req)
-		}),
-		grpc.ChainStreamInterceptor(func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-			if err := check(s.Context()); err != nil {
+			return handle(srv, ctx, read, chain)
+		}
+		counted.Methods = append(counted.Methods, m)
+	}
+	for _, m := range desc.Streams {
+		s.streams["/"+desc.ServiceName+"/"+m.StreamName] = true
+		handle := m.Handler
+		m.Handler = func(srv any, stream grpc.ServerStream) error {
+			defer s.leave()
+			if err := s.enter(); err != nil {
 				return err
 			}
-			return next(srv, s)
-		}),
+			return handle(srv, stream)
+		}
+		counted.Streams = append(counted.Streams, m)
 	}
+	s.Server.RegisterService(&counted, impl)
 }
 
-// within returns ctx with a deadline. Its parent ends with the call, and it with that.
-func within(ctx context.Context, d time.Duration) context.Context {
-	ctx, cancel := context.WithTimeout(ctx, d)
-	_ = cancel
-	return ctx
+func (s *Server) enter() error {
+	if s.open.Add(1) > s.bounds.Most {
+		return status.Errorf(codes.ResourceExhausted,
+			"there are as many calls as this server takes, %d: try again when some have ended", s.bounds.Most)
+	}
+	return nil
 }
+
+func (s *Server) leave() { s.open.Add(-1) }

@@ -37,7 +37,7 @@ func (service) WatchJobs(s schedulerv1.Scheduler_WatchJobsServer) error {
 func serve(t *testing.T, c bound.Calls) (*grpc.ClientConn, *bufconn.Listener) {
 	t.Helper()
 	l := bufconn.Listen(1 << 16)
-	server := grpc.NewServer(c.Options()...)
+	server := c.NewServer()
 	schedulerv1.RegisterSchedulerServer(server, service{})
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
@@ -57,10 +57,7 @@ func serve(t *testing.T, c bound.Calls) (*grpc.ClientConn, *bufconn.Listener) {
 }
 
 func bounds() bound.Calls {
-	return bound.Calls{
-		Most: 3, Lasts: time.Minute, Header: 8 << 10,
-		Streams: func(method string) bool { return strings.HasSuffix(method, "/WatchJobs") },
-	}
+	return bound.Calls{Most: 3, Lasts: time.Minute, Header: 8 << 10}
 }
 
 func TestCallsAndStreamsTogetherAreBoundedOverAllConnections(t *testing.T) {

@@ -40,7 +40,7 @@ func (s *Service) Run(ctx context.Context, l net.Listener, opts ...grpc.ServerOp
 	if s.cfg.Identity != nil {
 		opts = append(opts, grpc.Creds(s.cfg.Identity.Server()))
 	}
-	srv := grpc.NewServer(append(s.options(), opts...)...) //nolint:contextcheck // each call has its own
+	srv := calls().NewServer(append(s.options(), opts...)...) //nolint:contextcheck // each call has its own
 	schedulerv1.RegisterSchedulerServer(srv, serving)
 	bulkv1.RegisterBulkServer(srv, bulkServer{server: serving})
 	if s.cfg.Peer != nil {
@@ -78,23 +78,13 @@ const maxRequest = 4 << 20
 // calls are the bounds of what clients may have open, all of them together. A sidecar has a stream or two on each of its
 // five connections.
 func calls() bound.Calls {
-	return bound.Calls{
-		Most: 100_000, Lasts: 5 * time.Minute, Header: 64 << 10,
-		Streams: func(method string) bool {
-			switch method {
-			case schedulerv1.Scheduler_WatchJobs_FullMethodName, schedulerv1.Scheduler_WatchHosts_FullMethodName,
-				bulkv1.Bulk_Schedule_FullMethodName, peerv1.Peer_Apply_FullMethodName:
-				return true
-			}
-			return false
-		},
-	}
+	return bound.Calls{Most: 100_000, Lasts: 5 * time.Minute, Header: 64 << 10}
 }
 
 // options are those of every server: limits of messages and calls, patience with clients that ping, errors translated
 // and panics contained.
 func (s *Service) options() []grpc.ServerOption {
-	return append(calls().Options(),
+	return []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(maxRequest),
 		grpc.MaxSendMsgSize(math.MaxInt32),
 		grpc.ForceServerCodecV2(newCodec()),
@@ -102,7 +92,7 @@ func (s *Service) options() []grpc.ServerOption {
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
 		grpc.ChainUnaryInterceptor(s.unary),
 		grpc.ChainStreamInterceptor(s.stream),
-	)
+	}
 }
 
 func (s *Service) unary(

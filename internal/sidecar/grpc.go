@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"strings"
 	"time"
 
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
@@ -21,17 +20,13 @@ import (
 
 // serveGRPC serves the gRPC API until ctx ends. It returns when the last call has ended, or a listener failed.
 func (s *Sidecar) serveGRPC(ctx context.Context, listeners []net.Listener) error {
-	calls := bound.Calls{
-		Most: maxOpen, Lasts: 2 * bodyTime, Header: uint32(min(s.cfg.MaxHeader, 4<<20)) << 10,
-		Streams: func(method string) bool { return strings.HasPrefix(method, "/grpc.reflection.") },
-	}
-	options := append(calls.Options(), //nolint:contextcheck // each call has its own
+	options := []grpc.ServerOption{
 		grpc.MaxRecvMsgSize(int(s.cfg.MaxBody)),
 		grpc.MaxSendMsgSize(int(s.cfg.MaxBody)),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.StatsHandler(s.metrics.api.stats()),
 		grpc.WaitForHandlers(true),
-	)
+	}
 	if s.cfg.LogCalls {
 		options = append(options,
 			grpc.ChainUnaryInterceptor(s.logUnary), grpc.ChainStreamInterceptor(s.logStream))
@@ -47,7 +42,8 @@ func (s *Sidecar) serveGRPC(ctx context.Context, listeners []net.Listener) error
 				MinTime: 8 * time.Second, PermitWithoutStream: true,
 			}))
 	}
-	server := grpc.NewServer(options...)
+	calls := bound.Calls{Most: maxOpen, Lasts: 2 * bodyTime, Header: uint32(min(s.cfg.MaxHeader, 4<<20)) << 10}
+	server := calls.NewServer(options...) //nolint:contextcheck // each call has its own
 	runtimev1.RegisterDaprServer(server, grpcAPI{sidecar: s})
 	reflection.Register(server) // .NET's SDK looks there for what we can do
 
