@@ -76,6 +76,7 @@ func dev(ctx context.Context, args []string, std stdio) error {
 	if cfg.Engine.Keys, err = openKeys(c.keyFile); err != nil {
 		return err
 	}
+	cfg.Engine.Punctual = true
 	l, err := c.listen(ctx)
 	if err != nil {
 		return err

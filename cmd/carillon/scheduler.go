@@ -71,7 +71,7 @@ func (c *schedulerConfig) run(ctx context.Context, std stdio, log *slog.Logger) 
 		return errors.Join(err, l.Close())
 	}
 	cfg.Scheduler.Identity = who
-	cfg.Engine.Keys = keys
+	cfg.Engine.Keys, cfg.Engine.Punctual = keys, true
 	cfg.Namespaces = namespaces
 	node, err := app.OpenScheduler(cfg, l, log)
 	if err != nil {

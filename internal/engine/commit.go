@@ -84,8 +84,10 @@ func (lp *loop) dueBefore(c *commit) bool {
 	if !ok {
 		return false
 	}
-	timer := time.NewTimer(time.Until(at))
+	d := time.Until(at)
+	timer := time.NewTimer(d)
 	defer timer.Stop()
+	lp.ring(d)
 	select {
 	case <-c.ended:
 		return false

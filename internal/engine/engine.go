@@ -40,6 +40,9 @@ type Config struct {
 	// Loops is how many goroutines turn the partitions, each its share of them; 0 means one for each two CPUs, but 1
 	// to 4. It may differ from one start to the next.
 	Loops int
+	// Punctual asks the kernel to wake an idle process when something is due: otherwise that is late by up to a
+	// millisecond. Not for fake time.
+	Punctual bool
 	// Inbox is how many calls may wait for one loop, or be carried out by it; whoever comes later waits outside. 0 means
 	// 4096.
 	Inbox int

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"carillon/internal/awake"
 	"carillon/internal/job"
 	"carillon/internal/store"
 )
@@ -29,13 +30,15 @@ type loop struct {
 	tenures    map[int]*tenure        // of the partitions that it has
 	progress   bool                   // a tenure has begun since the last error
 	commit     atomic.Pointer[commit] // the one under way; nil between two turns
-	spare      store.Batch            // empty: what the machine writes to while its other batch is being committed
+	punctual   bool
+	bell       *awake.Bell // rings when timers are due; nil if there is none
+	spare      store.Batch // empty: what the machine writes to while its other batch is being committed
 }
 
 func newLoop(partitions []int, cfg Config, s store.Store, d Deliverer, log *slog.Logger, m *metrics) *loop {
 	lp := &loop{
 		partitions: partitions, store: s, deliver: d, machine: newMachine(cfg.Partitions), inbox: newInbox(cfg.Inbox),
-		metrics: m, pulse: pulse{start: time.Now()}, tenures: map[int]*tenure{},
+		metrics: m, punctual: cfg.Punctual, pulse: pulse{start: time.Now()}, tenures: map[int]*tenure{},
 	}
 	lp.log = log.With(slog.String("partitions", lp.String()))
 	return lp
@@ -54,6 +57,7 @@ const (
 // forgets what it knew, and the partitions are claimed and read afresh; other loops go on meanwhile.
 func (lp *loop) run(ctx context.Context) {
 	defer lp.inbox.close()
+	defer lp.listen(ctx)()
 	steady := context.WithoutCancel(ctx) // a turn that has begun is brought to its end
 	for wait := minBackoff; ctx.Err() == nil; wait = min(2*wait, maxBackoff) {
 		lp.progress = false
@@ -70,6 +74,27 @@ func (lp *loop) run(ctx context.Context) {
 		lp.log.LogAttrs(ctx, slog.LevelError, "the partitions will be loaded afresh",
 			slog.Any("err", err), slog.Duration("after", wait))
 		pause(ctx, wait)
+	}
+}
+
+// listen gets the loop a bell if it is to be punctual, and returns what closes it.
+func (lp *loop) listen(ctx context.Context) (closeIt func()) {
+	if !lp.punctual {
+		return func() {}
+	}
+	bell, err := awake.New(nil)
+	if err != nil {
+		lp.log.LogAttrs(ctx, slog.LevelWarn, "jobs of an idle node will be up to a millisecond late", slog.Any("err", err))
+		return func() {}
+	}
+	lp.bell = bell
+	return func() { _ = bell.Close() }
+}
+
+// ring has timers that are to go off in d do so, for which they were set before.
+func (lp *loop) ring(d time.Duration) {
+	if lp.bell != nil && d > 0 {
+		lp.bell.Set(d)
 	}
 }
 
@@ -119,7 +144,9 @@ func (lp *loop) turns(ctx, steady context.Context) error {
 		at, ok := lp.next()
 		lp.pulse.end(at, ok)
 		if ok {
-			timer.Reset(time.Until(at))
+			d := time.Until(at)
+			timer.Reset(d)
+			lp.ring(d)
 		} else {
 			timer.Stop()
 		}

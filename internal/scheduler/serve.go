@@ -40,7 +40,7 @@ func (s *Service) Run(ctx context.Context, l net.Listener, opts ...grpc.ServerOp
 	if s.cfg.Identity != nil {
 		opts = append(opts, grpc.Creds(s.cfg.Identity.Server()))
 	}
-	srv := calls().NewServer(append(s.options(), opts...)...) //nolint:contextcheck // each call has its own
+	srv := calls().NewServer(append(s.options(), opts...)...)
 	schedulerv1.RegisterSchedulerServer(srv, serving)
 	bulkv1.RegisterBulkServer(srv, bulkServer{server: serving})
 	if s.cfg.Peer != nil {

@@ -43,7 +43,7 @@ func (s *Sidecar) serveGRPC(ctx context.Context, listeners []net.Listener) error
 			}))
 	}
 	calls := bound.Calls{Most: maxOpen, Lasts: 2 * bodyTime, Header: uint32(min(s.cfg.MaxHeader, 4<<20)) << 10}
-	server := calls.NewServer(options...) //nolint:contextcheck // each call has its own
+	server := calls.NewServer(options...)
 	runtimev1.RegisterDaprServer(server, grpcAPI{sidecar: s})
 	reflection.Register(server) // .NET's SDK looks there for what we can do
 
