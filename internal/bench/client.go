@@ -88,6 +88,15 @@ func oneShot(due string) *schedulerv1.Job { return &schedulerv1.Job{DueTime: &du
 // instant returns t as a due time.
 func instant(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
+// holds reports whether the job of that name is stored for the app.
+func (c *client) holds(ctx context.Context, app, name string) (bool, error) {
+	_, err := c.on[0].GetJob(ctx, &schedulerv1.GetJobRequest{Name: name, Metadata: meta(app)})
+	if status.Code(err) == codes.NotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // list returns the jobs that are stored for the app.
 func (c *client) list(ctx context.Context, app string) ([]*schedulerv1.NamedJob, error) {
 	resp, err := c.on[0].ListJobs(ctx, &schedulerv1.ListJobsRequest{Metadata: meta(app)})

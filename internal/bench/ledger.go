@@ -58,6 +58,16 @@ func (l *ledger) last() (n int, at time.Time) {
 	return len(l.entries), l.entries[len(l.entries)-1].at
 }
 
+// latest returns the name of the job that was delivered last.
+func (l *ledger) latest() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.entries) == 0 {
+		return "0"
+	}
+	return strconv.Itoa(l.entries[len(l.entries)-1].job)
+}
+
 // wait returns when the ledger is complete, when nothing has been delivered for as long as patience after the instant
 // from, or with an error when ctx ends.
 func (l *ledger) wait(ctx context.Context, from time.Time, patience time.Duration) error {
