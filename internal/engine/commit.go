@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -18,9 +19,10 @@ type commit struct {
 
 // apply commits what the machine has decided and tells the callers of w. While it lasts, settled makes readers of these
 // keys wait, and what falls due is fired; commands and outcomes gather for the next turn.
-func (lp *loop) apply(ctx context.Context, w work, replies []error, limit limits) error {
+func (lp *loop) apply(ctx context.Context, now time.Time, w work, replies []error, limit limits) error {
 	b := lp.machine.batch
 	if len(b.Writes) == 0 {
+		lp.machine.decided()
 		lp.reply(w, replies)
 		return nil
 	}
@@ -38,10 +40,15 @@ func (lp *loop) apply(ctx context.Context, w work, replies []error, limit limits
 		lp.metrics.group.Observe(float64(len(w.commands) + len(w.outcomes)))
 	}()
 	err := lp.fireUntil(ctx, c, limit.again)
+	if errors.Is(c.err, job.ErrFull) && err == nil {
+		return lp.rewind(ctx, now, w, c.err)
+	}
 	if c.err != nil {
 		lp.unrecorded(w)
 		return lp.fail(w, fmt.Errorf("commit for partitions %s: %w", lp, c.err))
 	}
+	lp.machine.decided()
+	lp.committed(ctx, &b)
 	b.Reset()
 	lp.spare = b
 	return err

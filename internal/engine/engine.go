@@ -261,7 +261,7 @@ func (e *Engine) put(c *command, r *job.Request) error {
 	if e.full() {
 		return job.ErrFull
 	}
-	c.key, c.partition, c.bytes = r.Key, e.Partition(r.Key), size+writesPerJob*name
+	c.key, c.partition, c.bytes, c.stores = r.Key, e.Partition(r.Key), size+writesPerJob*name, true
 	c.decide = func(m *machine, old record) error { return m.schedule(r.Key, &r.Spec, encoded, r.Overwrite, old) }
 	return nil
 }

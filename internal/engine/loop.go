@@ -27,7 +27,8 @@ type loop struct {
 	inbox      *inbox
 	metrics    *metrics
 	pulse      pulse
-	tenures    map[int]*tenure        // of the partitions that it has
+	tenures    map[int]*tenure // of the partitions that it has
+	strain     strain
 	progress   bool                   // a tenure has begun since the last error
 	commit     atomic.Pointer[commit] // the one under way; nil between two turns
 	punctual   bool
@@ -38,7 +39,7 @@ type loop struct {
 func newLoop(partitions []int, cfg Config, s store.Store, d Deliverer, log *slog.Logger, m *metrics) *loop {
 	lp := &loop{
 		partitions: partitions, store: s, deliver: d, machine: newMachine(cfg.Partitions), inbox: newInbox(cfg.Inbox),
-		metrics: m, punctual: cfg.Punctual, pulse: pulse{start: time.Now()}, tenures: map[int]*tenure{},
+		metrics: m, punctual: cfg.Punctual, pulse: pulse{start: time.Now()}, tenures: map[int]*tenure{}, strain: strain{full: cfg.Full},
 	}
 	lp.log = log.With(slog.String("partitions", lp.String()))
 	return lp
@@ -182,7 +183,10 @@ func MaxJobFor(commit int) int { return commit/2 - (1+writesPerJob)<<10 }
 // only then tells callers. It fires on while the disk works. An error means that the machine is not to be trusted any
 // more.
 func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
-	m, w := lp.machine, lp.inbox.take(limit.most, limit.bytes)
+	m, w := lp.machine, lp.take(now, limit)
+	if lp.strain.brim {
+		limit.fires, limit.again = 0, 0
+	}
 	lp.move(now, w.moves)
 	for _, r := range w.rooms {
 		m.room(r.lane, r.n)
@@ -216,7 +220,7 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 		lp.unrecorded(w)
 		return lp.fail(w, err)
 	}
-	if err := lp.apply(ctx, w, replies, limit); err != nil {
+	if err := lp.apply(ctx, now, w, replies, limit); err != nil {
 		return err
 	}
 	lp.letGo(now)

@@ -29,6 +29,8 @@ type machine struct {
 	out        map[job.Key]*delivery
 	last       uint64 // number of the last delivery
 	batch      store.Batch
+	ended      []*delivery // since the last commit
+	overtaken  []*delivery // replaced since then
 }
 
 // A record is what a store holds about a job.
@@ -84,6 +86,7 @@ func (m *machine) forget() (again int) {
 	m.lanes, m.waiting, m.ready, m.dry = map[laneID]*lane{}, nil, nil, nil
 	clear(m.owned)
 	m.batch.Reset()
+	m.decided()
 	for _, d := range m.out {
 		if !d.replaced {
 			again++
@@ -151,6 +154,9 @@ func (m *machine) remove(k job.Key, old record) {
 // replace makes sure that a delivery of what was k's job until now, at e in the index, changes nothing any more.
 func (m *machine) replace(k job.Key, e entry) {
 	if d := m.out[k]; d != nil {
+		if !d.replaced {
+			m.overtaken = append(m.overtaken, d)
+		}
 		d.replaced = true
 		if d.held && d.next.compare(e) == 0 {
 			d.held = false
@@ -180,7 +186,9 @@ func (m *machine) pick(now time.Time, most int) []entry {
 		}
 		for _, e := range l.take(now, n) {
 			if d := m.out[e.key]; d != nil {
-				d.held, d.next = true, e
+				if d.replaced { // otherwise it is e that is out, and was learned afresh
+					d.held, d.next = true, e
+				}
 				continue
 			}
 			picked = append(picked, e)
@@ -235,32 +243,39 @@ func (m *machine) settle(k job.Key, number uint64, o job.Outcome) (again bool) {
 	if d == nil || d.number != number {
 		return false
 	}
+	m.ended = append(m.ended, d)
 	if d.replaced || o == job.Lost {
 		m.end(d)
 		return !d.replaced // what is replaced was counted then, if it comes again
 	}
 	delete(m.out, k)
-	r := &d.record
-	if o == job.Failed {
-		if r.state.Attempts < math.MaxUint32 {
-			r.state.Attempts++
-		}
-		if again, ok := r.spec.Policy.Retry(d.entry.due, r.state.Attempts); ok {
-			r.state.Occurrence = d.due
-			m.advance(d, again)
-			return false
-		}
-	}
-	if r.state.Settled < math.MaxUint32 {
-		r.state.Settled++
-	}
-	r.state.Last, r.state.Attempts = d.due, 0
-	if next, ok := r.spec.Plan.Next(r.state.Settled, r.state.Last); ok {
-		m.advance(d, next)
+	if next, more := d.after(o); more {
+		m.advance(d.entry, next)
 	} else {
-		m.drop(d.entry, r.moved)
+		m.drop(d.entry, d.record.moved)
 	}
 	return false
+}
+
+// after returns how far d's job has got when its delivery has ended so, and whether it is due again.
+func (d *delivery) after(o job.Outcome) (s State, more bool) {
+	s = d.record.state
+	spec := d.record.spec
+	if o == job.Failed {
+		if s.Attempts < math.MaxUint32 {
+			s.Attempts++
+		}
+		if s.Due, more = spec.Policy.Retry(d.entry.due, s.Attempts); more {
+			s.Occurrence = d.due
+			return s, true
+		}
+	}
+	if s.Settled < math.MaxUint32 {
+		s.Settled++
+	}
+	s.Last, s.Attempts = d.due, 0
+	s.Due, more = spec.Plan.Next(s.Settled, s.Last)
+	return s, more
 }
 
 // end forgets a delivery that says nothing about its job: whatever the job waits for is waited for again.
@@ -274,12 +289,11 @@ func (m *machine) end(d *delivery) {
 	}
 }
 
-// advance records d's state and moves its job to due in the index.
-func (m *machine) advance(d *delivery, due time.Time) {
-	m.touch(d.entry.partition)
-	d.record.state.Due = due
-	m.batch.Put(stateKey(d.entry.key), encodeState(d.record.state))
-	m.move(d.entry, d.entry.at(due))
+// advance records how far the job at e in the index has got, and moves it there.
+func (m *machine) advance(e entry, s State) {
+	m.touch(e.partition)
+	m.batch.Put(stateKey(e.key), encodeState(s))
+	m.move(e, e.at(s.Due))
 }
 
 // drop removes a job from the store, and from its lane.

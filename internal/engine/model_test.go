@@ -134,6 +134,9 @@ func randomStep(t *testing.T, r *rand.Rand, s *script, m *model) string {
 		kept = r.IntN(2) == 0
 		s.broken, s.swallowed = errors.New("the disk says no"), !kept
 		defer func() { s.broken = nil }()
+	} else if r.IntN(10) == 0 { // the turn is taken back, and had again
+		s.broken, s.swallowed = job.ErrFull, true
+		defer func() { s.broken = nil }()
 	}
 	var step string
 	switch choice := r.IntN(100); {

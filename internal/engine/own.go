@@ -162,6 +162,7 @@ func (lp *loop) leaving() bool {
 // lose ends all tenures, because the machine is not to be trusted any more.
 func (lp *loop) lose() {
 	lp.metrics.redelivered.Add(float64(lp.machine.forget()))
+	lp.reconsider() // they end what is out, and are not believed any more
 	for p, t := range lp.tenures {
 		lp.inbox.lost(p)
 		delete(lp.tenures, p)
@@ -171,7 +172,7 @@ func (lp *loop) lose() {
 
 // next returns when there is something to do; ok is false if there is nothing to wait for. The zero time is now.
 func (lp *loop) next() (at time.Time, ok bool) {
-	at, ok = lp.machine.next()
+	at, ok = lp.strain.next(lp.machine.next())
 	for _, t := range lp.tenures {
 		if !t.until.IsZero() && (!ok || t.until.Before(at)) {
 			at, ok = t.until, true

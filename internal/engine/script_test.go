@@ -186,6 +186,7 @@ func (s *script) idle(t *testing.T) {
 			s.load(t)
 			continue
 		}
+		s.strain.until = time.Time{} // a store that was full is tried again at once
 		if at, ok := s.machine.next(); !s.inbox.busy() && (!ok || at.After(s.now)) {
 			return
 		}
