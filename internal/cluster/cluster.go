@@ -41,7 +41,7 @@ type Session interface {
 	// error. A view's members are those to whom it assigns the partitions.
 	Views(ctx context.Context) iter.Seq2[View, error]
 
-	// Leave tells the others that the node lets go of all it owns: it is no member of later views.
+	// Leave tells the others that the node will let go of all it owns: it is no member of later views.
 	Leave(ctx context.Context) error
 
 	// Claim makes the node the owner of a partition. It waits until the present owner has let go, or ctx ends. A node

@@ -92,7 +92,7 @@ func (e *Etcd) Join(ctx context.Context, n Node, do func(context.Context, Sessio
 
 // lostOr returns ErrLost if that is why ctx has ended, and err otherwise.
 func lostOr(ctx context.Context, err error) error {
-	if errors.Is(context.Cause(ctx), ErrLost) {
+	if isLost(ctx) {
 		return ErrLost
 	}
 	return err

@@ -38,22 +38,25 @@ func (c Claim) Fence(ctx context.Context) (store.Fence, error) {
 func (c Claim) Alive() bool { return c.session.Alive() }
 
 const (
-	rejoinAfter = 100 * time.Millisecond // the wait before a node joins again, or looks again after an error
-	letGo       = 2 * time.Second        // how long it may take to tell the others that something is let go
+	// The wait before a node joins again, or looks again after an error, doubles from the first to the second.
+	rejoinAfter = 100 * time.Millisecond
+	rejoinMost  = time.Second
+	letGo       = 2 * time.Second // how long it may take to tell the others that something is let go
 )
 
 // Run makes the node a member until ctx ends, and then returns nil. It has the node own what is assigned to it, and let
 // go of what is not. When the session is lost, the node joins again as soon as it can.
 func Run(ctx context.Context, cfg Config, c Coordinator, log *slog.Logger) error {
 	log = log.With(slog.String("component", "cluster"), slog.String("node", cfg.Node.ID))
-	for ctx.Err() == nil {
+	for wait := rejoinAfter; ctx.Err() == nil; wait = min(2*wait, rejoinMost) {
 		err := c.Join(ctx, cfg.Node, func(ctx context.Context, s Session) {
+			wait = rejoinAfter
 			m := member{config: cfg, session: s, log: log, tasks: map[int]*task{}}
 			m.run(ctx)
 		})
 		if err != nil && ctx.Err() == nil {
 			log.LogAttrs(ctx, slog.LevelWarn, "not a member of the cluster; joining again", slog.Any("err", err))
-			pause(ctx, rejoinAfter)
+			pause(ctx, wait)
 		}
 	}
 	return nil
@@ -75,31 +78,44 @@ type task struct {
 	done    chan struct{}
 }
 
-// run follows the views until ctx ends, and then lets go of everything.
+// run follows the views until ctx ends, and then lets go of everything: at once if the session is lost, and otherwise when
+// the partitions have been given to others, who are waiting for them then.
 func (m *member) run(ctx context.Context) {
 	m.log.LogAttrs(ctx, slog.LevelInfo, "joined the cluster")
-	for ctx.Err() == nil {
+	owning, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer m.all.Wait()
+	defer stop()
+	defer context.AfterFunc(ctx, func() {
+		if isLost(ctx) {
+			stop()
+		}
+	})()
+	for wait := rejoinAfter; ctx.Err() == nil; wait = min(2*wait, rejoinMost) {
 		for v, err := range m.session.Views(ctx) {
 			if err != nil && ctx.Err() == nil {
 				m.log.LogAttrs(ctx, slog.LevelWarn, "cannot see the cluster; looking again", slog.Any("err", err))
 			}
 			if err == nil {
-				m.follow(ctx, v)
+				wait = rejoinAfter
+				m.follow(owning, v)
 			}
 		}
-		pause(ctx, rejoinAfter)
+		pause(ctx, wait)
 	}
-	if m.config.View != nil && errors.Is(context.Cause(ctx), ErrLost) {
+	if m.config.View != nil && isLost(ctx) {
 		m.config.View(View{})
 	}
-	// The partitions are being let go of already; who waits for them should know.
-	m.tell(ctx, m.session.Leave)
 	m.tell(ctx, m.farewell)
-	m.all.Wait()
 }
 
-// farewell tells of the view in which the node has nothing any more: it is asked for a while yet, and passes that on.
+func isLost(ctx context.Context) bool { return errors.Is(context.Cause(ctx), ErrLost) }
+
+// farewell has the others take over, and tells of the view in which the node has nothing any more: it is asked for a
+// while yet, and passes that on.
 func (m *member) farewell(ctx context.Context) error {
+	if err := m.session.Leave(ctx); err != nil {
+		return err
+	}
 	for v, err := range m.session.Views(ctx) {
 		if err != nil {
 			return err

@@ -204,6 +204,40 @@ func TestANodeThatIsBeingStoppedBringsItsCallsToTheNextOwner(t *testing.T) {
 	})
 }
 
+// A stop is late by what the others cannot do before: hear that a claim is gone, and make it theirs.
+func TestANodeThatIsStoppedFiresOnUntilTheOthersWaitForItsShare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const lag = 30 * time.Millisecond
+		w := newWorld(t)
+		w.cluster.Lag = lag
+		all := w.three()
+		first := time.Now().Add(time.Second)
+		for i := range 2 * partitions {
+			if err := all[0].Schedule(t.Context(), number(i), every(first, 10*time.Millisecond), false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Second)
+		for _, n := range all[:2] {
+			begin := time.Now()
+			n.stop()
+			took := time.Since(begin)
+			time.Sleep(time.Second)
+			w.mu.Lock()
+			late := w.latest
+			w.latest = 0
+			w.mu.Unlock()
+			t.Logf("a stop of %v made triggers late by %v", took, late)
+			if late > 2*lag+5*time.Millisecond {
+				t.Errorf("late by %v with answers after %v each, want a release and a claim", late, lag)
+			}
+		}
+		if _, again := w.deliveries(); again > 0 || w.early > 0 {
+			t.Errorf("%d triggers came again, and %d early", again, w.early)
+		}
+	})
+}
+
 func TestANodeThatIsCutOffFiresNoMoreAndTheOthersTakeItsShare(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

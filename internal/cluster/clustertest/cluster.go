@@ -20,6 +20,9 @@ import (
 type Cluster struct {
 	store.Store // what the nodes share; its commits are refused to those who own it no more
 
+	// Lag is how long the nodes wait for each answer about members and claims. It is set before the first of them joins.
+	Lag time.Duration
+
 	ttl time.Duration
 
 	mu      sync.Mutex // guards the fields below
@@ -88,10 +91,25 @@ func (c *Cluster) Commit(ctx context.Context, b *store.Batch) error {
 	return c.Store.Commit(ctx, b)
 }
 
+// answer waits as long as an answer takes, and reports whether ctx lasted.
+func (c *Cluster) answer(ctx context.Context) bool {
+	timer := time.NewTimer(c.Lag)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
 // do calls f with mu held, once the node is not cut off, and again whenever something has changed, until it reports that
 // it is done.
 func (c *Cluster) do(ctx context.Context, id string, f func() (done bool)) error {
 	for {
+		if !c.answer(ctx) {
+			return ctx.Err()
+		}
 		c.mu.Lock()
 		if !c.cut[id] && f() {
 			c.mu.Unlock()
@@ -274,7 +292,19 @@ type reached struct {
 }
 
 func (r reached) wait(ctx context.Context) error {
-	return r.do(ctx, r.id, func() bool { return true })
+	for {
+		r.mu.Lock()
+		cut, changed := r.cut[r.id], r.changed
+		r.mu.Unlock()
+		if !cut {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // Get is [store.Store.Get].
