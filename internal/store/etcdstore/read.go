@@ -72,8 +72,7 @@ func present(kv *mvccpb.KeyValue) []byte {
 }
 
 // The first page of a scan has few keys, as it may be all that is wanted; the later ones have as many as make up
-// pageBytes if they are like those before, within bounds: etcd looks at the whole rest of the range for each page, so
-// small pages are dear.
+// pageBytes if they are like those before, within bounds.
 const (
 	firstPage = 256
 	maxPage   = 10_000
@@ -103,12 +102,13 @@ func (s *Store) scan(
 	if r.To != nil {
 		to = s.key(r.To)
 	}
-	left := limit
+	var p pacer
+	left, end := limit, to
 	for page := firstPage; from < to; {
 		if limit > 0 {
 			page = min(page, left)
 		}
-		kvs, more, err := s.page(ctx, from, to, page, opts)
+		kvs, more, err := s.page(ctx, from, end, page, opts)
 		if err != nil {
 			return err
 		}
@@ -122,12 +122,17 @@ func (s *Store) scan(
 			}
 			bytes += len(kv.Key) + len(kv.Value)
 		}
-		left -= len(kvs)
-		if !more || limit > 0 && left <= 0 {
+		if left -= len(kvs); limit > 0 && left <= 0 {
 			return nil
 		}
-		from = string(kvs[len(kvs)-1].Key) + "\x00"
-		page = max(1, min(pageBytes/(bytes/len(kvs)+1), 16*len(kvs), maxPage))
+		if n := len(kvs); n > 0 {
+			page = max(1, min(pageBytes/(bytes/n+1), 16*n, maxPage))
+			p.learn(from, kvs, page)
+		}
+		if from = end; more {
+			from = string(kvs[len(kvs)-1].Key) + "\x00"
+		}
+		end = p.end(from, to)
 	}
 	return ctx.Err()
 }

@@ -16,7 +16,7 @@ import (
 // Config describes a cluster of one, in a folder of its own, that listens on free ports of loopback and allows what etcd
 // allows by default. It grants leases of a second and more. Without CARILLON_TEST_ETCD, which make cluster sets, the test
 // is skipped: leases are real time, and a machine that is busy with other tests loses them.
-func Config(t *testing.T) etcdmember.Config {
+func Config(t testing.TB) etcdmember.Config {
 	t.Helper()
 	if os.Getenv("CARILLON_TEST_ETCD") == "" {
 		t.Skip("it runs etcd, in real time: make cluster runs it, alone")
@@ -29,7 +29,7 @@ func Config(t *testing.T) etcdmember.Config {
 }
 
 // free returns an address that nobody listens on.
-func free(t *testing.T) string {
+func free(t testing.TB) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -40,7 +40,7 @@ func free(t *testing.T) string {
 }
 
 // Run runs the member until the test ends, or until stop has returned, and returns where its clients find it.
-func Run(t *testing.T, cfg etcdmember.Config) (endpoints []string, stop func()) {
+func Run(t testing.TB, cfg etcdmember.Config) (endpoints []string, stop func()) {
 	t.Helper()
 	m, err := etcdmember.New(cfg, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})))
 	if err != nil {
