@@ -27,8 +27,7 @@ func (s *Store) MaxBatch() (writes, bytes int) {
 }
 
 // Commit keeps the contract of [store.Store]. A batch larger than MaxBatch is refused. It waits for etcd no longer than
-// [Config].Timeout. An error that is [job.ErrFull] says that etcd's quota is exceeded; what becomes of the batch is no
-// more certain then than after another error.
+// [Config].Timeout. An error that is [job.ErrFull] says that etcd's quota is exceeded, and that it takes deletions alone.
 //
 // A batch whose fate is unknown may still be applied, until its fence is void. So who loads afresh after an error renews
 // the claim first.

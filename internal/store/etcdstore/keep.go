@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -70,8 +71,8 @@ func (l look) sparse() bool {
 	return false
 }
 
-// alone runs do unless another node is at it. When etcd is so full that it has no room for the mark of that, do is run
-// all the same.
+// alone runs do unless another node is at it. When etcd is so full that it has no room for the mark of that, nodes wait
+// for different times instead, and do is run if there is no room then.
 func (s *Store) alone(ctx context.Context, do func(context.Context) error) error {
 	const ttl = 10 // seconds
 	bounded, cancel := s.bounded(ctx)
@@ -79,6 +80,10 @@ func (s *Store) alone(ctx context.Context, do func(context.Context) error) error
 	// The session outlives the bound of the calls that make it.
 	lease, err := s.client.Grant(bounded, ttl)
 	if errors.Is(err, rpctypes.ErrNoSpace) {
+		pause(ctx, rand.N(s.config.Watch))
+		if _, err := s.look(ctx); err != nil || !s.Full() {
+			return err
+		}
 		return do(ctx)
 	}
 	if err != nil {
@@ -109,8 +114,10 @@ func (s *Store) makeRoom(ctx context.Context, revision int64) error {
 	if err != nil {
 		return err
 	}
+	before := map[uint64]int64{}
 	for _, u := range l.members {
-		if u.sparse() || len(l.alarms) > 0 && u.file > u.used {
+		before[u.id] = u.file
+		if u.sparse() || len(l.alarms) > 0 && u.relieved() {
 			if err := s.defragment(ctx, u); err != nil {
 				return err
 			}
@@ -124,7 +131,7 @@ func (s *Store) makeRoom(ctx context.Context, revision int64) error {
 	}
 	for _, a := range l.alarms {
 		for _, u := range l.members {
-			if u.id == a.MemberID && u.file < u.quota-u.quota/32 {
+			if u.id == a.MemberID && u.roomy(before[u.id]) {
 				if err := s.disarm(ctx, a); err != nil {
 					return err
 				}

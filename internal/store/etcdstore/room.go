@@ -80,6 +80,22 @@ func (u usage) sparse() bool {
 		empty > worthwhile && empty > u.file/2
 }
 
+// roomy reports whether u has room enough for its alarm to be lifted, whose file was once so large. One that does not say
+// its quota has, if an eighth has been gained since.
+func (u usage) roomy(was int64) bool {
+	if u.quota == 0 {
+		return u.file < was-was/8
+	}
+	return u.file < u.quota-u.quota/32
+}
+
+// relieved reports whether u's alarm could be lifted if its file were written afresh, and cannot otherwise.
+func (u usage) relieved() bool {
+	afresh := u
+	afresh.file = u.used + u.used/64
+	return !u.roomy(u.file) && afresh.roomy(u.file)
+}
+
 // A look is what was found out about etcd's room.
 type look struct {
 	revision int64
