@@ -27,7 +27,7 @@ var errLeaderLost = errors.New("etcd has another leader, and no answer of the on
 
 // Etcd gives no answer to what a leader was asked that is one no more: who waits for it waits until his time is up. So a
 // commit that takes longer than this looks whether there is another leader, and again and again.
-const lookAfter = 50 * time.Millisecond
+const lookAfter = 20 * time.Millisecond
 
 // whileLed calls do with a context that ends with [errLeaderLost] when there is another leader than when it was called,
 // that leader is at work, and do has not ended yet.
