@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"carillon/internal/engine"
 	"carillon/internal/store"
 	"carillon/internal/store/archive"
 	"carillon/internal/store/etcdmember"
@@ -30,7 +31,7 @@ through the etcd of this machine's.
 const restoreUsage = `Usage: carillon restore FILE [flags]
 
 Puts the jobs of a backup into a new folder for one scheduler, or into several that have just been started and have no
-jobs. Both take backups of either.
+jobs; those are to be stopped and started again then, one after the other. Both take backups of either.
 
   carillon restore jobs.archive --data-dir /var/lib/carillon/carillon
   carillon restore jobs.archive --etcd http://localhost:2379
@@ -145,11 +146,14 @@ func restore(ctx context.Context, args []string, std stdio) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	pairs, err := archive.Read(ctx, in, to, shown("restored", std.Err))
+	pairs, err := archive.Read(ctx, in, to, engine.OfJob, shown("restored", std.Err))
 	if err != nil {
 		return fmt.Errorf("restore %s: %w", file, err)
 	}
 	fmt.Fprintf(std.Out, "%d records are restored.\n", pairs)
+	if c.etcd != "" {
+		fmt.Fprintln(std.Out, "Now stop and start each scheduler, one after the other: from then on it fires these jobs.")
+	}
 	return nil
 }
 

@@ -28,6 +28,9 @@ func formatKey() []byte { return []byte{tagMeta, 'f'} }
 // sealKey is where a store says that jobs may be sealed with a key.
 func sealKey(id string) []byte { return append([]byte{tagMeta, 'k'}, id...) }
 
+// OfJob reports whether a key of the store is of a record about a job. The others are about the store itself.
+func OfJob(key []byte) bool { return len(key) == 0 || key[0] != tagMeta }
+
 func jobKey(k job.Key) []byte { return appendKey(append(roomFor(k), tagJob), k) }
 
 func stateKey(k job.Key) []byte { return appendKey(append(roomFor(k), tagState), k) }

@@ -27,6 +27,7 @@ const maxPart = 16 << 20
 var (
 	errDamaged = errors.New("the file is no archive of Carillon, or it is damaged: take another copy")
 	errInUse   = errors.New("the store holds jobs already: restore into an empty one")
+	errOther   = errors.New("the store is of another kind than the one that the backup is of: restore into one that was made by the same version and with the same keys")
 )
 
 // newSum returns the checksum of an archive, of nothing yet.
@@ -69,14 +70,20 @@ func Check(r io.Reader) (pairs int, err error) {
 	return read(r, func(_, _ []byte) error { return nil })
 }
 
-// Read puts every pair that r holds into s, which is empty, and returns how many there were. After an error s holds a part
-// of them.
-func Read(ctx context.Context, r io.Reader, s store.Store, progress func(pairs int)) (pairs int, err error) {
-	for _, err := range s.Scan(ctx, store.Range{}, 1) {
-		if err != nil {
+// Read puts every pair that r holds into s, and returns how many there were. s holds nothing yet but what a store says of
+// itself, which is about no job and the same in r. After an error s holds a part of them.
+func Read(
+	ctx context.Context, r io.Reader, s store.Store, ofJob func(key []byte) bool, progress func(pairs int),
+) (pairs int, err error) {
+	had := map[string][]byte{}
+	for p, err := range s.Scan(ctx, store.Range{}, 1000) {
+		switch {
+		case err != nil:
 			return 0, fmt.Errorf("look into the store: %w", err)
+		case ofJob(p.Key):
+			return 0, errInUse
 		}
-		return 0, errInUse
+		had[string(p.Key)] = append([]byte{}, p.Value...)
 	}
 	var b store.Batch
 	writes, bytes := s.MaxBatch()
@@ -96,6 +103,9 @@ func Read(ctx context.Context, r io.Reader, s store.Store, progress func(pairs i
 			if err := commit(); err != nil {
 				return err
 			}
+		}
+		if v, ok := had[string(key)]; ok && string(v) != string(value) {
+			return errOther
 		}
 		b.Put(key, value)
 		size += len(key) + len(value)

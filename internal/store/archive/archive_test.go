@@ -58,7 +58,7 @@ func TestWhatIsRestoredIsWhatWasBackedUp(t *testing.T) {
 	if n, err := archive.Check(bytes.NewReader(file)); n != 2500 || err != nil {
 		t.Errorf("Check = %d, %v; want 2500 pairs", n, err)
 	}
-	if n, err := archive.Read(t.Context(), bytes.NewReader(file), after, quiet); n != 2500 || err != nil {
+	if n, err := archive.Read(t.Context(), bytes.NewReader(file), after, everything, quiet); n != 2500 || err != nil {
 		t.Fatalf("Read = %d, %v; want 2500 pairs", n, err)
 	}
 	if again := archived(t, after); !bytes.Equal(file, again) {
@@ -82,7 +82,34 @@ func TestAFileThatIsNotWholeIsRefused(t *testing.T) {
 
 func TestNothingIsRestoredIntoAStoreInUse(t *testing.T) {
 	file := archived(t, fill(t, 3))
-	if _, err := archive.Read(t.Context(), bytes.NewReader(file), fill(t, 1), quiet); err == nil {
+	if _, err := archive.Read(t.Context(), bytes.NewReader(file), fill(t, 1), everything, quiet); err == nil {
 		t.Error("it was")
+	}
+}
+
+func everything([]byte) bool { return true }
+
+func TestAStoreThatSaysOnlyWhatItIsTakesABackupOfTheSameKind(t *testing.T) {
+	var file bytes.Buffer
+	if _, err := archive.Write(t.Context(), &file, fill(t, 10), quiet); err != nil {
+		t.Fatal(err)
+	}
+	none := func([]byte) bool { return false }
+	if n, err := archive.Read(t.Context(), bytes.NewReader(file.Bytes()), fill(t, 1), none, quiet); n != 10 || err != nil {
+		t.Errorf("Read into a store that holds no job = %d, %v", n, err)
+	}
+	other := fill(t, 1)
+	var b store.Batch
+	for p, err := range other.Scan(t.Context(), store.Range{}, 1) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Put(bytes.Clone(p.Key), []byte("other"))
+	}
+	if err := other.Commit(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := archive.Read(t.Context(), bytes.NewReader(file.Bytes()), other, none, quiet); err == nil {
+		t.Error("Read into a store of another kind succeeds")
 	}
 }
