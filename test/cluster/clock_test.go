@@ -135,7 +135,7 @@ func TestAStepOfTheClockLosesNothingAndNoLease(t *testing.T) {
 		}
 		c.ledger.ack(name)
 	}
-	c.tick(20, 15)
+	c.tick(15)
 	ctx, end := context.WithCancel(t.Context())
 	var users sync.WaitGroup
 	users.Go(func() { // who give every node something to do: one that has nothing looks at the clock once a minute

@@ -84,6 +84,70 @@ func deviceOf(folder string) (string, error) {
 	return strings.TrimSpace(string(whole)), err
 }
 
+// smallDisk mounts a disk of so many MiB in memory, until the test ends, or skips the test.
+func smallDisk(t *testing.T, size int) (dir string) {
+	t.Helper()
+	dir = t.TempDir()
+	if err := unix.Mount("none", dir, "tmpfs", 0, fmt.Sprintf("size=%dm", size)); err != nil {
+		t.Skipf("this machine lets nobody mount a disk: %v", err)
+	}
+	t.Cleanup(func() { _ = unix.Unmount(dir, unix.MNT_DETACH) })
+	return dir
+}
+
+// fill takes all the room there is in the folder, and returns what gives it back.
+func fill(t *testing.T, dir string) (empty func()) {
+	t.Helper()
+	f, err := os.Create(filepath.Join(dir, "filler"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for block := make([]byte, 1<<20); len(block) > 0; {
+		if _, err := f.Write(block); err != nil {
+			block = block[:len(block)/2]
+		}
+	}
+	_ = f.Close()
+	return func() { _ = os.Remove(f.Name()) }
+}
+
+func TestANodeWhoseDiskIsFullToTheLastByteSaysSoAndTheOthersGoOn(t *testing.T) {
+	long(t)
+	t.Parallel()
+	dir := smallDisk(t, 400)
+	c := newCluster(t, 3, func(c *cluster) { c.nodes[2].dir = filepath.Join(dir, "c") })
+	c.app("one")
+	c.tick(40)
+	z := c.nodes[2]
+	z.count()
+	c.ledger.disturb(z.id)
+	empty := fill(t, dir)
+	begin := time.Now()
+	for i, ended := 0, false; !ended && time.Since(begin) < patience; i++ { // its database has to grow
+		_ = c.store(3 * i) // the first node's is not full
+		select {
+		case <-z.p.ended:
+			ended = true
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	code := z.p.wait(t)
+	logf(t, "a node whose disk was full ended after %v with %d and said %s", time.Since(begin), code, last(z.p.output()))
+	if out := z.p.output(); code != 1 || !strings.Contains(out, "what it acknowledged is safe") || !strings.Contains(out, "no space left on device") {
+		t.Errorf("it ended with %d and said %s", code, last(out))
+	}
+	since := time.Now()
+	time.Sleep(5 * time.Second)
+	if n := c.ledger.came(since, ""); n == 0 {
+		t.Error("the others do not go on")
+	}
+	empty()
+	z.start()
+	logf(t, "when it had room and was started again, all were healthy after %v", c.healthy())
+	c.ledger.settle(z.id)
+	c.close()
+}
+
 func TestASlowDiskMakesTriggersLateAndLosesNone(t *testing.T) {
 	long(t)
 	t.Parallel()

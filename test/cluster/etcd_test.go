@@ -7,12 +7,14 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.uber.org/zap"
@@ -262,11 +264,11 @@ func full(err error) bool {
 	return status.Code(err) == codes.Unknown && strings.Contains(err.Error(), "database space exceeded")
 }
 
-// tick schedules jobs that are due every second.
-func (c *cluster) tick(jobs, times int) {
+// tick schedules 20 jobs that are due every second.
+func (c *cluster) tick(times int) {
 	c.t.Helper()
 	first := time.Now().Add(time.Second)
-	for i := range jobs {
+	for i := range 20 {
 		if err := c.schedule(c.t.Context(), c.nodes[0].address(), fmt.Sprintf("one/%d", i), first, time.Second, times); err != nil {
 			c.t.Fatal(err)
 		}
@@ -287,7 +289,7 @@ func TestAFullEtcdRefusesNewJobsFiresOnAndRecovers(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, with("--etcd-space-quota", quota))
 	c.app("one")
-	c.tick(20, 40)
+	c.tick(40)
 	n := 0
 	eventually(t, "a full etcd refuses a job", func(context.Context) error {
 		n++
@@ -328,7 +330,7 @@ func TestAQuotaThatIsExceededBeforeAnybodyLooksIsRecoveredFrom(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3, with("--etcd-space-quota", quota))
 	c.app("one")
-	c.tick(20, 40)
+	c.tick(40)
 	var users sync.WaitGroup
 	for u := range 8 {
 		users.Go(func() {
@@ -342,6 +344,104 @@ func TestAQuotaThatIsExceededBeforeAnybodyLooksIsRecoveredFrom(t *testing.T) {
 	logf(t, "the deletions took %v, and then all were healthy after %v", c.empty(), c.healthy())
 	if err := c.store(1000); err != nil {
 		t.Errorf("a job after the deletions: %v", err)
+	}
+	c.close()
+}
+
+// Another user of etcd takes all the room, so that nothing which the nodes do makes any.
+func TestWhileEtcdTakesOnlyDeletionsOneShotsFireAndNothingComesTwice(t *testing.T) {
+	long(t)
+	t.Parallel()
+	c := newCluster(t, 3, with("--etcd-space-quota", quota))
+	c.app("one")
+	c.tick(60)
+	for i := range 200 {
+		due := time.Now().Add(10*time.Second + time.Duration(i)*100*time.Millisecond)
+		if err := c.schedule(t.Context(), c.nodes[0].address(), fmt.Sprintf("one/shot%d", i), due, 0, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := c.store(1); err != nil {
+		t.Fatal(err)
+	}
+	client := c.nodes[0].etcd()
+	defer client.Close()
+	for i := 0; ; i++ {
+		_, err := client.Put(t.Context(), fmt.Sprint("other/", i), strings.Repeat("x", 100_000))
+		if errors.Is(err, rpctypes.ErrNoSpace) {
+			break
+		}
+		if err != nil || i > 1000 {
+			t.Fatalf("after %d: %v", i, err)
+		}
+	}
+	since := time.Now()
+	for _, n := range c.nodes {
+		n.unhealthy()
+	}
+	time.Sleep(10 * time.Second)
+	shots := 0
+	for i := range 200 {
+		shots += c.ledger.times(fmt.Sprintf("one/shot%d", i), since)
+	}
+	if shots < 60 {
+		t.Errorf("%d one-shots came in ten seconds, of ten each second", shots)
+	}
+	if n := c.ledger.came(since, "") - shots; n > 3*20 {
+		t.Errorf("%d triggers of 20 jobs came whose outcome cannot be recorded", n)
+	}
+	if err := c.store(2); !full(err) {
+		t.Errorf("a new job: %v", err)
+	}
+	logf(t, "a job was deleted after %v", c.empty())
+	alarms, err := client.AlarmList(t.Context())
+	if err != nil || len(alarms.Alarms) == 0 {
+		t.Errorf("etcd has no alarm: %v", err)
+	}
+	if v, err := c.nodes[0].metric("carillon_redeliveries_total"); err != nil || v > 0 {
+		t.Errorf("a node has delivered %v triggers again, %v", v, err)
+	}
+
+	if _, err := client.Delete(t.Context(), "other/", clientv3.WithPrefix()); err != nil {
+		t.Fatal(err)
+	}
+	logf(t, "when there was room, all were healthy after %v", c.healthy())
+	if err := c.store(3); err != nil {
+		t.Errorf("a job with room again: %v", err)
+	}
+	c.close()
+}
+
+func TestABackupOfAClusterThatRunsGoesIntoANewOneAndFiresThere(t *testing.T) {
+	long(t)
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "jobs.archive")
+	carry := func(what string, n *node) {
+		t.Helper()
+		p := start(t, what, binary, what, file, "--etcd", n.etcdAt())
+		if code := p.wait(t); code != 0 {
+			t.Fatalf("carillon %s ended with %d: %s", what, code, p.output())
+		}
+	}
+	old := newCluster(t, 3)
+	due := time.Now().Add(10 * time.Second)
+	for i := range 20 {
+		if err := old.schedule(t.Context(), old.nodes[0].address(), fmt.Sprintf("one/%d", i), due, 0, 1); err != nil {
+			t.Fatal(err)
+		}
+	}
+	carry("backup", old.nodes[1])
+	for _, n := range old.nodes {
+		n.kill()
+	}
+	c := newCluster(t, 3)
+	c.ledger = old.ledger
+	carry("restore", c.nodes[2])
+	c.app("one")
+	for _, n := range c.nodes {
+		n.stop()
+		n.start()
+		c.healthy()
 	}
 	c.close()
 }

@@ -238,6 +238,18 @@ func (l *ledger) came(since time.Time, node string) (n int) {
 	return n
 }
 
+// times returns how often the job has come since.
+func (l *ledger) times(name string, since time.Time) (n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, d := range l.jobs[name].got {
+		if d.at.After(since) {
+			n++
+		}
+	}
+	return n
+}
+
 // stored returns the names, beginning so, of the jobs that must be stored in the end, and of those that may be.
 func (l *ledger) stored(prefix string) (must, may map[string]bool) {
 	l.mu.Lock()

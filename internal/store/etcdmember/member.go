@@ -96,7 +96,7 @@ func (m *Member) Run(ctx context.Context) error {
 	case <-stopped:
 	case <-timer.C:
 	}
-	return fmt.Errorf("the member of etcd in %q has failed, what it acknowledged is safe: %w", m.config.Dir, err)
+	return fmt.Errorf("the member of etcd in %q has failed, what it acknowledged is safe; make room on its disk or mend it, and start it again: %w", m.config.Dir, err)
 }
 
 // fail notes why the member cannot go on. The first reason stays.
