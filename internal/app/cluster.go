@@ -41,6 +41,7 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	cc.Etcd.Metrics = cfg.Engine.Metrics
 	var c core
 	full := func() bool { return false }
+	var yield []stage
 	if cc.Member != nil {
 		m, err := etcdmember.New(*cc.Member, log)
 		if err != nil {
@@ -49,6 +50,12 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 		c.base = append(c.base, m.Run)
 		cc.Etcd.KV = m.KV()
 		full = m.Full
+		// The first thing to be done when the node stops: what follows goes through the leader.
+		yield = append(yield, func(ctx context.Context) error {
+			<-ctx.Done()
+			m.Yield(context.WithoutCancel(ctx))
+			return nil
+		})
 	}
 	st, err := etcdstore.Open(cc.Etcd, log)
 	if err != nil {
@@ -85,6 +92,7 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 			},
 		}, cluster.NewEtcd(cluster.EtcdConfig{Prefix: cc.Etcd.Prefix, Partitions: cfg.Engine.Partitions, TTL: cc.TTL}, st.Client(), log), log)
 	}}
+	c.cluster = append(c.cluster, yield...)
 	return c, nil
 }
 

@@ -22,7 +22,8 @@ type Member struct {
 	log     *slog.Logger
 	room    *space.Watch
 
-	kv kv
+	kv      kv
+	running atomic.Pointer[embed.Etcd] // nil before it has started
 
 	stopping atomic.Bool   // then errors are what stopping looks like
 	failed   chan struct{} // closed once err is set
@@ -52,8 +53,7 @@ func (m *Member) Full() bool { return m.room.Full() }
 // stopWait is how long a member that has failed may take to let its folder go.
 const stopWait = 5 * time.Second
 
-// Run serves until ctx ends, and then returns nil; or until the member fails. It is to be called once. A leader hands
-// over its part before it stops.
+// Run serves until ctx ends, and then returns nil; or until the member fails. It is to be called once.
 func (m *Member) Run(ctx context.Context) error {
 	if m.joining(ctx) {
 		m.config.ClusterState = embed.ClusterStateFlagExisting
@@ -65,6 +65,7 @@ func (m *Member) Run(ctx context.Context) error {
 		}
 		return fmt.Errorf("start the member of etcd in %q: %w", m.config.Dir, err)
 	}
+	m.running.Store(e)
 	serving, end := context.WithCancel(ctx)
 	var served sync.WaitGroup
 	served.Go(func() { m.kv.serve(serving, e) })
@@ -97,6 +98,31 @@ func (m *Member) Run(ctx context.Context) error {
 	case <-timer.C:
 	}
 	return fmt.Errorf("the member of etcd in %q has failed, what it acknowledged is safe; make room on its disk or mend it, and start it again: %w", m.config.Dir, err)
+}
+
+// yieldTime is how long another member may take to lead.
+const yieldTime = 500 * time.Millisecond
+
+// Yield has another member lead, if it is this one that does. It is for who is about to stop: what goes through the leader
+// then is not held up by its end. It returns soon, whether or not there is another.
+func (m *Member) Yield(ctx context.Context) {
+	e := m.running.Load()
+	if e == nil {
+		return
+	}
+	own := e.Server.MemberID()
+	for _, other := range e.Server.Cluster().Members() {
+		if e.Server.Leader() != own {
+			return
+		}
+		if other.ID == own || other.IsLearner {
+			continue
+		}
+		bounded, cancel := context.WithTimeout(ctx, yieldTime)
+		err := e.Server.MoveLeader(bounded, uint64(own), uint64(other.ID))
+		cancel()
+		m.log.LogAttrs(ctx, slog.LevelDebug, "another member of etcd is to lead", slog.String("member", other.Name), slog.Any("err", err))
+	}
 }
 
 // fail notes why the member cannot go on. The first reason stays.
