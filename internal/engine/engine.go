@@ -149,7 +149,7 @@ func (e *Engine) Run(ctx context.Context) error {
 // until ctx ends.
 func (e *Engine) awaitFormat(ctx context.Context) (known bool, err error) {
 	begun := time.Now()
-	for wait := minBackoff; ; wait = min(2*wait, maxBackoff) {
+	for wait := minBackoff; ; wait = min(2*wait, time.Second) { // all that the store holds is late meanwhile
 		level := slog.LevelError
 		if time.Since(begun) < stuckAfter { // what the store needs may be starting as well
 			level = slog.LevelInfo
