@@ -28,8 +28,8 @@ type Store interface {
 	Scan(ctx context.Context, r Range, limit int) iter.Seq2[Pair, error]
 
 	// Commit applies b as a whole and durably: when it returns nil, b survives a power cut. After ErrFenced nothing was
-	// applied, and neither after [job.ErrFull], which says that there is room for deletions alone. After any other error nobody knows; the caller must read before it trusts its memory. The batch may be
-	// reused when Commit has returned.
+	// applied, and neither after [job.ErrFull], which says that there is room for deletions alone. After any other error
+	// nobody knows; the caller must read before it trusts its memory. The batch may be reused when Commit has returned.
 	Commit(ctx context.Context, b *Batch) error
 
 	// MaxBatch returns how many writes, and how many bytes of keys and values, one Commit can carry.

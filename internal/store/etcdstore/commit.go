@@ -59,24 +59,46 @@ func (s *Store) commit(ctx context.Context, b *store.Batch) error {
 			ops = append(ops, clientv3.OpPut(s.key(w.Key), string(w.Value)))
 		}
 	}
+	before := s.age.revision.Load()
 	var resp *clientv3.TxnResponse
 	err := s.whileLed(ctx, func(ctx context.Context) (err error) {
 		if resp, err = s.kv.Txn(ctx).If(compare...).Then(ops...).Commit(); err != nil {
 			return explain(ctx, err)
 		}
-		s.term.heard(resp.Header)
+		s.age.heard(resp.Header)
 		return nil
 	})
 	switch {
 	case errors.Is(err, rpctypes.ErrNoSpace):
 		s.room.exceeded()
-		return fmt.Errorf("%w: etcd's quota is exceeded: %w", job.ErrFull, err)
+		return s.refused(ctx, b, before, err)
 	case err != nil:
 		return err
 	case !resp.Succeeded:
 		return store.ErrFenced
 	}
 	return nil
+}
+
+// refused returns how the commit of b has ended that etcd had no room for. The transaction by which etcd finds out that its
+// quota is exceeded is applied, and answered like those that are not. What b writes nobody else does: so if that is of
+// after the revision before, which was heard of before the commit, it is of b.
+func (s *Store) refused(ctx context.Context, b *store.Batch, before int64, refusal error) error {
+	for _, w := range b.Writes {
+		if w.Remove {
+			continue
+		}
+		resp, err := s.kv.Get(ctx, s.key(w.Key), clientv3.WithKeysOnly())
+		if err != nil {
+			return fmt.Errorf("etcd's quota is exceeded, and whether by these: %w", explain(ctx, err))
+		}
+		s.age.heard(resp.Header)
+		if len(resp.Kvs) > 0 && resp.Kvs[0].ModRevision > before {
+			return nil
+		}
+		break // all are applied, or none
+	}
+	return fmt.Errorf("%w: etcd's quota is exceeded: %w", job.ErrFull, refusal)
 }
 
 func (s *Store) check(b *store.Batch) error {

@@ -10,14 +10,22 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// A term counts the leaders that etcd has had, as the latest answer says. It is safe for concurrent use.
-type term struct{ atomic.Uint64 }
+// An age is how far etcd had got as of the latest answer. It is safe for concurrent use.
+type age struct {
+	term     atomic.Uint64 // counts its leaders
+	revision atomic.Int64  // counts its transactions
+}
 
 // heard notes an answer.
-func (t *term) heard(h *etcdserverpb.ResponseHeader) {
-	for was := t.Load(); h.GetRaftTerm() > was; was = t.Load() {
-		if t.CompareAndSwap(was, h.GetRaftTerm()) {
-			return
+func (a *age) heard(h *etcdserverpb.ResponseHeader) {
+	for was := a.term.Load(); h.GetRaftTerm() > was; was = a.term.Load() {
+		if a.term.CompareAndSwap(was, h.GetRaftTerm()) {
+			break
+		}
+	}
+	for was := a.revision.Load(); h.GetRevision() > was; was = a.revision.Load() {
+		if a.revision.CompareAndSwap(was, h.GetRevision()) {
+			break
 		}
 	}
 }
@@ -34,7 +42,7 @@ const lookAfter = 20 * time.Millisecond
 func (s *Store) whileLed(ctx context.Context, do func(ctx context.Context) error) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	begun := s.term.Load()
+	begun := s.age.term.Load()
 	watched := make(chan struct{})
 	looking := time.AfterFunc(lookAfter, func() {
 		defer close(watched)

@@ -51,7 +51,7 @@ func (s *Store) get(ctx context.Context, keys [][]byte, opts []clientv3.OpOption
 		if moment == 0 {
 			moment = resp.Header.Revision
 		}
-		s.term.heard(resp.Header)
+		s.age.heard(resp.Header)
 		for _, r := range resp.Responses {
 			var v []byte
 			if kvs := r.GetResponseRange().Kvs; len(kvs) > 0 {
@@ -151,5 +151,6 @@ func (s *Store) page(
 	if err != nil {
 		return nil, false, explain(ctx, err)
 	}
+	s.age.heard(resp.Header)
 	return resp.Kvs, resp.More, nil
 }

@@ -85,7 +85,7 @@ type Store struct {
 	records string      // the prefix of what the engine keeps
 	log     *slog.Logger
 	room    room
-	term    term
+	age     age
 }
 
 // Open returns the store that cfg describes. It connects in the background: a call waits for that, as far as it waits at
