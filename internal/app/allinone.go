@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc/test/bufconn"
 
+	"carillon/internal/bound"
 	"carillon/internal/scheduler"
 	"carillon/internal/sidecar"
 )
@@ -37,6 +38,7 @@ const memoryBuffer = 64 << 10
 // If it returns an error, the listeners are closed.
 func OpenAllInOne(cfg AllInOneConfig, l AllInOneListeners, dialApp sidecar.Dialer, log *slog.Logger) (*Node, error) {
 	bounded(maxSchedulerConns, log, &l.Scheduler)
+	l.Scheduler = bound.Pace(l.Scheduler, schedulerConnRate)
 	bounded(maxAPIConns, log, &l.HTTP, &l.GRPC)
 	memory := bufconn.Listen(memoryBuffer) // on which the node's own sidecar finds the Scheduler service
 	hosts := []string{l.Scheduler.Addr().String()}

@@ -15,6 +15,9 @@ const (
 	maxWatchers       = 256
 )
 
+// schedulerConnRate is how many connections a scheduler takes in a second.
+const schedulerConnRate = 2000
+
 // bounded has each listener that is there take no more than so many connections.
 func bounded(most int, log *slog.Logger, listeners ...*net.Listener) {
 	for _, l := range listeners {

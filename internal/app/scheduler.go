@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 
+	"carillon/internal/bound"
 	"carillon/internal/scheduler"
 )
 
@@ -24,6 +25,7 @@ func (l SchedulerListeners) Close() error { return closeAll(l.Scheduler, l.Healt
 // error, the listeners are closed.
 func OpenScheduler(cfg Config, l SchedulerListeners, log *slog.Logger) (*Node, error) {
 	bounded(maxSchedulerConns, log, &l.Scheduler)
+	l.Scheduler = bound.Pace(l.Scheduler, schedulerConnRate)
 	bounded(maxWatchers, log, &l.Health, &l.Metrics)
 	metrics := newRegistry()
 	cfg.Engine.Metrics, cfg.Dispatch.Metrics, cfg.Scheduler.Metrics = metrics, metrics, metrics

@@ -2,6 +2,7 @@ package bound
 
 import (
 	"context"
+	"net"
 	"sync/atomic"
 	"time"
 
@@ -56,6 +57,9 @@ func (s *Server) limit(ctx context.Context, info *tap.Info) (context.Context, er
 	return ctx, nil
 }
 
+// Serve serves l as grpc.Server does. A connection whose calls are refused is read more slowly.
+func (s *Server) Serve(l net.Listener) error { return s.Server.Serve(slowly{l}) }
+
 // RegisterService registers a service as grpc.Server does. Its calls are counted from before their messages come, which
 // no interceptor sees.
 func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
@@ -65,10 +69,12 @@ func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
 		handle := m.Handler
 		m.Handler = func(srv any, ctx context.Context, read func(any) error, chain grpc.UnaryServerInterceptor) (any, error) {
 			defer s.leave()
-			if err := s.enter(); err != nil {
+			if err := s.enter(ctx); err != nil {
 				return nil, err
 			}
-			return handle(srv, ctx, read, chain)
+			resp, err := handle(srv, ctx, read, chain)
+			mind(ctx, err)
+			return resp, err
 		}
 		counted.Methods = append(counted.Methods, m)
 	}
@@ -77,18 +83,21 @@ func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
 		handle := m.Handler
 		m.Handler = func(srv any, stream grpc.ServerStream) error {
 			defer s.leave()
-			if err := s.enter(); err != nil {
+			if err := s.enter(stream.Context()); err != nil {
 				return err
 			}
-			return handle(srv, stream)
+			err := handle(srv, stream)
+			mind(stream.Context(), err)
+			return err
 		}
 		counted.Streams = append(counted.Streams, m)
 	}
 	s.Server.RegisterService(&counted, impl)
 }
 
-func (s *Server) enter() error {
+func (s *Server) enter(ctx context.Context) error {
 	if s.open.Add(1) > s.bounds.Most {
+		Slow(ctx, 1)
 		return status.Errorf(codes.ResourceExhausted,
 			"there are as many calls as this server takes, %d: try again when some have ended", s.bounds.Most)
 	}

@@ -19,9 +19,13 @@ import (
 	"carillon/internal/bound"
 )
 
-// A service answers GetJob, and holds streams until they end.
+// A service answers GetJob, refuses DeleteJob, and holds streams until they end.
 type service struct {
 	schedulerv1.UnimplementedSchedulerServer
+}
+
+func (service) DeleteJob(context.Context, *schedulerv1.DeleteJobRequest) (*schedulerv1.DeleteJobResponse, error) {
+	return nil, status.Error(codes.PermissionDenied, "no")
 }
 
 func (service) GetJob(context.Context, *schedulerv1.GetJobRequest) (*schedulerv1.GetJobResponse, error) {

@@ -46,11 +46,7 @@ func (b bulkServer) Schedule(stream bulkv1.Bulk_ScheduleServer) error {
 			return nil
 		},
 		Begin: func(ctx context.Context, m *bulkv1.ScheduleRequest) func(context.Context) *bulkv1.ScheduleResponse {
-			g := s.begin(ctx, time.Now(), m.GetJobs())
-			if g.tooMany > 0 {
-				s.quotas.hold(ctx, g.tooMany)
-			}
-			return g.answer
+			return s.begin(ctx, time.Now(), m.GetJobs()).answer
 		},
 		Go: s.receivers.Go, Contain: contain,
 	})
@@ -62,7 +58,6 @@ type bulkGroup struct {
 	response *bulkv1.ScheduleResponse
 	requests []job.Request
 	indices  []int // in the message, of requests
-	tooMany  int   // were refused because the namespace makes too many calls
 	results  func(context.Context) []error
 }
 
@@ -75,10 +70,7 @@ func (s *server) begin(ctx context.Context, now time.Time, jobs []*schedulerv1.S
 	for i, r := range jobs {
 		var request job.Request
 		err := s.guard(ctx, bulkv1.Bulk_Schedule_FullMethodName, func() (err error) {
-			if tooMany, err := s.admit(ctx, now, r); err != nil {
-				if tooMany {
-					g.tooMany++
-				}
+			if err := s.admit(ctx, now, r); err != nil {
 				return err
 			}
 			request, err = s.request(now, r)

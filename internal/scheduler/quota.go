@@ -9,6 +9,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	protobuf "google.golang.org/protobuf/proto"
+
+	"carillon/internal/bound"
 )
 
 // A Quota is what each namespace may keep and ask for. What is zero has no bound.
@@ -17,8 +19,8 @@ type Quota struct {
 	// namespace is counted anew when it seems to have reached them, but not all the time; what is on its way meanwhile
 	// comes on top; and a job that takes the place of another may be refused though it needs no more room.
 	Jobs, Bytes int64
-	// Rate is how many calls are carried out in a second; each job of a message of many is one. As many may come at
-	// once after a second without any. Whoever makes more is refused after a while.
+	// Rate is how many calls are carried out in a second; each job of a message of many is one, and each 4 KiB of what
+	// is stored or listed one more. As many may come at once after a second without any.
 	Rate float64
 	// Count returns how many jobs a namespace has, and the bytes that they take. Jobs and Bytes need it.
 	Count func(ctx context.Context, namespace string) (jobs, bytes int64, err error)
@@ -38,7 +40,6 @@ const (
 type quotas struct {
 	Quota
 	metrics *metrics
-	holds   chan struct{} // a token for each call that is held
 
 	mu       sync.Mutex // guards the fields below, and the calls of each account
 	accounts map[string]*account
@@ -47,7 +48,7 @@ type quotas struct {
 
 // An account is what one namespace has asked for.
 type account struct {
-	calls float64 // that it may make at once, as of at
+	calls float64 // that it may make at once, as of at; less than none after a large one, but a second's worth at most
 	at    time.Time
 
 	turn        chan struct{} // holds a token of whoever uses the fields below
@@ -57,11 +58,17 @@ type account struct {
 }
 
 func newQuotas(q Quota, m *metrics) *quotas {
-	return &quotas{Quota: q, metrics: m, holds: make(chan struct{}, maxHolds), accounts: make(map[string]*account)}
+	return &quotas{Quota: q, metrics: m, accounts: make(map[string]*account)}
 }
 
-// call returns why this namespace may not make a call now, as the caller is told, or nil.
-func (q *quotas) call(now time.Time, namespace string) error {
+// callBytes is for how much of what is stored, or listed, one more call counts.
+const callBytes = 4 << 10
+
+func callsFor(bytes int) int { return 1 + bytes/callBytes }
+
+// call returns why this namespace may not make a call now that counts for so many, as the caller is told, or nil. Whoever
+// makes too many calls is slowed down: to refuse takes a share of the processor, too.
+func (q *quotas) call(ctx context.Context, now time.Time, namespace string, calls int) error {
 	if q.Rate <= 0 {
 		return nil
 	}
@@ -69,10 +76,23 @@ func (q *quotas) call(now time.Time, namespace string) error {
 	defer q.mu.Unlock()
 	a := q.account(now, namespace)
 	if a == nil || a.calls < 1 {
+		bound.Slow(ctx, calls)
 		return q.refuse("rate", "the namespace %q makes more than %v calls a second: make fewer, or try again", namespace, q.Rate)
 	}
-	a.calls--
+	a.calls = max(a.calls-float64(calls), -q.Rate)
 	return nil
+}
+
+// cost counts a call of this namespace, which has been carried out, for so many more.
+func (q *quotas) cost(now time.Time, namespace string, calls int) {
+	if q.Rate <= 0 {
+		return
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if a := q.account(now, namespace); a != nil {
+		a.calls = max(a.calls-float64(calls), -q.Rate)
+	}
 }
 
 // store returns why this namespace may not store a job, as the caller is told, or nil.
@@ -154,44 +174,21 @@ func (q *quotas) sweep(now time.Time) {
 	}
 }
 
-// Who makes too many calls is told so after a while, and asks less often then: to refuse takes a share of the processor,
-// too. So many wait for that at a time; the others are told at once.
-const (
-	minHold  = 100 * time.Millisecond
-	maxHold  = time.Second
-	maxHolds = 1024
-)
-
-// hold waits for about as long as a namespace may make so many calls in, or until ctx ends.
-func (q *quotas) hold(ctx context.Context, calls int) {
-	select {
-	case q.holds <- struct{}{}:
-		defer func() { <-q.holds }()
-	default:
-		return
-	}
-	t := time.NewTimer(min(max(minHold, time.Duration(float64(calls)/q.Rate*float64(time.Second))), maxHold))
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
-}
-
-// admit returns why a call may not be made, or nil, and whether that is because there were too many.
-func (s *Service) admit(ctx context.Context, now time.Time, req any) (tooMany bool, err error) {
+// admit returns why a call may not be made, or nil.
+func (s *Service) admit(ctx context.Context, now time.Time, req any) error {
 	r, ok := req.(interface {
 		GetMetadata() *schedulerv1.JobMetadata
 	})
 	if !ok {
-		return false, nil
+		return nil
 	}
 	namespace := r.GetMetadata().GetNamespace()
-	if err := s.quotas.call(now, namespace); err != nil {
-		return true, err
+	j, ok := req.(*schedulerv1.ScheduleJobRequest)
+	if !ok {
+		return s.quotas.call(ctx, now, namespace, 1)
 	}
-	if j, ok := req.(*schedulerv1.ScheduleJobRequest); ok {
-		return false, s.quotas.store(ctx, now, namespace, j)
+	if err := s.quotas.call(ctx, now, namespace, callsFor(protobuf.Size(j))); err != nil {
+		return err
 	}
-	return false, nil
+	return s.quotas.store(ctx, now, namespace, j)
 }

@@ -175,14 +175,17 @@ func TestANamespaceMakesAsManyCallsASecondAsItsQuotaAllows(t *testing.T) {
 		if got := n.stored(t, "b", "x", 25, 1); got != 10 {
 			t.Errorf("%d calls of 25 were made at once in another namespace, want 10", got)
 		}
-		time.Sleep(410 * time.Millisecond) // and the tenth of a second that it took to refuse
+		time.Sleep(500 * time.Millisecond)
 		if got := n.stored(t, "b", "x", 25, 1); got != 5 {
 			t.Errorf("%d calls were made after half a second, want 5", got)
 		}
+		other := n.client(t) // which is not slowed down
+		defer other.Close()
 		list := func() error {
-			_, err := n.ListJobs(t.Context(), &schedulerv1.ListJobsRequest{Metadata: jobMetadata("b", "app")})
+			_, err := schedulerv1.NewSchedulerClient(other).ListJobs(t.Context(), &schedulerv1.ListJobsRequest{Metadata: jobMetadata("b", "app")})
 			return err
 		}
+		time.Sleep(100 * time.Millisecond)
 		if err := list(); err != nil {
 			t.Errorf("a list, a tenth of a second later: %v", err)
 		}
@@ -196,14 +199,44 @@ func TestANamespaceMakesAsManyCallsASecondAsItsQuotaAllows(t *testing.T) {
 	})
 }
 
-// To refuse costs as well. Whoever floods is told late, so that he asks less often, and nobody else waits for that.
+// A large job is worth several small ones, and so is a large list.
+func TestWhatIsLargeCountsForSeveralCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := runWith(t, func(c *scheduler.Config, _ *memory) { c.Quota.Rate = 10 })
+		const megabyte = 1 << 20
+		if got := n.stored(t, "a", "x", 1, megabyte); got != 1 {
+			t.Errorf("%d are taken, of one of a megabyte", got)
+		}
+		time.Sleep(time.Second)
+		if got := n.stored(t, "a", "y", 1, 1); got != 0 {
+			t.Errorf("%d are taken a second later: a megabyte is worth more", got)
+		}
+		time.Sleep(100 * time.Millisecond)
+		if got := n.stored(t, "a", "z", 1, 1); got != 1 {
+			t.Errorf("%d are taken two seconds later: nobody owes for longer", got)
+		}
+		time.Sleep(time.Second)
+		_, err := n.ListJobs(t.Context(), &schedulerv1.ListJobsRequest{Metadata: jobMetadata("a", "app")})
+		if err != nil {
+			t.Error(err)
+		}
+		time.Sleep(time.Second)
+		if got := n.stored(t, "a", "y", 1, 1); got != 0 {
+			t.Errorf("%d are taken a second after a list of a megabyte", got)
+		}
+	})
+}
+
+// To refuse costs as well: whoever floods is read more slowly, and nobody else is.
 func TestWhoMakesTooManyCallsIsSlowedDownAndNobodyElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := runWith(t, func(c *scheduler.Config, _ *memory) { c.Quota.Rate = 10 })
+		other := n.client(t)
+		defer other.Close()
 		ctx, end := t.Context(), time.Now().Add(10*time.Second)
 		var made atomic.Int64
 		var floods sync.WaitGroup
-		for range 20 {
+		for range 200 {
 			floods.Go(func() {
 				for time.Now().Before(end) {
 					_, _ = n.ScheduleJob(ctx, request("loud", "x", 1))
@@ -221,19 +254,19 @@ func TestWhoMakesTooManyCallsIsSlowedDownAndNobodyElse(t *testing.T) {
 				if err = stream.Send(m); err == nil {
 					_, err = stream.Recv()
 				}
-				made.Add(1)
+				made.Add(100)
 			}
 		})
 		for range 80 {
 			began := time.Now()
-			if _, err := n.ScheduleJob(ctx, request("quiet", "x", 1)); err != nil || time.Since(began) > 0 {
+			if _, err := schedulerv1.NewSchedulerClient(other).ScheduleJob(ctx, request("quiet", "x", 1)); err != nil || time.Since(began) > 0 {
 				t.Errorf("another namespace waits for %v: %v", time.Since(began), err)
 			}
 			time.Sleep(110 * time.Millisecond)
 		}
 		floods.Wait()
-		if got := made.Load(); got > 20*100+200 {
-			t.Errorf("%d calls and messages were made in ten seconds, want some 2,000", got)
+		if got := made.Load(); got > 15_000 {
+			t.Errorf("%d calls were made in ten seconds, want no more than 32 KiB of them in a second", got)
 		}
 	})
 }

@@ -100,17 +100,19 @@ func (s *Service) unary(
 ) (resp any, err error) {
 	if info.FullMethod == schedulerv1.Scheduler_ListJobs_FullMethodName {
 		handle = func(ctx context.Context, req any) (any, error) {
-			return s.list(ctx, req.(*schedulerv1.ListJobsRequest))
+			r := req.(*schedulerv1.ListJobsRequest)
+			l, err := s.list(ctx, r)
+			if err == nil {
+				s.quotas.cost(time.Now(), r.GetMetadata().GetNamespace(), l.bytes/callBytes)
+			}
+			return l, err
 		}
 	}
 	err = s.guard(ctx, info.FullMethod, func() (err error) {
 		if err := s.mayAsk(ctx, req); err != nil {
 			return err
 		}
-		if tooMany, err := s.admit(ctx, time.Now(), req); err != nil {
-			if tooMany {
-				s.quotas.hold(ctx, 1)
-			}
+		if err := s.admit(ctx, time.Now(), req); err != nil {
 			return err
 		}
 		resp, err = handle(ctx, req)
