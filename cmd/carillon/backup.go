@@ -78,13 +78,26 @@ func (c *storeConfig) parse(fs *flag.FlagSet, usage string, args []string, std s
 	if err := parse(fs, usage, args, std); err != nil {
 		return "", err
 	}
-	switch {
-	case file == "":
+	if file == "" {
 		return "", usagef("%s: name the file first", fs.Name())
-	case (c.dataDir == "") == (c.etcd == ""):
-		return "", usagef("%s: say where the jobs are: with --data-dir, or with --etcd", fs.Name())
 	}
-	return filepath.Clean(file), nil
+	return filepath.Clean(file), c.check(fs.Name())
+}
+
+// check returns what the command is told that does not say where the jobs are.
+func (c *storeConfig) check(command string) error {
+	if (c.dataDir == "") == (c.etcd == "") {
+		return usagef("%s: say where the jobs are: with --data-dir, or with --etcd", command)
+	}
+	return nil
+}
+
+// checkHeld returns what a command that reads jobs is told of a folder that has none.
+func (c *storeConfig) checkHeld() error {
+	if c.dataDir != "" && !held(c.dataDir) {
+		return fmt.Errorf("--data-dir %s: there is nothing in it", c.dataDir)
+	}
+	return nil
 }
 
 // backup writes all jobs into a file.
@@ -94,8 +107,8 @@ func backup(ctx context.Context, args []string, std stdio) (err error) {
 	if err != nil {
 		return err
 	}
-	if c.dataDir != "" && !held(c.dataDir) {
-		return fmt.Errorf("--data-dir %s: there is nothing in it", c.dataDir)
+	if err := c.checkHeld(); err != nil {
+		return err
 	}
 	open, err := c.open()
 	if err != nil {

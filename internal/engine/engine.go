@@ -67,12 +67,14 @@ const (
 
 // An Engine keeps jobs and fires them when they are due. It is safe for concurrent use; its calls wait until Run runs.
 type Engine struct {
-	config Config
-	store  store.Store
-	log    *slog.Logger
-	loops  []*loop
-	owner  []*loop       // of each partition
-	known  chan struct{} // closed when the store's format is known to be ours
+	config  Config
+	store   store.Store
+	raw     store.Store // the same, in which what is sealed is sealed
+	log     *slog.Logger
+	metrics *metrics
+	loops   []*loop
+	owner   []*loop       // of each partition
+	known   chan struct{} // closed when the store's format is known to be ours
 }
 
 // New returns an engine that keeps its jobs in s and fires them into d. The caller closes s after Run has returned.
@@ -90,12 +92,13 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 	if cfg.Own == nil {
 		cfg.Own = s
 	}
+	raw := s
 	if cfg.Keys != nil {
 		s, cfg.Own = sealing{s, cfg.Keys}, sealing{cfg.Own, cfg.Keys}
 	}
 	log = log.With(slog.String("component", "engine"))
-	e := &Engine{config: cfg, store: s, log: log, known: make(chan struct{})}
 	m := newMetrics(cfg.Metrics)
+	e := &Engine{config: cfg, store: s, raw: raw, log: log, metrics: m, known: make(chan struct{})}
 	for i := range cfg.Loops {
 		var share []int
 		for id := i * cfg.Partitions / cfg.Loops; id < (i+1)*cfg.Partitions/cfg.Loops; id++ {
@@ -130,6 +133,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	others.Go(func() { e.watchClock(ctx) })
 	if e.config.Keys != nil {
 		others.Go(func() { e.followKeys(ctx) })
+		others.Go(func() { e.resealAll(ctx) })
 	}
 	owning, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()

@@ -15,6 +15,7 @@ type metrics struct {
 	group       prometheus.Histogram
 	deliveries  map[job.Outcome]prometheus.Counter
 	redelivered prometheus.Counter
+	sealed      *prometheus.GaugeVec // by key
 }
 
 // newMetrics returns metrics that r exposes, or nobody if r is nil.
@@ -34,6 +35,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "Attempts that may have reached an app and are delivered again, because nobody knows how they ended.",
 		}),
 		deliveries: map[job.Outcome]prometheus.Counter{},
+		sealed: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "carillon_sealed_jobs", Help: "Jobs by the key that has sealed them, as of the last walk over them.",
+		}, []string{"key"}),
 	}
 	outcomes := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "carillon_deliveries_total", Help: "Attempts that have ended, by outcome.",
@@ -42,7 +46,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		m.deliveries[o] = outcomes.WithLabelValues(o.String())
 	}
 	if r != nil {
-		r.MustRegister(m.lateness, m.commit, m.group, m.redelivered, outcomes)
+		r.MustRegister(m.lateness, m.commit, m.group, m.redelivered, m.sealed, outcomes)
 	}
 	return m
 }

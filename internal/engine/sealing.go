@@ -91,6 +91,7 @@ func (e *Engine) checkKeys(ctx context.Context) error {
 	if sealed[0] == nil && e.config.Keys == nil { // as nearly always
 		return nil
 	}
+	remembered := false
 	for pair, err := range e.store.Scan(ctx, store.Prefix(prefix), 0) {
 		if err != nil {
 			return fmt.Errorf("read which keys the store is sealed with: %w", err)
@@ -101,10 +102,14 @@ func (e *Engine) checkKeys(ctx context.Context) error {
 		case e.config.Keys == nil:
 			return &formatError{fmt.Sprintf("the store has jobs that are sealed with the key %q: name the file that has it with --encryption-key-file", id)}
 		case !e.config.Keys.Has(id):
-			return &formatError{fmt.Sprintf("the store has jobs that are sealed with the key %q, which the key file has not: put it back", id)}
+			if err := e.forgetKey(ctx, id); err != nil {
+				return err
+			}
+		case id == e.config.Keys.Current():
+			remembered = true
 		}
 	}
-	if e.config.Keys == nil {
+	if e.config.Keys == nil || remembered {
 		return nil
 	}
 	return e.remember(ctx, e.config.Keys.Current())

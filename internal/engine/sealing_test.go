@@ -51,7 +51,7 @@ func secretAt(at time.Time) job.Spec {
 	return s
 }
 
-// told returns how many records of the store say the secret, and how many have the mark.
+// told returns how many records of the store say the secret, and how many jobs have the mark.
 func told(t *testing.T, s store.Store, mark string) (secrets, marks int) {
 	t.Helper()
 	for pair, err := range s.Scan(t.Context(), store.Range{From: []byte{0}}, 0) {
@@ -61,7 +61,7 @@ func told(t *testing.T, s store.Store, mark string) (secrets, marks int) {
 		if bytes.Contains(pair.Value, []byte(secret)) {
 			secrets++
 		}
-		if bytes.Contains(pair.Value, []byte(mark)) {
+		if pair.Key[0] == 'j' && bytes.Contains(pair.Value, []byte(mark)) {
 			marks++
 		}
 	}
@@ -119,8 +119,8 @@ func TestAStoreIsNotOpenedWithoutTheKeysOfItsJobs(t *testing.T) {
 		writeFile(t, file, keyLine("second", 2)+keyLine("first", 1))
 		time.Sleep(11 * time.Second)
 		mustSchedule(t, e, key("app", "b"), secretAt(time.Now().Add(time.Hour)))
-		if _, marks := told(t, s, "second"); marks != 1 {
-			t.Errorf("%d records are sealed with the new key, want the new one", marks)
+		if _, marks := told(t, s, "second"); marks < 1 {
+			t.Error("no record is sealed with the new key, want the new one")
 		}
 		writeFile(t, file, keyLine("third", 3))
 		time.Sleep(11 * time.Second)
@@ -131,9 +131,8 @@ func TestAStoreIsNotOpenedWithoutTheKeysOfItsJobs(t *testing.T) {
 		stop()
 
 		for want, keys := range map[string]*seal.Keys{
-			`sealed with the key "first": name the file`:           nil,
-			`sealed with the key "first", which the key file has`:  only(keyFile(t, keyLine("second", 2))),
-			`sealed with the key "second", which the key file has`: only(keyFile(t, keyLine("first", 1))),
+			`: name the file`: nil,
+			`sealed with the key "second", 3 of them, which the key file has not`: only(keyFile(t, keyLine("first", 1))),
 		} {
 			err := engine.New(engine.Config{Keys: keys}, s, a, logTo(t)).Run(t.Context())
 			if err == nil || !strings.Contains(err.Error(), want) {
@@ -161,8 +160,9 @@ func TestJobsOfBeforeSealingBeganAreDelivered(t *testing.T) {
 		e, stop = run(t, s, a, engine.Config{Keys: only(keyFile(t, keyLine("first", 1)))})
 		defer stop()
 		mustSchedule(t, e, key("app", "after"), secretAt(time.Now().Add(time.Hour)))
-		if secrets, _ := told(t, s, ""); secrets != 1 {
-			t.Errorf("%d records say the secret, want the old one", secrets)
+		time.Sleep(time.Minute)
+		if secrets, _ := told(t, s, ""); secrets != 0 {
+			t.Errorf("%d records say the secret, want none: the old one is sealed, too", secrets)
 		}
 		time.Sleep(2 * time.Hour)
 		if got := len(a.triggers(t)); got != 2 {

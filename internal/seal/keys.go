@@ -146,6 +146,14 @@ func (k *Keys) Seal(dst, plain, owner []byte) []byte {
 // Size returns how long the envelope of so many bytes is.
 func (k *Keys) Size(plain int) int { return overhead + len(k.Current()) + plain }
 
+// KeyID returns the id of the key that an envelope says it was sealed with, or "" if it says nothing.
+func KeyID(envelope []byte) string {
+	if len(envelope) == 0 || len(envelope) < 1+int(envelope[0]) {
+		return ""
+	}
+	return string(envelope[1 : 1+envelope[0]])
+}
+
 var errEnvelope = errors.New("it is damaged, or belongs elsewhere")
 
 // Open returns what an envelope of owner holds. The result shares no memory with it.
@@ -153,7 +161,7 @@ func (k *Keys) Open(envelope, owner []byte) ([]byte, error) {
 	if len(envelope) == 0 || len(envelope) < overhead+int(envelope[0]) {
 		return nil, errEnvelope
 	}
-	id, rest := string(envelope[1:1+envelope[0]]), envelope[1+envelope[0]:]
+	id, rest := KeyID(envelope), envelope[1+envelope[0]:]
 	k.mu.RLock()
 	key := k.ring.keys[id]
 	k.mu.RUnlock()

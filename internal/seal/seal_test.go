@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -150,11 +151,34 @@ func TestAFileThatIsWrongIsRefusedAndNotShown(t *testing.T) {
 }
 
 func BenchmarkSeal(b *testing.B) {
+	each(b, func(k *Keys, plain, owner, _ []byte) error {
+		k.Seal(nil, plain, owner)
+		return nil
+	})
+}
+
+func BenchmarkOpen(b *testing.B) {
+	each(b, func(k *Keys, _, owner, sealed []byte) error {
+		_, err := k.Open(sealed, owner)
+		return err
+	})
+}
+
+// each calls f with records as jobs have them, of 64 bytes and more of data, and a key of 20 bytes.
+func each(b *testing.B, f func(k *Keys, plain, owner, sealed []byte) error) {
 	k, _ := keys(b, line("a", 1))
-	plain := make([]byte, 100)
-	for b.Loop() {
-		if _, err := k.Open(k.Seal(nil, plain, plain), plain); err != nil {
-			b.Fatal(err)
-		}
+	owner := make([]byte, 20)
+	for _, bytes := range []int{100, 1000, 10_000} {
+		b.Run(fmt.Sprint(bytes), func(b *testing.B) {
+			plain := make([]byte, bytes)
+			sealed := k.Seal(nil, plain, owner)
+			b.SetBytes(int64(bytes))
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := f(k, plain, owner, sealed); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

@@ -1,0 +1,42 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestKeysThatAreNeededAreShownInEachForm(t *testing.T) {
+	dir, file := t.TempDir(), filepath.Join(t.TempDir(), "keys")
+	if err := os.WriteFile(file, []byte("2026-11 "+strings.Repeat("A", 43)+"=\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	d := startScheduler(t, "--etcd-data-dir", dir, "--encryption-key-file", file)
+	d.schedule(ctx, t, "a")
+	folder := filepath.Join(dir, "carillon")
+	if code, said := carry(t, "keys", "--data-dir", folder); code != exitError || !strings.Contains(said, "another carillon is running") {
+		t.Errorf("of a folder in use: %d %q", code, said)
+	}
+	d.stop(t, syscall.SIGTERM)
+	for form, want := range map[string]string{
+		"table": "KEY      JOBS\n2026-11  1\n",
+		"json":  "[\n  {\n    \"key\": \"2026-11\",\n    \"jobs\": 1\n  }\n]\n",
+		"yaml":  "- key: \"2026-11\"\n  jobs: 1\n",
+	} {
+		if code, said := carry(t, "keys", "--data-dir", folder, "-o", form); code != exitOK || said != want {
+			t.Errorf("%s: %d %q, want %q", form, code, said, want)
+		}
+	}
+	if code, said := carry(t, "keys"); code != exitUsage || !strings.Contains(said, "say where the jobs are") {
+		t.Errorf("without a folder: %d %q", code, said)
+	}
+	if code, said := carry(t, "keys", "--data-dir", t.TempDir()); code != exitError || !strings.Contains(said, "there is nothing in it") {
+		t.Errorf("of an empty folder: %d %q", code, said)
+	}
+}
