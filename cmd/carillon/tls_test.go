@@ -74,7 +74,15 @@ func TestAJobGoesToTheAppOverMTLS(t *testing.T) {
 				t.Error("no trigger has come")
 			}
 			s.stop(t, syscall.SIGTERM)
-			d.stop(t, syscall.SIGTERM)
+			if !strings.Contains(d.output(), "a client is not let in") {
+				t.Error("nothing is said of the client without a certificate")
+			}
+			if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Error(err)
+			}
+			if err := d.wait(); err != nil {
+				t.Errorf("it ended with %v", err)
+			}
 			for _, secret := range []string{"s3cr3t", "PRIVATE"} {
 				if strings.Contains(s.output()+d.output(), secret) {
 					t.Errorf("%s is in the log", secret)

@@ -151,12 +151,13 @@ func (s *Source) GetX509BundleForTrustDomain(domain spiffeid.TrustDomain) (*x509
 	return s.now.anchors.GetX509BundleForTrustDomain(domain)
 }
 
-// Server returns what secures a server's connections: both sides show a certificate, and any id is admitted.
+// Server returns what secures a server's connections: both sides show a certificate, and any id is admitted. Who is not is
+// logged, once a minute.
 func (s *Source) Server() credentials.TransportCredentials {
 	config := tlsconfig.MTLSServerConfig(s, s, tlsconfig.AuthorizeAny())
 	config.MinVersion = tls.VersionTLS13
 	config.SessionTicketsDisabled = true // who resumes a session is not checked again
-	return credentials.NewTLS(config)
+	return &logged{TransportCredentials: credentials.NewTLS(config), log: s.log}
 }
 
 // Client returns what secures a client's connections to servers of this id.

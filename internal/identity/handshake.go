@@ -1,0 +1,43 @@
+package identity
+
+import (
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc/credentials"
+)
+
+// logged are a server's credentials that say, once a minute, who was not let in and why: gRPC tells nobody, and the client
+// often hears no more than that the connection is gone.
+type logged struct {
+	credentials.TransportCredentials
+	log *slog.Logger
+
+	mu   sync.Mutex // guards the field below
+	said time.Time
+}
+
+// ServerHandshake implements [credentials.TransportCredentials].
+func (l *logged) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	secured, who, err := l.TransportCredentials.ServerHandshake(c)
+	if err != nil && !errors.Is(err, io.EOF) && l.mayLog() { // who connects and says nothing may look whether we are there
+		l.log.Warn("a client is not let in: it has no certificate that is valid here, or does not speak TLS",
+			slog.String("client", c.RemoteAddr().String()), slog.Any("err", err))
+	}
+	return secured, who, err
+}
+
+func (l *logged) mayLog() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	now := time.Now()
+	if !l.said.IsZero() && now.Sub(l.said) < time.Minute {
+		return false
+	}
+	l.said = now
+	return true
+}
