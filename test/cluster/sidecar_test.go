@@ -16,6 +16,9 @@ import (
 	"time"
 )
 
+// payload is what the jobs of sidecars carry.
+const payload = "what nobody is to read"
+
 // A sidecar is one in a process, with an app that notes in the ledger what comes.
 type sidecar struct {
 	c   *cluster
@@ -24,7 +27,7 @@ type sidecar struct {
 }
 
 // sidecar runs a sidecar of the app until the test ends.
-func (c *cluster) sidecar(app string) *sidecar {
+func (c *cluster) sidecar(app string, flags ...string) *sidecar {
 	c.t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if name, ok := strings.CutPrefix(r.URL.Path, "/job/"); ok {
@@ -36,9 +39,11 @@ func (c *cluster) sidecar(app string) *sidecar {
 	if err != nil {
 		c.t.Fatal(err)
 	}
-	p := start(c.t, "the sidecar of "+app, binary, "sidecar", "--app-id", app, "--app-port", port,
+	p := start(c.t, "the sidecar of "+app, append([]string{
+		binary, "sidecar", "--app-id", app, "--app-port", port,
 		"--dapr-listen-addresses", "127.0.0.1", "--dapr-http-port", "0", "--dapr-grpc-port", "0", "--enable-metrics=false",
-		"--scheduler-host-address", strings.Join(c.addresses(), ","))
+		"--scheduler-host-address", strings.Join(c.addresses(), ","),
+	}, flags...)...)
 	return &sidecar{c: c, app: app, api: "http://" + p.says(c.t, `HTTP server is running on port.* address=(\S+)`)}
 }
 
@@ -46,7 +51,7 @@ func (c *cluster) sidecar(app string) *sidecar {
 func (s *sidecar) schedule(ctx context.Context, name string, due time.Time) error {
 	job := s.app + "/" + name
 	s.c.ledger.plan(job, due, 0, 1)
-	body := fmt.Sprintf(`{"dueTime": %q, "data": "x"}`, due.UTC().Format(time.RFC3339Nano))
+	body := fmt.Sprintf(`{"dueTime": %q, "data": %q}`, due.UTC().Format(time.RFC3339Nano), payload)
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, s.api+"/v1.0-alpha1/jobs/"+name, strings.NewReader(body))
 	if err != nil {
 		return err
