@@ -21,8 +21,9 @@ import (
 
 const (
 	resealPage  = 500
-	resealShare = 4                // times as long as a page took nothing is done
-	resealAgain = 10 * time.Minute // after a walk that has left something: other nodes may not have done their part
+	resealShare = 4           // times as long as a page took nothing is done
+	resealAgain = time.Minute // after a walk that has left something: other nodes may not have done their part
+	resealRest  = 20          // times as long as that walk took, if that is longer
 )
 
 // Sealed returns how many jobs in a store are sealed with each key, by its id, and, under "", how many are not. Keys that
@@ -89,6 +90,7 @@ func (e *Engine) resealAll(ctx context.Context) {
 			pause(ctx, keyPeriod)
 			continue
 		}
+		begun := time.Now()
 		counts, err := e.walk(ctx, current)
 		left := int64(0)
 		for id, n := range counts {
@@ -108,7 +110,7 @@ func (e *Engine) resealAll(ctx context.Context) {
 				continue
 			}
 		}
-		pause(ctx, resealAgain)
+		pause(ctx, max(resealAgain, resealRest*time.Since(begun)))
 	}
 }
 
@@ -135,7 +137,7 @@ func (e *Engine) walk(ctx context.Context, current string) (map[string]int64, er
 		for _, pair := range page {
 			id := sealedWith(pair.Value)
 			k, err := parseJob(pair.Key)
-			if id == current || err != nil || e.full() {
+			if id == current || err != nil || e.full() || e.config.Shared && !e.holds(k) {
 				counts[id]++
 				continue
 			}
@@ -154,6 +156,12 @@ func (e *Engine) walk(ctx context.Context, current string) (map[string]int64, er
 		e.metrics.showSealed(counts)
 	}
 	return counts, err
+}
+
+// holds reports whether this engine keeps the partition of k.
+func (e *Engine) holds(k job.Key) bool {
+	p := e.Partition(k)
+	return e.owner[p].inbox.holds(p)
 }
 
 // sealAgain has jobs written again, whose records are old, and returns their errors.

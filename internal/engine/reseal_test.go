@@ -188,3 +188,41 @@ func TestWhatHappensToJobsMeanwhileIsNotUndone(t *testing.T) {
 		}
 	})
 }
+
+// Each node of a cluster seals anew what it owns, and waits for nothing that another does.
+func TestNodesThatShareAStoreSealTheirPartsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r, a := newRegistry(t), &app{}
+		begin := func(keys string, partitions ...int) (*engine.Engine, func()) {
+			e, stop := run(t, r, a, engine.Config{Partitions: 4, Shared: true, Keys: only(keyFile(t, keys))})
+			n := &node{Engine: e, registry: r, stop: map[int]func(){}}
+			for _, p := range partitions {
+				n.own(t, p)
+			}
+			return e, func() {
+				for _, p := range partitions {
+					n.leave(p)
+				}
+				stop()
+			}
+		}
+		e, stop := begin(keyLine("first", 1), 0, 1, 2, 3)
+		for i := range 400 {
+			mustSchedule(t, e, key("app", fmt.Sprint(i)), secretAt(time.Now().Add(24*time.Hour)))
+		}
+		stop()
+		_, stopOne := begin(keyLine("second", 2)+keyLine("first", 1), 0, 1)
+		time.Sleep(5 * time.Minute)
+		got := sealedIn(t, r)
+		if got["first"] == 0 || got["second"] == 0 || got["first"]+got["second"] != 400 {
+			t.Errorf("%v, want that one node has sealed its part anew and no more", got)
+		}
+		_, stopTwo := begin(keyLine("second", 2)+keyLine("first", 1), 2, 3)
+		time.Sleep(5 * time.Minute)
+		if got, want := sealedIn(t, r), map[string]int64{"first": 0, "second": 400}; !maps.Equal(got, want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+		stopTwo()
+		stopOne()
+	})
+}
