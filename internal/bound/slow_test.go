@@ -27,7 +27,7 @@ func TestAConnectionWhoseCallsAreRefusedIsReadMoreSlowlyAndNoOther(t *testing.T)
 		defer quietConn.Close()
 		quiet := schedulerv1.NewSchedulerClient(quietConn)
 
-		const refusals = 300
+		const refusals = 100
 		began := time.Now()
 		for range refusals {
 			if _, err := loud.DeleteJob(t.Context(), new(schedulerv1.DeleteJobRequest)); status.Code(err) != codes.PermissionDenied {
@@ -38,7 +38,7 @@ func TestAConnectionWhoseCallsAreRefusedIsReadMoreSlowlyAndNoOther(t *testing.T)
 				t.Fatalf("another connection waits for %v: %v", time.Since(now), err)
 			}
 		}
-		if took := time.Since(began); took < time.Second || took > 10*time.Second {
+		if took := time.Since(began); took < 400*time.Millisecond || took > 2*time.Second {
 			t.Errorf("%d calls are refused in %v, want a few milliseconds for each", refusals, took)
 		}
 		time.Sleep(time.Second)
@@ -55,7 +55,7 @@ func TestAConnectionIsNotSlowedDownForLongAndCanBeClosedMeanwhile(t *testing.T) 
 		b.Most = 10_000
 		conn, _ := serve(t, b)
 		client := schedulerv1.NewSchedulerClient(conn)
-		refused := make(chan error, 5000)
+		refused := make(chan error, 500)
 		for range cap(refused) {
 			go func() {
 				_, err := client.DeleteJob(t.Context(), new(schedulerv1.DeleteJobRequest))
@@ -81,13 +81,13 @@ func TestAMessageThatIsTooLargeSlowsItsConnectionDownByMore(t *testing.T) {
 		client := schedulerv1.NewSchedulerClient(conn)
 		large := &schedulerv1.GetJobRequest{Name: strings.Repeat("a", 5<<20)}
 		began := time.Now()
-		for range 11 {
+		for range 3 {
 			if _, err := client.GetJob(t.Context(), large); status.Code(err) != codes.ResourceExhausted {
 				t.Fatal(err)
 			}
 		}
-		if took := time.Since(began); took < time.Second {
-			t.Errorf("eleven are refused in %v, want a tenth of a second for each", took)
+		if took := time.Since(began); took < 200*time.Millisecond {
+			t.Errorf("three are refused in %v, want a tenth of a second for each", took)
 		}
 	})
 }
