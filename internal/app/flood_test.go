@@ -103,7 +103,7 @@ func TestItFloods(t *testing.T) {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		stop()
 	}()
-	fmt.Println("it floods")
+	_, _ = io.WriteString(os.Stdout, "it floods\n")
 	began := time.Now()
 	floods()[which].run(f, ctx)
 	t.Logf("%.0f calls a second", float64(f.made.Load())/time.Since(began).Seconds())
@@ -335,10 +335,10 @@ type flooder struct {
 
 func (s *flooder) connect() *grpc.ClientConn { return connectAs(s.t, s.address, s.files) }
 
-// each makes the same call over and over, by so many callers for each of so many connections, until ctx ends.
-func (s *flooder) each(ctx context.Context, conns, callers int, call func(schedulerv1.SchedulerClient) error) {
+// each makes the same call over and over, by so many callers for each of four connections, until ctx ends.
+func (s *flooder) each(ctx context.Context, callers int, call func(schedulerv1.SchedulerClient) error) {
 	var all sync.WaitGroup
-	for range conns {
+	for range 4 {
 		client := schedulerv1.NewSchedulerClient(s.connect())
 		for range callers {
 			all.Go(func() {
@@ -390,7 +390,7 @@ func (s *flooder) calls(ctx context.Context) {
 			}
 		})
 	}
-	s.each(ctx, 4, 16, s.schedule(ctx))
+	s.each(ctx, 16, s.schedule(ctx))
 	streams.Wait()
 }
 
@@ -401,11 +401,11 @@ func (s *flooder) schedule(ctx context.Context) func(schedulerv1.SchedulerClient
 	}
 }
 
-func (s *flooder) crowd(ctx context.Context) { s.each(ctx, 4, 1000, s.schedule(ctx)) }
+func (s *flooder) crowd(ctx context.Context) { s.each(ctx, 1000, s.schedule(ctx)) }
 
 func (s *flooder) large(ctx context.Context) {
 	r := flooding("loud", "large", "1h", 1<<20)
-	s.each(ctx, 4, 4, func(c schedulerv1.SchedulerClient) error {
+	s.each(ctx, 4, func(c schedulerv1.SchedulerClient) error {
 		_, err := c.ScheduleJob(ctx, r)
 		return err
 	})
@@ -413,7 +413,7 @@ func (s *flooder) large(ctx context.Context) {
 
 func (s *flooder) oversized(ctx context.Context) {
 	r := flooding("loud", "oversized", "1h", 5<<20)
-	s.each(ctx, 4, 4, func(c schedulerv1.SchedulerClient) error {
+	s.each(ctx, 4, func(c schedulerv1.SchedulerClient) error {
 		_, err := c.ScheduleJob(ctx, r)
 		return err
 	})
@@ -421,7 +421,7 @@ func (s *flooder) oversized(ctx context.Context) {
 
 func (s *flooder) foreign(ctx context.Context) {
 	r := flooding("quiet", "foreign", "1h", 1)
-	s.each(ctx, 4, 16, func(c schedulerv1.SchedulerClient) error {
+	s.each(ctx, 16, func(c schedulerv1.SchedulerClient) error {
 		_, err := c.ScheduleJob(ctx, r)
 		return err
 	})

@@ -168,11 +168,11 @@ func BenchmarkOpen(b *testing.B) {
 func each(b *testing.B, f func(k *Keys, plain, owner, sealed []byte) error) {
 	k, _ := keys(b, line("a", 1))
 	owner := make([]byte, 20)
-	for _, bytes := range []int{100, 1000, 10_000} {
-		b.Run(fmt.Sprint(bytes), func(b *testing.B) {
-			plain := make([]byte, bytes)
+	for _, size := range []int{100, 1000, 10_000} {
+		b.Run(fmt.Sprint(size), func(b *testing.B) {
+			plain := make([]byte, size)
 			sealed := k.Seal(nil, plain, owner)
-			b.SetBytes(int64(bytes))
+			b.SetBytes(int64(size))
 			b.ReportAllocs()
 			for b.Loop() {
 				if err := f(k, plain, owner, sealed); err != nil {
