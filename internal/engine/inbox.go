@@ -58,7 +58,7 @@ type command struct {
 	partition int // of key
 	bytes     int // of the batch, about
 	decide    func(m *machine, old record) error
-	stores    bool       // a job, and so does more than delete
+	stores    bool       // something, and so does more than delete
 	done      chan error // holds one; nil if the command is part of a group
 	group     *group
 	index     int // in group
