@@ -38,7 +38,8 @@ type Config struct {
 	// see what others write; nil is the store itself.
 	Own store.Store
 	// Loops is how many goroutines turn the partitions, each its share of them; 0 means one for each two CPUs, but 1
-	// to 4. It may differ from one start to the next.
+	// to 4, and 1 if the store is shared: each has its own commits, and those are dear there. It may differ from one start
+	// to the next.
 	Loops int
 	// Punctual asks the kernel to wake an idle process when something is due: otherwise that is late by up to a
 	// millisecond. Not for fake time.
@@ -86,6 +87,9 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 	}
 	orDefault(&cfg.Partitions, defaultPartitions)
 	orDefault(&cfg.MaxJob, DefaultMaxJob)
+	if cfg.Shared {
+		orDefault(&cfg.Loops, 1)
+	}
 	orDefault(&cfg.Loops, max(1, min(runtime.GOMAXPROCS(0)/2, maxDefaultLoops)))
 	orDefault(&cfg.Inbox, defaultInbox)
 	cfg.Loops = min(cfg.Loops, cfg.Partitions)

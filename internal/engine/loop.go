@@ -20,6 +20,7 @@ import (
 // what many callers want costs little more than what one of them does, and there are few loops for many partitions.
 type loop struct {
 	partitions []int
+	shared     bool // other nodes write to the store too
 	store      store.Store
 	deliver    Deliverer
 	log        *slog.Logger
@@ -33,12 +34,13 @@ type loop struct {
 	commit     atomic.Pointer[commit] // the one under way; nil between two turns
 	punctual   bool
 	bell       *awake.Bell // rings when timers are due; nil if there is none
+	last       crowd       // of the last commit
 	spare      store.Batch // empty: what the machine writes to while its other batch is being committed
 }
 
 func newLoop(partitions []int, cfg Config, s store.Store, d Deliverer, log *slog.Logger, m *metrics) *loop {
 	lp := &loop{
-		partitions: partitions, store: s, deliver: d, machine: newMachine(cfg.Partitions), inbox: newInbox(cfg.Inbox),
+		partitions: partitions, shared: cfg.Shared, store: s, deliver: d, machine: newMachine(cfg.Partitions), inbox: newInbox(cfg.Inbox),
 		metrics: m, punctual: cfg.Punctual, pulse: pulse{start: time.Now()}, tenures: map[int]*tenure{}, strain: strain{full: cfg.Full},
 	}
 	lp.log = log.With(slog.String("partitions", lp.String()))
@@ -136,6 +138,9 @@ func (lp *loop) turns(ctx, steady context.Context) error {
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		lp.pulse.begin()
+		if lp.shared {
+			lp.gather(ctx)
+		}
 		if err := lp.turn(steady, time.Now().UTC(), limit); err != nil {
 			return err
 		}
