@@ -68,7 +68,7 @@ func (c *etcdConfig) flags(fs *flag.FlagSet) {
 	fs.UintVar(&c.maxSnapshots, "etcd-max-snapshots", 10, "`files` with snapshots that are kept"+several)
 	fs.UintVar(&c.maxWALs, "etcd-max-wals", 10, "`files` of the log that are kept"+several)
 	fs.IntVar(&c.batchLimit, "etcd-backend-batch-limit", 10_000, "`changes` that are applied to the data at once"+several)
-	fs.DurationVar(&c.batchInterval, "etcd-backend-batch-interval", 100*time.Millisecond, "how `long` changes may wait to be applied to the data"+several)
+	fs.DurationVar(&c.batchInterval, "etcd-backend-batch-interval", 500*time.Millisecond, "how `long` changes may wait to be applied to the data"+several)
 	fs.IntVar(&c.maxTxnOps, "etcd-max-txn-ops", 10_000, "`operations` in one transaction; an external etcd is taken to allow 128 unless this is given"+several)
 	fs.UintVar(&c.defragAtStart, "etcd-experimental-bootstrap-defrag-threshold-megabytes", 100, "`megabytes` of the data that must be empty for it to be written afresh at a start"+several)
 	fs.BoolVar(&c.tickAdvance, "etcd-initial-election-tick-advance", false, "expect a leader at once at a start"+several)
