@@ -27,12 +27,12 @@ type crowd struct {
 func (lp *loop) gather(ctx context.Context) {
 	last := lp.last
 	step := min(last.took/gatherPart, maxGather)
-	if last.answered < 2 || step < minGather || time.Since(last.ended) > gatherSteps*step {
+	if last.answered < 2 || step < minGather || time.Since(last.ended) >= gatherSteps*step {
 		return
 	}
 	there, free := lp.inbox.gathered()
 	for before := 0; free && before < there && there < last.most; {
-		if due, waits := lp.next(); waits && time.Until(due) < step || time.Since(last.ended) > gatherSteps*step {
+		if due, waits := lp.next(); waits && time.Until(due) < step || time.Since(last.ended) >= gatherSteps*step {
 			return
 		}
 		pause(ctx, step)
