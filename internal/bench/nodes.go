@@ -175,6 +175,12 @@ func (b *bench) across(ctx context.Context) (results []Result, err error) {
 	defer func() { _ = echo.close() }()
 	all := &target{client: f.client}
 	app, acknowledged, round := b.app(), 0, 0
+	b.progress("warming up") // the first second after a start costs a node up to twice as much as the later ones
+	l, err := b.farFrom(ctx, all, app, round)
+	if err != nil {
+		return nil, err
+	}
+	round, acknowledged = round+1, l.total
 	s, err := b.between(ctx,
 		func(ctx context.Context) (float64, error) {
 			b.progress("unary echo")

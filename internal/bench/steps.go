@@ -58,7 +58,7 @@ func steps() []step {
 			return 30*time.Second + 2*each(s.Stored) + s.Soak
 		}},
 		{[]int{14}, "schedule on several nodes", aCluster, (*bench).across, func(s Sizes) time.Duration {
-			return 10*time.Second + time.Duration(2*s.Rounds+1)*(s.Window+warmUp)
+			return 10*time.Second + time.Duration(2*s.Rounds+2)*(s.Window+warmUp)
 		}},
 		{[]int{15}, "the loss of a node", aCluster, (*bench).losses, func(s Sizes) time.Duration {
 			return 15*time.Second + time.Duration(s.Losses+1)*lossTime
