@@ -10,7 +10,7 @@ const (
 	gatherSteps = 4
 	gatherPart  = 8                    // a step takes this part of it,
 	maxGather   = 5 * time.Millisecond // but no longer than this,
-	minGather   = 500 * time.Microsecond
+	minGather   = time.Millisecond
 )
 
 // A crowd is whom the last commit answered, and who waited then.
