@@ -51,9 +51,9 @@ func (lp *loop) apply(ctx context.Context, now time.Time, w work, replies []erro
 	lp.committed(ctx, &b)
 	b.Reset()
 	lp.spare = b
-	now := time.Now()
+	ended := time.Now()
 	there, _ := lp.inbox.gathered()
-	lp.last = crowd{took: now.Sub(begin), ended: now, answered: len(w.commands), most: there + len(w.commands)}
+	lp.last = crowd{took: ended.Sub(begin), ended: ended, answered: len(w.commands), most: there + len(w.commands)}
 	return err
 }
 
