@@ -69,7 +69,7 @@ func (lp *loop) fireUntil(ctx context.Context, c *commit, most int) (err error) 
 	var concerned []entry
 	for err == nil && most > 0 && lp.dueBefore(c) {
 		var free []entry
-		for _, e := range lp.machine.pick(time.Now().UTC(), most) {
+		for _, e := range lp.machine.pick(lp.now().UTC(), most) {
 			if _, ok := c.keys[e.key]; ok {
 				concerned = append(concerned, e)
 			} else {
@@ -94,7 +94,7 @@ func (lp *loop) dueBefore(c *commit) bool {
 	if !ok {
 		return false
 	}
-	d := time.Until(at)
+	d := at.Sub(lp.now())
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	lp.ring(d)

@@ -53,6 +53,9 @@ type Config struct {
 	// Keys seal the specs of jobs, payloads among them; nil: they are stored as they are. A store with sealed jobs is not
 	// opened without their keys.
 	Keys *seal.Keys
+	// Now is the clock on the wall, which may be stepped, with a reading of the other clock, which timers and leases go by;
+	// nil is [time.Now].
+	Now func() time.Time
 	// Metrics is where the engine's metrics are registered; nil is nowhere.
 	Metrics prometheus.Registerer
 }
@@ -93,6 +96,9 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 	orDefault(&cfg.Loops, max(1, min(runtime.GOMAXPROCS(0)/2, maxDefaultLoops)))
 	orDefault(&cfg.Inbox, defaultInbox)
 	cfg.Loops = min(cfg.Loops, cfg.Partitions)
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	if cfg.Own == nil {
 		cfg.Own = s
 	}
@@ -221,12 +227,12 @@ func (e *Engine) checkFormat(ctx context.Context) error {
 // watchClock gives every loop a turn when the wall clock has been stepped, since timers follow another clock.
 func (e *Engine) watchClock(ctx context.Context) {
 	const period, tolerance = time.Minute, 10 * time.Millisecond
-	for before := time.Now(); ; {
+	for before := e.config.Now(); ; {
 		pause(ctx, period)
 		if ctx.Err() != nil {
 			return
 		}
-		now := time.Now()
+		now := e.config.Now()
 		step := now.Round(0).Sub(before.Round(0)) - now.Sub(before)
 		if step.Abs() > tolerance {
 			e.log.LogAttrs(ctx, slog.LevelWarn, "the clock was stepped", slog.Duration("by", step))

@@ -32,7 +32,7 @@ func (lp *loop) gather(ctx context.Context) {
 	}
 	there, free := lp.inbox.gathered()
 	for before := 0; free && before < there && there < last.most; {
-		if due, waits := lp.next(); waits && time.Until(due) < step || time.Since(last.ended) >= gatherSteps*step {
+		if due, waits := lp.next(); waits && due.Sub(lp.now()) < step || time.Since(last.ended) >= gatherSteps*step {
 			return
 		}
 		pause(ctx, step)

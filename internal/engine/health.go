@@ -33,8 +33,8 @@ func (p *pulse) end(next time.Time, waits bool) {
 	p.since.Store(0)
 }
 
-// check returns what is wrong, or nil.
-func (p *pulse) check() error {
+// check returns what is wrong when the clock on the wall shows now, or nil.
+func (p *pulse) check(now time.Time) error {
 	if !p.turns.Load() {
 		return errors.New("are not loaded")
 	}
@@ -45,7 +45,7 @@ func (p *pulse) check() error {
 		return nil
 	}
 	if next := p.next.Load(); next != 0 {
-		if late := time.Since(time.Unix(0, next)); late > stuckAfter {
+		if late := now.Sub(time.Unix(0, next)); late > stuckAfter {
 			return fmt.Errorf("should have fired %v ago", late.Round(time.Millisecond))
 		}
 	}
@@ -60,7 +60,7 @@ func (e *Engine) Health() error {
 		named = fmt.Errorf("%w: new jobs are refused until there is room", job.ErrFull)
 	}
 	for _, lp := range e.loops {
-		if err := lp.pulse.check(); err != nil {
+		if err := lp.pulse.check(lp.now()); err != nil {
 			named = errors.Join(named, fmt.Errorf("partitions %s %w", lp, err))
 		} else if missing := lp.inbox.missing(lp.partitions, stuckAfter); len(missing) > 0 {
 			named = errors.Join(named, fmt.Errorf("partitions %s are not loaded", spans(missing)))

@@ -20,7 +20,8 @@ import (
 // what many callers want costs little more than what one of them does, and there are few loops for many partitions.
 type loop struct {
 	partitions []int
-	shared     bool // other nodes write to the store too
+	shared     bool             // other nodes write to the store too
+	now        func() time.Time // the clock on the wall
 	store      store.Store
 	deliver    Deliverer
 	log        *slog.Logger
@@ -40,8 +41,9 @@ type loop struct {
 
 func newLoop(partitions []int, cfg Config, s store.Store, d Deliverer, log *slog.Logger, m *metrics) *loop {
 	lp := &loop{
-		partitions: partitions, shared: cfg.Shared, store: s, deliver: d, machine: newMachine(cfg.Partitions), inbox: newInbox(cfg.Inbox),
-		metrics: m, punctual: cfg.Punctual, pulse: pulse{start: time.Now()}, tenures: map[int]*tenure{}, strain: strain{full: cfg.Full},
+		partitions: partitions, shared: cfg.Shared, now: cfg.Now, store: s, deliver: d, machine: newMachine(cfg.Partitions),
+		inbox: newInbox(cfg.Inbox), metrics: m, punctual: cfg.Punctual, pulse: pulse{start: time.Now()}, tenures: map[int]*tenure{},
+		strain: strain{full: cfg.Full},
 	}
 	lp.log = log.With(slog.String("partitions", lp.String()))
 	return lp
@@ -141,7 +143,7 @@ func (lp *loop) turns(ctx, steady context.Context) error {
 		if lp.shared {
 			lp.gather(ctx)
 		}
-		if err := lp.turn(steady, time.Now().UTC(), limit); err != nil {
+		if err := lp.turn(steady, lp.now().UTC(), limit); err != nil {
 			return err
 		}
 		if lp.inbox.busy() {
@@ -150,7 +152,7 @@ func (lp *loop) turns(ctx, steady context.Context) error {
 		at, ok := lp.next()
 		lp.pulse.end(at, ok)
 		if ok {
-			d := time.Until(at)
+			d := at.Sub(lp.now())
 			timer.Reset(d)
 			lp.ring(d)
 		} else {
@@ -163,7 +165,7 @@ func (lp *loop) turns(ctx, steady context.Context) error {
 		}
 	}
 	limit.fires, limit.again = 0, 0
-	return lp.turn(steady, time.Now().UTC(), limit)
+	return lp.turn(steady, lp.now().UTC(), limit)
 }
 
 // What one turn takes on at most.
@@ -386,5 +388,5 @@ func (lp *loop) release(d *delivery) {
 		m.refuse(d)
 		return
 	}
-	lp.metrics.lateness.Observe(time.Since(d.entry.due).Seconds())
+	lp.metrics.lateness.Observe(lp.now().Sub(d.entry.due).Seconds())
 }

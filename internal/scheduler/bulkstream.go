@@ -46,7 +46,7 @@ func (b bulkServer) Schedule(stream bulkv1.Bulk_ScheduleServer) error {
 			return nil
 		},
 		Begin: func(ctx context.Context, m *bulkv1.ScheduleRequest) func(context.Context) *bulkv1.ScheduleResponse {
-			return s.begin(ctx, time.Now(), m.GetJobs()).answer
+			return s.begin(ctx, s.cfg.Now(), m.GetJobs()).answer
 		},
 		Go: s.receivers.Go, Contain: contain,
 	})

@@ -50,6 +50,8 @@ type Config struct {
 	Identity *identity.Source
 	// Quota is what each namespace may keep and ask for.
 	Quota Quota
+	// Now is the clock on the wall, as of which times are resolved, as in [engine.Config]; nil is [time.Now].
+	Now func() time.Time
 	// Metrics is where the service's metrics are registered; nil: nowhere.
 	Metrics prometheus.Registerer
 }
@@ -79,6 +81,9 @@ type Service struct {
 
 // New returns a service that keeps jobs in jobs and connects streams to d.
 func New(cfg Config, jobs Jobs, d *dispatch.Dispatcher, log *slog.Logger) *Service {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
 	m := newMetrics(cfg.Metrics)
 	return &Service{
 		cfg:      cfg,
@@ -96,7 +101,7 @@ func New(cfg Config, jobs Jobs, d *dispatch.Dispatcher, log *slog.Logger) *Servi
 func (s *Service) ScheduleJob(
 	ctx context.Context, req *schedulerv1.ScheduleJobRequest,
 ) (*schedulerv1.ScheduleJobResponse, error) {
-	r, err := s.request(time.Now(), req)
+	r, err := s.request(s.cfg.Now(), req)
 	if err != nil {
 		return nil, err
 	}

@@ -8,16 +8,16 @@ import (
 
 // checkDuplicates holds that an attempt is delivered again only if the store cannot know how it ended: its stream was
 // lost; or its scheduler ended while it was out, or before the disk could have written its outcome down; or the disk
-// returned an error meanwhile. Within one life of a node alone there are no more of them than its metric counts. And an
-// app gets no more than was sent to it.
+// returned an error meanwhile. The metrics of the nodes count them, but for what was out when a node ended. And an app gets
+// no more than was sent to it.
 func checkDuplicates(s *story, find func(key, format string, args ...any)) {
 	counted := map[*life]int{}
 	for _, v := range s.versions {
 		var last *delivery
 		for _, d := range v.deliveries {
 			if last != nil && d.due.Equal(last.due) && d.attempt == last.attempt {
-				if d.life == last.life {
-					counted[d.life]++
+				if s.knows(last, d) {
+					counted[last.life]++
 				}
 				if !last.unknown(s, d) {
 					find(v.key, "v%d is delivered again at %v, as #%d: attempt %d at %v ended as %s at %v, as #%d, and that was stored",
@@ -34,10 +34,23 @@ func checkDuplicates(s *story, find func(key, format string, args ...any)) {
 		}
 	}
 	for _, l := range s.lives {
-		if l.died.seq != never && counted[l] > l.died.redelivered && !s.shared {
-			find("", "node %d delivered %d attempts again, and its metric has counted %d", l.began.life, counted[l], l.died.redelivered)
+		if l.died.seq != never && counted[l] > l.died.redelivered {
+			find("", "%d attempts of node %d were delivered again, and its metric has counted %d", counted[l], l.began.life, l.died.redelivered)
 		}
 	}
+}
+
+// knows reports whether the node of d lived on to know that it does not believe in d any more when again leaves.
+func (s *story) knows(d, again *delivery) bool {
+	if d.life == again.life {
+		return true
+	}
+	for _, e := range s.tenures[d.partition] {
+		if e.what == letsGo && e.life == d.event.life && e.seq > d.seq && e.seq < d.life.died.seq {
+			return true
+		}
+	}
+	return false
 }
 
 // unknown reports whether a store may not know how d ended when again leaves.

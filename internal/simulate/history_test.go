@@ -33,6 +33,7 @@ const (
 	health    what = "health"   // of a node, when it has changed; green if text is empty
 	began     what = "began"    // a node
 	died      what = "is gone"  // a node; text says how
+	stepped   what = "steps" // a clock: by ahead in all
 	fault     what = "fault"
 )
 
@@ -59,7 +60,8 @@ type event struct {
 	result    result
 	found     map[string]int // key: version, of a list
 
-	redelivered int // what the metric says of a life
+	redelivered int           // what the metric says of a life
+	ahead       time.Duration // of what a clock should show
 	partition   int
 }
 
@@ -152,7 +154,7 @@ func (h *history) text(keys map[string]bool) string {
 	concerned := map[int]bool{}
 	for _, e := range h.all() {
 		switch {
-		case len(keys) == 0, keys[e.key], e.what == fault, e.what == began, e.what == died, e.what == health:
+		case len(keys) == 0, keys[e.key], e.what == fault, e.what == stepped, e.what == began, e.what == died, e.what == health:
 		case e.what == asked && e.op != schedule && keyOf(keys, e.key):
 		case e.call != 0 && concerned[e.call]:
 		default:

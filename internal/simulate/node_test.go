@@ -82,7 +82,7 @@ func (n *node) cut(f faultProgram, op string) {
 func (n *node) run(ctx context.Context) string {
 	log := n.world.log.With(slog.Int("life", n.life))
 	p := n.world.program
-	cfg := engine.Config{Partitions: p.partitions, Loops: p.loops, Metrics: &n.redelivered}
+	cfg := engine.Config{Partitions: p.partitions, Loops: p.loops, Metrics: &n.redelivered, Now: n.host.clock.now}
 	var kept store.Store
 	outpost := n.host.outpost(n)
 	var wait func(context.Context) error // nil: the realm does not fail
@@ -108,17 +108,17 @@ func (n *node) run(ctx context.Context) string {
 	}
 	e = engine.New(cfg, storeProbe{kept, n.world.history, n.life, outpost != nil}, deliver, log)
 	var jobs scheduler.Jobs = e
-	service := scheduler.Config{Hosts: n.world.addresses()}
+	service := scheduler.Config{Hosts: n.world.addresses(), Now: n.host.clock.now}
 	check, member := e.Health, &member{node: n, engine: e}
 	if outpost != nil {
 		member.join(outpost, log)
 		jobs, check = member.router, member.health
-		service = scheduler.Config{Peer: member.router}
+		service.Hosts, service.Peer = nil, member.router
 	}
 	if plant := n.world.plant.jobs; plant != nil {
 		jobs = plant(jobs)
 	}
-	s := scheduler.New(service, jobsProbe{jobs, n.world.history, n.life}, d, log)
+	s := scheduler.New(service, jobsProbe{jobs, n.world.history, n.life, partition}, d, log)
 
 	l := memnet.Listen()
 	steady, stop := context.WithCancel(context.WithoutCancel(ctx))

@@ -22,9 +22,10 @@ func checkOccurrences(s *story, find func(key, format string, args ...any)) {
 	}
 	for _, v := range s.versions {
 		for _, e := range v.reached {
-			want, err := v.words.Resolve(s.began.Add(e.at))
+			now := e.at + s.ahead(e)
+			want, err := v.words.Resolve(s.began.Add(now))
 			if err != nil || !samePlan(e.plan, want) {
-				find(v.key, "the words of v%d mean %v at %v, and were resolved to %v", v.number(), want, e.at, e.plan)
+				find(v.key, "the words of v%d mean %v at %v, and were resolved to %v", v.number(), want, now, e.plan)
 			}
 		}
 		if len(v.reached) > 0 {

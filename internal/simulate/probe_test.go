@@ -17,14 +17,15 @@ import (
 // A jobsProbe stands before the engine.
 type jobsProbe struct {
 	scheduler.Jobs
-	history *history
-	life    int
+	history   *history
+	life      int
+	partition func(job.Key) int
 }
 
 func (p jobsProbe) note(k job.Key, s job.Spec, overwrite bool) {
 	p.history.add(event{
 		what: resolved, life: p.life, key: keyText(k), version: versionOf(s.Data), overwrite: overwrite,
-		words: s.Words, plan: s.Plan, policy: s.Policy,
+		words: s.Words, plan: s.Plan, policy: s.Policy, partition: p.partition(k),
 	})
 }
 

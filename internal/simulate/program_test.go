@@ -115,7 +115,7 @@ type faultProgram struct {
 	lasts   time.Duration
 	who     string // whose connections; empty: all
 	up      bool   // the direction that is cut
-	n       int    // writes, errors, or a percentage
+	n       int    // writes, errors, a percentage, or milliseconds
 	percent int    // of what was not synced that is kept
 	quietly bool
 	of      string // which files
@@ -137,6 +137,7 @@ const (
 	badReads   faultKind = "reads fail"
 	paused     faultKind = "the node is paused"
 	killed     faultKind = "a sidecar is killed"
+	clockStep  faultKind = "the clock is stepped"
 )
 
 func (f faultProgram) String() string {
@@ -152,6 +153,8 @@ func (f faultProgram) String() string {
 		s += fmt.Sprintf(" in %d, keeping %d%%, quietly=%v", f.n, f.percent, f.quietly)
 	case cutWay:
 		s += fmt.Sprintf(", to the scheduler=%v", f.up)
+	case clockStep:
+		s += fmt.Sprintf(" by %v", time.Duration(f.n)*time.Millisecond)
 	case noSpace, badWrites, badReads:
 		s += fmt.Sprintf(", %d of %q", f.n, f.of)
 	default: // that is all
@@ -284,7 +287,7 @@ func (p *program) fault(r *rand.Rand) faultProgram {
 	f := faultProgram{at: seconds(r, 1, 50)}
 	f.lasts = min(seconds(r, 1, 20), calm-f.at)
 	copies := p.copies()
-	switch r.IntN(14) {
+	switch r.IntN(16) {
 	case 0, 1:
 		f.kind, f.n, f.percent, f.quietly = powerCut, 1+r.IntN(40), r.IntN(101), r.IntN(3) == 0
 		f.lasts = seconds(r, 0, 12) // how long it is off
@@ -313,6 +316,9 @@ func (p *program) fault(r *rand.Rand) faultProgram {
 		f.kind, f.n, f.of = badReads, 1+r.IntN(6), []string{".sst", ""}[r.IntN(2)]
 	case 12:
 		f.kind = paused
+	case 13, 14:
+		most := []int{50, 2000, 30_000, 100_000}[r.IntN(4)]
+		f.kind, f.n = clockStep, r.IntN(2*most)-most
 	default:
 		f.kind, f.who = killed, copies[r.IntN(len(copies))]
 	}

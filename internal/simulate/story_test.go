@@ -22,6 +22,8 @@ type story struct {
 	shared  bool            // the scheduler has several nodes
 	tenures map[int][]event // of each partition: who owns it, and lets go of it
 
+	steps map[string][]event // of the clock of each host
+
 	byNumber map[int]*version
 	byLife   map[int]*life
 }
@@ -37,6 +39,7 @@ type call struct {
 type version struct {
 	*call
 	reached    []event // an engine, which resolved it
+	partition  int
 	plan       when.Plan
 	policy     job.Policy
 	deliveries []*delivery
@@ -74,6 +77,7 @@ const never = math.MaxInt
 func tell(h *history) *story {
 	s := &story{
 		began: h.began, events: h.all(), byNumber: map[int]*version{}, byLife: map[int]*life{}, tenures: map[int][]event{},
+		steps: map[string][]event{},
 	}
 	last := event{seq: never, at: math.MaxInt64}
 	asks, deliveries, arrivals := map[int]*call{}, map[int]*delivery{}, map[int]*arrival{}
@@ -91,7 +95,7 @@ func tell(h *history) *story {
 			asks[e.call].heard = e
 		case resolved:
 			if v := s.byNumber[e.version]; v != nil && v.key == e.key {
-				v.reached, v.plan, v.policy = append(v.reached, e), e.plan, e.policy
+				v.reached, v.plan, v.policy, v.partition = append(v.reached, e), e.plan, e.policy, e.partition
 			}
 		case delivered:
 			d := &delivery{event: e, version: s.byNumber[e.version], life: s.byLife[e.life], end: last}
@@ -132,6 +136,8 @@ func tell(h *history) *story {
 			s.byLife[e.life].errors = append(s.byLife[e.life].errors, e)
 		case health:
 			s.byLife[e.life].health = append(s.byLife[e.life].health, e)
+		case stepped:
+			s.steps[e.who] = append(s.steps[e.who], e)
 		case refused, room, fault:
 		}
 	}
@@ -219,6 +225,35 @@ func (s *story) keys() []string {
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
+}
+
+// ahead is by how much the clock of a life's host was ahead where e is in the history.
+func (s *story) ahead(e event) time.Duration {
+	ahead := time.Duration(0)
+	for _, step := range s.steps[s.byLife[e.life].began.who] {
+		if step.seq < e.seq {
+			ahead = step.ahead
+		}
+	}
+	return ahead
+}
+
+// turnTime is how long a node of a cluster may have read since it saw that something is due, when it sends that: it waits
+// for as long for each of a few answers.
+const turnTime = 5 * patience
+
+// allowed is by how much before its due instant a delivery may leave: as much as its node's clock is ahead. It is due if
+// it was so when the clock was read, though the clock may have been stepped back since.
+func (s *story) allowed(d *delivery) time.Duration {
+	most := s.ahead(d.event)
+	if s.shared {
+		for _, step := range s.steps[d.life.began.who] {
+			if step.seq < d.seq && d.at-step.at < turnTime {
+				most = max(most, s.ahead(event{life: d.event.life, seq: step.seq}))
+			}
+		}
+	}
+	return most
 }
 
 // at is an instant as an instant of the world.

@@ -54,6 +54,7 @@ type world struct {
 type host struct {
 	world   *world
 	address string
+	clock   *clock
 	wire    *wire // between it and all others
 	up      *way  // to the realm
 	down    *way  // and back
@@ -70,7 +71,7 @@ func simulate(t *testing.T, p *program, pl plant, log io.Writer) *history {
 		w.log = slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{Level: slog.LevelWarn}))
 		for i := range p.nodes {
 			address := fmt.Sprintf("scheduler%d:50006", i+1)
-			m := &host{world: w, address: address, wire: newWire(p.seed, address, &w.running)}
+			m := &host{world: w, address: address, clock: &clock{world: w, host: address}, wire: newWire(p.seed, address, &w.running)}
 			m.up, m.down = m.wire.way(direction{"realm", true}), m.wire.way(direction{"realm", false})
 			w.hosts = append(w.hosts, m)
 		}
@@ -245,6 +246,8 @@ func (w *world) suffer(ctx context.Context, f faultProgram) {
 		n.disk.fail(syscall.EIO, true, f.of, f.n)
 	case paused:
 		mend = m.pause(n)
+	case clockStep:
+		mend = m.clock.step(ctx, time.Duration(f.n)*time.Millisecond)
 	}
 	wait(ctx, min(f.lasts, calm-w.since()))
 	mend()

@@ -81,7 +81,7 @@ func newClock(t *testing.T) *clock {
 		for _, f := range files {
 			text, err := os.ReadFile(f)
 			c.must(err)
-			now := strings.NewReplacer("time.Now()", "steppedNow()", "time.Until(", "steppedUntil(", "time.Since(", "steppedSince(").
+			now := strings.NewReplacer("time.Now", "steppedNow", "time.Until(", "steppedUntil(", "time.Since(", "steppedSince(").
 				Replace(string(text))
 			if now != string(text) && !strings.HasSuffix(f, "_test.go") {
 				replace(f, now+"\nvar _ time.Time\n")
