@@ -78,7 +78,7 @@ func (s *Sidecar) watchHostsOf(ctx context.Context, address string) (opened bool
 }
 
 func (s *Sidecar) applyHosts(ctx context.Context, hosts []string) error {
-	changed, err := s.schedulers.set(hosts)
+	changed, err := s.schedulers.set(ctx, hosts)
 	if err != nil {
 		return err
 	}

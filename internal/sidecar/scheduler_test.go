@@ -29,9 +29,10 @@ type scheduler struct {
 
 	mu       sync.Mutex // guards the fields below
 	jobs     map[string]*schedulerv1.ScheduleJobRequest
-	calls    []string // "schedule", "get", "delete", "list", "delete by prefix"
-	fails    error    // what unary calls answer, if anything
-	holds    bool     // unary calls wait for their context
+	calls    []string      // "schedule", "get", "delete", "list", "delete by prefix"
+	fails    error         // what unary calls answer, if anything
+	holds    bool          // unary calls wait for their context
+	release  chan struct{} // if set, they wait until it is closed at most
 	hosts    []string
 	changed  chan struct{} // closed when hosts changes
 	noHosts  error         // what WatchHosts answers, if anything
@@ -88,10 +89,14 @@ func (s *scheduler) unary(ctx context.Context, call string) error {
 	}
 	s.mu.Lock()
 	s.calls = append(s.calls, call)
-	fails, holds := s.fails, s.holds
+	fails, holds, release := s.fails, s.holds, s.release
 	s.mu.Unlock()
 	if holds {
-		<-ctx.Done()
+		select {
+		case <-release:
+			return fails
+		case <-ctx.Done():
+		}
 		return status.FromContextError(ctx.Err()).Err()
 	}
 	return fails

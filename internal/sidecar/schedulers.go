@@ -35,12 +35,13 @@ type schedulers struct {
 	next    int              // counts calls, to take hosts in turns
 	changed chan struct{}    // closed, and replaced, when the list changes
 	leaving sync.WaitGroup   // counts hosts that have left the list and not ended
+	ended   chan struct{}    // closed when closed is set
 }
 
 func newSchedulers(connect func(string) (*host, error), enabled bool) *schedulers {
 	return &schedulers{
 		connect: connect, enabled: enabled,
-		conns: make(map[string]*host), changed: make(chan struct{}),
+		conns: make(map[string]*host), changed: make(chan struct{}), ended: make(chan struct{}),
 	}
 }
 
@@ -53,8 +54,9 @@ func (s *schedulers) list() (hosts []string, known bool, changed <-chan struct{}
 }
 
 // set makes hosts the list, and reports whether that is another set of hosts. Connections to hosts that stay are
-// untouched; those of hosts that leave are closed, so that calls on them fail with Canceled.
-func (s *schedulers) set(hosts []string) (changed bool, err error) {
+// untouched; those of hosts that leave are closed when what was sent over them is answered. Calls that have not been sent
+// then fail with Canceled.
+func (s *schedulers) set(ctx context.Context, hosts []string) (changed bool, err error) {
 	var list []string
 	for _, h := range hosts {
 		if !slices.Contains(list, h) {
@@ -81,8 +83,7 @@ func (s *schedulers) set(hosts []string) (changed bool, err error) {
 	}
 	for h, conn := range s.conns {
 		if !slices.Contains(list, h) {
-			_ = conn.conn.Close()
-			s.leaving.Go(conn.bulk.close)
+			s.leaving.Go(func() { conn.leave(context.WithoutCancel(ctx), s.ended) })
 			delete(s.conns, h)
 		}
 	}
@@ -96,7 +97,10 @@ func (s *schedulers) set(hosts []string) (changed bool, err error) {
 func (s *schedulers) close() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.closed = true
+	if !s.closed {
+		s.closed = true
+		close(s.ended)
+	}
 	for _, h := range s.conns {
 		_ = h.conn.Close()
 		h.bulk.close()
@@ -105,7 +109,7 @@ func (s *schedulers) close() {
 }
 
 // call makes a call of some scheduler. It waits for the first list of hosts, and tries another host when the one it
-// had leaves the list; nothing else is tried again. The error is the call's, or else one that never reached a scheduler.
+// had leaves the list before the call was sent; nothing else is tried again. The error is the call's, or else one that never reached a scheduler.
 func (s *schedulers) call(ctx context.Context, f func(context.Context, *host) error) error {
 	if !s.enabled {
 		return errDisabled
@@ -118,6 +122,7 @@ func (s *schedulers) call(ctx context.Context, f func(context.Context, *host) er
 			return err
 		}
 		err = f(ctx, h)
+		h.inUse.Done()
 		if status.Code(err) != codes.Canceled || ctx.Err() != nil {
 			return err
 		}
@@ -127,7 +132,7 @@ func (s *schedulers) call(ctx context.Context, f func(context.Context, *host) er
 	}
 }
 
-// pick returns the host whose turn it is, once there is a list.
+// pick returns the host whose turn it is, once there is a list. It is in use then.
 func (s *schedulers) pick(ctx context.Context) (*host, error) {
 	for {
 		_, known, changed := s.list()
@@ -146,5 +151,7 @@ func (s *schedulers) pick(ctx context.Context) (*host, error) {
 		return nil, errNoHosts
 	}
 	s.next++
-	return s.conns[s.hosts[s.next%len(s.hosts)]], nil
+	h := s.conns[s.hosts[s.next%len(s.hosts)]]
+	h.inUse.Add(1)
+	return h, nil
 }

@@ -10,6 +10,7 @@ import (
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
 
 	"carillon/internal/bulkv1"
@@ -23,6 +24,7 @@ type host struct {
 	conn  *grpc.ClientConn
 	bulk  *bulk
 	calls *family[rpc, rpcSeries]
+	inUse sync.WaitGroup // counts calls
 }
 
 func newHost(conn *grpc.ClientConn, calls *family[rpc, rpcSeries]) *host {
@@ -30,6 +32,26 @@ func newHost(conn *grpc.ClientConn, calls *family[rpc, rpcSeries]) *host {
 		SchedulerClient: schedulerv1.NewSchedulerClient(conn), conn: conn,
 		bulk: &bulk{client: bulkv1.NewBulkClient(conn)}, calls: calls,
 	}
+}
+
+// leave ends the connection when all calls that were sent over it have ended, or given has. What waits for a connection is
+// broken off then, and may go elsewhere; what was sent must not, since nobody knows whether it is carried out.
+func (h *host) leave(ctx context.Context, given <-chan struct{}) {
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	var waiting sync.WaitGroup
+	defer waiting.Wait()
+	waiting.Go(func() { h.inUse.Wait(); end() })
+	waiting.Go(func() {
+		select {
+		case <-given:
+			end()
+		case <-ctx.Done():
+		}
+	})
+	h.conn.WaitForStateChange(ctx, connectivity.Ready)
+	_ = h.conn.Close()
+	h.bulk.close()
 }
 
 // schedule stores one job.
@@ -83,6 +105,10 @@ func (h *host) scheduleAll(ctx context.Context, all []*schedulerv1.ScheduleJobRe
 		if errors.Is(err, pipe.ErrNotBegun) {
 			others = append(others, all[i])
 			continue
+		}
+		if status.Code(err) == codes.Canceled && ctx.Err() == nil { // the connection was closed, and nobody knows
+			err = status.Error(codes.Unavailable, "the scheduler has left, and had not answered")
+			errs[i] = err
 		}
 		// To whoever looks at the metrics of calls, each job is a call of its own.
 		series := h.calls.of(rpc{schedulerv1.Scheduler_ScheduleJob_FullMethodName, status.Code(err)})

@@ -33,7 +33,7 @@ const (
 	health    what = "health"   // of a node, when it has changed; green if text is empty
 	began     what = "began"    // a node
 	died      what = "is gone"  // a node; text says how
-	stepped   what = "steps" // a clock: by ahead in all
+	stepped   what = "steps"    // a clock: by ahead in all
 	fault     what = "fault"
 )
 
