@@ -82,7 +82,14 @@ func (n *node) cut(f faultProgram, op string) {
 func (n *node) run(ctx context.Context) string {
 	log := n.world.log.With(slog.Int("life", n.life))
 	p := n.world.program
-	cfg := engine.Config{Partitions: p.partitions, Loops: p.loops, Metrics: &n.redelivered, Now: n.host.clock.now}
+	now := n.host.clock.now
+	if plant := n.world.plant.now; plant != nil {
+		now = func() time.Time { return plant(n.host.clock.now()) }
+	}
+	cfg := engine.Config{Partitions: p.partitions, Loops: p.loops, Metrics: &n.redelivered, Now: now}
+	if n.world.plant.silent {
+		cfg.Metrics = nil
+	}
 	var kept store.Store
 	outpost := n.host.outpost(n)
 	var wait func(context.Context) error // nil: the realm does not fail
@@ -108,7 +115,7 @@ func (n *node) run(ctx context.Context) string {
 	}
 	e = engine.New(cfg, storeProbe{kept, n.world.history, n.life, outpost != nil}, deliver, log)
 	var jobs scheduler.Jobs = e
-	service := scheduler.Config{Hosts: n.world.addresses(), Now: n.host.clock.now}
+	service := scheduler.Config{Hosts: n.world.addresses(), Now: now}
 	check, member := e.Health, &member{node: n, engine: e}
 	if outpost != nil {
 		member.join(outpost, log)

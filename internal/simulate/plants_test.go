@@ -36,7 +36,15 @@ func TestEachCheckerFindsABrokenPromise(t *testing.T) {
 		{"it does not delete", "silent", plant{jobs: func(j scheduler.Jobs) scheduler.Jobs { return keeping{j} }}, nil},
 		{"it says that it has stored what exists", "linear", plant{jobs: func(j scheduler.Jobs) scheduler.Jobs { return pleasing{j} }}, nil},
 		{"it misses that there is room", "health", plant{deliver: func(d engine.Deliverer) engine.Deliverer { return deaf{d} }}, lateApps},
-		{"it is green whatever happens", "health", plant{health: func(error) error { return nil }}, hungDisks},
+		{"it is green whatever happens", "health", plant{health: content}, hungDisks},
+		{"it counts nothing", "duplicates", plant{silent: true}, killedSidecars},
+		{"its clock is ahead of what it shows", "early", plant{now: func(t time.Time) time.Time { return t.Add(time.Second) }}, nil},
+		{"it is green when a step of its clock made jobs due", "health", plant{health: content}, stepForward},
+		{"it misses that its clock was stepped", "lost", plant{now: func(t time.Time) time.Time { return t.Round(0) }}, stepBack},
+		{"a node of a cluster acknowledges what it does not store", "lost", plant{store: forgetting}, shared(nil)},
+		{"a node of a cluster misses that there is room", "health", plant{deliver: func(d engine.Deliverer) engine.Deliverer { return deaf{d} }}, shared(lateApps)},
+		{"a cluster without owners is green", "health", plant{health: content}, shared(cutOff)},
+		{"a node that leaves a cluster counts nothing", "duplicates", plant{silent: true}, shared(leavingNodes)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -88,6 +96,65 @@ func lateApps(p *program) {
 
 func hungDisks(p *program) {
 	p.faults = []faultProgram{{at: 10 * time.Second, kind: hungDisk, lasts: 20 * time.Second}}
+}
+
+// content finds that all is well.
+func content(error) error { return nil }
+
+// shared makes a program one of a cluster, and changes it further.
+func shared(further func(*program)) func(*program) {
+	return func(p *program) {
+		p.nodes, p.cluster = 1+int(p.seed%3), true
+		if further != nil {
+			further(p)
+		}
+	}
+}
+
+// slowApps makes each call of an app take its time.
+func slowApps(p *program) {
+	for _, a := range p.apps {
+		for i := range a.copies {
+			a.copies[i].moods = []moodChange{{0, slow}, {calm, fine}}
+		}
+	}
+}
+
+// killedSidecars has sidecars killed while their apps are at work.
+func killedSidecars(p *program) {
+	slowApps(p)
+	for i, name := range p.copies() {
+		for at := 10 * time.Second; at < 50*time.Second; at += 10 * time.Second {
+			p.faults = append(p.faults, faultProgram{at: at + time.Duration(i)*time.Second, kind: killed, who: name})
+		}
+	}
+}
+
+// leavingNodes has nodes stop while apps are at work.
+func leavingNodes(p *program) {
+	slowApps(p)
+	for at := 10 * time.Second; at < 50*time.Second; at += 7 * time.Second {
+		p.faults = append(p.faults, faultProgram{at: at, kind: stop, lasts: time.Second, host: len(p.faults) % p.nodes})
+	}
+}
+
+// cutOff has no node reach the realm for a while.
+func cutOff(p *program) {
+	for host := range p.nodes {
+		p.faults = append(p.faults, faultProgram{at: 10 * time.Second, kind: hungDisk, lasts: 30 * time.Second, host: host})
+	}
+}
+
+func stepForward(p *program) {
+	p.faults = []faultProgram{{at: 2 * time.Second, kind: clockStep, n: 60_000, lasts: 50 * time.Second}}
+}
+
+// stepBack has the clock stepped back until there is nothing more to do but to fire.
+func stepBack(p *program) {
+	p.faults = []faultProgram{{at: time.Second, kind: clockStep, n: -100_000, lasts: calm}}
+	for i, u := range p.users {
+		p.users[i].steps = slices.DeleteFunc(slices.Clone(u.steps), func(s step) bool { return s.at > calm-2*time.Second })
+	}
 }
 
 // hasty takes every job to be due a second before it is.

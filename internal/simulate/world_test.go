@@ -34,6 +34,8 @@ type plant struct {
 	deliver func(engine.Deliverer) engine.Deliverer // what the engine sends
 	app     func(http.Handler) http.Handler         // what comes to an app
 	health  func(error) error                       // what a node says of itself
+	now     func(time.Time) time.Time               // what a node sees of its clock
+	silent  bool                                    // nobody sees its metrics
 }
 
 // A world is everything. It lasts for as long as its program says.
