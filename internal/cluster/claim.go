@@ -20,8 +20,12 @@ func (s *etcdSession) Claim(ctx context.Context, partition int) (store.Fence, er
 
 func (s *etcdSession) claim(ctx context.Context, key string) (store.Fence, error) {
 	put := clientv3.OpPut(key, s.node.ID, clientv3.WithLease(s.lease))
-	for {
-		resp, err := s.etcd.client.Txn(ctx).
+	// What is given up may be applied all the same, and after the partition was released: nobody else would get it then.
+	steady, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer s.atEnd(cancel)()
+	for ctx.Err() == nil {
+		resp, err := s.etcd.client.Txn(steady).
 			If(clientv3.Compare(clientv3.CreateRevision(key), "=", 0)).Then(put).Else(clientv3.OpGet(key)).Commit()
 		if err != nil {
 			return store.Fence{}, err
@@ -36,7 +40,7 @@ func (s *etcdSession) claim(ctx context.Context, key string) (store.Fence, error
 			}
 			continue
 		}
-		resp, err = s.etcd.client.Txn(ctx).
+		resp, err = s.etcd.client.Txn(steady).
 			If(clientv3.Compare(clientv3.ModRevision(key), "=", held.ModRevision)).Then(put).Commit()
 		if err != nil {
 			return store.Fence{}, err
@@ -45,6 +49,7 @@ func (s *etcdSession) claim(ctx context.Context, key string) (store.Fence, error
 			return store.Fence{Key: key, Revision: resp.Header.Revision}, nil
 		}
 	}
+	return store.Fence{}, ctx.Err()
 }
 
 // Release is [Session.Release].

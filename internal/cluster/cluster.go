@@ -46,7 +46,8 @@ type Session interface {
 
 	// Claim makes the node the owner of a partition. It waits until the present owner has let go, or ctx ends. A node
 	// that owns it already gets a new fence, and the one before is void: what was written with it and is still under
-	// way cannot be applied any more.
+	// way cannot be applied any more. When it returns, it is known who owns the partition, though ctx has ended, or the
+	// session has: no claim is under way that could be applied after a Release.
 	Claim(ctx context.Context, partition int) (store.Fence, error)
 
 	// Release lets go of a partition, if the node owns it.

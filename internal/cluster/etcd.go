@@ -70,6 +70,7 @@ func (e *Etcd) Join(ctx context.Context, n Node, do func(context.Context, Sessio
 
 	inner, end := context.WithCancelCause(ctx)
 	defer end(nil)
+	s.atEnd = func(f func()) (stop func() bool) { return context.AfterFunc(inner, f) }
 	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	kept := make(chan struct{})
 	go func() {

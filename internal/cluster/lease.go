@@ -15,6 +15,7 @@ type etcdSession struct {
 	lease clientv3.LeaseID
 	ttl   time.Duration // that etcd has granted
 	node  Node
+	atEnd func(f func()) (stop func() bool) // calls f when the session ends
 
 	begin time.Time    // of the count below, by the monotonic clock
 	until atomic.Int64 // when the node takes its lease for ended, in nanoseconds from begin

@@ -150,7 +150,7 @@ func (m *member) follow(ctx context.Context, v View) {
 
 // start begins to keep a partition when the task before has ended, if there was one.
 func (m *member) start(ctx context.Context, partition int, before *task) *task {
-	ctx, stop := context.WithCancel(ctx)
+	keeping, stop := context.WithCancel(ctx)
 	t := &task{stop: stop, done: make(chan struct{})}
 	m.all.Go(func() {
 		defer close(t.done)
@@ -158,24 +158,27 @@ func (m *member) start(ctx context.Context, partition int, before *task) *task {
 		if before != nil {
 			<-before.done
 		}
-		m.config.Own(ctx, partition, Claim{m.session, partition})
-		m.tell(ctx, func(ctx context.Context) error {
-			return m.session.Release(ctx, partition)
-		})
+		m.config.Own(keeping, partition, Claim{m.session, partition})
+		release := func(ctx context.Context) error { return m.session.Release(ctx, partition) }
+		for !m.tell(ctx, release) && ctx.Err() == nil { // others wait for it, and the lease goes on
+			pause(ctx, rejoinAfter)
+		}
 	})
 	return t
 }
 
-// tell calls do, unless the lease says it all, though ctx has ended.
-func (m *member) tell(ctx context.Context, do func(context.Context) error) {
+// tell calls do, unless the lease says it all, though ctx has ended. It reports whether the others know.
+func (m *member) tell(ctx context.Context, do func(context.Context) error) bool {
 	if !m.session.Alive() {
-		return
+		return true
 	}
 	steady, cancel := context.WithTimeout(context.WithoutCancel(ctx), letGo)
 	defer cancel()
-	if err := do(steady); err != nil {
+	err := do(steady)
+	if err != nil {
 		m.log.LogAttrs(ctx, slog.LevelInfo, "cannot let go in time; the end of the lease does", slog.Any("err", err))
 	}
+	return err == nil
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -181,6 +181,13 @@ const patience = 3 * time.Second
 
 // travel has do carried out at the realm, and returns what it returns when that has come back.
 func travel[T any](ctx context.Context, o *outpost, do func() T) (T, error) {
+	patient, cancel := context.WithTimeoutCause(ctx, patience, errNoAnswer)
+	defer cancel()
+	return travelOn(patient, o, do)
+}
+
+// travelOn is travel without a limit.
+func travelOn[T any](ctx context.Context, o *outpost, do func() T) (T, error) {
 	var none T
 	o.sent()
 	if o.dead.Load() {
@@ -196,15 +203,11 @@ func travel[T any](ctx context.Context, o *outpost, do func() T) (T, error) {
 			answers <- answer
 		}
 	})
-	t := time.NewTimer(patience)
-	defer t.Stop()
 	select {
 	case answer := <-answers:
 		return answer, nil
 	case <-ctx.Done():
-		return none, ctx.Err()
-	case <-t.C:
-		return none, errNoAnswer
+		return none, context.Cause(ctx)
 	}
 }
 
@@ -284,6 +287,7 @@ func (o *outpost) Join(ctx context.Context, n cluster.Node, do func(context.Cont
 		}
 	}
 	lasting, lose := context.WithCancel(ctx)
+	s.atEnd = func(f func()) (stop func() bool) { return context.AfterFunc(lasting, f) }
 	var keeping sync.WaitGroup
 	keeping.Go(func() { s.keep(lasting); lose() })
 	do(lasting, s)
@@ -306,6 +310,7 @@ type session struct {
 	outpost *outpost
 	seat    *seat
 	until   atomic.Int64 // when the lease may end, by the node's clock, in Unix nanoseconds
+	atEnd   func(f func()) (stop func() bool)
 }
 
 // keep renews the lease until ctx ends or it is too late.
@@ -370,8 +375,11 @@ func (s *session) Claim(ctx context.Context, partition int) (store.Fence, error)
 		again <-chan struct{}
 		err   error
 	}
+	steady, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer s.atEnd(cancel)()
 	for {
-		a, err := travel(ctx, s.outpost, func() (a answer) {
+		a, err := travelOn(steady, s.outpost, func() (a answer) {
 			a.fence, a.again, a.err = s.outpost.realm.claim(s.seat, partition)
 			return a
 		})
