@@ -4,9 +4,9 @@
 // delete, get and list: everything is the real thing, on a disk and a network in memory, in the fake time of
 // testing/synctest. One seed decides what the users do, what goes wrong, and when: power cuts at any write to the disk,
 // with any part lost of what was not synced; a disk that is slow, full, hung, or returns errors; connections that are
-// reset, slow, or cut one way; nodes that stop, and nodes that are paused; sidecars that are killed; sidecars of others
-// that answer late, twice, or never; apps that are slow, hung, failing, absent or restarting. In the end all is mended, and what
-// is owed has time to come.
+// reset, slow, or cut one way; nodes that stop, nodes that are paused, and clocks that are stepped; sidecars that are
+// killed; sidecars of others that answer late, twice, or never; apps that are slow, hung, failing, absent or restarting.
+// In the end all is mended, and what is owed has time to come.
 //
 // What happened is a history. Checkers read it afterwards, each for one promise (docs/architecture.md), and know nothing
 // of how a scheduler works; for each there is a test with a scheduler that breaks that promise.
@@ -28,7 +28,12 @@
 // of what happens at one instant, and after a lost connection by parts of a second. A seed that has failed is run again
 // as often as it takes; its history says what happened the first time.
 //
-// The clock of the world is one: it cannot be stepped under a node, since there is no clock to pass to it
-// (docs/decisions/0005). A step forward is, to a scheduler, what a pause is: much has become due at once; pauses are
-// among the faults. A step back is not simulated.
+// # Clocks
+//
+// Each host has a clock on its wall, which its schedulers go by, and which can be stepped: by some milliseconds or by up
+// to 100 s, forward and back, as NTP or an operator does. Timers and leases go by the other clock, the bubble's, which
+// is the same everywhere. Checkers go by that, too, and know what each host's clock showed: a trigger may leave as much
+// earlier as the clock of its node was ahead, and no more; a plan is what the words meant by the clock of the node that
+// resolved them; and what a step makes due leaves within a minute, with health red from soon on. When all is mended all
+// clocks are right again, and what is owed comes. Apps and sidecars have no clock that matters.
 package simulate

@@ -146,14 +146,20 @@ func cutOff(p *program) {
 }
 
 func stepForward(p *program) {
-	p.faults = []faultProgram{{at: 2 * time.Second, kind: clockStep, n: 60_000, lasts: 50 * time.Second}}
+	p.faults = []faultProgram{{at: 9 * time.Second, kind: clockStep, n: 40_000, lasts: 50 * time.Second}}
+	quietFrom(p, 8*time.Second)
 }
 
-// stepBack has the clock stepped back until there is nothing more to do but to fire.
+// stepBack has the clock stepped back for a while, by more than the world lasts.
 func stepBack(p *program) {
-	p.faults = []faultProgram{{at: time.Second, kind: clockStep, n: -100_000, lasts: calm}}
+	p.faults = []faultProgram{{at: 20 * time.Second, kind: clockStep, n: -200_000, lasts: 30 * time.Second}}
+	quietFrom(p, 18*time.Second)
+}
+
+// quietFrom has users do nothing more, so that nothing but time wakes a node.
+func quietFrom(p *program, at time.Duration) {
 	for i, u := range p.users {
-		p.users[i].steps = slices.DeleteFunc(slices.Clone(u.steps), func(s step) bool { return s.at > calm-2*time.Second })
+		p.users[i].steps = slices.DeleteFunc(u.steps, func(s step) bool { return s.at > at })
 	}
 }
 
