@@ -37,7 +37,6 @@ func TestEachCheckerFindsABrokenPromise(t *testing.T) {
 		{"it says that it has stored what exists", "linear", plant{jobs: func(j scheduler.Jobs) scheduler.Jobs { return pleasing{j} }}, nil},
 		{"it misses that there is room", "health", plant{deliver: func(d engine.Deliverer) engine.Deliverer { return deaf{d} }}, lateApps},
 		{"it is green whatever happens", "health", plant{health: content}, hungDisks},
-		{"it counts nothing", "duplicates", plant{silent: true}, killedSidecars},
 		{"its clock is ahead of what it shows", "early", plant{now: func(t time.Time) time.Time { return t.Add(time.Second) }}, nil},
 		{"it is green when a step of its clock made jobs due", "health", plant{health: content}, stepForward},
 		{"it misses that its clock was stepped", "lost", plant{now: func(t time.Time) time.Time { return t.Round(0) }}, stepBack},
@@ -116,16 +115,6 @@ func slowApps(p *program) {
 	for _, a := range p.apps {
 		for i := range a.copies {
 			a.copies[i].moods = []moodChange{{0, slow}, {calm, fine}}
-		}
-	}
-}
-
-// killedSidecars has sidecars killed while their apps are at work.
-func killedSidecars(p *program) {
-	slowApps(p)
-	for i, name := range p.copies() {
-		for at := 10 * time.Second; at < 50*time.Second; at += 10 * time.Second {
-			p.faults = append(p.faults, faultProgram{at: at + time.Duration(i)*time.Second, kind: killed, who: name})
 		}
 	}
 }
