@@ -64,7 +64,7 @@ func newScript(t *testing.T, partitions int) *script {
 	for id := range partitions {
 		all = append(all, id)
 	}
-	s.loop = newLoop(all, Config{Partitions: partitions, Inbox: 1024}, s, s, logTo(t), newMetrics(nil))
+	s.loop = newLoop(all, Config{Partitions: partitions, Inbox: 1024, Now: time.Now}, s, s, logTo(t), newMetrics(nil))
 	s.load(t)
 	return s
 }
