@@ -29,10 +29,10 @@ func (lp *loop) apply(ctx context.Context, now time.Time, w work, replies []erro
 	lp.machine.batch, lp.spare = lp.spare, store.Batch{}
 	c := &commit{keys: w.keys, ended: make(chan struct{})}
 	lp.commit.Store(c)
-	begin := time.Now()
 	go func() {
 		defer close(c.ended)
 		defer lp.commit.Store(nil)
+		begin := time.Now()
 		if c.err = lp.store.Commit(ctx, &b); c.err == nil {
 			lp.reply(w, replies)
 		}
@@ -51,9 +51,6 @@ func (lp *loop) apply(ctx context.Context, now time.Time, w work, replies []erro
 	lp.committed(ctx, &b)
 	b.Reset()
 	lp.spare = b
-	ended := time.Now()
-	there, _ := lp.inbox.gathered()
-	lp.last = crowd{took: ended.Sub(begin), ended: ended, answered: len(w.commands), most: there + len(w.commands)}
 	return err
 }
 

@@ -20,7 +20,6 @@ import (
 // what many callers want costs little more than what one of them does, and there are few loops for many partitions.
 type loop struct {
 	partitions []int
-	shared     bool             // other nodes write to the store too
 	now        func() time.Time // the clock on the wall
 	store      store.Store
 	deliver    Deliverer
@@ -35,13 +34,12 @@ type loop struct {
 	commit     atomic.Pointer[commit] // the one under way; nil between two turns
 	punctual   bool
 	bell       *awake.Bell // rings when timers are due; nil if there is none
-	last       crowd       // of the last commit
 	spare      store.Batch // empty: what the machine writes to while its other batch is being committed
 }
 
 func newLoop(partitions []int, cfg Config, s store.Store, d Deliverer, log *slog.Logger, m *metrics) *loop {
 	lp := &loop{
-		partitions: partitions, shared: cfg.Shared, now: cfg.Now, store: s, deliver: d, machine: newMachine(cfg.Partitions),
+		partitions: partitions, now: cfg.Now, store: s, deliver: d, machine: newMachine(cfg.Partitions),
 		inbox: newInbox(cfg.Inbox), metrics: m, punctual: cfg.Punctual, pulse: pulse{start: time.Now()}, tenures: map[int]*tenure{},
 		strain: strain{full: cfg.Full},
 	}
@@ -140,9 +138,6 @@ func (lp *loop) turns(ctx, steady context.Context) error {
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		lp.pulse.begin()
-		if lp.shared {
-			lp.gather(ctx)
-		}
 		if err := lp.turn(steady, lp.now().UTC(), limit); err != nil {
 			return err
 		}
