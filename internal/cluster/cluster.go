@@ -30,8 +30,8 @@ var ErrLost = errors.New("the lease was not renewed in time: another node may ow
 // A Coordinator is what the nodes of a cluster agree through.
 type Coordinator interface {
 	// Join makes n a member, and calls do with its session. The context of do ends with ctx, and when the session is
-	// lost; then Join returns ErrLost. When do has returned, n is no member any more and claims nothing. Join waits
-	// while another member has the same ID, and returns nil if ctx has ended.
+	// lost; then its cause is ErrLost, and Join returns that. When do has returned, n is no member any more and claims
+	// nothing. Join waits while another member has the same ID, and returns nil if ctx has ended.
 	Join(ctx context.Context, n Node, do func(context.Context, Session)) error
 }
 

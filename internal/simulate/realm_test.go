@@ -286,12 +286,12 @@ func (o *outpost) Join(ctx context.Context, n cluster.Node, do func(context.Cont
 			return nil
 		}
 	}
-	lasting, lose := context.WithCancel(ctx)
+	lasting, lose := context.WithCancelCause(ctx)
 	s.atEnd = func(f func()) (stop func() bool) { return context.AfterFunc(lasting, f) }
 	var keeping sync.WaitGroup
-	keeping.Go(func() { s.keep(lasting); lose() })
+	keeping.Go(func() { s.keep(lasting); lose(cluster.ErrLost) })
 	do(lasting, s)
-	lose()
+	lose(nil)
 	keeping.Wait()
 	_, _ = travel(context.WithoutCancel(ctx), o, func() bool { // if it does not get there, the lease ends by itself
 		o.realm.mu.Lock()
