@@ -120,8 +120,10 @@ func (s *story) operations(key string) []porcupine.Operation {
 	return ops
 }
 
-// finished returns where the last occurrence of v may have been over for the first time; never if it was not.
+// finished returns where the last occurrence of v may have been over for the first time; never if it was not. What was
+// delivered first need not have ended first: a node that has lost a job's partition may have it out for long yet.
 func (v *version) finished() int {
+	first := never
 	for _, d := range v.deliveries {
 		n := uint32(0)
 		for due := range v.dues() {
@@ -131,10 +133,10 @@ func (v *version) finished() int {
 			}
 		}
 		if _, more := v.plan.Next(n, d.due); !more && d.final() {
-			return d.end.seq
+			first = min(first, d.end.seq)
 		}
 	}
-	return never
+	return first
 }
 
 // sorted returns all, in the order of what number says of each.

@@ -64,8 +64,9 @@ func (r *realm) run(ctx context.Context) {
 	}
 }
 
-// drop ends a session with all its claims. It is called with mu held.
+// drop ends a session with all its claims, those that are on their way among them. It is called with mu held.
 func (r *realm) drop(m *seat) {
+	m.until = time.Time{}
 	for key, c := range r.claims {
 		if c.by == m {
 			delete(r.claims, key)
