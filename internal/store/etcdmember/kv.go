@@ -19,7 +19,7 @@ type kv struct {
 var _ etcdserverpb.KVServer = (*kv)(nil)
 
 // KV returns the member's data for callers in this process, who need no connection. Calls are Unavailable while the member
-// does not serve.
+// does not serve, and end with their context, as over a connection: a member that has failed may hold its locks for ever.
 func (m *Member) KV() etcdserverpb.KVServer { return &m.kv }
 
 // serve has calls go to e when it is ready, until ctx ends.
@@ -34,59 +34,52 @@ func (k *kv) serve(ctx context.Context, e *embed.Etcd) {
 	}
 }
 
-func (k *kv) get() (etcdserverpb.KVServer, error) {
+// call has the server carry out a call.
+func call[Q, A any](
+	ctx context.Context, k *kv, do func(etcdserverpb.KVServer, context.Context, Q) (A, error), question Q,
+) (answer A, err error) {
 	s := k.server.Load()
 	if s == nil {
-		return nil, status.Error(codes.Unavailable, "this node's etcd does not serve: it is starting or stopping")
+		return answer, status.Error(codes.Unavailable, "this node's etcd does not serve: it is starting or stopping")
 	}
-	return *s, nil
+	type result struct {
+		answer A
+		err    error
+	}
+	done := make(chan result, 1)
+	go func() {
+		a, err := do(*s, ctx, question)
+		done <- result{a, err}
+	}()
+	select {
+	case r := <-done:
+		return r.answer, r.err
+	case <-ctx.Done():
+		return answer, status.FromContextError(ctx.Err()).Err()
+	}
 }
 
 // Range is that of etcd.
 func (k *kv) Range(ctx context.Context, r *etcdserverpb.RangeRequest) (*etcdserverpb.RangeResponse, error) {
-	s, err := k.get()
-	if err != nil {
-		return nil, err
-	}
-	return s.Range(ctx, r)
+	return call(ctx, k, etcdserverpb.KVServer.Range, r)
 }
 
 // Put is that of etcd.
 func (k *kv) Put(ctx context.Context, r *etcdserverpb.PutRequest) (*etcdserverpb.PutResponse, error) {
-	s, err := k.get()
-	if err != nil {
-		return nil, err
-	}
-	return s.Put(ctx, r)
+	return call(ctx, k, etcdserverpb.KVServer.Put, r)
 }
 
 // DeleteRange is that of etcd.
-func (k *kv) DeleteRange(
-	ctx context.Context, r *etcdserverpb.DeleteRangeRequest,
-) (*etcdserverpb.DeleteRangeResponse, error) {
-	s, err := k.get()
-	if err != nil {
-		return nil, err
-	}
-	return s.DeleteRange(ctx, r)
+func (k *kv) DeleteRange(ctx context.Context, r *etcdserverpb.DeleteRangeRequest) (*etcdserverpb.DeleteRangeResponse, error) {
+	return call(ctx, k, etcdserverpb.KVServer.DeleteRange, r)
 }
 
 // Txn is that of etcd.
 func (k *kv) Txn(ctx context.Context, r *etcdserverpb.TxnRequest) (*etcdserverpb.TxnResponse, error) {
-	s, err := k.get()
-	if err != nil {
-		return nil, err
-	}
-	return s.Txn(ctx, r)
+	return call(ctx, k, etcdserverpb.KVServer.Txn, r)
 }
 
 // Compact is that of etcd.
-func (k *kv) Compact(
-	ctx context.Context, r *etcdserverpb.CompactionRequest,
-) (*etcdserverpb.CompactionResponse, error) {
-	s, err := k.get()
-	if err != nil {
-		return nil, err
-	}
-	return s.Compact(ctx, r)
+func (k *kv) Compact(ctx context.Context, r *etcdserverpb.CompactionRequest) (*etcdserverpb.CompactionResponse, error) {
+	return call(ctx, k, etcdserverpb.KVServer.Compact, r)
 }
