@@ -61,14 +61,22 @@ func (f *vitalFile) Preallocate(offset, length int64) error {
 
 // Sync is [vfs.File.Sync].
 func (f *vitalFile) Sync() error {
-	f.disk.vital("sync", f.name, f.File.Sync)
+	f.disk.vital("sync", f.name, func() error { return f.synced(f.File.Sync()) })
 	return nil
 }
 
 // SyncData is [vfs.File.SyncData].
 func (f *vitalFile) SyncData() error {
-	f.disk.vital("sync", f.name, f.File.SyncData)
+	f.disk.vital("sync", f.name, func() error { return f.synced(f.File.SyncData()) })
 	return nil
+}
+
+// synced returns how a sync ended: err, or that it cannot be believed.
+func (f *vitalFile) synced(err error) error {
+	if err != nil {
+		return err
+	}
+	return writable(f.File)
 }
 
 // SyncTo is [vfs.File.SyncTo].
