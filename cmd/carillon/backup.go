@@ -92,12 +92,12 @@ func (c *storeConfig) check(command string) error {
 	return nil
 }
 
-// checkHeld returns what a command that reads jobs is told of a folder that has none.
-func (c *storeConfig) checkHeld() error {
+// openHeld opens the store of a command that reads jobs, which are there.
+func (c *storeConfig) openHeld() (jobStore, error) {
 	if c.dataDir != "" && !held(c.dataDir) {
-		return fmt.Errorf("--data-dir %s: there is nothing in it", c.dataDir)
+		return nil, fmt.Errorf("--data-dir %s: there is nothing in it", c.dataDir)
 	}
-	return nil
+	return c.open()
 }
 
 // backup writes all jobs into a file.
@@ -107,10 +107,7 @@ func backup(ctx context.Context, args []string, std stdio) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := c.checkHeld(); err != nil {
-		return err
-	}
-	open, err := c.open()
+	open, err := c.openHeld()
 	if err != nil {
 		return err
 	}

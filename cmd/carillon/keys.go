@@ -2,14 +2,11 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
-	"text/tabwriter"
 
 	"carillon/internal/engine"
 	"carillon/internal/seal"
@@ -42,13 +39,22 @@ carillon_sealed_jobs says the same.
 type keysConfig struct {
 	*storeConfig
 
-	output string
+	uses listing[keyUse]
 }
 
 func keysFlags() (*flag.FlagSet, *keysConfig) {
 	fs, store := storeFlags("keys")()
-	c := &keysConfig{storeConfig: store}
-	choiceVar(fs, &c.output, "o", "what to print: table, json or yaml", "table", "json", "yaml")
+	c := &keysConfig{storeConfig: store, uses: listing[keyUse]{
+		head: "KEY\tJOBS",
+		row: func(k keyUse) string {
+			if k.Key == "" {
+				k.Key = "(not sealed)"
+			}
+			return fmt.Sprintf("%s\t%d", k.Key, k.Jobs)
+		},
+		yaml: func(k keyUse) string { return fmt.Sprintf("- key: %q\n  jobs: %d\n", k.Key, k.Jobs) },
+	}}
+	c.uses.flag(fs)
 	return fs, c
 }
 
@@ -67,10 +73,7 @@ func keys(ctx context.Context, args []string, std stdio) (err error) {
 	if err := c.check(fs.Name()); err != nil {
 		return err
 	}
-	if err := c.checkHeld(); err != nil {
-		return err
-	}
-	open, err := c.open()
+	open, err := c.openHeld()
 	if err != nil {
 		return err
 	}
@@ -83,31 +86,5 @@ func keys(ctx context.Context, args []string, std stdio) (err error) {
 	for _, id := range slices.Sorted(maps.Keys(counts)) {
 		all = append(all, keyUse{id, counts[id]})
 	}
-	return c.print(all, std.Out)
-}
-
-// print writes keys in the form that was asked for.
-func (c *keysConfig) print(all []keyUse, out io.Writer) error {
-	switch c.output {
-	case "json":
-		e := json.NewEncoder(out)
-		e.SetIndent("", "  ")
-		return e.Encode(all)
-	case "yaml":
-		for _, k := range all {
-			fmt.Fprintf(out, "- key: %q\n  jobs: %d\n", k.Key, k.Jobs)
-		}
-		return nil
-	default:
-		t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "KEY\tJOBS")
-		for _, k := range all {
-			name := k.Key
-			if name == "" {
-				name = "(not sealed)"
-			}
-			fmt.Fprintf(t, "%s\t%d\n", name, k.Jobs)
-		}
-		return t.Flush()
-	}
+	return c.uses.print(all, std.Out)
 }

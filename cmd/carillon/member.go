@@ -2,12 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"flag"
 	"fmt"
-	"io"
 	"strings"
-	"text/tabwriter"
 
 	"carillon/internal/store/etcdmember"
 )
@@ -25,14 +22,23 @@ this machine.
 
 // A memberConfig is the flags of member.
 type memberConfig struct {
-	etcd, output string
+	etcd    string
+	members listing[etcdmember.Standing]
 }
 
 func memberFlags() (*flag.FlagSet, *memberConfig) {
-	c := &memberConfig{}
+	c := &memberConfig{members: listing[etcdmember.Standing]{
+		head: "NAME\tPEERS\tLEADS\tANSWERS",
+		row: func(m etcdmember.Standing) string {
+			return fmt.Sprintf("%s\t%s\t%v\t%s", m.Name, strings.Join(m.Peers, ","), m.Leads, m.Answer)
+		},
+		yaml: func(m etcdmember.Standing) string {
+			return fmt.Sprintf("- name: %q\n  peers: [%s]\n  leads: %v\n  answer: %q\n", m.Name, quoted(m.Peers), m.Leads, m.Answer)
+		},
+	}}
 	fs := flag.NewFlagSet("member", flag.ContinueOnError)
 	fs.StringVar(&c.etcd, "etcd", "http://localhost:2379", "`address` of this machine's etcd, as --etcd-client-listen-address and --etcd-client-port of its scheduler have it")
-	choiceVar(fs, &c.output, "o", "what to print: table, json or yaml", "table", "json", "yaml")
+	c.members.flag(fs)
 	return fs, c
 }
 
@@ -52,7 +58,7 @@ func member(ctx context.Context, args []string, std stdio) error {
 		if err != nil {
 			return err
 		}
-		return c.print(all, std.Out)
+		return c.members.print(all, std.Out)
 	case len(words) == 2 && words[0] == "replace":
 		if err := etcdmember.Replace(ctx, c.etcd, words[1]); err != nil {
 			return err
@@ -62,28 +68,6 @@ func member(ctx context.Context, args []string, std stdio) error {
 	default:
 		fmt.Fprint(std.Err, memberUsage)
 		return usagef("member: say list, or replace and the id of one; 'carillon member --help' shows how")
-	}
-}
-
-// print writes members in the form that was asked for.
-func (c *memberConfig) print(all []etcdmember.Standing, out io.Writer) error {
-	switch c.output {
-	case "json":
-		e := json.NewEncoder(out)
-		e.SetIndent("", "  ")
-		return e.Encode(all)
-	case "yaml":
-		for _, m := range all {
-			fmt.Fprintf(out, "- name: %q\n  peers: [%s]\n  leads: %v\n  answer: %q\n", m.Name, quoted(m.Peers), m.Leads, m.Answer)
-		}
-		return nil
-	default:
-		t := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "NAME\tPEERS\tLEADS\tANSWERS")
-		for _, m := range all {
-			fmt.Fprintf(t, "%s\t%s\t%v\t%s\n", m.Name, strings.Join(m.Peers, ","), m.Leads, m.Answer)
-		}
-		return t.Flush()
 	}
 }
 
