@@ -61,27 +61,27 @@ func (f *vitalFile) Preallocate(offset, length int64) error {
 
 // Sync is [vfs.File.Sync].
 func (f *vitalFile) Sync() error {
-	f.disk.vital("sync", f.name, func() error { return f.synced(f.File.Sync()) })
+	f.disk.vital("sync", f.name, func() error { return synced(f.File, f.File.Sync()) })
 	return nil
 }
 
 // SyncData is [vfs.File.SyncData].
 func (f *vitalFile) SyncData() error {
-	f.disk.vital("sync", f.name, func() error { return f.synced(f.File.SyncData()) })
+	f.disk.vital("sync", f.name, func() error { return synced(f.File, f.File.SyncData()) })
 	return nil
 }
 
-// synced returns how a sync ended: err, or that it cannot be believed.
-func (f *vitalFile) synced(err error) error {
+// synced returns how a sync of f ended: err, or that it cannot be believed.
+func synced(f vfs.File, err error) error {
 	if err != nil {
 		return err
 	}
-	return writable(f.File)
+	return writable(f)
 }
 
 // SyncTo is [vfs.File.SyncTo].
 func (f *vitalFile) SyncTo(length int64) (full bool, err error) {
-	f.disk.vital("sync", f.name, func() (err error) { full, err = f.File.SyncTo(length); return err })
+	f.disk.vital("sync", f.name, func() (err error) { full, err = f.File.SyncTo(length); return synced(f.File, err) })
 	return full, nil
 }
 
@@ -102,7 +102,7 @@ type folder struct {
 // Sync is [vfs.File.Sync]. An error fails the disk.
 func (f *folder) Sync() error {
 	named := f.disk.seal.before()
-	f.disk.vital("sync the folder", f.name, f.File.Sync)
+	f.disk.vital("sync the folder", f.name, func() error { return synced(f.File, f.File.Sync()) })
 	if f.disk.failure() == nil {
 		f.disk.seal.after(named)
 	}
