@@ -7,10 +7,10 @@ import (
 	"carillon/internal/job"
 )
 
-// ScheduleAll schedules each of all as Schedule does, or removes it as Delete does, and returns when each has its place in the queue of its loop: of
-// those with the same key the first is stored first, and before what is asked of the engine from then on. results waits
-// until each has been carried out, and returns their errors in the order of all. When the ctx of either ends first, the
-// errors say so of jobs that may be stored or not. The caller does not write to all any more.
+// ScheduleAll schedules each of all as Schedule does, or removes it as Delete does, and returns when each has its place in
+// the queue of its loop: of those with the same key the first is stored first, and before what is asked of the engine from
+// then on. results waits until each has been carried out, and returns their errors in the order of all. When the ctx of
+// either ends first, the errors say so of jobs that may be stored or not. The caller does not write to all any more.
 //
 // It costs less than as many calls: nobody waits for each job, and a loop is woken for all of them.
 func (e *Engine) ScheduleAll(ctx context.Context, all []job.Request) (results func(ctx context.Context) []error) {
