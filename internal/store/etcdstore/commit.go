@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -84,11 +85,8 @@ func (s *Store) commit(ctx context.Context, b *store.Batch) error {
 // quota is exceeded is applied, and answered like those that are not. What b writes nobody else does: so if that is of
 // after the revision before, which was heard of before the commit, it is of b.
 func (s *Store) refused(ctx context.Context, b *store.Batch, before int64, refusal error) error {
-	for _, w := range b.Writes {
-		if w.Remove {
-			continue
-		}
-		resp, err := s.kv.Get(ctx, s.key(w.Key), clientv3.WithKeysOnly())
+	if i := slices.IndexFunc(b.Writes, func(w store.Write) bool { return !w.Remove }); i >= 0 { // all are applied, or none
+		resp, err := s.kv.Get(ctx, s.key(b.Writes[i].Key), clientv3.WithKeysOnly())
 		if err != nil {
 			return fmt.Errorf("etcd's quota is exceeded, and whether by these: %w", explain(ctx, err))
 		}
@@ -96,7 +94,6 @@ func (s *Store) refused(ctx context.Context, b *store.Batch, before int64, refus
 		if len(resp.Kvs) > 0 && resp.Kvs[0].ModRevision > before {
 			return nil
 		}
-		break // all are applied, or none
 	}
 	return fmt.Errorf("%w: etcd's quota is exceeded: %w", job.ErrFull, refusal)
 }
