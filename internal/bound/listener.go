@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // A Listener has at most so many connections open. One more is closed as soon as it is accepted, so that a client sees
@@ -16,12 +18,12 @@ type Listener struct {
 	log  *slog.Logger
 
 	open atomic.Int64
-	said atomic.Int64 // when the log was told the last time, in Unix nanoseconds
+	said rate.Sometimes
 }
 
 // Listen returns l with at most so many connections. That there are too many is logged, once a minute.
 func Listen(l net.Listener, most int, log *slog.Logger) *Listener {
-	return &Listener{Listener: l, most: int64(most), log: log}
+	return &Listener{Listener: l, most: int64(most), log: log, said: rate.Sometimes{Interval: time.Minute}}
 }
 
 // Accept waits for the next connection for which there is a place.
@@ -36,17 +38,11 @@ func (l *Listener) Accept() (net.Conn, error) {
 		}
 		l.open.Add(-1)
 		_ = c.Close() // whatever it says, it is gone
-		l.complain()
+		l.said.Do(func() {
+			l.log.Warn("too many connections: new ones are refused",
+				slog.String("listener", l.Addr().String()), slog.Int64("bound", l.most))
+		})
 	}
-}
-
-func (l *Listener) complain() {
-	now, last := time.Now().UnixNano(), l.said.Load()
-	if now-last < int64(time.Minute) || !l.said.CompareAndSwap(last, now) {
-		return
-	}
-	l.log.Warn("too many connections: new ones are refused",
-		slog.String("listener", l.Addr().String()), slog.Int64("bound", l.most))
 }
 
 type conn struct {

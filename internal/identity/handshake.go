@@ -5,9 +5,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"sync"
-	"time"
 
+	"golang.org/x/time/rate"
 	"google.golang.org/grpc/credentials"
 )
 
@@ -15,29 +14,18 @@ import (
 // often hears no more than that the connection is gone.
 type logged struct {
 	credentials.TransportCredentials
-	log *slog.Logger
-
-	mu   sync.Mutex // guards the field below
-	said time.Time
+	log  *slog.Logger
+	said rate.Sometimes
 }
 
 // ServerHandshake implements [credentials.TransportCredentials].
 func (l *logged) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	secured, who, err := l.TransportCredentials.ServerHandshake(c)
-	if err != nil && !errors.Is(err, io.EOF) && l.mayLog() { // who connects and says nothing may look whether we are there
-		l.log.Warn("a client is not let in: it has no certificate that is valid here, or does not speak TLS",
-			slog.String("client", c.RemoteAddr().String()), slog.Any("err", err))
+	if err != nil && !errors.Is(err, io.EOF) { // who connects and says nothing may look whether we are there
+		l.said.Do(func() {
+			l.log.Warn("a client is not let in: it has no certificate that is valid here, or does not speak TLS",
+				slog.String("client", c.RemoteAddr().String()), slog.Any("err", err))
+		})
 	}
 	return secured, who, err
-}
-
-func (l *logged) mayLog() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	now := time.Now()
-	if !l.said.IsZero() && now.Sub(l.said) < time.Minute {
-		return false
-	}
-	l.said = now
-	return true
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/spiffe/go-spiffe/v2/spiffeid"
 	"github.com/spiffe/go-spiffe/v2/spiffetls/tlsconfig"
 	"github.com/spiffe/go-spiffe/v2/svid/x509svid"
+	"golang.org/x/time/rate"
 	"google.golang.org/grpc/credentials"
 )
 
@@ -157,7 +158,7 @@ func (s *Source) Server() credentials.TransportCredentials {
 	config := tlsconfig.MTLSServerConfig(s, s, tlsconfig.AuthorizeAny())
 	config.MinVersion = tls.VersionTLS13
 	config.SessionTicketsDisabled = true // who resumes a session is not checked again
-	return &logged{TransportCredentials: credentials.NewTLS(config), log: s.log}
+	return &logged{TransportCredentials: credentials.NewTLS(config), log: s.log, said: rate.Sometimes{Interval: time.Minute}}
 }
 
 // Client returns what secures a client's connections to servers of this id.

@@ -6,8 +6,9 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"sync/atomic"
 	"time"
+
+	"golang.org/x/time/rate"
 
 	"carillon/internal/job"
 )
@@ -19,7 +20,7 @@ type app struct {
 	most     int // calls that it can have at once
 	metrics  appMetrics
 	log      *slog.Logger
-	warned   atomic.Int64 // when a trigger that was not handled was last worth a warning, in nanoseconds
+	warned   rate.Sometimes // of a trigger that was not handled
 }
 
 // A receiver is how an app is called. It is safe for concurrent use.
@@ -39,7 +40,7 @@ type verdict struct {
 
 // openApp is the app that triggers for a go to. It connects when the first trigger comes, and no longer once ctx ended.
 func (s *Sidecar) openApp(ctx context.Context, a App, log *slog.Logger) (*app, error) {
-	opened := &app{metrics: s.metrics.of(a.ID), log: log, most: maxInWork}
+	opened := &app{metrics: s.metrics.of(a.ID), log: log, most: maxInWork, warned: rate.Sometimes{Interval: time.Second}}
 	if a.Protocol == "http" || a.Protocol == "https" {
 		opened.most = maxConns
 	}
@@ -95,10 +96,7 @@ func (a *app) trigger(ctx context.Context, t job.Trigger) job.Outcome {
 // app that is down does not drown the log.
 func (a *app) complain(ctx context.Context, t job.Trigger, err error) {
 	level := slog.LevelDebug
-	now, last := time.Now().UnixNano(), a.warned.Load()
-	if now-last >= int64(time.Second) && a.warned.CompareAndSwap(last, now) {
-		level = slog.LevelWarn
-	}
+	a.warned.Do(func() { level = slog.LevelWarn })
 	a.log.Log(ctx, level, "the app did not handle a trigger", slog.String("job", t.Key.Name), slog.Any("err", err))
 }
 
