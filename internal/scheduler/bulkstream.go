@@ -70,7 +70,7 @@ func (s *server) begin(ctx context.Context, now time.Time, jobs []*schedulerv1.S
 	for i, r := range jobs {
 		var request job.Request
 		err := s.guard(ctx, bulkv1.Bulk_Schedule_FullMethodName, func() (err error) {
-			if err := s.admit(ctx, now, r); err != nil {
+			if err := s.admit(ctx, r); err != nil {
 				return err
 			}
 			request, err = s.request(now, r)

@@ -174,15 +174,15 @@ func (q *quotas) sweep(now time.Time) {
 	}
 }
 
-// admit returns why a call may not be made, or nil.
-func (s *Service) admit(ctx context.Context, now time.Time, req any) error {
+// admit returns why a call may not be made, or nil. What a namespace may do in a second does not go by the clock on the wall.
+func (s *Service) admit(ctx context.Context, req any) error {
 	r, ok := req.(interface {
 		GetMetadata() *schedulerv1.JobMetadata
 	})
 	if !ok {
 		return nil
 	}
-	namespace := r.GetMetadata().GetNamespace()
+	now, namespace := time.Now(), r.GetMetadata().GetNamespace()
 	j, ok := req.(*schedulerv1.ScheduleJobRequest)
 	if !ok {
 		return s.quotas.call(ctx, now, namespace, 1)

@@ -112,7 +112,7 @@ func (s *Service) unary(
 		if err := s.mayAsk(ctx, req); err != nil {
 			return err
 		}
-		if err := s.admit(ctx, time.Now(), req); err != nil {
+		if err := s.admit(ctx, req); err != nil {
 			return err
 		}
 		resp, err = handle(ctx, req)
