@@ -12,8 +12,8 @@
 // reads work, commits go on until the memtables are full and then wait. If the log, the manifest or the folder itself
 // cannot be written, or a table turns out to be damaged, the store has failed, for good: every call returns the reason,
 // [Store.Wait] returns it too, and so does an Open that meets it, and not another byte is changed on the disk, so that
-// nothing acknowledged can be lost to what Pebble does with half its state gone. A sync that went well is not believed if
-// the file system is read-only afterwards. The way back is to mend the disk, Close, and Open again.
+// nothing acknowledged can be lost to what Pebble does with half its state gone. A sync that went well is not believed
+// if ext4 has given up its journal meanwhile. The way back is to mend the disk, Close, and Open again.
 //
 // What it does when the disk has lied. Every file has checksums, but Pebble takes what is damaged at the end of a manifest or
 // of the newest log for torn by a power cut, and goes on without it. So Open looks first: a manifest must be what it was
