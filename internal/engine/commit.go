@@ -17,6 +17,16 @@ type commit struct {
 	err   error         // how it ended
 }
 
+// failed reports whether c has ended with an error.
+func (c *commit) failed() bool {
+	select {
+	case <-c.ended:
+		return c.err != nil
+	default:
+		return false
+	}
+}
+
 // apply commits what the machine has decided and tells the callers of w. While it lasts, settled makes readers of these
 // keys wait, and what falls due is fired; commands and outcomes gather for the next turn.
 func (lp *loop) apply(ctx context.Context, now time.Time, w work, replies []error, limit limits) error {
@@ -74,9 +84,14 @@ func (lp *loop) fireUntil(ctx context.Context, c *commit, most int) (err error) 
 			}
 		}
 		var records []record
-		if records, err = lp.read(ctx, free, nil); err == nil {
-			err = lp.releaseAll(lp.fire(ctx, free, records))
+		if records, err = lp.read(ctx, free, nil); err != nil {
+			break
 		}
+		if c.failed() { // what left now would not be believed
+			concerned = append(concerned, free...)
+			break
+		}
+		err = lp.releaseAll(lp.fire(ctx, free, records))
 	}
 	<-c.ended
 	for _, e := range concerned {

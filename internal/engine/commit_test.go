@@ -1,6 +1,7 @@
 package engine_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -11,14 +12,21 @@ import (
 
 	"carillon/internal/engine"
 	"carillon/internal/job"
+	"carillon/internal/store"
 )
 
 // stall runs an engine of one loop that keeps a job that is due after that time, on a disk that answers no more but when
 // it is told to.
 func stall(t *testing.T, name string, after time.Duration) (e *engine.Engine, a *app, syncs chan error, stop func()) {
 	t.Helper()
+	return stallOver(t, name, after, 0)
+}
+
+// stallOver is stall over a store that takes so long for each read.
+func stallOver(t *testing.T, name string, after, read time.Duration) (e *engine.Engine, a *app, syncs chan error, stop func()) {
+	t.Helper()
 	db, a := open(t, vfs.NewMem()), &app{}
-	s := slowStore{db, make(chan error, 2)}
+	s := slowStore{slowReads{db, read}, make(chan error, 2)}
 	e, halt := run(t, s, a, engine.Config{Loops: 1})
 	s.syncs <- nil // for the format
 	s.syncs <- nil
@@ -98,4 +106,37 @@ func TestWhatWasFiredBesideACommitThatFailsIsNotLost(t *testing.T) {
 			t.Errorf("deliveries (-want +got):\n%s", diff)
 		}
 	})
+}
+
+func TestNothingIsFiredBesideACommitThatHasFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		due := time.Now().Add(10 * time.Minute)
+		e, a, syncs, stop := stallOver(t, "soon", time.Until(due), time.Minute)
+		answered := make(chan error, 1)
+		go func() {
+			answered <- e.Schedule(t.Context(), key("app", "other"), once(time.Now().Add(24*time.Hour)), false)
+		}()
+		time.Sleep(time.Until(due.Add(30 * time.Second))) // it is being read
+		syncs <- errors.New("the store does not answer")
+		if err := <-answered; !errors.Is(err, job.ErrUnavailable) {
+			t.Errorf("Schedule = %v, want ErrUnavailable", err)
+		}
+		close(syncs)
+		time.Sleep(time.Hour)
+		stop()
+		if got := a.triggers(t); len(got) != 1 {
+			t.Errorf("got %d triggers; want one: what leaves when the commit has failed is not believed, and leaves again", len(got))
+		}
+	})
+}
+
+// slowReads is a store that takes so long for each read.
+type slowReads struct {
+	store.Store
+	read time.Duration
+}
+
+func (s slowReads) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
+	time.Sleep(s.read)
+	return s.Store.Get(ctx, keys...)
 }
