@@ -20,10 +20,13 @@ import (
 type replica struct {
 	world   *world
 	app     string
+	grpc    bool
+	actor   bool
 	program copyProgram
 
 	mu      sync.Mutex  // guards the fields below
 	asked   map[int]int // how often, about each version
+	started int         // how often, over gRPC
 	mood    mood
 	changed chan struct{} // closed when the mood changes
 	app80   *memnet.Listener
@@ -31,8 +34,8 @@ type replica struct {
 	kill    func()           // ends the sidecar as kill -9 does; nil while there is none
 }
 
-func newReplica(w *world, app string, p copyProgram) *replica {
-	return &replica{world: w, app: app, program: p, asked: map[int]int{}, changed: make(chan struct{})}
+func newReplica(w *world, a appProgram, p copyProgram) *replica {
+	return &replica{world: w, app: a.id, grpc: a.grpc, actor: a.actor, program: p, asked: map[int]int{}, changed: make(chan struct{})}
 }
 
 // say changes the mood.
@@ -64,7 +67,7 @@ func (r *replica) live(ctx context.Context) {
 			return
 		}
 		r.say(c.mood)
-		if r.world.program.foreign(r.app) {
+		if r.world.program.app(r.app).foreign {
 			continue
 		}
 		if c.mood == away {
@@ -101,6 +104,10 @@ func (r *replica) close() {
 
 // serve is the app, until its listener is closed. Then its connections are broken, too.
 func (r *replica) serve(l *memnet.Listener) {
+	if r.grpc {
+		r.serveGRPC(l)
+		return
+	}
 	var handler http.Handler = http.HandlerFunc(r.handle)
 	if plant := r.world.plant.app; plant != nil {
 		handler = plant(handler)
@@ -153,17 +160,19 @@ func (r *replica) react(version int) (reaction, <-chan struct{}) {
 	return a, r.changed
 }
 
-// handle is a call of the app.
+// handle is a call of the app over HTTP.
 func (r *replica) handle(w http.ResponseWriter, req *http.Request) {
 	body, err := io.ReadAll(req.Body)
 	if err != nil {
 		return // it never came
 	}
+	w.WriteHeader(r.take(req.Context(), strings.TrimPrefix(req.URL.Path, "/job/"), string(body)))
+}
+
+// take takes a trigger, and returns the status of HTTP that says what came of it.
+func (r *replica) take(ctx context.Context, name, data string) (status int) {
 	h := r.world.history
-	e := event{
-		who: r.program.name, call: h.call(), version: versionIn(string(body)),
-		key: r.app + "/" + strings.TrimPrefix(req.URL.Path, "/job/"),
-	}
+	e := event{who: r.program.name, call: h.call(), version: versionIn(data), key: r.app + "/" + name}
 	e.what = arrived
 	h.add(e)
 	a, changed := r.react(e.version)
@@ -171,14 +180,14 @@ func (r *replica) handle(w http.ResponseWriter, req *http.Request) {
 	if a.hangs {
 		select {
 		case <-changed:
-		case <-req.Context().Done():
+		case <-ctx.Done():
 		}
 	}
-	if req.Context().Err() != nil || !wait(req.Context(), a.after) {
+	if ctx.Err() != nil || !wait(ctx, a.after) {
 		e.text = "nobody waits any more"
 	}
 	h.add(e)
-	w.WriteHeader(a.status)
+	return a.status
 }
 
 // attend keeps a sidecar beside the app until ctx ends. One that was killed comes back after a moment.
@@ -192,8 +201,12 @@ func (r *replica) attend(ctx context.Context) {
 func (r *replica) runSidecar(ctx context.Context) {
 	var dead sync.Mutex // guards killed
 	killed := false
+	app := sidecar.App{ID: r.app, Address: "app:80"}
+	if r.grpc {
+		app.Protocol = "grpc"
+	}
 	s, err := sidecar.New(sidecar.Config{
-		Apps: []sidecar.App{{ID: r.app, Address: "app:80"}}, Namespace: namespace, Schedulers: r.world.addresses(),
+		Apps: []sidecar.App{app}, Namespace: namespace, Schedulers: r.world.addresses(),
 	}, sidecar.Dialers{
 		App: r.dial,
 		Scheduler: func(ctx context.Context, address string) (net.Conn, error) {

@@ -66,6 +66,9 @@ func (r *replica) receive(ctx context.Context, c schedulerv1.SchedulerClient) {
 		return
 	}
 	initial := &schedulerv1.WatchJobsRequestInitial{AppId: r.app, Namespace: namespace}
+	if r.actor {
+		initial.ActorTypes = []string{r.app}
+	}
 	err = stream.Send(&schedulerv1.WatchJobsRequest{
 		WatchJobRequestType: &schedulerv1.WatchJobsRequest_Initial{Initial: initial},
 	})
@@ -106,7 +109,7 @@ func (p *peer) answer(ctx context.Context, m *schedulerv1.WatchJobsResponse, giv
 	h := p.world.history
 	e := event{
 		who: p.program.name, call: h.call(), version: versionIn(string(m.GetData().GetValue())),
-		key: p.app + "/" + m.GetName(),
+		key: keyOfTrigger(m.GetName(), m.GetMetadata()),
 	}
 	e.what = arrived
 	h.add(e)

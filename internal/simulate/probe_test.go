@@ -6,10 +6,13 @@ import (
 	"strconv"
 	"strings"
 
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+
 	"carillon/internal/engine"
 	"carillon/internal/job"
 	"carillon/internal/scheduler"
 	"carillon/internal/store"
+	messages "carillon/internal/wire"
 )
 
 // Probes stand between the parts of a node and write down what passes. They change nothing.
@@ -147,8 +150,22 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// keyText names a job as histories do.
-func keyText(k job.Key) string { return k.Target.Name + "/" + k.Name }
+// keyText names a job as histories do: app/name, or type/id/name.
+func keyText(k job.Key) string {
+	if k.Target.Kind == job.Actor {
+		return k.Target.Name + "/" + k.ActorID + "/" + k.Name
+	}
+	return k.Target.Name + "/" + k.Name
+}
+
+// keyOfTrigger names the job of a trigger, or of an entry of a list, as a peer of ours sees it.
+func keyOfTrigger(name string, m *schedulerv1.JobMetadata) string {
+	k, err := messages.Key(name, m)
+	if err != nil {
+		panic(err)
+	}
+	return keyText(k)
+}
 
 // payload is the data of a version of a job: all versions of all jobs have different ones.
 func payload(version int) string { return "v" + strconv.Itoa(version) }

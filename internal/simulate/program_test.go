@@ -34,6 +34,8 @@ const (
 type appProgram struct {
 	id      string
 	foreign bool // its sidecars are not ours: they speak Dapr's protocol, and are capable of anything
+	actor   bool // it is an actor type, whose jobs are reminders; its sidecars are foreign
+	grpc    bool // it is called over gRPC
 	copies  []copyProgram
 }
 
@@ -70,7 +72,7 @@ type userProgram struct {
 type step struct {
 	at        time.Duration // or later, if the step before takes longer
 	op        op
-	app, name string
+	app, name string // of a reminder, the name is the actor's id and its own
 	version   int
 	words     when.Words
 	policy    string // as JSON
@@ -168,6 +170,11 @@ func newProgram(seed uint64) *program {
 	p := &program{seed: seed, nodes: 1, partitions: 1 + r.IntN(8), loops: 1 + r.IntN(3), maxOut: []int{1, 3, 1000}[r.IntN(3)]}
 	for i, foreign := range []bool{false, r.IntN(2) == 0, true} {
 		a := appProgram{id: fmt.Sprint("app", i+1), foreign: foreign}
+		if other := r.IntN(2) == 0; foreign && other {
+			a.id, a.actor = fmt.Sprint("actor", i+1), true
+		} else {
+			a.grpc = other
+		}
 		for c := range 1 + r.IntN(2) {
 			name := fmt.Sprintf("%s%c", a.id, 'a'+c)
 			a.copies = append(a.copies, copyProgram{name, moods(random(seed, name))})
@@ -209,8 +216,11 @@ func moods(r *rand.Rand) []moodChange {
 func (p *program) steps(r *rand.Rand, version *int) []step {
 	var steps []step
 	for at := time.Duration(0); at < rest; at += seconds(r, 0, 8) {
-		app := p.apps[r.IntN(len(p.apps))].id
-		s := step{at: at, app: app, name: fmt.Sprint("job", 1+r.IntN(4))}
+		app := p.apps[r.IntN(len(p.apps))]
+		s := step{at: at, app: app.id, name: fmt.Sprint("job", 1+r.IntN(4))}
+		if app.actor {
+			s.name = fmt.Sprint(1+r.IntN(2), "/job", 1+r.IntN(2))
+		}
 		switch n := r.IntN(100); {
 		case n < 55:
 			*version++
@@ -351,7 +361,7 @@ func (p *program) String() string {
 	fmt.Fprintf(&b, "seed %d: %d nodes, %d partitions in %d loops, %d out with a stream\n", p.seed, p.nodes, p.partitions, p.loops, p.maxOut)
 	for _, a := range p.apps {
 		for _, c := range a.copies {
-			fmt.Fprintf(&b, "  %s (foreign=%v) is", c.name, a.foreign)
+			fmt.Fprintf(&b, "  %s (foreign=%v, gRPC=%v) is", c.name, a.foreign, a.grpc)
 			for _, m := range c.moods {
 				fmt.Fprintf(&b, " %s from %v,", m.mood, m.at)
 			}

@@ -219,7 +219,7 @@ func (s *story) tenure(d *delivery) (until event, had bool) {
 func (s *story) keys() []string {
 	var all []string
 	for _, c := range s.calls {
-		if strings.Contains(c.key, "/") {
+		if c.op != list && c.op != removeAll {
 			all = append(all, c.key)
 		}
 	}

@@ -20,6 +20,9 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/structpb"
+
+	"carillon/internal/job"
+	messages "carillon/internal/wire"
 )
 
 // A user does what its program says, one step after the other, and writes down what it hears.
@@ -78,7 +81,7 @@ func (u *user) do(ctx context.Context, s step) {
 	if s.op == schedule {
 		e.text = s.spec()
 	}
-	direct := u.program.direct || u.world.program.foreign(s.app) || s.op == list || s.op == removeAll
+	direct := u.program.direct || u.world.program.app(s.app).foreign || s.op == list || s.op == removeAll
 	if !direct {
 		e.text += " by way of its sidecar"
 	}
@@ -102,9 +105,7 @@ func (u *user) ask(ctx context.Context, s step) answer {
 	defer cancel()
 	ready := grpc.WaitForReady(true)
 	client := u.clients[s.at.Milliseconds()%int64(len(u.clients))]
-	m := &schedulerv1.JobMetadata{AppId: s.app, Namespace: namespace, Target: &schedulerv1.JobTargetMetadata{
-		Type: &schedulerv1.JobTargetMetadata_Job{Job: &schedulerv1.TargetJob{}},
-	}}
+	m, name := u.metadata(s)
 	switch s.op {
 	case schedule:
 		j := &schedulerv1.Job{
@@ -117,16 +118,16 @@ func (u *user) ask(ctx context.Context, s step) answer {
 				panic(err)
 			}
 		}
-		_, err := client.ScheduleJob(ctx, &schedulerv1.ScheduleJobRequest{Name: s.name, Job: j, Metadata: m, Overwrite: s.overwrite}, ready)
+		_, err := client.ScheduleJob(ctx, &schedulerv1.ScheduleJobRequest{Name: name, Job: j, Metadata: m, Overwrite: s.overwrite}, ready)
 		return heard(err)
 	case remove:
-		_, err := client.DeleteJob(ctx, &schedulerv1.DeleteJobRequest{Name: s.name, Metadata: m}, ready)
+		_, err := client.DeleteJob(ctx, &schedulerv1.DeleteJobRequest{Name: name, Metadata: m}, ready)
 		return heard(err)
 	case removeAll:
 		_, err := client.DeleteByMetadata(ctx, &schedulerv1.DeleteByMetadataRequest{Metadata: m}, ready)
 		return heard(err)
 	case get:
-		res, err := client.GetJob(ctx, &schedulerv1.GetJobRequest{Name: s.name, Metadata: m}, ready)
+		res, err := client.GetJob(ctx, &schedulerv1.GetJobRequest{Name: name, Metadata: m}, ready)
 		a := heard(err)
 		a.version = versionIn(string(res.GetJob().GetData().GetValue()))
 		return a
@@ -135,12 +136,22 @@ func (u *user) ask(ctx context.Context, s step) answer {
 		a := heard(err)
 		a.found = map[string]int{}
 		for _, j := range res.GetJobs() {
-			a.found[s.app+"/"+j.GetName()] = versionIn(string(j.GetJob().GetData().GetValue()))
+			a.found[keyOfTrigger(j.GetName(), j.GetMetadata())] = versionIn(string(j.GetJob().GetData().GetValue()))
 		}
 		return a
 	default:
 		panic("no such step: " + s.op)
 	}
+}
+
+// metadata says whose job, or reminder, a step is about, and returns its name among those.
+func (u *user) metadata(s step) (m *schedulerv1.JobMetadata, name string) {
+	k := job.Key{Target: job.Target{Kind: job.App, Namespace: namespace, Name: s.app}, Name: s.name}
+	if u.world.program.app(s.app).actor {
+		k.Target.Kind = job.Actor
+		k.ActorID, k.Name, _ = strings.Cut(s.name, "/")
+	}
+	return messages.Metadata(k, s.app, nil), k.Name
 }
 
 // stringData is a text as a sidecar stores it that was given it over HTTP, and shows it.

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -96,7 +97,7 @@ func (w *world) happen(ctx context.Context, cancel func()) {
 	}
 	for _, a := range w.program.apps {
 		for _, c := range a.copies {
-			r := newReplica(w, a.id, c)
+			r := newReplica(w, a, c)
 			w.replicas[a.id] = append(w.replicas[a.id], r)
 			w.running.Go(func() { r.live(ctx) })
 			if a.foreign {
@@ -186,14 +187,9 @@ func (w *world) addresses() []string {
 	return all
 }
 
-// foreign reports whether the sidecars of an app are not ours.
-func (p *program) foreign(app string) bool {
-	for _, a := range p.apps {
-		if a.id == app {
-			return a.foreign
-		}
-	}
-	return false
+// app returns an app by its id.
+func (p *program) app(id string) appProgram {
+	return p.apps[slices.IndexFunc(p.apps, func(a appProgram) bool { return a.id == id })]
 }
 
 // suffer lets one thing go wrong, and mends it when its time has come.
