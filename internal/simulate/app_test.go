@@ -19,9 +19,7 @@ import (
 // A replica is a copy of an app, and where it and the sidecar beside it can be reached.
 type replica struct {
 	world   *world
-	app     string
-	grpc    bool
-	actor   bool
+	app     appProgram
 	program copyProgram
 
 	mu      sync.Mutex  // guards the fields below
@@ -35,7 +33,7 @@ type replica struct {
 }
 
 func newReplica(w *world, a appProgram, p copyProgram) *replica {
-	return &replica{world: w, app: a.id, grpc: a.grpc, actor: a.actor, program: p, asked: map[int]int{}, changed: make(chan struct{})}
+	return &replica{world: w, app: a, program: p, asked: map[int]int{}, changed: make(chan struct{})}
 }
 
 // say changes the mood.
@@ -67,7 +65,7 @@ func (r *replica) live(ctx context.Context) {
 			return
 		}
 		r.say(c.mood)
-		if r.world.program.app(r.app).foreign {
+		if r.app.foreign {
 			continue
 		}
 		if c.mood == away {
@@ -104,7 +102,7 @@ func (r *replica) close() {
 
 // serve is the app, until its listener is closed. Then its connections are broken, too.
 func (r *replica) serve(l *memnet.Listener) {
-	if r.grpc {
+	if r.app.grpc {
 		r.serveGRPC(l)
 		return
 	}
@@ -172,7 +170,7 @@ func (r *replica) handle(w http.ResponseWriter, req *http.Request) {
 // take takes a trigger, and returns the status of HTTP that says what came of it.
 func (r *replica) take(ctx context.Context, name, data string) (status int) {
 	h := r.world.history
-	e := event{who: r.program.name, call: h.call(), version: versionIn(data), key: r.app + "/" + name}
+	e := event{who: r.program.name, call: h.call(), version: versionIn(data), key: r.app.id + "/" + name}
 	e.what = arrived
 	h.add(e)
 	a, changed := r.react(e.version)
@@ -201,8 +199,8 @@ func (r *replica) attend(ctx context.Context) {
 func (r *replica) runSidecar(ctx context.Context) {
 	var dead sync.Mutex // guards killed
 	killed := false
-	app := sidecar.App{ID: r.app, Address: "app:80"}
-	if r.grpc {
+	app := sidecar.App{ID: r.app.id, Address: "app:80"}
+	if r.app.grpc {
 		app.Protocol = "grpc"
 	}
 	s, err := sidecar.New(sidecar.Config{

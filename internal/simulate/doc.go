@@ -16,6 +16,7 @@
 //   - occurrences: the distinct occurrences of a job, and the attempts at each, are those of its plan and policy;
 //   - duplicates: what is delivered again had no outcome that the store could know, and is counted;
 //   - single: a job has one delivery out at a time;
+//   - limit: an actor type has no more reminders from a node at once than its sidecars have told;
 //   - silent: what was deleted or replaced is not sent any more;
 //   - linear: answers are those of one moment between question and answer;
 //   - health: it is red when jobs are due and nothing is sent, and green when all is well.

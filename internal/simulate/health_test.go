@@ -98,14 +98,17 @@ func (s *story) checkOwed(v *version, find func(key, format string, args ...any)
 			n, last = n+1, d.due
 		}
 		since, due, ok = d.end.at, d.due, true
+		attempt := d.attempt
 		switch {
 		case !d.settled || d.end.outcome == job.Lost:
 		case d.end.outcome == job.Failed && !d.final():
-			if v.policy.Interval != nil {
-				due = d.due.Add(time.Duration(d.attempt+1) * *v.policy.Interval)
-			}
+			attempt++
 		default:
+			attempt = 0
 			due, ok = v.plan.Next(n+1, d.due)
+		}
+		if v.policy.Interval != nil {
+			due = due.Add(time.Duration(attempt) * *v.policy.Interval)
 		}
 	}
 }

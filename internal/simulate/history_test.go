@@ -45,7 +45,7 @@ type event struct {
 	who  string // user, app or node
 	life int    // of the node, from 1
 	call int    // what belongs together
-	text string
+	text string // of what arrived at a sidecar that is not ours: the node that it is from
 
 	op        op
 	key       string // app/name
@@ -62,6 +62,7 @@ type event struct {
 
 	redelivered int           // what the metric says of a life
 	ahead       time.Duration // of what a clock should show
+	limit       int           // how many reminders its actor type bears at once
 	partition   int
 }
 
@@ -209,6 +210,9 @@ func (h *history) line(e event) string {
 		s += which + fmt.Sprintf(", #%d %s", e.call, e.outcome)
 	case arrived:
 		s += which + fmt.Sprintf(", as #%d", e.call)
+		if e.text != "" {
+			s += " from " + e.text
+		}
 	case left:
 		s += which + fmt.Sprintf(", #%d: %s", e.call, e.text)
 	case room:

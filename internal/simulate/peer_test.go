@@ -17,7 +17,8 @@ import (
 // that nobody gave it, and sometimes not at all; then it opens a new stream after a while.
 type peer struct {
 	*replica
-	stream schedulerv1.Scheduler_WatchJobsClient
+	stream  schedulerv1.Scheduler_WatchJobsClient
+	address string // of the scheduler
 
 	mu sync.Mutex // held while sending
 }
@@ -44,13 +45,29 @@ func (r *replica) watch(ctx context.Context, address string) {
 	conn := r.world.connect(r.program.name, address)
 	defer conn.Close()
 	for ctx.Err() == nil {
-		r.receive(ctx, schedulerv1.NewSchedulerClient(conn))
+		r.receive(ctx, address, schedulerv1.NewSchedulerClient(conn))
 		wait(ctx, 300*time.Millisecond)
 	}
 }
 
+// initial is what a stream begins with.
+func (r *replica) initial() *schedulerv1.WatchJobsRequestInitial {
+	m := &schedulerv1.WatchJobsRequestInitial{AppId: r.app.id, Namespace: namespace}
+	if !r.app.actor {
+		return m
+	}
+	m.ActorTypes = []string{r.app.id}
+	if r.app.limit > 0 && !r.world.plant.unlimited {
+		actor := &schedulerv1.ConcurrencyLimitActor{Type: r.app.id}
+		m.ConcurrencyLimits = []*schedulerv1.ConcurrencyLimit{
+			{MaxConcurrent: int32(r.app.limit), Target: &schedulerv1.ConcurrencyLimit_Actor{Actor: actor}},
+		}
+	}
+	return m
+}
+
 // receive has one stream, until it breaks or the peer has enough of it.
-func (r *replica) receive(ctx context.Context, c schedulerv1.SchedulerClient) {
+func (r *replica) receive(ctx context.Context, address string, c schedulerv1.SchedulerClient) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	m, changed := r.now()
@@ -65,17 +82,13 @@ func (r *replica) receive(ctx context.Context, c schedulerv1.SchedulerClient) {
 	if err != nil {
 		return
 	}
-	initial := &schedulerv1.WatchJobsRequestInitial{AppId: r.app, Namespace: namespace}
-	if r.actor {
-		initial.ActorTypes = []string{r.app}
-	}
 	err = stream.Send(&schedulerv1.WatchJobsRequest{
-		WatchJobRequestType: &schedulerv1.WatchJobsRequest_Initial{Initial: initial},
+		WatchJobRequestType: &schedulerv1.WatchJobsRequest_Initial{Initial: r.initial()},
 	})
 	if err != nil {
 		return
 	}
-	p := &peer{replica: r, stream: stream}
+	p := &peer{replica: r, stream: stream, address: address}
 	var working sync.WaitGroup
 	defer working.Wait()
 	defer cancel()
@@ -109,7 +122,7 @@ func (p *peer) answer(ctx context.Context, m *schedulerv1.WatchJobsResponse, giv
 	h := p.world.history
 	e := event{
 		who: p.program.name, call: h.call(), version: versionIn(string(m.GetData().GetValue())),
-		key: keyOfTrigger(m.GetName(), m.GetMetadata()),
+		key: keyOfTrigger(m.GetName(), m.GetMetadata()), text: p.address, limit: p.app.limit,
 	}
 	e.what = arrived
 	h.add(e)

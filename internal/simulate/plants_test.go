@@ -33,6 +33,7 @@ func TestEachCheckerFindsABrokenPromise(t *testing.T) {
 		{"it does not believe that a trigger was handled", "duplicates", plant{deliver: doubting}, nil},
 		{"a sidecar calls its app twice", "duplicates", plant{app: doubling}, nil},
 		{"it sends a trigger to two at once", "single", plant{deliver: func(d engine.Deliverer) engine.Deliverer { return twin{d} }}, nil},
+		{"it sends more reminders of an actor type than that bears", "limit", plant{unlimited: true}, slowApps},
 		{"it does not delete", "silent", plant{jobs: func(j scheduler.Jobs) scheduler.Jobs { return keeping{j} }}, nil},
 		{"it says that it has stored what exists", "linear", plant{jobs: func(j scheduler.Jobs) scheduler.Jobs { return pleasing{j} }}, nil},
 		{"it misses that there is room", "health", plant{deliver: func(d engine.Deliverer) engine.Deliverer { return deaf{d} }}, lateApps},

@@ -3,6 +3,7 @@ package simulate_test
 import (
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,6 +36,7 @@ type appProgram struct {
 	id      string
 	foreign bool // its sidecars are not ours: they speak Dapr's protocol, and are capable of anything
 	actor   bool // it is an actor type, whose jobs are reminders; its sidecars are foreign
+	limit   int  // how many reminders of an actor type may be with its sidecars at once; any number if zero
 	grpc    bool // it is called over gRPC
 	copies  []copyProgram
 }
@@ -171,7 +173,7 @@ func newProgram(seed uint64) *program {
 	for i, foreign := range []bool{false, r.IntN(2) == 0, true} {
 		a := appProgram{id: fmt.Sprint("app", i+1), foreign: foreign}
 		if other := r.IntN(2) == 0; foreign && other {
-			a.id, a.actor = fmt.Sprint("actor", i+1), true
+			a.id, a.actor, a.limit = fmt.Sprint("actor", i+1), true, r.IntN(4)
 		} else {
 			a.grpc = other
 		}
@@ -218,8 +220,11 @@ func (p *program) steps(r *rand.Rand, version *int) []step {
 	for at := time.Duration(0); at < rest; at += seconds(r, 0, 8) {
 		app := p.apps[r.IntN(len(p.apps))]
 		s := step{at: at, app: app.id, name: fmt.Sprint("job", 1+r.IntN(4))}
+		all := "" // jobs of the app; of an actor type all reminders, or those of one actor
 		if app.actor {
-			s.name = fmt.Sprint(1+r.IntN(2), "/job", 1+r.IntN(2))
+			actor := strconv.Itoa(1 + r.IntN(2))
+			s.name = fmt.Sprint(actor, "/job", 1+r.IntN(2))
+			all = []string{"", actor}[r.IntN(2)]
 		}
 		switch n := r.IntN(100); {
 		case n < 55:
@@ -231,9 +236,9 @@ func (p *program) steps(r *rand.Rand, version *int) []step {
 		case n < 88:
 			s.op = get
 		case n < 98:
-			s.op, s.name = list, ""
+			s.op, s.name = list, all
 		default:
-			s.op, s.name = removeAll, ""
+			s.op, s.name = removeAll, all
 		}
 		steps = append(steps, s)
 	}
@@ -361,7 +366,7 @@ func (p *program) String() string {
 	fmt.Fprintf(&b, "seed %d: %d nodes, %d partitions in %d loops, %d out with a stream\n", p.seed, p.nodes, p.partitions, p.loops, p.maxOut)
 	for _, a := range p.apps {
 		for _, c := range a.copies {
-			fmt.Fprintf(&b, "  %s (foreign=%v, gRPC=%v) is", c.name, a.foreign, a.grpc)
+			fmt.Fprintf(&b, "  %s (foreign=%v, gRPC=%v, limit %d) is", c.name, a.foreign, a.grpc, a.limit)
 			for _, m := range c.moods {
 				fmt.Fprintf(&b, " %s from %v,", m.mood, m.at)
 			}

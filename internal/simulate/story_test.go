@@ -269,5 +269,5 @@ type finding struct {
 // checkers are all there are, by the names of their promises.
 var checkers = map[string]func(*story, func(key, format string, args ...any)){
 	"early": checkEarly, "lost": checkLost, "occurrences": checkOccurrences, "duplicates": checkDuplicates,
-	"single": checkSingle, "silent": checkSilent, "linear": checkLinear, "health": checkHealth,
+	"single": checkSingle, "limit": checkLimit, "silent": checkSilent, "linear": checkLinear, "health": checkHealth,
 }

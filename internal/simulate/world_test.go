@@ -37,6 +37,8 @@ type plant struct {
 	health  func(error) error                       // what a node says of itself
 	now     func(time.Time) time.Time               // what a node sees of its clock
 	silent  bool                                    // nobody sees its metrics
+
+	unlimited bool // no sidecar tells it of a limit
 }
 
 // A world is everything. It lasts for as long as its program says.
