@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"carillon/internal/cluster"
+	"carillon/internal/cluster/clustertest"
 	"carillon/internal/engine"
 	"carillon/internal/forward"
 	"carillon/internal/scheduler"
@@ -28,8 +29,8 @@ func (w *world) found(ctx context.Context) (end func()) {
 	if err != nil {
 		panic(err)
 	}
-	w.realm = newRealm(st, w.program.partitions, &w.running)
-	w.running.Go(func() { w.realm.run(ctx) })
+	w.realm = clustertest.NewAgreement(w.program.partitions, lease, st)
+	w.running.Go(func() { runRealm(ctx, w.realm) })
 	return func() {
 		if err := st.Close(); err != nil {
 			panic(err)
@@ -42,7 +43,7 @@ func (m *host) outpost(n *node) *outpost {
 	if m.world.realm == nil {
 		return nil
 	}
-	return &outpost{realm: m.world.realm, up: m.up, down: m.down, over: m.world.over, dead: &n.dead, sent: func() {
+	return &outpost{realm: m.world.realm, running: &m.world.running, up: m.up, down: m.down, over: m.world.over, dead: &n.dead, sent: func() {
 		if n.cutIn.Add(-1) == 0 {
 			(*n.cutNow.Load())()
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"google.golang.org/grpc/backoff"
 
+	"carillon/internal/cluster/clustertest"
 	"carillon/internal/engine"
 	"carillon/internal/scheduler"
 	"carillon/internal/store"
@@ -48,11 +49,11 @@ type world struct {
 	history  *history
 	log      *slog.Logger
 	hosts    []*host
-	replicas map[string][]*replica // of each app
-	running  sync.WaitGroup        // all that it has started
-	lives    atomic.Int64          // of all nodes
-	realm    *realm                // that the nodes share; nil if each has a store of its own
-	over     chan struct{}         // closed when the world ends
+	replicas map[string][]*replica  // of each app
+	running  sync.WaitGroup         // all that it has started
+	lives    atomic.Int64           // of all nodes
+	realm    *clustertest.Agreement // that the nodes share; nil if each has a store of its own
+	over     chan struct{}          // closed when the world ends
 }
 
 // A host is a machine that a scheduler node runs on, one life after the other.

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -18,35 +16,20 @@ import (
 
 // A Cluster is what the nodes of a test agree through. It is safe for concurrent use.
 type Cluster struct {
-	store.Store // what the nodes share; its commits are refused to those who own it no more
+	*Agreement
 
 	// Lag is how long the nodes wait for each answer about members and claims. It is set before the first of them joins.
 	Lag time.Duration
 
-	ttl time.Duration
-
-	mu      sync.Mutex // guards the fields below
-	last    int64      // revision
-	members map[string]*session
-	owners  []string
-	claims  map[int]claim
-	cut     map[string]bool // nodes that cannot reach the cluster
-	changed chan struct{}   // closed, and replaced, when anything of the above changes
-}
-
-type claim struct {
-	session  *session
-	revision int64
+	mu  sync.Mutex               // guards the field below
+	cut map[string]chan struct{} // nodes that cannot reach the cluster; closed when they can
 }
 
 var _ cluster.Coordinator = (*Cluster)(nil)
 
 // New returns a cluster of nobody yet, with so many partitions of s. A lease lasts for ttl.
 func New(partitions int, ttl time.Duration, s store.Store) *Cluster {
-	return &Cluster{
-		Store: s, ttl: ttl, members: map[string]*session{}, owners: make([]string, partitions), claims: map[int]claim{},
-		cut: map[string]bool{}, changed: make(chan struct{}),
-	}
+	return &Cluster{Agreement: NewAgreement(partitions, ttl, s), cut: map[string]chan struct{}{}}
 }
 
 // Cut cuts the node off from the cluster, or lets it back in. Its lease is not renewed meanwhile, and its calls wait; those
@@ -54,41 +37,38 @@ func New(partitions int, ttl time.Duration, s store.Store) *Cluster {
 func (c *Cluster) Cut(id string, cut bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.cut[id] = cut
-	c.change()
+	switch wall := c.cut[id]; {
+	case cut && wall == nil:
+		c.cut[id] = make(chan struct{})
+	case !cut && wall != nil:
+		close(wall)
+		delete(c.cut, id)
+	}
+}
+
+// wall returns what stands between a node and the cluster until it is closed; nil if nothing does.
+func (c *Cluster) wall(id string) <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.cut[id]
+}
+
+// reach waits until the node can reach the cluster.
+func (c *Cluster) reach(ctx context.Context, id string) error {
+	for wall := c.wall(id); wall != nil; wall = c.wall(id) {
+		select {
+		case <-wall:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
 }
 
 // Owners returns who should own each partition.
 func (c *Cluster) Owners() []string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return slices.Clone(c.owners)
-}
-
-// change tells everybody that something has changed. It is called with mu held.
-func (c *Cluster) change() {
-	close(c.changed)
-	c.changed = make(chan struct{})
-}
-
-// assign gives the partitions to the members there are. It is called with mu held.
-func (c *Cluster) assign() {
-	c.owners = cluster.Assign(c.owners, slices.Collect(maps.Keys(c.members)))
-	c.change()
-}
-
-// Commit is [store.Store.Commit]: it is refused if a fence is not the present one.
-func (c *Cluster) Commit(ctx context.Context, b *store.Batch) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, f := range b.Fences {
-		if held := slices.ContainsFunc(slices.Collect(maps.Values(c.claims)), func(cl claim) bool {
-			return cl.revision == f.Revision
-		}); !held {
-			return store.ErrFenced
-		}
-	}
-	return c.Store.Commit(ctx, b)
+	v, _ := c.View()
+	return v.Owners
 }
 
 // answer waits as long as an answer takes, and reports whether ctx lasted.
@@ -103,22 +83,21 @@ func (c *Cluster) answer(ctx context.Context) bool {
 	}
 }
 
-// do calls f with mu held, once the node is not cut off, and again whenever something has changed, until it reports that
-// it is done.
-func (c *Cluster) do(ctx context.Context, id string, f func() (done bool)) error {
+// do calls f once the node is not cut off, and again when what f returns is closed, until that is nil.
+func (c *Cluster) do(ctx context.Context, id string, f func() (again <-chan struct{})) error {
 	for {
 		if !c.answer(ctx) {
 			return ctx.Err()
 		}
-		c.mu.Lock()
-		if !c.cut[id] && f() {
-			c.mu.Unlock()
+		if err := c.reach(ctx, id); err != nil {
+			return err
+		}
+		again := f()
+		if again == nil {
 			return nil
 		}
-		changed := c.changed
-		c.mu.Unlock()
 		select {
-		case <-changed:
+		case <-again:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -128,18 +107,14 @@ func (c *Cluster) do(ctx context.Context, id string, f func() (done bool)) error
 // Join is [cluster.Coordinator.Join].
 func (c *Cluster) Join(ctx context.Context, n cluster.Node, do func(context.Context, cluster.Session)) error {
 	s := &session{cluster: c, node: n}
-	err := c.do(ctx, n.ID, func() bool {
-		if c.members[n.ID] != nil {
-			return false
-		}
-		s.renewed = time.Now()
-		c.members[n.ID] = s
-		c.assign()
-		return true
+	err := c.do(ctx, n.ID, func() (again <-chan struct{}) {
+		s.seat, again = c.Agreement.Join(n)
+		return again
 	})
 	if err != nil {
 		return nil
 	}
+	s.renewed = time.Now()
 	inner, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -149,7 +124,7 @@ func (c *Cluster) Join(ctx context.Context, n cluster.Node, do func(context.Cont
 	stop()
 	kept.Wait()
 	if s.Alive() {
-		s.remove()
+		c.Drop(s.seat)
 	}
 	if errors.Is(context.Cause(inner), cluster.ErrLost) {
 		return cluster.ErrLost
@@ -161,9 +136,10 @@ func (c *Cluster) Join(ctx context.Context, n cluster.Node, do func(context.Cont
 type session struct {
 	cluster *Cluster
 	node    cluster.Node
+	seat    *Seat
 
-	renewed time.Time // when the lease was renewed last; guarded by the cluster's mu
-	lost    bool
+	mu      sync.Mutex // guards the field below
+	renewed time.Time  // when the lease was renewed last
 }
 
 // keep renews the lease until ctx ends or it is lost, and has the cluster forget the node when the lease is over.
@@ -177,66 +153,50 @@ func (s *session) keep(ctx context.Context, lost func()) {
 			timer.Stop()
 			return
 		}
-		c.mu.Lock()
-		if !c.cut[s.node.ID] && s.alive() {
-			s.renewed = time.Now()
-		}
-		alive := s.alive()
-		c.mu.Unlock()
-		if !alive {
+		if !s.renew() {
 			lost()
 			// The cluster waits for the whole of the lease before it gives away what was claimed.
 			over := time.NewTimer(time.Until(s.renewed.Add(c.ttl)))
 			<-over.C
-			s.remove()
+			c.Drop(s.seat)
 			return
 		}
 	}
 }
 
-// remove ends the lease, and with it the claims.
-func (s *session) remove() {
-	c := s.cluster
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s.lost = true
-	maps.DeleteFunc(c.claims, func(_ int, cl claim) bool { return cl.session == s })
-	if c.members[s.node.ID] == s {
-		delete(c.members, s.node.ID)
+// renew renews the lease if it can, and reports whether it lasts.
+func (s *session) renew() bool {
+	if !s.Alive() {
+		return false
 	}
-	c.assign()
-}
-
-// alive is Alive, with mu held.
-func (s *session) alive() bool {
-	return !s.lost && time.Since(s.renewed) < s.cluster.ttl-s.cluster.ttl/8
+	if s.cluster.wall(s.node.ID) == nil && s.cluster.Renew(s.seat) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.renewed = time.Now()
+	}
+	return true
 }
 
 // Alive is [cluster.Session.Alive].
 func (s *session) Alive() bool {
-	s.cluster.mu.Lock()
-	defer s.cluster.mu.Unlock()
-	return s.alive()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return time.Since(s.renewed) < s.cluster.ttl-s.cluster.ttl/8
 }
 
 // Views is [cluster.Session.Views].
 func (s *session) Views(ctx context.Context) iter.Seq2[cluster.View, error] {
-	c := s.cluster
 	return func(yield func(cluster.View, error) bool) {
-		var last []string
+		last := ""
 		for {
 			var v cluster.View
-			err := c.do(ctx, s.node.ID, func() bool {
-				for _, id := range slices.Sorted(maps.Keys(c.members)) {
-					v.Members = append(v.Members, c.members[id].node)
+			err := s.cluster.do(ctx, s.node.ID, func() (again <-chan struct{}) {
+				v, again = s.cluster.View()
+				if now := fmt.Sprint(v); now != last {
+					last = now
+					return nil
 				}
-				v.Owners = slices.Clone(c.owners)
-				if now := fmt.Sprint(v); last == nil || now != last[0] {
-					last = []string{now}
-					return true
-				}
-				v = cluster.View{}
-				return false
+				return again
 			})
 			if err != nil || !yield(v, nil) {
 				return
@@ -247,38 +207,26 @@ func (s *session) Views(ctx context.Context) iter.Seq2[cluster.View, error] {
 
 // Leave is [cluster.Session.Leave].
 func (s *session) Leave(ctx context.Context) error {
-	c := s.cluster
-	return c.do(ctx, s.node.ID, func() bool {
-		delete(c.members, s.node.ID)
-		c.assign()
-		return true
+	return s.cluster.do(ctx, s.node.ID, func() <-chan struct{} {
+		s.cluster.Leave(s.seat)
+		return nil
 	})
 }
 
 // Claim is [cluster.Session.Claim].
 func (s *session) Claim(ctx context.Context, partition int) (f store.Fence, err error) {
-	c := s.cluster
-	err = c.do(ctx, s.node.ID, func() bool {
-		if held, ok := c.claims[partition]; ok && held.session != s || !s.alive() {
-			return false
-		}
-		c.last++
-		c.claims[partition] = claim{s, c.last}
-		f = store.Fence{Key: fmt.Sprint(partition), Revision: c.last}
-		return true
+	lost := s.cluster.do(ctx, s.node.ID, func() (again <-chan struct{}) {
+		f, again, err = s.cluster.Claim(s.seat, partition)
+		return again
 	})
-	return f, err
+	return f, errors.Join(lost, err)
 }
 
 // Release is [cluster.Session.Release].
 func (s *session) Release(ctx context.Context, partition int) error {
-	c := s.cluster
-	return c.do(ctx, s.node.ID, func() bool {
-		if c.claims[partition].session == s {
-			delete(c.claims, partition)
-			c.change()
-		}
-		return true
+	return s.cluster.do(ctx, s.node.ID, func() <-chan struct{} {
+		s.cluster.Release(s.seat, partition)
+		return nil
 	})
 }
 
@@ -291,25 +239,9 @@ type reached struct {
 	id string
 }
 
-func (r reached) wait(ctx context.Context) error {
-	for {
-		r.mu.Lock()
-		cut, changed := r.cut[r.id], r.changed
-		r.mu.Unlock()
-		if !cut {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
-
 // Get is [store.Store.Get].
 func (r reached) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
-	if err := r.wait(ctx); err != nil {
+	if err := r.reach(ctx, r.id); err != nil {
 		return nil, err
 	}
 	return r.Cluster.Get(ctx, keys...)
@@ -318,7 +250,7 @@ func (r reached) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
 // Scan is [store.Store.Scan].
 func (r reached) Scan(ctx context.Context, rng store.Range, limit int) iter.Seq2[store.Pair, error] {
 	return func(yield func(store.Pair, error) bool) {
-		if err := r.wait(ctx); err != nil {
+		if err := r.reach(ctx, r.id); err != nil {
 			yield(store.Pair{}, err)
 			return
 		}
@@ -328,7 +260,7 @@ func (r reached) Scan(ctx context.Context, rng store.Range, limit int) iter.Seq2
 
 // Commit is [store.Store.Commit].
 func (r reached) Commit(ctx context.Context, b *store.Batch) error {
-	if err := r.wait(ctx); err != nil {
+	if err := r.reach(ctx, r.id); err != nil {
 		return err
 	}
 	return r.Cluster.Commit(ctx, b)
