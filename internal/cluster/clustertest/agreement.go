@@ -48,12 +48,16 @@ func NewAgreement(partitions int, ttl time.Duration, s store.Store) *Agreement {
 	}
 }
 
-// Expire drops the members whose lease has ended.
+// Expire drops the sessions whose lease has ended, of members and of those who have left and not let go.
 func (a *Agreement) Expire() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for _, m := range a.members {
-		if time.Now().After(m.until) {
+	all := slices.Collect(maps.Values(a.members))
+	for _, c := range a.claims {
+		all = append(all, c.by)
+	}
+	for _, m := range all {
+		if !m.until.IsZero() && time.Now().After(m.until) {
 			a.drop(m)
 		}
 	}
