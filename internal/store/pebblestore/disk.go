@@ -35,9 +35,10 @@ type disk struct {
 	err     error
 	closing chan struct{} // closed when the store closes, so that nobody waits to try again
 
-	mu     sync.Mutex
-	opened bool  // guarded by mu; Pebble has opened
-	early  error // guarded by mu; damage that was met before
+	mu     sync.Mutex // guards the fields below
+	begun  bool       // Pebble has begun a log, the first thing that it does when its tables are whole
+	opened bool       // Pebble has opened
+	early  error      // damage that was met before
 }
 
 func newDisk(fs vfs.FS) *disk {
@@ -76,6 +77,21 @@ func (d *disk) open() {
 	if d.early != nil {
 		d.fail(d.early)
 	}
+}
+
+// opening reports whether Pebble is past the beginning of a log in its Open. It may look through tables in the background
+// then, and panics if the Open fails.
+func (d *disk) opening() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.begun && !d.opened
+}
+
+// begin notes that Pebble begins a log.
+func (d *disk) begin() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.begun = true
 }
 
 // failure returns the reason given to fail, or nil.
@@ -123,12 +139,16 @@ func (d *disk) vital(what, name string, op func() error) {
 
 func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
 
+// isOptions reports whether a file is that of Pebble's options, under the name that it has until it is whole.
+func isOptions(name string) bool { return strings.HasSuffix(name, ".dbtmp") }
+
 // Create is [vfs.FS.Create].
 func (d *disk) Create(name string, c vfs.DiskWriteCategory) (f vfs.File, err error) {
 	create := func() (err error) { f, err = d.FS.Create(name, c); return err }
 	base := d.PathBase(name)
 	switch {
 	case isLog(name):
+		d.begin()
 		return d.openVital(name, &f, create)
 	case isManifest(base):
 		made, err := d.openVital(name, &f, create)
@@ -136,6 +156,8 @@ func (d *disk) Create(name string, c vfs.DiskWriteCategory) (f vfs.File, err err
 			return &manifestFile{vitalFile: v, name: base}, err
 		}
 		return made, err
+	case d.opening() && isOptions(base):
+		return d.openVital(name, &f, create)
 	}
 	attempt := d.write
 	if _, ok := markerValue(base, sealMarker); ok {
@@ -185,6 +207,17 @@ func (d *disk) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.O
 	return d.wrap(name, f)
 }
 
+// List is [vfs.FS.List]. What Pebble cannot list at the end of its Open it would have removed: that can wait, and the disk
+// has failed.
+func (d *disk) List(dir string) ([]string, error) {
+	names, err := d.FS.List(dir)
+	if err != nil && d.opening() {
+		d.fail(fmt.Errorf("list %s: %w", dir, err))
+		return nil, nil
+	}
+	return names, err
+}
+
 // OpenDir is [vfs.FS.OpenDir].
 func (d *disk) OpenDir(name string) (vfs.File, error) {
 	f, err := d.FS.OpenDir(name)
@@ -225,6 +258,10 @@ func (d *disk) RemoveAll(name string) error {
 
 // Rename is [vfs.FS.Rename].
 func (d *disk) Rename(oldname, newname string) error {
+	if d.opening() && isOptions(oldname) {
+		d.vital("rename", oldname, func() error { return d.FS.Rename(oldname, newname) })
+		return nil
+	}
 	return d.change(func() error { return d.FS.Rename(oldname, newname) })
 }
 

@@ -1,13 +1,18 @@
 package pebblestore_test
 
 import (
+	"errors"
 	"fmt"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
+	"carillon/internal/store"
 	"carillon/internal/store/pebblestore"
 )
 
@@ -51,4 +56,49 @@ func reopen(t *testing.T, f *fault) {
 	f.mended.Store(true)
 	again := open(t, pebblestore.Config{Dir: "store", FS: disk, NoTickers: true})
 	l.check(t, again, l.snapshot())
+}
+
+// TestADiskThatBreaksBesideAReaderOfTablesIsReported breaks the disk when an Open has written a table from its log, which
+// Pebble looks through in the background: Pebble's own Open would fail then, and panic.
+func TestADiskThatBreaksBesideAReaderOfTablesIsReported(t *testing.T) {
+	for name, broken := range map[string]func(errorfs.Op) bool{
+		"create": func(op errorfs.Op) bool { return op.Kind == errorfs.OpCreate && isOptions(op) },
+		"write":  func(op errorfs.Op) bool { return op.Kind == errorfs.OpFileWrite && isOptions(op) },
+		"sync":   func(op errorfs.Op) bool { return op.Kind == errorfs.OpFileSync && isOptions(op) },
+		"rename": func(op errorfs.Op) bool { return op.Kind == errorfs.OpRename && isOptions(op) },
+		"list":   func(op errorfs.Op) bool { return op.Kind == errorfs.OpList },
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 20 { // Pebble has to be at it just then
+				reopenWithTable(t, broken)
+			}
+		})
+	}
+}
+
+func isOptions(op errorfs.Op) bool { return strings.HasSuffix(op.Path, ".dbtmp") }
+
+func reopenWithTable(t *testing.T, broken func(errorfs.Op) bool) {
+	disk := vfs.NewMem()
+	s := open(t, pebblestore.Config{Dir: "store", FS: disk, NoTickers: true})
+	var b store.Batch
+	for i := range 100 {
+		b.Delete(fmt.Append(nil, i)) // in a table without deletions there is nothing to look for
+	}
+	if err := s.Commit(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	var written atomic.Bool // the table
+	f := &fault{err: errDisk, match: func(op errorfs.Op) bool {
+		if op.Kind == errorfs.OpCreate && strings.HasSuffix(op.Path, ".log") {
+			written.Store(true)
+		}
+		return written.Load() && broken(op)
+	}}
+	if _, err := pebblestore.Open(pebblestore.Config{Dir: "store", FS: f.on(disk), NoTickers: true}, quiet()); !errors.Is(err, errDisk) {
+		t.Fatalf("Open = %v, want what the disk said", err)
+	}
 }
