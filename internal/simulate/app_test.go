@@ -234,7 +234,11 @@ func (r *replica) runSidecar(ctx context.Context) {
 		cancel()
 	}
 	r.mu.Unlock()
-	if err := s.Run(running, sidecar.Listeners{HTTP: []net.Listener{api}}); err != nil {
+	listeners := sidecar.Listeners{HTTP: []net.Listener{api}}
+	if r.app.grpc {
+		listeners = sidecar.Listeners{GRPC: []net.Listener{api}}
+	}
+	if err := s.Run(running, listeners); err != nil {
 		panic(err)
 	}
 	r.mu.Lock()
@@ -249,7 +253,7 @@ func (r *replica) cutOff() {
 	}
 }
 
-// dialAPI connects to the sidecar's HTTP API.
+// dialAPI connects to the sidecar's API.
 func (r *replica) dialAPI(ctx context.Context) (net.Conn, error) {
 	r.mu.Lock()
 	l := r.api

@@ -12,9 +12,11 @@ import (
 	"time"
 
 	commonv1 "github.com/dapr/dapr/pkg/proto/common/v1"
+	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
@@ -90,7 +92,7 @@ func (u *user) do(ctx context.Context, s step) {
 	if direct {
 		a = u.ask(ctx, s)
 	} else {
-		a = u.post(ctx, s)
+		a = u.askSidecar(ctx, s)
 	}
 	e.what, e.result, e.text, e.found = answered, a.result, a.text, a.found
 	if s.op == get {
@@ -170,7 +172,7 @@ func heard(err error) answer {
 		return answer{result: done}
 	case code == codes.AlreadyExists:
 		return answer{result: exists}
-	case code == codes.NotFound:
+	case code == codes.NotFound, strings.Contains(err.Error(), "job not found"):
 		return answer{result: absent}
 	case refusal(err.Error()):
 		return answer{result: invalid, text: err.Error()}
@@ -184,10 +186,49 @@ func refusal(text string) bool {
 	return strings.Contains(text, "job failed validation") || strings.Contains(text, "database space exceeded")
 }
 
-// post makes the call of a sidecar, over HTTP.
-func (u *user) post(ctx context.Context, s step) answer {
+// askSidecar makes the call of a sidecar, over what its app speaks.
+func (u *user) askSidecar(ctx context.Context, s step) answer {
 	copies := u.world.replicas[s.app]
 	r := copies[s.at.Milliseconds()%int64(len(copies))]
+	if r.app.grpc {
+		return u.call(ctx, r, s)
+	}
+	return u.post(ctx, r, s)
+}
+
+// call makes the call of a sidecar over gRPC.
+func (u *user) call(ctx context.Context, r *replica, s step) answer {
+	conn, err := grpc.NewClient("passthrough:///localhost:50001",
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return r.dialAPI(ctx) }))
+	if err != nil {
+		panic(err)
+	}
+	defer conn.Close()
+	client := runtimev1.NewDaprClient(conn)
+	switch s.op {
+	case schedule:
+		req := &runtimev1.ScheduleJobRequest{Job: new(runtimev1.Job), Overwrite: s.overwrite}
+		s.overwrite = false // the job itself does not say it
+		if err := protojson.Unmarshal(fmt.Appendf(nil, `{"name": %q, %s}`, s.name, s.spec()), req.Job); err != nil {
+			panic(err)
+		}
+		req.Job.Data = stringData(payload(s.version))
+		_, err := client.ScheduleJob(ctx, req)
+		return heard(err)
+	case remove:
+		_, err := client.DeleteJob(ctx, &runtimev1.DeleteJobRequest{Name: s.name})
+		return heard(err)
+	default:
+		res, err := client.GetJob(ctx, &runtimev1.GetJobRequest{Name: s.name})
+		a := heard(err)
+		a.version = versionIn(string(res.GetJob().GetData().GetValue()))
+		return a
+	}
+}
+
+// post makes the call of a sidecar over HTTP.
+func (u *user) post(ctx context.Context, r *replica, s step) answer {
 	transport := &http.Transport{
 		DialContext:       func(ctx context.Context, _, _ string) (net.Conn, error) { return r.dialAPI(ctx) },
 		DisableKeepAlives: true,
