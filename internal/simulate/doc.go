@@ -1,8 +1,9 @@
 // Package simulate runs whole nodes in a world that is against them, and looks at what came of it.
 //
-// A world is a scheduler with its store and dispatcher, sidecars with their apps, and users who schedule, overwrite,
-// delete, get and list: everything is the real thing, on a disk and a network in memory, in the fake time of
-// testing/synctest. One seed decides what the users do, what goes wrong, and when: power cuts at any write to the disk,
+// A world is a scheduler with its store and dispatcher, sidecars with their apps, over HTTP and gRPC, and users who
+// schedule, overwrite, delete, get and list: everything is the real thing, on a disk and a network in memory, in the fake
+// time of testing/synctest. Only the sidecars of others are made for it; some of them have actor types with reminders,
+// which ours has not. One seed decides what the users do, what goes wrong, and when: power cuts at any write to the disk,
 // with any part lost of what was not synced; a disk that is slow, full, hung, or returns errors; connections that are
 // reset, slow, or cut one way; nodes that stop, nodes that are paused, and clocks that are stepped; sidecars that are
 // killed; sidecars of others that answer late, twice, or never; apps that are slow, hung, failing, absent or restarting.
