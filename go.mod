@@ -2,6 +2,8 @@ module carillon
 
 go 1.26.6
 
+toolchain go1.26.11
+
 require (
 	github.com/anishathalye/porcupine v1.3.1
 	github.com/cockroachdb/datadriven v1.0.3

@@ -2,6 +2,8 @@ module carillon/examples/go
 
 go 1.26.6
 
+toolchain go1.26.11
+
 require (
 	github.com/dapr/go-sdk v1.15.0
 	google.golang.org/protobuf v1.36.12

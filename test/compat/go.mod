@@ -2,6 +2,8 @@ module carillon/test/compat
 
 go 1.26.6
 
+toolchain go1.26.11
+
 require (
 	github.com/dapr/dapr v1.18.0
 	github.com/dapr/go-sdk v1.15.0
