@@ -10,6 +10,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"carillon/internal/bound"
 	"carillon/internal/bulkv1"
 	"carillon/internal/job"
 	"carillon/internal/pipe"
@@ -71,6 +72,9 @@ func (s *server) begin(ctx context.Context, now time.Time, jobs []*schedulerv1.S
 		var request job.Request
 		err := s.guard(ctx, bulkv1.Bulk_Schedule_FullMethodName, func() (err error) {
 			if err := s.admit(ctx, r); err != nil {
+				if status.Code(err) == codes.ResourceExhausted {
+					bound.Slow(ctx, 1) // as for a call of its own
+				}
 				return err
 			}
 			request, err = s.request(now, r)

@@ -67,7 +67,7 @@ const callBytes = 4 << 10
 func callsFor(bytes int) int { return 1 + bytes/callBytes }
 
 // call returns why this namespace may not make a call now that counts for so many, as the caller is told, or nil. Whoever
-// makes too many calls is slowed down: to refuse takes a share of the processor, too.
+// is refused is slowed down for all of them but one, which is for the refusal itself, as for any other.
 func (q *quotas) call(ctx context.Context, now time.Time, namespace string, calls int) error {
 	if q.Rate <= 0 {
 		return nil
@@ -76,7 +76,7 @@ func (q *quotas) call(ctx context.Context, now time.Time, namespace string, call
 	defer q.mu.Unlock()
 	a := q.account(now, namespace)
 	if a == nil || a.calls < 1 {
-		bound.Slow(ctx, calls)
+		bound.Slow(ctx, calls-1)
 		return q.refuse("rate", "the namespace %q makes more than %v calls a second: make fewer, or try again", namespace, q.Rate)
 	}
 	a.calls = max(a.calls-float64(calls), -q.Rate)

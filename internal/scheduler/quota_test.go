@@ -271,6 +271,47 @@ func TestWhoMakesTooManyCallsIsSlowedDownAndNobodyElse(t *testing.T) {
 	})
 }
 
+// What docs/security.md says of a call that is refused: five milliseconds, whichever way it came and whichever quota it was.
+func TestACallOverItsQuotaSlowsItsConnectionDownOnce(t *testing.T) {
+	for name, quota := range map[string]scheduler.Quota{"rate": {Rate: 0.001}, "jobs": {Jobs: 1}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := runWith(t, func(c *scheduler.Config, _ *memory) {
+					c.Quota = quota
+					c.Quota.Count = func(context.Context, string) (jobs, bytes int64, err error) { return 1, 1, nil }
+				})
+				const calls = 100
+				began := time.Now()
+				for range calls {
+					if _, err := n.ScheduleJob(t.Context(), request("a", "x", 1)); status.Code(err) != codes.ResourceExhausted {
+						t.Fatalf("%v, want ResourceExhausted", err)
+					}
+				}
+				if took := time.Since(began).Round(10 * time.Millisecond); took != calls*5*time.Millisecond {
+					t.Errorf("%d calls are refused in %v, want 5 ms for each", calls, took)
+				}
+				time.Sleep(time.Second)
+				stream, err := bulkv1.NewBulkClient(n.conn).Schedule(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				began = time.Now()
+				for range calls {
+					if err := stream.Send(&bulkv1.ScheduleRequest{Jobs: []*schedulerv1.ScheduleJobRequest{request("a", "x", 1)}}); err != nil {
+						t.Fatal(err)
+					}
+					if answer, err := stream.Recv(); err != nil || len(answer.GetRefused()) != 1 {
+						t.Fatalf("%v, %v: want one that is refused", answer, err)
+					}
+				}
+				if took := time.Since(began).Round(10 * time.Millisecond); took != calls*5*time.Millisecond {
+					t.Errorf("%d jobs of a stream are refused in %v, want 5 ms for each", calls, took)
+				}
+			})
+		})
+	}
+}
+
 // Whoever makes up namespaces does not fill the memory, and those of a second ago make place.
 func TestNamespacesAreForgottenThatAskForNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
