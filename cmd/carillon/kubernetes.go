@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -20,10 +21,17 @@ func (c *schedulerConfig) namespaces(std stdio, log *slog.Logger) (*kubernetes.W
 	if skip, _ := std.Env("DAPR_UNSAFE_SKIP_CONTAINER_UID_GID_CHECK"); skip != "true" && os.Getuid() == 0 {
 		return nil, errors.New("--mode=kubernetes: it runs as root: give the container another user, or set DAPR_UNSAFE_SKIP_CONTAINER_UID_GID_CHECK to true")
 	}
+	if c.kubeconfig != "" {
+		cfg := kubernetes.Config{Kubeconfig: c.kubeconfig}
+		if err := cfg.Check(); err != nil {
+			return nil, fmt.Errorf("--kubeconfig: %w", err)
+		}
+		return kubernetes.New(cfg, log), nil
+	}
 	host, _ := std.Env("KUBERNETES_SERVICE_HOST")
 	port, _ := std.Env("KUBERNETES_SERVICE_PORT")
 	if host == "" || port == "" {
-		return nil, errors.New("--mode=kubernetes: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set: this is no pod")
+		return nil, errors.New("--mode=kubernetes: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set: this is no pod; elsewhere give it a --kubeconfig")
 	}
 	return kubernetes.New(kubernetes.Config{
 		Host: net.JoinHostPort(bare(host), port), TokenFile: accountToken, CAFile: accountCA,

@@ -92,7 +92,7 @@ func (c *schedulerConfig) run(ctx context.Context, std stdio, log *slog.Logger) 
 	return node.Run(ctx)
 }
 
-// check refuses what Dapr's scheduler does, in its words, and then what is not supported yet.
+// check refuses what Dapr's scheduler does, in its words.
 func (c *schedulerConfig) check() error {
 	switch {
 	case c.mode != "kubernetes" && c.kubeconfig != "":
@@ -100,15 +100,7 @@ func (c *schedulerConfig) check() error {
 	case c.workers == 0:
 		return errors.New("workers must be larger than 0")
 	}
-	if err := c.etcd.check(c.id); err != nil {
-		return err
-	}
-	switch {
-	case c.kubeconfig != "":
-		return errors.New("--kubeconfig is not supported: the service account of the pod is used")
-	default:
-		return nil
-	}
+	return c.etcd.check(c.id)
 }
 
 // given reports whether the flag was given, on the command line or in the environment.

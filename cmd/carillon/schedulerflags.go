@@ -66,7 +66,7 @@ func schedulerFlags() (*flag.FlagSet, *schedulerConfig) {
 	c.quota.flags(fs)
 	fs.StringVar(&c.keyFile, "encryption-key-file", "", keyFileUsage)
 	choiceVar(fs, &c.mode, "mode", "where it runs: standalone, or in a pod of kubernetes, which implies --tls-enabled", "standalone", "kubernetes")
-	fs.StringVar(&c.kubeconfig, "kubeconfig", "", "`file`, for --mode=kubernetes; not supported")
+	fs.StringVar(&c.kubeconfig, "kubeconfig", "", "`file`, for --mode=kubernetes, that says which API server to ask, and as whom (default: the pod's own)")
 	c.log.flags(fs)
 
 	fs.UintVar(&c.workers, "workers", 2048, "at least 1; otherwise "+inert)

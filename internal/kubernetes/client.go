@@ -12,7 +12,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"os"
+	"strings"
 	"time"
 )
 
@@ -43,7 +43,47 @@ type event struct {
 	Object object `json:"object"`
 }
 
-// A client makes requests with one token.
+// An access is the way to an API server, and what is shown to it.
+type access struct {
+	server string // its URL
+	tls    *tls.Config
+	token  string // if there is one
+	proxy  *url.URL
+}
+
+// access reads it anew.
+func (c Config) access() (access, error) {
+	if c.Kubeconfig != "" {
+		return readKubeconfig(c.Kubeconfig)
+	}
+	token, err := read(c.TokenFile)
+	if err != nil {
+		return access{}, fmt.Errorf("the token of the service account: %w", err)
+	}
+	text, err := read(c.CAFile)
+	if err != nil {
+		return access{}, fmt.Errorf("the certificates of the API server: %w", err)
+	}
+	roots, err := pool(text, c.CAFile)
+	if err != nil {
+		return access{}, err
+	}
+	return access{
+		server: "https://" + c.Host, token: string(bytes.TrimSpace(token)),
+		tls: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+	}, nil
+}
+
+// pool returns the certificates that an API server is verified by.
+func pool(text []byte, from string) (*x509.CertPool, error) {
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("the certificates of the API server: %s holds none", from)
+	}
+	return roots, nil
+}
+
+// A client makes requests of one API server.
 type client struct {
 	http  http.Client
 	base  string
@@ -52,24 +92,25 @@ type client struct {
 
 // connect reads what is shown to the API server. It connects when it is used.
 func (w *Watcher) connect() (*client, error) {
-	token, err := os.ReadFile(w.cfg.TokenFile)
+	a, err := w.cfg.access()
 	if err != nil {
-		return nil, fmt.Errorf("the token of the service account: %w", err)
+		return nil, err
 	}
-	pem, err := os.ReadFile(w.cfg.CAFile)
-	if err != nil {
-		return nil, fmt.Errorf("the certificates of the API server: %w", err)
+	if w.server == "" {
+		w.server = a.server
 	}
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("the certificates of the API server: %s holds none", w.cfg.CAFile)
+	if w.server != a.server { // another cluster, in which our namespaces would seem to be gone
+		return nil, fmt.Errorf("%s names another API server than before, %s: start anew to have it followed", w.cfg.Kubeconfig, a.server)
 	}
 	return &client{
-		http: http.Client{Transport: &http.Transport{
-			TLSClientConfig:     &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-			TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: listTime,
-		}},
-		base: "https://" + w.cfg.Host + "/api/v1/namespaces?", token: string(bytes.TrimSpace(token)),
+		http: http.Client{
+			Transport: &http.Transport{
+				TLSClientConfig: a.tls, Proxy: http.ProxyURL(a.proxy),
+				TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: listTime,
+			},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token is for this server
+		},
+		base: strings.TrimSuffix(a.server, "/") + "/api/v1/namespaces?", token: a.token,
 	}, nil
 }
 
@@ -139,7 +180,9 @@ func (c *client) get(ctx context.Context, query url.Values) (io.ReadCloser, erro
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Authorization", "Bearer "+c.token)
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
 	req.Header.Set("Accept", "application/json")
 	resp, err := c.http.Do(req)
 	if err != nil {

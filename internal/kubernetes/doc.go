@@ -5,6 +5,7 @@
 // does not. What was deleted while nobody watched is found by the next list, if the namespace was seen before by this
 // process; what was gone when the process began is not, because from outside that looks like the wrong cluster.
 //
-// The token and the certificates of the API server are read anew for each connection, as Kubernetes replaces them. When the
-// API server cannot be reached, that is logged once and tried again, after a second, then two, and at most thirty.
+// The API server is the one of the pod, or the one that a kubeconfig says is current. Tokens and certificates are read anew for
+// each connection, as Kubernetes replaces them; but a kubeconfig that names another API server by then is not followed,
+// because in another cluster our namespaces would seem to be gone. When the API server cannot be reached, that is logged once and tried again, after a second, then two, and at most thirty.
 package kubernetes

@@ -1,0 +1,261 @@
+package kubernetes
+
+import (
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"sigs.k8s.io/yaml"
+)
+
+// A kubeconfig is what we read of a file of that name, as kubectl writes it. What is refused is read as well, so that it can
+// be told apart from what we do not know.
+type kubeconfig struct {
+	Current  string         `json:"current-context"`
+	Contexts []namedContext `json:"contexts"`
+	Clusters []namedCluster `json:"clusters"`
+	Users    []namedUser    `json:"users"`
+}
+
+type namedContext struct {
+	Name    string `json:"name"`
+	Context struct {
+		Cluster string `json:"cluster"`
+		User    string `json:"user"`
+	} `json:"context"`
+}
+
+type namedCluster struct {
+	Name    string  `json:"name"`
+	Cluster cluster `json:"cluster"`
+}
+
+type namedUser struct {
+	Name string `json:"name"`
+	User user   `json:"user"`
+}
+
+// A cluster is where an API server is, and how it is known.
+type cluster struct {
+	Server     string `json:"server"`
+	CAFile     string `json:"certificate-authority"`
+	CA         []byte `json:"certificate-authority-data"`
+	ServerName string `json:"tls-server-name"`
+	Proxy      string `json:"proxy-url"`
+	Insecure   bool   `json:"insecure-skip-tls-verify"`
+}
+
+// A user is what is shown to an API server.
+type user struct {
+	Token     string `json:"token"`
+	TokenFile string `json:"tokenFile"`
+	CertFile  string `json:"client-certificate"`
+	Cert      []byte `json:"client-certificate-data"`
+	KeyFile   string `json:"client-key"`
+	Key       []byte `json:"client-key-data"`
+
+	Exec       any    `json:"exec"`
+	Provider   any    `json:"auth-provider"`
+	Name       string `json:"username"`
+	Password   string `json:"password"`
+	As         string `json:"as"`
+	AsUID      string `json:"as-uid"`
+	AsGroups   any    `json:"as-groups"`
+	AsWithMore any    `json:"as-user-extra"`
+}
+
+// maxFile is how much is read of a kubeconfig, and of each file that it names.
+const maxFile = 1 << 20
+
+// readKubeconfig returns the way to the API server that a kubeconfig says is the current one. Files that it names are
+// relative to it.
+func readKubeconfig(name string) (access, error) {
+	text, err := read(name)
+	if err != nil {
+		return access{}, err
+	}
+	c, u, err := parseKubeconfig(text)
+	if err != nil {
+		return access{}, fmt.Errorf("%s: %w", name, err)
+	}
+	a, err := c.access(filepath.Dir(name))
+	if err != nil {
+		return access{}, fmt.Errorf("%s: %w", name, err)
+	}
+	if err := u.show(&a, filepath.Dir(name)); err != nil {
+		return access{}, fmt.Errorf("%s: %w", name, err)
+	}
+	return a, nil
+}
+
+var lineOf = regexp.MustCompile(`line [0-9]+`)
+
+// parseKubeconfig returns the cluster and the user of the current context. Its errors show nothing that could be a secret.
+func parseKubeconfig(text []byte) (c cluster, u user, err error) {
+	var k kubeconfig
+	if err := yaml.Unmarshal(text, &k); err != nil { // which tells of values
+		if line := lineOf.FindString(err.Error()); line != "" {
+			return c, u, fmt.Errorf("it is no YAML in %s", line)
+		}
+		return c, u, errors.New("it does not have the form of a kubeconfig: compare it with one that kubectl has written")
+	}
+	if k.Current == "" {
+		return c, u, errors.New("it has no current-context: choose one with kubectl config use-context")
+	}
+	current, ok := find(k.Contexts, func(n namedContext) bool { return n.Name == k.Current })
+	if !ok {
+		return c, u, fmt.Errorf("its current-context is %q, which is none of its contexts", k.Current)
+	}
+	of, ok := find(k.Clusters, func(n namedCluster) bool { return n.Name == current.Context.Cluster })
+	if !ok {
+		return c, u, fmt.Errorf("its context %q is of the cluster %q, which is none of its clusters", k.Current, current.Context.Cluster)
+	}
+	by, ok := find(k.Users, func(n namedUser) bool { return n.Name == current.Context.User })
+	if !ok {
+		return c, u, fmt.Errorf("its context %q is of the user %q, which is none of its users", k.Current, current.Context.User)
+	}
+	if err := of.Cluster.check(); err != nil {
+		return c, u, fmt.Errorf("cluster %q: %w", of.Name, err)
+	}
+	if err := by.User.check(); err != nil {
+		return c, u, fmt.Errorf("user %q: %w", by.Name, err)
+	}
+	return of.Cluster, by.User, nil
+}
+
+// find returns the first that is so, as kubectl takes it.
+func find[T any](all []T, is func(T) bool) (found T, ok bool) {
+	for _, one := range all {
+		if is(one) {
+			return one, true
+		}
+	}
+	return found, false
+}
+
+func (c cluster) check() error {
+	server, err := url.Parse(c.Server)
+	if err != nil || server.Scheme != "https" || server.Hostname() == "" {
+		return errors.New("its server is no address that begins with https://: what is shown to it is a secret")
+	}
+	if server.User != nil || server.RawQuery != "" || server.Fragment != "" {
+		return errors.New("its server is more than https://, a host, a port and a path")
+	}
+	if c.Insecure {
+		return errors.New("insecure-skip-tls-verify is not supported: whoever stood between could say that namespaces are gone, " +
+			"and their jobs would be deleted: give certificate-authority, and tls-server-name if its certificate has another name")
+	}
+	if c.Proxy != "" {
+		switch proxy, err := url.Parse(c.Proxy); {
+		case err != nil || proxy.Host == "", proxy.Scheme != "http" && proxy.Scheme != "https" && proxy.Scheme != "socks5":
+			return errors.New("its proxy-url is no address that begins with http://, https:// or socks5://")
+		}
+	}
+	return nil
+}
+
+func (u user) check() error {
+	const instead = "give it a token, a tokenFile, or a client-certificate with its client-key"
+	switch {
+	case u.Exec != nil:
+		return errors.New("exec is not supported: it names a program, and a scheduler runs none that a file names: " + instead)
+	case u.Provider != nil:
+		return errors.New("auth-provider is not supported, nor by Kubernetes any more: " + instead)
+	case u.Name != "" || u.Password != "":
+		return errors.New("username and password are not supported, nor by Kubernetes any more: " + instead)
+	case u.As != "" || u.AsUID != "" || u.AsGroups != nil || u.AsWithMore != nil:
+		return errors.New("to act as somebody else is not supported: " + instead + " that may get, list and watch namespaces")
+	case (u.CertFile == "" && len(u.Cert) == 0) != (u.KeyFile == "" && len(u.Key) == 0):
+		return errors.New("client-certificate and client-key belong together: give both")
+	case u.Token == "" && u.TokenFile == "" && u.CertFile == "" && len(u.Cert) == 0:
+		return errors.New("it has nothing to show: " + instead)
+	}
+	return nil
+}
+
+// access returns the way to this cluster's API server.
+func (c cluster) access(dir string) (a access, err error) {
+	a.server = c.Server
+	a.tls = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName}
+	if c.Proxy != "" {
+		if a.proxy, err = url.Parse(c.Proxy); err != nil {
+			return a, errors.New("its proxy-url is no address")
+		}
+	}
+	if len(c.CA) == 0 && c.CAFile == "" {
+		return a, nil // as kubectl has it: one of those that the system trusts has signed it
+	}
+	text, from, err := either(c.CA, "certificate-authority-data", c.CAFile, dir)
+	if err != nil {
+		return a, fmt.Errorf("certificate-authority: %w", err)
+	}
+	a.tls.RootCAs, err = pool(text, from)
+	return a, err
+}
+
+// show adds what this user shows.
+func (u user) show(a *access, dir string) error {
+	a.token = u.Token
+	if u.TokenFile != "" { // which counts for more than the token, as kubectl has it
+		token, err := read(within(dir, u.TokenFile))
+		if err != nil {
+			return fmt.Errorf("tokenFile: %w", err)
+		}
+		if a.token = string(bytes.TrimSpace(token)); a.token == "" {
+			return fmt.Errorf("tokenFile: %s is empty", within(dir, u.TokenFile))
+		}
+	}
+	if u.CertFile == "" && len(u.Cert) == 0 {
+		return nil
+	}
+	cert, _, err := either(u.Cert, "", u.CertFile, dir)
+	if err != nil {
+		return fmt.Errorf("client-certificate: %w", err)
+	}
+	key, _, err := either(u.Key, "", u.KeyFile, dir)
+	if err != nil {
+		return fmt.Errorf("client-key: %w", err)
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return fmt.Errorf("client-certificate and client-key: %w", err)
+	}
+	a.tls.Certificates = []tls.Certificate{pair}
+	return nil
+}
+
+// either returns what stands in the kubeconfig itself, or else in a file, and where that was.
+func either(data []byte, name, file, dir string) (text []byte, from string, err error) {
+	if len(data) > 0 {
+		return data, name, nil
+	}
+	file = within(dir, file)
+	text, err = read(file)
+	return text, file, err
+}
+
+func within(dir, file string) string {
+	if filepath.IsAbs(file) {
+		return file
+	}
+	return filepath.Join(dir, file)
+}
+
+func read(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err == nil && len(text) > maxFile {
+		err = fmt.Errorf("%s is larger than %d bytes", name, maxFile)
+	}
+	return text, err
+}

@@ -1,0 +1,325 @@
+package kubernetes_test
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/base64"
+	"encoding/pem"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"carillon/internal/identity/identitytest"
+	"carillon/internal/kubernetes"
+)
+
+const secret = "sup3rs3cr3t"
+
+// kubeconfig writes a file with this cluster and this user, which are in a context beside another one that is not current.
+func kubeconfig(t *testing.T, dir, cluster, user string) (name string) {
+	t.Helper()
+	name = filepath.Join(dir, "config")
+	write(t, name, `apiVersion: v1
+kind: Config
+preferences: {}
+current-context: here
+contexts:
+- {name: elsewhere, context: {cluster: b, user: b}}
+- name: here
+  context: {cluster: a, user: a, namespace: default}
+clusters:
+- {name: b, cluster: {server: "http://192.0.2.1", insecure-skip-tls-verify: true}}
+- name: a
+  cluster: {`+cluster+`}
+users:
+- {name: b, user: {exec: {command: rm}}}
+- name: a
+  user: {`+user+`}
+`)
+	return name
+}
+
+func write(t *testing.T, name, text string) {
+	t.Helper()
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// anchor returns the certificate that s is known by, in PEM.
+func (s *apiServer) anchor() string {
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
+}
+
+func inBase64(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
+
+// run runs a watcher until the test ends. It returns what it tells, and its log.
+func run(t *testing.T, cfg kubernetes.Config) (g *told, log *page) {
+	t.Helper()
+	if err := cfg.Check(); err != nil {
+		t.Fatal(err)
+	}
+	g, log = &told{t: t, names: make(chan string, 100), fail: make(chan error, 100)}, new(page)
+	w := kubernetes.New(cfg, slog.New(slog.NewTextHandler(io.MultiWriter(log, t.Output()), nil)))
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- w.Run(ctx, g.gone) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if strings.Contains(log.String(), secret) {
+			t.Error("the token is in the log")
+		}
+	})
+	return g, log
+}
+
+func TestAKubeconfigSaysWhereTheAPIServerIsAndWhatItIsShown(t *testing.T) {
+	t.Parallel()
+	const server = `server: "SERVER", `
+	for name, tt := range map[string]struct{ cluster, user string }{
+		"all within it":              {server + "certificate-authority-data: CA", "token: " + secret},
+		"files beside it":            {server + "certificate-authority: ca.crt", "tokenFile: token"},
+		"files by their whole names": {server + "certificate-authority: DIR/ca.crt", "tokenFile: DIR/token, token: old"},
+		"data before files":          {server + "certificate-authority-data: CA, certificate-authority: none", "token: " + secret},
+		"a name to expect":           {server + "certificate-authority-data: CA, tls-server-name: example.com", "token: " + secret},
+		"a slash at the end":         {`server: "SERVER/", certificate-authority: ca.crt`, "token: " + secret},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newAPIServer(t, "a", "b")
+			s.token = secret
+			dir := t.TempDir()
+			write(t, filepath.Join(dir, "ca.crt"), s.anchor())
+			write(t, filepath.Join(dir, "token"), secret+"\n")
+			fill := strings.NewReplacer("SERVER", s.URL, "DIR", dir, "CA", inBase64(s.anchor()))
+			g, _ := run(t, kubernetes.Config{Kubeconfig: kubeconfig(t, dir, fill.Replace(tt.cluster), fill.Replace(tt.user))})
+			s.listed(1)
+			s.change("DELETED", "a")
+			g.want("a")
+		})
+	}
+}
+
+func TestAKubeconfigMayHaveAClientCertificate(t *testing.T) {
+	t.Parallel()
+	ca := identitytest.NewAuthority(t)
+	cert, key := ca.Issue(t, "spiffe://localhost/ns/default/scheduler", time.Hour)
+	clients := x509.NewCertPool()
+	clients.AppendCertsFromPEM(ca.PEM())
+	shown := make(chan bool, 100)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		shown <- len(r.TLS.PeerCertificates) == 1 && r.Header.Get("Authorization") == ""
+		http.Error(w, "enough", http.StatusTeapot)
+	}))
+	s.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: clients}
+	s.StartTLS()
+	defer s.Close()
+	for name, user := range map[string]string{
+		"in files":  "client-certificate: cert.pem, client-key: key.pem",
+		"within it": "client-certificate-data: " + inBase64(string(cert)) + ", client-key-data: " + inBase64(string(key)),
+	} {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "cert.pem"), string(cert))
+		write(t, filepath.Join(dir, "key.pem"), string(key))
+		anchor := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
+		run(t, kubernetes.Config{Kubeconfig: kubeconfig(t, dir, `server: "`+s.URL+`", certificate-authority-data: `+inBase64(anchor), user)})
+		select {
+		case ok := <-shown:
+			if !ok {
+				t.Errorf("%s: the certificate is not shown alone", name)
+			}
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s: nobody asks", name)
+		}
+	}
+}
+
+// A proxy brings bytes to where it is told, and counts how often.
+func proxy(t *testing.T) (url string, used *atomic.Int64) {
+	t.Helper()
+	used = new(atomic.Int64)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		used.Add(1)
+		there, err := new(net.Dialer).DialContext(r.Context(), "tcp", r.Host)
+		if err != nil || r.Method != http.MethodConnect || r.Header.Get("Authorization") != "" {
+			http.Error(w, "no", http.StatusBadGateway)
+			return
+		}
+		defer there.Close()
+		w.WriteHeader(http.StatusOK)
+		here, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer here.Close()
+		go func() {
+			_, _ = io.Copy(there, here)
+			there.Close()
+		}()
+		_, _ = io.Copy(here, there)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL, used
+}
+
+func TestAKubeconfigMayNameAProxy(t *testing.T) {
+	t.Parallel()
+	s := newAPIServer(t, "a", "b")
+	s.token = secret
+	proxy, used := proxy(t)
+	g, _ := run(t, kubernetes.Config{Kubeconfig: kubeconfig(t, t.TempDir(),
+		`server: "`+s.URL+`", certificate-authority-data: `+inBase64(s.anchor())+`, proxy-url: "`+proxy+`"`, "token: "+secret)})
+	s.listed(1)
+	s.change("DELETED", "a")
+	g.want("a")
+	if used.Load() == 0 {
+		t.Error("nothing came through the proxy")
+	}
+}
+
+func TestATokenOfAKubeconfigIsForItsServerAlone(t *testing.T) {
+	t.Parallel()
+	other := newAPIServer(t, "a")
+	s := httptest.NewTLSServer(http.RedirectHandler(other.URL+"/api/v1/namespaces", http.StatusFound))
+	defer s.Close()
+	anchor := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
+	_, log := run(t, kubernetes.Config{Kubeconfig: kubeconfig(t, t.TempDir(),
+		`server: "`+s.URL+`", certificate-authority-data: `+inBase64(anchor+other.anchor()), "token: "+secret)})
+	log.want(t, "the API server answers 302")
+	other.mu.Lock()
+	defer other.mu.Unlock()
+	if other.lists > 0 {
+		t.Error("the server that it was sent to was asked")
+	}
+}
+
+// In another cluster all namespaces of the first are missing, and with them their jobs would go.
+func TestAKubeconfigThatIsTurnedToAnotherClusterTakesNoJobs(t *testing.T) {
+	t.Parallel()
+	s, other := newAPIServer(t, "a", "b"), newAPIServer(t, "c")
+	s.token, other.token = secret, secret
+	dir := t.TempDir()
+	cluster := func(s *apiServer) string {
+		return `server: "` + s.URL + `", certificate-authority-data: ` + inBase64(s.anchor())
+	}
+	g, log := run(t, kubernetes.Config{Kubeconfig: kubeconfig(t, dir, cluster(s), "token: "+secret)})
+	s.listed(1)
+	kubeconfig(t, dir, cluster(other), "token: "+secret)
+	s.end()
+	log.want(t, "names another API server than before")
+	g.want()
+	kubeconfig(t, dir, cluster(s), "token: "+secret)
+	s.listed(2)
+	s.change("DELETED", "a")
+	g.want("a")
+}
+
+func TestAKubeconfigThatIsNotUnderstoodIsRefusedAndNotShown(t *testing.T) {
+	t.Parallel()
+	const cluster, user = `server: "https://127.0.0.1:1"`, "token: " + secret
+	for _, tt := range []struct{ cluster, user, want string }{
+		{`server: "http://127.0.0.1:1"`, user, `cluster "a": its server is no address that begins with https://`},
+		{`server: "127.0.0.1:1"`, user, "no address that begins with https://"},
+		{`server: "https://"`, user, "no address that begins with https://"},
+		{"", user, "no address that begins with https://"},
+		{`server: "https://u:` + secret + `@127.0.0.1"`, user, "its server is more than https://, a host, a port and a path"},
+		{cluster + ", insecure-skip-tls-verify: true", user, "insecure-skip-tls-verify is not supported: whoever stood between"},
+		{cluster + ", certificate-authority: none.crt", user, "certificate-authority: open DIR/none.crt: no such file"},
+		{cluster + ", certificate-authority: config", user, "the certificates of the API server: DIR/config holds none"},
+		{cluster + ", certificate-authority-data: " + inBase64("x"), user, "certificate-authority-data holds none"},
+		{cluster + ", certificate-authority-data: " + secret, user, "it does not have the form of a kubeconfig"},
+		{cluster + `, proxy-url: "ftp://x"`, user, "its proxy-url is no address"},
+		{cluster + `, proxy-url: ":` + secret + `"`, user, "its proxy-url is no address"},
+		{cluster, "exec: {apiVersion: v1, command: aws}", `user "a": exec is not supported: it names a program`},
+		{cluster, user + ", exec: {command: aws}", "exec is not supported"},
+		{cluster, "auth-provider: {name: gcp}", "auth-provider is not supported"},
+		{cluster, "username: x, password: " + secret, "username and password are not supported"},
+		{cluster, user + ", as: admin", "to act as somebody else is not supported"},
+		{cluster, user + ", as-groups: [admin]", "to act as somebody else is not supported"},
+		{cluster, "", "it has nothing to show: give it a token"},
+		{cluster, "token: [" + secret + "]", "it does not have the form of a kubeconfig"},
+		{cluster, "token: *" + secret, "it does not have the form of a kubeconfig"},
+		{cluster, "? {" + secret + ": 1} : 2", "it does not have the form of a kubeconfig"},
+		{cluster, `token: "` + secret, "it is no YAML in line "},
+		{cluster, "tokenFile: none", "tokenFile: open DIR/none: no such file"},
+		{cluster, "tokenFile: empty", "tokenFile: DIR/empty is empty"},
+		{cluster, "tokenFile: large", "tokenFile: DIR/large is larger than 1048576 bytes"},
+		{cluster, "client-certificate: none", "client-certificate and client-key belong together"},
+		{cluster, "client-key-data: " + inBase64(secret), "client-certificate and client-key belong together"},
+		{cluster, "client-certificate: none, client-key: none", "client-certificate: open DIR/none: no such file"},
+		{cluster, "client-certificate: config, client-key-data: " + inBase64(secret), "client-certificate and client-key: tls: "},
+	} {
+		dir := t.TempDir()
+		write(t, filepath.Join(dir, "empty"), "\n")
+		write(t, filepath.Join(dir, "large"), strings.Repeat("x", 1<<20+1))
+		cfg := kubernetes.Config{Kubeconfig: kubeconfig(t, dir, tt.cluster, tt.user)}
+		refused(t, cfg, tt.user, strings.ReplaceAll(tt.want, "DIR", dir))
+	}
+	for text, want := range map[string]string{
+		"":                       "it has no current-context: choose one",
+		"{}":                     "it has no current-context",
+		secret:                   "it does not have the form of a kubeconfig",
+		"current-context: x":     `its current-context is "x", which is none of its contexts`,
+		"clusters: x":            "it does not have the form of a kubeconfig",
+		"\x00":                   "it does not have the form of a kubeconfig",
+		strings.Repeat("[", 1e5): "it does not have the form of a kubeconfig",
+		"{current-context: x, contexts: [{name: x}]}":                                                      `its context "x" is of the cluster "", which is none of its clusters`,
+		"{current-context: x, contexts: [{name: x, context: {cluster: y}}], clusters: [{name: y}]}":        `of the user "", which is none of its users`,
+		"current-context: x\n" + "a: &a [x,x]\nb: &b [*a,*a]\n" + "c: [*b,*b]\n" + strings.Repeat(" ", 1e6): "it",
+	} {
+		name := filepath.Join(t.TempDir(), "config")
+		write(t, name, text)
+		refused(t, kubernetes.Config{Kubeconfig: name}, text, want)
+	}
+	refused(t, kubernetes.Config{Kubeconfig: filepath.Join(t.TempDir(), "none")}, "no file", "no such file")
+	refused(t, kubernetes.Config{Kubeconfig: t.TempDir()}, "a folder", "is a directory")
+}
+
+func refused(t *testing.T, cfg kubernetes.Config, what, want string) {
+	t.Helper()
+	err := cfg.Check()
+	if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), secret) {
+		t.Errorf("%.200q: %v, want %q and no secret", what, err, want)
+	}
+}
+
+// A page is what has been logged.
+type page struct {
+	mu   sync.Mutex // guards the field below
+	text strings.Builder
+}
+
+// Write implements [io.Writer].
+func (p *page) Write(b []byte) (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.Write(b)
+}
+
+func (p *page) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.text.String()
+}
+
+func (p *page) want(t *testing.T, text string) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(p.String(), text); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the log says %q, want %q", p, text)
+		}
+	}
+}
