@@ -66,6 +66,7 @@ type fixture struct {
 	scheduler *scheduler
 	dialer    sidecar.Dialer // to schedulers; the network's if nil
 	pings     bool           // connections are watched by pings
+	loopback  bool           // the listener of the HTTP API is of this host alone
 	log       *slog.Logger   // the test's if nil
 	stop      func()         // ends the sidecar and waits for it
 }
@@ -117,6 +118,9 @@ func (f *fixture) run(cfg sidecar.Config) {
 		GRPC:   []net.Listener{f.listen("sidecar:50001")},
 		Public: []net.Listener{f.listen("sidecar:3501")},
 	}
+	if f.loopback {
+		l.HTTP[0] = loopback{l.HTTP[0]}
+	}
 	go func() { ended <- s.Run(ctx, l) }()
 	f.stop = sync.OnceFunc(func() {
 		cancel()
@@ -127,6 +131,12 @@ func (f *fixture) run(cfg sidecar.Config) {
 	f.t.Cleanup(f.stop)
 	synctest.Wait()
 }
+
+// loopback is a listener that only this host can reach.
+type loopback struct{ net.Listener }
+
+// Addr implements [net.Listener].
+func (loopback) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv6loopback, Port: 3500} }
 
 // An answer is what came back for an HTTP request.
 type answer struct {

@@ -85,22 +85,31 @@ func shutdown(ctx context.Context, server *http.Server, within time.Duration) er
 	return server.Shutdown(ctx)
 }
 
-// httpAPI is what answers the HTTP API.
-func (s *Sidecar) httpAPI() http.HandlerFunc {
-	counted := s.metrics.api.count(http.HandlerFunc(s.answerHTTP)).ServeHTTP
+// httpAPI is what answers the HTTP API on these listeners.
+func (s *Sidecar) httpAPI(listeners []net.Listener) http.HandlerFunc {
+	b := &browsers{local: local(listeners)}
+	counted := s.metrics.api.count(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.answerHTTP(w, r, b) })).ServeHTTP
 	if s.cfg.LogCalls {
 		return s.logHTTP(counted)
 	}
 	return counted
 }
 
-// answerHTTP answers a request of the HTTP API. The order of checks is Dapr's: the token, the route, and then what the
-// route is about.
-func (s *Sidecar) answerHTTP(w http.ResponseWriter, r *http.Request) {
+// answerHTTP answers a request of the HTTP API. The order of checks is Dapr's: the token, or who calls without one, the route,
+// and then what the route is about.
+func (s *Sidecar) answerHTTP(w http.ResponseWriter, r *http.Request, b *browsers) {
 	to := match(r.Method, r.URL)
-	if to.resource != health && to.resource != outboundHealth && !s.authentic(r.Header.Get(tokenHeader)) {
-		http.Error(w, "invalid api token", http.StatusUnauthorized)
-		return
+	if to.resource != health && to.resource != outboundHealth {
+		if !s.authentic(r.Header.Get(tokenHeader)) {
+			http.Error(w, "invalid api token", http.StatusUnauthorized)
+			return
+		}
+		if s.cfg.APIToken == "" {
+			if why := b.refuse(r); why != "" {
+				http.Error(w, why, http.StatusForbidden)
+				return
+			}
+		}
 	}
 	r.Header.Del(tokenHeader)
 	switch to.resource {

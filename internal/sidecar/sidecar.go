@@ -78,7 +78,7 @@ func (s *Sidecar) Run(ctx context.Context, l Listeners) error {
 		g.Go(func() error { return s.serveApp(ctx, a) })
 	}
 	g.Go(func() error { return s.serveGRPC(ctx, l.GRPC) })
-	g.Go(func() error { return s.serveHTTP(ctx, s.log, l.HTTP, s.httpAPI()) })
+	g.Go(func() error { return s.serveHTTP(ctx, s.log, l.HTTP, s.httpAPI(l.HTTP)) })
 	if len(l.Public) > 0 {
 		public := s.log.With(slog.String("api", "public"))
 		g.Go(func() error { return s.serveHTTP(ctx, public, l.Public, s.answerPublic) })
