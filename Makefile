@@ -99,8 +99,8 @@ sbom: build ## Write bin/carillon.cdx.json, the bill of materials of bin/carillo
 # The copies are of what is committed. It takes some minutes: nothing is taken from the build cache.
 .PHONY: reproduce
 reproduce: ## Build carillon twice, in two folders and with two empty caches, and compare
-	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && for copy in one another/one; do \
-		mkdir -p "$$dir/$$copy" && git archive HEAD | tar -x -C "$$dir/$$copy" && \
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && commit=$$(git rev-parse HEAD) && for copy in one another/one; do \
+		mkdir -p "$$dir/$$copy" && git archive "$$commit" | tar -x -C "$$dir/$$copy" && \
 		(cd "$$dir/$$copy" && GOCACHE="$$dir/cache-$$(basename $$(dirname $$copy))" $(GO) build -trimpath -buildvcs=false -o carillon ./cmd/carillon) || exit 1; \
 	done; cmp "$$dir/one/carillon" "$$dir/another/one/carillon" && echo "both builds are the same: $$(sha256sum < "$$dir/one/carillon")"
 

@@ -276,8 +276,8 @@ func TestAKubeconfigThatIsNotUnderstoodIsRefusedAndNotShown(t *testing.T) {
 		"clusters: x":            "it does not have the form of a kubeconfig",
 		"\x00":                   "it does not have the form of a kubeconfig",
 		strings.Repeat("[", 1e5): "it does not have the form of a kubeconfig",
-		"{current-context: x, contexts: [{name: x}]}":                                                      `its context "x" is of the cluster "", which is none of its clusters`,
-		"{current-context: x, contexts: [{name: x, context: {cluster: y}}], clusters: [{name: y}]}":        `of the user "", which is none of its users`,
+		"{current-context: x, contexts: [{name: x}]}":                                                       `its context "x" is of the cluster "", which is none of its clusters`,
+		"{current-context: x, contexts: [{name: x, context: {cluster: y}}], clusters: [{name: y}]}":         `of the user "", which is none of its users`,
 		"current-context: x\n" + "a: &a [x,x]\nb: &b [*a,*a]\n" + "c: [*b,*b]\n" + strings.Repeat(" ", 1e6): "it",
 	} {
 		name := filepath.Join(t.TempDir(), "config")

@@ -42,7 +42,7 @@ func locate(cfg Config) (string, vfs.FS, error) {
 	if followed, err := filepath.EvalSymlinks(dir); err == nil { // otherwise it is to be made
 		dir = followed
 	}
-	return dir, vfs.Default, nil
+	return dir, private{vfs.Default}, nil
 }
 
 // inspect refuses a folder that holds something other than a store, or a store that this release cannot read.

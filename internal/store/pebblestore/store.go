@@ -70,6 +70,9 @@ func open(cfg Config, log *slog.Logger) (*Store, error) {
 	if err := inspect(d, dir); err != nil {
 		return nil, err
 	}
+	if cfg.FS == nil {
+		shut(dir)
+	}
 	log = log.With(slog.String("component", "pebblestore"))
 	opts, health := options(cfg, d, log)
 	db, err := pebble.Open(dir, opts)

@@ -1,0 +1,34 @@
+package pebblestore
+
+import (
+	"errors"
+	"os"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// A private is the machine's file system, where what is made is for this user alone. Files are so by themselves, as a folder
+// that was copied may have lost what its own permissions forbade.
+type private struct{ vfs.FS }
+
+// Create is [vfs.FS.Create].
+func (p private) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
+	f, err := p.FS.Create(name, c)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Chmod(name, 0o600); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+// Unwrap is [vfs.FS.Unwrap].
+func (p private) Unwrap() vfs.FS { return p.FS }
+
+// shut takes a store's folder from everybody but its owner, if that is us; if it is somebody else's, he decides.
+func shut(dir string) {
+	if s, err := os.Stat(dir); err == nil && s.Mode().Perm()&0o077 != 0 {
+		_ = os.Chmod(dir, s.Mode().Perm()&0o700)
+	}
+}
