@@ -11,6 +11,7 @@ import (
 	protobuf "google.golang.org/protobuf/proto"
 
 	"carillon/internal/bound"
+	"carillon/internal/job"
 )
 
 // A Quota is what each namespace may keep and ask for. What is zero has no bound.
@@ -96,7 +97,7 @@ func (q *quotas) cost(now time.Time, namespace string, calls int) {
 }
 
 // store returns why this namespace may not store a job, as the caller is told, or nil.
-func (q *quotas) store(ctx context.Context, now time.Time, namespace string, job *schedulerv1.ScheduleJobRequest) error {
+func (q *quotas) store(ctx context.Context, now time.Time, namespace string, req *schedulerv1.ScheduleJobRequest) error {
 	if q.Jobs <= 0 && q.Bytes <= 0 {
 		return nil
 	}
@@ -112,7 +113,7 @@ func (q *quotas) store(ctx context.Context, now time.Time, namespace string, job
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	bytes := int64(protobuf.Size(job))
+	bytes := int64(protobuf.Size(req))
 	stale := now.Sub(a.counted) >= max(recount, recountShare*a.took)
 	if a.counted.IsZero() || stale && (q.tooMany(a) || q.tooLarge(a, bytes)) {
 		var err error
@@ -183,6 +184,9 @@ func (s *Service) admit(ctx context.Context, req any) error {
 		return nil
 	}
 	now, namespace := time.Now(), r.GetMetadata().GetNamespace()
+	if len(namespace) > job.MaxName { // no job is there, and it is not worth the memory
+		return nil
+	}
 	j, ok := req.(*schedulerv1.ScheduleJobRequest)
 	if !ok {
 		return s.quotas.call(ctx, now, namespace, 1)

@@ -3,6 +3,7 @@ package scheduler_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -267,6 +268,19 @@ func TestWhoMakesTooManyCallsIsSlowedDownAndNobodyElse(t *testing.T) {
 		floods.Wait()
 		if got := made.Load(); got > 15_000 {
 			t.Errorf("%d calls were made in ten seconds, want no more than 32 KiB of them in a second", got)
+		}
+	})
+}
+
+// A namespace that is longer than any name may be has no account: its jobs are refused for its length, and it is not kept.
+func TestANamespaceThatNoJobCanHaveIsNotRemembered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := runWith(t, func(c *scheduler.Config, _ *memory) { c.Quota.Rate = 1 })
+		long := strings.Repeat("n", 1<<20)
+		for range 3 {
+			if _, err := n.ScheduleJob(t.Context(), request(long, "x", 1)); status.Code(err) != codes.Unknown {
+				t.Errorf("%.100v, want Unknown each time, as without a quota", err)
+			}
 		}
 	})
 }

@@ -3,6 +3,7 @@ package wire
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -13,8 +14,24 @@ import (
 // full begins as the text does by which users of Dapr know a full store (scheduler specification §1.4).
 const full = "etcdserver: mvcc: database space exceeded: the scheduler's disk is full, make room there"
 
+// What is wrong with a job may repeat some of it, and that may be of megabytes. A status travels in a header: clients take
+// 8 KiB of those, in which a character of another alphabet takes three times its bytes; and no window bounds what waits for a
+// client that reads none.
+const (
+	maxReason = 2 << 10
+	reasonEnd = 512 // of it, which often says what is wrong
+)
+
+// brief returns what was wrong, without its middle if that is long.
+func brief(reason string) string {
+	if len(reason) <= maxReason {
+		return reason
+	}
+	return strings.ToValidUTF8(reason[:maxReason-reasonEnd], "") + " … " + strings.ToValidUTF8(reason[len(reason)-reasonEnd:], "")
+}
+
 // Status returns err as the Scheduler service reports it to a client; nil stays nil. Errors that users can mend keep
-// their text. An Unavailable or Internal one has a fixed text, so that no detail of ours leaks: the caller logs err.
+// their text, if it is not too long. An Unavailable or Internal one has a fixed text, so that no detail of ours leaks: the caller logs err.
 //
 // What is wrong with a job is Unknown, not InvalidArgument, because sidecars turn the two into different answers to
 // their apps (scheduler specification §1.3).
@@ -36,7 +53,7 @@ func Status(err error) error {
 		return e.GRPCStatus().Err()
 	}
 	if e, ok := errors.AsType[*job.InvalidError](err); ok {
-		return status.Error(codes.Unknown, e.Reason)
+		return status.Error(codes.Unknown, brief(e.Reason))
 	}
 	if e, ok := errors.AsType[*job.TooLargeError](err); ok {
 		return status.Error(codes.ResourceExhausted, e.Error())
