@@ -10,6 +10,7 @@ import (
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 
 	"carillon/internal/dispatch"
 	"carillon/internal/wire"
@@ -65,6 +66,12 @@ func limits(i *schedulerv1.WatchJobsRequestInitial) []dispatch.Limit {
 	return all
 }
 
+// What a stream is for is kept while it is open, and takes many times the bytes that it came in.
+const (
+	maxInitial      = 256 << 10
+	maxInitialTypes = 4096 // actor types and limits of them
+)
+
 // initial returns a stream's first message. It waits for it without a limit but ctx.
 func (s *server) initial(
 	ctx context.Context, stream schedulerv1.Scheduler_WatchJobsServer,
@@ -86,6 +93,10 @@ func (s *server) initial(
 	}
 	if m.GetInitial() == nil {
 		return nil, status.Error(codes.Unknown, "initial request is required on stream connection")
+	}
+	if n := len(m.GetInitial().GetActorTypes()) + len(m.GetInitial().GetConcurrencyLimits()); n > maxInitialTypes || proto.Size(m) > maxInitial {
+		return nil, status.Errorf(codes.ResourceExhausted,
+			"the stream is for %d actor types and limits: it may be for %d, and its first message of %d bytes", n, maxInitialTypes, maxInitial)
 	}
 	return m.GetInitial(), nil
 }

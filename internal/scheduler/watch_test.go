@@ -74,6 +74,37 @@ func (e *engine) want(t *testing.T, ended map[string]job.Outcome) {
 	}
 }
 
+// What a stream is for is kept for as long as it is open, and takes a hundred times the bytes that it came in.
+func TestAStreamIsForSoManyActorTypesAndNoMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := run(t)
+		types := func(count, bytes int) *schedulerv1.WatchJobsRequestInitial {
+			i := hello("ns", "app")
+			for at := range count {
+				i.ActorTypes = append(i.ActorTypes, fmt.Sprintf("%0*d", bytes, at))
+			}
+			return i
+		}
+		limited := hello("ns", "app")
+		for range 4097 {
+			limited.ConcurrencyLimits = append(limited.ConcurrencyLimits, limitOf(nil, 1))
+		}
+		for what, i := range map[string]*schedulerv1.WatchJobsRequestInitial{
+			"types": types(4097, 4), "limits": limited, "bytes": types(1000, 1000),
+		} {
+			if _, err := n.watch(t, i).Recv(); status.Code(err) != codes.ResourceExhausted {
+				t.Errorf("too many %s: %v, want ResourceExhausted", what, err)
+			}
+		}
+		n.watch(t, types(4096, 50))
+		time.Sleep(time.Second) // it was refused, and is read more slowly
+		synctest.Wait()
+		if got := n.dispatch.Stats().Streams; got != 1 {
+			t.Errorf("there are %d streams, want the one with as much as one may have", got)
+		}
+	})
+}
+
 func TestAStreamsFirstMessageIsChecked(t *testing.T) {
 	twice := hello("ns", "app")
 	twice.AcceptJobTypes = []schedulerv1.JobTargetType{acceptActor, acceptActor}
