@@ -37,6 +37,7 @@ var confined = map[string][]string{
 	"go.etcd.io/etcd":               {"internal/store/etcdstore", "internal/store/etcdmember", "internal/cluster"},
 	"github.com/dapr/dapr":          {"internal/wire", "internal/bulkv1", "internal/scheduler", "internal/sidecar", "internal/bench", "internal/identity", "internal/identity/identitytest"},
 	"github.com/spiffe/go-spiffe":   {"internal/identity"},
+	"sigs.k8s.io/yaml":              {"internal/kubernetes"},
 }
 
 // A pkg is what go list says of a package of this module.
