@@ -198,7 +198,7 @@ func TestATokenOfAKubeconfigIsForItsServerAlone(t *testing.T) {
 	anchor := string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
 	_, log := run(t, kubernetes.Config{Kubeconfig: kubeconfig(t, t.TempDir(),
 		`server: "`+s.URL+`", certificate-authority-data: `+inBase64(anchor+other.anchor()), "token: "+secret)})
-	log.want(t, "the API server answers 302")
+	log.want(t, "the API server answers 302", func() {})
 	other.mu.Lock()
 	defer other.mu.Unlock()
 	if other.lists > 0 {
@@ -218,8 +218,7 @@ func TestAKubeconfigThatIsTurnedToAnotherClusterTakesNoJobs(t *testing.T) {
 	g, log := run(t, kubernetes.Config{Kubeconfig: kubeconfig(t, dir, cluster(s), "token: "+secret)})
 	s.listed(1)
 	kubeconfig(t, dir, cluster(other), "token: "+secret)
-	s.end()
-	log.want(t, "names another API server than before")
+	log.want(t, "names another API server than before", s.end) // more than once, as the watch may not have begun
 	g.want()
 	kubeconfig(t, dir, cluster(s), "token: "+secret)
 	s.listed(2)
@@ -315,9 +314,11 @@ func (p *page) String() string {
 	return p.text.String()
 }
 
-func (p *page) want(t *testing.T, text string) {
+// want waits for a text, and does this again and again meanwhile.
+func (p *page) want(t *testing.T, text string, do func()) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(p.String(), text); time.Sleep(time.Millisecond) {
+		do()
 		if time.Now().After(deadline) {
 			t.Fatalf("the log says %q, want %q", p, text)
 		}
