@@ -1,7 +1,6 @@
 package pebblestore
 
 import (
-	"errors"
 	"os"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
@@ -14,13 +13,10 @@ type private struct{ vfs.FS }
 // Create is [vfs.FS.Create].
 func (p private) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	f, err := p.FS.Create(name, c)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		_ = os.Chmod(name, 0o600) // some file systems have no permissions, and then the folder's cannot be relied on either
 	}
-	if err := os.Chmod(name, 0o600); err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
-	return f, nil
+	return f, err
 }
 
 // Unwrap is [vfs.FS.Unwrap].
