@@ -42,13 +42,8 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	var c core
 	full := func() bool { return false }
 	var yield []stage
-	var r *forward.Router
-	var m *etcdmember.Member // nil: there is none in this process
 	if cc.Member != nil {
-		var err error
-		member := *cc.Member
-		member.Carry = func(ctx context.Context, leader string, txn []byte) ([]byte, error) { return r.Carry(ctx, leader, txn) }
-		m, err = etcdmember.New(member, log)
+		m, err := etcdmember.New(*cc.Member, log)
 		if err != nil {
 			return core{}, err
 		}
@@ -79,13 +74,7 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	cfg.Engine.MaxJob = min(engine.DefaultMaxJob, engine.MaxJobFor(most))
 	d := dispatch.New(cfg.Dispatch)
 	c.engine = engine.New(cfg.Engine, st, d, log)
-	fc := forward.Config{ID: cc.Node.ID, Dial: dialPeer(cfg.Scheduler.Identity)}
-	if m != nil {
-		fc.Commit = func(ctx context.Context, from string, txn []byte) ([]byte, error) {
-			return m.Commit(ctx, from, st.Records(), txn)
-		}
-	}
-	r = forward.New(fc, c.engine, log)
+	r := forward.New(forward.Config{ID: cc.Node.ID, Dial: dialPeer(cfg.Scheduler.Identity)}, c.engine, log)
 	c.jobs = r
 	cfg.Scheduler.Hosts, cfg.Scheduler.Peer = nil, r
 	cfg.Scheduler.Quota.Count = c.engine.Usage

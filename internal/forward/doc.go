@@ -5,8 +5,6 @@
 // passes them on. Who owns what it learns from [Router.Follow]. Get and List are answered from the store, which all nodes
 // share and in which everything is that was acknowledged.
 //
-// It also carries a node's transactions to the node whose member of etcd leads, and takes those of others there.
-//
 // While a partition moves, or its owner cannot be reached, a call that has not begun is tried again until its caller
 // gives up or ten seconds have passed; then it gets [job.ErrUnavailable]. So does a call whose owner was lost while it
 // was under way: nobody knows whether it was carried out. It is not tried again, because others may have been since.

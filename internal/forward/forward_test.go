@@ -18,27 +18,6 @@ import (
 	"carillon/internal/job"
 )
 
-func TestATransactionIsCarriedToTheNodeThatCommitsIt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		w := newWorld(t)
-		all := w.three()
-		got, err := all[0].Carry(t.Context(), "b", []byte("a transaction"))
-		if want := "a transaction for a"; err != nil || string(got) != want {
-			t.Errorf("Carry = %q, %v, want %q", got, err, want)
-		}
-		for id, want := range map[string]codes.Code{"c": codes.Unimplemented, "unknown": codes.FailedPrecondition} {
-			if _, err := all[0].Carry(t.Context(), id, nil); status.Code(err) != want {
-				t.Errorf("Carry to node %s: %v, want %v", id, err, want)
-			}
-		}
-		all[1].stop()
-		time.Sleep(time.Second)
-		if _, err := all[0].Carry(t.Context(), "b", nil); status.Code(err) != codes.FailedPrecondition {
-			t.Errorf("Carry to a node that has stopped: %v, want FailedPrecondition", err)
-		}
-	})
-}
-
 func TestAnyNodeTakesAnyCallAndShowsWhatTheSameClientWrote(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

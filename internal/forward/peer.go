@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"carillon/internal/engine"
@@ -39,9 +38,8 @@ type peer struct {
 	id, address string
 	end         context.CancelFunc // of run; nil until it runs
 
-	mu     sync.Mutex        // guards the fields below
-	stream *stream           // nil while none is open
-	client peerv1.PeerClient // while stream is
+	mu     sync.Mutex // guards the field below
+	stream *stream    // nil while none is open
 }
 
 func newPeer(id, address string) *peer {
@@ -97,31 +95,16 @@ func (p *peer) keep(ctx context.Context, client peerv1.PeerClient) error {
 	s := pipe.New(pipe.Config[*peerv1.Command, peerv1.ApplyRequest, peerv1.ApplyResponse]{
 		Calls: maxCommands, Bytes: maxBytes, Unanswered: maxUnanswered, Pack: pack, Unpack: unpack,
 	}, apply)
-	p.set(s, client)
-	defer p.set(nil, nil)
+	p.set(s)
+	defer p.set(nil)
 	return s.Run(ctx, end)
 }
 
-func (p *peer) set(s *stream, c peerv1.PeerClient) {
+func (p *peer) set(s *stream) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.stream, p.client = s, c
+	p.stream = s
 }
-
-// commit has the node commit a transaction.
-func (p *peer) commit(ctx context.Context, from string, txn []byte) ([]byte, error) {
-	p.mu.Lock()
-	client := p.client
-	p.mu.Unlock()
-	if client == nil {
-		return nil, errNotConnected
-	}
-	resp, err := client.Commit(ctx, &peerv1.CommitRequest{Node: from, Txn: txn})
-	return resp.GetTxn(), err
-}
-
-// errNotConnected is how a transaction ends that is not begun because there is no way to the node.
-var errNotConnected = status.Error(codes.FailedPrecondition, "the node is not connected")
 
 // post hands commands to the node, in their order. What has not begun there is [engine.ErrNotOwner].
 func (p *peer) post(requests []job.Request) (results func(ctx context.Context) []error) {

@@ -26,8 +26,6 @@ type Config struct {
 	ID string
 	// Dial makes a connection to the node that is reached at that address.
 	Dial func(address string) (*grpc.ClientConn, error)
-	// Commit commits a transaction of the node of that ID; nil has none of others committed here.
-	Commit func(ctx context.Context, from string, txn []byte) (answer []byte, err error)
 }
 
 // A Router keeps jobs on all nodes of a cluster. It is safe for concurrent use. Calls wait until Follow has said who owns

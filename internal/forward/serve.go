@@ -31,26 +31,6 @@ func (r *Router) Apply(
 	})
 }
 
-// Commit has another node's transaction committed here.
-func (r *Router) Commit(ctx context.Context, q *peerv1.CommitRequest) (*peerv1.CommitResponse, error) {
-	if r.config.Commit == nil {
-		return nil, status.Error(codes.Unimplemented, "this node has no member of etcd")
-	}
-	answer, err := r.config.Commit(ctx, q.GetNode(), q.GetTxn())
-	return &peerv1.CommitResponse{Txn: answer}, err
-}
-
-// Carry has the node of that ID commit a transaction. What was not begun is FailedPrecondition or Unimplemented.
-func (r *Router) Carry(ctx context.Context, id string, txn []byte) ([]byte, error) {
-	r.mu.Lock()
-	p := r.peers[id]
-	r.mu.Unlock()
-	if p == nil {
-		return nil, errNotConnected
-	}
-	return p.commit(ctx, r.config.ID, txn)
-}
-
 // begin has the node's engine carry out those commands of m that are about its own jobs.
 func (r *Router) begin(ctx context.Context, m *peerv1.ApplyRequest) (answer func(ctx context.Context) *peerv1.ApplyResponse) {
 	commands := m.GetCommands()

@@ -109,13 +109,7 @@ func (w *world) start(id string) *node {
 	w.mu.Unlock()
 	log := w.log.With(slog.String("on", id))
 	e := engine.New(engine.Config{Partitions: partitions, Shared: true}, w.cluster.For(id), w, log)
-	cfg := forward.Config{ID: id, Dial: w.dial}
-	if id != "c" { // c has no member of etcd
-		cfg.Commit = func(_ context.Context, from string, txn []byte) ([]byte, error) {
-			return fmt.Appendf(nil, "%s for %s", txn, from), nil
-		}
-	}
-	r := forward.New(cfg, e, log)
+	r := forward.New(forward.Config{ID: id, Dial: w.dial}, e, log)
 	n := &node{Router: r, id: id, service: scheduler.New(scheduler.Config{Peer: r}, r, dispatch.New(dispatch.Config{}), log)}
 
 	var stops []func()

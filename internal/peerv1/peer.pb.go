@@ -76,105 +76,7 @@ func (x Problem_Kind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Problem_Kind.Descriptor instead.
 func (Problem_Kind) EnumDescriptor() ([]byte, []int) {
-	return file_carillon_v1_peer_proto_rawDescGZIP(), []int{5, 0}
-}
-
-// A CommitRequest is a transaction that puts and deletes records one by one, if the claims that it compares are as they were.
-type CommitRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Node          string                 `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"` // that asks
-	Txn           []byte                 `protobuf:"bytes,2,opt,name=txn,proto3" json:"txn,omitempty"`   // a TxnRequest of etcd
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *CommitRequest) Reset() {
-	*x = CommitRequest{}
-	mi := &file_carillon_v1_peer_proto_msgTypes[0]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *CommitRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*CommitRequest) ProtoMessage() {}
-
-func (x *CommitRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_carillon_v1_peer_proto_msgTypes[0]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use CommitRequest.ProtoReflect.Descriptor instead.
-func (*CommitRequest) Descriptor() ([]byte, []int) {
-	return file_carillon_v1_peer_proto_rawDescGZIP(), []int{0}
-}
-
-func (x *CommitRequest) GetNode() string {
-	if x != nil {
-		return x.Node
-	}
-	return ""
-}
-
-func (x *CommitRequest) GetTxn() []byte {
-	if x != nil {
-		return x.Txn
-	}
-	return nil
-}
-
-// A CommitResponse says how it ended.
-type CommitResponse struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Txn           []byte                 `protobuf:"bytes,1,opt,name=txn,proto3" json:"txn,omitempty"` // a TxnResponse of etcd, without the answers to each write
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *CommitResponse) Reset() {
-	*x = CommitResponse{}
-	mi := &file_carillon_v1_peer_proto_msgTypes[1]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *CommitResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*CommitResponse) ProtoMessage() {}
-
-func (x *CommitResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_carillon_v1_peer_proto_msgTypes[1]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use CommitResponse.ProtoReflect.Descriptor instead.
-func (*CommitResponse) Descriptor() ([]byte, []int) {
-	return file_carillon_v1_peer_proto_rawDescGZIP(), []int{1}
-}
-
-func (x *CommitResponse) GetTxn() []byte {
-	if x != nil {
-		return x.Txn
-	}
-	return nil
+	return file_carillon_v1_peer_proto_rawDescGZIP(), []int{3, 0}
 }
 
 // An ApplyRequest has at most 1,000 commands, in a message of at most 4 MiB. It may be empty.
@@ -187,7 +89,7 @@ type ApplyRequest struct {
 
 func (x *ApplyRequest) Reset() {
 	*x = ApplyRequest{}
-	mi := &file_carillon_v1_peer_proto_msgTypes[2]
+	mi := &file_carillon_v1_peer_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -199,7 +101,7 @@ func (x *ApplyRequest) String() string {
 func (*ApplyRequest) ProtoMessage() {}
 
 func (x *ApplyRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_carillon_v1_peer_proto_msgTypes[2]
+	mi := &file_carillon_v1_peer_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -212,7 +114,7 @@ func (x *ApplyRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyRequest.ProtoReflect.Descriptor instead.
 func (*ApplyRequest) Descriptor() ([]byte, []int) {
-	return file_carillon_v1_peer_proto_rawDescGZIP(), []int{2}
+	return file_carillon_v1_peer_proto_rawDescGZIP(), []int{0}
 }
 
 func (x *ApplyRequest) GetCommands() []*Command {
@@ -234,7 +136,7 @@ type Command struct {
 
 func (x *Command) Reset() {
 	*x = Command{}
-	mi := &file_carillon_v1_peer_proto_msgTypes[3]
+	mi := &file_carillon_v1_peer_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -246,7 +148,7 @@ func (x *Command) String() string {
 func (*Command) ProtoMessage() {}
 
 func (x *Command) ProtoReflect() protoreflect.Message {
-	mi := &file_carillon_v1_peer_proto_msgTypes[3]
+	mi := &file_carillon_v1_peer_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -259,7 +161,7 @@ func (x *Command) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Command.ProtoReflect.Descriptor instead.
 func (*Command) Descriptor() ([]byte, []int) {
-	return file_carillon_v1_peer_proto_rawDescGZIP(), []int{3}
+	return file_carillon_v1_peer_proto_rawDescGZIP(), []int{1}
 }
 
 func (x *Command) GetKey() []byte {
@@ -293,7 +195,7 @@ type ApplyResponse struct {
 
 func (x *ApplyResponse) Reset() {
 	*x = ApplyResponse{}
-	mi := &file_carillon_v1_peer_proto_msgTypes[4]
+	mi := &file_carillon_v1_peer_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -305,7 +207,7 @@ func (x *ApplyResponse) String() string {
 func (*ApplyResponse) ProtoMessage() {}
 
 func (x *ApplyResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_carillon_v1_peer_proto_msgTypes[4]
+	mi := &file_carillon_v1_peer_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -318,7 +220,7 @@ func (x *ApplyResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApplyResponse.ProtoReflect.Descriptor instead.
 func (*ApplyResponse) Descriptor() ([]byte, []int) {
-	return file_carillon_v1_peer_proto_rawDescGZIP(), []int{4}
+	return file_carillon_v1_peer_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *ApplyResponse) GetProblems() []*Problem {
@@ -341,7 +243,7 @@ type Problem struct {
 
 func (x *Problem) Reset() {
 	*x = Problem{}
-	mi := &file_carillon_v1_peer_proto_msgTypes[5]
+	mi := &file_carillon_v1_peer_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -353,7 +255,7 @@ func (x *Problem) String() string {
 func (*Problem) ProtoMessage() {}
 
 func (x *Problem) ProtoReflect() protoreflect.Message {
-	mi := &file_carillon_v1_peer_proto_msgTypes[5]
+	mi := &file_carillon_v1_peer_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -366,7 +268,7 @@ func (x *Problem) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Problem.ProtoReflect.Descriptor instead.
 func (*Problem) Descriptor() ([]byte, []int) {
-	return file_carillon_v1_peer_proto_rawDescGZIP(), []int{5}
+	return file_carillon_v1_peer_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Problem) GetIndex() uint32 {
@@ -401,12 +303,7 @@ var File_carillon_v1_peer_proto protoreflect.FileDescriptor
 
 const file_carillon_v1_peer_proto_rawDesc = "" +
 	"\n" +
-	"\x16carillon/v1/peer.proto\x12\vcarillon.v1\"5\n" +
-	"\rCommitRequest\x12\x12\n" +
-	"\x04node\x18\x01 \x01(\tR\x04node\x12\x10\n" +
-	"\x03txn\x18\x02 \x01(\fR\x03txn\"\"\n" +
-	"\x0eCommitResponse\x12\x10\n" +
-	"\x03txn\x18\x01 \x01(\fR\x03txn\"@\n" +
+	"\x16carillon/v1/peer.proto\x12\vcarillon.v1\"@\n" +
 	"\fApplyRequest\x120\n" +
 	"\bcommands\x18\x01 \x03(\v2\x14.carillon.v1.CommandR\bcommands\"M\n" +
 	"\aCommand\x12\x10\n" +
@@ -427,10 +324,9 @@ const file_carillon_v1_peer_proto_rawDesc = "" +
 	"\x06EXISTS\x10\x02\x12\b\n" +
 	"\x04FULL\x10\x03\x12\r\n" +
 	"\tTOO_LARGE\x10\x04\x12\x0f\n" +
-	"\vUNAVAILABLE\x10\x052\x8d\x01\n" +
+	"\vUNAVAILABLE\x10\x052J\n" +
 	"\x04Peer\x12B\n" +
-	"\x05Apply\x12\x19.carillon.v1.ApplyRequest\x1a\x1a.carillon.v1.ApplyResponse(\x010\x01\x12A\n" +
-	"\x06Commit\x12\x1a.carillon.v1.CommitRequest\x1a\x1b.carillon.v1.CommitResponseB\x1aZ\x18carillon/internal/peerv1b\x06proto3"
+	"\x05Apply\x12\x19.carillon.v1.ApplyRequest\x1a\x1a.carillon.v1.ApplyResponse(\x010\x01B\x1aZ\x18carillon/internal/peerv1b\x06proto3"
 
 var (
 	file_carillon_v1_peer_proto_rawDescOnce sync.Once
@@ -445,26 +341,22 @@ func file_carillon_v1_peer_proto_rawDescGZIP() []byte {
 }
 
 var file_carillon_v1_peer_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_carillon_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_carillon_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_carillon_v1_peer_proto_goTypes = []any{
-	(Problem_Kind)(0),      // 0: carillon.v1.Problem.Kind
-	(*CommitRequest)(nil),  // 1: carillon.v1.CommitRequest
-	(*CommitResponse)(nil), // 2: carillon.v1.CommitResponse
-	(*ApplyRequest)(nil),   // 3: carillon.v1.ApplyRequest
-	(*Command)(nil),        // 4: carillon.v1.Command
-	(*ApplyResponse)(nil),  // 5: carillon.v1.ApplyResponse
-	(*Problem)(nil),        // 6: carillon.v1.Problem
+	(Problem_Kind)(0),     // 0: carillon.v1.Problem.Kind
+	(*ApplyRequest)(nil),  // 1: carillon.v1.ApplyRequest
+	(*Command)(nil),       // 2: carillon.v1.Command
+	(*ApplyResponse)(nil), // 3: carillon.v1.ApplyResponse
+	(*Problem)(nil),       // 4: carillon.v1.Problem
 }
 var file_carillon_v1_peer_proto_depIdxs = []int32{
-	4, // 0: carillon.v1.ApplyRequest.commands:type_name -> carillon.v1.Command
-	6, // 1: carillon.v1.ApplyResponse.problems:type_name -> carillon.v1.Problem
+	2, // 0: carillon.v1.ApplyRequest.commands:type_name -> carillon.v1.Command
+	4, // 1: carillon.v1.ApplyResponse.problems:type_name -> carillon.v1.Problem
 	0, // 2: carillon.v1.Problem.kind:type_name -> carillon.v1.Problem.Kind
-	3, // 3: carillon.v1.Peer.Apply:input_type -> carillon.v1.ApplyRequest
-	1, // 4: carillon.v1.Peer.Commit:input_type -> carillon.v1.CommitRequest
-	5, // 5: carillon.v1.Peer.Apply:output_type -> carillon.v1.ApplyResponse
-	2, // 6: carillon.v1.Peer.Commit:output_type -> carillon.v1.CommitResponse
-	5, // [5:7] is the sub-list for method output_type
-	3, // [3:5] is the sub-list for method input_type
+	1, // 3: carillon.v1.Peer.Apply:input_type -> carillon.v1.ApplyRequest
+	3, // 4: carillon.v1.Peer.Apply:output_type -> carillon.v1.ApplyResponse
+	4, // [4:5] is the sub-list for method output_type
+	3, // [3:4] is the sub-list for method input_type
 	3, // [3:3] is the sub-list for extension type_name
 	3, // [3:3] is the sub-list for extension extendee
 	0, // [0:3] is the sub-list for field type_name
@@ -481,7 +373,7 @@ func file_carillon_v1_peer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_carillon_v1_peer_proto_rawDesc), len(file_carillon_v1_peer_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   6,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

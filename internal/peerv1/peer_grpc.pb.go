@@ -19,8 +19,7 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Peer_Apply_FullMethodName  = "/carillon.v1.Peer/Apply"
-	Peer_Commit_FullMethodName = "/carillon.v1.Peer/Commit"
+	Peer_Apply_FullMethodName = "/carillon.v1.Peer/Apply"
 )
 
 // PeerClient is the client API for Peer service.
@@ -38,9 +37,6 @@ type PeerClient interface {
 	// The called node ends the stream with OK when it stops, or when the client has closed its side: what is unanswered
 	// then was not begun. However else the stream ends, nobody knows.
 	Apply(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ApplyRequest, ApplyResponse], error)
-	// Commit has the called node, whose member of etcd leads, commit a transaction of the calling node, in one with those of
-	// others. It is FAILED_PRECONDITION or UNIMPLEMENTED if it was not begun; after any other error nobody knows.
-	Commit(ctx context.Context, in *CommitRequest, opts ...grpc.CallOption) (*CommitResponse, error)
 }
 
 type peerClient struct {
@@ -64,16 +60,6 @@ func (c *peerClient) Apply(ctx context.Context, opts ...grpc.CallOption) (grpc.B
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Peer_ApplyClient = grpc.BidiStreamingClient[ApplyRequest, ApplyResponse]
 
-func (c *peerClient) Commit(ctx context.Context, in *CommitRequest, opts ...grpc.CallOption) (*CommitResponse, error) {
-	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(CommitResponse)
-	err := c.cc.Invoke(ctx, Peer_Commit_FullMethodName, in, out, cOpts...)
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
 // PeerServer is the server API for Peer service.
 // All implementations must embed UnimplementedPeerServer
 // for forward compatibility.
@@ -89,9 +75,6 @@ type PeerServer interface {
 	// The called node ends the stream with OK when it stops, or when the client has closed its side: what is unanswered
 	// then was not begun. However else the stream ends, nobody knows.
 	Apply(grpc.BidiStreamingServer[ApplyRequest, ApplyResponse]) error
-	// Commit has the called node, whose member of etcd leads, commit a transaction of the calling node, in one with those of
-	// others. It is FAILED_PRECONDITION or UNIMPLEMENTED if it was not begun; after any other error nobody knows.
-	Commit(context.Context, *CommitRequest) (*CommitResponse, error)
 	mustEmbedUnimplementedPeerServer()
 }
 
@@ -104,9 +87,6 @@ type UnimplementedPeerServer struct{}
 
 func (UnimplementedPeerServer) Apply(grpc.BidiStreamingServer[ApplyRequest, ApplyResponse]) error {
 	return status.Error(codes.Unimplemented, "method Apply not implemented")
-}
-func (UnimplementedPeerServer) Commit(context.Context, *CommitRequest) (*CommitResponse, error) {
-	return nil, status.Error(codes.Unimplemented, "method Commit not implemented")
 }
 func (UnimplementedPeerServer) mustEmbedUnimplementedPeerServer() {}
 func (UnimplementedPeerServer) testEmbeddedByValue()              {}
@@ -136,36 +116,13 @@ func _Peer_Apply_Handler(srv interface{}, stream grpc.ServerStream) error {
 // This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
 type Peer_ApplyServer = grpc.BidiStreamingServer[ApplyRequest, ApplyResponse]
 
-func _Peer_Commit_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(CommitRequest)
-	if err := dec(in); err != nil {
-		return nil, err
-	}
-	if interceptor == nil {
-		return srv.(PeerServer).Commit(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{
-		Server:     srv,
-		FullMethod: Peer_Commit_FullMethodName,
-	}
-	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(PeerServer).Commit(ctx, req.(*CommitRequest))
-	}
-	return interceptor(ctx, in, info, handler)
-}
-
 // Peer_ServiceDesc is the grpc.ServiceDesc for Peer service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
 var Peer_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "carillon.v1.Peer",
 	HandlerType: (*PeerServer)(nil),
-	Methods: []grpc.MethodDesc{
-		{
-			MethodName: "Commit",
-			Handler:    _Peer_Commit_Handler,
-		},
-	},
+	Methods:     []grpc.MethodDesc{},
 	Streams: []grpc.StreamDesc{
 		{
 			StreamName:    "Apply",

@@ -52,7 +52,7 @@ func (s *Service) mayAsk(ctx context.Context, req any) error {
 			}
 		}
 		return nil
-	case *peerv1.ApplyRequest, *peerv1.CommitRequest: // for whom it asks, another node has checked
+	case *peerv1.ApplyRequest: // for whom it asks, another node has checked
 		return s.metrics.refused(s.cfg.Identity.AuthorizePeer(ctx))
 	case *schedulerv1.WatchHostsRequest: // for everybody who has an identity, as in Dapr
 		return nil

@@ -204,10 +204,6 @@ func (nodes) Apply(_ context.Context, stream peerv1.Peer_ApplyServer, _ func(fun
 	}
 }
 
-func (nodes) Commit(context.Context, *peerv1.CommitRequest) (*peerv1.CommitResponse, error) {
-	return new(peerv1.CommitResponse), nil
-}
-
 func TestWithMTLSOnlyNodesOfTheClusterAreAnsweredAsSuch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := identitytest.NewAuthority(t)
@@ -237,9 +233,6 @@ func TestWithMTLSOnlyNodesOfTheClusterAreAnsweredAsSuch(t *testing.T) {
 			}
 			if _, err := stream.Recv(); status.Code(err) != c.want {
 				t.Errorf("%s: %v, want %v", name, err, c.want)
-			}
-			if _, err := peerv1.NewPeerClient(n.conn).Commit(ctx, new(peerv1.CommitRequest)); status.Code(err) != c.want {
-				t.Errorf("%s commits: %v, want %v", name, err, c.want)
 			}
 			cancel()
 		}

@@ -20,8 +20,3 @@ func (p peerServer) Apply(stream peerv1.Peer_ApplyServer) error {
 	defer s.atClose(end)()
 	return s.cfg.Peer.Apply(closing, stream, s.receivers.Go, contain)
 }
-
-// Commit has the node's [Peer] commit a transaction of another node.
-func (p peerServer) Commit(ctx context.Context, q *peerv1.CommitRequest) (*peerv1.CommitResponse, error) {
-	return p.server.cfg.Peer.Commit(ctx, q)
-}

@@ -63,8 +63,6 @@ type Peer interface {
 	Apply(
 		closing context.Context, stream peerv1.Peer_ApplyServer, spawn func(func()), contain func(func() error) error,
 	) error
-	// Commit commits a transaction of another node.
-	Commit(ctx context.Context, q *peerv1.CommitRequest) (*peerv1.CommitResponse, error)
 }
 
 // A Service answers the calls of sidecars. Run serves it.

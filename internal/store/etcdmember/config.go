@@ -1,7 +1,6 @@
 package etcdmember
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -55,9 +54,6 @@ type Config struct {
 	// choose another; 0 is 80 ms and 400 ms. A lease is not granted for less than one and a half elections, rounded
 	// up to seconds. They should be the same everywhere.
 	Heartbeat, Election time.Duration
-	// Carry takes a transaction of this node to the node of that member, which leads: there [Member.Commit] is called. An
-	// error that is FailedPrecondition or Unimplemented says that it was not begun. Nil has each node commit for itself.
-	Carry func(ctx context.Context, leader string, txn []byte) (answer []byte, err error)
 	// NoSync acknowledges what is not on the disk yet. For tests: a power cut loses data.
 	NoSync bool
 }

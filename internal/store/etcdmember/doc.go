@@ -4,9 +4,6 @@
 // A member keeps its log and its data in a folder of its own, which one process has open at a time. It is found by its
 // peers and its clients at the addresses that its [Config] gives; clients in the same process use the same addresses.
 //
-// The member that leads makes one transaction of those of several nodes, which carry theirs there: see [Config].Carry and
-// [Member.Commit].
-//
 // What it does when things fail. Without a majority of the members every call waits, and is refused in the end; that
 // passes when the majority is back. When the log cannot be written (a full or broken disk), etcd ends the process; here
 // the member ends instead, and [Member.Run] says why. Nothing that was acknowledged is lost by that, as the others have

@@ -14,8 +14,6 @@ import (
 // A kv passes calls to the member's server, once it serves.
 type kv struct {
 	server atomic.Pointer[etcdserverpb.KVServer]
-	// commit is Txn for what compares and writes; nil has none.
-	commit func(context.Context, etcdserverpb.KVServer, *etcdserverpb.TxnRequest) (*etcdserverpb.TxnResponse, error)
 }
 
 var _ etcdserverpb.KVServer = (*kv)(nil)
@@ -24,13 +22,13 @@ var _ etcdserverpb.KVServer = (*kv)(nil)
 // does not serve, and end with their context, as over a connection: a member that has failed may hold its locks for ever.
 func (m *Member) KV() etcdserverpb.KVServer { return &m.kv }
 
-// serve has calls go to e when it is ready, until ctx ends. Meanwhile it calls serving, which returns when ctx has ended.
-func (k *kv) serve(ctx context.Context, e *embed.Etcd, serving func(context.Context, etcdserverpb.KVServer)) {
+// serve has calls go to e when it is ready, until ctx ends.
+func (k *kv) serve(ctx context.Context, e *embed.Etcd) {
 	select {
 	case <-e.Server.ReadyNotify():
 		s := v3rpc.NewQuotaKVServer(e.Server)
 		k.server.Store(&s)
-		serving(ctx, s)
+		<-ctx.Done()
 		k.server.Store(nil)
 	case <-ctx.Done():
 	}
@@ -78,12 +76,6 @@ func (k *kv) DeleteRange(ctx context.Context, r *etcdserverpb.DeleteRangeRequest
 
 // Txn is that of etcd.
 func (k *kv) Txn(ctx context.Context, r *etcdserverpb.TxnRequest) (*etcdserverpb.TxnResponse, error) {
-	if k.commit != nil && len(r.GetCompare()) > 0 {
-		do := func(s etcdserverpb.KVServer, ctx context.Context, r *etcdserverpb.TxnRequest) (*etcdserverpb.TxnResponse, error) {
-			return k.commit(ctx, s, r)
-		}
-		return call(ctx, k, do, r)
-	}
 	return call(ctx, k, etcdserverpb.KVServer.Txn, r)
 }
 

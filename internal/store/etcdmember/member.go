@@ -22,10 +22,8 @@ type Member struct {
 	log     *slog.Logger
 	room    *space.Watch
 
-	kv        kv
-	carry     func(ctx context.Context, leader string, txn []byte) (answer []byte, err error) // nil: nobody does
-	collector *collector
-	running   atomic.Pointer[embed.Etcd] // nil before it has started
+	kv      kv
+	running atomic.Pointer[embed.Etcd] // nil before it has started
 
 	stopping atomic.Bool   // then errors are what stopping looks like
 	failed   chan struct{} // closed once err is set
@@ -40,8 +38,6 @@ func New(cfg Config, log *slog.Logger) (*Member, error) {
 		return nil, fmt.Errorf("configure the member of etcd: %w", err)
 	}
 	m := &Member{joining: cfg.joining, config: ec, failed: make(chan struct{}), log: log.With(slog.String("component", "etcd"))}
-	m.carry, m.collector = cfg.Carry, newCollector(int(ec.MaxTxnOps), int(ec.MaxRequestBytes))
-	m.kv.commit = m.commit
 	m.room = space.New(func() (uint64, error) { return free(cfg.Dir) }, m.log)
 	ec.ZapLoggerBuilder = embed.NewZapLoggerBuilder(m.logger())
 	if err := ec.Validate(); err != nil {
@@ -72,7 +68,7 @@ func (m *Member) Run(ctx context.Context) error {
 	m.running.Store(e)
 	serving, end := context.WithCancel(ctx)
 	var served sync.WaitGroup
-	served.Go(func() { m.kv.serve(serving, e, m.collector.run) })
+	served.Go(func() { m.kv.serve(serving, e) })
 	defer served.Wait()
 	defer end()
 	select {

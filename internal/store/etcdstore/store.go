@@ -124,9 +124,6 @@ func Open(cfg Config, log *slog.Logger) (*Store, error) {
 // Client returns the connection to etcd, which is the store's to close.
 func (s *Store) Client() *clientv3.Client { return s.client }
 
-// Records returns the prefix of the keys that commits write.
-func (s *Store) Records() string { return s.records }
-
 // Close ends the connection to etcd. Calls under way and later ones return an error.
 func (s *Store) Close() error {
 	if err := s.client.Close(); err != nil && !errors.Is(err, context.Canceled) {
