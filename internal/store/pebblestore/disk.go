@@ -139,7 +139,8 @@ func (d *disk) vital(what, name string, op func() error) {
 
 func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
 
-// isOptions reports whether a file is that of Pebble's options, under the name that it has until it is whole.
+// isOptions reports whether a file is that of Pebble's options, under the name that it has until it is whole. Pebble writes it
+// at the end of its Open, where it must not fail; see opening.
 func isOptions(name string) bool { return strings.HasSuffix(name, ".dbtmp") }
 
 // Create is [vfs.FS.Create].
@@ -156,7 +157,7 @@ func (d *disk) Create(name string, c vfs.DiskWriteCategory) (f vfs.File, err err
 			return &manifestFile{vitalFile: v, name: base}, err
 		}
 		return made, err
-	case d.opening() && isOptions(base):
+	case isOptions(base):
 		return d.openVital(name, &f, create)
 	}
 	attempt := d.write
@@ -258,7 +259,7 @@ func (d *disk) RemoveAll(name string) error {
 
 // Rename is [vfs.FS.Rename].
 func (d *disk) Rename(oldname, newname string) error {
-	if d.opening() && isOptions(oldname) {
+	if isOptions(oldname) {
 		d.vital("rename", oldname, func() error { return d.FS.Rename(oldname, newname) })
 		return nil
 	}
