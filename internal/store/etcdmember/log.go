@@ -25,7 +25,8 @@ type logCore struct {
 
 // Enabled is [zapcore.LevelEnabler.Enabled].
 func (c *logCore) Enabled(l zapcore.Level) bool {
-	return l >= zapcore.FatalLevel || c.member.log.Enabled(context.TODO(), level(l))
+	none := context.Background() //nolint:forbidigo // zap has none to give, and no level depends on it
+	return l >= zapcore.FatalLevel || c.member.log.Enabled(none, level(l))
 }
 
 func level(l zapcore.Level) slog.Level {
