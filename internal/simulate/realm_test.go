@@ -14,10 +14,7 @@ import (
 	"carillon/internal/store"
 )
 
-// The realm is what the nodes of a cluster share: a store that compares fences, and who is a member and owns what. It
-// stands for an etcd, and is always there; what can be cut, for each node, is the way to it. A request that was sent
-// arrives some time, though its sender may have given up, or may be no more.
-
+// lease is how long a session lasts in the realm that has not been renewed.
 const lease = 4 * time.Second
 
 // runRealm ends leases when their time has come, until ctx ends.
@@ -27,7 +24,9 @@ func runRealm(ctx context.Context, a *clustertest.Agreement) {
 	}
 }
 
-// An outpost is what a life of a node sees of the realm: its store and its coordinator.
+// An outpost is what a life of a node sees of the realm, which is what the nodes of a cluster share: its store and its
+// coordinator. The realm stands for an etcd, and is always there; what can be cut, for each node, is the way to it. A
+// request that was sent arrives some time, though its sender may have given up, or may be no more.
 type outpost struct {
 	realm    *clustertest.Agreement
 	running  *sync.WaitGroup // of the world
