@@ -22,7 +22,7 @@ import (
 func TestAFlippedBitIsNeverAWrongPayload(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(uint64(number(t, "CARILLON_TEST_SEED", 1)), 9))
-	dir, payloads := t.TempDir(), keep(t, r)
+	dir, payloads := t.TempDir(), invent(t, r)
 	killAfter(t, dir, payloads)
 	files, err := filepath.Glob(filepath.Join(dir, "carillon", "*"))
 	if err != nil {
@@ -71,8 +71,8 @@ func TestAFlippedBitIsNeverAWrongPayload(t *testing.T) {
 	t.Logf("%d were refused, %d were whole, %d said that they lack the end of their log", refused, whole, short)
 }
 
-// keep makes up jobs: their payloads by name.
-func keep(t *testing.T, r *rand.Rand) map[string][]byte {
+// invent makes up jobs: their payloads by name.
+func invent(t *testing.T, r *rand.Rand) map[string][]byte {
 	t.Helper()
 	payloads := map[string][]byte{}
 	for i := range 2000 {
