@@ -7,5 +7,6 @@
 //
 // The API server is the one of the pod, or the one that a kubeconfig says is current. Tokens and certificates are read anew for
 // each connection, as Kubernetes replaces them; but a kubeconfig that names another API server by then is not followed,
-// because in another cluster our namespaces would seem to be gone. When the API server cannot be reached, that is logged once and tried again, after a second, then two, and at most thirty.
+// because in another cluster our namespaces would seem to be gone. When the API server cannot be reached, that is logged
+// once and tried again, after a second, then two, and at most thirty.
 package kubernetes

@@ -31,7 +31,8 @@ func brief(reason string) string {
 }
 
 // Status returns err as the Scheduler service reports it to a client; nil stays nil. Errors that users can mend keep
-// their text, if it is not too long. An Unavailable or Internal one has a fixed text, so that no detail of ours leaks: the caller logs err.
+// their text, if it is not too long. An Unavailable or Internal one has a fixed text, so that no detail of ours leaks: the
+// caller logs err.
 //
 // What is wrong with a job is Unknown, not InvalidArgument, because sidecars turn the two into different answers to
 // their apps (scheduler specification §1.3).
