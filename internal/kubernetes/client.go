@@ -4,8 +4,6 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -41,46 +39,6 @@ type object struct {
 type event struct {
 	Type   string `json:"type"`
 	Object object `json:"object"`
-}
-
-// An access is the way to an API server, and what is shown to it.
-type access struct {
-	server string // its URL
-	tls    *tls.Config
-	token  string // if there is one
-	proxy  *url.URL
-}
-
-// access reads it anew.
-func (c Config) access() (access, error) {
-	if c.Kubeconfig != "" {
-		return readKubeconfig(c.Kubeconfig)
-	}
-	token, err := read(c.TokenFile)
-	if err != nil {
-		return access{}, fmt.Errorf("the token of the service account: %w", err)
-	}
-	text, err := read(c.CAFile)
-	if err != nil {
-		return access{}, fmt.Errorf("the certificates of the API server: %w", err)
-	}
-	roots, err := pool(text, c.CAFile)
-	if err != nil {
-		return access{}, err
-	}
-	return access{
-		server: "https://" + c.Host, token: string(bytes.TrimSpace(token)),
-		tls: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
-	}, nil
-}
-
-// pool returns the certificates that an API server is verified by.
-func pool(text []byte, from string) (*x509.CertPool, error) {
-	roots := x509.NewCertPool()
-	if !roots.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("the certificates of the API server: %s holds none", from)
-	}
-	return roots, nil
 }
 
 // A client makes requests of one API server.

@@ -5,11 +5,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
-	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 
 	"sigs.k8s.io/yaml"
 )
@@ -69,9 +68,6 @@ type user struct {
 	AsGroups   any    `json:"as-groups"`
 	AsWithMore any    `json:"as-user-extra"`
 }
-
-// maxFile is how much is read of a kubeconfig, and of each file that it names.
-const maxFile = 1 << 20
 
 // readKubeconfig returns the way to the API server that a kubeconfig says is the current one. Files that it names are
 // relative to it.
@@ -151,13 +147,22 @@ func (c cluster) check() error {
 		return errors.New("insecure-skip-tls-verify is not supported: whoever stood between could say that namespaces are gone, " +
 			"and their jobs would be deleted: give certificate-authority, and tls-server-name if its certificate has another name")
 	}
-	if c.Proxy != "" {
-		switch proxy, err := url.Parse(c.Proxy); {
-		case err != nil || proxy.Host == "", proxy.Scheme != "http" && proxy.Scheme != "https" && proxy.Scheme != "socks5":
-			return errors.New("its proxy-url is no address that begins with http://, https:// or socks5://")
-		}
+	if _, err := c.proxy(); err != nil {
+		return err
 	}
 	return nil
+}
+
+// proxy returns what stands between, if anything does.
+func (c cluster) proxy() (*url.URL, error) {
+	if c.Proxy == "" {
+		return nil, nil
+	}
+	proxy, err := url.Parse(c.Proxy)
+	if err == nil && proxy.Host != "" && slices.Contains([]string{"http", "https", "socks5"}, proxy.Scheme) {
+		return proxy, nil
+	}
+	return nil, errors.New("its proxy-url is no address that begins with http://, https:// or socks5://")
 }
 
 func (u user) check() error {
@@ -183,10 +188,8 @@ func (u user) check() error {
 func (c cluster) access(dir string) (a access, err error) {
 	a.server = c.Server
 	a.tls = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName}
-	if c.Proxy != "" {
-		if a.proxy, err = url.Parse(c.Proxy); err != nil {
-			return a, errors.New("its proxy-url is no address")
-		}
+	if a.proxy, err = c.proxy(); err != nil {
+		return a, err
 	}
 	if len(c.CA) == 0 && c.CAFile == "" {
 		return a, nil // as kubectl has it: one of those that the system trusts has signed it
@@ -245,17 +248,4 @@ func within(dir, file string) string {
 		return file
 	}
 	return filepath.Join(dir, file)
-}
-
-func read(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(text) > maxFile {
-		err = fmt.Errorf("%s is larger than %d bytes", name, maxFile)
-	}
-	return text, err
 }

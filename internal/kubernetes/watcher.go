@@ -9,28 +9,6 @@ import (
 	"time"
 )
 
-// A Config says where the API server is, and what is shown to it.
-type Config struct {
-	// Kubeconfig is a file that says so, in place of all below.
-	Kubeconfig string
-
-	// Host is its host:port, over HTTPS.
-	Host string
-	// TokenFile has the token of a service account that may get, list and watch namespaces.
-	TokenFile string
-	// CAFile has the certificates that the API server is verified by, in PEM.
-	CAFile string
-}
-
-// Check returns what is wrong with the kubeconfig, if there is to be one, and the files that it names.
-func (c Config) Check() error {
-	if c.Kubeconfig == "" {
-		return nil
-	}
-	_, err := c.access()
-	return err
-}
-
 // A Watcher watches namespaces.
 type Watcher struct {
 	cfg    Config
