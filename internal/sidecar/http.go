@@ -95,20 +95,25 @@ func (s *Sidecar) httpAPI(listeners []net.Listener) http.HandlerFunc {
 	return counted
 }
 
+// refuse returns what a caller is told who may not call, and the status that goes with it.
+func (s *Sidecar) refuse(r *http.Request, b *browsers) (why string, code int) {
+	switch {
+	case !s.authentic(r.Header.Get(tokenHeader)):
+		return "invalid api token", http.StatusUnauthorized
+	case s.cfg.APIToken == "":
+		return b.refuse(r), http.StatusForbidden
+	}
+	return "", 0
+}
+
 // answerHTTP answers a request of the HTTP API. The order of checks is Dapr's: the token, or who calls without one, the route,
 // and then what the route is about.
 func (s *Sidecar) answerHTTP(w http.ResponseWriter, r *http.Request, b *browsers) {
 	to := match(r.Method, r.URL)
 	if to.resource != health && to.resource != outboundHealth {
-		if !s.authentic(r.Header.Get(tokenHeader)) {
-			http.Error(w, "invalid api token", http.StatusUnauthorized)
+		if why, code := s.refuse(r, b); why != "" {
+			http.Error(w, why, code)
 			return
-		}
-		if s.cfg.APIToken == "" {
-			if why := b.refuse(r); why != "" {
-				http.Error(w, why, http.StatusForbidden)
-				return
-			}
 		}
 	}
 	r.Header.Del(tokenHeader)
