@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -15,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"carillon/internal/logtest"
 )
 
 // A node is a running carillon.
@@ -23,8 +24,7 @@ type node struct {
 	api string        // address of the HTTP API, in dev
 	all chan struct{} // closed when it has said all that it will
 
-	mu  sync.Mutex
-	out bytes.Buffer
+	said logtest.Page
 }
 
 // startNode starts an all-in-one node on free ports, which lives until it is stopped or the test ends.
@@ -50,7 +50,7 @@ func launch(t *testing.T, cmd *exec.Cmd, ready func(line string) bool) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n.cmd.Stderr = n
+	n.cmd.Stderr = &n.said
 	if err := n.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -58,18 +58,18 @@ func launch(t *testing.T, cmd *exec.Cmd, ready func(line string) bool) *node {
 		_ = n.cmd.Process.Kill()
 		_ = n.cmd.Wait()
 		if t.Failed() {
-			t.Logf("node %d said:\n%s", n.cmd.Process.Pid, n.output())
+			t.Logf("node %d said:\n%s", n.cmd.Process.Pid, n.said.String())
 		}
 	})
 	lines := bufio.NewReader(stdout)
 	for line := ""; !ready(line); {
 		if line, err = lines.ReadString('\n'); err != nil {
-			t.Fatalf("the node did not say where it is: %v\n%s%s", err, n.output(), line)
+			t.Fatalf("the node did not say where it is: %v\n%s%s", err, n.said.String(), line)
 		}
-		_, _ = n.Write([]byte(line))
+		_, _ = n.said.Write([]byte(line))
 	}
 	go func() {
-		_, _ = io.Copy(n, lines)
+		_, _ = io.Copy(&n.said, lines)
 		close(n.all)
 	}()
 	return n
@@ -79,19 +79,6 @@ func launch(t *testing.T, cmd *exec.Cmd, ready func(line string) bool) *node {
 func (n *node) wait() error {
 	<-n.all
 	return n.cmd.Wait()
-}
-
-// Write adds to what the node has said.
-func (n *node) Write(b []byte) (int, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.out.Write(b)
-}
-
-func (n *node) output() string {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.out.String()
 }
 
 func (n *node) schedule(t *testing.T, name, body string) error {
@@ -194,7 +181,7 @@ func TestSignalsStopItCleanly(t *testing.T) {
 			if took := time.Since(begin); took > 3*time.Second {
 				t.Errorf("stopping took %v", took)
 			}
-			if out := n.output(); strings.Contains(out, "level=ERROR") || strings.Contains(out, "level=WARN") {
+			if out := n.said.String(); strings.Contains(out, "level=ERROR") || strings.Contains(out, "level=WARN") {
 				t.Error("a clean stop is no reason for warnings")
 			}
 		})
@@ -275,7 +262,7 @@ func exitCode(err error) int {
 
 func TestASecondSignalEndsANodeWithAStubbornApp(t *testing.T) {
 	n := startNode(t, "--data-dir", t.TempDir(), "--", "sh", "-c", "trap '' TERM; echo stubborn; sleep 4")
-	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(n.output(), "stubborn"); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(n.said.String(), "stubborn"); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the app did not start")
 		}

@@ -129,7 +129,7 @@ func (d *daprd) stop(t *testing.T, sig syscall.Signal) {
 	if took := time.Since(begin); took > 5*time.Second {
 		t.Errorf("stopping took %v", took)
 	}
-	out := d.output()
+	out := d.said.String()
 	if !strings.Contains(out, `msg="Scheduler service shut down gracefully"`) {
 		t.Error("it does not say that it shut down")
 	}

@@ -104,7 +104,7 @@ func (s *carilloned) stop(t *testing.T, sig syscall.Signal) {
 		t.Errorf("stopping took %v", took)
 	}
 	for _, want := range []string{"Received signal '" + sig.String() + "'; beginning shutdown", "Daprd shutdown gracefully"} {
-		if !strings.Contains(s.output(), want) {
+		if !strings.Contains(s.said.String(), want) {
 			t.Errorf("it does not say %q", want)
 		}
 	}
@@ -156,7 +156,7 @@ func TestAJobGoesFromAUserToTheSchedulerAndToTheApp(t *testing.T) {
 		t.Errorf("metrics: %d %.200s", status, body)
 	}
 	s.stop(t, syscall.SIGTERM)
-	if regexp.MustCompile("level=(WARN|ERROR|FATAL)").MatchString(s.output()) {
+	if regexp.MustCompile("level=(WARN|ERROR|FATAL)").MatchString(s.said.String()) {
 		t.Error("a clean life is no reason for warnings")
 	}
 }
@@ -206,7 +206,7 @@ func TestASecondSignalEndsASidecarAtOnce(t *testing.T) {
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(s.output(), "beginning shutdown"); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(s.said.String(), "beginning shutdown"); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("it does not say that it has begun to stop")
 		}
@@ -240,7 +240,7 @@ func TestWithoutASchedulerASidecarSaysSo(t *testing.T) {
 		t.Errorf("schedule: %d %s", status, body)
 	}
 	s.stop(t, syscall.SIGINT)
-	if !strings.Contains(s.output(), "No scheduler host addresses provided. Scheduler disabled") {
+	if !strings.Contains(s.said.String(), "No scheduler host addresses provided. Scheduler disabled") {
 		t.Error("the log does not say that there is no scheduler")
 	}
 }
@@ -270,7 +270,7 @@ func TestAnEmptyNamespaceIsAWarning(t *testing.T) {
 		warn bool
 	}{{[]string{"NAMESPACE="}, true}, {[]string{"NAMESPACE=a"}, false}, {nil, false}} {
 		s := startSidecar(t, c.env, "--scheduler-host-address=127.0.0.1:9")
-		if got := strings.Contains(s.output(), "NAMESPACE is set and empty"); got != c.warn {
+		if got := strings.Contains(s.said.String(), "NAMESPACE is set and empty"); got != c.warn {
 			t.Errorf("with the environment %q it warns: %v, want %v", c.env, got, c.warn)
 		}
 	}

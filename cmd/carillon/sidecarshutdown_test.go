@@ -34,7 +34,7 @@ func TestAClientCanEndASidecar(t *testing.T) {
 		if resp.StatusCode != http.StatusNoContent {
 			t.Errorf("shutdown is answered with %s", resp.Status)
 		}
-		if err := s.wait(); exitCode(err) != c.code || time.Since(begin) > time.Second || !strings.Contains(s.output(), c.says) {
+		if err := s.wait(); exitCode(err) != c.code || time.Since(begin) > time.Second || !strings.Contains(s.said.String(), c.says) {
 			t.Errorf("with dapr-force-shutdown: %s it ended with %v after %v, want %d", header, err, time.Since(begin), c.code)
 		}
 	}

@@ -74,7 +74,7 @@ func TestAJobGoesToTheAppOverMTLS(t *testing.T) {
 				t.Error("no trigger has come")
 			}
 			s.stop(t, syscall.SIGTERM)
-			if !strings.Contains(d.output(), "a client is not let in") {
+			if !strings.Contains(d.said.String(), "a client is not let in") {
 				t.Error("nothing is said of the client without a certificate")
 			}
 			if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -84,7 +84,7 @@ func TestAJobGoesToTheAppOverMTLS(t *testing.T) {
 				t.Errorf("it ended with %v", err)
 			}
 			for _, secret := range []string{"s3cr3t", "PRIVATE"} {
-				if strings.Contains(s.output()+d.output(), secret) {
+				if strings.Contains(s.said.String()+d.said.String(), secret) {
 					t.Errorf("%s is in the log", secret)
 				}
 			}

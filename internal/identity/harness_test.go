@@ -6,8 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -41,24 +39,6 @@ func start(t *testing.T, s *identity.Source, err error) *identity.Source {
 		}
 	})
 	return s
-}
-
-// A page is a log that can be read while it is written.
-type page struct {
-	mu   sync.Mutex // guards text
-	text strings.Builder
-}
-
-func (p *page) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text.Write(b)
-}
-
-func (p *page) String() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text.String()
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }

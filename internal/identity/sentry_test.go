@@ -16,13 +16,14 @@ import (
 
 	"carillon/internal/identity"
 	"carillon/internal/identity/identitytest"
+	"carillon/internal/logtest"
 )
 
 // A plane is a Sentry, and what somebody asks of it.
 type plane struct {
 	*identitytest.Sentry
 	ask identity.Sentry
-	log page
+	log logtest.Page
 }
 
 // newPlane runs a Sentry that shows an id, and whose certificates last for an hour.

@@ -1,7 +1,6 @@
 package kubernetes_test
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/base64"
@@ -14,13 +13,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"carillon/internal/identity/identitytest"
 	"carillon/internal/kubernetes"
+	"carillon/internal/logtest"
 )
 
 const secret = "sup3rs3cr3t"
@@ -69,21 +68,13 @@ func run(t *testing.T, cfg kubernetes.Config) (g *told, log *page) {
 	if err := cfg.Check(); err != nil {
 		t.Fatal(err)
 	}
-	g, log = &told{t: t, names: make(chan string, 100), fail: make(chan error, 100)}, new(page)
-	w := kubernetes.New(cfg, slog.New(slog.NewTextHandler(io.MultiWriter(log, t.Output()), nil)))
-	ctx, stop := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- w.Run(ctx, g.gone) }()
-	t.Cleanup(func() {
-		stop()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
+	log = new(page)
+	t.Cleanup(func() { // when the watcher has ended
 		if strings.Contains(log.String(), secret) {
 			t.Error("the token is in the log")
 		}
 	})
-	return g, log
+	return watch(t, cfg, slog.New(slog.NewTextHandler(io.MultiWriter(log, t.Output()), nil))), log
 }
 
 func TestAKubeconfigSaysWhereTheAPIServerIsAndWhatItIsShown(t *testing.T) {
@@ -296,23 +287,7 @@ func refused(t *testing.T, cfg kubernetes.Config, what, want string) {
 }
 
 // A page is what has been logged.
-type page struct {
-	mu   sync.Mutex // guards the field below
-	text strings.Builder
-}
-
-// Write implements [io.Writer].
-func (p *page) Write(b []byte) (int, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text.Write(b)
-}
-
-func (p *page) String() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.text.String()
-}
+type page struct{ logtest.Page }
 
 // want waits for a text, and does this again and again meanwhile.
 func (p *page) want(t *testing.T, text string, do func()) {

@@ -168,8 +168,15 @@ func (s *apiServer) follow(t *testing.T) (g *told, token string) {
 			t.Fatal(err)
 		}
 	}
-	g = &told{t: t, names: make(chan string, 100), fail: make(chan error, 100)}
-	w := kubernetes.New(cfg, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug})))
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
+	return watch(t, cfg, log), cfg.TokenFile
+}
+
+// watch runs a watcher until the test ends, and returns what it tells.
+func watch(t *testing.T, cfg kubernetes.Config, log *slog.Logger) *told {
+	t.Helper()
+	g := &told{t: t, names: make(chan string, 100), fail: make(chan error, 100)}
+	w := kubernetes.New(cfg, log)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx, g.gone) }()
@@ -179,7 +186,7 @@ func (s *apiServer) follow(t *testing.T) (g *told, token string) {
 			t.Error(err)
 		}
 	})
-	return g, cfg.TokenFile
+	return g
 }
 
 // listed waits until there have been so many requests for a page.

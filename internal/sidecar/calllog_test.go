@@ -4,35 +4,24 @@ import (
 	"encoding/json"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/metadata"
 
+	"carillon/internal/logtest"
 	"carillon/internal/sidecar"
 )
 
 // lines is a log as JSON, line by line.
-type lines struct {
-	mu   sync.Mutex // guards the field below
-	text strings.Builder
-}
-
-func (l *lines) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(b)
-}
+type lines struct{ logtest.Page }
 
 // of returns the lines with that message, without what differs from run to run.
 func (l *lines) of(t *testing.T, message string) []map[string]any {
 	t.Helper()
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	var found []map[string]any
-	for line := range strings.Lines(l.text.String()) {
+	for line := range strings.Lines(l.String()) {
 		var attrs map[string]any
 		if err := json.Unmarshal([]byte(line), &attrs); err != nil {
 			t.Fatal(err)
@@ -107,7 +96,7 @@ func TestEachCallIsLoggedIfSoConfigured(t *testing.T) {
 			if diff := cmp.Diff(wantGRPC, gotGRPC); diff != "" {
 				t.Errorf("unexpected lines for gRPC (-want +got):\n%s", diff)
 			}
-			if strings.Contains(log.text.String(), "secret") {
+			if strings.Contains(log.String(), "secret") {
 				t.Error("the log has the token")
 			}
 		})

@@ -6,7 +6,6 @@
 package crash_test
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -53,23 +52,4 @@ func number(t *testing.T, name string, n int) int {
 		}
 	}
 	return n
-}
-
-// A buffer keeps what a process says. It is safe for concurrent use.
-type buffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer // guarded by mu
-}
-
-// Write is [io.Writer.Write].
-func (b *buffer) Write(p []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.Write(p)
-}
-
-func (b *buffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.text.String()
 }

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"carillon/internal/logtest"
+
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -24,7 +26,7 @@ import (
 type node struct {
 	cmd                      *exec.Cmd
 	address, health, metrics string
-	said                     buffer
+	said                     logtest.Page
 	ended                    chan struct{} // closed when it has ended and all that it said has been heard
 	err                      error         // how it ended; to be read after ended
 }
