@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 
+	"carillon/internal/job"
 	"carillon/internal/store"
 )
 
@@ -25,10 +26,31 @@ func (lp *loop) check(ctx context.Context) error {
 			return fmt.Errorf("lane %v is due before its parent in the heap", l.id)
 		}
 	}
-	for _, l := range m.ready {
-		if l.place != inLine {
-			return fmt.Errorf("lane %v stands in line and does not know it", l.id)
+	if len(m.out) != m.inFlight.Held() {
+		return fmt.Errorf("%d triggers are out, and %d count as in flight", len(m.out), m.inFlight.Held())
+	}
+	inLines, ready, entries := map[job.Target]int{}, 0, 0
+	for id, l := range m.lanes {
+		entries += len(l.window)
+		switch l.place {
+		case inLine:
+			inLines[id.target]++
+			ready++
+		case throttled:
+			if !slices.Contains(m.throttled[id.target], l) {
+				return fmt.Errorf("lane %v is throttled and would not go on", id)
+			}
+		case nowhere, inHeap, parked:
 		}
+		if m.ready.LenOf(id.target) < inLines[id.target] {
+			return fmt.Errorf("lane %v says that it stands in line, and does not", id)
+		}
+	}
+	if m.entries != entries {
+		return fmt.Errorf("%d entries are in the windows, and %d were counted", entries, m.entries)
+	}
+	if m.ready.Len() != ready {
+		return fmt.Errorf("%d lanes say that they stand in line, and %d do", ready, m.ready.Len())
 	}
 	for id, l := range m.lanes {
 		if err := l.check(id); err != nil {
@@ -100,7 +122,7 @@ func (lp *loop) checkIndex(ctx context.Context) error {
 			onDisk = l.more && e.compare(l.cursor) > 0 && !l.gap.holds(e)
 		}
 		d := lp.machine.out[e.key]
-		out := d != nil && (!d.replaced || d.held && d.next.compare(e) == 0)
+		out := d != nil && (!d.replaced || d.next != nil && d.next.compare(e) == 0)
 		if !inWindow && !onDisk && !out {
 			return fmt.Errorf("%s, due %v, is nowhere: it would never fire", e.key, e.due)
 		}

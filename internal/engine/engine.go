@@ -47,6 +47,9 @@ type Config struct {
 	// Inbox is how many calls may wait for one loop, or be carried out by it; whoever comes later waits outside. 0 means
 	// 4096.
 	Inbox int
+	// MaxInFlight is how many triggers may be in flight in all, from when they are read to when their outcome is committed,
+	// and 8 of each target beyond that. Targets share it fairly. 0 means 65,536; each takes about 1 KiB.
+	MaxInFlight int
 	// Full reports whether nothing new is to be stored for want of room; nil is never. It is asked for each job that is
 	// scheduled, and must be quick and safe for concurrent use.
 	Full func() bool
@@ -67,6 +70,7 @@ const (
 	defaultPartitions = 64
 	maxDefaultLoops   = 4
 	defaultInbox      = 4096
+	defaultInFlight   = 1 << 16
 )
 
 // An Engine keeps jobs and fires them when they are due. It is safe for concurrent use; its calls wait until Run runs.
@@ -95,6 +99,7 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 	}
 	orDefault(&cfg.Loops, max(1, min(runtime.GOMAXPROCS(0)/2, maxDefaultLoops)))
 	orDefault(&cfg.Inbox, defaultInbox)
+	orDefault(&cfg.MaxInFlight, defaultInFlight)
 	cfg.Loops = min(cfg.Loops, cfg.Partitions)
 	if cfg.Now == nil {
 		cfg.Now = time.Now

@@ -77,12 +77,17 @@ func (i *inbox) turn(partition int, to hold, from ...hold) {
 			now.since = time.Now()
 		}
 		i.holdings[partition] = now
-		waiting := append(i.early, i.commands...)
-		i.early, i.commands = nil, nil
-		for _, c := range waiting {
-			i.enqueue(c)
-		}
+		i.sort()
 	})
+}
+
+// sort puts each command that waits where it belongs now. It is called with mu held.
+func (i *inbox) sort() {
+	waiting := append(i.early, i.commands.Drain()...)
+	i.early = nil
+	for _, c := range waiting {
+		i.enqueue(c)
+	}
 }
 
 // enqueue puts c where it waits, or refuses it. It is called with mu held.
@@ -91,7 +96,10 @@ func (i *inbox) enqueue(c *command) {
 	case i.closed:
 		i.reply(c, errStopping)
 	case h == held:
-		i.commands = append(i.commands, c)
+		if c.posted == 0 {
+			c.posted = i.turns
+		}
+		i.commands.Push(c.key.Target, c)
 	case h == gone:
 		i.reply(c, ErrNotOwner)
 	default:

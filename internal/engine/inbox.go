@@ -3,18 +3,21 @@ package engine
 import (
 	"context"
 	"fmt"
-	"slices"
 	"sync"
 	"time"
 
+	"carillon/internal/fair"
 	"carillon/internal/job"
 )
 
-// An inbox holds what is waiting for a loop's next turn. Anyone may add to it; the loop alone takes.
+// An inbox holds what is waiting for a loop's turns. Anyone may add to it; the loop alone takes.
 //
 // Commands come from callers, who wait for room when it is full. Outcomes and news of room come from deliveries and are
-// never refused: there is at most one outcome for each trigger that is out, and one piece of news for each parked lane.
+// never refused: there is at most one outcome for each trigger in flight, and one piece of news for each parked lane.
 // Looks come from whoever reads metrics, one at a time. Moves come from Own, one for each partition at a time.
+//
+// Commands and outcomes wait by target, and each turn takes of them fairly: a target with many makes none of another's
+// wait. Neither can fill a turn as long as the other waits.
 type inbox struct {
 	wake  chan struct{} // holds one token while there may be something to take
 	slots chan struct{} // a token for each command that is waiting or being carried out
@@ -22,12 +25,14 @@ type inbox struct {
 
 	mu       sync.Mutex      // guards the fields below
 	holdings map[int]holding // of the loop's partitions
-	commands []*command      // about partitions that are held
-	early    []*command      // about others, in their order
-	outcomes []outcome
+	commands *fair.Queue[job.Target, *command] // about partitions that are held
+	early    []*command                        // about others, in their order
+	outcomes *fair.Queue[job.Target, outcome]
+	deferred []outcome // that go first: a command concerned their job in the last turn
 	rooms    []room
-	looks    []func(m *machine, now time.Time)
+	looks    []func(lp *loop, now time.Time)
 	moves    []move
+	turns    int  // that were taken
 	closed   bool // whoever asks is turned away
 }
 
@@ -39,10 +44,10 @@ func (i *inbox) close() {
 	defer i.mu.Unlock()
 	i.closed = true
 	close(i.ended)
-	for _, c := range slices.Concat(i.early, i.commands) {
+	for _, c := range append(i.early, i.commands.Drain()...) {
 		i.reply(c, errStopping)
 	}
-	i.early, i.commands = nil, nil
+	i.early = nil
 	for _, v := range i.moves {
 		if !v.leave {
 			close(v.tenure.over)
@@ -62,14 +67,17 @@ type command struct {
 	done      chan error // holds one; nil if the command is part of a group
 	group     *group
 	index     int // in group
+	posted    int // how many turns its inbox had had when it could have been taken first
 }
 
 // An outcome is how a delivery ended.
 type outcome struct {
-	key     job.Key
-	number  uint64
-	outcome job.Outcome
+	delivery *delivery // whose entry does not change; the rest of it is the loop's
+	outcome  job.Outcome
 }
+
+func (o outcome) key() job.Key       { return o.delivery.entry.key }
+func (o outcome) target() job.Target { return o.delivery.entry.key.Target }
 
 // A room is the news that a lane's receivers can take about n more.
 type room struct {
@@ -78,7 +86,10 @@ type room struct {
 }
 
 func newInbox(bound int) *inbox {
-	return &inbox{wake: make(chan struct{}, 1), slots: make(chan struct{}, bound), ended: make(chan struct{}), holdings: map[int]holding{}}
+	return &inbox{
+		wake: make(chan struct{}, 1), slots: make(chan struct{}, bound), ended: make(chan struct{}), holdings: map[int]holding{},
+		commands: fair.NewQueue[job.Target, *command](share), outcomes: fair.NewQueue[job.Target, outcome](share),
+	}
 }
 
 // ask has c carried out and returns its error. When ctx ends first, c may still be carried out.
@@ -111,10 +122,10 @@ func (c *command) wait(ctx context.Context) error {
 	}
 }
 
-func (i *inbox) settle(o outcome) { i.add(func() { i.outcomes = append(i.outcomes, o) }) }
+func (i *inbox) settle(o outcome) { i.add(func() { i.outcomes.Push(o.target(), o) }) }
 
-// look has f called with the machine in the next turn, which it must not change.
-func (i *inbox) look(f func(m *machine, now time.Time)) {
+// look has f called in the next turn with the loop, which it must not change.
+func (i *inbox) look(f func(lp *loop, now time.Time)) {
 	i.add(func() { i.looks = append(i.looks, f) })
 }
 
@@ -145,72 +156,16 @@ func (i *inbox) reply(c *command, err error) {
 	<-i.slots
 }
 
-// A work is what one turn takes on. No two parts of it concern the same job.
-type work struct {
-	commands []*command
-	outcomes []outcome
-	rooms    []room
-	looks    []func(m *machine, now time.Time)
-	moves    []move
-	keys     map[job.Key]struct{} // of the commands and outcomes, and perhaps of others
-}
-
-// bytes is how much of a batch o takes, at most.
-func (o outcome) bytes() int {
-	const fixed = 64 // a State, and what keys have around names
-	k := o.key
-	return writesPerJob * (len(k.Target.Namespace) + len(k.Target.Name) + len(k.ActorID) + len(k.Name) + fixed)
-}
-
-// fitting returns how many of outcomes, up to most, take no more than bytes together.
-func fitting(outcomes []outcome, most, bytes int) int {
-	n := 0
-	for n < len(outcomes) && n < most && (n == 0 || outcomes[n].bytes() <= bytes) {
-		bytes -= outcomes[n].bytes()
-		n++
-	}
-	return n
-}
-
-// take removes up to most outcomes and commands, of about bytes each. What it leaves is in order.
-func (i *inbox) take(most, bytes int) work {
+// waiting returns how many outcomes and commands wait for a turn.
+func (i *inbox) waiting() (outcomes, commands int) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	var w work
-	w.rooms, i.rooms = i.rooms, nil
-	w.looks, i.looks = i.looks, nil
-	w.moves, i.moves = i.moves, nil
-	n := fitting(i.outcomes, most, bytes)
-	w.outcomes, i.outcomes = i.outcomes[:n:n], i.outcomes[n:]
-	if len(i.outcomes) == 0 {
-		i.outcomes = nil
-	}
-	if n+len(i.commands) == 0 {
-		return w
-	}
-	w.keys = make(map[job.Key]struct{}, n+len(i.commands))
-	for _, o := range w.outcomes {
-		w.keys[o.key] = struct{}{}
-	}
-	rest := i.commands[:0]
-	for _, c := range i.commands {
-		_, again := w.keys[c.key]
-		w.keys[c.key] = struct{}{}
-		if full := len(w.outcomes)+len(w.commands) >= most || bytes < c.bytes && len(w.commands) > 0; again || full {
-			rest = append(rest, c)
-			continue
-		}
-		bytes -= c.bytes
-		w.commands = append(w.commands, c)
-	}
-	clear(i.commands[len(rest):])
-	i.commands = rest
-	return w
+	return len(i.deferred) + i.outcomes.Len(), i.commands.Len()
 }
 
 // busy reports whether something is waiting.
 func (i *inbox) busy() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return len(i.commands)+len(i.outcomes)+len(i.rooms)+len(i.looks)+len(i.moves) > 0
+	return i.commands.Len()+i.outcomes.Len()+len(i.deferred)+len(i.rooms)+len(i.looks)+len(i.moves) > 0
 }

@@ -31,8 +31,9 @@ func (e entry) compare(f entry) int {
 // A window starts small and doubles each time its lane has fired it empty: an idle lane costs little, a busy one reads
 // the index in large steps. Both count entries.
 const (
-	minWindow = 8
-	maxWindow = 256
+	tinyWindow = 2 // where windows have as much as they may have together
+	minWindow  = 8
+	maxWindow  = 256
 )
 
 // A laneID names a lane.
@@ -47,6 +48,7 @@ type lane struct {
 	id      laneID
 	window  []entry // ascending
 	size    int     // most entries in window
+	tallied int     // how many of window count in machine.entries
 	more    bool    // the index holds entries behind cursor
 	cursor  entry   // the last that was read into the window, or pushed to its end; meaningless unless more
 	gap     *gap    // the longest that was seen behind the cursor; nil if none was
@@ -64,6 +66,7 @@ const (
 	nowhere place = iota // its window is empty, or has just been taken up
 	inHeap               // in machine.waiting: its first entry lies ahead
 	inLine               // in machine.ready: its first entry may be due
+	throttled             // in machine.throttled: its target has as many in flight as its share allows
 	parked               // its receivers had no room; it moves when they say so
 )
 
@@ -114,6 +117,16 @@ func (l *lane) refill(read []entry, more bool) {
 // dry says that the window should be refilled before the lane goes on.
 func (l *lane) dry() bool {
 	return l.more && (len(l.window) == 0 || l.place == inLine && len(l.window) <= l.size/2)
+}
+
+// allowance is how many triggers may be taken at once. What receivers have said about their room holds once.
+func (l *lane) allowance() int {
+	if l.credit == 0 {
+		return maxWindow
+	}
+	n := l.credit
+	l.credit = 0
+	return n
 }
 
 // take removes up to most entries that are due from the front of the window.

@@ -3,6 +3,9 @@ package engine
 import (
 	"container/heap"
 	"slices"
+
+	"carillon/internal/fair"
+	"carillon/internal/job"
 )
 
 // How lanes come, move between the heap and the line, and go.
@@ -12,6 +15,9 @@ func (m *machine) lane(id laneID) *lane {
 	l := m.lanes[id]
 	if l == nil {
 		l = &lane{id: id, size: minWindow}
+		if m.full() {
+			l.size = tinyWindow
+		}
 		m.lanes[id] = l
 	}
 	return l
@@ -37,6 +43,7 @@ func (m *machine) take(e entry) {
 
 // place puts l where it belongs after its window has changed.
 func (m *machine) place(l *lane) {
+	m.tally(l)
 	m.thirst(l)
 	if len(l.window) == 0 {
 		m.leave(l)
@@ -52,26 +59,26 @@ func (m *machine) place(l *lane) {
 	case inHeap:
 		l.next = l.window[0].due
 		heap.Fix(&m.waiting, l.index)
-	case inLine, parked:
+	case inLine, throttled, parked:
 	}
 }
 
-// leave takes l out of the heap, or out of the line. A parked lane stays parked.
+// leave takes l out of the heap, or out of the line. A lane that is throttled or parked stays so.
 func (m *machine) leave(l *lane) {
 	switch l.place {
 	case inHeap:
 		heap.Remove(&m.waiting, l.index)
 		l.place = nowhere
 	case inLine:
-		m.ready = slices.DeleteFunc(m.ready, func(other *lane) bool { return other == l })
+		m.ready.DeleteFunc(l.id.target, func(other *lane) bool { return other == l })
 		l.place = nowhere
-	case nowhere, parked:
+	case nowhere, throttled, parked:
 	}
 }
 
 // thirst notes whether l wants a refill.
 func (m *machine) thirst(l *lane) {
-	if l.place != parked && l.dry() && !l.thirsty {
+	if l.place != parked && l.place != throttled && l.dry() && !l.thirsty {
 		l.thirsty = true
 		m.dry = append(m.dry, l)
 	}
@@ -84,10 +91,34 @@ func (m *machine) thirsty() []*lane {
 	return dry
 }
 
-// grow makes room for a refill, and returns how many entries to read for it.
-func (l *lane) grow() int {
-	l.size = min(2*l.size, maxWindow)
+// grow makes room for a refill of l, and returns how many entries to read for it.
+func (m *machine) grow(l *lane) int {
+	most := maxWindow
+	if m.full() {
+		most = max(minWindow, len(l.window))
+	}
+	l.size = min(2*l.size, most)
 	return l.size - len(l.window)
+}
+
+// tally counts the entries of l's window anew.
+func (m *machine) tally(l *lane) {
+	m.entries += len(l.window) - l.tallied
+	l.tallied = len(l.window)
+}
+
+// full reports whether windows have as many entries as they may have: as many as triggers may be in flight. Then they do
+// not grow, and lanes that are new or have to wait have next to none.
+func (m *machine) full() bool { return m.entries > m.inFlight.Limit() }
+
+// shrink takes memory from l, which waits, if it is scarce.
+func (m *machine) shrink(l *lane) {
+	if m.full() {
+		l.size = tinyWindow
+		l.trim()
+		l.window = slices.Clip(slices.Clone(l.window))
+		m.tally(l)
+	}
 }
 
 // water gives l what was read behind its cursor.
@@ -96,4 +127,41 @@ func (m *machine) water(l *lane, read []entry, more bool) {
 	l.see(read)
 	l.refill(read, more)
 	m.place(l)
+}
+
+// throttle has the lanes of a target wait until it may have more in flight.
+func (m *machine) throttle(target job.Target) {
+	for _, l := range m.ready.Remove(target) {
+		l.place = throttled
+		m.throttled[target] = append(m.throttled[target], l)
+		m.shrink(l)
+	}
+}
+
+// resume has lanes go on whose targets may have more in flight.
+func (m *machine) resume() {
+	for target, lanes := range m.throttled {
+		if m.inFlight.Room(target) == 0 {
+			continue
+		}
+		delete(m.throttled, target)
+		for _, l := range lanes {
+			switch {
+			case l.place != throttled || m.lanes[l.id] != l: // it has been parked, or has gone
+			case len(l.window) == 0:
+				l.place = nowhere
+				m.place(l)
+			default:
+				l.place = inLine
+				m.ready.Resume(target, l)
+				m.thirst(l)
+			}
+		}
+	}
+}
+
+// dropLanes forgets what was learned from the index.
+func (m *machine) dropLanes() {
+	m.lanes, m.waiting, m.dry, m.entries = map[laneID]*lane{}, nil, nil, 0
+	m.ready, m.throttled = fair.NewQueue[job.Target, *lane](quantum), map[job.Target][]*lane{}
 }

@@ -30,6 +30,7 @@ type loop struct {
 	pulse      pulse
 	tenures    map[int]*tenure // of the partitions that it has
 	strain     strain
+	overload   overload
 	progress   bool                   // a tenure has begun since the last error
 	commit     atomic.Pointer[commit] // the one under way; nil between two turns
 	punctual   bool
@@ -39,7 +40,7 @@ type loop struct {
 
 func newLoop(partitions []int, cfg Config, s store.Store, d Deliverer, log *slog.Logger, m *metrics) *loop {
 	lp := &loop{
-		partitions: partitions, now: cfg.Now, store: s, deliver: d, machine: newMachine(cfg.Partitions),
+		partitions: partitions, now: cfg.Now, store: s, deliver: d, machine: newMachine(cfg.Partitions, max(1, cfg.MaxInFlight/cfg.Loops)),
 		inbox: newInbox(cfg.Inbox), metrics: m, punctual: cfg.Punctual, pulse: pulse{start: time.Now()}, tenures: map[int]*tenure{},
 		strain: strain{full: cfg.Full},
 	}
@@ -112,7 +113,7 @@ func (lp *loop) scan(ctx context.Context, r store.Range, limit int) ([]entry, er
 // delivered, so that it is not delivered again, but fires nothing more.
 func (lp *loop) turns(ctx, steady context.Context) error {
 	writes, bytes := lp.store.MaxBatch()
-	limit := limits{most: max(1, min(maxCommands, writes/writesPerJob)), bytes: bytes / 2, fires: maxFires, again: maxFires}
+	limit := limits{most: max(1, min(maxPerTurn, writes/writesPerJob)), bytes: bytes / 2, fires: maxFires, again: maxFiresInCommit}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
@@ -150,10 +151,13 @@ type limits struct {
 	again int // triggers at a time, while the commit is under way
 }
 
+// A turn is as long as whoever comes meanwhile has to wait for the next one, so it is short: some ten milliseconds. More
+// in a turn would save little, since a commit of hundreds costs hardly more for each than one of thousands.
 const (
-	maxCommands  = 2000
-	maxFires     = 1024
-	writesPerJob = 5 // at most, by one command or outcome
+	maxPerTurn       = 512
+	maxFires         = 256
+	maxFiresInCommit = 128
+	writesPerJob     = 5 // at most, by one command or outcome
 )
 
 // MaxJobFor returns how large the record of a job may be, with its key, in a store whose commits carry so many bytes: one
@@ -164,7 +168,11 @@ func MaxJobFor(commit int) int { return commit/2 - (1+writesPerJob)<<10 }
 // only then tells callers. It fires on while the disk works. An error means that the machine is not to be trusted any
 // more.
 func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
+	begin := time.Now()
 	m, w := lp.machine, lp.take(now, limit)
+	if w.waited > 0 {
+		lp.metrics.turnsWaited.Observe(float64(w.waited))
+	}
 	if lp.strain.brim {
 		limit.fires, limit.again = 0, 0
 	}
@@ -179,15 +187,15 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 	}
 	if err != nil {
 		for _, o := range w.outcomes { // nobody will say again that they are not out any more
-			if d := m.out[o.key]; d != nil && d.number == o.number {
-				delete(m.out, o.key)
+			if m.out[o.key()] == o.delivery {
+				delete(m.out, o.key())
 				lp.metrics.redelivered.Inc()
 			}
 		}
 		return lp.fail(w, fmt.Errorf("read for partitions %s: %w", lp, err))
 	}
 
-	fired := lp.fire(ctx, picked, records)
+	fired := lp.fire(ctx, picked, records[:len(picked)])
 	for _, o := range w.outcomes {
 		lp.settle(o)
 	}
@@ -205,8 +213,9 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 		return err
 	}
 	lp.letGo(now)
+	lp.judge(ctx, begin, &w)
 	for _, look := range w.looks {
-		look(m, now)
+		look(lp, now)
 	}
 	return nil
 }
@@ -278,7 +287,7 @@ func (lp *loop) records(ctx context.Context, jobs []job.Key) ([]record, error) {
 // refill reads on in the index for each of the lanes.
 func (lp *loop) refill(ctx context.Context, dry []*lane) error {
 	for _, l := range dry {
-		most := l.grow()
+		most := lp.machine.grow(l)
 		var read []entry
 		for _, r := range l.unread() {
 			if len(read) == most {
@@ -295,18 +304,25 @@ func (lp *loop) refill(ctx context.Context, dry []*lane) error {
 	return nil
 }
 
+// A firing is a delivery that is about to leave, with what it carries.
+type firing struct {
+	*delivery
+	spec *job.Spec
+}
+
 // fire makes deliveries of the picked entries.
-func (lp *loop) fire(ctx context.Context, picked []entry, records []record) []*delivery {
-	fired := make([]*delivery, 0, len(picked))
+func (lp *loop) fire(ctx context.Context, picked []entry, records []record) []firing {
+	fired := make([]firing, 0, len(picked))
 	for i, e := range picked {
-		attrs := []slog.Attr{slog.String("job", e.key.String()), slog.Time("due", e.due)}
 		if err := records[i].broken; err != nil {
+			lp.machine.unpick(e)
 			lp.log.LogAttrs(ctx, slog.LevelError, "a due job cannot be read and will not fire; schedule it again",
-				append(attrs, slog.Any("err", err))...)
+				slog.String("job", e.key.String()), slog.Time("due", e.due), slog.Any("err", err))
 		} else if d := lp.machine.fire(e, records[i]); d != nil {
-			fired = append(fired, d)
+			fired = append(fired, firing{d, records[i].spec})
 		} else if lp.owns(e.partition) { // otherwise its owner has moved the job on
-			lp.log.LogAttrs(ctx, slog.LevelError, "removed an entry of the due index that no job stands behind", attrs...)
+			lp.log.LogAttrs(ctx, slog.LevelError, "removed an entry of the due index that no job stands behind",
+				slog.String("job", e.key.String()), slog.Time("due", e.due))
 		}
 	}
 	return fired
@@ -315,7 +331,7 @@ func (lp *loop) fire(ctx context.Context, picked []entry, records []record) []*d
 // settle records an outcome.
 func (lp *loop) settle(o outcome) {
 	lp.metrics.deliveries[o.outcome].Inc()
-	if again := lp.machine.settle(o.key, o.number, o.outcome); again {
+	if again := lp.machine.settle(o.delivery, o.outcome); again {
 		lp.metrics.redelivered.Inc()
 	}
 }
@@ -324,16 +340,16 @@ func (lp *loop) settle(o outcome) {
 var errNotAlive = errors.New("the right to the partitions has ended, or may have: another node may fire their jobs")
 
 // releaseAll hands deliveries to the deliverer, for as long as their partitions are sure to be owned.
-func (lp *loop) releaseAll(fired []*delivery) (err error) {
-	for _, d := range fired {
-		if err == nil && !lp.owns(d.entry.partition) {
+func (lp *loop) releaseAll(fired []firing) (err error) {
+	for _, f := range fired {
+		if err == nil && !lp.owns(f.entry.partition) {
 			err = errNotAlive
 		}
 		if err != nil {
-			lp.machine.end(d)
+			lp.machine.takeBack(f.delivery)
 			continue
 		}
-		lp.release(d)
+		lp.release(f.delivery, f.spec)
 	}
 	return err
 }
@@ -345,19 +361,18 @@ func (lp *loop) owns(partition int) bool {
 }
 
 // release hands a delivery to the deliverer, unless its job was removed in the turn that fired it.
-func (lp *loop) release(d *delivery) {
-	m, k, id := lp.machine, d.entry.key, d.entry.lane()
+func (lp *loop) release(d *delivery, spec *job.Spec) {
+	m, id := lp.machine, d.entry.lane()
 	if l := m.lanes[id]; d.replaced || l != nil && l.place == parked {
-		m.end(d)
+		m.takeBack(d)
 		return
 	}
-	spec := d.record.spec
 	t := job.Trigger{
-		Key: k, AppID: spec.AppID, ConcurrencyKey: spec.ConcurrencyKey, Data: spec.Data,
-		Due: d.due, Attempt: d.record.state.Attempts,
+		Key: d.entry.key, AppID: spec.AppID, ConcurrencyKey: spec.ConcurrencyKey, Data: spec.Data,
+		Due: d.due, Attempt: d.state.Attempts,
 	}
-	done := func(o job.Outcome) { lp.inbox.settle(outcome{k, d.number, o}) }
-	more := func(n int) { lp.inbox.room(room{id, n}) }
+	done := func(o job.Outcome) { lp.inbox.settle(outcome{d, o}) }
+	more := func(n int) { lp.inbox.room(room{d.entry.lane(), n}) }
 	if !lp.deliver.Deliver(t, done, more) {
 		m.refuse(d)
 		return

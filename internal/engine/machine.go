@@ -6,12 +6,17 @@ import (
 	"math"
 	"time"
 
+	"carillon/internal/fair"
 	"carillon/internal/job"
 	"carillon/internal/store"
+	"carillon/internal/when"
 )
 
-// quantum is how many triggers a lane fires before the next one has its turn.
+// quantum is how many triggers a target fires before the next one has its turn, and a lane before the next of its target.
 const quantum = 16
+
+// guaranteed is how many triggers a target may have in flight whatever others have.
+const guaranteed = 8
 
 // A machine decides for some partitions what is due and what follows. It does no I/O, reads no clock and starts no
 // goroutine: it is told the time and given the records it needs, and leaves in batch what is to be committed before
@@ -23,10 +28,13 @@ type machine struct {
 	partitions int // into which all keys are divided
 	owned      map[int]*owned
 	lanes      map[laneID]*lane
-	waiting    lanes   // place inHeap
-	ready      []*lane // place inLine, in the order of their turns
-	dry        []*lane // to be refilled before they go on
+	waiting    lanes                          // place inHeap
+	ready      *fair.Queue[job.Target, *lane] // place inLine
+	throttled  map[job.Target][]*lane         // place throttled; some may have gone
+	dry        []*lane                        // to be refilled before they go on
+	entries    int                            // in all windows
 	out        map[job.Key]*delivery
+	inFlight   *fair.Pool[job.Target] // triggers from when they are picked until their outcome is committed
 	last       uint64 // number of the last delivery
 	batch      store.Batch
 	ended      []*delivery // since the last commit
@@ -57,20 +65,25 @@ func (r record) occurrence() time.Time {
 	return r.due()
 }
 
-// A delivery is a trigger that is out.
+// A delivery is a trigger that is out. It keeps what its outcome is to be recorded by, and no payload.
 type delivery struct {
 	number   uint64
-	record   record
 	entry    entry     // in the due index
 	due      time.Time // of the occurrence: before entry.due, if this is a retry
-	replaced bool      // its job was rescheduled or removed since: the outcome does not matter any more
-	held     bool      // the job fell due while this was out; next fires when it has ended
-	next     entry
+	plan     when.Plan
+	policy   job.Policy
+	state    State
+	moved    bool   // the store holds the state
+	replaced bool   // its job was rescheduled or removed since: the outcome does not matter any more
+	next     *entry // what fires when this has ended, if the job fell due while this was out
 }
 
-func newMachine(partitions int) *machine {
+// newMachine returns a machine without partitions, which has up to that many triggers in flight.
+func newMachine(partitions, maxInFlight int) *machine {
 	return &machine{
 		partitions: partitions, owned: map[int]*owned{}, lanes: map[laneID]*lane{}, out: map[job.Key]*delivery{},
+		ready: fair.NewQueue[job.Target, *lane](quantum), throttled: map[job.Target][]*lane{},
+		inFlight: fair.NewPool[job.Target](maxInFlight, guaranteed),
 	}
 }
 
@@ -83,16 +96,18 @@ func (m *machine) entry(k job.Key, due time.Time) entry {
 // time, but its outcomes will not be believed: nobody knows which record they belong to. It returns how many are believed no
 // more.
 func (m *machine) forget() (again int) {
-	m.lanes, m.waiting, m.ready, m.dry = map[laneID]*lane{}, nil, nil, nil
+	m.dropLanes()
 	clear(m.owned)
 	m.batch.Reset()
-	m.decided()
+	m.inFlight = fair.NewPool[job.Target](m.inFlight.Limit(), guaranteed)
 	for _, d := range m.out {
 		if !d.replaced {
 			again++
 		}
-		d.replaced, d.held = true, false
+		d.replaced, d.next = true, nil
+		m.inFlight.Take(d.entry.key.Target, 1)
 	}
+	m.ended, m.overtaken = nil, nil
 	return again
 }
 
@@ -158,74 +173,92 @@ func (m *machine) replace(k job.Key, e entry) {
 			m.overtaken = append(m.overtaken, d)
 		}
 		d.replaced = true
-		if d.held && d.next.compare(e) == 0 {
-			d.held = false
+		if d.next != nil && d.next.compare(e) == 0 {
+			d.next = nil
 		}
 	}
 }
 
-// pick takes up to most entries that are due out of the windows, lane by lane in turn. Each is to be given to fire with
-// its record.
+// pick takes up to most entries that are due out of the windows: of each target in turn, and of its lanes in turn, those
+// that it may have in flight. Each is to be given to fire with its record, or to unpick.
 func (m *machine) pick(now time.Time, most int) []entry {
 	for len(m.waiting) > 0 && !m.waiting[0].next.After(now) {
 		l := heap.Pop(&m.waiting).(*lane)
 		l.place = inLine
-		m.ready = append(m.ready, l)
+		m.ready.Push(l.id.target, l)
 	}
-	line := m.ready
-	m.ready = nil
 	var picked []entry
-	var again []*lane
-	for len(line) > 0 && len(picked) < most {
-		l := line[0]
-		line = line[1:]
-		n := min(quantum, most-len(picked))
-		if l.credit > 0 {
-			n = min(n, l.credit)
-			l.credit = 0
+	for len(picked) < most {
+		target, ok := m.ready.Next()
+		if !ok {
+			break
 		}
-		for _, e := range l.take(now, n) {
+		room := m.inFlight.Room(target)
+		if room == 0 {
+			m.throttle(target)
+			continue
+		}
+		_, l := m.ready.Pop()
+		before := len(picked)
+		for _, e := range l.take(now, min(quantum, most-len(picked), room, l.allowance())) {
 			if d := m.out[e.key]; d != nil {
 				if d.replaced { // otherwise it is e that is out, and was learned afresh
-					d.held, d.next = true, e
+					d.next = &e
 				}
 				continue
 			}
 			picked = append(picked, e)
 		}
+		fired := len(picked) - before
+		m.inFlight.Take(target, fired)
+		m.ready.Charge(target, max(1, fired))
 		if len(l.window) > 0 && !l.window[0].due.After(now) {
-			again = append(again, l)
+			m.ready.Push(target, l)
+			m.tally(l)
 			m.thirst(l)
 		} else {
 			l.place = nowhere
 			m.place(l)
 		}
 	}
-	m.ready = append(line, again...)
 	return picked
 }
+
+// unpick takes back that e was picked. It is in no window any more.
+func (m *machine) unpick(e entry) { m.inFlight.Give(e.key.Target, 1) }
 
 // fire makes a delivery of e, whose record is r. It returns nil if e is owed no longer.
 func (m *machine) fire(e entry, r record) *delivery {
 	if r.spec == nil || !r.due().Equal(e.due) {
 		// Nothing in the store stands behind this entry of the index. It cannot happen; if it does, it must not stay.
+		m.unpick(e)
 		m.touch(e.partition)
 		m.batch.Delete(dueKey(e))
 		return nil
 	}
 	m.last++
-	d := &delivery{number: m.last, record: r, entry: e, due: r.occurrence()}
+	d := &delivery{
+		number: m.last, entry: e, due: r.occurrence(),
+		plan: r.spec.Plan, policy: r.spec.Policy, state: r.state, moved: r.moved,
+	}
 	m.out[e.key] = d
 	return d
 }
 
 // refuse takes back a delivery that no receiver had room for. Its lane waits until room is called.
 func (m *machine) refuse(d *delivery) {
-	m.end(d)
+	m.takeBack(d)
 	if l := m.lanes[d.entry.lane()]; l != nil && l.place != parked {
 		m.leave(l)
 		l.place = parked
+		m.shrink(l)
 	}
+}
+
+// takeBack takes back a delivery that has not left.
+func (m *machine) takeBack(d *delivery) {
+	m.end(d)
+	m.unpick(d.entry)
 }
 
 // room says that there is room for about n triggers of the lane again.
@@ -236,11 +269,10 @@ func (m *machine) room(id laneID, n int) {
 	}
 }
 
-// settle records how the delivery of k with this number ended, unless it is not the one that the job waits for. It
-// reports whether the same attempt will be delivered again, because nobody knows what came of it.
-func (m *machine) settle(k job.Key, number uint64, o job.Outcome) (again bool) {
-	d := m.out[k]
-	if d == nil || d.number != number {
+// settle records how d has ended, if it is out. It reports whether the same attempt will be delivered again, because
+// nobody knows what came of it.
+func (m *machine) settle(d *delivery, o job.Outcome) (again bool) {
+	if m.out[d.entry.key] != d {
 		return false
 	}
 	m.ended = append(m.ended, d)
@@ -248,24 +280,23 @@ func (m *machine) settle(k job.Key, number uint64, o job.Outcome) (again bool) {
 		m.end(d)
 		return !d.replaced // what is replaced was counted then, if it comes again
 	}
-	delete(m.out, k)
+	delete(m.out, d.entry.key)
 	if next, more := d.after(o); more {
 		m.advance(d.entry, next)
 	} else {
-		m.drop(d.entry, d.record.moved)
+		m.drop(d.entry, d.moved)
 	}
 	return false
 }
 
 // after returns how far d's job has got when its delivery has ended so, and whether it is due again.
 func (d *delivery) after(o job.Outcome) (s State, more bool) {
-	s = d.record.state
-	spec := d.record.spec
+	s = d.state
 	if o == job.Failed {
 		if s.Attempts < math.MaxUint32 {
 			s.Attempts++
 		}
-		if s.Due, more = spec.Policy.Retry(d.entry.due, s.Attempts); more {
+		if s.Due, more = d.policy.Retry(d.entry.due, s.Attempts); more {
 			s.Occurrence = d.due
 			return s, true
 		}
@@ -274,7 +305,7 @@ func (d *delivery) after(o job.Outcome) (s State, more bool) {
 		s.Settled++
 	}
 	s.Last, s.Attempts = d.due, 0
-	s.Due, more = spec.Plan.Next(s.Settled, s.Last)
+	s.Due, more = d.plan.Next(s.Settled, s.Last)
 	return s, more
 }
 
@@ -284,8 +315,8 @@ func (m *machine) end(d *delivery) {
 	switch {
 	case !d.replaced:
 		m.insert(d.entry)
-	case d.held:
-		m.insert(d.next)
+	case d.next != nil:
+		m.insert(*d.next)
 	}
 }
 
@@ -328,7 +359,7 @@ func (m *machine) next() (at time.Time, ok bool) {
 // nextDue is next, but for windows that are to be refilled.
 func (m *machine) nextDue() (at time.Time, ok bool) {
 	switch {
-	case len(m.ready) > 0:
+	case m.ready.Len() > 0:
 		return time.Time{}, true
 	case len(m.waiting) > 0:
 		return m.waiting[0].next, true

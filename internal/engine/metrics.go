@@ -13,6 +13,7 @@ type metrics struct {
 	lateness    prometheus.Histogram
 	commit      prometheus.Histogram
 	group       prometheus.Histogram
+	turnsWaited prometheus.Histogram
 	deliveries  map[job.Outcome]prometheus.Counter
 	redelivered prometheus.Counter
 	sealed      *prometheus.GaugeVec // by key
@@ -30,6 +31,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			prometheus.ExponentialBuckets(.0001, 2, 16)),
 		group: histogram("commit_jobs", "How many commands and outcomes shared one commit.",
 			prometheus.ExponentialBuckets(1, 2, 10)),
+		turnsWaited: histogram("command_turns", "How many turns of a loop the command of a turn that waited longest has waited, its own included.",
+			prometheus.ExponentialBuckets(1, 2, 10)),
 		redelivered: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "carillon_redeliveries_total",
 			Help: "Attempts that may have reached an app and are delivered again, because nobody knows how they ended.",
@@ -46,7 +49,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		m.deliveries[o] = outcomes.WithLabelValues(o.String())
 	}
 	if r != nil {
-		r.MustRegister(m.lateness, m.commit, m.group, m.redelivered, m.sealed, outcomes)
+		r.MustRegister(m.lateness, m.commit, m.group, m.turnsWaited, m.redelivered, m.sealed, outcomes)
 	}
 	return m
 }
@@ -77,6 +80,12 @@ func gauges() []gauge {
 		g("due_jobs", "Jobs that are due and not delivered, as far as they are in memory.", func(c census) float64 { return float64(c.due) }),
 		g("oldest_due_seconds", "How long the job that is due longest has waited for its delivery.", func(c census) float64 { return c.oldest.Seconds() }),
 		g("out", "Triggers that are out for delivery.", func(c census) float64 { return float64(c.out) }),
+		g("in_flight", "Triggers from when they are read to when their outcome is committed.", func(c census) float64 { return float64(c.inFlight) }),
+		g("in_flight_limit", "How many triggers may be in flight, but for the few that each target may always have.", func(c census) float64 { return float64(c.limit) }),
+		g("lanes_throttled", "Lanes whose target has as many triggers in flight as its share allows.", func(c census) float64 { return float64(c.throttled) }),
+		g("waiting_outcomes", "Outcomes that wait to be committed.", func(c census) float64 { return float64(c.outcomes) }),
+		g("waiting_commands", "Calls that wait to be committed.", func(c census) float64 { return float64(c.commands) }),
+		g("overloaded", "1 if more work waits than turns take, for most of the last seconds.", func(c census) float64 { return float64(c.overloaded) }),
 	}
 }
 
@@ -91,7 +100,7 @@ func (s survey) Describe(to chan<- *prometheus.Desc) {
 func (s survey) Collect(to chan<- prometheus.Metric) {
 	counted := make(chan census, len(s.loops))
 	for _, lp := range s.loops {
-		lp.inbox.look(func(m *machine, now time.Time) { counted <- m.count(now) })
+		lp.inbox.look(func(lp *loop, now time.Time) { counted <- lp.count(now) })
 	}
 	timeout := time.NewTimer(surveyTime)
 	defer timeout.Stop()
@@ -110,8 +119,10 @@ func (s survey) Collect(to chan<- prometheus.Metric) {
 
 // A census is what a machine holds.
 type census struct {
-	lanes, parked, entries, due, out int
-	oldest                           time.Duration
+	lanes, parked, throttled, entries, due, out int
+	inFlight, limit, outcomes, commands         int
+	overloaded                                  int // 0 or 1
+	oldest                                      time.Duration
 }
 
 func (c *census) add(d census) {
@@ -120,15 +131,34 @@ func (c *census) add(d census) {
 	c.entries += d.entries
 	c.due += d.due
 	c.out += d.out
+	c.throttled += d.throttled
+	c.inFlight += d.inFlight
+	c.limit += d.limit
+	c.outcomes += d.outcomes
+	c.commands += d.commands
+	c.overloaded = max(c.overloaded, d.overloaded)
 	c.oldest = max(c.oldest, d.oldest)
 }
 
+func (lp *loop) count(now time.Time) census {
+	c := lp.machine.count(now)
+	c.outcomes, c.commands = lp.inbox.waiting()
+	if lp.overload.on {
+		c.overloaded = 1
+	}
+	return c
+}
+
 func (m *machine) count(now time.Time) census {
-	c := census{lanes: len(m.lanes), out: len(m.out)}
+	c := census{lanes: len(m.lanes), out: len(m.out), inFlight: m.inFlight.Held(), limit: m.inFlight.Limit()}
 	for _, l := range m.lanes {
 		c.entries += len(l.window)
-		if l.place == parked {
+		switch l.place {
+		case parked:
 			c.parked++
+		case throttled:
+			c.throttled++
+		case nowhere, inHeap, inLine:
 		}
 		for _, e := range l.window {
 			if e.due.After(now) {

@@ -171,7 +171,7 @@ func randomStep(t *testing.T, r *rand.Rand, s *script, m *model) string {
 		m.settle(name, o, kept)
 	case choice < 77:
 		step = "restart"
-		s.machine = newMachine(s.machine.partitions)
+		s.machine = newMachine(s.machine.partitions, s.machine.inFlight.Limit())
 		s.load(t)
 		s.idle(t)
 		clear(m.out)

@@ -25,13 +25,14 @@ func (m *machine) quit(partition int) {
 	for id, l := range m.lanes {
 		if of(l) {
 			m.leave(l)
+			m.entries -= l.tallied
 			delete(m.lanes, id)
 		}
 	}
 	m.dry = slices.DeleteFunc(m.dry, of)
 	for _, d := range m.out {
 		if d.entry.partition == partition {
-			d.held = false
+			d.next = nil
 		}
 	}
 }
@@ -41,7 +42,7 @@ func (m *machine) disown(partition int) {
 	delete(m.owned, partition)
 	for _, d := range m.out {
 		if d.entry.partition == partition {
-			d.replaced, d.held = true, false
+			d.replaced, d.next = true, nil
 		}
 	}
 }

@@ -52,8 +52,11 @@ type delivered struct {
 	done    func(job.Outcome)
 }
 
-// newScript returns a script with so many partitions, all in one loop.
-func newScript(t *testing.T, partitions int) *script {
+// newScript returns a script with so many partitions, all in one loop, and room for all triggers.
+func newScript(t *testing.T, partitions int) *script { return newNarrowScript(t, partitions, 1<<16) }
+
+// newNarrowScript returns a script with up to that many triggers in flight.
+func newNarrowScript(t *testing.T, partitions, maxInFlight int) *script {
 	s := &script{
 		db: openStore(t), epoch: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		limit: limits{most: 512, bytes: 1 << 20, fires: 256},
@@ -64,7 +67,7 @@ func newScript(t *testing.T, partitions int) *script {
 	for id := range partitions {
 		all = append(all, id)
 	}
-	s.loop = newLoop(all, Config{Partitions: partitions, Inbox: 1024, Now: time.Now}, s, s, logTo(t), newMetrics(nil))
+	s.loop = newLoop(all, Config{Partitions: partitions, Loops: 1, Inbox: 1024, MaxInFlight: maxInFlight, Now: time.Now}, s, s, logTo(t), newMetrics(nil))
 	s.load(t)
 	return s
 }
@@ -170,7 +173,7 @@ func (s *script) remove(t *testing.T, k job.Key) {
 func (s *script) command(t *testing.T, k job.Key, decide func(*machine, record) error) {
 	c := &command{key: k, partition: partitionOf(k, s.machine.partitions), decide: decide, done: make(chan error, 1)}
 	s.inbox.slots <- struct{}{}
-	s.inbox.add(func() { s.inbox.commands = append(s.inbox.commands, c) })
+	s.inbox.add(func() { s.inbox.commands.Push(c.key.Target, c) })
 	s.idle(t)
 	if s.reply = <-c.done; s.reply != nil {
 		s.say("error: %v", s.reply)

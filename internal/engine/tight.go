@@ -90,11 +90,10 @@ func (lp *loop) lighten(w work) work {
 
 // frees reports whether o can be recorded by deletions.
 func (m *machine) frees(o outcome) bool {
-	d := m.out[o.key]
-	if d == nil || d.number != o.number || d.replaced || o.outcome == job.Lost {
+	if m.out[o.delivery.entry.key] != o.delivery || o.delivery.replaced || o.outcome == job.Lost {
 		return true // nothing is recorded
 	}
-	_, more := d.after(o.outcome)
+	_, more := o.delivery.after(o.outcome)
 	return !more
 }
 
@@ -141,16 +140,20 @@ func (m *machine) unlearn() {
 	for _, d := range m.overtaken {
 		d.replaced = false
 	}
-	m.decided()
-	m.lanes, m.waiting, m.ready, m.dry = map[laneID]*lane{}, nil, nil, nil
+	m.ended, m.overtaken = nil, nil
+	m.dropLanes()
 	m.batch.Reset()
 	for _, d := range m.out {
-		d.held = false
+		d.next = nil
 	}
 }
 
-// decided makes that what has been decided can be taken back no more.
+// decided makes that what has been decided can be taken back no more. What has ended is in flight no longer.
 func (m *machine) decided() {
+	for _, d := range m.ended {
+		m.unpick(d.entry)
+	}
+	m.resume()
 	clear(m.ended)
 	clear(m.overtaken)
 	m.ended, m.overtaken = m.ended[:0], m.overtaken[:0]
@@ -159,11 +162,12 @@ func (m *machine) decided() {
 // again puts w back to where take took it from.
 func (i *inbox) again(w work) {
 	i.add(func() {
-		i.outcomes = append(w.outcomes, i.outcomes...)
-		waiting := append(w.commands, i.commands...)
-		i.commands = nil
-		for _, c := range waiting {
-			i.enqueue(c)
+		for _, o := range slices.Backward(w.outcomes) {
+			i.outcomes.PushFront(o.target(), o)
 		}
+		for _, c := range slices.Backward(w.commands) {
+			i.commands.PushFront(c.key.Target, c)
+		}
+		i.sort()
 	})
 }

@@ -1,0 +1,149 @@
+package fair
+
+// A Queue holds items of many flows, first in, first out within each. Flows take turns: each yields items that cost as
+// much as the quantum, then the next flow has its turn. A flow that had nothing waiting goes before those that have
+// waited in rotation, for one quantum; so an item of a flow that asks for little waits for no more than one item of each
+// other such flow, however much the busy ones hold (RFC 8290, section 4).
+//
+// A Queue has no bound of its own: whoever adds to it has one. Make it with [NewQueue].
+type Queue[K comparable, T any] struct {
+	quantum  int
+	flows    map[K]*flow[K, T]
+	fresh    list[*flow[K, T]] // had nothing waiting when their first item came; before the others
+	rotation list[*flow[K, T]] // some of them may have become empty
+	len      int
+}
+
+// A flow is the items of one key. It is in one of the two lists of its queue.
+type flow[K comparable, T any] struct {
+	key    K
+	items  list[T]
+	credit int // what its items may cost before the next flow has its turn
+}
+
+// NewQueue returns an empty queue whose flows yield items of that cost in each turn, which is positive.
+func NewQueue[K comparable, T any](quantum int) *Queue[K, T] {
+	return &Queue[K, T]{quantum: quantum, flows: make(map[K]*flow[K, T])}
+}
+
+// Len returns how many items wait.
+func (q *Queue[K, T]) Len() int { return q.len }
+
+// LenOf returns how many items of k wait.
+func (q *Queue[K, T]) LenOf(k K) int {
+	if f := q.flows[k]; f != nil {
+		return f.items.len()
+	}
+	return 0
+}
+
+// Push adds an item to the end of k's flow.
+func (q *Queue[K, T]) Push(k K, item T) {
+	f := q.flows[k]
+	if f == nil {
+		f = &flow[K, T]{key: k, credit: q.quantum}
+		q.flows[k] = f
+		q.fresh.pushBack(f)
+	}
+	f.items.pushBack(item)
+	q.len++
+}
+
+// Resume is Push for a flow that has been served before and was taken out with [Queue.Remove]: it does not go before
+// the others.
+func (q *Queue[K, T]) Resume(k K, item T) {
+	if q.flows[k] == nil {
+		f := &flow[K, T]{key: k}
+		q.flows[k] = f
+		q.rotation.pushBack(f)
+	}
+	q.Push(k, item)
+}
+
+// PushFront puts an item that was popped back to the front of k's flow.
+func (q *Queue[K, T]) PushFront(k K, item T) {
+	q.Push(k, item)
+	items := &q.flows[k].items
+	last := items.popBack()
+	items.pushFront(last)
+}
+
+// Next returns the key whose turn it is; ok is false if nothing waits.
+func (q *Queue[K, T]) Next() (k K, ok bool) {
+	if q.len == 0 {
+		return k, false
+	}
+	return q.front().key, true
+}
+
+// Pop removes and returns the first item of the flow whose turn it is, which must not be empty. Its cost is to be told to
+// Charge, before the next call.
+func (q *Queue[K, T]) Pop() (k K, item T) {
+	f := q.front()
+	q.len--
+	return f.key, f.items.popFront()
+}
+
+// Charge says what items of k that were popped have cost.
+func (q *Queue[K, T]) Charge(k K, cost int) {
+	if f := q.flows[k]; f != nil {
+		f.credit -= cost
+	}
+}
+
+// front returns the flow whose turn it is and brings it to the front of its list. Something must wait.
+func (q *Queue[K, T]) front() *flow[K, T] {
+	for {
+		from := &q.fresh
+		if from.len() == 0 {
+			from = &q.rotation
+		}
+		f := from.front()
+		switch {
+		case f.items.len() > 0 && f.credit > 0:
+			return f
+		case f.items.len() > 0 || from == &q.fresh: // an empty one stays for a rotation, or it could be fresh at will
+			from.popFront()
+			f.credit = min(f.credit+q.quantum, q.quantum)
+			q.rotation.pushBack(f)
+		default:
+			from.popFront()
+			delete(q.flows, f.key)
+		}
+	}
+}
+
+// Remove takes all items of k out and returns them in their order.
+func (q *Queue[K, T]) Remove(k K) []T {
+	f := q.flows[k]
+	if f == nil {
+		return nil
+	}
+	items := f.items.all()
+	q.len -= len(items)
+	f.items = list[T]{}
+	same := func(g *flow[K, T]) bool { return g == f }
+	q.fresh.deleteFunc(same)
+	q.rotation.deleteFunc(same)
+	delete(q.flows, k)
+	return items
+}
+
+// DeleteFunc removes the items of k of which del says so.
+func (q *Queue[K, T]) DeleteFunc(k K, del func(T) bool) {
+	if f := q.flows[k]; f != nil {
+		q.len -= f.items.deleteFunc(del)
+	}
+}
+
+// Drain takes all items out and returns them: those of one flow in their order.
+func (q *Queue[K, T]) Drain() []T {
+	var all []T
+	for q.len > 0 {
+		k, _ := q.Next()
+		all = append(all, q.Remove(k)...)
+	}
+	clear(q.flows)
+	q.fresh, q.rotation = list[*flow[K, T]]{}, list[*flow[K, T]]{}
+	return all
+}
