@@ -23,6 +23,10 @@ type Config struct {
 	MaxHeld      int // triggers; default 100,000
 	MaxHeldBytes int // of their names and payloads; default 64 MiB. A larger trigger is held when nothing else is.
 
+	// MaxPayload is how many bytes of names and payloads may wait to be sent to all streams together, what is held included.
+	// Targets share them fairly; each may have 32 KiB beyond that. Default 256 MiB. A larger trigger goes when nothing else waits.
+	MaxPayload int
+
 	Metrics prometheus.Registerer // of the dispatcher's metrics; nil: none
 }
 
@@ -38,6 +42,7 @@ type Dispatcher struct {
 	held    int
 	waiting int
 	ignored uint64
+	payload payload
 
 	tallies   [3]tally          // by kind of target
 	throttled map[string]uint64 // triggers that were held, by the label of the gate that was full
@@ -48,8 +53,9 @@ func New(cfg Config) *Dispatcher {
 	cfg.MaxOut = cmp.Or(cfg.MaxOut, 10_000)
 	cfg.MaxBytes = cmp.Or(cfg.MaxBytes, 64<<20)
 	cfg.MaxHeld = cmp.Or(cfg.MaxHeld, 100_000)
+	cfg.MaxPayload = cmp.Or(cfg.MaxPayload, 256<<20)
 	cfg.MaxHeldBytes = cmp.Or(cfg.MaxHeldBytes, 64<<20)
-	d := &Dispatcher{cfg: cfg, began: time.Now(), routes: make(map[job.Target]*route), throttled: make(map[string]uint64)}
+	d := &Dispatcher{cfg: cfg, began: time.Now(), routes: make(map[job.Target]*route), throttled: make(map[string]uint64), payload: newPayload(cfg.MaxPayload)}
 	if cfg.Metrics != nil {
 		cfg.Metrics.MustRegister(newMetrics(d))
 	}

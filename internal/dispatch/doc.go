@@ -11,6 +11,8 @@
 //     no wake-up is lost between them.
 //   - What is out with a stream is bounded, in number and in bytes. A stream that takes nothing fills up and is
 //     passed over; it costs the other streams and targets nothing.
+//   - What waits to be sent is bounded in bytes for all streams together, and targets share that fairly: receivers that take
+//     nothing fill their own share.
 //   - No more triggers of an actor type are out with streams at once than a [Limit] allows; those beyond wait here, held,
 //     and go on eldest first, each as soon as every slot that it needs is free. All slots of a trigger that has ended
 //     are freed before anybody is looked at. A new trigger whose slots are free does not queue behind those whose are

@@ -17,10 +17,15 @@ type route struct {
 	waiters []func(n int)
 	timer   *time.Timer // wakes the waiters; nil when it is not set
 	gates   *gates      // nil if nobody limits the target
+	needs   int         // bytes of a trigger that was refused for want of them; 0 if none was
 }
 
 // take puts t out with a stream that has room, or holds it if its gates say so. It reports whether it did either.
 func (r *route) take(t job.Trigger, bytes int, done func(job.Outcome)) bool {
+	if len(r.streams) > 0 && !r.d.payload.fits(r.target, bytes) {
+		r.d.payload.refuse(r, bytes)
+		return false
+	}
 	var at *gate
 	if r.gates != nil && len(r.streams) > 0 && r.gates.limited() {
 		at = r.gates.of(t)
@@ -32,6 +37,7 @@ func (r *route) take(t job.Trigger, bytes int, done func(job.Outcome)) bool {
 	if s == nil {
 		return false
 	}
+	r.d.payload.pool.Take(r.target, bytes)
 	s.take(t, bytes, done, at)
 	return true
 }
@@ -43,6 +49,7 @@ func (r *route) hold(at, full *gate, t job.Trigger, bytes int, done func(job.Out
 		return false
 	}
 	at.hold(t, bytes, done)
+	r.d.payload.pool.Take(r.target, bytes)
 	r.d.held++
 	r.d.throttled[full.label]++
 	return true
@@ -82,6 +89,9 @@ func (r *route) tidy() {
 // abandon returns what is held, eldest first, and holds it no longer: nobody is left who could take it.
 func (r *route) abandon() []held {
 	all := r.gates.releaseAll()
+	for _, h := range all {
+		r.d.sent(r.target, h.bytes)
+	}
 	r.d.held -= len(all)
 	r.d.out -= len(all)
 	r.d.tallies[r.target.Kind].undelivered += uint64(len(all))
@@ -121,6 +131,9 @@ func (r *route) free() int {
 	}
 	if r.gates != nil {
 		n = min(n, left(r.gates.held, r.d.cfg.MaxHeld, r.gates.bytes, r.d.cfg.MaxHeldBytes))
+	}
+	if r.needs > 0 {
+		n = min(n, r.d.payload.pool.Room(r.target)/r.needs)
 	}
 	return n
 }

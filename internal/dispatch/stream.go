@@ -25,6 +25,7 @@ type Stream struct {
 	queue  queue[job.Trigger] // taken and not yet sent; their numbers follow sent
 	out    map[uint64]attempt // taken and not ended, sent or not, by number
 	bytes  int                // the sizes of out together
+	sends  job.Trigger        // what Next returned last, until it is called again: it is being sent
 	sent   uint64             // the number that Next returned last
 	taken  uint64             // the number that Deliver gave last
 	closed bool
@@ -83,16 +84,18 @@ func (s *Stream) take(t job.Trigger, bytes int, done func(job.Outcome), at *gate
 }
 
 // Next blocks until a trigger is to be sent, and returns it with its number: 1, 2, 3, … on each stream. After Close it
-// returns [ErrClosed].
+// returns [ErrClosed]. Being called again it knows that the one before has been sent.
 func (s *Stream) Next(ctx context.Context) (id uint64, t job.Trigger, err error) {
 	for {
 		if err := ctx.Err(); err != nil {
 			return 0, job.Trigger{}, err
 		}
 		s.d.mu.Lock()
+		s.hasSent()
 		t, ok := s.queue.pop()
 		if ok {
 			s.sent++
+			s.sends = t
 		}
 		id, closed := s.sent, s.closed
 		s.d.mu.Unlock()
@@ -107,6 +110,14 @@ func (s *Stream) Next(ctx context.Context) (id uint64, t job.Trigger, err error)
 		case <-ctx.Done():
 			return 0, job.Trigger{}, ctx.Err()
 		}
+	}
+}
+
+// hasSent gives back the bytes of what Next returned last. d.mu is held.
+func (s *Stream) hasSent() {
+	if s.sends.Key != (job.Key{}) {
+		s.d.sent(s.sends.Key.Target, size(s.sends))
+		s.sends = job.Trigger{}
 	}
 }
 
@@ -144,6 +155,10 @@ func (s *Stream) Close() {
 	}
 	s.closed = true
 	out := s.out
+	s.hasSent()
+	for _, t := range s.queue.all() {
+		s.d.sent(t.Key.Target, size(t))
+	}
 	s.out, s.queue, s.bytes = nil, queue[job.Trigger]{}, 0
 	for _, a := range out {
 		s.d.tallies[a.kind].undelivered++

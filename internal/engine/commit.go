@@ -84,7 +84,7 @@ func (lp *loop) fireUntil(ctx context.Context, c *commit, most int) (err error) 
 			}
 		}
 		var records []record
-		if records, err = lp.read(ctx, free, nil); err != nil {
+		if free, records, err = lp.readDue(ctx, free); err != nil {
 			break
 		}
 		if c.failed() { // what left now would not be believed

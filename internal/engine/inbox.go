@@ -23,8 +23,8 @@ type inbox struct {
 	slots chan struct{} // a token for each command that is waiting or being carried out
 	ended chan struct{} // closed when the loop has ended
 
-	mu       sync.Mutex      // guards the fields below
-	holdings map[int]holding // of the loop's partitions
+	mu       sync.Mutex                        // guards the fields below
+	holdings map[int]holding                   // of the loop's partitions
 	commands *fair.Queue[job.Target, *command] // about partitions that are held
 	early    []*command                        // about others, in their order
 	outcomes *fair.Queue[job.Target, outcome]
@@ -64,6 +64,7 @@ type command struct {
 	bytes     int // of the batch, about
 	decide    func(m *machine, old record) error
 	stores    bool       // something, and so does more than delete
+	rewrites  bool       // what is stored, so that decide is given the payload, too
 	done      chan error // holds one; nil if the command is part of a group
 	group     *group
 	index     int // in group

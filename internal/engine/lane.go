@@ -63,11 +63,11 @@ type lane struct {
 type place uint8
 
 const (
-	nowhere place = iota // its window is empty, or has just been taken up
-	inHeap               // in machine.waiting: its first entry lies ahead
-	inLine               // in machine.ready: its first entry may be due
-	throttled             // in machine.throttled: its target has as many in flight as its share allows
-	parked               // its receivers had no room; it moves when they say so
+	nowhere   place = iota // its window is empty, or has just been taken up
+	inHeap                 // in machine.waiting: its first entry lies ahead
+	inLine                 // in machine.ready: its first entry may be due
+	throttled              // in machine.throttled: its target has as many in flight as its share allows
+	parked                 // its receivers had no room; it moves when they say so
 )
 
 // insert adds e to the window, unless the cursor shows that it will be read from the index in its turn.

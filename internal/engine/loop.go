@@ -31,6 +31,7 @@ type loop struct {
 	tenures    map[int]*tenure // of the partitions that it has
 	strain     strain
 	overload   overload
+	recordSize int                    // about how many bytes the largest records had that were read lately
 	progress   bool                   // a tenure has begun since the last error
 	commit     atomic.Pointer[commit] // the one under way; nil between two turns
 	punctual   bool
@@ -180,8 +181,11 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 	for _, r := range w.rooms {
 		m.room(r.lane, r.n)
 	}
-	picked := m.pick(now, limit.fires)
-	records, err := lp.read(ctx, picked, w.commands)
+	picked, due, err := lp.readDue(ctx, m.pick(now, limit.fires))
+	var concerned []record
+	if err == nil {
+		concerned, err = lp.readConcerned(ctx, w.commands)
+	}
 	if err == nil {
 		err = lp.refill(ctx, m.thirsty())
 	}
@@ -195,13 +199,13 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 		return lp.fail(w, fmt.Errorf("read for partitions %s: %w", lp, err))
 	}
 
-	fired := lp.fire(ctx, picked, records[:len(picked)])
+	fired := lp.fire(ctx, picked, due)
 	for _, o := range w.outcomes {
 		lp.settle(o)
 	}
 	replies := make([]error, len(w.commands))
 	for i, c := range w.commands {
-		replies[i] = c.decide(m, records[len(picked)+i])
+		replies[i] = c.decide(m, concerned[i])
 	}
 
 	// What has fired is owed by what was committed before this turn, and not what this turn removed: it need not wait.
@@ -235,53 +239,6 @@ func (lp *loop) fail(w work, err error) error {
 		lp.inbox.reply(c, fmt.Errorf("%w: %w", job.ErrUnavailable, err))
 	}
 	return err
-}
-
-// read returns the records of the picked entries, and then those that the commands concern.
-func (lp *loop) read(ctx context.Context, picked []entry, commands []*command) ([]record, error) {
-	if len(picked)+len(commands) == 0 {
-		return nil, nil
-	}
-	jobs := make([]job.Key, 0, len(picked)+len(commands))
-	for _, e := range picked {
-		jobs = append(jobs, e.key)
-	}
-	for _, c := range commands {
-		jobs = append(jobs, c.key)
-	}
-	return lp.records(ctx, jobs)
-}
-
-// records returns what the store holds about the jobs. It asks for the states of those alone that are there: most jobs
-// that are scheduled are new.
-func (lp *loop) records(ctx context.Context, jobs []job.Key) ([]record, error) {
-	keys := make([][]byte, 0, len(jobs))
-	for _, k := range jobs {
-		keys = append(keys, jobKey(k))
-	}
-	specs, err := lp.store.Get(ctx, keys...)
-	if err != nil {
-		return nil, err
-	}
-	keys = keys[:0]
-	for i, k := range jobs {
-		if specs[i] != nil {
-			keys = append(keys, stateKey(k))
-		}
-	}
-	var states [][]byte
-	if len(keys) > 0 {
-		if states, err = lp.store.Get(ctx, keys...); err != nil {
-			return nil, err
-		}
-	}
-	records := make([]record, len(jobs))
-	for i, k := range jobs {
-		if specs[i] != nil {
-			records[i], states = decodeRecord(k, specs[i], states[0]), states[1:]
-		}
-	}
-	return records, nil
 }
 
 // refill reads on in the index for each of the lanes.

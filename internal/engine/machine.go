@@ -35,7 +35,7 @@ type machine struct {
 	entries    int                            // in all windows
 	out        map[job.Key]*delivery
 	inFlight   *fair.Pool[job.Target] // triggers from when they are picked until their outcome is committed
-	last       uint64 // number of the last delivery
+	last       uint64                 // number of the last delivery
 	batch      store.Batch
 	ended      []*delivery // since the last commit
 	overtaken  []*delivery // replaced since then

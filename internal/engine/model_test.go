@@ -235,7 +235,7 @@ func (s *script) holdings(t *testing.T) []string {
 	for n := range keys {
 		keys[n] = modelKey(n)
 	}
-	records, err := s.records(t.Context(), keys)
+	records, _, err := s.records(t.Context(), keys)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -171,7 +171,7 @@ func (e *Engine) sealAgain(ctx context.Context, keys []job.Key, old []store.Pair
 	for i, k := range keys {
 		p := e.Partition(k)
 		posts[e.owner[p]] = append(posts[e.owner[p]], &command{
-			key: k, partition: p, bytes: len(old[i].Key) + len(old[i].Value), stores: true, group: g, index: i,
+			key: k, partition: p, bytes: len(old[i].Key) + len(old[i].Value), stores: true, rewrites: true, group: g, index: i,
 			decide: func(m *machine, r record) error { return m.sealAgain(k, r) },
 		})
 	}
