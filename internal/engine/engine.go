@@ -47,6 +47,8 @@ type Config struct {
 	// Inbox is how many calls may wait for one loop, or be carried out by it; whoever comes later waits outside. 0 means
 	// 4096.
 	Inbox int
+	// Turn is how many commands and outcomes a turn of a loop takes at most; 0 means 512.
+	Turn int
 	// MaxInFlight is how many triggers may be in flight in all, from when they are read to when their outcome is committed,
 	// and 8 of each target beyond that. Targets share it fairly. 0 means 65,536; each takes about 1 KiB.
 	MaxInFlight int
@@ -70,6 +72,7 @@ const (
 	defaultPartitions = 64
 	maxDefaultLoops   = 4
 	defaultInbox      = 4096
+	defaultTurn       = 512
 	defaultInFlight   = 1 << 16
 )
 
@@ -99,6 +102,7 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 	}
 	orDefault(&cfg.Loops, max(1, min(runtime.GOMAXPROCS(0)/2, maxDefaultLoops)))
 	orDefault(&cfg.Inbox, defaultInbox)
+	orDefault(&cfg.Turn, defaultTurn)
 	orDefault(&cfg.MaxInFlight, defaultInFlight)
 	cfg.Loops = min(cfg.Loops, cfg.Partitions)
 	if cfg.Now == nil {

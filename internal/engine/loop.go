@@ -31,6 +31,7 @@ type loop struct {
 	tenures    map[int]*tenure // of the partitions that it has
 	strain     strain
 	overload   overload
+	most       int                    // commands and outcomes in a turn
 	recordSize int                    // about how many bytes the largest records had that were read lately
 	progress   bool                   // a tenure has begun since the last error
 	commit     atomic.Pointer[commit] // the one under way; nil between two turns
@@ -43,7 +44,7 @@ func newLoop(partitions []int, cfg Config, s store.Store, d Deliverer, log *slog
 	lp := &loop{
 		partitions: partitions, now: cfg.Now, store: s, deliver: d, machine: newMachine(cfg.Partitions, max(1, cfg.MaxInFlight/cfg.Loops)),
 		inbox: newInbox(cfg.Inbox), metrics: m, punctual: cfg.Punctual, pulse: pulse{start: time.Now()}, tenures: map[int]*tenure{},
-		strain: strain{full: cfg.Full},
+		strain: strain{full: cfg.Full}, most: cfg.Turn,
 	}
 	lp.log = log.With(slog.String("partitions", lp.String()))
 	return lp
@@ -114,7 +115,7 @@ func (lp *loop) scan(ctx context.Context, r store.Range, limit int) ([]entry, er
 // delivered, so that it is not delivered again, but fires nothing more.
 func (lp *loop) turns(ctx, steady context.Context) error {
 	writes, bytes := lp.store.MaxBatch()
-	limit := limits{most: max(1, min(maxPerTurn, writes/writesPerJob)), bytes: bytes / 2, fires: maxFires, again: maxFiresInCommit}
+	limit := limits{most: max(1, min(lp.most, writes/writesPerJob)), bytes: bytes / 2, fires: maxFires, again: maxFiresInCommit}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
@@ -152,10 +153,9 @@ type limits struct {
 	again int // triggers at a time, while the commit is under way
 }
 
-// A turn is as long as whoever comes meanwhile has to wait for the next one, so it is short: some ten milliseconds. More
-// in a turn would save little, since a commit of hundreds costs hardly more for each than one of thousands.
+// A turn is as long as a caller has to wait for the next one, so it is short: some ten milliseconds. More in a turn would
+// save little, since a commit of hundreds costs hardly more for each than one of thousands.
 const (
-	maxPerTurn       = 512
 	maxFires         = 256
 	maxFiresInCommit = 128
 	writesPerJob     = 5 // at most, by one command or outcome

@@ -61,6 +61,7 @@ type event struct {
 	found     map[string]int // key: version, of a list
 
 	redelivered int           // what the metric says of a life
+	turns       float64       // that a command has waited in it at most, as its metric says
 	ahead       time.Duration // of what a clock should show
 	limit       int           // how many reminders its actor type bears at once
 	partition   int
@@ -134,11 +135,12 @@ func (h *history) call() int {
 	return h.calls
 }
 
-// end says that a life has ended, and how many redeliveries it has counted.
-func (h *history) end(life int, how string, redelivered int) {
+// end says that a life has ended, and what its metrics say.
+func (h *history) end(life int, how string, m *metrics) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.append(event{what: died, who: "node", life: life, text: how, redelivered: redelivered})
+	redelivered, turns := m.read() // what the history tells of until now was counted before
+	h.append(event{what: died, who: "node", life: life, text: how, redelivered: redelivered, turns: turns})
 	h.gone[life] = true
 }
 

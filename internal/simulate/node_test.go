@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"math"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,7 +37,7 @@ type node struct {
 	paused atomic.Bool   // nobody hears from it
 
 	fuse
-	redelivered counter
+	metrics metrics
 }
 
 // startNode starts a life. What is left of it when it is gone runs on unseen, and has ended when the world has.
@@ -55,7 +57,7 @@ func (m *host) startNode(ctx context.Context, life int, d *disk) *node {
 func (n *node) leave(how string) {
 	n.once.Do(func() {
 		n.host.wire.unplug(false)
-		n.world.history.end(n.life, how, n.redelivered.value())
+		n.world.history.end(n.life, how, &n.metrics)
 		n.next = n.disk
 		close(n.gone)
 	})
@@ -67,7 +69,7 @@ func (n *node) cut(f faultProgram, op string) {
 		n.dead.Store(true)
 		n.host.wire.unplug(f.quietly) // first: whoever hears of something was told before the disk is what it is then
 		how := fmt.Sprintf("its power is cut before %s; %d%% of what is not synced are kept", op, f.percent)
-		n.world.history.end(n.life, how, n.redelivered.value())
+		n.world.history.end(n.life, how, &n.metrics)
 		if n.next = n.disk; n.world.realm == nil {
 			n.next = n.disk.crash(f.percent, random(n.world.program.seed, "crash", n.life))
 		}
@@ -86,7 +88,7 @@ func (n *node) run(ctx context.Context) string {
 	if plant := n.world.plant.now; plant != nil {
 		now = func() time.Time { return plant(n.host.clock.now()) }
 	}
-	cfg := engine.Config{Partitions: p.partitions, Loops: p.loops, Metrics: &n.redelivered, Now: now}
+	cfg := engine.Config{Partitions: p.partitions, Loops: p.loops, Turn: p.turn, MaxInFlight: p.inFlight, Metrics: &n.metrics, Now: now}
 	if n.world.plant.silent {
 		cfg.Metrics = nil
 	}
@@ -192,43 +194,67 @@ func (n *node) watchHealth(ctx context.Context, check func() error) {
 	}
 }
 
-// A counter is the engine's metric of redeliveries: of all that an engine registers it is the one counter.
-type counter struct {
-	mu sync.Mutex // guards the field below
-	c  prometheus.Counter
+// metrics are those of the engine that checkers look at. It is a [prometheus.Registerer] for one engine.
+type metrics struct {
+	mu          sync.Mutex // guards the fields below
+	redelivered prometheus.Counter
+	turns       prometheus.Histogram // that commands have waited
 }
 
 // Register implements [prometheus.Registerer].
-func (c *counter) Register(one prometheus.Collector) error {
-	c.MustRegister(one)
+func (m *metrics) Register(one prometheus.Collector) error {
+	m.MustRegister(one)
 	return nil
 }
 
 // MustRegister implements [prometheus.Registerer].
-func (c *counter) MustRegister(all ...prometheus.Collector) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+func (m *metrics) MustRegister(all ...prometheus.Collector) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for _, one := range all {
-		if found, ok := one.(prometheus.Counter); ok {
-			c.c = found
+		switch found := one.(type) {
+		case prometheus.Histogram:
+			if strings.Contains(found.Desc().String(), "carillon_command_turns") {
+				m.turns = found
+			}
+		case prometheus.Counter: // of all that an engine registers it is the one counter
+			m.redelivered = found
 		}
 	}
 }
 
 // Unregister implements [prometheus.Registerer].
-func (c *counter) Unregister(prometheus.Collector) bool { return false }
+func (m *metrics) Unregister(prometheus.Collector) bool { return false }
 
-func (c *counter) value() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.c == nil {
-		return 0
+// read returns how many attempts were redelivered, and how many turns a command has waited at most: the bound of the bucket
+// that holds it.
+func (m *metrics) read() (redelivered int, turns float64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.redelivered == nil {
+		return 0, 0
 	}
 	r := prometheus.NewRegistry()
-	r.MustRegister(c.c)
-	all, err := r.Gather()
+	r.MustRegister(m.redelivered, m.turns)
+	families, err := r.Gather()
 	if err != nil {
 		panic(err)
 	}
-	return int(all[0].GetMetric()[0].GetCounter().GetValue())
+	for _, f := range families {
+		one := f.GetMetric()[0]
+		if f.GetName() == "carillon_redeliveries_total" {
+			redelivered = int(one.GetCounter().GetValue())
+			continue
+		}
+		below, h := uint64(0), one.GetHistogram()
+		for _, b := range h.GetBucket() {
+			if b.GetCumulativeCount() > below {
+				below, turns = b.GetCumulativeCount(), b.GetUpperBound()
+			}
+		}
+		if h.GetSampleCount() > below {
+			turns = math.Inf(1)
+		}
+	}
+	return redelivered, turns
 }

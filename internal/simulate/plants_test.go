@@ -44,6 +44,7 @@ func TestEachCheckerFindsABrokenPromise(t *testing.T) {
 		{"a node of a cluster acknowledges what it does not store", "lost", plant{store: forgetting}, shared(nil)},
 		{"a node of a cluster misses that there is room", "health", plant{deliver: func(d engine.Deliverer) engine.Deliverer { return deaf{d} }}, shared(lateApps)},
 		{"a cluster without owners is green", "health", plant{health: content}, shared(cutOff)},
+		{"it has calls wait for many turns", "turns", plant{jobs: func(j scheduler.Jobs) scheduler.Jobs { return crowd{j} }}, nil},
 		{"a node that leaves a cluster counts nothing", "duplicates", plant{silent: true}, shared(leavingNodes)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -286,3 +287,17 @@ type discarded struct{ header http.Header }
 func (d discarded) Header() http.Header         { return d.header }
 func (d discarded) Write(p []byte) (int, error) { return len(p), nil }
 func (d discarded) WriteHeader(int)             {}
+
+// crowd has each job scheduled hundreds of times at once; each turn takes one of them.
+type crowd struct{ scheduler.Jobs }
+
+func (j crowd) Schedule(ctx context.Context, k job.Key, s job.Spec, overwrite bool) error {
+	others := make([]job.Request, 300)
+	for i := range others {
+		others[i] = job.Request{Key: k, Spec: s, Overwrite: true}
+	}
+	wait := j.Jobs.ScheduleAll(ctx, others)
+	err := j.Jobs.Schedule(ctx, k, s, overwrite)
+	wait(ctx)
+	return err
+}

@@ -18,6 +18,8 @@ type program struct {
 	partitions int
 	loops      int
 	maxOut     int // triggers out with a stream
+	turn       int // commands and outcomes in a turn
+	inFlight   int // triggers; none of a target's guaranteed part count
 	apps       []appProgram
 	users      []userProgram
 	faults     []faultProgram
@@ -170,6 +172,8 @@ func (f faultProgram) String() string {
 func newProgram(seed uint64) *program {
 	r := random(seed, "program")
 	p := &program{seed: seed, nodes: 1, partitions: 1 + r.IntN(8), loops: 1 + r.IntN(3), maxOut: []int{1, 3, 1000}[r.IntN(3)]}
+	narrow := random(seed, "narrow") // so narrow that much waits for its turn
+	p.turn, p.inFlight = []int{2, 7, 512}[narrow.IntN(3)], []int{1, 20, 1 << 16}[narrow.IntN(3)]
 	for i, foreign := range []bool{false, r.IntN(2) == 0, true} {
 		a := appProgram{id: fmt.Sprint("app", i+1), foreign: foreign}
 		if other := r.IntN(2) == 0; foreign && other {
@@ -363,7 +367,8 @@ func seconds(r *rand.Rand, from, to int) time.Duration {
 // String is for a person to read.
 func (p *program) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "seed %d: %d nodes, %d partitions in %d loops, %d out with a stream\n", p.seed, p.nodes, p.partitions, p.loops, p.maxOut)
+	fmt.Fprintf(&b, "seed %d: %d nodes, %d partitions in %d loops, %d out with a stream, %d in a turn, %d in flight\n",
+		p.seed, p.nodes, p.partitions, p.loops, p.maxOut, p.turn, p.inFlight)
 	for _, a := range p.apps {
 		for _, c := range a.copies {
 			fmt.Fprintf(&b, "  %s (foreign=%v, gRPC=%v, limit %d) is", c.name, a.foreign, a.grpc, a.limit)

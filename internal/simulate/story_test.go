@@ -270,4 +270,5 @@ type finding struct {
 var checkers = map[string]func(*story, func(key, format string, args ...any)){
 	"early": checkEarly, "lost": checkLost, "occurrences": checkOccurrences, "duplicates": checkDuplicates,
 	"single": checkSingle, "limit": checkLimit, "silent": checkSilent, "linear": checkLinear, "health": checkHealth,
+	"turns": checkTurns,
 }
