@@ -20,7 +20,7 @@ const module = "carillon"
 // layers are the packages from the bottom up. A package may import only from layers below its own. A pattern is
 // matched as by path.Match; what matches none fails.
 var layers = [][]string{
-	{"internal/when", "internal/awake", "internal/memnet", "internal/logtest", "internal/pipe", "internal/identity", "internal/bound", "internal/kubernetes", "internal/seal", "internal/fair"},
+	{"internal/when", "internal/awake", "internal/memnet", "internal/logtest", "internal/pipe", "internal/identity", "internal/bound", "internal/kubernetes", "internal/seal", "internal/fair", "internal/memory"},
 	{"internal/job", "internal/identity/identitytest"},
 	{"internal/store", "internal/store/space"},
 	{"internal/store/archive", "internal/store/pebblestore", "internal/store/etcdstore", "internal/store/etcdmember", "internal/store/storetest"},
@@ -38,6 +38,8 @@ var confined = map[string][]string{
 	"github.com/dapr/dapr":          {"internal/wire", "internal/bulkv1", "internal/scheduler", "internal/sidecar", "internal/bench", "internal/identity", "internal/identity/identitytest"},
 	"github.com/spiffe/go-spiffe":   {"internal/identity"},
 	"sigs.k8s.io/yaml":              {"internal/kubernetes"},
+
+	"github.com/KimMachineGun/automemlimit": {"internal/memory"},
 }
 
 // A pkg is what go list says of a package of this module.

@@ -1,0 +1,122 @@
+package memory
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/KimMachineGun/automemlimit/memlimit"
+)
+
+// Default is the limit of a process that has none: half of the machine's memory, and no more than
+// this.
+const Default = 2 << 30
+
+// A Limit is how many bytes of memory the process may use.
+type Limit struct {
+	Bytes int64
+	// Source says where the limit is set, for a person: a flag, a file of a cgroup, or that it is
+	// the default.
+	Source string
+}
+
+// Flag is the flag that sets the limit. It goes before all else that is found.
+const Flag = "--memory-limit"
+
+// Find returns the limit of the process: given, if that is not 0, or else what its cgroups say, or
+// else the default. A cgroup that allows more than the machine has sets no limit.
+func Find(given int64) Limit {
+	return find(given, memlimit.FromCgroup, memlimit.FromSystem, os.DirFS("/"))
+}
+
+// find is Find for a machine that cgroup, machine and root describe.
+func find(given int64, cgroup, machine func() (uint64, error), root fs.FS) Limit {
+	if given > 0 {
+		return Limit{given, Flag}
+	}
+	total, err := machine()
+	if err != nil {
+		total = 2 * Default
+	}
+	limit, err := cgroup()
+	if err == nil && limit < total {
+		return Limit{int64(limit), cmp.Or(fileOf(limit, root), "a memory cgroup of this process")}
+	}
+	l := Limit{int64(min(total/2, Default)), "default: no cgroup has a limit"}
+	for _, usual := range []error{nil, memlimit.ErrNoLimit, memlimit.ErrNoCgroup, memlimit.ErrCgroupsNotSupported} {
+		if errors.Is(err, usual) {
+			return l
+		}
+	}
+	l.Source = fmt.Sprintf("default: the limit of the cgroup cannot be read: %v", err)
+	return l
+}
+
+// fileOf returns which file of a memory cgroup of this process holds limit, where cgroups are
+// mounted as usual; or "".
+func fileOf(limit uint64, root fs.FS) string {
+	text, err := fs.ReadFile(root, "proc/self/cgroup")
+	if err != nil {
+		return ""
+	}
+	for line := range strings.Lines(string(text)) {
+		_, rest, _ := strings.Cut(strings.TrimSpace(line), ":")
+		controllers, group, _ := strings.Cut(rest, ":")
+		mount, file := "sys/fs/cgroup", "memory.max"
+		if strings.Contains(","+controllers+",", ",memory,") {
+			mount, file = "sys/fs/cgroup/memory", "memory.limit_in_bytes"
+		} else if controllers != "" {
+			continue
+		}
+		for dir := path.Join(mount, group); strings.HasPrefix(dir, mount); dir = path.Dir(dir) {
+			name := path.Join(dir, file)
+			value, err := fs.ReadFile(root, name)
+			if err == nil && strings.TrimSpace(string(value)) == strconv.FormatUint(limit, 10) {
+				return "/" + name
+			}
+		}
+	}
+	return ""
+}
+
+// A FloorError says that a limit is too small for what the process does.
+type FloorError struct {
+	Limit Limit
+	Role  Role
+}
+
+func (e *FloorError) Error() string {
+	fix := "raise the limit of the container, or give " + Flag + " if it does not hold for this process"
+	if e.Limit.Source == Flag {
+		fix = "give " + Flag + " at least that"
+	} else if strings.HasPrefix(e.Limit.Source, "default") {
+		fix = "give " + Flag + " if the machine can spare it"
+	}
+	return fmt.Sprintf("the memory limit is %s (%s), and %s needs at least %s: %s",
+		Format(e.Limit.Bytes), e.Limit.Source, e.Role, Format(e.Role.Floor()), fix)
+}
+
+// Format returns a number of bytes as people, Kubernetes and the flag write it, such as 16Mi.
+func Format(n int64) string {
+	for _, u := range []struct {
+		size int64
+		name string
+	}{{1 << 30, "Gi"}, {1 << 20, "Mi"}, {1 << 10, "Ki"}} {
+		if n < u.size {
+			continue
+		}
+		if n%u.size == 0 {
+			return strconv.FormatInt(n/u.size, 10) + u.name
+		}
+		if u.size > 1<<20 { // too coarse for what is not whole
+			continue
+		}
+		return strings.TrimSuffix(strconv.FormatFloat(float64(n)/float64(u.size), 'f', 1, 64), ".0") + u.name
+	}
+	return strconv.FormatInt(n, 10)
+}
