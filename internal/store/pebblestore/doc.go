@@ -5,7 +5,7 @@
 //   - When Commit returns nil, the batch is in the log and the log is on the disk: it survives a power cut. What was
 //     not acknowledged is there as a whole or not at all. A read may see a batch shortly before it is durable.
 //   - One process to a folder. The folder's lock is the fence of a single writer, so a batch's fences are not looked at.
-//   - Memory is bounded: the block cache ([Config].CacheBytes), four memtables of 16 MiB, the batches that callers hold
+//   - Memory is bounded: the block cache ([Config].CacheBytes), four memtables ([Config].MemTableBytes), the batches that callers hold
 //     in Commit, and what open scans pin. It does not grow with what is stored.
 //
 // What it does when the disk fails. A table that cannot be written (a full disk) is tried again every second; meanwhile

@@ -13,7 +13,7 @@ import (
 
 const (
 	defaultCacheBytes = 64 << 20
-	memTableBytes     = 16 << 20
+	defaultMemTable   = 16 << 20
 	// memTables is how many may wait to be written out before commits wait for them.
 	memTables = 4
 	// filterBits to a key let one absent key in a hundred cost a look at a block.
@@ -33,13 +33,16 @@ func options(cfg Config, d *disk, log *slog.Logger) (*pebble.Options, io.Closer)
 		FS:                          d,
 		FormatMajorVersion:          format,
 		CacheSize:                   defaultCacheBytes,
-		MemTableSize:                memTableBytes,
+		MemTableSize:                defaultMemTable,
 		MemTableStopWritesThreshold: memTables,
 		Logger:                      l,
 		EventListener:               &events,
 	}
 	if cfg.CacheBytes > 0 {
 		opts.CacheSize = cfg.CacheBytes
+	}
+	if cfg.MemTableBytes > 0 {
+		opts.MemTableSize = uint64(cfg.MemTableBytes)
 	}
 	for i := range lowest {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(filterBits)

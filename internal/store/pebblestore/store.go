@@ -23,6 +23,9 @@ type Config struct {
 	FS vfs.FS
 	// CacheBytes bounds the cache of blocks read from tables; 0 is 64 MiB.
 	CacheBytes int64
+	// MemTableBytes is the size of a memtable, of which there are up to four; 0 is 16 MiB. They are taken out of CacheBytes
+	// as far as it goes. A batch of more than half of one is slower than others.
+	MemTableBytes int64
 	// NoTickers opens the store without Pebble's periodic work: the watch for a slow disk, and a look ten times a second
 	// whether a compaction may start (one starts after a flush all the same). For tests in fake time, where a ticker is
 	// all that keeps years from passing at once.
