@@ -38,9 +38,12 @@ type Config struct {
 	// a number of revisions. Empty is ten minutes.
 	CompactionMode, CompactionRetention string
 	// SnapshotCount is after how many transactions a snapshot lets the log be shortened, and MaxSnapshots and MaxWALs how
-	// many files of each are kept; 0 is etcd's own.
+	// many files of each are kept; 0 is etcd's own. A member that starts reads as many transactions into memory.
 	SnapshotCount         uint64
 	MaxSnapshots, MaxWALs uint
+	// CatchUpEntries is how many of the last transactions are kept in memory, for members that lag behind; 0 is etcd's
+	// own, 5,000. One that lags further gets all of the data. Some hundred are there in any case.
+	CatchUpEntries uint64
 	// BatchLimit and BatchInterval bound what is applied to the data before it is committed there; 0 is etcd's own.
 	BatchLimit    int
 	BatchInterval time.Duration
@@ -113,6 +116,7 @@ func (c Config) embedded() (*embed.Config, error) {
 	ec.SnapshotCount = orDefault(c.SnapshotCount, ec.SnapshotCount)
 	ec.MaxSnapFiles = orDefault(c.MaxSnapshots, ec.MaxSnapFiles)
 	ec.MaxWalFiles = orDefault(c.MaxWALs, ec.MaxWalFiles)
+	ec.SnapshotCatchUpEntries = orDefault(c.CatchUpEntries, ec.SnapshotCatchUpEntries)
 	ec.BackendBatchLimit = c.BatchLimit
 	ec.BackendBatchInterval = c.BatchInterval
 	ec.BootstrapDefragThresholdMegabytes = c.DefragAtStart
