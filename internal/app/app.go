@@ -11,6 +11,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ import (
 	"carillon/internal/engine"
 	"carillon/internal/job"
 	"carillon/internal/kubernetes"
+	"carillon/internal/memory"
 	"carillon/internal/scheduler"
 	"carillon/internal/store/pebblestore"
 )
@@ -35,6 +37,8 @@ type Config struct {
 	// Cluster is what the node has instead of Store, if it is one of several; nil if it is alone. The hosts of Scheduler
 	// are the members' then.
 	Cluster *ClusterConfig
+	// Memory is what each part of the node may have of the memory. Zero leaves it to their own defaults.
+	Memory memory.Shares
 	// Namespaces are those of Kubernetes, whose jobs are deleted with them; nil: jobs stay.
 	Namespaces *kubernetes.Watcher
 }
@@ -78,6 +82,8 @@ func openCore(cfg Config, log *slog.Logger) (core, error) {
 	if cfg.Cluster != nil {
 		return openClusterCore(cfg, log)
 	}
+	cfg.Store.CacheBytes = cmp.Or(cfg.Store.CacheBytes, cfg.Memory.Cache)
+	cfg.Store.MemTableBytes = cmp.Or(cfg.Store.MemTableBytes, cfg.Memory.MemTable)
 	st, err := pebblestore.Open(cfg.Store, log)
 	if err != nil {
 		return core{}, err

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,7 +19,9 @@ import (
 	"carillon/internal/engine"
 	"carillon/internal/forward"
 	"carillon/internal/identity"
+	"carillon/internal/memory"
 	"carillon/internal/scheduler"
+	"carillon/internal/store"
 	"carillon/internal/store/etcdmember"
 	"carillon/internal/store/etcdstore"
 )
@@ -43,7 +46,7 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	full := func() bool { return false }
 	var yield []stage
 	if cc.Member != nil {
-		m, err := etcdmember.New(*cc.Member, log)
+		m, err := etcdmember.New(fit(*cc.Member, cfg.Memory), log)
 		if err != nil {
 			return core{}, err
 		}
@@ -73,7 +76,11 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	cfg.Engine.Full = func() bool { return st.Full() || full() }
 	cfg.Engine.MaxJob = min(engine.DefaultMaxJob, engine.MaxJobFor(most))
 	d := dispatch.New(cfg.Dispatch)
-	c.engine = engine.New(cfg.Engine, st, d, log)
+	var records store.Store = st
+	if cc.Member != nil && cfg.Memory.Commit > 0 {
+		records = smallCommits{st, int(cfg.Memory.Commit)}
+	}
+	c.engine = engine.New(cfg.Engine, records, d, log)
 	r := forward.New(forward.Config{ID: cc.Node.ID, Dial: dialPeer(cfg.Scheduler.Identity)}, c.engine, log)
 	c.jobs = r
 	cfg.Scheduler.Hosts, cfg.Scheduler.Peer = nil, r
@@ -94,6 +101,15 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	}}
 	c.cluster = append(c.cluster, yield...)
 	return c, nil
+}
+
+// fit returns c with what it leaves open set to what its share of the memory allows. The first transactions after a
+// snapshot are in memory when a member starts, and the last ones while it runs: as many of either.
+func fit(c etcdmember.Config, m memory.Shares) etcdmember.Config {
+	c.SnapshotCount = cmp.Or(c.SnapshotCount, uint64(m.RaftEntries))
+	c.CatchUpEntries = cmp.Or(c.CatchUpEntries, uint64(m.RaftEntries))
+	c.BatchLimit = cmp.Or(c.BatchLimit, m.BackendBatch)
+	return c
 }
 
 // addresses returns where sidecars reach the members, in the order of their IDs.

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"carillon/internal/identity"
+	"carillon/internal/memory"
 	"carillon/internal/sidecar"
 )
 
@@ -16,6 +17,8 @@ type SidecarConfig struct {
 	Sidecar sidecar.Config
 	// Identity keeps what the sidecar's credentials show up to date, if it has any.
 	Identity *identity.Source
+	// Memory is what each part of the node may have of the memory. Zero leaves it to their own defaults.
+	Memory memory.Shares
 	// Dialers say how apps and schedulers are reached; over TCP if they are nil.
 	Dialers sidecar.Dialers
 }
