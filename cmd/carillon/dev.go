@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"carillon/internal/app"
+	"carillon/internal/memory"
 	"carillon/internal/sidecar"
 )
 
@@ -35,6 +36,7 @@ type devConfig struct {
 	apps                     list
 	dataDir, keyFile         string
 	httpPort, grpcPort, port int
+	memory                   memoryConfig
 	log                      logConfig
 }
 
@@ -50,6 +52,7 @@ func devFlags() (*flag.FlagSet, *devConfig) {
 	portVar(fs, &c.httpPort, "dapr-http-port", 3500, "`port` of the jobs API over HTTP")
 	portVar(fs, &c.grpcPort, "dapr-grpc-port", 50001, "`port` of the jobs API over gRPC")
 	portVar(fs, &c.port, "port", 50006, "`port` of the Scheduler service, for other sidecars")
+	c.memory.flags(fs)
 	c.log.flags(fs)
 	return fs, c
 }
@@ -73,6 +76,12 @@ func dev(ctx context.Context, args []string, std stdio) error {
 		return err
 	}
 	defer closeLog()
+	shares, release, err := c.memory.apply(ctx, memory.AllInOne, std, log)
+	if err != nil {
+		return err
+	}
+	defer release()
+	cfg.Memory = shares
 	if cfg.Engine.Keys, err = openKeys(c.keyFile); err != nil {
 		return err
 	}

@@ -2,20 +2,39 @@ package main
 
 import (
 	"context"
-	"runtime"
+	"flag"
+	"log/slog"
+
+	"carillon/internal/memory"
 )
 
-// ballastBytes is the size of a piece of memory that nobody touches, so that it takes up address space alone. What is
-// live in a server is little, 10 to 30 MiB whatever is stored, and a collector that lets little double runs dozens of
-// times a second under load: a seventh of the processor time. It counts the ballast as live, and so lets the heap grow
-// by this much more between two collections, however large it is.
-const ballastBytes = 24 << 20
+// A memoryConfig is the flag about memory, which all roles share.
+type memoryConfig struct{ limit string }
 
-// serving has run collect garbage as a server should.
-func serving(run func(ctx context.Context, args []string, std stdio) error) func(context.Context, []string, stdio) error {
-	return func(ctx context.Context, args []string, std stdio) error {
-		ballast := make([]byte, ballastBytes)
-		defer runtime.KeepAlive(ballast)
-		return run(ctx, args, std)
+func (c *memoryConfig) flags(fs *flag.FlagSet) {
+	fs.StringVar(&c.limit, "memory-limit", "",
+		"`size` of the memory that the process may use, such as 512Mi (default: the limit of its cgroup, or else half of the machine's memory, 2Gi at most)")
+}
+
+// apply finds the limit, holds Go's runtime to its share until release is called, logs all shares
+// and returns them.
+func (c *memoryConfig) apply(ctx context.Context, role memory.Role, std stdio, log *slog.Logger) (s memory.Shares, release func(), err error) {
+	var given int64
+	if c.limit != "" {
+		if given, err = bytesOf(c.limit); err != nil {
+			return s, nil, usagef("--memory-limit %s: %v", c.limit, err)
+		}
 	}
+	l := memory.Find(given)
+	if s, err = l.Divide(role); err != nil {
+		return s, nil, err
+	}
+	attrs := s.Attrs(l)
+	goLimit, set := std.Env("GOMEMLIMIT")
+	set = set && goLimit != ""
+	if set {
+		attrs = append(attrs, slog.String("gomemlimit", goLimit))
+	}
+	log.LogAttrs(ctx, slog.LevelInfo, "memory", attrs...)
+	return s, s.Apply(set), nil
 }

@@ -26,9 +26,9 @@ type command struct {
 // commands returns all of them, in the order in which help shows them.
 func commands() []command {
 	return []command{
-		{"dev", "run everything in one process: sidecar, scheduler and store", serving(dev), flagsOf(devFlags)},
-		{"scheduler", "run the Scheduler service, in the place of Dapr's", serving(scheduler), flagsOf(schedulerFlags)},
-		{"sidecar", "run the jobs API for an app, in the place of daprd", serving(runSidecar), flagsOf(sidecarFlags)},
+		{"dev", "run everything in one process: sidecar, scheduler and store", dev, flagsOf(devFlags)},
+		{"scheduler", "run the Scheduler service, in the place of Dapr's", scheduler, flagsOf(schedulerFlags)},
+		{"sidecar", "run the jobs API for an app, in the place of daprd", runSidecar, flagsOf(sidecarFlags)},
 		{"member", "show the schedulers of a cluster, or make room for a new one", member, flagsOf(memberFlags)},
 		{"backup", "write all jobs into a file", backup, flagsOf(storeFlags("backup"))},
 		{"restore", "put the jobs of a file into a scheduler that has none", restore, flagsOf(storeFlags("restore"))},

@@ -39,6 +39,11 @@ func (c *schedulerConfig) run(ctx context.Context, std stdio, log *slog.Logger) 
 	if err := c.check(); err != nil {
 		return err
 	}
+	shares, release, err := c.memory.apply(ctx, c.etcd.role(), std, log)
+	if err != nil {
+		return err
+	}
+	defer release()
 	namespaces, err := c.namespaces(std, log)
 	if err != nil {
 		return err
@@ -51,7 +56,7 @@ func (c *schedulerConfig) run(ctx context.Context, std stdio, log *slog.Logger) 
 	if err != nil {
 		return err
 	}
-	var cfg app.Config
+	cfg := app.Config{Memory: shares}
 	if err := c.quota.apply(&cfg); err != nil {
 		return err
 	}

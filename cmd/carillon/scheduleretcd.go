@@ -17,6 +17,7 @@ import (
 
 	"carillon/internal/app"
 	"carillon/internal/cluster"
+	"carillon/internal/memory"
 	"carillon/internal/store/etcdmember"
 	"carillon/internal/store/etcdstore"
 )
@@ -64,10 +65,10 @@ func (c *etcdConfig) flags(fs *flag.FlagSet) {
 	fs.Var(&c.quota, "etcd-space-quota", "`size` that the data may have before new jobs are refused"+several)
 	choiceVar(fs, &c.compactionMode, "etcd-compaction-mode", "what --etcd-compaction-retention counts"+several, "revision", "periodic")
 	fs.StringVar(&c.retention, "etcd-compaction-retention", "1000000", "`revisions` or duration after which etcd's past goes at the latest"+several)
-	fs.Uint64Var(&c.snapshotCount, "etcd-snapshot-count", 100_000, "`transactions` after which the log may be shortened"+several)
+	fs.Uint64Var(&c.snapshotCount, "etcd-snapshot-count", 0, "`transactions` after which the log may be shortened (default: 5000, fewer below 5Gi of memory)"+several)
 	fs.UintVar(&c.maxSnapshots, "etcd-max-snapshots", 10, "`files` with snapshots that are kept"+several)
 	fs.UintVar(&c.maxWALs, "etcd-max-wals", 10, "`files` of the log that are kept"+several)
-	fs.IntVar(&c.batchLimit, "etcd-backend-batch-limit", 10_000, "`changes` that are applied to the data at once"+several)
+	fs.IntVar(&c.batchLimit, "etcd-backend-batch-limit", 0, "`changes` that are applied to the data at once (default: 10000, fewer below 2Gi of memory)"+several)
 	fs.DurationVar(&c.batchInterval, "etcd-backend-batch-interval", 500*time.Millisecond, "how `long` changes may wait to be applied to the data"+several)
 	fs.IntVar(&c.maxTxnOps, "etcd-max-txn-ops", 10_000, "`operations` in one transaction; an external etcd is taken to allow 128 unless this is given"+several)
 	fs.UintVar(&c.defragAtStart, "etcd-experimental-bootstrap-defrag-threshold-megabytes", 100, "`megabytes` of the data that must be empty for it to be written afresh at a start"+several)
@@ -133,6 +134,18 @@ func (c *etcdConfig) several() bool {
 	return !c.embed || err == nil && len(members) > 1
 }
 
+// role returns what the scheduler is, as far as its memory is concerned.
+func (c *etcdConfig) role() memory.Role {
+	switch {
+	case !c.embed:
+		return memory.SchedulerOnEtcd
+	case c.several():
+		return memory.SchedulerWithEtcd
+	default:
+		return memory.Scheduler
+	}
+}
+
 // clusterConfig returns what the scheduler of that id, which others reach at that address, is in its cluster. given says
 // which flags were given.
 func (c *etcdConfig) clusterConfig(id, address, dataDir string, given func(name string) bool) (*app.ClusterConfig, error) {
@@ -170,9 +183,14 @@ func (c *etcdConfig) clusterConfig(id, address, dataDir string, given func(name 
 		MaxTxnOps: c.maxTxnOps,
 
 		CompactionMode: c.compactionMode, CompactionRetention: c.retention,
-		SnapshotCount: c.snapshotCount, MaxSnapshots: c.maxSnapshots, MaxWALs: c.maxWALs,
-		BatchLimit: c.batchLimit, BatchInterval: c.batchInterval,
+		MaxSnapshots: c.maxSnapshots, MaxWALs: c.maxWALs, BatchInterval: c.batchInterval,
 		DefragAtStart: c.defragAtStart, TickAdvance: c.tickAdvance,
+	}
+	if given("etcd-snapshot-count") {
+		m.SnapshotCount = c.snapshotCount
+	}
+	if given("etcd-backend-batch-limit") {
+		m.BatchLimit = c.batchLimit
 	}
 	if m.QuotaBytes = etcdmember.NoQuota; quota <= 1<<40 {
 		m.QuotaBytes = int64(quota)

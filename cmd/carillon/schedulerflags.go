@@ -33,6 +33,7 @@ type schedulerConfig struct {
 	keyFile                                       string
 	mode, kubeconfig                              string
 	workers                                       uint
+	memory                                        memoryConfig
 	log                                           logConfig
 
 	set []string // the flags that were given
@@ -67,6 +68,7 @@ func schedulerFlags() (*flag.FlagSet, *schedulerConfig) {
 	fs.StringVar(&c.keyFile, "encryption-key-file", "", keyFileUsage)
 	choiceVar(fs, &c.mode, "mode", "where it runs: standalone, or in a pod of kubernetes, which implies --tls-enabled", "standalone", "kubernetes")
 	fs.StringVar(&c.kubeconfig, "kubeconfig", "", "`file`, for --mode=kubernetes, that says which API server to ask, and as whom (default: the pod's own)")
+	c.memory.flags(fs)
 	c.log.flags(fs)
 
 	fs.UintVar(&c.workers, "workers", 2048, "at least 1; otherwise "+inert)

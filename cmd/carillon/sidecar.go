@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"carillon/internal/app"
+	"carillon/internal/memory"
 	"carillon/internal/sidecar"
 )
 
@@ -72,6 +73,12 @@ func (c *sidecarConfig) run(ctx context.Context, std stdio, log *slog.Logger) er
 	if err != nil {
 		return err
 	}
+	shares, release, err := c.memory.apply(ctx, memory.Sidecar, std, log)
+	if err != nil {
+		return err
+	}
+	defer release()
+	cfg.Memory = shares
 	if err := c.secure(&cfg, std, log); err != nil {
 		return err
 	}

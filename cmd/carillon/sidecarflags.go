@@ -33,6 +33,7 @@ type sidecarConfig struct {
 	metricsPort, metricsAddress string
 	maxBody, maxHeader          string
 	logCalls                    bool
+	memory                      memoryConfig
 	log                         logConfig
 	schedulers                  csvList
 	streams                     uint
@@ -88,6 +89,7 @@ func sidecarFlags() (*flag.FlagSet, *sidecarConfig) {
 	fs.BoolVar(&c.metrics, "enable-metrics", true, "serve metrics for Prometheus")
 	fs.StringVar(&c.metricsPort, "metrics-port", "9090", "`port` of the metrics")
 	fs.StringVar(&c.metricsAddress, "metrics-listen-address", "0.0.0.0", "`address` of the metrics")
+	c.memory.flags(fs)
 	c.log.flags(fs)
 
 	fs.IntVar(&c.graceSeconds, "dapr-graceful-shutdown-seconds", 5, "`seconds` within which it stops, or is ended; no bound if 0")
