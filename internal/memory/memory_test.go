@@ -82,8 +82,7 @@ func TestLimitBelowFloorIsRefused(t *testing.T) {
 	for _, r := range roles {
 		l := memory.Limit{Bytes: r.Floor() - 1, Source: "/sys/fs/cgroup/memory.max"}
 		_, err := l.Divide(r)
-		var low *memory.FloorError
-		if !errors.As(err, &low) {
+		if _, ok := errors.AsType[*memory.FloorError](err); !ok {
 			t.Fatalf("%s with %d bytes: %v, want a FloorError", r, l.Bytes, err)
 		}
 		for _, part := range []string{l.Source, r.String(), memory.Format(r.Floor()), memory.Flag} {
