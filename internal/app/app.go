@@ -79,6 +79,9 @@ type core struct {
 // openCore opens the store, which no other process may have open, and builds the rest on it; or what a node of a cluster
 // has.
 func openCore(cfg Config, log *slog.Logger) (core, error) {
+	cfg.Engine.MaxInFlight = cmp.Or(cfg.Engine.MaxInFlight, cfg.Memory.InFlight)
+	cfg.Engine.MaxCommit = cmp.Or(cfg.Engine.MaxCommit, int(cfg.Memory.Commit))
+	cfg.Dispatch.MaxPayload = cmp.Or(cfg.Dispatch.MaxPayload, int(cfg.Memory.Payloads))
 	if cfg.Cluster != nil {
 		return openClusterCore(cfg, log)
 	}

@@ -21,7 +21,6 @@ import (
 	"carillon/internal/identity"
 	"carillon/internal/memory"
 	"carillon/internal/scheduler"
-	"carillon/internal/store"
 	"carillon/internal/store/etcdmember"
 	"carillon/internal/store/etcdstore"
 )
@@ -76,11 +75,7 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	cfg.Engine.Full = func() bool { return st.Full() || full() }
 	cfg.Engine.MaxJob = min(engine.DefaultMaxJob, engine.MaxJobFor(most))
 	d := dispatch.New(cfg.Dispatch)
-	var records store.Store = st
-	if cc.Member != nil && cfg.Memory.Commit > 0 {
-		records = smallCommits{st, int(cfg.Memory.Commit)}
-	}
-	c.engine = engine.New(cfg.Engine, records, d, log)
+	c.engine = engine.New(cfg.Engine, st, d, log)
 	r := forward.New(forward.Config{ID: cc.Node.ID, Dial: dialPeer(cfg.Scheduler.Identity)}, c.engine, log)
 	c.jobs = r
 	cfg.Scheduler.Hosts, cfg.Scheduler.Peer = nil, r

@@ -23,7 +23,8 @@ type app struct {
 
 	mu   sync.Mutex
 	got  []job.Trigger
-	late time.Duration // the latest
+	late time.Duration            // the latest
+	of   map[string]time.Duration // the latest of each target
 	out  map[job.Key]bool
 	bad  []string // broken promises
 }
@@ -43,6 +44,10 @@ func (a *app) Deliver(t job.Trigger, done func(job.Outcome), _ func(int)) bool {
 	}
 	a.out[t.Key] = true
 	a.late = max(a.late, late)
+	if a.of == nil {
+		a.of = map[string]time.Duration{}
+	}
+	a.of[t.Key.Target.Name] = max(a.of[t.Key.Target.Name], late)
 	a.got = append(a.got, t)
 	o, after := job.Handled, time.Duration(0)
 	if a.answer != nil {
@@ -66,6 +71,13 @@ func (a *app) triggers(t *testing.T) []job.Trigger {
 		t.Error(b)
 	}
 	return a.got
+}
+
+// latest returns how late the latest trigger of a target was.
+func (a *app) latest(target string) time.Duration {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.of[target]
 }
 
 func open(t *testing.T, disk vfs.FS) *pebblestore.Store {

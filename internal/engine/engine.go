@@ -49,6 +49,9 @@ type Config struct {
 	Inbox int
 	// Turn is how many commands and outcomes a turn of a loop takes at most; 0 means 512.
 	Turn int
+	// MaxCommit is how many bytes the commands and outcomes of a turn take, about; a larger command has a turn to itself. 0
+	// means half of what a commit of the store can carry.
+	MaxCommit int
 	// MaxInFlight is how many triggers may be in flight in all, from when they are read to when their outcome is committed,
 	// and 8 of each target beyond that. Targets share it fairly. 0 means 65,536; each takes about 1 KiB.
 	MaxInFlight int

@@ -32,6 +32,7 @@ type loop struct {
 	strain     strain
 	overload   overload
 	most       int                    // commands and outcomes in a turn
+	mostBytes  int                    // of them, about; 0: what the store says
 	recordSize int                    // about how many bytes the largest records had that were read lately
 	progress   bool                   // a tenure has begun since the last error
 	commit     atomic.Pointer[commit] // the one under way; nil between two turns

@@ -1,0 +1,211 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"carillon/internal/engine"
+	"carillon/internal/job"
+	"carillon/internal/logtest"
+	"carillon/internal/store"
+)
+
+// A pacedStore takes its time for each commit, however much it writes: with it a loop has a known capacity.
+type pacedStore struct {
+	store.Store
+	takes time.Duration
+}
+
+func (s pacedStore) Commit(ctx context.Context, b *store.Batch) error {
+	time.Sleep(s.takes)
+	return s.Store.Commit(ctx, b)
+}
+
+// flood schedules so many jobs of an app that are always due again when they have been handled.
+func flood(t *testing.T, e *engine.Engine, app string, n int) {
+	t.Helper()
+	all := make([]job.Request, n)
+	for i := range all {
+		s := every(time.Now(), time.Millisecond)
+		all[i] = job.Request{Key: key(app, fmt.Sprint(i)), Spec: s}
+	}
+	for _, err := range e.ScheduleAll(t.Context(), all)(t.Context()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestBusyAppsMakeNoCallWait has apps with far more work than the node can do, and asks what another app's calls and jobs
+// notice: they wait for the turn under way, and take the next.
+func TestBusyAppsMakeNoCallWait(t *testing.T) {
+	for _, busy := range []int{1, 20} {
+		t.Run(fmt.Sprint(busy), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				const commit = 20 * time.Millisecond
+				a := &app{answer: func(tr job.Trigger) (job.Outcome, time.Duration) {
+					if strings.HasPrefix(tr.Key.Target.Name, "failing") {
+						return job.Failed, time.Millisecond
+					}
+					return job.Handled, time.Millisecond
+				}}
+				db := open(t, vfs.NewMem())
+				e, stop := run(t, pacedStore{db, commit}, a, engine.Config{Loops: 1, MaxInFlight: 4000})
+				for n := range busy {
+					flood(t, e, fmt.Sprint([]string{"busy", "failing"}[n%2], n), 6000/busy)
+				}
+				time.Sleep(500 * time.Millisecond)
+				var calls sync.WaitGroup
+				for i := range 50 {
+					calls.Go(func() {
+						name, begin := fmt.Sprint(i), time.Now()
+						if err := e.Schedule(t.Context(), key("other", name), once(begin.Add(500*time.Millisecond)), false); err != nil {
+							t.Error(err)
+						}
+						if took := time.Since(begin); took > 3*commit {
+							t.Errorf("a call took %v, want two commits of %v or so", took, commit)
+						}
+					})
+					time.Sleep(11 * time.Millisecond)
+				}
+				calls.Wait()
+				time.Sleep(time.Second)
+				stop()
+				others, handled := 0, 0
+				for _, tr := range a.triggers(t) {
+					if tr.Key.Target.Name == "other" {
+						others++
+					} else {
+						handled++
+					}
+				}
+				if others != 50 || a.latest("other") > 3*commit {
+					t.Errorf("of 50 jobs %d came, the latest %v late, want two commits or so", others, a.latest("other"))
+				}
+				if handled < 512*75 {
+					t.Errorf("the busy apps got %d triggers in a hundred commits, want about 512 in each", handled)
+				}
+				if err := db.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// TestWhatIsInFlightIsBoundedUntilItIsCommitted has an app that answers at once, and a store that is slow: answers that wait
+// to be committed leave no room for others.
+func TestWhatIsInFlightIsBoundedUntilItIsCommitted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := open(t, vfs.NewMem())
+		const limit, commit = 100, 100 * time.Millisecond
+		a := &app{}
+		e, stop := run(t, pacedStore{db, commit}, a, engine.Config{Loops: 1, MaxInFlight: limit})
+		flood(t, e, "busy", 5000)
+		time.Sleep(time.Second)
+		before := len(a.triggers(t))
+		time.Sleep(50 * commit)
+		if got := len(a.triggers(t)) - before; got > 51*limit/2 || got < 50*limit/5 {
+			t.Errorf("an app alone got %d triggers in 50 commits, want half of %d in each at most, and a fifth at least", got, limit)
+		}
+		stop()
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestHungAppsLeaveOthersTheirPart has many apps that answer nothing, one after the other, and then one that works.
+func TestHungAppsLeaveOthersTheirPart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &app{answer: func(tr job.Trigger) (job.Outcome, time.Duration) {
+			if tr.Key.Target.Name == "works" {
+				return job.Handled, 5 * time.Millisecond
+			}
+			return job.Lost, 24 * time.Hour
+		}}
+		db := open(t, vfs.NewMem())
+		const limit, hung = 2000, 50
+		e, stop := run(t, db, a, engine.Config{Loops: 1, MaxInFlight: limit})
+		for n := range hung {
+			flood(t, e, fmt.Sprint("hung", n), 1000)
+			time.Sleep(time.Second)
+		}
+		out := len(a.triggers(t))
+		if most := limit + 8*hung; out > most {
+			t.Errorf("%d triggers are out, want %d at most", out, most)
+		}
+		for n := range 500 {
+			mustSchedule(t, e, key("works", fmt.Sprint(n)), once(time.Now().Add(time.Duration(n)*10*time.Millisecond)))
+		}
+		time.Sleep(10 * time.Second)
+		if got := count(t, a, "works"); got != 500 || a.latest("works") > 10*time.Millisecond {
+			t.Errorf("of 500 jobs of the app that works %d came, the latest %v late", got, a.latest("works"))
+		}
+		stop()
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestOverloadIsSaid has more work than turns take, and then less.
+func TestOverloadIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := prometheus.NewRegistry()
+		db := open(t, vfs.NewMem())
+		var log logtest.Page
+		e := engine.New(engine.Config{Loops: 1, Turn: 50, Metrics: reg}, pacedStore{db, 20 * time.Millisecond}, &app{}, slog.New(slog.NewTextHandler(&log, nil)))
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- e.Run(ctx) }()
+		flood(t, e, "busy", 3000)
+		time.Sleep(20 * time.Second)
+		if on := gaugeOf(t, reg, "carillon_overloaded"); on != 1 || !strings.Contains(log.String(), "at its capacity") {
+			t.Errorf("overloaded is %v, and the log says %s", on, log.String())
+		}
+		if err := e.Health(); err != nil {
+			t.Errorf("Health = %v, want nil: the node does what it can", err)
+		}
+		if err := e.DeleteAll(t.Context(), job.Prefix{Kind: job.App, Namespace: "ns", Parts: []string{"busy"}}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(20 * time.Second)
+		gaugeOf(t, reg, "carillon_overloaded")
+		if on := gaugeOf(t, reg, "carillon_overloaded"); on != 0 || !strings.Contains(log.String(), "below its capacity") {
+			t.Errorf("overloaded is %v afterwards, and the log says %s", on, log.String())
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// gaugeOf returns the value of a gauge.
+func gaugeOf(t *testing.T, reg *prometheus.Registry, name string) float64 {
+	t.Helper()
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue()
+		}
+	}
+	t.Fatalf("no metric is called %s", name)
+	return 0
+}
