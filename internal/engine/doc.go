@@ -12,7 +12,12 @@
 //
 // What a machine holds in memory is bounded by what is about to happen. Each lane, the jobs of one target, has a
 // window on the due index of a few entries, and a cursor to where it has been read; a lane whose receivers have no room
-// is parked, however much is due in it. Beyond that there is one small record for each trigger that is out.
+// is parked, however much is due in it. Triggers are in flight from when they are read until their outcome is committed: one
+// small record for each, of which a loop has a bounded number. Targets share that number fairly, and the lanes of a target
+// that has its share are throttled until some of it is committed.
+//
+// No load keeps anybody waiting for longer than a few turns: a turn takes a bounded number of commands and outcomes, half of
+// them commands as long as there are so many, and each target has its turn. See [carillon/internal/fair].
 //
 // When the store returns an error, nobody knows what it has applied: callers hear [job.ErrUnavailable], and the
 // loop's machine forgets what it knew and learns it afresh, with back-off, while the other loops go on. Triggers that are out at
