@@ -45,7 +45,7 @@ func newLoop(partitions []int, cfg Config, s store.Store, d Deliverer, log *slog
 	lp := &loop{
 		partitions: partitions, now: cfg.Now, store: s, deliver: d, machine: newMachine(cfg.Partitions, max(1, cfg.MaxInFlight/cfg.Loops)),
 		inbox: newInbox(cfg.Inbox), metrics: m, punctual: cfg.Punctual, pulse: pulse{start: time.Now()}, tenures: map[int]*tenure{},
-		strain: strain{full: cfg.Full}, most: cfg.Turn,
+		strain: strain{full: cfg.Full}, most: cfg.Turn, mostBytes: cfg.MaxCommit,
 	}
 	lp.log = log.With(slog.String("partitions", lp.String()))
 	return lp
@@ -116,7 +116,11 @@ func (lp *loop) scan(ctx context.Context, r store.Range, limit int) ([]entry, er
 // delivered, so that it is not delivered again, but fires nothing more.
 func (lp *loop) turns(ctx, steady context.Context) error {
 	writes, bytes := lp.store.MaxBatch()
-	limit := limits{most: max(1, min(lp.most, writes/writesPerJob)), bytes: bytes / 2, fires: maxFires, again: maxFiresInCommit}
+	bytes /= 2
+	if lp.mostBytes > 0 {
+		bytes = min(bytes, lp.mostBytes)
+	}
+	limit := limits{most: max(1, min(lp.most, writes/writesPerJob)), bytes: bytes, fires: maxFires, again: maxFiresInCommit}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {

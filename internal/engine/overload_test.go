@@ -2,6 +2,7 @@ package engine_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -208,4 +209,43 @@ func gaugeOf(t *testing.T, reg *prometheus.Registry, name string) float64 {
 	}
 	t.Fatalf("no metric is called %s", name)
 	return 0
+}
+
+// TestCommitIsNoLargerThanItMayBe schedules jobs of a kilobyte where a commit may have ten of them, and one that is larger.
+func TestCommitIsNoLargerThanItMayBe(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := open(t, vfs.NewMem())
+		s := &measuredStore{Store: db}
+		e, stop := run(t, s, &app{}, engine.Config{Loops: 1, MaxCommit: 10 << 10})
+		all := make([]job.Request, 100)
+		for i := range all {
+			all[i] = job.Request{Key: key("a", fmt.Sprint(i)), Spec: named(once(time.Now().Add(time.Hour)), strings.Repeat("x", 900))}
+		}
+		if err := errors.Join(e.ScheduleAll(t.Context(), all)(t.Context())...); err != nil {
+			t.Fatal(err)
+		}
+		if s.largest > 12<<10 {
+			t.Errorf("the largest commit had %d bytes, want 10 KiB or so", s.largest)
+		}
+		mustSchedule(t, e, key("a", "large"), named(once(time.Now().Add(time.Hour)), strings.Repeat("x", 1<<20)))
+		stop()
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A measuredStore knows how many bytes its largest commit had.
+type measuredStore struct {
+	store.Store
+	largest int
+}
+
+func (s *measuredStore) Commit(ctx context.Context, b *store.Batch) error {
+	n := 0
+	for _, w := range b.Writes {
+		n += len(w.Key) + len(w.Value)
+	}
+	s.largest = max(s.largest, n)
+	return s.Store.Commit(ctx, b)
 }

@@ -61,7 +61,8 @@ func (i *inbox) takeCommands(w *work, most, bytes int) (taken int) {
 			aside = append(aside, c)
 			continue
 		}
-		if first := len(w.commands) == 0; taken+c.bytes > small && !(first && (c.bytes <= bytes || len(w.outcomes) == 0)) {
+		alone := len(w.commands) == 0 && (c.bytes <= bytes || len(w.outcomes) == 0)
+		if taken+c.bytes > small && !alone {
 			i.commands.PushFront(target, c)
 			break
 		}

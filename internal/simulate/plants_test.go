@@ -296,7 +296,7 @@ func (j crowd) Schedule(ctx context.Context, k job.Key, s job.Spec, overwrite bo
 	for i := range others {
 		others[i] = job.Request{Key: k, Spec: s, Overwrite: true}
 	}
-	wait := j.Jobs.ScheduleAll(ctx, others)
+	wait := j.ScheduleAll(ctx, others)
 	err := j.Jobs.Schedule(ctx, k, s, overwrite)
 	wait(ctx)
 	return err
