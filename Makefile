@@ -43,6 +43,11 @@ cluster: ## Run the tests that need etcd, which runs in real time, and all of te
 	CARILLON_TEST_ETCD=1 $(GO) test -p 1 -count=1 -timeout 3m ./internal/cluster ./internal/store/etcd...
 	CARILLON_TEST_ETCD=1 $(GO) test -count=1 -timeout 9m -parallel 3 -v ./test/cluster
 
+# On one node and on three, eight loads of five minutes at most each. It needs root and a memory cgroup.
+.PHONY: overload
+overload: ## Give nodes in 256 MiB a million jobs, hung apps and large bodies (half an hour), and print a table
+	CARILLON_TEST_OVERLOAD=1 $(GO) test -count=1 -timeout 45m -v -run '^TestFullOverload' ./test/overload
+
 .PHONY: flood
 flood: ## Flood one namespace beside another in eight ways, for three minutes, and compare what the other notices
 	CARILLON_TEST_FLOOD=1 $(GO) test -count=1 -timeout 15m -v -run '^TestAFlood' ./internal/app

@@ -165,7 +165,7 @@ func TestAConfigurationThatCannotWorkIsRefused(t *testing.T) {
 		"0 callers":           func(c *bench.Config) { c.Callers = 0 },
 		"-1 connections":      func(c *bench.Config) { c.Connections = -1 },
 		"payload of -1":       func(c *bench.Config) { c.Payload = -1 },
-		"no row 20":           func(c *bench.Config) { c.Only = []int{1, 20} },
+		"no row 99":           func(c *bench.Config) { c.Only = []int{1, 99} },
 		"--app-port":          func(c *bench.Config) { c.Sidecar = "http://127.0.0.1:3500" },
 		"no URL of a sidecar": func(c *bench.Config) { c.Sidecar, c.AppID, c.AppPort = "127.0.0.1:3500", "a", 1 },
 		"needs a server":      func(c *bench.Config) { c.Only, c.Scheduler = []int{1, 8}, "127.0.0.1:1" },

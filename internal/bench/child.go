@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -23,6 +24,8 @@ const (
 	stopTime = 30 * time.Second
 	// tailBytes is how much of what it says is kept for an error.
 	tailBytes = 4 << 10
+	// leaseLost is what a node's log says when its lease has ended (docs/alarms.md).
+	leaseLost = "not a member of the cluster"
 )
 
 // A child is a process that this one has started. It ends when its standard input is closed.
@@ -31,6 +34,8 @@ type child struct {
 	stdin io.Closer
 	said  *tail
 	ended chan error
+	// lost counts how often a node has said that it lost its lease, or could not get one.
+	lost atomic.Int64
 	// found are what the patterns of start have matched, in their order.
 	found []string
 }
@@ -90,6 +95,9 @@ func (c *child) listen(stdout io.ReadCloser, patterns []string, ready chan<- []s
 	for {
 		line, err := lines.ReadString('\n')
 		_, _ = c.said.Write([]byte(line))
+		if strings.Contains(line, leaseLost) {
+			c.lost.Add(1)
+		}
 		for i, pattern := range wanted {
 			if missing == 0 || found[i] != "" {
 				continue

@@ -27,12 +27,13 @@ type client struct {
 	conns   []*grpc.ClientConn
 	on      []schedulerv1.SchedulerClient // one to a connection
 	hosts   int                           // how many servers there are; the first connections are to one each
+	servers []string                      // their addresses
 	payload int
 }
 
 // dial returns a client of the servers at the addresses.
 func (b *bench) dial(addresses ...string) (*client, error) {
-	c := &client{payload: b.cfg.Payload, hosts: len(addresses)}
+	c := &client{payload: b.cfg.Payload, hosts: len(addresses), servers: addresses}
 	for i := range max(b.cfg.Connections, len(addresses)) {
 		address := addresses[i%len(addresses)]
 		conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -145,6 +146,13 @@ func (c *client) watch(ctx context.Context, app string, got func(name string, at
 func (c *client) watchOne(
 	ctx context.Context, host int, app string, got func(name string, at time.Time) (answer bool),
 ) error {
+	return c.answer(ctx, host, app, false, got)
+}
+
+// answer is watchOne of an app that says of each trigger that it failed, or that it was handled.
+func (c *client) answer(
+	ctx context.Context, host int, app string, failed bool, got func(name string, at time.Time) (answer bool),
+) error {
 	stream, err := c.on[host].WatchJobs(ctx)
 	if err != nil {
 		return fmt.Errorf("watch the jobs of %s: %w", app, err)
@@ -157,6 +165,9 @@ func (c *client) watchOne(
 		WatchJobRequestType: &schedulerv1.WatchJobsRequest_Initial{Initial: hello},
 	})
 	result := new(schedulerv1.WatchJobsRequestResult) // success
+	if failed {
+		result.Status = schedulerv1.WatchJobsRequestResultStatus_FAILED
+	}
 	answer := &schedulerv1.WatchJobsRequest{WatchJobRequestType: &schedulerv1.WatchJobsRequest_Result{Result: result}}
 	for err == nil {
 		var trigger *schedulerv1.WatchJobsResponse

@@ -55,6 +55,8 @@ type Sizes struct {
 	Stored    int           `json:"stored"`      // jobs far in the future
 	Hung      int           `json:"hung"`        // jobs due for an app that hangs
 	Beside    int           `json:"beside"`      // jobs that are due at one instant beside the stored ones
+	Busy      int           `json:"busy"`        // jobs of the apps that have more work than the server can do
+	Overload  time.Duration `json:"overload_ns"` // how long the lateness and the calls beside those are measured, each
 	Soak      time.Duration `json:"soak_ns"`     // how long rounds go on beside the stored jobs; at least one
 	Rest      time.Duration `json:"rest_ns"`     // how long a server is left alone before its memory is read
 	Linger    time.Duration `json:"linger_ns"`   // how long a run goes on listening for what must not come
@@ -66,6 +68,7 @@ func Quick() Sizes {
 	return Sizes{
 		Name: "quick", Rounds: 1, Window: 1200 * time.Millisecond, Calls: 500, Burst: 20_000, Recurring: 20_000, Repeats: 5, Losses: 1,
 		Idle: 3 * time.Second, Few: 10_000, List: 30_000, Stored: 50_000, Hung: 20_000, Beside: 5000,
+		Busy: 20_000, Overload: 2500 * time.Millisecond,
 		Rest: time.Second, Linger: 500 * time.Millisecond, Patience: 10 * time.Second,
 	}
 }
@@ -75,6 +78,7 @@ func Full() Sizes {
 	return Sizes{
 		Name: "full", Rounds: 5, Window: 5 * time.Second, Calls: 3000, Burst: 20_000, Recurring: 20_000, Repeats: 60, Losses: 6,
 		Idle: time.Minute, Few: 10_000, List: 300_000, Stored: 10_000_000, Hung: 1_000_000, Beside: 20_000,
+		Busy: 20_000, Overload: 10 * time.Second,
 		Soak: 30 * time.Minute, Rest: 10 * time.Second, Linger: 2 * time.Second, Patience: time.Minute,
 	}
 }
@@ -102,11 +106,11 @@ func (c Config) Check() error {
 		return fmt.Errorf("%q is no URL of a sidecar, such as http://127.0.0.1:3500", c.Sidecar)
 	}
 	for _, row := range c.Only {
-		i := slices.IndexFunc(steps(), func(s step) bool { return slices.Contains(s.rows, row) })
-		if i < 0 {
+		known := slices.DeleteFunc(steps(), func(s step) bool { return !slices.Contains(s.rows, row) })
+		if len(known) == 0 {
 			return fmt.Errorf("there is no row %d that is measured here", row)
 		}
-		if !c.has(steps()[i].of) {
+		if !slices.ContainsFunc(known, func(s step) bool { return c.has(s.of) }) {
 			return fmt.Errorf("row %d needs a server of another kind than the one that is given", row)
 		}
 	}

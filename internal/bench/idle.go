@@ -50,10 +50,7 @@ func (b *bench) lateness(ctx context.Context, t *target) ([]time.Duration, Count
 // latenessIn is lateness of n jobs, of which the first is due after the lead.
 func (b *bench) latenessIn(ctx context.Context, t *target, n int, lead time.Duration) ([]time.Duration, Count, error) {
 	begin := time.Now().Add(lead)
-	p := plan{jobs: n, times: 1, due: func(job, _ int) time.Time {
-		jitter := time.Duration(job*7919%1000) * pace / 1000 // so that no ticker keeps step
-		return begin.Add(time.Duration(job)*pace + jitter).Truncate(time.Microsecond)
-	}}
+	p := steady(n, begin)
 	app, l := b.app(), newLedger(n)
 	err := b.receive(ctx, t, app, l, func(ctx context.Context) error {
 		err := b.fillWith(ctx, t, app, 0, n, func(r *schedulerv1.ScheduleJobRequest, i int) {
@@ -75,6 +72,14 @@ func (b *bench) latenessIn(ctx context.Context, t *target, n int, lead time.Dura
 		return until(ctx, time.Now().Add(b.cfg.Sizes.Linger))
 	})
 	return l.lateness(p), l.count(p), err
+}
+
+// steady returns a plan of n jobs at the steady pace, of which the first is due when it begins.
+func steady(n int, begin time.Time) plan {
+	return plan{jobs: n, times: 1, due: func(job, _ int) time.Time {
+		jitter := time.Duration(job*7919%1000) * pace / 1000 // so that no ticker keeps step
+		return begin.Add(time.Duration(job)*pace + jitter).Truncate(time.Microsecond)
+	}}
 }
 
 // isolation measures what an app that hangs costs another: row 16.

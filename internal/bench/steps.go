@@ -54,6 +54,7 @@ func steps() []step {
 		{[]int{16}, "isolation", aScheduler, (*bench).isolation, func(s Sizes) time.Duration {
 			return 5*time.Second + 3*(s.Idle+2*time.Second) + 2*each(s.Hung)
 		}},
+		{[]int{20}, "overload", aScheduler, (*bench).overload, overloadTakes},
 		{[]int{7, 8, 9, 17}, "stored jobs", ours, (*bench).storedJobs, func(s Sizes) time.Duration {
 			return 30*time.Second + 2*each(s.Stored) + s.Soak
 		}},
@@ -62,6 +63,9 @@ func steps() []step {
 		}},
 		{[]int{15}, "the loss of a node", aCluster, (*bench).losses, func(s Sizes) time.Duration {
 			return 15*time.Second + time.Duration(s.Losses+1)*lossTime
+		}},
+		{[]int{20}, "overload of several nodes", aCluster, (*bench).overloadAcross, func(s Sizes) time.Duration {
+			return 10*time.Second + 2*overloadTakes(s)
 		}},
 	}
 }

@@ -1,0 +1,206 @@
+package bench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"golang.org/x/sync/errgroup"
+)
+
+// Apps is the name of the process that [ServeApps] runs in.
+const Apps = "apps"
+
+// What an app answers to a trigger.
+const (
+	AnswerSuccess = "success"
+	AnswerFailed  = "failed"
+	AnswerNone    = "none"
+)
+
+// Answers returns all answers.
+func Answers() []string { return []string{AnswerSuccess, AnswerFailed, AnswerNone} }
+
+// An AppsConfig says which apps are served, and what is known of their jobs.
+type AppsConfig struct {
+	// Schedulers are the host:port of each node.
+	Schedulers []string
+	// Prefix is what the ids of the apps begin with; their numbers follow, from 0.
+	Prefix string
+	// Apps is how many there are.
+	Apps int
+	// Jobs is how many jobs there are in all. Their names are the numbers from 0; job i is of app i modulo Apps.
+	Jobs int
+	// Due is when job 0 is due first, and Pace the time from one job to the next.
+	Due  time.Time
+	Pace time.Duration
+	// Answer is what they answer.
+	Answer string
+}
+
+// ID returns the id of the app of that number.
+func (c AppsConfig) ID(app int) string { return c.Prefix + "-" + strconv.Itoa(app) }
+
+// A Tally is what the apps have received so far.
+type Tally struct {
+	At       time.Time `json:"at"`
+	Streams  int       `json:"streams"`  // that are open or about to be
+	Triggers int       `json:"triggers"` // in all
+	Jobs     int       `json:"jobs"`     // that came at least once
+	Early    int       `json:"early"`    // triggers before their job was due first
+	Unknown  int       `json:"unknown"`  // triggers of no job that there is
+	// LateP50, LateP99 and LateMax are of the first trigger of each job, in milliseconds.
+	LateP50 float64 `json:"late_p50_ms"`
+	LateP99 float64 `json:"late_p99_ms"`
+	LateMax float64 `json:"late_max_ms"`
+}
+
+// apps are those of a configuration, and what they have received.
+type apps struct {
+	cfg                               AppsConfig
+	streams, triggers, early, unknown atomic.Int64
+	seen                              []atomic.Bool // by job
+
+	mu   sync.Mutex
+	late []time.Duration // guarded by mu; of the first trigger of each job
+}
+
+// ServeApps connects all apps to all schedulers, and answers their triggers until ctx ends. It connects again when a
+// stream ends. On l it serves the [Tally] as JSON.
+func ServeApps(ctx context.Context, cfg AppsConfig, l net.Listener) error {
+	a := &apps{cfg: cfg, seen: make([]atomic.Bool, cfg.Jobs)}
+	s := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode(a.tally()) // else the caller is gone
+	})}
+	defer context.AfterFunc(ctx, func() { _ = s.Close() })()
+	var g errgroup.Group
+	defer func() { _ = g.Wait() }() // they return nil
+	const streamsPerConnection = 50
+	b := &bench{cfg: Config{Connections: max(4, cfg.Apps/streamsPerConnection)}}
+	for _, address := range cfg.Schedulers {
+		c, err := b.dial(address)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = c.close() }()
+		for app := range cfg.Apps {
+			g.Go(func() error {
+				a.serve(ctx, &client{on: []schedulerv1.SchedulerClient{c.on[app%len(c.on)]}}, app)
+				return nil
+			})
+		}
+	}
+	if err := s.Serve(l); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+// serve keeps one app connected to one scheduler until ctx ends.
+func (a *apps) serve(ctx context.Context, c *client, app int) {
+	for ctx.Err() == nil {
+		a.streams.Add(1)
+		_ = c.answer(ctx, 0, a.cfg.ID(app), a.cfg.Answer == AnswerFailed, func(name string, at time.Time) bool {
+			a.receive(app, name, at)
+			return a.cfg.Answer != AnswerNone
+		})
+		a.streams.Add(-1)
+		_ = until(ctx, time.Now().Add(100*time.Millisecond))
+	}
+}
+
+// receive notes a trigger.
+func (a *apps) receive(app int, name string, at time.Time) {
+	a.triggers.Add(1)
+	job, err := strconv.Atoi(name)
+	if err != nil || job < 0 || job >= a.cfg.Jobs || job%a.cfg.Apps != app {
+		a.unknown.Add(1)
+		return
+	}
+	late := at.Sub(a.cfg.Due.Add(time.Duration(job) * a.cfg.Pace))
+	if late < 0 {
+		a.early.Add(1)
+	}
+	if a.seen[job].Swap(true) {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.late = append(a.late, late)
+}
+
+func (a *apps) tally() Tally {
+	a.mu.Lock()
+	late := slices.Clone(a.late)
+	a.mu.Unlock()
+	figures := spread("", late)
+	return Tally{
+		At: time.Now(), Streams: int(a.streams.Load()), Triggers: int(a.triggers.Load()), Jobs: len(late),
+		Early: int(a.early.Load()), Unknown: int(a.unknown.Load()),
+		LateP50: figures[0].Value, LateP99: figures[1].Value, LateMax: figures[2].Value,
+	}
+}
+
+// count says what came of the jobs, each of which is wanted at least once.
+func (t Tally) count(jobs int) Count {
+	return Count{Want: jobs, Distinct: t.Jobs, Lost: jobs - t.Jobs, Early: t.Early, Unknown: t.Unknown}
+}
+
+// busyApps are apps in a process of their own.
+type busyApps struct {
+	cfg   AppsConfig
+	child *child
+}
+
+// serveApps starts the process of the apps, and returns when all of them are connected.
+func (b *bench) serveApps(ctx context.Context, cfg AppsConfig) (*busyApps, error) {
+	args := []string{
+		Apps, "--prefix", cfg.Prefix, "--apps", strconv.Itoa(cfg.Apps), "--jobs", strconv.Itoa(cfg.Jobs), "--answer", cfg.Answer,
+		"--due", instant(cfg.Due), "--pace", cfg.Pace.String(),
+	}
+	for _, address := range cfg.Schedulers {
+		args = append(args, "--scheduler", address)
+	}
+	c, err := b.start(ctx, []string{`^listening on (\S+)`}, args...)
+	if err != nil {
+		return nil, err
+	}
+	a := &busyApps{cfg: cfg, child: c}
+	for {
+		t, err := a.tally(ctx)
+		if err == nil && t.Streams == cfg.Apps*len(cfg.Schedulers) {
+			return a, nil
+		}
+		if err := errors.Join(err, until(ctx, time.Now().Add(10*time.Millisecond))); err != nil {
+			return nil, errors.Join(err, c.stop())
+		}
+	}
+}
+
+// tally asks the apps what they have received.
+func (a *busyApps) tally(ctx context.Context) (t Tally, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.child.found[0], nil)
+	if err != nil {
+		return t, err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return t, fmt.Errorf("ask the apps what came: %w", err)
+	}
+	defer resp.Body.Close()
+	return t, json.NewDecoder(resp.Body).Decode(&t)
+}
+
+// rate returns how many triggers a second came between two tallies.
+func rate(from, to Tally) float64 {
+	return float64(to.Triggers-from.Triggers) / to.At.Sub(from.At).Seconds()
+}
