@@ -68,7 +68,7 @@ func Quick() Sizes {
 	return Sizes{
 		Name: "quick", Rounds: 1, Window: 1200 * time.Millisecond, Calls: 500, Burst: 20_000, Recurring: 20_000, Repeats: 5, Losses: 1,
 		Idle: 3 * time.Second, Few: 10_000, List: 30_000, Stored: 50_000, Hung: 20_000, Beside: 5000,
-		Busy: 20_000, Overload: 2500 * time.Millisecond,
+		Busy: 20_000, Overload: 3 * time.Second,
 		Rest: time.Second, Linger: 500 * time.Millisecond, Patience: 10 * time.Second,
 	}
 }

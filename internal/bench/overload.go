@@ -175,7 +175,7 @@ func (b *bench) besideBusyIn(
 ) (s side, err error) {
 	begin := due
 	if apps > 0 {
-		begin = due.Add(margin(b.cfg.Sizes))
+		begin = due.Add(margin(b.cfg.Sizes) + period/2) // between two due instants of the busy apps
 	}
 	p := steady(int(b.cfg.Sizes.Overload/pace), begin)
 	app, calls, l := b.app(), b.app(), newLedger(p.jobs)

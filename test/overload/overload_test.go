@@ -64,17 +64,18 @@ func long(nodes int) (scale, []load) {
 	if nodes > 1 {                          // scheduling as many would take longer than a load may
 		hung, second = 1_000_000, 4*time.Second
 	}
-	return scale{
-			limit: 256 << 20, window: 10 * time.Second, patience: time.Minute, back: time.Minute, calls: 100 * time.Millisecond, ratio: 1.5,
-		}, []load{
-			{name: "a burst to a fast app", apps: 1, jobs: 1_000_000, payload: 64, answer: bench.AnswerSuccess, lead: 20 * second},
-			{name: "apps that hang", apps: 1000, jobs: hung, payload: 64, answer: bench.AnswerNone},
-			{
-				name: "payloads, lists and bodies", apps: 1, jobs: 10_000, payload: 20_000, answer: bench.AnswerSuccess, lead: 5 * second,
-				listers: 4, writers: 16, listed: 6000,
-			},
-			{name: "jobs that fail", apps: 1, jobs: 20_000, payload: 64, answer: bench.AnswerFailed, lead: 2 * second},
-		}
+	s := scale{
+		limit: 256 << 20, window: 10 * time.Second, patience: time.Minute, back: time.Minute, calls: 100 * time.Millisecond, ratio: 1.5,
+	}
+	return s, []load{
+		{name: "a burst to a fast app", apps: 1, jobs: 1_000_000, payload: 64, answer: bench.AnswerSuccess, lead: 20 * second},
+		{name: "apps that hang", apps: 1000, jobs: hung, payload: 64, answer: bench.AnswerNone},
+		{
+			name: "payloads, lists and bodies", apps: 1, jobs: 10_000, payload: 20_000, answer: bench.AnswerSuccess, lead: 5 * second,
+			listers: 4, writers: 16, listed: 6000,
+		},
+		{name: "jobs that fail", apps: 1, jobs: 20_000, payload: 64, answer: bench.AnswerFailed, lead: 2 * second},
+	}
 }
 
 // TestOverloadInLittleMemoryLosesNothing is the short form: one node, a hundredth of the load, half the memory.
