@@ -43,7 +43,8 @@ type figures struct {
 	calls                   *callTimes
 	delivered, jobs, stored int
 	took                    time.Duration
-	lost                    int // leases
+	lost                    int   // leases
+	kills                   int64 // of nodes, by the kernel
 	notes                   []string
 }
 
@@ -83,7 +84,7 @@ func TestOverloadInLittleMemoryLosesNothing(t *testing.T) {
 	s, loads := short()
 	for _, l := range loads {
 		t.Run(strings.ReplaceAll(l.name, " ", "-"), func(t *testing.T) {
-			s.run(t, 1, l)
+			s.run(t, 1, l, &figures{})
 		})
 	}
 }
@@ -96,31 +97,43 @@ func TestFullOverloadInLittleMemoryLosesNothing(t *testing.T) {
 	for _, nodes := range []int{1, 3} {
 		t.Run(fmt.Sprintf("%d-nodes", nodes), func(t *testing.T) {
 			s, loads := long(nodes)
-			var all []figures
+			var all []*figures
 			t.Cleanup(func() { t.Logf("%d nodes of %d MiB\n%s", nodes, s.limit>>20, table(all)) })
 			for _, l := range loads {
 				t.Run(strings.ReplaceAll(l.name, " ", "-"), func(t *testing.T) {
-					all = append(all, s.run(t, nodes, l))
+					f := &figures{}
+					all = append(all, f)
+					s.run(t, nodes, l, f)
 				})
 			}
 		})
 	}
 }
 
-// run gives new nodes a load, and fails the test over what is not as it was promised.
-func (s scale) run(t *testing.T, count int, l load) (f figures) {
+// run gives new nodes a load and writes what it sees into f. It fails the test over what is not as it was promised.
+func (s scale) run(t *testing.T, count int, l load, f *figures) {
 	t.Helper()
 	begin := time.Now()
+	*f = figures{name: l.name, jobs: l.jobs, calls: &callTimes{}}
 	nodes := startNodes(t, count, s.limit)
 	u := connect(t, nodes)
-	f = figures{name: l.name, jobs: l.jobs, calls: &callTimes{}}
-	defer func() { t.Logf("\n%s", table([]figures{f})) }()
 	if s.ratio > 0 {
 		f.alone = s.healthy(t, u, "alone", time.Now().Add(time.Second), func() {})
 	}
+	if s.back > 0 {
+		u.warm(t, s.window)
+	}
 	f.before = own(t, nodes)
-	leases := lost(nodes)
-	watch := watchMemory(t, nodes)
+	leases, watch := lost(nodes), watchMemory(t, nodes)
+	defer func() {
+		f.most, f.lost, f.took = watch(), lost(nodes)-leases, time.Since(begin)
+		for _, n := range nodes {
+			if n.group != nil {
+				f.peak, f.kills = max(f.peak, n.group.peak(t)), f.kills+n.group.kills(t)
+			}
+		}
+		t.Logf("\n%s", table([]*figures{f}))
+	}()
 
 	cfg := bench.AppsConfig{
 		Schedulers: u.addresses, Prefix: "busy", Apps: l.apps, Jobs: l.jobs, Due: time.Now().Add(l.lead).Truncate(time.Millisecond), Answer: l.answer,
@@ -147,22 +160,14 @@ func (s scale) run(t *testing.T, count int, l load) (f figures) {
 	} else {
 		f.calls = u.call(t.Context(), "caller", s.window)
 	}
-	s.finish(t, u, l, busy, &f)
-	f.most = watch()
+	s.finish(t, u, l, busy, f)
 	if l.listed > 0 {
 		u.forget(t, "listed-0", s.patience)
 		u.forget(t, "bodies", s.patience)
 	}
 	f.after = s.fallen(t, nodes, f.before)
 	f.lost = lost(nodes) - leases
-	for _, n := range nodes {
-		if n.group != nil {
-			f.peak = max(f.peak, n.group.peak(t))
-		}
-	}
-	f.took = time.Since(begin)
 	s.check(t, nodes, l, f)
-	return f
 }
 
 // healthy has an app whose jobs fall due from the instant begin on at a steady pace, and returns what came. Its jobs are
@@ -282,7 +287,7 @@ func (s scale) fallen(t *testing.T, nodes []*node, before int64) (after int64) {
 }
 
 // check fails the test over what is not as it was promised.
-func (s scale) check(t *testing.T, nodes []*node, l load, f figures) {
+func (s scale) check(t *testing.T, nodes []*node, l load, f *figures) {
 	t.Helper()
 	for _, n := range nodes {
 		select {
@@ -316,16 +321,16 @@ func (s scale) check(t *testing.T, nodes []*node, l load, f figures) {
 }
 
 // table writes the figures for people.
-func table(all []figures) string {
+func table(all []*figures) string {
 	var text strings.Builder
 	w := tabwriter.NewWriter(&text, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "load\tmemory before\tmost\tafter\tpeak with files\tlate alone p50, p99\tbeside p50, p99\tcalls p50, p99, max\tfailed\tdelivered\tlost\tfound stored\tleases lost\ttook")
+	fmt.Fprintln(w, "load\tmemory before\tmost\tafter\tpeak with files\tlate alone p50, p99\tbeside p50, p99\tcalls p50, p99, max\tfailed\tdelivered\tlost\tfound stored\tleases lost\tkills\ttook")
 	for _, f := range all {
-		fmt.Fprintf(w, "%s\t%d MiB\t%d MiB\t%d MiB\t%d MiB\t%.1f, %.1f ms\t%.1f, %.1f ms\t%v, %v, %v\t%d of %d\t%d\t%d\t%d\t%d\t%v\n",
+		fmt.Fprintf(w, "%s\t%d MiB\t%d MiB\t%d MiB\t%d MiB\t%.1f, %.1f ms\t%.1f, %.1f ms\t%v, %v, %v\t%d of %d\t%d\t%d\t%d\t%d\t%d\t%v\n",
 			f.name, f.before>>20, f.most>>20, f.after>>20, f.peak>>20, f.alone.LateP50, f.alone.LateP99, f.beside.LateP50, f.beside.LateP99,
 			f.calls.percentile(0.5).Round(10*time.Microsecond), f.calls.percentile(0.99).Round(10*time.Microsecond),
 			f.calls.percentile(1).Round(10*time.Microsecond),
-			f.calls.failed, len(f.calls.all), f.delivered, f.jobs-f.delivered, f.stored, f.lost, f.took.Round(time.Second))
+			f.calls.failed, len(f.calls.all), f.delivered, f.jobs-f.delivered, f.stored, f.lost, f.kills, f.took.Round(time.Second))
 	}
 	_ = w.Flush()
 	for _, f := range all {

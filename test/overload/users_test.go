@@ -90,12 +90,14 @@ func retried() *commonv1.JobFailurePolicy {
 func (u *users) schedule(t *testing.T, cfg bench.AppsConfig, payload int) {
 	t.Helper()
 	const callers, bytes = 8, 2 << 20
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	defer cancel()
 	group := min(500, max(1, bytes/(payload+200)))
 	var next atomic.Int64
 	var g errgroup.Group
 	for caller := range callers {
 		g.Go(func() error {
-			stream, err := bulkv1.NewBulkClient(u.conns[caller%len(u.conns)]).Schedule(t.Context())
+			stream, err := bulkv1.NewBulkClient(u.conns[caller%len(u.conns)]).Schedule(ctx)
 			if err != nil {
 				return err
 			}
@@ -122,6 +124,17 @@ func (u *users) schedule(t *testing.T, cfg bench.AppsConfig, payload int) {
 	if err := g.Wait(); err != nil {
 		t.Fatalf("schedule %d jobs: %v", cfg.Jobs, err)
 	}
+}
+
+// warm schedules and replaces jobs for a while, so that the buffers of the nodes are as full as those of nodes at work. It
+// deletes the jobs again.
+func (u *users) warm(t *testing.T, while time.Duration) {
+	t.Helper()
+	cfg := bench.AppsConfig{Prefix: "warm", Apps: 1, Jobs: 10_000, Due: time.Now().Add(1000 * time.Hour)}
+	for begin := time.Now(); time.Since(begin) < while; {
+		u.schedule(t, cfg, 64)
+	}
+	u.forget(t, cfg.ID(0), patience)
 }
 
 // group schedules the jobs of a message, those that are refused again, until all of them are acknowledged.
@@ -163,7 +176,7 @@ func (c *callTimes) percentile(p float64) time.Duration {
 
 // call has a few callers of an app schedule a job, get it and delete it, one after the other, for as long as window.
 func (u *users) call(ctx context.Context, app string, window time.Duration) *callTimes {
-	const callers = 8
+	const callers, answered = 8, 20 * time.Second // a call that takes longer has failed
 	var mu sync.Mutex
 	var c callTimes
 	var all sync.WaitGroup
@@ -186,7 +199,7 @@ func (u *users) call(ctx context.Context, app string, window time.Duration) *cal
 					},
 				} {
 					begin := time.Now()
-					ctx, cancel := context.WithTimeout(ctx, patience)
+					ctx, cancel := context.WithTimeout(ctx, answered)
 					err := call(ctx)
 					cancel()
 					mu.Lock()
@@ -197,6 +210,7 @@ func (u *users) call(ctx context.Context, app string, window time.Duration) *cal
 					}
 					mu.Unlock()
 					if err != nil {
+						time.Sleep(20 * time.Millisecond)
 						break
 					}
 				}
