@@ -47,7 +47,7 @@ type Config struct {
 	// Inbox is how many calls may wait for one loop, or be carried out by it; whoever comes later waits outside. 0 means
 	// 4096.
 	Inbox int
-	// Turn is how many commands and outcomes a turn of a loop takes at most; 0 means 512.
+	// Turn is how many commands and outcomes a turn of a loop takes at most; 0 means 256.
 	Turn int
 	// MaxCommit is how many bytes the commands and outcomes of a turn take, about; a larger command has a turn to itself. 0
 	// means half of what a commit of the store can carry.
@@ -75,7 +75,7 @@ const (
 	defaultPartitions = 64
 	maxDefaultLoops   = 4
 	defaultInbox      = 4096
-	defaultTurn       = 512
+	defaultTurn       = 256
 	defaultInFlight   = 1 << 16
 )
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
 	"sync/atomic"
 	"time"
 
@@ -158,13 +159,24 @@ type limits struct {
 	again int // triggers at a time, while the commit is under way
 }
 
-// A turn is as long as a caller has to wait for the next one, so it is short: some ten milliseconds. More in a turn would
-// save little, since a commit of hundreds costs hardly more for each than one of thousands.
+// A turn is as long as a caller has to wait for the next one, so it is short: some milliseconds. More in a turn would save
+// little, since a commit of hundreds costs hardly more for each than one of thousands.
 const (
-	maxFires         = 256
-	maxFiresInCommit = 128
+	maxFires         = 128
+	maxFiresInCommit = 64
 	writesPerJob     = 5 // at most, by one command or outcome
 )
+
+// yieldEvery is after how many commands or outcomes a loop lets other goroutines run.
+const yieldEvery = 64
+
+// yield lets other goroutines run after every so many of what is counted by i. Go takes the processor from a goroutine after
+// ten milliseconds only, and the triggers of a quiet app have to be sent meanwhile.
+func yield(i int) {
+	if i%yieldEvery == yieldEvery-1 {
+		runtime.Gosched()
+	}
+}
 
 // MaxJobFor returns how large the record of a job may be, with its key, in a store whose commits carry so many bytes: one
 // command may take half of a commit, and keys have up to a KiB.
@@ -205,11 +217,13 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 	}
 
 	fired := lp.fire(ctx, picked, due)
-	for _, o := range w.outcomes {
+	for i, o := range w.outcomes {
+		yield(i)
 		lp.settle(o)
 	}
 	replies := make([]error, len(w.commands))
 	for i, c := range w.commands {
+		yield(i)
 		replies[i] = c.decide(m, concerned[i])
 	}
 
@@ -303,7 +317,8 @@ var errNotAlive = errors.New("the right to the partitions has ended, or may have
 
 // releaseAll hands deliveries to the deliverer, for as long as their partitions are sure to be owned.
 func (lp *loop) releaseAll(fired []firing) (err error) {
-	for _, f := range fired {
+	for i, f := range fired {
+		yield(i)
 		if err == nil && !lp.owns(f.entry.partition) {
 			err = errNotAlive
 		}
