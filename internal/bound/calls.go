@@ -24,6 +24,8 @@ type Calls struct {
 	Lasts time.Duration
 	// Header is how many bytes the header of a call may have.
 	Header uint32
+	// Messages bounds the memory of what is received; nil is no bound. Several servers may share it.
+	Messages *Messages
 }
 
 // workers is how many goroutines of a server carry out call after call. One that is new to each call grows its stack in
@@ -41,9 +43,18 @@ type Server struct {
 // NewServer returns a server that keeps to c.
 func (c Calls) NewServer(opts ...grpc.ServerOption) *Server {
 	s := &Server{bounds: c, streams: map[string]bool{}}
-	s.Server = grpc.NewServer(append([]grpc.ServerOption{
+	options := []grpc.ServerOption{
 		grpc.InTapHandle(s.limit), grpc.ConnectionTimeout(Handshake), grpc.MaxHeaderListSize(c.Header), grpc.NumStreamWorkers(workers),
-	}, opts...)...)
+	}
+	if m := c.Messages; m != nil {
+		options = append(options, grpc.MaxRecvMsgSize(m.Max), grpc.ForceServerCodecV2(m.Codec),
+			grpc.StaticStreamWindowSize(Window), grpc.StaticConnWindowSize(ConnWindow),
+			grpc.ChainStreamInterceptor(m.countStream)) // the first: others see what it has received
+		if m.Stats != nil {
+			options = append(options, grpc.StatsHandler(m.Stats))
+		}
+	}
+	s.Server = grpc.NewServer(append(options, opts...)...)
 	return s
 }
 
@@ -71,6 +82,11 @@ func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
 			defer s.leave()
 			if err := s.enter(ctx); err != nil {
 				return nil, err
+			}
+			if s.bounds.Messages != nil {
+				m, plain := s.bounds.Messages.newMessage(ctx, "", false), read
+				defer m.release()
+				read = func(v any) error { return m.read(v, plain) }
 			}
 			resp, err := handle(srv, ctx, read, chain)
 			mind(ctx, err)

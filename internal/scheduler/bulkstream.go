@@ -41,8 +41,7 @@ func (b bulkServer) Schedule(stream bulkv1.Bulk_ScheduleServer) error {
 		Unanswered: maxBulkMessages,
 		Check: func(m *bulkv1.ScheduleRequest) error {
 			if n := len(m.GetJobs()); n > maxBulkJobs {
-				return status.Errorf(codes.InvalidArgument,
-					"a message has %d jobs, and at most %d are taken: send several messages", n, maxBulkJobs)
+				return tooManyJobs(n)
 			}
 			return nil
 		},

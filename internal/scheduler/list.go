@@ -7,8 +7,6 @@ import (
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/encoding"
-	"google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protowire"
@@ -76,17 +74,4 @@ func (l *encodedList) add(piece []byte) error {
 	}
 	l.pieces = append(l.pieces, mem.SliceBuffer(piece))
 	return nil
-}
-
-// A codec is that of protobuf, and passes on what is encoded already.
-type codec struct{ encoding.CodecV2 }
-
-func newCodec() codec { return codec{encoding.GetCodecV2(proto.Name)} }
-
-// Marshal implements [encoding.CodecV2].
-func (c codec) Marshal(v any) (mem.BufferSlice, error) {
-	if l, ok := v.(*encodedList); ok {
-		return l.pieces, nil
-	}
-	return c.CodecV2.Marshal(v)
 }

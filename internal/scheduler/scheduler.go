@@ -11,6 +11,7 @@ import (
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"carillon/internal/bound"
 	"carillon/internal/dispatch"
 	"carillon/internal/identity"
 	"carillon/internal/job"
@@ -50,6 +51,10 @@ type Config struct {
 	Identity *identity.Source
 	// Quota is what each namespace may keep and ask for.
 	Quota Quota
+	// MaxBodyBytes is how much memory requests may take over all connections, unary calls and streams, from when their
+	// bytes come until they are carried out: twice their size, as they come and decoded. Requests beyond it are refused.
+	// 0 is 256 MiB; the least is 16 MiB.
+	MaxBodyBytes int64
 	// Now is the clock on the wall, as of which times are resolved, as in [engine.Config]; nil is [time.Now].
 	Now func() time.Time
 	// Metrics is where the service's metrics are registered; nil: nowhere.
@@ -76,6 +81,7 @@ type Service struct {
 	metrics  *metrics
 	hosts    *hosts
 	quotas   *quotas
+	messages *bound.Messages
 	lists    chan struct{} // a token for each list that is being put together
 }
 
@@ -83,6 +89,9 @@ type Service struct {
 func New(cfg Config, jobs Jobs, d *dispatch.Dispatcher, log *slog.Logger) *Service {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
+	}
+	if cfg.MaxBodyBytes == 0 {
+		cfg.MaxBodyBytes = 256 << 20
 	}
 	m := newMetrics(cfg.Metrics)
 	return &Service{
@@ -93,6 +102,7 @@ func New(cfg Config, jobs Jobs, d *dispatch.Dispatcher, log *slog.Logger) *Servi
 		metrics:  m,
 		hosts:    newHosts(cfg.Hosts),
 		quotas:   newQuotas(cfg.Quota, m),
+		messages: newMessages(cfg.MaxBodyBytes),
 		lists:    make(chan struct{}, maxLists),
 	}
 }

@@ -40,7 +40,7 @@ func (s *Service) Run(ctx context.Context, l net.Listener, opts ...grpc.ServerOp
 	if s.cfg.Identity != nil {
 		opts = append(opts, grpc.Creds(s.cfg.Identity.Server()))
 	}
-	srv := calls().NewServer(append(s.options(), opts...)...)
+	srv := s.calls().NewServer(append(s.options(), opts...)...)
 	schedulerv1.RegisterSchedulerServer(srv, serving)
 	bulkv1.RegisterBulkServer(srv, bulkServer{server: serving})
 	if s.cfg.Peer != nil {
@@ -77,17 +77,25 @@ const maxRequest = 4 << 20
 
 // calls are the bounds of what clients may have open, all of them together. A sidecar has a stream or two on each of its
 // five connections.
-func calls() bound.Calls {
-	return bound.Calls{Most: 100_000, Lasts: 5 * time.Minute, Header: 64 << 10}
+func (s *Service) calls() bound.Calls {
+	return bound.Calls{Most: 100_000, Lasts: 5 * time.Minute, Header: 64 << 10, Messages: s.messages}
+}
+
+// newMessages returns the bounds of what is received. A node that has no room for what others send it could not answer
+// those for whom it has.
+func newMessages(bytes int64) *bound.Messages {
+	peer := peerv1.Peer_Apply_FullMethodName
+	return &bound.Messages{
+		Budget: bound.NewBudget(max(bytes, bound.MinMessageBytes)), Max: maxRequest, Codec: newCodec(),
+		Answered: []string{bulkv1.Bulk_Schedule_FullMethodName, peer}, Reserved: []string{peer},
+	}
 }
 
 // options are those of every server: limits of messages and calls, patience with clients that ping, errors translated
 // and panics contained.
 func (s *Service) options() []grpc.ServerOption {
 	return []grpc.ServerOption{
-		grpc.MaxRecvMsgSize(maxRequest),
 		grpc.MaxSendMsgSize(math.MaxInt32),
-		grpc.ForceServerCodecV2(newCodec()),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: time.Second, PermitWithoutStream: true}),
 		grpc.ChainUnaryInterceptor(s.unary),

@@ -1,0 +1,71 @@
+package scheduler
+
+import (
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/encoding/protowire"
+
+	"carillon/internal/bulkv1"
+	"carillon/internal/peerv1"
+)
+
+// A codec is that of protobuf. It passes on what is encoded already, and refuses a message that would be many times
+// larger when it is decoded.
+type codec struct{ encoding.CodecV2 }
+
+func newCodec() codec { return codec{encoding.GetCodecV2(proto.Name)} }
+
+// Marshal implements [encoding.CodecV2].
+func (c codec) Marshal(v any) (mem.BufferSlice, error) {
+	if l, ok := v.(*encodedList); ok {
+		return l.pieces, nil
+	}
+	return c.CodecV2.Marshal(v)
+}
+
+// maxWatchMessage is how many bytes a message of WatchJobs may have. What a stream is for takes 256 KiB at most.
+const maxWatchMessage = 512 << 10
+
+// Unmarshal implements [encoding.CodecV2].
+func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
+	switch v.(type) {
+	case *bulkv1.ScheduleRequest, *peerv1.ApplyRequest:
+		if n := countItems(data); n > maxBulkJobs {
+			return tooManyJobs(n)
+		}
+	case *schedulerv1.WatchJobsRequest:
+		if n := data.Len(); n > maxWatchMessage {
+			return status.Errorf(codes.ResourceExhausted,
+				"a message of WatchJobs has %d bytes, and at most %d are accepted", n, maxWatchMessage)
+		}
+	}
+	return c.CodecV2.Unmarshal(data, v)
+}
+
+// countItems returns how many items field 1 of an encoded message has. An empty one takes two bytes, and a hundred when it
+// is decoded. A small message, or one that is no encoding, has none that matter.
+func countItems(data mem.BufferSlice) (n int) {
+	if len(data) != 1 || data.Len() <= maxBulkJobs {
+		return 0
+	}
+	for b := data[0].ReadOnlyData(); len(b) > 0; {
+		number, _, length := protowire.ConsumeField(b)
+		if length < 0 {
+			return n
+		}
+		if number == 1 {
+			n++
+		}
+		b = b[length:]
+	}
+	return n
+}
+
+func tooManyJobs(n int) error {
+	return status.Errorf(codes.InvalidArgument,
+		"a message has %d jobs, and at most %d are taken: send several messages", n, maxBulkJobs)
+}
