@@ -122,17 +122,19 @@ func (m *message) read(v any, read func(any) error) error {
 
 // receive returns the bytes of the message when all have come, and of a call nothing else.
 func (m *message) receive() (data mem.BufferSlice, err error) {
+	size := m.length
+	if !m.isStream { // which would hold what it has while it waits for more
+		size = min(size, smallMessage)
+	}
 	limit := m.limit(m.length)
-	if m.length <= readStep {
-		if err := m.take(2*m.length, limit); err != nil {
-			return nil, err
-		}
+	if err := m.take(2*size, limit); err != nil {
+		return nil, err
 	}
 	m.of.onWay.enter(m)
 	if m.length <= readStep {
 		data, err = m.from.Read(m.length)
 	} else {
-		data, err = m.gather(limit)
+		data, err = m.gather(size, limit)
 	}
 	if err == nil && !m.isStream {
 		err = m.end()
@@ -147,15 +149,9 @@ func (m *message) receive() (data mem.BufferSlice, err error) {
 	return data, nil
 }
 
-// gather returns the bytes of a message that does not come at once. It takes bytes of the budget as they come.
-func (m *message) gather(limit int64) (mem.BufferSlice, error) {
-	size := m.length
-	if !m.isStream { // which would hold what it has while it waits for more
-		size = min(size, smallMessage)
-	}
-	if err := m.take(2*size, limit); err != nil {
-		return nil, err
-	}
+// gather returns the bytes of a message that does not come at once. There is room for the first size bytes, and it takes
+// more of the budget as they come.
+func (m *message) gather(size int, limit int64) (mem.BufferSlice, error) {
 	bytes := make([]byte, 0, size)
 	for len(bytes) < m.length {
 		if len(bytes) == size {
