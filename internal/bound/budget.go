@@ -23,6 +23,9 @@ func NewBudget(bytes int64) *Budget { return &Budget{max: bytes, freed: make(cha
 // Max returns how many bytes may be in use.
 func (b *Budget) Max() int64 { return b.max }
 
+// Large returns how many bytes may be in use with a large message: the rest is for small ones.
+func (b *Budget) Large() int64 { return b.max - b.max/4 }
+
 // Used returns how many bytes are in use.
 func (b *Budget) Used() int64 { return b.used.Load() }
 
@@ -33,7 +36,7 @@ func (b *Budget) Take(n int64) bool { return b.TakeWithin(n, b.max) }
 func (b *Budget) TakeWithin(n, limit int64) bool {
 	for {
 		used := b.used.Load()
-		if used+n > min(limit, b.max) {
+		if n > 0 && used+n > min(limit, b.max) {
 			return false
 		}
 		if b.used.CompareAndSwap(used, used+n) {

@@ -24,7 +24,8 @@ const MinMessageBytes = 16 << 20
 // as they come.
 //
 // A call whose message finds no room is refused; a message of a stream waits for a while, and then its stream is refused.
-// Messages of more than 64 KiB leave a quarter of the budget to others, and all leave an eighth to the methods in Reserved.
+// Messages of more than 64 KiB leave a quarter of the budget to others, and all leave an eighth to the methods in Reserved,
+// if there are any.
 // When there is no room, messages that have been on their way for more than five seconds are refused: a slow client does
 // not keep out the rest.
 //
@@ -50,12 +51,13 @@ type Messages struct {
 const (
 	// Window is how many bytes of a stream a client may send before they are read.
 	Window = 64 << 10
+	// SmallMessage is how many bytes a message may have that large ones leave room for.
+	SmallMessage = 64 << 10
 	// ConnWindow is how many bytes may be on their way on a connection. They are given to their streams as they come.
 	ConnWindow = 1 << 20
 
-	smallMessage = 64 << 10
-	readStep     = 4 << 10 // what a stream has received is not counted before it is read
-	streamWait   = 10      // seconds that a stream's message waits for room
+	readStep   = 4 << 10 // what a stream has received is not counted before it is read
+	streamWait = 10      // seconds that a stream's message waits for room
 )
 
 // A source is where a message comes from: what grpc-go gives a call as its transport stream. It is not declared there for
@@ -85,7 +87,10 @@ type message struct {
 func (m *Messages) newMessage(ctx context.Context, method string, isStream bool) *message {
 	msg := &message{of: m, ctx: ctx, isStream: isStream}
 	msg.from, _ = grpc.ServerTransportStreamFromContext(ctx).(source)
-	msg.small, msg.large = m.Budget.max-m.Budget.max/8, m.Budget.max-m.Budget.max/4
+	msg.small, msg.large = m.Budget.max, m.Budget.Large()
+	if len(m.Reserved) > 0 {
+		msg.small -= m.Budget.max / 8
+	}
 	if isStream && slices.Contains(m.Reserved, method) {
 		msg.small, msg.large = m.Budget.max, m.Budget.max
 	}
@@ -124,7 +129,7 @@ func (m *message) read(v any, read func(any) error) error {
 func (m *message) receive() (data mem.BufferSlice, err error) {
 	size := m.length
 	if !m.isStream { // which would hold what it has while it waits for more
-		size = min(size, smallMessage)
+		size = min(size, SmallMessage)
 	}
 	limit := m.limit(m.length)
 	if err := m.take(2*size, limit); err != nil {
@@ -247,7 +252,7 @@ func (m *message) decompress(data mem.BufferSlice) (mem.BufferSlice, error) {
 
 // limit returns how much of the budget may be in use with a message of that many bytes.
 func (m *message) limit(bytes int) int64 {
-	if bytes <= smallMessage {
+	if bytes <= SmallMessage {
 		return m.small
 	}
 	return m.large

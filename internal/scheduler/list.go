@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"time"
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"google.golang.org/grpc/codes"
@@ -12,36 +13,66 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	protobuf "google.golang.org/protobuf/proto"
 
+	"carillon/internal/bound"
 	"carillon/internal/wire"
 )
 
 // An encodedList is a ListJobsResponse in its encoding, piece by piece. A list may be large: as messages, which are then
 // encoded as a whole, it would be in memory twice, and the messages are several times the size.
 type encodedList struct {
+	of     *lists
 	pieces mem.BufferSlice
 	bytes  int
+	taken  int64 // of the budget, and not in pieces
+	share  bool  // it has a share
+	grows  bool  // it is the one list that grows
 }
 
 // pieceBytes is when a piece is full.
 const pieceBytes = 256 << 10
 
-// maxLists is how many lists are put together at a time; the next callers wait.
-const maxLists = 4
+// What a list takes of the budget to begin with: what it reads at a time, and its first pieces. What comes on top it takes
+// in steps.
+const (
+	listShare = 8 << 20
+	listStep  = 4 << 20
+	listWait  = 10 * time.Second
+)
+
+// lists bounds the memory of lists from when they begin until they are sent. One list at a time has more than its share
+// while it is put together, so that no two wait for one another. Shares are half of the budget at most, so that a list can
+// have the other half, or all if it is alone, but for one share that it leaves to a small list.
+type lists struct {
+	budget *bound.Budget
+	shares *bound.Budget // the half of budget that shares may have
+	grow   chan struct{} // holds a token while a list grows
+}
+
+func newLists(bytes int64) *lists {
+	bytes = max(bytes, minListBytes)
+	return &lists{budget: bound.NewBudget(bytes), shares: bound.NewBudget(bytes / 2), grow: make(chan struct{}, 1)}
+}
+
+// minListBytes is the least that lists have.
+const minListBytes = 16 << 20
 
 // list answers ListJobs: all jobs of an app, or all reminders of an actor or an actor type, in one message.
-func (s *Service) list(ctx context.Context, req *schedulerv1.ListJobsRequest) (*encodedList, error) {
+func (s *Service) list(ctx context.Context, req *schedulerv1.ListJobsRequest) (_ *encodedList, err error) {
 	p, err := wire.Prefix(req.GetMetadata())
 	if err != nil {
 		return nil, s.metrics.refused(err)
 	}
-	select {
-	case s.lists <- struct{}{}:
-		defer func() { <-s.lists }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	l := &encodedList{of: s.lists}
+	defer func() {
+		l.end()
+		if err != nil {
+			l.pieces.Free()
+		}
+	}()
+	if err := l.take(ctx, listShare); err != nil {
+		return nil, err
 	}
-	l := new(encodedList)
-	var piece []byte
+	piece := make([]byte, 0, pieceBytes/16)
 	var listing wire.Listing
 	for item, err := range s.jobs.List(ctx, p) {
 		if err == nil {
@@ -51,13 +82,13 @@ func (s *Service) list(ctx context.Context, req *schedulerv1.ListJobsRequest) (*
 			return nil, fmt.Errorf("list jobs: %w", err)
 		}
 		if len(piece) >= pieceBytes {
-			if err := l.add(piece); err != nil {
+			if err := l.add(ctx, piece); err != nil {
 				return nil, err
 			}
 			piece = make([]byte, 0, len(piece)+len(piece)/8)
 		}
 	}
-	return l, l.add(piece)
+	return l, l.add(ctx, piece)
 }
 
 // appendItem appends an entry of ListJobsResponse.jobs, field 1.
@@ -67,11 +98,70 @@ func appendItem(b []byte, m *schedulerv1.NamedJob) ([]byte, error) {
 	return protobuf.MarshalOptions{UseCachedSize: true}.MarshalAppend(b, m)
 }
 
-// add appends a piece, unless that would make more than a message may have.
-func (l *encodedList) add(piece []byte) error {
+// add appends a piece, unless that would make more than a message may have, or there is no room.
+func (l *encodedList) add(ctx context.Context, piece []byte) error {
 	if l.bytes += len(piece); l.bytes > math.MaxInt32 {
 		return status.Errorf(codes.ResourceExhausted, "the jobs take more than the %d bytes of one message: list fewer", math.MaxInt32)
 	}
-	l.pieces = append(l.pieces, mem.SliceBuffer(piece))
+	for l.taken < int64(cap(piece))+listStep { // what is being read is in memory, too
+		if err := l.take(ctx, listStep); err != nil {
+			return err
+		}
+	}
+	l.taken -= int64(cap(piece))
+	l.pieces = append(l.pieces, mem.NewBuffer(&piece, sent{l.of.budget}))
 	return nil
 }
+
+// take takes bytes of the budget. It waits for other lists to end, but not for long.
+func (l *encodedList) take(ctx context.Context, bytes int64) error {
+	waiting, cancel := context.WithTimeout(ctx, listWait)
+	defer cancel()
+	limit := l.of.budget.Max()
+	if !l.share {
+		l.share = l.of.shares.WaitWithin(waiting, listShare, limit)
+	} else {
+		limit -= listShare
+		l.grows = l.grows || enter(waiting, l.of.grow)
+	}
+	if (l.grows || l.share && l.taken == 0) && l.of.budget.WaitWithin(waiting, bytes, limit) {
+		l.taken += bytes
+		return nil
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return status.Errorf(codes.ResourceExhausted, "list jobs: no room for more than %d bytes of the list: lists have %d bytes in all, "+
+		"and others use them: list fewer, by a prefix, or try again later", l.bytes, l.of.budget.Max())
+}
+
+// enter puts a token into c, and reports whether ctx lasted that long.
+func enter(ctx context.Context, c chan<- struct{}) bool {
+	select {
+	case c <- struct{}{}:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// end gives back what is not in pieces: nothing is added any more.
+func (l *encodedList) end() {
+	l.of.budget.Give(l.taken)
+	l.taken = 0
+	if l.share {
+		l.of.shares.Give(listShare)
+	}
+	if l.grows {
+		<-l.of.grow
+	}
+}
+
+// sent is where the pieces of lists end when they have been sent.
+type sent struct{ budget *bound.Budget }
+
+// Get implements [mem.BufferPool].
+func (sent) Get(length int) *[]byte { return new(make([]byte, length)) }
+
+// Put implements [mem.BufferPool].
+func (s sent) Put(piece *[]byte) { s.budget.Give(int64(cap(*piece))) }

@@ -55,6 +55,9 @@ type Config struct {
 	// bytes come until they are carried out: twice their size, as they come and decoded. Requests beyond it are refused.
 	// 0 is 256 MiB; the least is 16 MiB.
 	MaxBodyBytes int64
+	// MaxListBytes is how much memory lists of jobs may take over all connections, from when they are begun until they are
+	// sent. A list waits for ten seconds for others to end, and is refused then. 0 is 512 MiB; the least is 16 MiB.
+	MaxListBytes int64
 	// Now is the clock on the wall, as of which times are resolved, as in [engine.Config]; nil is [time.Now].
 	Now func() time.Time
 	// Metrics is where the service's metrics are registered; nil: nowhere.
@@ -82,7 +85,7 @@ type Service struct {
 	hosts    *hosts
 	quotas   *quotas
 	messages *bound.Messages
-	lists    chan struct{} // a token for each list that is being put together
+	lists    *lists
 }
 
 // New returns a service that keeps jobs in jobs and connects streams to d.
@@ -92,6 +95,9 @@ func New(cfg Config, jobs Jobs, d *dispatch.Dispatcher, log *slog.Logger) *Servi
 	}
 	if cfg.MaxBodyBytes == 0 {
 		cfg.MaxBodyBytes = 256 << 20
+	}
+	if cfg.MaxListBytes == 0 {
+		cfg.MaxListBytes = 512 << 20
 	}
 	m := newMetrics(cfg.Metrics)
 	return &Service{
@@ -103,7 +109,7 @@ func New(cfg Config, jobs Jobs, d *dispatch.Dispatcher, log *slog.Logger) *Servi
 		hosts:    newHosts(cfg.Hosts),
 		quotas:   newQuotas(cfg.Quota, m),
 		messages: newMessages(cfg.MaxBodyBytes),
-		lists:    make(chan struct{}, maxLists),
+		lists:    newLists(cfg.MaxListBytes),
 	}
 }
 
