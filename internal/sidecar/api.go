@@ -93,10 +93,22 @@ func (s *Sidecar) remove(ctx context.Context, target job.Target, name string) er
 // API's job and whose it is, so that a list which fits a reply is not refused; a longer one is, before it is read.
 const maxListFactor = 40
 
-// list returns all jobs of the app.
+// listBytes is how much a list may receive from a scheduler.
+func (s *Sidecar) listBytes() int64 {
+	return min(s.cfg.MaxBody, math.MaxInt32/maxListFactor) * maxListFactor
+}
+
+// list returns all jobs of the app. It waits while other lists receive as much as MaxCallBytes allows.
 func (s *Sidecar) list(ctx context.Context, target job.Target) ([]*runtimev1.Job, error) {
 	req := &schedulerv1.ListJobsRequest{Metadata: wire.APIMetadata(target)}
-	most := grpc.MaxCallRecvMsgSize(int(min(s.cfg.MaxBody, math.MaxInt32/maxListFactor)) * maxListFactor)
+	bytes := s.listBytes()
+	waiting, cancel := context.WithTimeout(ctx, callTimeout)
+	defer cancel()
+	if err := s.lists.Acquire(waiting, bytes); err != nil {
+		return nil, s.calls.tooMany(target)
+	}
+	defer s.lists.Release(bytes)
+	most := grpc.MaxCallRecvMsgSize(int(bytes))
 	var res *schedulerv1.ListJobsResponse
 	err := s.schedulers.call(ctx, func(ctx context.Context, c *host) (err error) {
 		res, err = c.ListJobs(ctx, req, grpc.WaitForReady(true), most)

@@ -7,8 +7,8 @@ import (
 
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/proto"
 
+	"carillon/internal/bound"
 	"carillon/internal/job"
 	"carillon/internal/wire"
 )
@@ -17,7 +17,7 @@ import (
 // waited here would be as many, and would hold as much. Health and shutdown are always answered.
 const (
 	maxCalls      = 4096
-	maxCallBodies = 64 // of the largest size; smaller ones are as many more
+	maxCallBodies = 64 // of the largest size, unless Config.MaxCallBytes says otherwise
 )
 
 // maxOpen is how many gRPC calls are open, those included whose client has not said yet what it asks.
@@ -28,10 +28,10 @@ const maxStreams = 1000
 
 // calls counts the API calls in work, and the bytes of their bodies. It is safe for concurrent use.
 type calls struct {
-	mu        sync.Mutex // guards the fields below
-	number    int
-	bytes     int64
-	mostBytes int64
+	bytes *bound.Budget
+
+	mu     sync.Mutex // guards the field below
+	number int
 }
 
 // enter reports whether there is room for one more call; leave is to be called then.
@@ -52,29 +52,24 @@ func (c *calls) leave() {
 }
 
 // reserve reports whether there is room for that many bytes more; release is to be called then.
+// Large bodies leave room for small ones.
 func (c *calls) reserve(bytes int64) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.bytes+bytes > c.mostBytes {
-		return false
+	limit := c.bytes.Max()
+	if bytes > bound.SmallMessage {
+		limit = c.bytes.Large()
 	}
-	c.bytes += bytes
-	return true
+	return c.bytes.TakeWithin(bytes, limit)
 }
 
-func (c *calls) release(bytes int64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.bytes -= bytes
-}
+func (c *calls) release(bytes int64) { c.bytes.Give(bytes) }
 
 func (c *calls) tooMany(target job.Target) *wire.APIError {
 	return wire.NewAPIError(wire.ReasonTooManyCalls, target, fmt.Sprintf(
 		"the sidecar has as many calls in work as it takes, %d with %d bytes in all: try again when some have ended",
-		maxCalls, c.mostBytes))
+		maxCalls, c.bytes.Max()))
 }
 
-// boundUnary keeps gRPC calls within the bounds of calls in work.
+// boundUnary keeps gRPC calls within the bounds of calls in work. The bytes of a message are counted as it comes.
 func (s *Sidecar) boundUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
 	if _, ok := req.(*runtimev1.ShutdownRequest); ok {
 		return next(ctx, req)
@@ -83,22 +78,12 @@ func (s *Sidecar) boundUnary(ctx context.Context, req any, _ *grpc.UnaryServerIn
 		return nil, s.calls.tooMany(job.Target{})
 	}
 	defer s.calls.leave()
-	weight := s.weight(req)
-	if !s.calls.reserve(weight) {
-		return nil, s.calls.tooMany(job.Target{})
+	switch req.(type) {
+	case *runtimev1.ListJobsRequest, *runtimev1.ListJobsRequestAlpha1: // its answer is what takes memory
+		if !s.calls.reserve(s.cfg.MaxBody) {
+			return nil, s.calls.tooMany(job.Target{})
+		}
+		defer s.calls.release(s.cfg.MaxBody)
 	}
-	defer s.calls.release(weight)
 	return next(ctx, req)
-}
-
-// weight is how many bytes a request is counted as: its own, or the largest answer's where that is without measure.
-func (s *Sidecar) weight(req any) int64 {
-	switch m := req.(type) {
-	case *runtimev1.ListJobsRequest, *runtimev1.ListJobsRequestAlpha1:
-		return s.cfg.MaxBody
-	case proto.Message:
-		return int64(proto.Size(m))
-	default:
-		return 0
-	}
 }

@@ -49,6 +49,13 @@ type Config struct {
 	NoHTTP2 bool
 	// MaxBody is the most bytes in a request or a message; 4 MiB if zero.
 	MaxBody int64
+	// MaxCallBytes is how many bytes of requests are in work over all connections, HTTP and gRPC together; a message over
+	// gRPC counts twice. As many again may be received from schedulers for lists, or one list's share of 40 times MaxBody
+	// if that is more. 64 times MaxBody if zero.
+	MaxCallBytes int64
+	// MaxTriggerBytes is how many bytes of triggers' data are in work, over all streams of all apps; 64 MiB if zero. One
+	// trigger more for each stream may have been received.
+	MaxTriggerBytes int64
 	// MaxHeader is the most bytes of HTTP headers, give or take a few; 4 KiB if zero.
 	MaxHeader int
 	// APIToken must come with each request, unless it is empty.
@@ -123,6 +130,12 @@ func (c *Config) check() error {
 	if c.MaxBody == 0 {
 		c.MaxBody = 4 << 20
 	}
+	if c.MaxCallBytes == 0 {
+		c.MaxCallBytes = maxCallBodies * c.MaxBody
+	}
+	if c.MaxTriggerBytes == 0 {
+		c.MaxTriggerBytes = maxBytesInWork
+	}
 	if c.MaxHeader == 0 {
 		c.MaxHeader = 4 << 10
 	}
@@ -137,6 +150,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("there must be at least 1 stream, not %d", c.Streams)
 	case c.MaxBody < 0:
 		return fmt.Errorf("the body limit must be positive, not %d", c.MaxBody)
+	case c.MaxCallBytes < 0 || c.MaxTriggerBytes < 0:
+		return fmt.Errorf("the bytes in work must be positive, not %d and %d", c.MaxCallBytes, c.MaxTriggerBytes)
 	case c.MaxHeader < 0:
 		return fmt.Errorf("the header limit must be positive, not %d", c.MaxHeader)
 	case strings.ContainsFunc(c.AppToken, unicode.IsControl):

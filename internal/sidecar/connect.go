@@ -10,6 +10,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/keepalive"
+
+	"carillon/internal/bound"
 )
 
 // host makes a host of a scheduler, with a connection for calls.
@@ -38,6 +40,8 @@ func (s *Sidecar) connect(address string) (*grpc.ClientConn, error) {
 			},
 			MinConnectTimeout: 5 * time.Second,
 		}),
+		// What a stream has received while it may take no more triggers is not counted, and so has to be little.
+		grpc.WithStaticStreamWindowSize(4*bound.Window), grpc.WithStaticConnWindowSize(bound.ConnWindow),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithIdleTimeout(0),
 	}

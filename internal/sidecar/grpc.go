@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"net"
 	"time"
 
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection"
@@ -21,10 +24,8 @@ import (
 // serveGRPC serves the gRPC API until ctx ends. It returns when the last call has ended, or a listener failed.
 func (s *Sidecar) serveGRPC(ctx context.Context, listeners []net.Listener) error {
 	options := []grpc.ServerOption{
-		grpc.MaxRecvMsgSize(int(s.cfg.MaxBody)),
 		grpc.MaxSendMsgSize(int(s.cfg.MaxBody)),
 		grpc.MaxConcurrentStreams(maxStreams),
-		grpc.StatsHandler(s.metrics.api.stats()),
 		grpc.WaitForHandlers(true),
 	}
 	if s.cfg.LogCalls {
@@ -43,6 +44,10 @@ func (s *Sidecar) serveGRPC(ctx context.Context, listeners []net.Listener) error
 			}))
 	}
 	calls := bound.Calls{Most: maxOpen, Lasts: 2 * bodyTime, Header: uint32(min(s.cfg.MaxHeader, 4<<20)) << 10}
+	calls.Messages = &bound.Messages{
+		Budget: s.calls.bytes, Max: int(min(s.cfg.MaxBody, math.MaxInt32)), Codec: encoding.GetCodecV2(proto.Name),
+		Stats: s.metrics.api.stats(),
+	}
 	server := calls.NewServer(options...)
 	runtimev1.RegisterDaprServer(server, grpcAPI{sidecar: s})
 	reflection.Register(server) // .NET's SDK looks there for what we can do

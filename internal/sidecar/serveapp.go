@@ -70,7 +70,7 @@ func (s *Sidecar) keepStreams(ctx context.Context, a App, to *app, running *sync
 			cancel[host] = stop
 			for range s.cfg.Streams {
 				st := &stream{
-					appID: a.ID, namespace: s.cfg.Namespace, host: host, app: to, connect: s.connect,
+					appID: a.ID, namespace: s.cfg.Namespace, host: host, app: to, triggers: s.triggers, connect: s.connect,
 					log: to.log.With(slog.String("node", host)),
 				}
 				running.Go(func() { st.run(ofHost) })

@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
+
+	"carillon/internal/bound"
 )
 
 // drainTime is how long API calls in flight have to finish when the sidecar stops.
@@ -25,6 +28,8 @@ type Sidecar struct {
 	vitals     *vitals
 	ready      readiness
 	calls      calls
+	lists      *semaphore.Weighted // bytes that lists receive from schedulers
+	triggers   *triggers
 	extended   extended
 	shutdowns  shutdowns
 }
@@ -52,9 +57,11 @@ func New(cfg Config, dial Dialers, log *slog.Logger) (*Sidecar, error) {
 	}
 	s := &Sidecar{
 		cfg: cfg, dial: dial, log: log.With(slog.String("component", "sidecar")), began: time.Now(),
-		calls: calls{mostBytes: maxCallBodies * cfg.MaxBody}, shutdowns: newShutdowns(),
+		calls: calls{bytes: bound.NewBudget(cfg.MaxCallBytes)}, shutdowns: newShutdowns(),
 		metrics: newMetrics(cfg), vitals: newVitals(cfg.Apps),
 	}
+	s.lists = semaphore.NewWeighted(max(cfg.MaxCallBytes, s.listBytes()))
+	s.triggers = newTriggers(maxInWork, cfg.MaxTriggerBytes)
 	s.extended.set("daprRuntimeVersion", cfg.Version)
 	s.schedulers = newSchedulers(s.host, len(cfg.Schedulers) > 0)
 	s.ready.apps.Store(int32(len(cfg.Apps)))

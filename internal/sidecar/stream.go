@@ -8,26 +8,24 @@ import (
 	"time"
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
-	"golang.org/x/sync/semaphore"
 	"google.golang.org/grpc"
 
 	"carillon/internal/job"
 	"carillon/internal/wire"
 )
 
-// What one stream has in work at most. At either bound it receives no more: what the scheduler sends then fills the
-// window of HTTP/2 flow control, and the rest stays with the scheduler. Streams of other apps notice nothing. These are the
-// bounds that our schedulers themselves keep to for a stream, so that with them it is met only with calls left over from a
-// lost connection. Dapr's schedulers know none.
+// What all streams have in work at most. At either bound a stream receives no more: what the scheduler sends then fills the
+// window of HTTP/2 flow control, and the rest stays with the scheduler.
 const (
 	maxInWork      = 10_000   // triggers
-	maxBytesInWork = 64 << 20 // of their data; one trigger more, which has been received by then, waits
+	maxBytesInWork = 64 << 20 // of their data, unless Config.MaxTriggerBytes says otherwise
 )
 
 // A stream receives one scheduler's triggers for an app, and answers them.
 type stream struct {
 	appID, namespace, host string
 	app                    *app
+	triggers               *triggers
 	connect                func(address string) (*grpc.ClientConn, error)
 	log                    *slog.Logger
 }
@@ -35,16 +33,12 @@ type stream struct {
 // A load is what a stream has in work: no more than the bounds, and no more of it with the app than the app can have at
 // once. The rest waits in a queue, which costs less than a goroutine for each.
 type load struct {
-	triggers, bytes *semaphore.Weighted
-	running         sync.WaitGroup // workers
+	share   *share
+	running sync.WaitGroup // workers
 
 	mu      sync.Mutex // guards the fields below
 	workers int
 	waiting []func() // if there are as many workers as there may be
-}
-
-func newLoad() *load {
-	return &load{triggers: semaphore.NewWeighted(maxInWork), bytes: semaphore.NewWeighted(maxBytesInWork)}
 }
 
 // add calls work, in a goroutine that may be a new one, as soon as fewer than most others are called.
@@ -87,7 +81,8 @@ func (s *stream) run(ctx context.Context) {
 		return
 	}
 	defer func() { _ = conn.Close() }()
-	work := newLoad()
+	work := &load{share: s.triggers.join()}
+	defer work.share.leave()
 	defer work.running.Wait()
 	// The first failure of several is worth a warning. A stream that is refused as soon as it is open will be refused
 	// again, twice a second; so then it is no news that it is open, either.
@@ -141,24 +136,23 @@ func (s *stream) receive(
 	defer open.Dec()
 	answers := &answers{stream: st}
 	for {
-		if err := work.triggers.Acquire(ctx, 1); err != nil {
+		if err := work.share.acquire(ctx, amount{1, 0}); err != nil {
 			return err
 		}
 		m, err := st.Recv()
 		if err != nil {
-			work.triggers.Release(1)
+			work.share.release(amount{1, 0})
 			return err
 		}
-		bytes := min(int64(len(m.GetData().GetValue())), maxBytesInWork) // what is too large has the stream to itself
-		if err := work.bytes.Acquire(ctx, bytes); err != nil {
-			work.triggers.Release(1)
+		bytes := int64(len(m.GetData().GetValue()))
+		if err := work.share.acquire(ctx, amount{0, bytes}); err != nil {
+			work.share.release(amount{1, 0})
 			return err
 		}
 		inWork := s.app.metrics.inWork()
 		inWork.Inc()
 		work.add(s.app.most, func() {
-			defer work.triggers.Release(1)
-			defer work.bytes.Release(bytes)
+			defer work.share.release(amount{1, bytes})
 			defer inWork.Dec()
 			if outcome := s.deliver(ctx, m); outcome != job.Lost {
 				answers.send(m.GetId(), outcome)
