@@ -80,9 +80,9 @@ type APIError struct {
 	rich     bool              // the HTTP body has the ErrorInfo, too
 }
 
-// NewAPIError is the error of reason in the API of target.
+// NewAPIError is the error of reason in the API of target. A long message loses its middle.
 func NewAPIError(reason Reason, target job.Target, message string) *APIError {
-	e := &APIError{Reason: reason, Message: message, metadata: map[string]string{"appID": target.Name}}
+	e := &APIError{Reason: reason, Message: brief(message), metadata: map[string]string{"appID": target.Name}}
 	e.HTTP, e.Code, e.rich = reason.codes()
 	if reason != ReasonNameInBody { // Dapr leaves it out there
 		e.metadata["namespace"] = target.Namespace

@@ -51,7 +51,13 @@ func Status(err error) error {
 		return status.Error(codes.Unavailable, "the scheduler cannot carry this out now: try again")
 	}
 	if e, ok := errors.AsType[withStatus](err); ok && e.GRPCStatus().Code() != codes.OK {
-		return e.GRPCStatus().Err()
+		st := e.GRPCStatus()
+		if len(st.Message()) <= maxReason {
+			return st.Err()
+		}
+		short := st.Proto()
+		short.Message = brief(short.GetMessage())
+		return status.ErrorProto(short)
 	}
 	if e, ok := errors.AsType[*job.InvalidError](err); ok {
 		return status.Error(codes.Unknown, brief(e.Reason))
@@ -61,9 +67,9 @@ func Status(err error) error {
 	}
 	switch {
 	case errors.Is(err, job.ErrExists):
-		return status.Error(codes.AlreadyExists, err.Error())
+		return status.Error(codes.AlreadyExists, brief(err.Error()))
 	case errors.Is(err, job.ErrNotFound):
-		return status.Error(codes.NotFound, err.Error())
+		return status.Error(codes.NotFound, brief(err.Error()))
 	case errors.Is(err, context.Canceled):
 		return status.Error(codes.Canceled, context.Canceled.Error())
 	case errors.Is(err, context.DeadlineExceeded):
