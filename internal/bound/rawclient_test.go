@@ -72,8 +72,8 @@ func (c *rawClient) write(f func() error) {
 	_ = f() // a connection that has ended
 }
 
-// begin begins a call whose message has that many bytes, of which none come. ended yields the status.
-func (c *rawClient) begin(method string, bytes int) (id uint32, ended <-chan codes.Code) {
+// begin begins a call whose message has length bytes, of which none come. ended yields the status.
+func (c *rawClient) begin(method string, length int) (id uint32, ended <-chan codes.Code) {
 	c.turn <- struct{}{}
 	defer func() { <-c.turn }()
 	id = c.next
@@ -92,11 +92,11 @@ func (c *rawClient) begin(method string, bytes int) (id uint32, ended <-chan cod
 		_ = c.header.WriteField(hpack.HeaderField{Name: h[0], Value: h[1]})
 	}
 	_ = c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: id, BlockFragment: c.block.Bytes(), EndHeaders: true})
-	_ = c.framer.WriteData(id, false, binary.BigEndian.AppendUint32([]byte{0}, uint32(bytes)))
+	_ = c.framer.WriteData(id, false, binary.BigEndian.AppendUint32([]byte{0}, uint32(length)))
 	return id, status
 }
 
-// send sends bytes of the message of a call.
-func (c *rawClient) send(id uint32, bytes int) {
-	c.write(func() error { return c.framer.WriteData(id, false, make([]byte, bytes)) })
+// send sends n bytes of the message of a call.
+func (c *rawClient) send(id uint32, n int) {
+	c.write(func() error { return c.framer.WriteData(id, false, make([]byte, n)) })
 }

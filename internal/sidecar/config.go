@@ -51,7 +51,7 @@ type Config struct {
 	MaxBody int64
 	// MaxCallBytes is how many bytes of requests are in work over all connections, HTTP and gRPC together; a message over
 	// gRPC counts twice. As many again may be received from schedulers for lists, or one list's share of 40 times MaxBody
-	// if that is more. 64 times MaxBody if zero.
+	// if that is more. 64 times MaxBody if zero, and never less than 4 times.
 	MaxCallBytes int64
 	// MaxTriggerBytes is how many bytes of triggers' data are in work, over all streams of all apps; 64 MiB if zero. One
 	// trigger more for each stream may have been received.
@@ -132,6 +132,9 @@ func (c *Config) check() error {
 	}
 	if c.MaxCallBytes == 0 {
 		c.MaxCallBytes = maxCallBodies * c.MaxBody
+	}
+	if c.MaxCallBytes > 0 { // a body of the largest size has to fit
+		c.MaxCallBytes = max(c.MaxCallBytes, 4*c.MaxBody)
 	}
 	if c.MaxTriggerBytes == 0 {
 		c.MaxTriggerBytes = maxBytesInWork

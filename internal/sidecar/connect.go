@@ -41,7 +41,7 @@ func (s *Sidecar) connect(address string) (*grpc.ClientConn, error) {
 			MinConnectTimeout: 5 * time.Second,
 		}),
 		// What a stream has received while it may take no more triggers is not counted, and so has to be little.
-		grpc.WithStaticStreamWindowSize(4*bound.Window), grpc.WithStaticConnWindowSize(bound.ConnWindow),
+		grpc.WithStaticStreamWindowSize(4 * bound.Window), grpc.WithStaticConnWindowSize(bound.ConnWindow),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithIdleTimeout(0),
 	}

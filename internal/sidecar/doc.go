@@ -37,13 +37,13 @@
 // streams and their calls to the app are broken off at once, and API calls that it held move to another. Other
 // schedulers' streams are untouched, and a list with the same hosts changes nothing.
 //
-// More calls than the API takes at once (maxCalls, and maxCallBodies for their bytes) are refused, over HTTP and gRPC
+// More calls than the API takes at once (maxCalls, and Config.MaxCallBytes for their bytes) are refused, over HTTP and gRPC
 // alike; health and shutdown are not counted.
 //
 // An app that is down fails its triggers; one that hangs holds the data of each, and a goroutine for each that it can have
-// at once. That is bounded: a stream with maxInWork triggers or maxBytesInWork in work receives no more until one ends,
-// HTTP/2 flow control holds the rest back, and the scheduler gives them to others. Such a stream notices only then that
-// its connection broke.
+// at once. That is bounded over all streams, to maxInWork triggers and Config.MaxTriggerBytes: a stream that has its share
+// and finds no more room receives nothing until a trigger ends, HTTP/2 flow control holds the rest back, and the scheduler
+// gives them to others. Such a stream notices only then that its connection broke.
 //
 // An app that says it is unhealthy is as good as a list without schedulers: its streams and its calls are broken off, and
 // its jobs wait until it is healthy. The API goes on.
