@@ -26,8 +26,8 @@ const MinMessageBytes = 16 << 20
 // A call whose message finds no room is refused; a message of a stream waits for a while, and then its stream is refused.
 // Messages of more than 64 KiB leave a quarter of the budget to others, and all leave an eighth to the methods in Reserved,
 // if there are any.
-// When there is no room, messages that have been on their way for more than five seconds are refused: a slow client does
-// not keep out the rest.
+// When there is no room, messages are refused that are still on their way five seconds later, if there is none then: a slow
+// client does not keep out the rest.
 //
 // On top of the budget a connection holds what its streams have received and nobody has read, which is [Window] bytes for
 // each stream at most, and 4 KiB for each message that is being received.

@@ -10,8 +10,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// When memory is short, messages that have been on their way for longer than slowAfter are refused. It is looked for them
-// once in scanEvery at most.
+// When memory is short, messages are refused that are still on their way slowAfter later. It is looked for them once in
+// scanEvery at most, so that a message that comes while there is room need not ask for the time.
 const (
 	slowAfter = 5 * time.Second
 	scanEvery = 100 * time.Millisecond
@@ -33,13 +33,13 @@ type onWayList struct {
 type place struct {
 	list       *onWayList
 	prev, next *message
-	since      time.Time
+	seen       time.Time // first, when memory was short
 	refused    bool
 }
 
 func (o *onWay) enter(m *message) {
 	l := &o.lists[rand.Uint32()%uint32(len(o.lists))]
-	m.place = place{list: l, since: time.Now()}
+	m.place = place{list: l}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if m.place.next = l.first; l.first != nil {
@@ -76,7 +76,10 @@ func (o *onWay) refuseSlow(now time.Time) (found bool) {
 		l := &o.lists[i]
 		l.mu.Lock()
 		for m := l.first; m != nil; m = m.place.next {
-			if now.Sub(m.place.since) > slowAfter && !m.place.refused {
+			if m.place.seen.IsZero() {
+				m.place.seen = now
+			}
+			if now.Sub(m.place.seen) > slowAfter && !m.place.refused {
 				m.place.refused, found = true, true
 				// The call ends itself as well, a moment later, which then changes nothing.
 				_ = m.from.WriteStatus(status.Convert(refusedSlow(m.length)))
@@ -89,5 +92,5 @@ func (o *onWay) refuseSlow(now time.Time) (found bool) {
 
 func refusedSlow(length int) error {
 	return status.Errorf(codes.ResourceExhausted,
-		"cannot receive a message of %d bytes: it takes longer than %v, and memory is short: try again later", length, slowAfter)
+		"cannot receive a message of %d bytes: it is on its way for longer than %v, and memory is short: try again later", length, slowAfter)
 }
