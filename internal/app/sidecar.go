@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -52,9 +53,16 @@ func OpenSidecar(cfg SidecarConfig, l SidecarListeners, log *slog.Logger) (*Node
 	if cfg.Identity != nil {
 		stages = append(stages, cfg.Identity.Run)
 	}
-	side, err := sidecar.New(cfg.Sidecar, cfg.Dialers, log)
+	side, err := sidecar.New(fitSidecar(cfg.Sidecar, cfg.Memory), cfg.Dialers, log)
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return &Node{stages: append(stages, func(ctx context.Context) error { return side.Run(ctx, l.Listeners) })}, nil
+}
+
+// fitSidecar returns c with what it leaves open set to its share of the memory.
+func fitSidecar(c sidecar.Config, m memory.Shares) sidecar.Config {
+	c.MaxCallBytes = cmp.Or(c.MaxCallBytes, m.SidecarCalls)
+	c.MaxTriggerBytes = cmp.Or(c.MaxTriggerBytes, m.SidecarTriggers)
+	return c
 }

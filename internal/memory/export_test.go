@@ -36,7 +36,6 @@ func Table() []string {
 		{"scheduler: one memtable", Scheduler, size(func(s Shares) int64 { return s.MemTable })},
 		{"scheduler: triggers in flight", Scheduler, count(func(s Shares) int { return s.InFlight })},
 		{"scheduler: data of triggers to be sent", Scheduler, size(func(s Shares) int64 { return s.Payloads })},
-		{"scheduler: commands to be committed", Scheduler, size(func(s Shares) int64 { return s.Commands })},
 		{"scheduler: requests", Scheduler, size(func(s Shares) int64 { return s.Bodies })},
 		{"scheduler: lists", Scheduler, size(func(s Shares) int64 { return s.Lists })},
 		{"with etcd: Go's runtime", SchedulerWithEtcd, size(func(s Shares) int64 { return s.GoLimit })},

@@ -73,12 +73,11 @@ type Shares struct {
 	// Payloads is the bytes of the data of triggers that wait to be sent to sidecars, in the whole
 	// process.
 	Payloads int64
-	// Commands is the bytes of commands that wait to be committed, or are being committed.
-	Commands int64
 	// Commit is after how many bytes of commands a commit takes no more of them. One that is larger
 	// goes alone.
 	Commit int64
-	// Bodies is the bytes of requests that are being received or decoded, on all connections.
+	// Bodies is the bytes of requests that are being received or carried out, on all connections,
+	// those included that wait to be committed.
 	Bodies int64
 	// Lists is the bytes of lists that are being put together, for all callers.
 	Lists int64
@@ -101,7 +100,7 @@ const (
 	// MemTables is how many memtables the store has at most.
 	MemTables = 4
 	// TriggerBytes is what a trigger in flight takes, without its data: measured, and rounded up.
-	TriggerBytes = 3 << 9
+	TriggerBytes = 1 << 10
 
 	// What speed depends on gets no more than this below the default limit.
 	fullCache    = 64 * mib
@@ -153,12 +152,11 @@ func (s *Shares) pebble(n int64) {
 
 // scheduler sets the shares of what is common to all schedulers: less than half of n.
 func (s *Shares) scheduler(n int64) {
-	s.InFlight = int(min(n/5, gib) / TriggerBytes)
+	s.InFlight = int(min(n/8, gib) / TriggerBytes)
 	s.Payloads = min(n/16, gib)
-	s.Commands = min(max(n/32, least), gib)
-	s.Commit = min(s.Commands, least)
-	s.Bodies = min(max(n/16, least), gib)
-	s.Lists = min(max(n/16, least)+max(0, n-512*mib)/16, gib)
+	s.Commit = least
+	s.Bodies = min(max(n/16, 4*least), gib)
+	s.Lists = min(max(n/16, 4*least)+max(0, n-512*mib)/16, gib)
 }
 
 // sidecar sets the shares of a sidecar: a quarter of n.
@@ -169,7 +167,7 @@ func (s *Shares) sidecar(n int64) {
 
 // etcd sets the shares of a member of etcd.
 func (s *Shares) etcd(n int64) {
-	s.RaftLog = min(n/4, 2*gib)
+	s.RaftLog = min(7*n/32, 2*gib)
 	s.RaftEntries = int(min(max(n/mib, 400), 5000))
 	s.Commit = s.RaftLog / int64(s.RaftEntries+raftSlack)
 	s.BackendBatch = int(min(n/(512*kib)+max(0, n-512*mib)/(256*kib), 10_000))
@@ -181,7 +179,7 @@ func (s Shares) Outside() int64 { return max(s.Cache, MemTables*s.MemTable) }
 
 // Heap returns how many bytes of GoLimit the shares take when all are used up.
 func (s Shares) Heap() int64 {
-	return int64(s.InFlight)*TriggerBytes + s.Payloads + s.Commands + s.Bodies + s.Lists +
+	return int64(s.InFlight)*TriggerBytes + s.Payloads + s.Bodies + s.Lists +
 		s.SidecarTriggers + s.SidecarCalls + s.RaftLog
 }
 
@@ -200,7 +198,6 @@ func (s Shares) Attrs(l Limit) []slog.Attr {
 		all = append(all, slog.Int("in_flight", s.InFlight))
 	}
 	add("payloads", s.Payloads)
-	add("commands", s.Commands)
 	add("bodies", s.Bodies)
 	add("lists", s.Lists)
 	add("sidecar_triggers", s.SidecarTriggers)

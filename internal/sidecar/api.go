@@ -93,9 +93,9 @@ func (s *Sidecar) remove(ctx context.Context, target job.Target, name string) er
 // API's job and whose it is, so that a list which fits a reply is not refused; a longer one is, before it is read.
 const maxListFactor = 40
 
-// listBytes is how much a list may receive from a scheduler.
+// listBytes is how much a list may receive from a scheduler: no more than all lists together.
 func (s *Sidecar) listBytes() int64 {
-	return min(s.cfg.MaxBody, math.MaxInt32/maxListFactor) * maxListFactor
+	return min(min(s.cfg.MaxBody, math.MaxInt32/maxListFactor)*maxListFactor, s.cfg.MaxCallBytes)
 }
 
 // list returns all jobs of the app. It waits while other lists receive as much as MaxCallBytes allows.

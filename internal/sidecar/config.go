@@ -50,8 +50,8 @@ type Config struct {
 	// MaxBody is the most bytes in a request or a message; 4 MiB if zero.
 	MaxBody int64
 	// MaxCallBytes is how many bytes of requests are in work over all connections, HTTP and gRPC together; a message over
-	// gRPC counts twice. As many again may be received from schedulers for lists, or one list's share of 40 times MaxBody
-	// if that is more. 64 times MaxBody if zero, and never less than 4 times.
+	// gRPC counts twice. As many again may be received from schedulers for lists, each of which may take 40 times MaxBody
+	// of it. 64 times MaxBody if zero, and never less than 4 times.
 	MaxCallBytes int64
 	// MaxTriggerBytes is how many bytes of triggers' data are in work, over all streams of all apps; 64 MiB if zero. One
 	// trigger more for each stream may have been received.

@@ -60,7 +60,7 @@ func New(cfg Config, dial Dialers, log *slog.Logger) (*Sidecar, error) {
 		calls: calls{bytes: bound.NewBudget(cfg.MaxCallBytes)}, shutdowns: newShutdowns(),
 		metrics: newMetrics(cfg), vitals: newVitals(cfg.Apps),
 	}
-	s.lists = semaphore.NewWeighted(max(cfg.MaxCallBytes, s.listBytes()))
+	s.lists = semaphore.NewWeighted(cfg.MaxCallBytes)
 	s.triggers = newTriggers(maxInWork, cfg.MaxTriggerBytes)
 	s.extended.set("daprRuntimeVersion", cfg.Version)
 	s.schedulers = newSchedulers(s.host, len(cfg.Schedulers) > 0)
