@@ -13,7 +13,7 @@ import (
 // in memory, and nobody waits for more than one page of them.
 const (
 	pageJobs  = 10_000
-	pageBytes = 4 << 20
+	pageBytes = 1 << 20
 )
 
 // List yields the jobs that p names, ordered by target, actor id and name. A job that is scheduled or deleted meanwhile

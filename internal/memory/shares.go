@@ -37,10 +37,14 @@ func (r Role) String() string {
 
 // Floor returns the smallest limit with which a process of this role starts.
 func (r Role) Floor() int64 {
-	if r == Sidecar {
-		return 64 * mib
+	switch r {
+	case Sidecar:
+		return 96 * mib
+	case AllInOne:
+		return 160 * mib
+	default:
+		return 128 * mib
 	}
-	return 128 * mib
 }
 
 const (
@@ -111,7 +115,7 @@ const (
 	least = 4 * mib
 	// program is what the program's own pages take, which are the kernel's to drop, but not without
 	// a loss of speed.
-	program = 24 * mib
+	program = 32 * mib
 	// raftSlack is how many transactions etcd's log gets beyond RaftEntries: it is shortened every
 	// hundred.
 	raftSlack = 100
@@ -146,8 +150,8 @@ func (l Limit) Divide(r Role) (Shares, error) {
 
 // pebble sets the shares of the store, all of which are outside of Go's heap.
 func (s *Shares) pebble(n int64) {
-	s.Cache = max(min(n/8, fullCache), min(n/32, gib))
-	s.MemTable = min(n/32, fullMemTable)
+	s.Cache = max(min(n/16, fullCache), min(n/32, gib))
+	s.MemTable = min(n/64, fullMemTable)
 }
 
 // scheduler sets the shares of what is common to all schedulers: less than half of n.
@@ -159,15 +163,15 @@ func (s *Shares) scheduler(n int64) {
 	s.Lists = min(max(n/16, 4*least)+max(0, n-512*mib)/16, gib)
 }
 
-// sidecar sets the shares of a sidecar: a quarter of n.
+// sidecar sets the shares of a sidecar: a quarter of n, or little more.
 func (s *Shares) sidecar(n int64) {
 	s.SidecarTriggers = min(n/8, gib)
-	s.SidecarCalls = min(n/8, gib)
+	s.SidecarCalls = min(max(n/8, 4*least), gib)
 }
 
 // etcd sets the shares of a member of etcd.
 func (s *Shares) etcd(n int64) {
-	s.RaftLog = min(7*n/32, 2*gib)
+	s.RaftLog = min(5*n/32, 2*gib)
 	s.RaftEntries = int(min(max(n/mib, 400), 5000))
 	s.Commit = s.RaftLog / int64(s.RaftEntries+raftSlack)
 	s.BackendBatch = int(min(n/(512*kib)+max(0, n-512*mib)/(256*kib), 10_000))

@@ -31,13 +31,12 @@ type encodedList struct {
 // pieceBytes is when a piece is full.
 const pieceBytes = 256 << 10
 
-// What a list takes of the budget to begin with: what it reads at a time, and its first pieces. What comes on top it takes
-// in steps.
-const (
-	listShare = 8 << 20
-	listStep  = 4 << 20
-	listWait  = 10 * time.Second
-)
+// listWait is how long a list waits for others to end, at most.
+const listWait = 10 * time.Second
+
+// listShare is what a list takes of the budget to begin with, at most: what it reads at a time, and its first pieces. What
+// comes on top it takes in steps, of half of that.
+const listShare = 8 << 20
 
 // lists bounds the memory of lists from when they begin until they are sent. One list at a time has more than its share
 // while it is put together, so that no two wait for one another. Shares are half of the budget at most, so that a list can
@@ -46,11 +45,16 @@ type lists struct {
 	budget *bound.Budget
 	shares *bound.Budget // the half of budget that shares may have
 	grow   chan struct{} // holds a token while a list grows
+	share  int64         // of each list
+	step   int64
 }
 
 func newLists(bytes int64) *lists {
 	bytes = max(bytes, minListBytes)
-	return &lists{budget: bound.NewBudget(bytes), shares: bound.NewBudget(bytes / 2), grow: make(chan struct{}, 1)}
+	share := min(listShare, bytes/4)
+	return &lists{
+		budget: bound.NewBudget(bytes), shares: bound.NewBudget(bytes / 2), grow: make(chan struct{}, 1), share: share, step: share / 2,
+	}
 }
 
 // minListBytes is the least that lists have.
@@ -69,7 +73,7 @@ func (s *Service) list(ctx context.Context, req *schedulerv1.ListJobsRequest) (_
 			l.pieces.Free()
 		}
 	}()
-	if err := l.take(ctx, listShare); err != nil {
+	if err := l.take(ctx, l.of.share); err != nil {
 		return nil, err
 	}
 	piece := make([]byte, 0, pieceBytes/16)
@@ -103,8 +107,8 @@ func (l *encodedList) add(ctx context.Context, piece []byte) error {
 	if l.bytes += len(piece); l.bytes > math.MaxInt32 {
 		return status.Errorf(codes.ResourceExhausted, "the jobs take more than the %d bytes of one message: list fewer", math.MaxInt32)
 	}
-	for l.taken < int64(cap(piece))+listStep { // what is being read is in memory, too
-		if err := l.take(ctx, listStep); err != nil {
+	for l.taken < int64(cap(piece))+l.of.step { // what is being read is in memory, too
+		if err := l.take(ctx, l.of.step); err != nil {
 			return err
 		}
 	}
@@ -119,9 +123,9 @@ func (l *encodedList) take(ctx context.Context, bytes int64) error {
 	defer cancel()
 	limit := l.of.budget.Max()
 	if !l.share {
-		l.share = l.of.shares.WaitWithin(waiting, listShare, limit)
+		l.share = l.of.shares.WaitWithin(waiting, l.of.share, limit)
 	} else {
-		limit -= listShare
+		limit -= l.of.share
 		l.grows = l.grows || enter(waiting, l.of.grow)
 	}
 	if (l.grows || l.share && l.taken == 0) && l.of.budget.WaitWithin(waiting, bytes, limit) {
@@ -150,7 +154,7 @@ func (l *encodedList) end() {
 	l.of.budget.Give(l.taken)
 	l.taken = 0
 	if l.share {
-		l.of.shares.Give(listShare)
+		l.of.shares.Give(l.of.share)
 	}
 	if l.grows {
 		<-l.of.grow
