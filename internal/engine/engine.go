@@ -47,7 +47,8 @@ type Config struct {
 	// Inbox is how many calls may wait for one loop, or be carried out by it; whoever comes later waits outside. 0 means
 	// 4096.
 	Inbox int
-	// Turn is how many commands and outcomes a turn of a loop takes at most; 0 means 256.
+	// Turn is how many commands and outcomes a turn of a loop takes at most; 0 means 256, or 64 if the store is shared: there a
+	// commit takes the longer the more it writes, on every node.
 	Turn int
 	// MaxCommit is how many bytes the commands and outcomes of a turn take, about; a larger command has a turn to itself. 0
 	// means half of what a commit of the store can carry.
@@ -76,6 +77,7 @@ const (
 	maxDefaultLoops   = 4
 	defaultInbox      = 4096
 	defaultTurn       = 256
+	defaultSharedTurn = 64
 	defaultInFlight   = 1 << 16
 )
 
@@ -102,6 +104,7 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 	orDefault(&cfg.MaxJob, DefaultMaxJob)
 	if cfg.Shared {
 		orDefault(&cfg.Loops, 1)
+		orDefault(&cfg.Turn, defaultSharedTurn)
 	}
 	orDefault(&cfg.Loops, max(1, min(runtime.GOMAXPROCS(0)/2, maxDefaultLoops)))
 	orDefault(&cfg.Inbox, defaultInbox)

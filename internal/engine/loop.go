@@ -121,7 +121,7 @@ func (lp *loop) turns(ctx, steady context.Context) error {
 	if lp.mostBytes > 0 {
 		bytes = min(bytes, lp.mostBytes)
 	}
-	limit := limits{most: max(1, min(lp.most, writes/writesPerJob)), bytes: bytes, fires: maxFires, again: maxFiresInCommit}
+	limit := limits{most: max(1, min(lp.most, writes/writesPerJob)), bytes: bytes, fires: min(maxFires, lp.most), again: min(maxFiresInCommit, max(1, lp.most/2))}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
