@@ -138,24 +138,37 @@ func (m *machine) throttle(target job.Target) {
 	}
 }
 
-// resume has lanes go on whose targets may have more in flight.
+// resume has the lanes of all targets go on that may have more in flight, if much has become free. Otherwise each waits for
+// what it has in flight itself: a target that is throttled has its guaranteed part.
 func (m *machine) resume() {
-	for target, lanes := range m.throttled {
-		if m.inFlight.Room(target) == 0 {
-			continue
-		}
-		delete(m.throttled, target)
-		for _, l := range lanes {
-			switch {
-			case l.place != throttled || m.lanes[l.id] != l: // it has been parked, or has gone
-			case len(l.window) == 0:
-				l.place = nowhere
-				m.place(l)
-			default:
-				l.place = inLine
-				m.ready.Resume(target, l)
-				m.thirst(l)
-			}
+	free := m.inFlight.Limit() - m.inFlight.Held()
+	m.leastFree = min(m.leastFree, free)
+	if free-m.leastFree < m.inFlight.Limit()/64 {
+		return
+	}
+	m.leastFree = free
+	for target := range m.throttled {
+		m.resumeTarget(target)
+	}
+}
+
+// resumeTarget has the lanes of a target go on if it may have more in flight.
+func (m *machine) resumeTarget(target job.Target) {
+	lanes := m.throttled[target]
+	if len(lanes) == 0 || m.inFlight.Room(target) == 0 {
+		return
+	}
+	delete(m.throttled, target)
+	for _, l := range lanes {
+		switch {
+		case l.place != throttled || m.lanes[l.id] != l: // it has been parked, or has gone
+		case len(l.window) == 0:
+			l.place = nowhere
+			m.place(l)
+		default:
+			l.place = inLine
+			m.ready.Resume(target, l)
+			m.thirst(l)
 		}
 	}
 }

@@ -35,6 +35,7 @@ type machine struct {
 	entries    int                            // in all windows
 	out        map[job.Key]*delivery
 	inFlight   *fair.Pool[job.Target] // triggers from when they are picked until their outcome is committed
+	leastFree  int                    // how little of inFlight was free since all throttled targets were looked at
 	last       uint64                 // number of the last delivery
 	batch      store.Batch
 	ended      []*delivery // since the last commit
@@ -224,8 +225,11 @@ func (m *machine) pick(now time.Time, most int) []entry {
 	return picked
 }
 
-// unpick takes back that e was picked. It is in no window any more.
-func (m *machine) unpick(e entry) { m.inFlight.Give(e.key.Target, 1) }
+// unpick says that e, which was picked, is in flight no longer. It does not put e into its window.
+func (m *machine) unpick(e entry) {
+	m.inFlight.Give(e.key.Target, 1)
+	m.resumeTarget(e.key.Target)
+}
 
 // fire makes a delivery of e, whose record is r. It returns nil if e is owed no longer.
 func (m *machine) fire(e entry, r record) *delivery {

@@ -249,3 +249,67 @@ func (s *measuredStore) Commit(ctx context.Context, b *store.Batch) error {
 	s.largest = max(s.largest, n)
 	return s.Store.Commit(ctx, b)
 }
+
+// TestThrottledTargetThatIsRefusedGoesOn has apps that hang and leave another its guaranteed part alone, and that one has no
+// room at first. What it gives back when it is refused is as good as an outcome: its other lanes go on.
+func TestThrottledTargetThatIsRefusedGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := open(t, vfs.NewMem())
+		a := &shyApp{}
+		a.answer = func(tr job.Trigger) (job.Outcome, time.Duration) {
+			if tr.Key.Target.Name == "shy" {
+				return job.Handled, 0
+			}
+			return job.Lost, 24 * time.Hour
+		}
+		e, stop := run(t, db, a, engine.Config{Loops: 1, MaxInFlight: 2000})
+		for n := range 50 {
+			flood(t, e, fmt.Sprint("hung", n), 1000)
+			time.Sleep(time.Second)
+		}
+		for i := range 300 {
+			mustSchedule(t, e, key("shy", fmt.Sprint(i)), once(time.Now().Add(time.Second)))
+		}
+		time.Sleep(time.Minute)
+		if n := count(t, &a.app, "shy"); n != 0 {
+			t.Fatalf("%d triggers came to an app without room", n)
+		}
+		a.welcome()
+		time.Sleep(time.Minute)
+		if n := count(t, &a.app, "shy"); n != 300 {
+			t.Errorf("%d triggers came when there was room, want all 300", n)
+		}
+		stop()
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A shyApp has no room for the target shy until it says so.
+type shyApp struct {
+	app
+	waiting []func(int)
+	open    bool
+}
+
+func (a *shyApp) Deliver(t job.Trigger, done func(job.Outcome), room func(int)) bool {
+	a.mu.Lock()
+	if t.Key.Target.Name == "shy" && !a.open {
+		a.waiting = append(a.waiting, room)
+		a.mu.Unlock()
+		return false
+	}
+	a.mu.Unlock()
+	return a.app.Deliver(t, done, room)
+}
+
+func (a *shyApp) welcome() {
+	a.mu.Lock()
+	a.open = true
+	waiting := a.waiting
+	a.mu.Unlock()
+	for _, room := range waiting {
+		room(1)
+	}
+}
