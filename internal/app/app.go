@@ -80,6 +80,7 @@ type core struct {
 // has.
 func openCore(cfg Config, log *slog.Logger) (core, error) {
 	cfg.Engine.MaxInFlight = cmp.Or(cfg.Engine.MaxInFlight, cfg.Memory.InFlight)
+	cfg.Engine.MaxCommandBytes = cmp.Or(cfg.Engine.MaxCommandBytes, cfg.Memory.Bodies/2)
 	cfg.Engine.MaxCommit = cmp.Or(cfg.Engine.MaxCommit, int(cfg.Memory.Commit))
 	cfg.Scheduler.MaxBodyBytes = cmp.Or(cfg.Scheduler.MaxBodyBytes, cfg.Memory.Bodies)
 	cfg.Scheduler.MaxListBytes = cmp.Or(cfg.Scheduler.MaxListBytes, cfg.Memory.Lists)

@@ -24,7 +24,8 @@ type Config struct {
 	MaxHeldBytes int // of their names and payloads; default 64 MiB. A larger trigger is held when nothing else is.
 
 	// MaxPayload is how many bytes of names and payloads may wait to be sent to all streams together, what is held included.
-	// Targets share them fairly; each may have 32 KiB beyond that. Default 256 MiB. A larger trigger goes when nothing else waits.
+	// Targets share them fairly; each may have 32 KiB in any case, and one larger trigger, of which
+	// there are four at a time. Default 256 MiB.
 	MaxPayload int
 
 	Metrics prometheus.Registerer // of the dispatcher's metrics; nil: none

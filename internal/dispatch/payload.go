@@ -15,18 +15,30 @@ const guaranteedPayload = 32 << 10
 // memory. What has been sent is the receiver's to keep. Targets share the bytes fairly. Its fields are guarded by d.mu.
 type payload struct {
 	pool    *fair.Pool[job.Target]
-	refused []*route    // for want of bytes; they are woken when there are some
-	timer   *time.Timer // wakes them; nil when it is not set
+	large   map[job.Target]bool // whose one trigger that waits is larger than its share
+	refused []*route            // for want of bytes; they are woken when there are some
+	timer   *time.Timer         // wakes them; nil when it is not set
 }
 
 func newPayload(limit int) payload {
-	return payload{pool: fair.NewPool[job.Target](limit, guaranteedPayload)}
+	return payload{pool: fair.NewPool[job.Target](limit, guaranteedPayload), large: map[job.Target]bool{}}
 }
 
-// fits reports whether a target may have so many bytes more. A trigger that is larger than its share goes when nothing else
-// waits to be sent.
+// fits reports whether a target may have so many bytes more. A trigger that is larger than the share of its target goes when
+// nothing else of it waits to be sent, as one of a few: it is sent soon if its receiver takes it.
 func (p *payload) fits(t job.Target, bytes int) bool {
-	return bytes <= p.pool.Room(t) || p.pool.Held() == 0
+	return bytes <= p.pool.Room(t) || p.pool.HeldBy(t) == 0 && len(p.large) < maxLarge
+}
+
+// maxLarge is how many triggers may wait to be sent that are larger than the share of their target.
+const maxLarge = 4
+
+// take counts a trigger that fits.
+func (p *payload) take(t job.Target, bytes int) {
+	if bytes > p.pool.Room(t) {
+		p.large[t] = true
+	}
+	p.pool.Take(t, bytes)
 }
 
 // refuse has r woken when there are bytes again, for triggers of about that size.
@@ -40,6 +52,9 @@ func (p *payload) refuse(r *route, bytes int) {
 // sent gives back the bytes of a trigger that has been sent, or is not going to be.
 func (d *Dispatcher) sent(t job.Target, bytes int) {
 	d.payload.pool.Give(t, bytes)
+	if d.payload.pool.HeldBy(t) == 0 {
+		delete(d.payload.large, t)
+	}
 	if len(d.payload.refused) > 0 && d.payload.timer == nil {
 		d.payload.timer = time.AfterFunc(wakeDelay, d.wakeRefused)
 	}

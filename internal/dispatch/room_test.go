@@ -1,6 +1,7 @@
 package dispatch_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"sync"
@@ -203,3 +204,40 @@ func TestAWaiterMayDeliverAndWaitAgainFromWithinItsWakeUp(t *testing.T) {
 		}
 	})
 }
+
+func TestLargeTriggerGoesBesideReceiversThatTakeNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := dispatch.New(dispatch.Config{MaxPayload: 1 << 20})
+		var streams []*dispatch.Stream
+		for i := range 30 { // together they have more than the limit waiting
+			a := app(fmt.Sprint("hung", i))
+			streams = append(streams, d.Connect([]job.Target{a}))
+			for d.Deliver(sized(a, 20_000), ignore, ignoreRoom) {
+			}
+		}
+		healthy := app("healthy")
+		s := d.Connect([]job.Target{healthy})
+		mustTake(t, d, sized(healthy, 500_000), ignore)
+		woken := make(chan struct{}, 1)
+		if d.Deliver(sized(healthy, 500_000), ignore, func(int) { woken <- struct{}{} }) {
+			t.Error("a second large trigger is taken while the first waits to be sent")
+		}
+		id, _ := next(t, s)
+		s.Settle(id, job.Handled)
+		again, cancel := context.WithCancel(t.Context())
+		go func() { _, _, _ = s.Next(again) }() // it has been sent
+		<-woken
+		mustTake(t, d, sized(healthy, 500_000), ignore)
+		cancel()
+		s.Close()
+		for _, s := range streams {
+			s.Close()
+		}
+		synctest.Wait()
+		if got := d.Stats(); got.Out != 0 || got.Streams != 0 {
+			t.Errorf("left behind: %+v", got)
+		}
+	})
+}
+
+func ignoreRoom(int) {}

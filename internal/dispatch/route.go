@@ -37,7 +37,7 @@ func (r *route) take(t job.Trigger, bytes int, done func(job.Outcome)) bool {
 	if s == nil {
 		return false
 	}
-	r.d.payload.pool.Take(r.target, bytes)
+	r.d.payload.take(r.target, bytes)
 	s.take(t, bytes, done, at)
 	return true
 }
@@ -49,7 +49,7 @@ func (r *route) hold(at, full *gate, t job.Trigger, bytes int, done func(job.Out
 		return false
 	}
 	at.hold(t, bytes, done)
-	r.d.payload.pool.Take(r.target, bytes)
+	r.d.payload.take(r.target, bytes)
 	r.d.held++
 	r.d.throttled[full.label]++
 	return true
@@ -132,8 +132,8 @@ func (r *route) free() int {
 	if r.gates != nil {
 		n = min(n, left(r.gates.held, r.d.cfg.MaxHeld, r.gates.bytes, r.d.cfg.MaxHeldBytes))
 	}
-	if r.needs > 0 {
-		n = min(n, r.d.payload.pool.Room(r.target)/r.needs)
+	if r.needs > 0 && !r.d.payload.fits(r.target, r.needs) {
+		return 0
 	}
 	return n
 }

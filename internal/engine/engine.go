@@ -56,6 +56,9 @@ type Config struct {
 	// MaxInFlight is how many triggers may be in flight in all, from when they are read to when their outcome is committed,
 	// and 8 of each target beyond that. Targets share it fairly. 0 means 65,536; each takes about 1 KiB.
 	MaxInFlight int
+	// MaxCommandBytes is how many bytes those calls may have together that wait for a loop, or are carried out by it, for all
+	// loops. 0 means 256 MiB.
+	MaxCommandBytes int64
 	// Full reports whether nothing new is to be stored for want of room; nil is never. It is asked for each job that is
 	// scheduled, and must be quick and safe for concurrent use.
 	Full func() bool
@@ -79,6 +82,7 @@ const (
 	defaultTurn       = 256
 	defaultSharedTurn = 64
 	defaultInFlight   = 1 << 16
+	defaultCommands   = 256 << 20 // bytes
 )
 
 // An Engine keeps jobs and fires them when they are due. It is safe for concurrent use; its calls wait until Run runs.
@@ -110,6 +114,9 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 	orDefault(&cfg.Inbox, defaultInbox)
 	orDefault(&cfg.Turn, defaultTurn)
 	orDefault(&cfg.MaxInFlight, defaultInFlight)
+	if cfg.MaxCommandBytes == 0 {
+		cfg.MaxCommandBytes = defaultCommands
+	}
 	cfg.Loops = min(cfg.Loops, cfg.Partitions)
 	if cfg.Now == nil {
 		cfg.Now = time.Now

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/sync/semaphore"
+
 	"carillon/internal/fair"
 	"carillon/internal/job"
 )
@@ -19,9 +21,11 @@ import (
 // Commands and outcomes wait by target, and each turn takes of them fairly: a target with many makes none of another's
 // wait. Neither can fill a turn as long as the other waits.
 type inbox struct {
-	wake  chan struct{} // holds one token while there may be something to take
-	slots chan struct{} // a token for each command that is waiting or being carried out
-	ended chan struct{} // closed when the loop has ended
+	wake  chan struct{}       // holds one token while there may be something to take
+	slots *semaphore.Weighted // of commands that are waiting or being carried out; a large one takes several
+	count int64               // of slots
+	slot  int                 // how many bytes of a command take one
+	ended chan struct{}       // closed when the loop has ended
 
 	mu       sync.Mutex                        // guards the fields below
 	holdings map[int]holding                   // of the loop's partitions
@@ -63,9 +67,10 @@ type command struct {
 	partition int // of key
 	bytes     int // of the batch, about
 	decide    func(m *machine, old record) error
-	stores    bool       // something, and so does more than delete
-	rewrites  bool       // what is stored, so that decide is given the payload, too
-	done      chan error // holds one; nil if the command is part of a group
+	stores    bool            // something, and so does more than delete
+	rewrites  bool            // what is stored, so that decide is given the payload, too
+	done      chan error      // holds one; nil if the command is part of a group
+	gone      <-chan struct{} // closed when its caller does not wait any more; nil if that is not known
 	group     *group
 	index     int // in group
 	posted    int // how many turns its inbox had had when it could have been taken first
@@ -86,9 +91,10 @@ type room struct {
 	n    int
 }
 
-func newInbox(bound int) *inbox {
+// newInbox returns an inbox for so many commands, of so many bytes together.
+func newInbox(commands, bytes int) *inbox {
 	return &inbox{
-		wake: make(chan struct{}, 1), slots: make(chan struct{}, bound), ended: make(chan struct{}), holdings: map[int]holding{},
+		wake: make(chan struct{}, 1), slots: semaphore.NewWeighted(int64(commands)), count: int64(commands), slot: max(1, bytes/commands), ended: make(chan struct{}), holdings: map[int]holding{},
 		commands: fair.NewQueue[job.Target, *command](share), outcomes: fair.NewQueue[job.Target, outcome](share),
 	}
 }
@@ -103,11 +109,9 @@ func (i *inbox) ask(ctx context.Context, c *command) error {
 
 // post waits for room and has c carried out some time; when it returns an error, never.
 func (i *inbox) post(ctx context.Context, c *command) error {
-	c.done = make(chan error, 1)
-	select {
-	case i.slots <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
+	c.done, c.gone = make(chan error, 1), ctx.Done()
+	if err := i.slots.Acquire(ctx, i.slotsOf(c)); err != nil {
+		return err
 	}
 	i.add(func() { i.enqueue(c) })
 	return nil
@@ -154,8 +158,11 @@ func (i *inbox) reply(c *command, err error) {
 	} else {
 		c.done <- err
 	}
-	<-i.slots
+	i.slots.Release(i.slotsOf(c))
 }
+
+// slotsOf returns how many slots c takes.
+func (i *inbox) slotsOf(c *command) int64 { return min(i.count, 1+int64(c.bytes/i.slot)) }
 
 // waiting returns how many outcomes and commands wait for a turn.
 func (i *inbox) waiting() (outcomes, commands int) {

@@ -45,7 +45,7 @@ type loop struct {
 func newLoop(partitions []int, cfg Config, s store.Store, d Deliverer, log *slog.Logger, m *metrics) *loop {
 	lp := &loop{
 		partitions: partitions, now: cfg.Now, store: s, deliver: d, machine: newMachine(cfg.Partitions, max(1, cfg.MaxInFlight/cfg.Loops)),
-		inbox: newInbox(cfg.Inbox), metrics: m, punctual: cfg.Punctual, pulse: pulse{start: time.Now()}, tenures: map[int]*tenure{},
+		inbox: newInbox(cfg.Inbox, int(cfg.MaxCommandBytes)/cfg.Loops), metrics: m, punctual: cfg.Punctual, pulse: pulse{start: time.Now()}, tenures: map[int]*tenure{},
 		strain: strain{full: cfg.Full}, most: cfg.Turn, mostBytes: cfg.MaxCommit,
 	}
 	lp.log = log.With(slog.String("partitions", lp.String()))
@@ -113,8 +113,8 @@ func (lp *loop) scan(ctx context.Context, r store.Range, limit int) ([]entry, er
 	return read, nil
 }
 
-// turns has a turn whenever there is something to do. When ctx ends it has a last one, which settles what has been
-// delivered, so that it is not delivered again, but fires nothing more.
+// turns has a turn whenever there is something to do. When ctx ends it has its last ones, which record the outcomes that
+// have come, so that their triggers are not delivered again, but fire nothing more.
 func (lp *loop) turns(ctx, steady context.Context) error {
 	writes, bytes := lp.store.MaxBatch()
 	bytes /= 2
@@ -148,8 +148,18 @@ func (lp *loop) turns(ctx, steady context.Context) error {
 		}
 	}
 	limit.fires, limit.again = 0, 0
-	return lp.turn(steady, lp.now().UTC(), limit)
+	for begin := time.Now(); ; {
+		if err := lp.turn(steady, lp.now().UTC(), limit); err != nil {
+			return err
+		}
+		if outcomes, _ := lp.inbox.waiting(); outcomes == 0 || time.Since(begin) > lastTurns {
+			return nil
+		}
+	}
 }
+
+// lastTurns is how long a loop that ends goes on to record outcomes.
+const lastTurns = time.Second
 
 // What one turn takes on at most.
 type limits struct {

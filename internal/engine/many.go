@@ -75,7 +75,7 @@ func (g *group) wait(ctx context.Context) []error {
 // for which there is none before ctx ends are told so.
 func (i *inbox) postAll(ctx context.Context, all []*command) {
 	for len(all) > 0 {
-		n := i.claim(ctx, len(all))
+		n := i.claim(ctx, all)
 		if n == 0 {
 			break
 		}
@@ -92,19 +92,12 @@ func (i *inbox) postAll(ctx context.Context, all []*command) {
 	}
 }
 
-// claim takes up to n slots, and waits for the first one alone. It returns 0 if ctx ends first.
-func (i *inbox) claim(ctx context.Context, n int) int {
-	select {
-	case i.slots <- struct{}{}:
-	case <-ctx.Done():
+// claim takes the slots of the first n of all, and waits for those of the first one alone. It returns 0 if ctx ends first.
+func (i *inbox) claim(ctx context.Context, all []*command) (n int) {
+	if i.slots.Acquire(ctx, i.slotsOf(all[0])) != nil {
 		return 0
 	}
-	for taken := 1; taken < n; taken++ {
-		select {
-		case i.slots <- struct{}{}:
-		default:
-			return taken
-		}
+	for n = 1; n < len(all) && i.slots.TryAcquire(i.slotsOf(all[n])); n++ {
 	}
 	return n
 }

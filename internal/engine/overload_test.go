@@ -313,3 +313,70 @@ func (a *shyApp) welcome() {
 		room(1)
 	}
 }
+
+// TestCallsOfCallersThatHaveGoneAreNotCarriedOut has large jobs scheduled at a store that hangs, by callers that soon give up.
+func TestCallsOfCallersThatHaveGoneAreNotCarriedOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := open(t, vfs.NewMem())
+		const large, room = 100_000, 1_000_000
+		e, stop := run(t, pacedStore{db, time.Minute}, &app{}, engine.Config{Loops: 1, MaxCommandBytes: room})
+		var calls sync.WaitGroup
+		for i := range 100 {
+			calls.Go(func() {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+				defer cancel()
+				s := named(once(time.Now().Add(1000*time.Hour)), strings.Repeat("x", large))
+				if err := e.Schedule(ctx, key("a", fmt.Sprint(i)), s, false); err == nil {
+					t.Error("a call was answered before the store was")
+				}
+			})
+		}
+		calls.Wait()
+		time.Sleep(time.Hour)
+		stored := 0
+		for _, err := range e.List(t.Context(), job.Prefix{Kind: job.App, Namespace: "ns", Parts: []string{"a"}}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			stored++
+		}
+		if stored > room/large {
+			t.Errorf("%d jobs of callers that have gone are stored, want those of the commit under way at most", stored)
+		}
+		stop()
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestStopRecordsAllOutcomesThatHaveCome stops an engine at the moment when an app has answered more triggers than one turn
+// records.
+func TestStopRecordsAllOutcomesThatHaveCome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := open(t, vfs.NewMem())
+		const jobs = 1000
+		due := time.Now().Add(10 * time.Second)
+		answers := due.Add(time.Second)
+		a := &app{answer: func(job.Trigger) (job.Outcome, time.Duration) { return job.Handled, time.Until(answers) }}
+		e, stop := run(t, pacedStore{db, 10 * time.Millisecond}, a, engine.Config{Loops: 1})
+		all := make([]job.Request, jobs)
+		for i := range all {
+			all[i] = job.Request{Key: key("a", fmt.Sprint(i)), Spec: once(due)}
+		}
+		if err := errors.Join(e.ScheduleAll(t.Context(), all)(t.Context())...); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Until(answers) + time.Millisecond)
+		stop()
+		_, stopAgain := run(t, db, a, engine.Config{Loops: 1})
+		time.Sleep(time.Minute)
+		if got := len(a.triggers(t)); got != jobs {
+			t.Errorf("%d jobs came %d times: those whose answers had come before the stop came again", jobs, got)
+		}
+		stopAgain()
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}

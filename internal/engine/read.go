@@ -8,8 +8,9 @@ import (
 
 // What is read from the store for a turn is bounded in bytes, and not only in number: a job may have two megabytes.
 const (
-	readKeys  = 32      // in one read
-	readBytes = 4 << 20 // of records that are about to fire; the rest fires in the next turn
+	dueKeys       = 8       // about to fire, in one read
+	concernedKeys = 32      // of commands, in one read; fewer where jobs were large
+	readBytes     = 4 << 20 // of records that are about to fire; the rest fires in the next turn
 )
 
 // readDue returns those of the picked entries that can fire now, with their records. The others are in their windows again.
@@ -25,7 +26,7 @@ func (lp *loop) readDue(ctx context.Context, picked []entry) ([]entry, []record,
 			return picked[:len(records)], records, nil
 		}
 		var some []job.Key
-		for _, e := range picked[len(records):min(len(picked), len(records)+lp.readSize())] {
+		for _, e := range picked[len(records):min(len(picked), len(records)+dueKeys)] {
 			some = append(some, e.key)
 		}
 		read, n, err := lp.records(ctx, some)
@@ -59,8 +60,8 @@ func (lp *loop) readConcerned(ctx context.Context, commands []*command) ([]recor
 	return records, nil
 }
 
-// readSize is how many records to read at once: fewer if they are large.
-func (lp *loop) readSize() int { return max(1, min(readKeys, readBytes/max(1, lp.recordSize))) }
+// readSize is how many records of commands to read at once. Most jobs that are scheduled are new, and take nothing.
+func (lp *loop) readSize() int { return max(1, min(concernedKeys, readBytes/max(1, lp.recordSize))) }
 
 // records returns what the store holds about the jobs, and about how many bytes that takes. It asks for the states of those
 // alone that are there: most jobs that are scheduled are new.

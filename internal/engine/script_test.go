@@ -172,7 +172,9 @@ func (s *script) remove(t *testing.T, k job.Key) {
 
 func (s *script) command(t *testing.T, k job.Key, decide func(*machine, record) error) {
 	c := &command{key: k, partition: partitionOf(k, s.machine.partitions), decide: decide, done: make(chan error, 1)}
-	s.inbox.slots <- struct{}{}
+	if !s.inbox.slots.TryAcquire(s.inbox.slotsOf(c)) {
+		t.Fatal("the inbox is full")
+	}
 	s.inbox.add(func() { s.inbox.commands.Push(c.key.Target, c) })
 	s.idle(t)
 	if s.reply = <-c.done; s.reply != nil {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -48,6 +49,16 @@ func (i *inbox) take(most, bytes int) work {
 	return w
 }
 
+// abandoned reports whether c's caller has gone, so that it need not be carried out.
+func (c *command) abandoned() bool {
+	select {
+	case <-c.gone:
+		return true
+	default:
+		return false
+	}
+}
+
 // takeCommands leaves room for outcomes, and returns how many bytes the commands take that it has added.
 func (i *inbox) takeCommands(w *work, most, bytes int) (taken int) {
 	free := most - len(w.outcomes)
@@ -56,6 +67,10 @@ func (i *inbox) takeCommands(w *work, most, bytes int) (taken int) {
 	var aside []*command
 	for len(w.commands) < free && len(aside) < most && i.commands.Len() > 0 {
 		target, c := i.commands.Pop()
+		if c.abandoned() {
+			i.reply(c, context.Canceled) // nobody hears it
+			continue
+		}
 		if _, concerned := w.keys[c.key]; concerned {
 			i.commands.Charge(target, 1)
 			aside = append(aside, c)

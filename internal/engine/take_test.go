@@ -10,7 +10,7 @@ import (
 // An inboxOf is an inbox of partition 0, which its loop has.
 func inboxOf(t *testing.T) *inbox {
 	t.Helper()
-	i := newInbox(1 << 16)
+	i := newInbox(1<<16, 1<<30)
 	i.expect(0)
 	i.hold(0)
 	return i

@@ -2,12 +2,13 @@ package fair
 
 // A Pool divides a limited amount among keys that hold parts of it for as long as they like. A key may hold
 //
-//   - as much as is free, so that one alone holds half of the limit at most, two a third each, and so on: whoever holds
-//     much leaves the more to others the more of them there are (a dynamic threshold, Choudhury and Hahne, 1998);
-//   - its guaranteed part always, even if others, who may never give back what they hold, have taken all the rest.
+//   - as much as is free, so that one alone holds half of the limit at most, two a third each, and so on: the more keys hold
+//     something, the smaller the share of each (a dynamic threshold, Choudhury and Hahne, 1998);
+//   - its guaranteed part always, even if others, who may never give back what they hold, have taken all the rest; or 1, when
+//     guaranteed parts have taken half as much again as the limit.
 //
-// So all of them together hold no more than the limit, and the guaranteed part of each key beyond it. Make it with
-// [NewPool].
+// So all of them together hold one and a half times the limit at most, one guaranteed part, and 1 for each key. Make it
+// with [NewPool].
 type Pool[K comparable] struct {
 	limit, guaranteed int
 	held              int
@@ -25,13 +26,17 @@ func (p *Pool[K]) Held() int { return p.held }
 // HeldBy returns how much k holds.
 func (p *Pool[K]) HeldBy(k K) int { return p.by[k] }
 
-// Limit returns how much may be held, but for guaranteed parts.
+// Limit returns how much may be held, guaranteed parts aside.
 func (p *Pool[K]) Limit() int { return p.limit }
 
 // Room returns how much more k may hold; it is not negative.
 func (p *Pool[K]) Room(k K) int {
 	held := p.by[k]
-	return max(0, p.guaranteed-held, (p.limit-p.held-held)/2)
+	guaranteed := p.guaranteed
+	if p.held >= p.limit+p.limit/2 {
+		guaranteed = 1
+	}
+	return max(0, guaranteed-held, (p.limit-p.held-held)/2)
 }
 
 // Take has k hold n more. It does not ask whether there is room.

@@ -26,13 +26,22 @@ func TestOneThatHoldsMuchLeavesRoomForOthers(t *testing.T) {
 
 func TestEachHasItsGuaranteedPartWhateverOthersHold(t *testing.T) {
 	p := fair.NewPool[string](1000, 10)
-	for i := range 500 {
+	for i := range 50 {
 		if got := fill(p, fmt.Sprint(i)); got < 10 {
 			t.Errorf("number %d holds %d, want 10 at least", i, got)
 		}
 	}
-	if most := 1000 + 500*10; p.Held() > most {
-		t.Errorf("all hold %d, want %d at most", p.Held(), most)
+}
+
+func TestGuaranteedPartsHaveABoundTogether(t *testing.T) {
+	p := fair.NewPool[string](1000, 10)
+	for i := range 5000 {
+		if got := fill(p, fmt.Sprint(i)); got < 1 {
+			t.Errorf("number %d holds nothing", i)
+		}
+	}
+	if most := 1500 + 10 + 5000; p.Held() > most {
+		t.Errorf("5000 hold %d, want %d at most", p.Held(), most)
 	}
 }
 

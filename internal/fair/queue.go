@@ -2,19 +2,25 @@ package fair
 
 // A Queue holds items of many flows, first in, first out within each. Flows take turns: each yields items that cost as
 // much as the quantum, then the next flow has its turn. A flow that had nothing waiting goes before those that have
-// waited in rotation, for one quantum; so an item of a flow that asks for little waits for no more than one item of each
-// other such flow, however much the busy ones hold (RFC 8290, section 4).
+// waited in rotation, for one quantum; so an item of a flow that asks for little waits for little, however much the busy
+// ones hold (RFC 8290, section 4). After every freshTurns such turns one of the rotation comes, so that new flows without
+// end starve nobody.
 //
-// A Queue has no bound of its own: whoever adds to it has one. Make it with [NewQueue].
+// A Queue has no bound of its own: its caller bounds it. Make it with [NewQueue].
 type Queue[K comparable, T any] struct {
 	quantum  int
 	flows    map[K]*flow[K, T]
 	fresh    list[*flow[K, T]] // had nothing waiting when their first item came; before the others
-	rotation list[*flow[K, T]] // some of them may have become empty
+	rotation list[*flow[K, T]]
+	turns    int // that fresh flows have had since one of the rotation had its own
 	len      int
 }
 
-// A flow is the items of one key. It is in one of the two lists of its queue.
+// freshTurns is how many turns fresh flows have before one of the rotation has its turn.
+const freshTurns = 8
+
+// A flow is the items of one key. It is in one of the two lists of its queue, perhaps without items: then it leaves the
+// queue when its turn comes.
 type flow[K comparable, T any] struct {
 	key    K
 	items  list[T]
@@ -80,8 +86,9 @@ func (q *Queue[K, T]) Next() (k K, ok bool) {
 // Charge, before the next call.
 func (q *Queue[K, T]) Pop() (k K, item T) {
 	f := q.front()
-	q.len--
-	return f.key, f.items.popFront()
+	item = f.items.popFront()
+	q.took(1)
+	return f.key, item
 }
 
 // Charge says what items of k that were popped have cost.
@@ -95,19 +102,24 @@ func (q *Queue[K, T]) Charge(k K, cost int) {
 func (q *Queue[K, T]) front() *flow[K, T] {
 	for {
 		from := &q.fresh
-		if from.len() == 0 {
+		if from.len() == 0 || q.turns >= freshTurns && q.rotation.len() > 0 {
 			from = &q.rotation
 		}
 		f := from.front()
-		switch {
-		case f.items.len() > 0 && f.credit > 0:
+		if f.items.len() > 0 && f.credit > 0 {
 			return f
-		case f.items.len() > 0 || from == &q.fresh: // an empty one stays for a rotation, or it could be fresh at will
-			from.popFront()
+		}
+		from.popFront()
+		switch {
+		case from == &q.fresh: // an empty one stays for a rotation: otherwise it would have priority whenever it is empty
+			q.turns++
+			f.credit = min(f.credit+q.quantum, q.quantum)
+			q.rotation.pushBack(f)
+		case f.items.len() > 0:
+			q.turns = 0
 			f.credit = min(f.credit+q.quantum, q.quantum)
 			q.rotation.pushBack(f)
 		default:
-			from.popFront()
 			delete(q.flows, f.key)
 		}
 	}
@@ -120,19 +132,23 @@ func (q *Queue[K, T]) Remove(k K) []T {
 		return nil
 	}
 	items := f.items.all()
-	q.len -= len(items)
 	f.items = list[T]{}
-	same := func(g *flow[K, T]) bool { return g == f }
-	q.fresh.deleteFunc(same)
-	q.rotation.deleteFunc(same)
-	delete(q.flows, k)
+	q.took(len(items))
 	return items
+}
+
+// took notes that items have left. An empty queue keeps no flows.
+func (q *Queue[K, T]) took(n int) {
+	if q.len -= n; q.len == 0 {
+		clear(q.flows)
+		q.fresh, q.rotation, q.turns = list[*flow[K, T]]{}, list[*flow[K, T]]{}, 0
+	}
 }
 
 // DeleteFunc removes the items of k of which del says so.
 func (q *Queue[K, T]) DeleteFunc(k K, del func(T) bool) {
 	if f := q.flows[k]; f != nil {
-		q.len -= f.items.deleteFunc(del)
+		q.took(f.items.deleteFunc(del))
 	}
 }
 
@@ -143,7 +159,5 @@ func (q *Queue[K, T]) Drain() []T {
 		k, _ := q.Next()
 		all = append(all, q.Remove(k)...)
 	}
-	clear(q.flows)
-	q.fresh, q.rotation = list[*flow[K, T]]{}, list[*flow[K, T]]{}
 	return all
 }

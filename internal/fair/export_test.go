@@ -1,0 +1,4 @@
+package fair
+
+// Flows returns how many flows q keeps, those without items included.
+func (q *Queue[K, T]) Flows() int { return len(q.flows) }
