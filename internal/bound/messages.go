@@ -24,7 +24,7 @@ const MinMessageBytes = 16 << 20
 // as they come.
 //
 // A call whose message finds no room is refused; a message of a stream waits for a while, and then its stream is refused.
-// Messages of more than 64 KiB leave a quarter of the budget to others, and all leave an eighth to the methods in Reserved,
+// Messages of more than 64 KiB leave a quarter of the budget to others, and all leave an eighth, or Max if that is more, to the methods in Reserved,
 // if there are any.
 // When there is no room, messages are refused that are still on their way five seconds later, if there is none then: a slow
 // client does not keep out the rest.
@@ -42,7 +42,7 @@ type Messages struct {
 	// Answered are the full names of methods whose streams answer each message with one, in their order: a message
 	// counts until it is answered. One of any other stream counts until the next is asked for.
 	Answered []string
-	// Reserved are the full names of methods for which an eighth of the budget is reserved.
+	// Reserved are the full names of methods for which an eighth of the budget is reserved, or Max if that is more.
 	Reserved []string
 
 	onWay onWay
@@ -89,7 +89,8 @@ func (m *Messages) newMessage(ctx context.Context, method string, isStream bool)
 	msg.from, _ = grpc.ServerTransportStreamFromContext(ctx).(source)
 	msg.small, msg.large = m.Budget.max, m.Budget.Large()
 	if len(m.Reserved) > 0 {
-		msg.small -= m.Budget.max / 8
+		msg.small -= max(m.Budget.max/8, int64(m.Max))
+		msg.large = min(msg.large, msg.small)
 	}
 	if isStream && slices.Contains(m.Reserved, method) {
 		msg.small, msg.large = m.Budget.max, m.Budget.max
