@@ -66,3 +66,18 @@ func TestATurnFiresABoundedNumber(t *testing.T) {
 		t.Errorf("%d are out, want all 1000", got)
 	}
 }
+
+func TestWindowsHaveABoundTogether(t *testing.T) {
+	const limit, targets, jobs = 100, 200, 20
+	s := newNarrowScript(t, 1, limit)
+	for i := range targets * jobs { // each target gets one job after the other
+		k := job.Key{Target: job.Target{Kind: job.App, Namespace: "ns", Name: fmt.Sprint("app", i%targets)}, Name: fmt.Sprint(i)}
+		s.put(t, k, job.Spec{Plan: when.Plan{First: s.now.Add(time.Hour)}, Policy: job.DefaultPolicy()}, false)
+	}
+	if n, most := s.inMemory(), limit+tinyWindow*targets; n > most {
+		t.Errorf("%d entries are in memory, want %d at most", n, most)
+	}
+	if err := s.check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

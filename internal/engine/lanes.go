@@ -29,6 +29,9 @@ func (m *machine) insert(e entry) {
 		return // it is in the index, for whoever owns it next
 	}
 	l := m.lane(e.lane())
+	if m.full() && l.place == inHeap {
+		l.size = tinyWindow
+	}
 	l.insert(e)
 	m.place(l)
 }
