@@ -61,17 +61,16 @@ func TestNewFlowsWithoutEndStarveNoOther(t *testing.T) {
 	for i := range 100 {
 		q.Push("old", i)
 	}
-	seen, new := 0, 0
+	seen, fresh := 0, 0
 	for range 1000 {
 		for q.Len() < 200 {
-			q.Push(fmt.Sprint("new", new, "-"), 0)
-			new++
+			q.Push(fmt.Sprint("fresh", fresh, "-"), 0)
+			fresh++
 		}
-		if k, _ := q.Pop(); k == "old" {
+		k, _ := q.Pop()
+		q.Charge(k, 1)
+		if k == "old" {
 			seen++
-			q.Charge(k, 1)
-		} else {
-			q.Charge(k, 1)
 		}
 	}
 	if seen < 100 {
