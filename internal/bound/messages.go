@@ -90,7 +90,7 @@ func (m *Messages) newMessage(ctx context.Context, method string, isStream bool)
 	msg.small, msg.large = m.Budget.max, m.Budget.Large()
 	if len(m.Reserved) > 0 {
 		msg.small -= max(m.Budget.max/8, int64(m.Max))
-		msg.large = min(msg.large, msg.small)
+		msg.large = min(msg.large, msg.small-m.Budget.max/8) // small calls go on while large ones are refused
 	}
 	if isStream && slices.Contains(m.Reserved, method) {
 		msg.small, msg.large = m.Budget.max, m.Budget.max
