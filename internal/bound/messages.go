@@ -265,8 +265,8 @@ func (m *message) take(n int, limit int64) error {
 		m.taken += int64(n)
 		return nil
 	}
-	return status.Errorf(codes.ResourceExhausted, "cannot receive a message of %d bytes: calls in flight have the memory that "+
-		"this server has for them, %d bytes: try again when some have ended", max(m.length, n/2), m.of.Budget.max)
+	return status.Errorf(codes.ResourceExhausted, "receive a message of %d bytes: the memory for requests, %d bytes, is in use: "+
+		"try again later, or raise the memory limit", max(m.length, n/2), m.of.Budget.max)
 }
 
 func (m *Messages) take(ctx context.Context, n, limit int64, isStream bool) bool {

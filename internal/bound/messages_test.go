@@ -182,7 +182,7 @@ func TestLargeMessagesStayWithinTheBudget(t *testing.T) {
 		close(refused)
 		n := 0
 		for err := range refused {
-			if n++; status.Code(err) != codes.ResourceExhausted || !strings.Contains(err.Error(), "33554432 bytes: try again") {
+			if n++; status.Code(err) != codes.ResourceExhausted || !strings.Contains(err.Error(), "33554432 bytes, is in use: try again") {
 				t.Fatalf("refused with %v, want ResourceExhausted with the budget and what to do", err)
 			}
 		}

@@ -92,5 +92,6 @@ func (o *onWay) refuseSlow(now time.Time) (found bool) {
 
 func refusedSlow(length int) error {
 	return status.Errorf(codes.ResourceExhausted,
-		"cannot receive a message of %d bytes: it is on its way for longer than %v, and memory is short: try again later", length, slowAfter)
+		"receive a message of %d bytes: the client has taken longer than %v to send it while the memory for requests was in use: try again later",
+		length, slowAfter)
 }

@@ -1,6 +1,6 @@
-// Package fair divides what is scarce among many, so that one that wants much does not take the part of another that
-// wants little: a [Queue] divides turns, a [Pool] room.
+// Package fair divides scarce resources fairly among keys: a [Queue] divides turns, a [Pool] capacity. A key that asks for
+// much does not take the part of one that asks for little.
 //
 // Neither locks, reads a clock or starts a goroutine. Both keep only what is in use: a key that holds nothing costs
-// nothing.
+// nothing for long.
 package fair

@@ -126,6 +126,10 @@ func (l *encodedList) take(ctx context.Context, bytes int64) error {
 		l.share = l.of.shares.WaitWithin(waiting, l.of.share, limit)
 	} else {
 		limit -= l.of.share
+		if int64(l.bytes)+bytes > limit { // however long it waits
+			return status.Errorf(codes.ResourceExhausted,
+				"list jobs: the list has more than %d bytes, and may take %d: list fewer, by a prefix, or raise the memory limit", l.bytes, limit)
+		}
 		l.grows = l.grows || enter(waiting, l.of.grow)
 	}
 	if (l.grows || l.share && l.taken == 0) && l.of.budget.WaitWithin(waiting, bytes, limit) {
@@ -135,8 +139,9 @@ func (l *encodedList) take(ctx context.Context, bytes int64) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	return status.Errorf(codes.ResourceExhausted, "list jobs: no room for more than %d bytes of the list: lists have %d bytes in all, "+
-		"and others use them: list fewer, by a prefix, or try again later", l.bytes, l.of.budget.Max())
+	return status.Errorf(codes.ResourceExhausted,
+		"list jobs: other lists use the memory for lists, %d bytes, and this one has %d so far: try again later, or list fewer, by a prefix",
+		l.of.budget.Max(), l.bytes)
 }
 
 // enter puts a token into c, and reports whether ctx lasted that long.
