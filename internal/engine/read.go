@@ -8,7 +8,7 @@ import (
 
 // What is read from the store for a turn is bounded in bytes, and not only in number: a job may have two megabytes.
 const (
-	dueKeys       = 8       // about to fire, in one read
+	dueKeys       = 16      // about to fire, in one read
 	concernedKeys = 32      // of commands, in one read; fewer where jobs were large
 	readBytes     = 4 << 20 // of records that are about to fire; the rest fires in the next turn
 )
