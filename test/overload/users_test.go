@@ -90,7 +90,7 @@ func retried() *commonv1.JobFailurePolicy {
 func (u *users) schedule(t *testing.T, cfg bench.AppsConfig, payload int) {
 	t.Helper()
 	const callers, bytes = 8, 2 << 20
-	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	group := min(500, max(1, bytes/(payload+200)))
 	var next atomic.Int64
