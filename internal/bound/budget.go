@@ -6,8 +6,8 @@ import (
 	"sync/atomic"
 )
 
-// A Budget is a number of bytes that may be in use at once. Whoever wants some takes them first, and gives them back when
-// they are free. It is safe for concurrent use. While there is room, to take and to give back is an atomic operation each.
+// A Budget is a number of bytes that may be in use at once. A user takes bytes before it uses them, and gives them back
+// afterwards. It is safe for concurrent use. While there is room, to take and to give back is an atomic operation each.
 type Budget struct {
 	max  int64
 	used atomic.Int64
