@@ -24,8 +24,8 @@ const MinMessageBytes = 16 << 20
 // as they come.
 //
 // A call whose message finds no room is refused; a message of a stream waits for a while, and then its stream is refused.
-// Messages of more than 64 KiB leave a quarter of the budget to others, and all leave an eighth, or Max if that is more, to the methods in Reserved,
-// if there are any.
+// Messages of more than 64 KiB leave a quarter of the budget to others. If there are methods in Reserved, all others leave an
+// eighth of the budget to them, or Max if that is more, and large messages an eighth more than small ones.
 // When there is no room, messages are refused that are still on their way five seconds later, if there is none then: a slow
 // client does not keep out the rest.
 //

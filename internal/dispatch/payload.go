@@ -35,7 +35,7 @@ const maxLarge = 4
 
 // take counts a trigger that fits.
 func (p *payload) take(t job.Target, bytes int) {
-	if bytes > p.pool.Room(t) {
+	if bytes > p.pool.Room(t) { // it went in spite of its share
 		p.large[t] = true
 	}
 	p.pool.Take(t, bytes)

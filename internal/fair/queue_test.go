@@ -112,7 +112,7 @@ func TestFlowCannotBeFreshAtWill(t *testing.T) {
 		}
 	}
 	if busy < 30 {
-		t.Errorf("the busy flow had %d turns beside 40 of one that comes again and again, want about as many", busy)
+		t.Errorf("the busy flow had %d turns beside 40 of a flow that empties and refills itself, want about as many", busy)
 	}
 }
 
