@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 
+	"github.com/gammazero/deque"
+
 	"carillon/internal/job"
 )
 
@@ -38,7 +40,7 @@ type gate struct {
 	used   bool    // a trigger has come by
 
 	// line are the triggers that wait and need this gate beside that of the type, which may be the same.
-	line queue[held]
+	line deque.Deque[held]
 }
 
 // A claim is what a stream says about a gate.
@@ -168,7 +170,7 @@ func (g *gate) hold(t job.Trigger, bytes int, done func(job.Outcome)) {
 }
 
 func (g *gate) push(h held) {
-	g.line.push(h)
+	g.line.PushBack(h)
 	g.of.held++
 	g.of.bytes += h.bytes
 }
@@ -181,8 +183,7 @@ func (g *gates) eldest() *gate {
 	}
 	var first *gate
 	for at := range g.all {
-		line := at.line.all()
-		if len(line) > 0 && at.open() && (first == nil || line[0].number < first.line.all()[0].number) {
+		if at.line.Len() > 0 && at.open() && (first == nil || at.line.Front().number < first.line.Front().number) {
 			first = at
 		}
 	}
@@ -191,7 +192,7 @@ func (g *gates) eldest() *gate {
 
 // release takes the first trigger out of at's line.
 func (g *gates) release(at *gate) held {
-	h, _ := at.line.pop()
+	h := at.line.PopFront()
 	g.held--
 	g.bytes -= h.bytes
 	return h
@@ -201,7 +202,7 @@ func (g *gates) release(at *gate) held {
 func (g *gates) releaseAll() []held {
 	var all []held
 	for at := range g.all {
-		for range at.line.all() {
+		for at.line.Len() > 0 {
 			all = append(all, g.release(at))
 		}
 	}
@@ -226,7 +227,7 @@ func (g *gates) load(by map[string]load) {
 		case at == &g.whole:
 			l.held += g.held
 		case !g.whole.limited():
-			l.held += len(at.line.all())
+			l.held += at.line.Len()
 		}
 		by[at.label] = l
 	}

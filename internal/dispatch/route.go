@@ -113,7 +113,7 @@ func (r *route) admitHeld() {
 		if at == nil {
 			return
 		}
-		s := r.turn(at.line.all()[0].bytes)
+		s := r.turn(at.line.Front().bytes)
 		if s == nil {
 			return
 		}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/gammazero/deque"
+
 	"carillon/internal/job"
 )
 
@@ -22,12 +24,12 @@ type Stream struct {
 	wake    chan struct{}
 
 	// Guarded by d.mu.
-	queue  queue[job.Trigger] // taken and not yet sent; their numbers follow sent
-	out    map[uint64]attempt // taken and not ended, sent or not, by number
-	bytes  int                // the sizes of out together
-	sends  job.Trigger        // what Next returned last, until it is called again: it is being sent
-	sent   uint64             // the number that Next returned last
-	taken  uint64             // the number that Deliver gave last
+	queue  deque.Deque[job.Trigger] // taken and not yet sent; their numbers follow sent
+	out    map[uint64]attempt       // taken and not ended, sent or not, by number
+	bytes  int                      // the sizes of out together
+	sends  job.Trigger              // what Next returned last, until it is called again: it is being sent
+	sent   uint64                   // the number that Next returned last
+	taken  uint64                   // the number that Deliver gave last
 	closed bool
 }
 
@@ -76,7 +78,7 @@ func (s *Stream) take(t job.Trigger, bytes int, done func(job.Outcome), at *gate
 		done: done, bytes: bytes, since: time.Since(s.d.began), kind: t.Key.Target.Kind, gate: at,
 	}
 	s.bytes += bytes
-	s.queue.push(t)
+	s.queue.PushBack(t)
 	select {
 	case s.wake <- struct{}{}:
 	default:
@@ -92,8 +94,9 @@ func (s *Stream) Next(ctx context.Context) (id uint64, t job.Trigger, err error)
 		}
 		s.d.mu.Lock()
 		s.hasSent()
-		t, ok := s.queue.pop()
+		ok := s.queue.Len() > 0
 		if ok {
+			t = s.queue.PopFront()
 			s.sent++
 			s.sends = t
 		}
@@ -156,10 +159,10 @@ func (s *Stream) Close() {
 	s.closed = true
 	out := s.out
 	s.hasSent()
-	for _, t := range s.queue.all() {
+	for t := range s.queue.Iter() {
 		s.d.sent(t.Key.Target, size(t))
 	}
-	s.out, s.queue, s.bytes = nil, queue[job.Trigger]{}, 0
+	s.out, s.queue, s.bytes = nil, deque.Deque[job.Trigger]{}, 0
 	for _, a := range out {
 		s.d.tallies[a.kind].undelivered++
 		if a.gate != nil {

@@ -1,5 +1,7 @@
 package fair
 
+import "github.com/gammazero/deque"
+
 // A Queue holds items of many flows, first in, first out within each. Flows take turns: each yields items that cost as
 // much as the quantum, then the next flow has its turn. A flow that had nothing waiting goes before those that have
 // waited in rotation, for one quantum; so an item of a flow that asks for little waits for little, however much the busy
@@ -10,8 +12,8 @@ package fair
 type Queue[K comparable, T any] struct {
 	quantum  int
 	flows    map[K]*flow[K, T]
-	fresh    list[*flow[K, T]] // had nothing waiting when their first item came; before the others
-	rotation list[*flow[K, T]]
+	fresh    deque.Deque[*flow[K, T]] // had nothing waiting when their first item came; before the others
+	rotation deque.Deque[*flow[K, T]]
 	turns    int // that fresh flows have had since one of the rotation had its own
 	len      int
 }
@@ -23,7 +25,7 @@ const freshTurns = 8
 // queue when its turn comes.
 type flow[K comparable, T any] struct {
 	key    K
-	items  list[T]
+	items  deque.Deque[T]
 	credit int // what its items may cost before the next flow has its turn
 }
 
@@ -38,7 +40,7 @@ func (q *Queue[K, T]) Len() int { return q.len }
 // LenOf returns how many items of k wait.
 func (q *Queue[K, T]) LenOf(k K) int {
 	if f := q.flows[k]; f != nil {
-		return f.items.len()
+		return f.items.Len()
 	}
 	return 0
 }
@@ -49,9 +51,9 @@ func (q *Queue[K, T]) Push(k K, item T) {
 	if f == nil {
 		f = &flow[K, T]{key: k, credit: q.quantum}
 		q.flows[k] = f
-		q.fresh.pushBack(f)
+		q.fresh.PushBack(f)
 	}
-	f.items.pushBack(item)
+	f.items.PushBack(item)
 	q.len++
 }
 
@@ -61,7 +63,7 @@ func (q *Queue[K, T]) Resume(k K, item T) {
 	if q.flows[k] == nil {
 		f := &flow[K, T]{key: k}
 		q.flows[k] = f
-		q.rotation.pushBack(f)
+		q.rotation.PushBack(f)
 	}
 	q.Push(k, item)
 }
@@ -70,8 +72,8 @@ func (q *Queue[K, T]) Resume(k K, item T) {
 func (q *Queue[K, T]) PushFront(k K, item T) {
 	q.Push(k, item)
 	items := &q.flows[k].items
-	last := items.popBack()
-	items.pushFront(last)
+	last := items.PopBack()
+	items.PushFront(last)
 }
 
 // Next returns the key whose turn it is; ok is false if nothing waits.
@@ -86,7 +88,7 @@ func (q *Queue[K, T]) Next() (k K, ok bool) {
 // Charge, before the next call.
 func (q *Queue[K, T]) Pop() (k K, item T) {
 	f := q.front()
-	item = f.items.popFront()
+	item = f.items.PopFront()
 	q.took(1)
 	return f.key, item
 }
@@ -102,23 +104,23 @@ func (q *Queue[K, T]) Charge(k K, cost int) {
 func (q *Queue[K, T]) front() *flow[K, T] {
 	for {
 		from := &q.fresh
-		if from.len() == 0 || q.turns >= freshTurns && q.rotation.len() > 0 {
+		if from.Len() == 0 || q.turns >= freshTurns && q.rotation.Len() > 0 {
 			from = &q.rotation
 		}
-		f := from.front()
-		if f.items.len() > 0 && f.credit > 0 {
+		f := from.Front()
+		if f.items.Len() > 0 && f.credit > 0 {
 			return f
 		}
-		from.popFront()
+		from.PopFront()
 		switch {
 		case from == &q.fresh: // an empty one stays for a rotation: otherwise it would have priority whenever it is empty
 			q.turns++
 			f.credit = min(f.credit+q.quantum, q.quantum)
-			q.rotation.pushBack(f)
-		case f.items.len() > 0:
+			q.rotation.PushBack(f)
+		case f.items.Len() > 0:
 			q.turns = 0
 			f.credit = min(f.credit+q.quantum, q.quantum)
-			q.rotation.pushBack(f)
+			q.rotation.PushBack(f)
 		default:
 			delete(q.flows, f.key)
 		}
@@ -131,8 +133,8 @@ func (q *Queue[K, T]) Remove(k K) []T {
 	if f == nil {
 		return nil
 	}
-	items := f.items.all()
-	f.items = list[T]{}
+	items := f.items.AppendToSlice(nil)
+	f.items = deque.Deque[T]{}
 	q.took(len(items))
 	return items
 }
@@ -141,14 +143,20 @@ func (q *Queue[K, T]) Remove(k K) []T {
 func (q *Queue[K, T]) took(n int) {
 	if q.len -= n; q.len == 0 {
 		clear(q.flows)
-		q.fresh, q.rotation, q.turns = list[*flow[K, T]]{}, list[*flow[K, T]]{}, 0
+		q.fresh, q.rotation, q.turns = deque.Deque[*flow[K, T]]{}, deque.Deque[*flow[K, T]]{}, 0
 	}
 }
 
 // DeleteFunc removes the items of k of which del says so.
 func (q *Queue[K, T]) DeleteFunc(k K, del func(T) bool) {
 	if f := q.flows[k]; f != nil {
-		q.took(f.items.deleteFunc(del))
+		before := f.items.Len()
+		for range before { // all of them once around: those that stay keep their order
+			if item := f.items.PopFront(); !del(item) {
+				f.items.PushBack(item)
+			}
+		}
+		q.took(before - f.items.Len())
 	}
 }
 
