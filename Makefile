@@ -24,6 +24,10 @@ help: ## List the targets
 build: ## Build bin/carillon
 	$(GO) build -trimpath -o bin/carillon ./cmd/carillon
 
+.PHONY: bench
+bench: build ## Build bin/carillon-bench, which measures bin/carillon (docs/performance.md)
+	$(GO) build -trimpath -o bin/carillon-bench ./cmd/carillon-bench
+
 .PHONY: demo
 demo: build ## Run an app with its sidecar and scheduler, and watch jobs fire
 	$(GO) build -trimpath -o bin/demo ./examples/demo

@@ -20,14 +20,14 @@ const module = "carillon"
 // layers are the packages from the bottom up. A package may import only from layers below its own. A pattern is
 // matched as by path.Match; what matches none fails.
 var layers = [][]string{
-	{"internal/when", "internal/awake", "internal/memnet", "internal/logtest", "internal/pipe", "internal/identity", "internal/bound", "internal/kubernetes", "internal/seal", "internal/fair", "internal/memory"},
+	{"internal/when", "internal/awake", "internal/memnet", "internal/logtest", "internal/pipe", "internal/identity", "internal/bound", "internal/kubernetes", "internal/seal", "internal/fair", "internal/memory", "internal/profile"},
 	{"internal/job", "internal/identity/identitytest"},
 	{"internal/store", "internal/store/space"},
 	{"internal/store/archive", "internal/store/pebblestore", "internal/store/etcdstore", "internal/store/etcdmember", "internal/store/storetest"},
 	{"internal/engine", "internal/dispatch", "internal/cluster", "internal/wire", "internal/bulkv1", "internal/peerv1", "internal/store/etcdmember/etcdtest"},
 	{"internal/sidecar", "internal/scheduler", "internal/forward", "internal/cluster/clustertest", "internal/webui"},
 	{"internal/app", "internal/bench"},
-	{"cmd/carillon", "internal/simulate", "examples/*"},
+	{"cmd/carillon", "cmd/carillon-bench", "internal/simulate", "examples/*"},
 }
 
 // confined are the modules that only some packages may import. Tests may import them anywhere: they need Pebble's file
@@ -39,7 +39,7 @@ var confined = map[string][]string{
 	"github.com/spiffe/go-spiffe":   {"internal/identity"},
 	"sigs.k8s.io/yaml":              {"internal/kubernetes"},
 
-	"github.com/KimMachineGun/automemlimit": {"internal/memory"},
+	"github.com/KimMachineGun/automemlimit": {"internal/memory", "internal/profile"},
 }
 
 // A pkg is what go list says of a package of this module.

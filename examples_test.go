@@ -25,8 +25,9 @@ import (
 func TestTheExamplesWork(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
-	binary := filepath.Join(t.TempDir(), "carillon")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, "./cmd/carillon").CombinedOutput(); err != nil {
+	bin := t.TempDir()
+	binary := filepath.Join(bin, "carillon")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", bin, "./cmd/...").CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	t.Run("flags", func(t *testing.T) { checkFlags(t, binary) })
@@ -49,9 +50,13 @@ func TestTheExamplesWork(t *testing.T) {
 
 // checkFlags holds that each flag, and each variable that stands for one, exists.
 func checkFlags(t *testing.T, binary string) {
-	known := map[string]bool{"help": true, "data-binary": true} // the latter is curl's
-	for _, command := range []string{"dev", "scheduler", "sidecar", "member", "backup", "restore", "bench"} {
-		help, err := exec.CommandContext(t.Context(), binary, command, "--help").Output()
+	known := map[string]bool{"help": true, "data-binary": true, "cpu-profile": true} // of curl; of profile.Env alone
+	commands := [][]string{{binary + "-bench"}}
+	for _, command := range []string{"dev", "scheduler", "sidecar", "member", "backup", "restore"} {
+		commands = append(commands, []string{binary, command})
+	}
+	for _, command := range commands {
+		help, err := exec.CommandContext(t.Context(), command[0], append(command[1:], "--help")...).Output()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,9 +3,12 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"carillon/internal/profile"
 )
 
 func main() {
@@ -24,7 +27,14 @@ func main() {
 		<-signals
 		os.Exit(exitError) // at once, whatever is under way
 	}()
-	os.Exit(run(ctx, args, stdio{Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv}))
+	stopProfile, err := profile.Start(os.LookupEnv)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "carillon: %v\n", err)
+		os.Exit(exitError)
+	}
+	code := run(ctx, args, stdio{Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv})
+	stopProfile()
+	os.Exit(code)
 }
 
 // A signalError is why a context ended that a signal has ended.

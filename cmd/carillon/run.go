@@ -33,7 +33,6 @@ func commands() []command {
 		{"backup", "write all jobs into a file", backup, flagsOf(storeFlags("backup"))},
 		{"restore", "put the jobs of a file into a scheduler that has none", restore, flagsOf(storeFlags("restore"))},
 		{"keys", "show which keys of --encryption-key-file are needed", keys, flagsOf(keysFlags)},
-		{"bench", "measure a scheduler and a sidecar beside what the machine can do", measure, flagsOf(benchFlags)},
 		{"completion", "print a shell's completion script", completion, nil},
 		{"version", "print the version", version, nil},
 		{"help", "show this text", help, nil},

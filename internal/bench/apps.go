@@ -170,7 +170,7 @@ func (b *bench) serveApps(ctx context.Context, cfg AppsConfig) (*busyApps, error
 	for _, address := range cfg.Schedulers {
 		args = append(args, "--scheduler", address)
 	}
-	c, err := b.start(ctx, []string{`^listening on (\S+)`}, args...)
+	c, err := b.startChild(ctx, args...)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,10 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
+
+	"carillon/internal/profile"
 )
 
 const (
@@ -28,35 +31,41 @@ const (
 	leaseLost = "not a member of the cluster"
 )
 
-// A child is a process that this one has started. It ends when its standard input is closed.
+// A child is a process that this one has started.
 type child struct {
 	cmd   *exec.Cmd
-	stdin io.Closer
 	said  *tail
 	ended chan error
+	asked bool // to end
 	// lost counts how often a node has said that it lost its lease, or could not get one.
 	lost atomic.Int64
 	// found are what the patterns of start have matched, in their order.
 	found []string
 }
 
-// start starts a process with the arguments after [Config].Command, and returns when each of the patterns has matched a
-// line of its standard output. The first group of a pattern is what is found. It lives until it is stopped or ctx ends.
-func (b *bench) start(ctx context.Context, patterns []string, args ...string) (*child, error) {
-	command := b.cfg.Command
+// startCarillon starts [Config].Carillon with the arguments; see start.
+func (b *bench) startCarillon(ctx context.Context, patterns []string, args ...string) (*child, error) {
+	return b.start(ctx, patterns, b.cfg.Carillon, args)
+}
+
+// startChild starts [Config].Child with the arguments, and waits for its address; see start.
+func (b *bench) startChild(ctx context.Context, args ...string) (*child, error) {
+	child := b.cfg.Child
+	return b.start(ctx, []string{`^listening on (\S+)`}, child[0], slices.Concat(child[1:], args))
+}
+
+// start starts a process, and returns when each of the patterns has matched a line of its standard output. The first group
+// of a pattern is what is found. The process lives until it is stopped, ctx ends, or this process ends.
+func (b *bench) start(ctx context.Context, patterns []string, program string, args []string) (*child, error) {
+	cmd := exec.CommandContext(ctx, program, args...)
+	cmd.Env = b.cfg.Env
 	if b.cfg.ProfileDir != "" {
 		b.children++
-		profile := filepath.Join(b.cfg.ProfileDir, fmt.Sprintf("%02d-%s.pprof", b.children, args[0]))
-		command = append(slices.Clip(command), "--cpuprofile", profile)
+		file := filepath.Join(b.cfg.ProfileDir, fmt.Sprintf("%02d-%s.pprof", b.children, args[0]))
+		cmd.Env = append(slices.Clip(cmd.Env), profile.Env+"="+file)
 	}
-	command = append(slices.Clip(command), args...)
-	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
-	cmd.Env = b.cfg.Env
-	stdin, err := cmd.StdinPipe()
-	if err != nil {
-		return nil, err
-	}
-	c := &child{cmd: cmd, stdin: stdin, said: &tail{}, ended: make(chan error, 1)}
+	endWithParent(cmd)
+	c := &child{cmd: cmd, said: &tail{}, ended: make(chan error, 1)}
 	stdout, w, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -115,9 +124,20 @@ func (c *child) listen(stdout io.ReadCloser, patterns []string, ready chan<- []s
 	}
 }
 
+// terminate asks the process to end. It does so once: a second signal would have it end at once.
+func (c *child) terminate() {
+	if c.asked {
+		return
+	}
+	c.asked = true
+	if err := c.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		c.kill() // this system has no signals
+	}
+}
+
 // stop asks the process to end and waits until it has; after a while it is killed.
 func (c *child) stop() error {
-	_ = c.stdin.Close()
+	c.terminate()
 	timeout := time.NewTimer(stopTime)
 	defer timeout.Stop()
 	select {
@@ -138,7 +158,6 @@ func (c *child) kill() {
 	_ = c.cmd.Process.Kill()
 	err := <-c.ended
 	c.ended <- err
-	_ = c.stdin.Close()
 }
 
 func (c *child) process() process { return process(c.cmd.Process.Pid) }

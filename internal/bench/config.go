@@ -32,10 +32,14 @@ type Config struct {
 	Payload int
 	// Dir is the folder on the disk to measure: data is kept in a new folder in it.
 	Dir string
-	// Command starts a process that serves what the arguments after it name: a null of [ServeNull] by its name, or a
-	// command of carillon. Env is its environment.
-	Command, Env []string
-	// ProfileDir is a folder for a processor profile of each process that is started; none if it is empty.
+	// Carillon is the path of the program whose servers are measured.
+	Carillon string
+	// Child is the command that serves what the arguments after it name: a null of [ServeNull] by its name, or [Apps].
+	// It ends at SIGTERM.
+	Child []string
+	// Env is the environment of both.
+	Env []string
+	// ProfileDir is the directory for a processor profile of each process that is started; there are none if it is empty.
 	ProfileDir string
 }
 

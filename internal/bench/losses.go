@@ -66,7 +66,7 @@ func (b *bench) losses(ctx context.Context) (results []Result, err error) {
 	}
 	n := f.nodes[b.cfg.Sizes.Losses%len(f.nodes)]
 	b.progress("stopping node " + n.id)
-	stopped, err := d.lose(ctx, b, n, func() { _ = n.child.stdin.Close() })
+	stopped, err := d.lose(ctx, b, n, n.child.terminate)
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,7 @@ func (b *bench) fleet(ctx context.Context) (*fleet, error) {
 }
 
 func (b *bench) startNode(ctx context.Context, n *fleetNode) (err error) {
-	n.child, err = b.start(ctx, []string{`msg=listening .*\bscheduler=(\S+)`}, n.args...)
+	n.child, err = b.startCarillon(ctx, []string{`msg=listening .*\bscheduler=(\S+)`}, n.args...)
 	return err
 }
 
@@ -130,7 +130,7 @@ func (f *fleet) stop() error {
 	}
 	for _, n := range f.nodes {
 		if n.child != nil {
-			_ = n.child.stdin.Close() // all at once: the last ones have no majority
+			n.child.terminate() // all at once: the last ones have no majority
 		}
 	}
 	for _, n := range f.nodes {

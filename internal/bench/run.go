@@ -164,7 +164,7 @@ func (b *bench) null(ctx context.Context, name string) (*child, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := b.start(ctx, []string{`^listening on (\S+)`}, name, "--data-dir", dir)
+	c, err := b.startChild(ctx, name, "--data-dir", dir)
 	if err != nil {
 		return nil, err
 	}
@@ -214,7 +214,7 @@ func (b *bench) dialCluster(ctx context.Context, address string) (*client, error
 
 // reopen starts a scheduler on that folder and port.
 func (b *bench) reopen(ctx context.Context, dir, port string) (*target, error) {
-	c, err := b.start(ctx, []string{`msg=listening .*\bscheduler=(\S+)`}, "scheduler",
+	c, err := b.startCarillon(ctx, []string{`msg=listening .*\bscheduler=(\S+)`}, "scheduler",
 		"--listen-address", "127.0.0.1", "--port", port, "--healthz-listen-address", "127.0.0.1", "--healthz-port", "0",
 		"--enable-metrics=false", "--etcd-data-dir", dir)
 	if err != nil {

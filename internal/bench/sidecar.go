@@ -58,7 +58,7 @@ func (b *bench) dev(ctx context.Context, s *sidecar) (err error) {
 	if s.dir, err = b.folder("dev"); err != nil {
 		return err
 	}
-	s.child, err = b.start(ctx, []string{`HTTP API +http://\S+:(\d+)`}, "dev", "--dapr-http-port", "0", "--dapr-grpc-port", "0",
+	s.child, err = b.startCarillon(ctx, []string{`HTTP API +http://\S+:(\d+)`}, "dev", "--dapr-http-port", "0", "--dapr-grpc-port", "0",
 		"--port", "0", "--data-dir", s.dir, "--app", fmt.Sprintf("%s=http://127.0.0.1:%d", s.app, s.port))
 	if err != nil {
 		return err

@@ -7,7 +7,7 @@
 // prints a table. Where no cgroup can be made, which takes root and a memory controller, nodes run with --memory-limit
 // instead, and the test says so.
 //
-// The apps are processes too, of carillon bench child, so that nothing that they do counts as the node's.
+// The apps are processes too, of carillon-bench, so that nothing that they do counts as the node's.
 package overload
 
 import (
@@ -25,7 +25,8 @@ import (
 const patience = time.Minute
 
 var (
-	program      string // as it is built
+	program      string // carillon, as it is built
+	benchProgram string // carillon-bench, which serves the apps
 	limitIsKnown bool   // whether its nodes know --memory-limit
 )
 
@@ -40,7 +41,8 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	program = filepath.Join(dir, "carillon")
-	if out, err := exec.Command("go", "build", "-o", program, "carillon/cmd/carillon").CombinedOutput(); err != nil {
+	benchProgram = filepath.Join(dir, "carillon-bench")
+	if out, err := exec.Command("go", "build", "-o", dir, "carillon/cmd/carillon", "carillon/cmd/carillon-bench").CombinedOutput(); err != nil {
 		panic(fmt.Sprintf("go build: %v\n%s", err, out))
 	}
 	help, err := exec.Command(program, "scheduler", "--help").CombinedOutput()

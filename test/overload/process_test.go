@@ -41,10 +41,6 @@ func start(t *testing.T, name string, argv ...string) *process {
 	p.cmd.Env = []string{} // nobody's flags
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	p.cmd.Stderr = p
-	stdin, err := p.cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
 	stdout, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -53,7 +49,6 @@ func start(t *testing.T, name string, argv ...string) *process {
 		t.Fatal(err)
 	}
 	p.stop = func() {
-		_ = stdin.Close() // what bench runs as a child ends with its input
 		_ = p.cmd.Process.Signal(syscall.SIGTERM)
 		select {
 		case <-p.ended:
@@ -195,7 +190,7 @@ type apps struct {
 func serve(t *testing.T, cfg bench.AppsConfig) *apps {
 	t.Helper()
 	argv := []string{
-		program, "bench", "child", bench.Apps, "--prefix", cfg.Prefix, "--apps", strconv.Itoa(cfg.Apps), "--jobs", strconv.Itoa(cfg.Jobs),
+		benchProgram, "child", bench.Apps, "--prefix", cfg.Prefix, "--apps", strconv.Itoa(cfg.Apps), "--jobs", strconv.Itoa(cfg.Jobs),
 		"--answer", cfg.Answer, "--due", cfg.Due.UTC().Format(time.RFC3339Nano), "--pace", cfg.Pace.String(),
 	}
 	for _, s := range cfg.Schedulers {
