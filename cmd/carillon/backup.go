@@ -21,7 +21,7 @@ import (
 
 const backupUsage = `Usage: carillon backup FILE [flags]
 
-Writes all jobs into a file: those of a scheduler that is stopped, from its folder, or those of several while they run,
+Writes all jobs into a new file: those of a scheduler that is stopped, from its folder, or those of several while they run,
 through the etcd of this machine's.
 
   carillon backup jobs.archive --data-dir /var/lib/carillon/carillon
@@ -51,6 +51,20 @@ func storeFlags(name string) func() (*flag.FlagSet, *storeConfig) {
 		fs.StringVar(&c.etcd, "etcd", "", "`address` of the etcd of several, such as http://localhost:2379")
 		return fs, c
 	}
+}
+
+// A backupConfig is the flags of backup.
+type backupConfig struct {
+	*storeConfig
+
+	force bool
+}
+
+func backupFlags() (*flag.FlagSet, *backupConfig) {
+	fs, where := storeFlags("backup")()
+	c := &backupConfig{storeConfig: where}
+	fs.BoolVar(&c.force, "force", false, "overwrite the file if it exists")
+	return fs, c
 }
 
 // A jobStore is a store that is open.
@@ -102,10 +116,13 @@ func (c *storeConfig) openHeld() (jobStore, error) {
 
 // backup writes all jobs into a file.
 func backup(ctx context.Context, args []string, std stdio) (err error) {
-	fs, c := storeFlags("backup")()
+	fs, c := backupFlags()
 	file, err := c.parse(fs, backupUsage, args, std)
 	if err != nil {
 		return err
+	}
+	if _, err := os.Lstat(file); err == nil && !c.force {
+		return fmt.Errorf("back up to %s: the file exists; choose another name, or overwrite it with --force", file)
 	}
 	open, err := c.openHeld()
 	if err != nil {

@@ -32,6 +32,12 @@ func TestABackupGoesIntoANewFolderAndFiresThere(t *testing.T) {
 	if code, said := carry(t, "backup", file, "--data-dir", filepath.Join(dir, "carillon")); code != exitOK || !strings.Contains(said, "holds 3 records") {
 		t.Fatalf("backup ends with %d and says %q", code, said)
 	}
+	if code, said := carry(t, "backup", file, "--data-dir", filepath.Join(dir, "carillon")); code != exitError || !strings.Contains(said, "overwrite it with --force") {
+		t.Errorf("a backup to a file that exists ends with %d and says %q", code, said)
+	}
+	if code, said := carry(t, "backup", file, "--data-dir", filepath.Join(dir, "carillon"), "--force"); code != exitOK {
+		t.Errorf("a backup with --force ends with %d and says %q", code, said)
+	}
 	if code, said := carry(t, "restore", file, "--data-dir", filepath.Join(dir, "carillon")); code != exitError || !strings.Contains(said, "holds jobs already") {
 		t.Errorf("a restore into a store with jobs ends with %d and says %q", code, said)
 	}

@@ -6,12 +6,13 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,7 +24,8 @@ import (
 const devUsage = `Usage: carillon dev [flags] [-- command args...]
 
 Runs sidecar, scheduler and store in one process, for development. With a command after --, it also starts that app,
-with DAPR_HTTP_PORT, DAPR_GRPC_PORT, APP_ID and APP_PORT set, and both stop together.
+with DAPR_HTTP_PORT, DAPR_GRPC_PORT, APP_ID and APP_PORT set, and both stop together. Jobs are kept in .carillon, in the
+directory in which you start it, so that each project has its own.
 
   carillon dev --app-id sub --app-port 6000 -- ./my-app
   carillon dev --app orders=http://127.0.0.1:6000 --app mail=grpc://127.0.0.1:6001
@@ -34,6 +36,7 @@ type devConfig struct {
 	appID, appProtocol       string
 	appPort                  int
 	apps                     list
+	appGrace                 time.Duration
 	dataDir, keyFile         string
 	httpPort, grpcPort, port int
 	memory                   memoryConfig
@@ -46,8 +49,9 @@ func devFlags() (*flag.FlagSet, *devConfig) {
 	fs.StringVar(&c.appID, "app-id", "", "`id` of the app that requests without a dapr-app-id header are about")
 	portVar(fs, &c.appPort, "app-port", 0, "`port` on which that app listens for its triggers")
 	fs.StringVar(&c.appProtocol, "app-protocol", "http", "what that app speaks: http, https, h2c, grpc or grpcs")
+	fs.DurationVar(&c.appGrace, "app-grace-period", defaultAppGrace, "`duration` that the started app has to stop before it is killed")
 	fs.Var(&c.apps, "app", "another app, as `ID=URL`, such as mail=grpc://127.0.0.1:6001; may be given several times")
-	fs.StringVar(&c.dataDir, "data-dir", "", "`folder` of the store (default: carillon in the user's state folder)")
+	fs.StringVar(&c.dataDir, "data-dir", "", "`directory` of the store (default: .carillon/data in the current directory)")
 	fs.StringVar(&c.keyFile, "encryption-key-file", "", keyFileUsage)
 	portVar(fs, &c.httpPort, "dapr-http-port", 3500, "`port` of the jobs API over HTTP")
 	portVar(fs, &c.grpcPort, "dapr-grpc-port", 50001, "`port` of the jobs API over gRPC")
@@ -100,7 +104,7 @@ func dev(ctx context.Context, args []string, std stdio) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return cmp.Or(node.Run(ctx), errNodeEnded) })
-	g.Go(func() error { return runApp(ctx, command, c.appEnv(), std) })
+	g.Go(func() error { return runApp(ctx, command, c.appEnv(), c.appGrace, std) })
 	if err := g.Wait(); err != nil && !errors.Is(err, errAppEnded) && !errors.Is(err, errNodeEnded) {
 		return err
 	}
@@ -122,11 +126,15 @@ func (c *devConfig) node(std stdio) (app.AllInOneConfig, error) {
 		return cfg, usagef("--app-port %d is a port of the node itself: the app needs one of its own", c.appPort)
 	case c.appPort != 0 && c.appID == "":
 		return cfg, usagef("--app-port needs --app-id: the jobs of which app are to be delivered there?")
-	case c.appPort != 0:
-		a, err := parseApp(c.appID + "=" + cmp.Or(c.appProtocol, "http") + "://127.0.0.1:" + strconv.Itoa(c.appPort))
-		if err != nil {
-			return cfg, usagef("--app-protocol: %v", err)
-		}
+	case c.appGrace < 0:
+		return cfg, usagef("--app-grace-period %v: it is at least 0", c.appGrace)
+	}
+	port := cmp.Or(c.appPort, 1) // the protocol is checked also if nothing is delivered
+	a, err := parseApp(cmp.Or(c.appID, "app") + "=" + cmp.Or(strings.ToLower(c.appProtocol), "http") + "://localhost:" + strconv.Itoa(port))
+	if err != nil {
+		return cfg, usagef("--app-protocol: %v", err)
+	}
+	if c.appPort != 0 {
 		side.Apps = append(side.Apps, a)
 	}
 	for _, text := range c.apps {
@@ -141,13 +149,9 @@ func (c *devConfig) node(std stdio) (app.AllInOneConfig, error) {
 	}
 	cfg.Store.Dir = c.dataDir
 	if cfg.Store.Dir == "" {
-		state, err := stateDir(std)
-		if err != nil {
-			return cfg, err
-		}
-		cfg.Store.Dir = filepath.Join(state, "carillon")
+		cfg.Store.Dir, err = projectDir()
 	}
-	return cfg, nil
+	return cfg, err
 }
 
 // parseApp reads ID=URL.
@@ -184,51 +188,48 @@ func checkAppID(id string) error {
 	return nil
 }
 
-// stateDir returns the folder in which programs of this user keep their state.
-func stateDir(std stdio) (string, error) {
-	if dir, _ := std.Env("XDG_STATE_HOME"); filepath.IsAbs(dir) {
-		return dir, nil
+// projectDir returns the directory of the store of the project in the current directory, and makes what is above it,
+// with a file that tells git to ignore it.
+func projectDir() (string, error) {
+	const project = ".carillon"
+	err := os.MkdirAll(project, 0o700)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(project, ".gitignore"), []byte("*\n"), 0o600)
 	}
-	if home, _ := std.Env("HOME"); home != "" {
-		return filepath.Join(home, ".local", "state"), nil
+	if err != nil {
+		return "", fmt.Errorf("make the directory of the store in the current directory: %w; choose another with --data-dir", err)
 	}
-	return "", usagef("neither XDG_STATE_HOME nor HOME is set: say with --data-dir where the store is to be")
+	return filepath.Join(project, "data"), nil
 }
 
-// listen opens the ports of the node, or says which flag names one that is not to be had. A port of 0 becomes
-// whichever is free.
+// listen opens the ports of the node on both loopback addresses, or says which flag names one that is in use. A port of 0
+// becomes a free one.
 func (c *devConfig) listen(ctx context.Context) (l app.AllInOneListeners, err error) {
 	defer func() {
 		if err != nil {
-			l.Close()
+			err = errors.Join(err, l.Close())
 		}
 	}()
-	open := func(name string, number *int) (opened net.Listener) {
-		if err != nil {
-			return nil
-		}
-		if opened, err = listen(ctx, "", "127.0.0.1", name, *number); err == nil {
-			*number = opened.Addr().(*net.TCPAddr).Port
-		}
-		return opened
+	if l.HTTP, err = listenLoopback(ctx, "dapr-http-port", &c.httpPort); err != nil {
+		return l, err
 	}
-	l.HTTP = open("dapr-http-port", &c.httpPort)
-	l.GRPC = open("dapr-grpc-port", &c.grpcPort)
-	l.Scheduler = open("port", &c.port)
+	if l.GRPC, err = listenLoopback(ctx, "dapr-grpc-port", &c.grpcPort); err != nil {
+		return l, err
+	}
+	l.Scheduler, err = listenLoopback(ctx, "port", &c.port)
 	return l, err
 }
 
 // announce tells a person where everything is.
 func (c *devConfig) announce(cfg app.AllInOneConfig, std stdio) {
-	fmt.Fprintf(std.Out, "carillon dev is running; Ctrl-C stops it.\n")
-	fmt.Fprintf(std.Out, "  %-12s http://localhost:%d\n", "HTTP API", c.httpPort)
-	fmt.Fprintf(std.Out, "  %-12s localhost:%d\n", "gRPC API", c.grpcPort)
-	fmt.Fprintf(std.Out, "  %-12s localhost:%d\n", "Scheduler", c.port)
 	dir, err := filepath.Abs(cfg.Store.Dir)
 	if err != nil {
 		dir = cfg.Store.Dir
 	}
-	fmt.Fprintf(std.Out, "  %-12s %s\n", "data folder", dir)
+	fmt.Fprintf(std.Out, "carillon dev keeps its jobs in %s; Ctrl-C stops it.\n", dir)
+	fmt.Fprintf(std.Out, "  %-12s http://localhost:%d\n", "HTTP API", c.httpPort)
+	fmt.Fprintf(std.Out, "  %-12s localhost:%d\n", "gRPC API", c.grpcPort)
+	fmt.Fprintf(std.Out, "  %-12s localhost:%d\n", "Scheduler", c.port)
 	for _, a := range cfg.Sidecar.Apps {
 		fmt.Fprintf(std.Out, "  %-12s %s at %s://%s\n", "app", a.ID, a.Protocol, a.Address)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"log/slog"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -50,7 +51,7 @@ func TestADevelopmentNodeListensOnLoopbackAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	for _, one := range []net.Listener{l.HTTP, l.GRPC, l.Scheduler} {
+	for _, one := range slices.Concat(l.HTTP, l.GRPC, l.Scheduler) {
 		if a := one.Addr().(*net.TCPAddr); !a.IP.IsLoopback() {
 			t.Errorf("it listens on %s", a)
 		}

@@ -23,12 +23,30 @@ func parse(fs *flag.FlagSet, usage string, args []string, std stdio) error {
 	case err != nil:
 		fmt.Fprintln(std.Err, usage)
 		text := strings.NewReplacer("flag -", "flag --", "defined: -", "defined: --", "argument: -", "argument: --", " for -", " for --").Replace(err.Error())
-		return usagef("%s; 'carillon %s --help' lists the flags", text, fs.Name())
+		return usagef("%s%s; 'carillon %s --help' lists the flags", text, suggestFlag(fs, text), fs.Name())
 	case fs.NArg() > 0:
 		fmt.Fprintln(std.Err, usage)
 		return usagef("%s: unexpected argument %q", fs.Name(), fs.Arg(0))
 	}
 	return fromEnvironment(fs, std)
+}
+
+// suggestFlag returns a hint at the flag that text, an error of the flag package, may mean.
+func suggestFlag(fs *flag.FlagSet, text string) string {
+	_, name, unknown := strings.Cut(text, "not defined: --")
+	if !unknown {
+		return ""
+	}
+	var names []string
+	fs.VisitAll(func(f *flag.Flag) {
+		if f.Usage != hidden {
+			names = append(names, f.Name)
+		}
+	})
+	if near, ok := nearest(name, names); ok {
+		return fmt.Sprintf(" (did you mean --%s?)", near)
+	}
+	return ""
 }
 
 // cutCommand returns the flags in args, and the command that follows them after a "--".

@@ -25,6 +25,33 @@ func listen(ctx context.Context, hostFlag, host, portFlag string, number int) (n
 	return nil, fmt.Errorf("--%s %d: %w; choose another port, or stop what uses it", portFlag, number, err)
 }
 
+// listenLoopback opens a port on 127.0.0.1, and on ::1 if this host has it: "localhost" may mean either. The error names
+// the flag. A port of 0 becomes a free one.
+func listenLoopback(ctx context.Context, portFlag string, number *int) ([]net.Listener, error) {
+	const tries = 10 // of finding a port that is free on both
+	free := *number == 0
+	for try := 1; ; try++ {
+		v4, err := listen(ctx, "", "127.0.0.1", portFlag, *number)
+		if err != nil {
+			return nil, err
+		}
+		port := v4.Addr().(*net.TCPAddr).Port
+		v6, err := new(net.ListenConfig).Listen(ctx, "tcp6", net.JoinHostPort("::1", strconv.Itoa(port)))
+		switch {
+		case err == nil:
+			*number = port
+			return []net.Listener{v4, v6}, nil
+		case !errors.Is(err, syscall.EADDRINUSE): // there is no IPv6
+			*number = port
+			return []net.Listener{v4}, nil
+		case !free || try == tries:
+			v4.Close()
+			return nil, fmt.Errorf("--%s %d: %w; choose another port, or stop what uses it", portFlag, port, err)
+		}
+		v4.Close()
+	}
+}
+
 // bare returns host without the brackets that an IPv6 address may come in.
 func bare(host string) string {
 	if inner, ok := strings.CutPrefix(host, "["); ok {

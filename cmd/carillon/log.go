@@ -2,10 +2,8 @@ package main
 
 import (
 	"flag"
-	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"strings"
 )
 
@@ -30,15 +28,15 @@ func (c *logConfig) open(w io.Writer) (log *slog.Logger, closeLog func(), err er
 		log, err = c.logger(w)
 		return log, func() {}, err
 	}
-	f, err := os.OpenFile(c.file, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
+	f, err := openLogFile(c.file)
 	if err != nil {
-		return nil, nil, fmt.Errorf("--log-file: %w", err)
+		return nil, nil, err
 	}
 	if log, err = c.logger(f); err != nil {
 		f.Close()
 		return nil, nil, err
 	}
-	return log, func() { f.Close() }, nil
+	return log, f.Close, nil
 }
 
 // logger returns a logger to w.

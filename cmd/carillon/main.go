@@ -13,15 +13,10 @@ import (
 
 func main() {
 	args := commandLine(os.Args)
+	ctx, stop := context.WithCancelCause(context.Background())
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	switch {
-	case len(args) > 0 && args[0] == "sidecar":
-		signal.Ignore(syscall.SIGHUP) // at which daprd starts afresh, and does not end
-	case !signal.Ignored(syscall.SIGHUP): // as under nohup
-		signal.Notify(signals, syscall.SIGHUP)
-	}
-	ctx, stop := context.WithCancelCause(context.Background())
+	handleHangup(args, stop)
 	go func() {
 		stop(signalError{<-signals})
 		<-signals
@@ -32,12 +27,12 @@ func main() {
 		fmt.Fprintf(os.Stderr, "carillon: %v\n", err)
 		os.Exit(exitError)
 	}
-	code := run(ctx, args, stdio{Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv})
+	code := run(ctx, args, stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv})
 	stopProfile()
 	os.Exit(code)
 }
 
-// A signalError is why a context ended that a signal has ended.
+// A signalError is the cause of a context that a signal has ended.
 type signalError struct{ os.Signal }
 
 func (e signalError) Error() string { return "received the signal " + e.String() }

@@ -6,12 +6,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"strings"
 )
 
 // A stdio is what a command may touch of the world around the process.
 type stdio struct {
+	In       *os.File // nil if there is none
 	Out, Err io.Writer
 	Env      func(name string) (value string, ok bool)
 }
@@ -30,12 +32,12 @@ func commands() []command {
 		{"scheduler", "run the Scheduler service, in the place of Dapr's", scheduler, flagsOf(schedulerFlags)},
 		{"sidecar", "run the jobs API for an app, in the place of daprd", runSidecar, flagsOf(sidecarFlags)},
 		{"member", "show the schedulers of a cluster, or make room for a new one", member, flagsOf(memberFlags)},
-		{"backup", "write all jobs into a file", backup, flagsOf(storeFlags("backup"))},
+		{"backup", "write all jobs into a file", backup, flagsOf(backupFlags)},
 		{"restore", "put the jobs of a file into a scheduler that has none", restore, flagsOf(storeFlags("restore"))},
 		{"keys", "show which keys of --encryption-key-file are needed", keys, flagsOf(keysFlags)},
 		{"completion", "print a shell's completion script", completion, nil},
-		{"version", "print the version", version, nil},
-		{"help", "show this text", help, nil},
+		{"version", "print the version", version, flagsOf(versionFlags)},
+		{"help", "show this text, or the help of a command", help, nil},
 	}
 }
 
@@ -85,13 +87,7 @@ func run(ctx context.Context, args []string, std stdio) int {
 	if len(args) > 0 {
 		name, args = args[0], args[1:]
 	}
-	err := usagef("carillon has no command %q; `carillon help` lists them", name)
-	for _, c := range commands() {
-		if c.name == name || c.name == "help" && (name == "-h" || name == "--help" || name == "-help") {
-			err = c.run(ctx, args, std)
-			break
-		}
-	}
+	err := dispatch(ctx, name, args, std)
 	var usage *usageError
 	switch {
 	case err == nil, errors.Is(err, flag.ErrHelp):
@@ -107,7 +103,33 @@ func run(ctx context.Context, args []string, std stdio) int {
 	}
 }
 
-func help(_ context.Context, _ []string, std stdio) error {
+// dispatch carries out the command of that name.
+func dispatch(ctx context.Context, name string, args []string, std stdio) error {
+	switch name {
+	case "-h", "--help", "-help":
+		name = "help"
+	case "-v", "--version", "-version":
+		name = "version"
+	}
+	var names []string
+	for _, c := range commands() {
+		if c.name == name {
+			return c.run(ctx, args, std)
+		}
+		names = append(names, c.name)
+	}
+	hint := ""
+	if near, ok := nearest(name, names); ok {
+		hint = fmt.Sprintf(" (did you mean %s?)", near)
+	}
+	return usagef("carillon has no command %q%s; `carillon help` lists them", name, hint)
+}
+
+// help describes all commands, or shows the help of the one that args name.
+func help(ctx context.Context, args []string, std stdio) error {
+	if len(args) > 0 && args[0] != "help" {
+		return dispatch(ctx, args[0], []string{"--help"}, std)
+	}
 	fmt.Fprint(std.Out, `Carillon is a durable job scheduler that speaks the Dapr Jobs API.
 
 Usage: carillon <command> [flags]

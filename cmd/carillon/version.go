@@ -2,37 +2,69 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"flag"
 	"fmt"
+	"runtime"
 	"runtime/debug"
 )
 
-// version prints one line: the module's version, or its revision where it was built from a checkout.
+const versionUsage = `Usage: carillon version [flags]
+
+Prints the version of this binary, or its commit if it was built from a checkout.
+
+  carillon version -o json
+`
+
+// A versionConfig is the flags of version.
+type versionConfig struct{ output string }
+
+func versionFlags() (*flag.FlagSet, *versionConfig) {
+	c := &versionConfig{}
+	fs := flag.NewFlagSet("version", flag.ContinueOnError)
+	choiceVar(fs, &c.output, "o", "what to print: text or json", "text", "json")
+	return fs, c
+}
+
+// version prints what this binary was built from.
 func version(_ context.Context, args []string, std stdio) error {
-	if len(args) > 0 {
-		return usagef("version: unexpected argument %q", args[0])
+	fs, c := versionFlags()
+	if err := parse(fs, versionUsage, args, std); err != nil {
+		return err
 	}
-	text, revision := built()
-	if text == "devel" && revision != "unknown" {
-		text += " " + revision
+	text, commit := built()
+	if c.output == "json" {
+		e := json.NewEncoder(std.Out)
+		e.SetIndent("", "  ")
+		return e.Encode(struct {
+			Version   string `json:"version"`
+			Commit    string `json:"commit"`
+			GoVersion string `json:"goVersion"`
+			Platform  string `json:"platform"`
+			Dapr      string `json:"daprVersion"` // that the sidecar reports as its own
+		}{text, commit, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH, daprVersion})
+	}
+	if text == "devel" && commit != "unknown" {
+		text += " " + commit
 	}
 	_, err := fmt.Fprintf(std.Out, "carillon %s\n", text)
 	return err
 }
 
-// built returns the module's version, or devel where it was built from a checkout; and the revision, or unknown.
-func built() (version, revision string) {
-	version, revision = "devel", "unknown"
+// built returns the module's version, or devel if it was built from a checkout; and the commit, or unknown.
+func built() (version, commit string) {
+	version, commit = "devel", "unknown"
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return version, revision
+		return version, commit
 	}
 	if v := info.Main.Version; v != "" && v != "(devel)" {
 		version = v
 	}
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
-			revision = s.Value
+			commit = s.Value
 		}
 	}
-	return version, revision
+	return version, commit
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 
 	"google.golang.org/grpc/test/bufconn"
@@ -24,12 +25,14 @@ type AllInOneConfig struct {
 
 // AllInOneListeners are where an all-in-one node can be reached.
 type AllInOneListeners struct {
-	HTTP, GRPC net.Listener // the jobs API
-	Scheduler  net.Listener // the Scheduler service, for other sidecars
+	HTTP, GRPC []net.Listener // the jobs API
+	Scheduler  []net.Listener // the Scheduler service, for other sidecars; at least one
 }
 
 // Close closes those that are open.
-func (l AllInOneListeners) Close() error { return closeAll(l.HTTP, l.GRPC, l.Scheduler) }
+func (l AllInOneListeners) Close() error {
+	return closeAll(slices.Concat(l.HTTP, l.GRPC, l.Scheduler)...)
+}
 
 // memoryBuffer is how many bytes a connection in memory holds in each direction before its writer waits.
 const memoryBuffer = 64 << 10
@@ -37,11 +40,13 @@ const memoryBuffer = 64 << 10
 // OpenAllInOne builds a node that takes over the listeners: a scheduler, and a sidecar that calls apps through dialApp.
 // If it returns an error, the listeners are closed.
 func OpenAllInOne(cfg AllInOneConfig, l AllInOneListeners, dialApp sidecar.Dialer, log *slog.Logger) (*Node, error) {
-	bounded(maxSchedulerConns, log, &l.Scheduler)
-	l.Scheduler = bound.Pace(l.Scheduler, schedulerConnRate)
-	bounded(maxAPIConns, log, &l.HTTP, &l.GRPC)
+	l.Scheduler = boundedAll(maxSchedulerConns, log, l.Scheduler)
+	for i, one := range l.Scheduler {
+		l.Scheduler[i] = bound.Pace(one, schedulerConnRate)
+	}
+	l.HTTP, l.GRPC = boundedAll(maxAPIConns, log, l.HTTP), boundedAll(maxAPIConns, log, l.GRPC)
 	memory := bufconn.Listen(memoryBuffer) // on which the node's own sidecar finds the Scheduler service
-	hosts := []string{l.Scheduler.Addr().String()}
+	hosts := []string{l.Scheduler[0].Addr().String()}
 	cfg.Sidecar.Schedulers, cfg.Scheduler.Hosts = hosts, hosts
 	asked := make(chan struct{}) // closed when a client has asked for the end
 	ask := sync.OnceFunc(func() { close(asked) })
@@ -60,13 +65,12 @@ func OpenAllInOne(cfg AllInOneConfig, l AllInOneListeners, dialApp sidecar.Diale
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	return &Node{store: c.store, stages: append(c.base,
-		c.engine.Run,
-		func(ctx context.Context) error { return c.service.Run(ctx, memory) },
-		func(ctx context.Context) error { return c.service.Run(ctx, l.Scheduler, scheduler.Pings()) },
-		func(ctx context.Context) error {
-			return side.Run(ctx, sidecar.Listeners{HTTP: []net.Listener{l.HTTP}, GRPC: []net.Listener{l.GRPC}})
-		},
+	stages := append(c.base, c.engine.Run, func(ctx context.Context) error { return c.service.Run(ctx, memory) })
+	for _, one := range l.Scheduler {
+		stages = append(stages, func(ctx context.Context) error { return c.service.Run(ctx, one, scheduler.Pings()) })
+	}
+	return &Node{store: c.store, stages: append(stages,
+		func(ctx context.Context) error { return side.Run(ctx, sidecar.Listeners{HTTP: l.HTTP, GRPC: l.GRPC}) },
 		func(ctx context.Context) error { // a stage that ends ends the node
 			select {
 			case <-asked:

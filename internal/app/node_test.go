@@ -94,7 +94,9 @@ func start(t *testing.T, disk vfs.FS, change ...func(*sidecar.Config)) *world {
 	}
 	dialApp := func(ctx context.Context, _ string) (net.Conn, error) { return w.app.listener.DialContext(ctx) }
 	log := slog.New(slog.NewTextHandler(t.Output(), nil))
-	node, err := app.OpenAllInOne(cfg, app.AllInOneListeners{HTTP: api, GRPC: w.grpc, Scheduler: memnet.Listen()}, dialApp, log)
+	node, err := app.OpenAllInOne(cfg, app.AllInOneListeners{
+		HTTP: []net.Listener{api}, GRPC: []net.Listener{w.grpc}, Scheduler: []net.Listener{memnet.Listen()},
+	}, dialApp, log)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,14 @@
+//go:build !unix
+
+package main
+
+import (
+	"os/exec"
+	"time"
+)
+
+// Without process groups and signals, the app alone is killed.
+func asGroup(*exec.Cmd)    {}
+func ignoreTerminalReads() {}
+
+func stopGroup(cmd *exec.Cmd, _ <-chan struct{}, _ time.Duration) { _ = cmd.Process.Kill() }
