@@ -16,8 +16,8 @@ import (
 // appScript is an app that notes its SIGTERMs in the file $1, beside a process that does so too and ends only if $2 says so.
 const appScript = `
 log=$1 child_ends=$2
-sh -c 'trap "echo child >> $0; [ $1 = yes ] && exit 0" TERM; echo ready; while :; do sleep 0.05; done' "$log" "$child_ends" &
 trap 'echo leader >> "$log"; exit 0' TERM
+sh -c 'trap "echo child >> $0; [ $1 = yes ] && exit 0" TERM; echo app-is-up; while :; do sleep 0.05; done' "$log" "$child_ends" &
 while :; do sleep 0.05; done
 `
 
@@ -34,7 +34,7 @@ func TestAppGroupGetsOneSIGTERMAndThenOneSIGKILL(t *testing.T) {
 			file := filepath.Join(t.TempDir(), "signals")
 			n := startNode(t, "--data-dir", t.TempDir(), "--app-grace-period", c.grace.String(), "--",
 				"sh", "-c", appScript, "app", file, c.childEnds)
-			waitFor(t, "the app is ready", func() bool { return strings.Contains(n.said.String(), "ready") })
+			waitFor(t, "the app is up", func() bool { return strings.Contains(n.said.String(), "app-is-up") })
 			begin := time.Now()
 			if err := n.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 				t.Fatal(err)

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"bytes"
 	"flag"
 	"io"
 	"log/slog"
+	"os"
+	"slices"
 	"strings"
 )
 
@@ -49,14 +52,55 @@ func (c *logConfig) logger(w io.Writer) (*slog.Logger, error) {
 	if !ok {
 		return nil, usagef("--log-level: %q is none of debug, info, warn, error and fatal", c.level)
 	}
-	options := &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
-		if l, ok := a.Value.Any().(slog.Level); ok && l == levelFatal {
-			return slog.String(a.Key, "FATAL")
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
+		if l, ok := a.Value.Any().(slog.Level); ok && len(groups) == 0 {
+			return slog.String(a.Key, levelName(l))
 		}
 		return a
 	}}
 	if c.json {
 		return slog.New(slog.NewJSONHandler(w, options)), nil
 	}
-	return slog.New(slog.NewTextHandler(w, options)), nil
+	return slog.New(slog.NewTextHandler(quotedTime{w}, options)), nil
+}
+
+// asDapr returns log with the attributes that each line of Dapr's has (sidecar specification §5.6).
+func asDapr(log *slog.Logger, scope string) *slog.Logger {
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	return log.With(slog.String("instance", host), slog.String("scope", scope), slog.String("type", "log"), slog.String("ver", daprVersion))
+}
+
+// levelName is what Dapr calls a level (sidecar specification §5.6).
+func levelName(l slog.Level) string {
+	switch {
+	case l >= levelFatal:
+		return "fatal"
+	case l >= slog.LevelError:
+		return "error"
+	case l >= slog.LevelWarn:
+		return "warning"
+	case l >= slog.LevelInfo:
+		return "info"
+	default:
+		return "debug"
+	}
+}
+
+// quotedTime writes lines of [slog.TextHandler] with the time in quotes, as in Dapr's logs.
+type quotedTime struct{ w io.Writer }
+
+// Write is [io.Writer.Write]. b is one line.
+func (q quotedTime) Write(b []byte) (int, error) {
+	const key = "time="
+	if at, rest, ok := bytes.Cut(b, []byte(" ")); ok && bytes.HasPrefix(at, []byte(key)) {
+		line := slices.Concat([]byte(key+`"`), at[len(key):], []byte(`" `), rest)
+		if _, err := q.w.Write(line); err != nil {
+			return 0, err
+		}
+		return len(b), nil
+	}
+	return q.w.Write(b)
 }

@@ -181,7 +181,7 @@ func TestSignalsStopItCleanly(t *testing.T) {
 			if took := time.Since(begin); took > 3*time.Second {
 				t.Errorf("stopping took %v", took)
 			}
-			if out := n.said.String(); strings.Contains(out, "level=ERROR") || strings.Contains(out, "level=WARN") {
+			if out := n.said.String(); strings.Contains(out, "level=error") || strings.Contains(out, "level=warning") {
 				t.Error("a clean stop is no reason for warnings")
 			}
 		})

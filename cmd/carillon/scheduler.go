@@ -27,6 +27,7 @@ func scheduler(ctx context.Context, args []string, std stdio) error {
 		return err
 	}
 	defer closeLog()
+	log = asDapr(log, "carillon.scheduler")
 	if err := c.run(ctx, std, log); err != nil {
 		log.LogAttrs(ctx, levelFatal, "Scheduler service ended", slog.Any("err", err))
 		return errInLog

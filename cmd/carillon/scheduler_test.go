@@ -133,7 +133,7 @@ func (d *daprd) stop(t *testing.T, sig syscall.Signal) {
 	if !strings.Contains(out, `msg="Scheduler service shut down gracefully"`) {
 		t.Error("it does not say that it shut down")
 	}
-	if regexp.MustCompile("level=(WARN|ERROR|FATAL)").MatchString(out) {
+	if regexp.MustCompile("level=(warning|error|fatal)").MatchString(out) {
 		t.Error("a clean stop is no reason for warnings")
 	}
 }

@@ -42,7 +42,7 @@ func runSidecar(ctx context.Context, args []string, std stdio) error {
 		log, closeLog, _ = plain.open(std.Out) // which always works
 	}
 	defer closeLog()
-	log = c.named(log)
+	log = asDapr(log.With(slog.String("app_id", c.appID)), "carillon.sidecar")
 	if err == nil {
 		err = c.run(ctx, std, log)
 	}
@@ -56,16 +56,6 @@ func runSidecar(ctx context.Context, args []string, std stdio) error {
 	}
 	log.LogAttrs(ctx, slog.LevelInfo, "Daprd shutdown gracefully")
 	return nil
-}
-
-// named returns log with the attributes that each line of daprd's has (sidecar specification §5.6).
-func (c *sidecarConfig) named(log *slog.Logger) *slog.Logger {
-	host, err := os.Hostname()
-	if err != nil {
-		host = "unknown"
-	}
-	return log.With(slog.String("app_id", c.appID), slog.String("instance", host),
-		slog.String("scope", "carillon.sidecar"), slog.String("type", "log"), slog.String("ver", daprVersion))
 }
 
 func (c *sidecarConfig) run(ctx context.Context, std stdio, log *slog.Logger) error {

@@ -156,7 +156,7 @@ func TestAJobGoesFromAUserToTheSchedulerAndToTheApp(t *testing.T) {
 		t.Errorf("metrics: %d %.200s", status, body)
 	}
 	s.stop(t, syscall.SIGTERM)
-	if regexp.MustCompile("level=(WARN|ERROR|FATAL)").MatchString(s.said.String()) {
+	if regexp.MustCompile("level=(warning|error|fatal)").MatchString(s.said.String()) {
 		t.Error("a clean life is no reason for warnings")
 	}
 }
@@ -360,7 +360,7 @@ func TestAPortThatASidecarCannotHaveIsNamedByItsFlag(t *testing.T) {
 		}
 		port := portOf(t, address)
 		out, err := self(t, append(args, flag, port)...).Output()
-		if exitCode(err) != exitError || !strings.Contains(string(out), flag+" "+port+": ") || !strings.Contains(string(out), "FATAL") {
+		if exitCode(err) != exitError || !strings.Contains(string(out), flag+" "+port+": ") || !strings.Contains(string(out), "fatal") {
 			t.Errorf("%s: exit code %d, %s", flag, exitCode(err), out)
 		}
 	}

@@ -47,7 +47,9 @@ type sidecarConfig struct {
 	files                       tlsFiles
 	controlDomain               string
 	controlNamespace            string
-	internalPort, profilePort   string
+	internalPort                string
+	internalAddress             string
+	profilePort                 string
 	initEndpoints               csvList
 	actorsDisseminateTimeout    time.Duration
 }
@@ -78,6 +80,8 @@ func sidecarFlags() (*flag.FlagSet, *sidecarConfig) {
 		"`folder` for the sockets dapr-ID-http.socket and dapr-ID-grpc.socket, on which both APIs are then, and on no port")
 	fs.StringVar(&c.publicPort, "dapr-public-port", "", "`port` of health and metadata alone, which needs no token (default: none)")
 	fs.StringVar(&c.publicAddress, "dapr-public-listen-address", "", "`address` of that port (default: all interfaces)")
+	fs.StringVar(&c.internalPort, "dapr-internal-grpc-port", "", "`port` on which Dapr's sidecars call one another; nothing is served there (default: a free one)")
+	fs.StringVar(&c.internalAddress, "dapr-internal-grpc-listen-address", "127.0.0.1", "`address` of that port")
 	fs.StringVar(&c.maxBody, "max-body-size", "4Mi", "`size` of the largest request or message")
 	fs.StringVar(&c.maxHeader, "read-buffer-size", "4Ki", "`size` of the largest headers")
 	fs.BoolVar(&c.logCalls, "enable-api-logging", false, "log each call of the API")
@@ -116,8 +120,6 @@ func sidecarFlags() (*flag.FlagSet, *sidecarConfig) {
 func inertSidecarFlags(fs *flag.FlagSet, c *sidecarConfig) {
 	text := func(name string) { fs.String(name, "", inert) }
 	texts := func(name string) { fs.Var(new(csvList), name, inert) }
-	fs.StringVar(&c.internalPort, "dapr-internal-grpc-port", "", inert)
-	text("dapr-internal-grpc-listen-address")
 	fs.StringVar(&c.profilePort, "profile-port", "7777", inert)
 	fs.Bool("enable-profiling", false, inert)
 	fs.Var(&c.initEndpoints, "disable-init-endpoints", "config, subscribe or both: "+inert+", where neither is called")

@@ -110,7 +110,7 @@ func TestWhatDaprdRefusesIsAFatalLineInTheLogAndExitCode1(t *testing.T) {
 			std, out, errs := nowhere()
 			code := run(t.Context(), append([]string{"sidecar"}, strings.Fields(c.args+format)...), std)
 			if code != exitError || errs.Len() > 0 || !strings.Contains(out.String(), c.want) ||
-				!strings.Contains(out.String(), "FATAL") || strings.HasPrefix(out.String(), "{") != (format != "") {
+				!strings.Contains(out.String(), "fatal") || strings.HasPrefix(out.String(), "{") != (format != "") {
 				t.Errorf("sidecar %s%s: exit code %d, stdout %s, stderr %s", c.args, format, code, out, errs)
 			}
 		}

@@ -38,6 +38,12 @@ func (c *sidecarConfig) listen(ctx context.Context) (l app.SidecarListeners, err
 		}
 		l.Public = []net.Listener{public}
 	}
+	internalPort, _ := parsePort(c.internalPort) // 0 if it is not set
+	internal, err := listen(ctx, "dapr-internal-grpc-listen-address", c.internalAddress, "dapr-internal-grpc-port", internalPort)
+	if err != nil {
+		return l, err
+	}
+	l.Internal = []net.Listener{internal}
 	if c.metrics {
 		number, _ := parsePort(c.metricsPort)
 		l.Metrics, err = listen(ctx, "metrics-listen-address", c.metricsAddress, "metrics-port", number)

@@ -14,8 +14,8 @@ func TestAClientCanEndASidecar(t *testing.T) {
 		code int
 		says string
 	}{
-		"false": {exitOK, "Daprd shutdown gracefully"},
-		"true":  {exitError, "a client asked for it to end at once"},
+		"false": {exitOK, `level=info msg="Shutdown requested via API"`},
+		"true":  {exitError, `level=info msg="Force shutdown requested, exiting immediately without graceful shutdown"`},
 	} {
 		s := startSidecar(t, nil)
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)

@@ -45,7 +45,7 @@ func TestDevOnATerminal(t *testing.T) {
 	user, program := openTerminal(t)
 	var said logtest.Page
 	cmd := self(t, "dev", "--dapr-http-port=0", "--dapr-grpc-port=0", "--port=0", "--data-dir", t.TempDir(), "--", "sh", "-c",
-		"echo ready; read line; echo read $line; exec sleep 1000")
+		"echo app-is-up; read line; echo read $line; exec sleep 1000")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = program, program, program
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 	if err := cmd.Start(); err != nil {
@@ -59,7 +59,7 @@ func TestDevOnATerminal(t *testing.T) {
 		}
 	})
 	go func() { _, _ = io.Copy(&said, user) }()
-	waitFor(t, "the app is ready", func() bool { return strings.Contains(said.String(), "ready") })
+	waitFor(t, "the app is up", func() bool { return strings.Contains(said.String(), "app-is-up") })
 	if _, err := io.WriteString(user, "hello\n"); err != nil {
 		t.Fatal(err)
 	}

@@ -3,8 +3,10 @@ package app
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net/http"
 	"sync/atomic"
+	"time"
 )
 
 // A check returns what keeps a part of a node from doing its work, or nil. It does not block, and is safe for
@@ -15,15 +17,39 @@ type check func() error
 func health(checks ...check) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		var found error
-		for _, c := range checks {
-			found = errors.Join(found, c())
-		}
-		if found != nil {
-			http.Error(w, found.Error(), http.StatusServiceUnavailable)
+		if err := found(checks); err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 		}
 	})
 	return mux
+}
+
+// sayReady returns a stage that logs once when no check finds anything, in the words that people and scripts wait for.
+func sayReady(checks []check, log *slog.Logger) stage {
+	const pause = 20 * time.Millisecond
+	return func(ctx context.Context) error {
+		poll := time.NewTicker(pause)
+		defer poll.Stop()
+		for found(checks) != nil {
+			select {
+			case <-poll.C:
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		log.LogAttrs(ctx, slog.LevelInfo, "Dapr Scheduler api is ready")
+		<-ctx.Done()
+		return nil
+	}
+}
+
+// found returns what the checks have found.
+func found(checks []check) error {
+	var err error
+	for _, c := range checks {
+		err = errors.Join(err, c())
+	}
+	return err
 }
 
 // errNotOpen is what a gate's check finds before and after the node runs.

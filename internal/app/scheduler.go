@@ -51,5 +51,5 @@ func OpenScheduler(cfg Config, l SchedulerListeners, log *slog.Logger) (*Node, e
 		stages = append(stages, func(ctx context.Context) error { return ns.Run(ctx, c.forget) })
 	}
 	stages = append(stages, c.cluster...)
-	return &Node{store: c.store, stages: append(stages, open.run)}, nil
+	return &Node{store: c.store, stages: append(stages, open.run, sayReady(checks, log))}, nil
 }

@@ -32,14 +32,14 @@ type SidecarListeners struct {
 
 // Close closes those that are open.
 func (l SidecarListeners) Close() error {
-	return closeAll(append(slices.Concat(l.HTTP, l.GRPC, l.Public), l.Metrics)...)
+	return closeAll(append(slices.Concat(l.HTTP, l.GRPC, l.Public, l.Internal), l.Metrics)...)
 }
 
 // OpenSidecar builds a node that takes over the listeners and is what daprd is to an app that has jobs. It keeps
 // nothing. Metrics are served until the sidecar has ended. If it returns an error, the listeners are closed.
 func OpenSidecar(cfg SidecarConfig, l SidecarListeners, log *slog.Logger) (*Node, error) {
 	l.HTTP, l.GRPC = boundedAll(maxAPIConns, log, l.HTTP), boundedAll(maxAPIConns, log, l.GRPC)
-	l.Public = boundedAll(maxWatchers, log, l.Public)
+	l.Public, l.Internal = boundedAll(maxWatchers, log, l.Public), boundedAll(maxWatchers, log, l.Internal)
 	bounded(maxWatchers, log, &l.Metrics)
 	var stages []stage
 	if l.Metrics != nil {

@@ -63,6 +63,7 @@ func (s *Sidecar) serveGRPC(ctx context.Context, listeners []net.Listener) error
 		})
 	}
 	s.ready.grpc.Store(true)
+	say(ctx, s.log, "Dapr api is ready") // the HTTP ports are open since before
 	g.Go(func() error {
 		<-ctx.Done()
 		stopped := make(chan struct{})

@@ -2,8 +2,10 @@ package sidecar
 
 import (
 	"context"
+	"strings"
 
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
@@ -22,8 +24,10 @@ func (a grpcAPI) SetMetadata(_ context.Context, r *runtimev1.SetMetadataRequest)
 	return &emptypb.Empty{}, nil
 }
 
-// Shutdown ends the process in good order, soon after its answer.
-func (a grpcAPI) Shutdown(context.Context, *runtimev1.ShutdownRequest) (*emptypb.Empty, error) {
-	a.sidecar.shutdowns.ask(false)
+// Shutdown ends the process soon after its answer: gracefully, or at once with exit code 1 if the metadata has
+// dapr-force-shutdown: true.
+func (a grpcAPI) Shutdown(ctx context.Context, _ *runtimev1.ShutdownRequest) (*emptypb.Empty, error) {
+	forced := metadata.ValueFromIncomingContext(ctx, forceHeader)
+	a.sidecar.shutdowns.ask(len(forced) > 0 && strings.EqualFold(forced[0], "true"))
 	return &emptypb.Empty{}, nil
 }

@@ -85,6 +85,8 @@ func (s *Sidecar) applyHosts(ctx context.Context, hosts []string) error {
 	if changed {
 		say(ctx, s.log, fmt.Sprintf("Connected and received scheduler hosts addresses: %v", hosts))
 	}
-	s.ready.hosts.Store(true)
+	if !s.ready.hosts.Swap(true) {
+		say(ctx, s.log, "Scheduler clients initialized")
+	}
 	return nil
 }

@@ -37,6 +37,8 @@ func TestTheLogHasTheLinesThatScriptsLookFor(t *testing.T) {
 			"application discovered on port 6000",
 			"HTTP server is running on port ",
 			"API gRPC server is running on port ",
+			"Dapr api is ready",
+			"Scheduler clients initialized",
 			"dapr initialized. Status: Running. Init Elapsed ",
 			"Connected and received scheduler hosts addresses: [scheduler:50006]",
 			"Scheduler stream connected for [JOB_TARGET_TYPE_JOB]",

@@ -10,6 +10,9 @@ import (
 // answerTime is how long the answer to whoever asked for the end has to get out, before the process learns of it.
 const answerTime = 100 * time.Millisecond
 
+// forceHeader is the header, or the key of metadata, that makes a shutdown forced if its value is true.
+const forceHeader = "dapr-force-shutdown"
+
 // shutdowns are requests to end the process. Each channel holds one that waits; more of the same add nothing.
 type shutdowns struct {
 	orderly, forced chan struct{}
@@ -40,6 +43,10 @@ func (s *Sidecar) passShutdowns(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
+		say(ctx, s.log, "Shutdown requested via API")
+		if forced {
+			say(ctx, s.log, "Force shutdown requested, exiting immediately without graceful shutdown")
+		}
 		pause(ctx, answerTime, answerTime)
 		if s.cfg.Shutdown != nil {
 			s.cfg.Shutdown(forced)
@@ -49,5 +56,5 @@ func (s *Sidecar) passShutdowns(ctx context.Context) {
 
 func (s *Sidecar) postShutdown(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
-	s.shutdowns.ask(strings.EqualFold(r.Header.Get("dapr-force-shutdown"), "true"))
+	s.shutdowns.ask(strings.EqualFold(r.Header.Get(forceHeader), "true"))
 }

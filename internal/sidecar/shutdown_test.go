@@ -6,6 +6,7 @@ import (
 	"time"
 
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"google.golang.org/grpc/metadata"
 
 	"carillon/internal/sidecar"
 )
@@ -36,6 +37,13 @@ func TestAShutdownIsAnsweredFirstAndThenPassedOn(t *testing.T) {
 					t.Errorf("Shutdown = %v", err)
 				}
 			}, false},
+			{"by force over gRPC", func() {
+				c := runtimev1.NewDaprClient(f.grpc())
+				ctx := metadata.AppendToOutgoingContext(t.Context(), "dapr-force-shutdown", "true")
+				if _, err := c.Shutdown(ctx, &runtimev1.ShutdownRequest{}); err != nil {
+					t.Errorf("Shutdown = %v", err)
+				}
+			}, true},
 		} {
 			c.ask()
 			synctest.Wait()

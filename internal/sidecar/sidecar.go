@@ -38,6 +38,7 @@ type Sidecar struct {
 type Listeners struct {
 	HTTP, GRPC []net.Listener
 	Public     []net.Listener // health and metadata alone, for whoever has no token
+	Internal   []net.Listener // where Dapr's sidecars call one another; nothing is served there
 }
 
 // New returns a sidecar that does nothing yet. The error says what is wrong with cfg.
@@ -85,6 +86,9 @@ func (s *Sidecar) Run(ctx context.Context, l Listeners) error {
 		g.Go(func() error { return s.serveApp(ctx, a) })
 	}
 	g.Go(func() error { return s.serveGRPC(ctx, l.GRPC) })
+	if len(l.Internal) > 0 {
+		g.Go(func() error { return s.serveInternal(ctx, l.Internal) })
+	}
 	g.Go(func() error { return s.serveHTTP(ctx, s.log, l.HTTP, s.httpAPI(l.HTTP)) })
 	if len(l.Public) > 0 {
 		public := s.log.With(slog.String("api", "public"))
