@@ -101,13 +101,14 @@ func (lp *loop) fireUntil(ctx context.Context, c *commit, most int) (err error) 
 	return err
 }
 
-// dueBefore waits until something falls due that is in a window, and reports whether that was before c ended.
+// dueBefore waits until something falls due that is in a window, or for maxSleep, and reports whether that was before c
+// ended.
 func (lp *loop) dueBefore(c *commit) bool {
 	at, ok := lp.machine.nextDue()
 	if !ok {
 		return false
 	}
-	d := at.Sub(lp.now())
+	d := min(at.Sub(lp.now()), maxSleep)
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	lp.ring(d)

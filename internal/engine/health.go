@@ -19,15 +19,16 @@ type pulse struct {
 	start time.Time    // of the count below
 	turns atomic.Bool  // false before the first turn, after an error, and in the end
 	since atomic.Int64 // when the present turn began, in nanoseconds from start; 0 between turns
-	next  atomic.Int64 // when the next turn is due, in Unix nanoseconds; 0 if nothing is waited for
+	next  atomic.Int64 // when the next turn is due, in Unix milliseconds; 0 if nothing is waited for
 }
 
 func (p *pulse) begin() { p.since.Store(int64(time.Since(p.start)) + 1) }
 
-func (p *pulse) end(next time.Time, waits bool) {
+// end says that a turn has ended at now, and when the next is due, which may be in the past.
+func (p *pulse) end(now, next time.Time, waits bool) {
 	at := int64(0)
-	if waits && !next.IsZero() {
-		at = next.UnixNano()
+	if waits {
+		at = max(now.UnixMilli(), next.UnixMilli())
 	}
 	p.next.Store(at)
 	p.since.Store(0)
@@ -45,7 +46,7 @@ func (p *pulse) check(now time.Time) error {
 		return nil
 	}
 	if next := p.next.Load(); next != 0 {
-		if late := now.Sub(time.Unix(0, next)); late > stuckAfter {
+		if late := now.Sub(time.UnixMilli(next)); late > stuckAfter {
 			return fmt.Errorf("should have fired %v ago", late.Round(time.Millisecond))
 		}
 	}

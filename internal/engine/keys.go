@@ -7,14 +7,13 @@ import (
 	"fmt"
 	"hash/fnv"
 	"strings"
-	"time"
 
 	"carillon/internal/job"
 	"carillon/internal/store"
 )
 
 // The first byte of a key says what kind of record it holds. Keys are tuples whose byte order is the order of their
-// parts: strings are escaped and terminated, instants are eight bytes. This file alone knows.
+// parts: strings are escaped and terminated, instants as in instant.go. These two files alone know.
 const (
 	tagDue   = 'd' // d, partition, target, instant, name: an entry of the due index, without a value
 	tagJob   = 'j' // j, target, name: a Spec
@@ -79,7 +78,7 @@ func appendTarget(b []byte, t job.Target) []byte {
 }
 
 func appendEntry(b []byte, e entry) []byte {
-	return appendName(binary.BigEndian.AppendUint64(b, uint64(e.due.UnixNano())^1<<63), e.key)
+	return appendName(appendInstant(b, e.due), e.key)
 }
 
 func appendName(b []byte, k job.Key) []byte {
@@ -137,9 +136,7 @@ func parseDue(key []byte) (entry, error) {
 		e.partition = int(binary.BigEndian.Uint16(partition))
 	}
 	target := p.target()
-	if at := p.bytes(8); at != nil {
-		e.due = time.Unix(0, int64(binary.BigEndian.Uint64(at)^1<<63)).UTC()
-	}
+	e.due = p.instant()
 	e.key = p.key(target)
 	if p.failed || tag != tagDue || len(p.rest) > 0 {
 		return entry{}, fmt.Errorf("due index: %w %x", errKey, key)

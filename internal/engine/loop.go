@@ -12,6 +12,7 @@ import (
 	"carillon/internal/awake"
 	"carillon/internal/job"
 	"carillon/internal/store"
+	"carillon/internal/when"
 )
 
 // A loop turns the machine of some partitions. Its goroutine, that of run, owns the machine; the inbox and the present
@@ -133,9 +134,10 @@ func (lp *loop) turns(ctx, steady context.Context) error {
 			continue
 		}
 		at, ok := lp.next()
-		lp.pulse.end(at, ok)
+		now := lp.now()
+		lp.pulse.end(now, at, ok)
 		if ok {
-			d := at.Sub(lp.now())
+			d := min(at.Sub(now), maxSleep)
 			timer.Reset(d)
 			lp.ring(d)
 		} else {
@@ -157,6 +159,9 @@ func (lp *loop) turns(ctx, steady context.Context) error {
 		}
 	}
 }
+
+// maxSleep is how long a loop sleeps at most, however far the next instant is: no timer has to reach further.
+const maxSleep = time.Hour
 
 // lastTurns is how long a loop that ends goes on to record outcomes.
 const lastTurns = time.Second
@@ -364,5 +369,5 @@ func (lp *loop) release(d *delivery, spec *job.Spec) {
 		m.refuse(d)
 		return
 	}
-	lp.metrics.lateness.Observe(lp.now().Sub(d.entry.due).Seconds())
+	lp.metrics.lateness.Observe(when.Seconds(d.entry.due, lp.now()))
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"carillon/internal/job"
+	"carillon/internal/when"
 )
 
 // The metrics that are counted where things happen. The rest is read off the machines when somebody asks: see survey.
@@ -78,7 +79,7 @@ func gauges() []gauge {
 		g("lanes_parked", "Lanes that wait for a receiver with room.", func(c census) float64 { return float64(c.parked) }),
 		g("window_entries", "Entries of the due index in memory.", func(c census) float64 { return float64(c.entries) }),
 		g("due_jobs", "Jobs that are due and not delivered, as far as they are in memory.", func(c census) float64 { return float64(c.due) }),
-		g("oldest_due_seconds", "How long the job that is due longest has waited for its delivery.", func(c census) float64 { return c.oldest.Seconds() }),
+		g("oldest_due_seconds", "How long the job that is due longest has waited for its delivery.", func(c census) float64 { return c.oldest }),
 		g("out", "Triggers that are out for delivery.", func(c census) float64 { return float64(c.out) }),
 		g("in_flight", "Triggers from when they are read to when their outcome is committed.", func(c census) float64 { return float64(c.inFlight) }),
 		g("in_flight_limit", "How many triggers may be in flight, but for the few that each target may always have.", func(c census) float64 { return float64(c.limit) }),
@@ -121,8 +122,8 @@ func (s survey) Collect(to chan<- prometheus.Metric) {
 type census struct {
 	lanes, parked, throttled, entries, due, out int
 	inFlight, limit, outcomes, commands         int
-	overloaded                                  int // 0 or 1
-	oldest                                      time.Duration
+	overloaded                                  int     // 0 or 1
+	oldest                                      float64 // seconds
 }
 
 func (c *census) add(d census) {
@@ -165,7 +166,7 @@ func (m *machine) count(now time.Time) census {
 				break
 			}
 			c.due++
-			c.oldest = max(c.oldest, now.Sub(e.due))
+			c.oldest = max(c.oldest, when.Seconds(e.due, now))
 		}
 	}
 	return c

@@ -16,6 +16,10 @@ import (
 const (
 	specVersion  = 1
 	stateVersion = 1
+
+	// The same with wide instants, for the jobs that need them.
+	wideSpecVersion  = 3
+	wideStateVersion = 2
 )
 
 var errRecord = errors.New("malformed record")
@@ -65,9 +69,14 @@ func encodeSpec(k job.Key, s *job.Spec) []byte {
 		size += len(s.Data.TypeURL) + len(s.Data.Value)
 	}
 	e := encoder(make([]byte, 0, size))
-	e = append(e, specVersion)
+	wide := !narrow(s.Plan.First) || !narrow(s.Plan.Until)
+	if wide {
+		e = append(e, wideSpecVersion)
+	} else {
+		e = append(e, specVersion)
+	}
 	e.uint(flags)
-	e.instant(s.Plan.First)
+	e.instant(s.Plan.First, wide)
 	if flags&hasSchedule != 0 {
 		e.string(*s.Words.Schedule)
 	}
@@ -81,7 +90,7 @@ func encodeSpec(k job.Key, s *job.Spec) []byte {
 		e.string(*s.Words.TTL)
 	}
 	if flags&hasUntil != 0 {
-		e.instant(s.Plan.Until)
+		e.instant(s.Plan.Until, wide)
 	}
 	if flags&hasAppID != 0 {
 		e.string(s.AppID)
@@ -104,9 +113,11 @@ func encodeSpec(k job.Key, s *job.Spec) []byte {
 
 // decodeSpec is the inverse of encodeSpec. The result shares no memory with b.
 func decodeSpec(k job.Key, b []byte) (*job.Spec, error) {
-	d := decoder{rest: b}
+	d, wide := decoder{rest: b}, false
 	switch version := d.byte(); version {
 	case specVersion:
+	case wideSpecVersion:
+		wide = true
 	case sealedVersion:
 		return nil, fmt.Errorf("spec of %s: %w: it is sealed, and does not open: it is damaged, or its key is gone", k, errRecord)
 	default:
@@ -117,7 +128,7 @@ func decodeSpec(k job.Key, b []byte) (*job.Spec, error) {
 		d.failed = true
 	}
 	s := &job.Spec{AppID: ownAppID(k)}
-	s.Plan.First = d.instant()
+	s.Plan.First = d.instant(wide)
 	if flags&hasSchedule != 0 {
 		s.Words.Schedule = new(d.string())
 	}
@@ -132,7 +143,7 @@ func decodeSpec(k job.Key, b []byte) (*job.Spec, error) {
 		s.Words.TTL = new(d.string())
 	}
 	if flags&hasUntil != 0 {
-		s.Plan.Until = d.instant()
+		s.Plan.Until = d.instant(wide)
 	}
 	if flags&hasAppID != 0 {
 		s.AppID = d.string()
@@ -192,25 +203,30 @@ type State struct {
 }
 
 func encodeState(s State) []byte {
-	e := encoder{stateVersion}
+	e, wide := encoder{stateVersion}, false
+	if !narrow(s.Last) || !narrow(s.Due) || !narrow(s.Occurrence) {
+		e, wide = encoder{wideStateVersion}, true
+	}
 	e.uint(uint64(s.Settled))
-	e.instant(s.Last)
+	e.instant(s.Last, wide)
 	e.uint(uint64(s.Attempts))
-	e.instant(s.Due)
+	e.instant(s.Due, wide)
 	if s.Attempts > 0 {
-		e.instant(s.Occurrence)
+		e.instant(s.Occurrence, wide)
 	}
 	return e
 }
 
 func decodeState(k job.Key, b []byte) (State, error) {
 	d := decoder{rest: b}
-	if version := d.byte(); version != stateVersion {
+	version := d.byte()
+	if version != stateVersion && version != wideStateVersion {
 		return State{}, fmt.Errorf("state of %s: %w: its format %d is not known here", k, errRecord, version)
 	}
-	s := State{Settled: d.uint32(), Last: d.instant(), Attempts: d.uint32(), Due: d.instant()}
+	wide := version == wideStateVersion
+	s := State{Settled: d.uint32(), Last: d.instant(wide), Attempts: d.uint32(), Due: d.instant(wide)}
 	if s.Attempts > 0 {
-		s.Occurrence = d.instant()
+		s.Occurrence = d.instant(wide)
 	}
 	if d.failed || len(d.rest) > 0 {
 		return State{}, fmt.Errorf("state of %s: %w", k, errRecord)
@@ -237,7 +253,7 @@ func decodeRecord(k job.Key, spec, state []byte) record {
 	return r
 }
 
-// An encoder appends the parts of a record. The zero instant has a form of its own, because it has no Unix time.
+// An encoder appends the parts of a record.
 type encoder []byte
 
 func (e *encoder) uint(v uint64) { *e = binary.AppendUvarint(*e, v) }
@@ -246,14 +262,6 @@ func (e *encoder) int(v int64)   { *e = binary.AppendVarint(*e, v) }
 func (e *encoder) string(s string) {
 	e.uint(uint64(len(s)))
 	*e = append(*e, s...)
-}
-
-func (e *encoder) instant(t time.Time) {
-	at := int64(math.MinInt64)
-	if !t.IsZero() {
-		at = t.UnixNano()
-	}
-	*e = binary.BigEndian.AppendUint64(*e, uint64(at))
 }
 
 // A decoder takes a record apart from its front. After a failure everything it returns is empty.
@@ -307,15 +315,3 @@ func (d *decoder) int() int64 {
 }
 
 func (d *decoder) string() string { return string(d.bytes(d.uint())) }
-
-func (d *decoder) instant() time.Time {
-	b := d.bytes(8)
-	if b == nil {
-		return time.Time{}
-	}
-	at := int64(binary.BigEndian.Uint64(b))
-	if at == math.MinInt64 {
-		return time.Time{}
-	}
-	return time.Unix(0, at).UTC()
-}

@@ -42,12 +42,20 @@ func fullSpec(t testing.TB) job.Spec {
 func records(t testing.TB) map[string][]byte {
 	spec := fullSpec(t)
 	oneShot := job.Spec{Words: when.Words{DueTime: new("30s")}, Plan: when.Plan{First: time.Unix(30, 0).UTC()}, Policy: job.DefaultPolicy(), AppID: "app"}
+	last := time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC)
+	far := spec
+	far.Plan.First, far.Plan.Until = time.Time{}, last
 	return map[string][]byte{
 		"spec-v1-full":     encodeSpec(recordKey, &spec),
 		"spec-v1-one-shot": encodeSpec(recordKey, &oneShot),
 		"spec-v1-drop":     encodeSpec(recordKey, &job.Spec{Plan: oneShot.Plan, Policy: job.Policy{Drop: true}, AppID: "app", Data: &job.Data{}}),
 		"state-v1":         encodeState(State{Settled: 3, Last: time.Unix(1, 2).UTC(), Due: time.Unix(3, 4).UTC()}),
 		"state-v1-retry":   encodeState(State{Attempts: 300, Occurrence: time.Unix(1, 2).UTC(), Due: time.Unix(3, 4).UTC()}),
+
+		"spec-v3-one-shot": encodeSpec(recordKey, &job.Spec{Words: when.Words{DueTime: new(last.Format(time.RFC3339Nano))}, Plan: when.Plan{First: last}, Policy: job.DefaultPolicy(), AppID: "app"}),
+		"spec-v3-full":     encodeSpec(recordKey, &far),
+		"state-v2":         encodeState(State{Settled: 3, Last: time.Date(2262, 4, 11, 0, 0, 0, 0, time.UTC), Due: time.Date(2262, 4, 12, 0, 0, 0, 7, time.UTC)}),
+		"state-v2-retry":   encodeState(State{Attempts: 300, Occurrence: time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC), Due: last}),
 	}
 }
 

@@ -62,12 +62,20 @@ func TestAPolicySaysWhatFollowsAFailure(t *testing.T) {
 		{"none allowed", job.Policy{MaxRetries: new(uint32(0))}, 1, time.Time{}},
 		{"for ever, at once", job.Policy{}, math.MaxUint32, due},
 		{"a negative interval is at once", job.Policy{Interval: new(-time.Hour)}, 1, due},
-		{"beyond what can be stored", job.Policy{Interval: new(time.Duration(math.MaxInt64))}, 1, time.Unix(0, math.MaxInt64)},
+		{"the longest interval", job.Policy{Interval: new(time.Duration(math.MaxInt64))}, 1, due.Add(math.MaxInt64)},
 	} {
 		got, ok := c.policy.Retry(due, c.failures)
 		if ok != !c.want.IsZero() || !got.Equal(c.want) {
 			t.Errorf("%s: Retry = %v, %v, want %v", c.name, got, ok, c.want)
 		}
+	}
+}
+
+func TestRetryStaysInRange(t *testing.T) {
+	last := time.Date(10000, 12, 31, 23, 59, 59, 999_999_999, time.UTC)
+	got, ok := job.Policy{Interval: new(time.Duration(math.MaxInt64))}.Retry(last.AddDate(-1, 0, 0), 1)
+	if !ok || got != last {
+		t.Errorf("Retry = %v, %v, want the last instant there is, %v", got, ok, last)
 	}
 }
 

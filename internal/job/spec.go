@@ -88,9 +88,5 @@ func (p Policy) Retry(due time.Time, failures uint32) (again time.Time, ok bool)
 	if p.Interval == nil || *p.Interval <= 0 {
 		return due, true
 	}
-	again = due.Add(*p.Interval)
-	if last := time.Unix(0, 1<<63-1); again.After(last) {
-		again = last // the last instant that a store can hold, in the year 2262
-	}
-	return again, true
+	return when.Clamp(due.Add(*p.Interval)), true
 }

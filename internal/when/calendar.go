@@ -44,7 +44,7 @@ func (c *calendar) impossible() bool {
 // offset. Within a period wall time and real time run alike, so the search is
 // that for a wall time; gaps and overlaps lie between periods.
 func (c *calendar) after(second int64) (int64, bool) {
-	end := min(second+horizon, latestSecond) + 1
+	end := min(second+horizon, lastSecond) + 1
 	for at := second + 1; at < end; {
 		offset, until := c.period(at)
 		until = min(until, end)
@@ -59,13 +59,13 @@ func (c *calendar) after(second int64) (int64, bool) {
 // period returns the zone's offset at a second and the second when it ends.
 func (c *calendar) period(at int64) (offset, until int64) {
 	if c.zone == nil {
-		return 0, latestSecond + 1
+		return 0, lastSecond + 1
 	}
 	t := time.Unix(at, 0).In(c.zone)
 	_, seconds := t.Zone()
 	_, end := t.ZoneBounds()
 	if end.IsZero() {
-		return int64(seconds), latestSecond + 1
+		return int64(seconds), lastSecond + 1
 	}
 	until = end.Unix()
 	if until <= at {

@@ -34,35 +34,42 @@ func FuzzParseRule(f *testing.F) {
 		if again, err := when.ParseRule(schedule); err != nil || !again.Equal(rule) {
 			t.Fatalf("ParseRule(%q) = %v, %v, want %v again", schedule, again, err, rule)
 		}
-		after := time.Unix(0, nanoseconds)
-		if text, ok := strings.CutPrefix(schedule, "@every "); ok {
-			d, _ := time.ParseDuration(text)
-			if got, ok := rule.Next(after); ok && got != after.Add(d).UTC() || !ok && nanoseconds+int64(d) >= nanoseconds {
-				t.Fatalf("Next(%v) = %v, %v, want %v later", after, got, ok, d)
-			}
-			return
-		}
-		slow := readNaively(t, schedule)
-		for range 5 {
-			next, ok := rule.Next(after)
-			if !ok {
-				return
-			}
-			if !next.After(after) || !slow.matches(next) || next.Location() != time.UTC {
-				t.Fatalf("%q: Next(%v) = %v, want a later instant in UTC that matches", schedule, after, next)
-			}
-			if before := next.Add(-time.Second); before.After(after) {
-				if again, ok := rule.Next(before); !ok || again != next {
-					t.Fatalf("%q: Next(%v) = %v, %v, want %v as after %v", schedule, before, again, ok, next, after)
-				}
-			}
-			after = next
-		}
+		checkNext(t, schedule, rule, time.Unix(0, nanoseconds))
+		// From long before the first instant to long behind the last.
+		checkNext(t, schedule, rule, time.Unix(nanoseconds/1e9*40, nanoseconds%1e9))
 	})
 }
 
+func checkNext(t *testing.T, schedule string, rule when.Rule, after time.Time) {
+	t.Helper()
+	if text, ok := strings.CutPrefix(schedule, "@every "); ok {
+		d, _ := time.ParseDuration(text)
+		want := after.Add(d).UTC()
+		if got, ok := rule.Next(after); ok && got != want || ok != (when.InRange(after) && when.InRange(want)) {
+			t.Fatalf("Next(%v) = %v, %v, want %v later", after, got, ok, d)
+		}
+		return
+	}
+	slow := readNaively(t, schedule)
+	for range 5 {
+		next, ok := rule.Next(after)
+		if !ok {
+			return
+		}
+		if !next.After(after) || !slow.matches(next) || next.Location() != time.UTC || !when.InRange(next) {
+			t.Fatalf("%q: Next(%v) = %v, want a later instant in UTC that matches", schedule, after, next)
+		}
+		if before := next.Add(-time.Second); before.After(after) {
+			if again, ok := rule.Next(before); !ok || again != next {
+				t.Fatalf("%q: Next(%v) = %v, %v, want %v as after %v", schedule, before, again, ok, next, after)
+			}
+		}
+		after = next
+	}
+}
+
 // Whatever the words are, they are refused with an *Error or make a plan whose
-// instants grow, fit into Unix nanoseconds and keep to its limits.
+// instants grow, are in range and keep to its limits.
 func FuzzResolve(f *testing.F) {
 	type words struct {
 		schedule, due, ttl string
@@ -78,6 +85,10 @@ func FuzzResolve(f *testing.F) {
 		{"@yearly", "Pxx", "P-1DT-1H", 0, 7},
 		{"@daily", "P9223372036854775807Y", "-P", 0, 7},
 		{"@daily", "2262-04-11T23:47:16,854775807Z", "2562047h", 1, 15},
+		{"@yearly", "9999-12-31T23:59:59.999999999Z", "P9000Y", 2, 15},
+		{"@every 1ns", "0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z", 0, 7},
+		{"@every 2562047h", "0000-01-01T00:00:00+14:00", "P9990Y", 0, 7},
+		{"", "PT30s", "", 0, 2},
 	} {
 		f.Add(w.schedule, w.due, w.ttl, w.repeats, w.present, int64(1_700_000_000_123_456_789))
 	}
@@ -103,7 +114,7 @@ func FuzzResolve(f *testing.F) {
 			}
 			return
 		}
-		if p.Rule.IsZero() != (w.Schedule == nil) || p.Until.IsZero() != (w.TTL == nil) || time.Unix(0, p.First.UnixNano()).UTC() != p.First {
+		if p.Rule.IsZero() != (w.Schedule == nil) || p.Until.IsZero() != (w.TTL == nil) || !when.InRange(p.First) || p.First.Location() != time.UTC {
 			t.Fatalf("Resolve = %v: a field too many, or a first instant that does not fit", p)
 		}
 		last := time.Time{}
@@ -112,7 +123,7 @@ func FuzzResolve(f *testing.F) {
 			if !ok {
 				return
 			}
-			fits := time.Unix(0, next.UnixNano()).Equal(next)
+			fits := when.InRange(next)
 			grows := fired == 0 || next.After(last) || p.Rule == when.Every(0) && next.Equal(last)
 			kept := (p.Repeats == 0 || fired < p.Repeats) && (p.Until.IsZero() || !next.After(p.Until)) && (fired == 0 || w.Schedule != nil)
 			if !fits || !grows || !kept {

@@ -19,14 +19,14 @@ func parseDue(s string, now time.Time) (time.Time, error) {
 		return time.Time{}, &Error{"due_time", "repeats not supported for due time"}
 	case err != nil:
 		return time.Time{}, &Error{"due_time", "due time format not recognized"}
-	case !within(due):
-		return time.Time{}, &Error{"due_time", "due time is out of range: it must lie in the years 1678 to 2261"}
+	case !InRange(due):
+		return time.Time{}, &Error{"due_time", "due time is out of range: it must lie in the years 0 to 9999"}
 	}
 	return due, nil
 }
 
 // parseTTL reads a ttl, relative to base if it is a duration. The result may
-// lie beyond what fits into Unix nanoseconds.
+// be out of range.
 func parseTTL(s string, base time.Time) (time.Time, error) {
 	until, err := parseMoment(s, base)
 	if err != nil {

@@ -21,7 +21,13 @@ func TestADueTimeHasThreeFormats(t *testing.T) {
 		"2030-02-28T23:34:56-03:30":           time.Date(2030, 3, 1, 3, 4, 56, 0, time.UTC),
 		"1999-12-31T23:59:59Z":                time.Date(1999, 12, 31, 23, 59, 59, 0, time.UTC),
 		"1930-01-01T00:00:00Z":                time.Date(1930, 1, 1, 0, 0, 0, 0, time.UTC),
-		"2262-04-11T23:47:16.854775807Z":      time.Date(2262, 4, 11, 23, 47, 16, 854_775_807, time.UTC),
+		"2262-04-11T23:47:16.854775808Z":      time.Date(2262, 4, 11, 23, 47, 16, 854_775_808, time.UTC),
+		"9999-12-31T23:59:59.999999999Z":      time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
+		"9999-12-31T23:59:59.5-14:00":         time.Date(10000, 1, 1, 13, 59, 59, 500_000_000, time.UTC),
+		"1677-09-21T00:12:43Z":                time.Date(1677, 9, 21, 0, 12, 43, 0, time.UTC),
+		"0001-01-01T00:00:00Z":                {},
+		"0001-01-01T00:00:00.000000001Z":      time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC),
+		"0000-01-01T00:00:00+14:00":           time.Date(-1, 12, 31, 10, 0, 0, 0, time.UTC),
 
 		// Go durations: from now.
 		"0":          now,
@@ -36,6 +42,8 @@ func TestADueTimeHasThreeFormats(t *testing.T) {
 		"+3s":        now.Add(3 * time.Second),
 		"-5s":        now.Add(-5 * time.Second),
 		"876000h":    now.Add(36500 * day),
+		"2300000h":   now.Add(2300000 * time.Hour),
+		"-2300000h":  now.Add(-2300000 * time.Hour),
 		"-10000h30m": now.Add(-10000*time.Hour - 30*time.Minute),
 
 		// ISO 8601 durations: by the calendar, then by the clock.
@@ -65,6 +73,9 @@ func TestADueTimeHasThreeFormats(t *testing.T) {
 		"R0/PT1M":                 now.Add(time.Minute),
 		"R-1/PT1M":                now.Add(time.Minute),
 		"PT4294967296S":           now.Add(4294967296 * time.Second),
+		"P300Y":                   now.AddDate(300, 0, 0),
+		"P-2023Y":                 now.AddDate(-2023, 0, 0),
+		"P7975Y":                  now.AddDate(7975, 0, 0),
 		"P2000M":                  now.AddDate(0, 2000, 0),
 		"P80000D":                 now.AddDate(0, 0, 80000),
 		"R-99999999999999999/P1D": now.Add(day),
@@ -80,62 +91,59 @@ func TestADueTimeInNoFormatIsRefused(t *testing.T) {
 	const (
 		format     = "due time format not recognized"
 		repeats    = "repeats not supported for due time"
-		outOfRange = "due time is out of range: it must lie in the years 1678 to 2261"
+		outOfRange = "due time is out of range: it must lie in the years 0 to 9999"
 	)
 	for text, want := range map[string]string{
-		"":                                format,
-		" ":                               format,
-		"tomorrow":                        format,
-		"5":                               format,
-		"1d":                              format,
-		"1 h":                             format,
-		" 1h":                             format,
-		"3000000h":                        format, // more than a Go duration holds
-		"2030-02-28":                      format,
-		"2030-02-28T12:34:56":             format,
-		"2030-02-28t12:34:56Z":            format,
-		"2030-02-28T12:34:56z":            format,
-		"2030-02-28 12:34:56Z":            format,
-		"2030-02-30T12:34:56Z":            format,
-		"2030-02-28T12:34:60Z":            format,
-		"2030-02-28T24:00:00Z":            format,
-		"P":                               format,
-		"p1d":                             format,
-		"PD":                              format,
-		"P1.5D":                           format,
-		"PT1,5S":                          format,
-		"P1H":                             format, // an hour is of the clock: it comes after a T
-		"P1S":                             format,
-		"PT1D":                            format,
-		"PT1Y":                            format,
-		"PT1W":                            format,
-		"P1T1H":                           format,
-		"PT1HT1M":                         format,
-		"P 1D":                            format,
-		"R5":                              format,
-		"R/PT1M":                          format,
-		"Rx/PT1M":                         format,
-		"R5/":                             format,
-		"R5/1m":                           format,
-		"R0/P":                            format,
-		"R1/PT1M":                         repeats,
-		"R5/P1D":                          repeats,
-		"R99999999999999999999/P1D":       repeats,
-		"0001-01-01T00:00:00Z":            outOfRange,
-		"1677-09-21T00:12:43Z":            outOfRange,
-		"2262-04-11T23:47:16.854775808Z":  outOfRange,
-		"9999-12-31T23:59:59Z":            outOfRange,
-		"2300000h":                        outOfRange,
-		"P300Y":                           outOfRange,
-		"P-400Y":                          outOfRange,
-		"P99999999999999999999Y":          outOfRange,
-		"P9223372036854775807M":           outOfRange,
-		"P9223372036854775807W":           outOfRange,
-		"P-9223372036854775808D":          outOfRange,
-		"PT9223372036854775807H":          outOfRange,
-		"PT9223372036854775807M":          outOfRange,
-		"PT9223372036854775807S":          outOfRange,
-		"P600Y600Y600Y600YT5270400H8000S": outOfRange,
+		"":                                    format,
+		" ":                                   format,
+		"tomorrow":                            format,
+		"5":                                   format,
+		"1d":                                  format,
+		"1 h":                                 format,
+		" 1h":                                 format,
+		"3000000h":                            format, // more than a Go duration holds
+		"2030-02-28":                          format,
+		"2030-02-28T12:34:56":                 format,
+		"2030-02-28t12:34:56Z":                format,
+		"2030-02-28T12:34:56z":                format,
+		"2030-02-28 12:34:56Z":                format,
+		"2030-02-30T12:34:56Z":                format,
+		"2030-02-28T12:34:60Z":                format,
+		"2030-02-28T24:00:00Z":                format,
+		"P":                                   format,
+		"p1d":                                 format,
+		"PD":                                  format,
+		"P1.5D":                               format,
+		"PT1,5S":                              format,
+		"P1H":                                 format, // an hour is of the clock: it comes after a T
+		"P1S":                                 format,
+		"PT1D":                                format,
+		"PT1Y":                                format,
+		"PT1W":                                format,
+		"P1T1H":                               format,
+		"PT1HT1M":                             format,
+		"P 1D":                                format,
+		"R5":                                  format,
+		"R/PT1M":                              format,
+		"Rx/PT1M":                             format,
+		"R5/":                                 format,
+		"R5/1m":                               format,
+		"R0/P":                                format,
+		"R1/PT1M":                             repeats,
+		"R5/P1D":                              repeats,
+		"R99999999999999999999/P1D":           repeats,
+		"10000-01-01T00:00:00Z":               format,
+		"-0001-01-01T00:00:00Z":               format,
+		"P7977Y":                              outOfRange,
+		"P-2026Y":                             outOfRange,
+		"P99999999999999999999Y":              outOfRange,
+		"P9223372036854775807M":               outOfRange,
+		"P9223372036854775807W":               outOfRange,
+		"P-9223372036854775808D":              outOfRange,
+		"PT9223372036854775807H":              outOfRange,
+		"PT9223372036854775807M":              outOfRange,
+		"PT9223372036854775807S":              outOfRange,
+		"P2400Y2400Y2400Y2400YT5270400H8000S": outOfRange,
 	} {
 		got, err := when.Words{DueTime: &text}.Resolve(now)
 		refused(t, "due time "+text, got, err, "due_time", want)
@@ -145,7 +153,8 @@ func TestADueTimeInNoFormatIsRefused(t *testing.T) {
 func TestATTLCountsFromTheDueTimeOrFromNow(t *testing.T) {
 	schedule, due := "@every 1h", "2030-01-01T00:00:00Z"
 	first := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
-	least, most := time.Unix(0, -1<<63).UTC(), time.Unix(0, 1<<63-1).UTC()
+	least, most := time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(10000, 12, 31, 23, 59, 59, 999_999_999, time.UTC)
+	last := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 	for text, want := range map[string]struct{ alone, due time.Time }{
 		"2030-01-01T00:00:00Z": {first, first},
 		"2031-06-01T00:00:00Z": {time.Date(2031, 6, 1, 0, 0, 0, 0, time.UTC), time.Date(2031, 6, 1, 0, 0, 0, 0, time.UTC)},
@@ -153,12 +162,14 @@ func TestATTLCountsFromTheDueTimeOrFromNow(t *testing.T) {
 		"3s":                   {now.Add(3 * time.Second), first.Add(3 * time.Second)},
 		"P1M":                  {time.Date(2024, 3, 2, 10, 20, 30, 456_789_000, time.UTC), time.Date(2030, 2, 1, 0, 0, 0, 0, time.UTC)},
 		"R0/PT1M":              {now.Add(time.Minute), first.Add(time.Minute)},
-		"9999-12-31T23:59:59Z": {most, most},
-		"P5000Y":               {most, most},
+		"9999-12-31T23:59:59Z": {last, last},
+		"P5000Y":               {now.AddDate(5000, 0, 0), first.AddDate(5000, 0, 0)},
+		"P9000Y":               {most, most},
 		"1999-01-01T00:00:00Z": {alone: time.Date(1999, 1, 1, 0, 0, 0, 0, time.UTC)},
 		"-1s":                  {alone: now.Add(-time.Second)},
 		"P-5000Y":              {alone: least},
-		"0001-01-01T00:00:00Z": {alone: least},
+		"0001-01-01T00:00:00Z": {alone: time.Time{}.Add(1)}, // the zero time says that there is no end
+		"0000-12-31T00:00:00Z": {alone: time.Date(0, 12, 31, 0, 0, 0, 0, time.UTC)},
 	} {
 		got, err := when.Words{Schedule: &schedule, TTL: &text}.Resolve(now)
 		if plan := (when.Plan{First: now.Add(time.Hour), Until: want.alone, Rule: when.Every(time.Hour)}); err != nil || got != plan {

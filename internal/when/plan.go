@@ -22,7 +22,7 @@ func (p Plan) Next(fired uint32, last time.Time) (due time.Time, ok bool) {
 	if p.Repeats != 0 && fired >= p.Repeats {
 		return time.Time{}, false
 	}
-	due, ok = p.First.UTC(), within(p.First)
+	due, ok = p.First.UTC(), InRange(p.First)
 	if fired > 0 {
 		due, ok = p.Rule.Next(last)
 	}

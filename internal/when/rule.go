@@ -131,10 +131,10 @@ func (r Rule) Equal(other Rule) bool {
 
 // Next returns the first instant of r after t, in UTC: for a calendar rule the
 // first whole second strictly after t that matches, for an interval t plus the
-// interval. ok is false when there is none that fits into Unix nanoseconds, or
-// none within forty years for a calendar rule.
+// interval. ok is false when there is none in range, or none within forty
+// years for a calendar rule.
 func (r Rule) Next(t time.Time) (next time.Time, ok bool) {
-	if !within(t) {
+	if !InRange(t) {
 		return time.Time{}, false
 	}
 	switch {
@@ -145,7 +145,7 @@ func (r Rule) Next(t time.Time) (next time.Time, ok bool) {
 		}
 		return time.Unix(second, 0).UTC(), true
 	case r.interval:
-		if next = t.UTC().Add(r.every); within(next) {
+		if next = t.UTC().Add(r.every); InRange(next) {
 			return next, true
 		}
 	}

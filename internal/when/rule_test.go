@@ -239,20 +239,23 @@ func TestALeapDayIsFoundAcrossACentury(t *testing.T) {
 	}
 }
 
-// What fits into 64-bit Unix nanoseconds ends in April 2262.
+// Instants end with the year 10000: a day after the last that RFC 3339 can write, and some more.
 func TestARuleEndsWhereInstantsEnd(t *testing.T) {
 	for _, c := range []struct {
 		schedule, after string
 		want            []string
 	}{
-		{"* * * * * *", "2262-04-11T23:47:14Z", []string{"2262-04-11T23:47:15Z", "2262-04-11T23:47:16Z", "none"}},
-		{"TZ=America/New_York 0 0 0 * * *", "2262-04-10T00:00:00Z", []string{"2262-04-10T04:00:00Z", "2262-04-11T04:00:00Z", "none"}},
-		{"@yearly", "2261-01-01T00:00:00Z", []string{"2262-01-01T00:00:00Z", "none"}},
-		{"@every 1000000h", "2024-01-01T00:00:00Z", []string{"2138-01-29T16:00:00Z", "2252-02-28T08:00:00Z", "none"}},
-		{"* * * * * *", "1677-09-21T00:12:44Z", []string{"1677-09-21T00:12:45Z"}},
-		{"* * * * * *", "1677-09-21T00:12:43Z", []string{"none"}},
-		{"@every 1s", "0001-01-01T00:00:00Z", []string{"none"}},
-		{"* * * * * *", "9999-01-01T00:00:00Z", []string{"none"}},
+		{"* * * * * *", "2262-04-11T23:47:15Z", []string{"2262-04-11T23:47:16Z", "2262-04-11T23:47:17Z"}},
+		{"TZ=America/New_York 0 0 0 * * *", "2262-04-10T00:00:00Z", []string{"2262-04-10T04:00:00Z", "2262-04-11T04:00:00Z", "2262-04-12T04:00:00Z"}},
+		{"TZ=America/New_York 0 0 0 1 1 *", "9997-12-31T00:00:00Z", []string{"9998-01-01T05:00:00Z", "9999-01-01T05:00:00Z", "10000-01-01T05:00:00Z", "none"}},
+		{"@yearly", "9998-01-01T00:00:00Z", []string{"9999-01-01T00:00:00Z", "10000-01-01T00:00:00Z", "none"}},
+		{"@every 1000000h", "2024-01-01T00:00:00Z", []string{"2138-01-29T16:00:00Z", "2252-02-28T08:00:00Z", "2366-03-29T00:00:00Z"}},
+		{"@every 2500000h", "9500-01-01T00:00:00Z", []string{"9785-03-13T16:00:00Z", "none"}},
+		{"* * * * * *", "1677-09-21T00:12:43Z", []string{"1677-09-21T00:12:44Z"}},
+		{"@every 1s", "0001-01-01T00:00:00Z", []string{"0001-01-01T00:00:01Z"}},
+		{"@daily", "0000-12-31T00:00:00Z", []string{"0001-01-01T00:00:00Z", "0001-01-02T00:00:00Z"}},
+		{"TZ=Europe/Berlin @daily", "0000-12-31T00:00:00Z", []string{"0000-12-31T23:06:32Z", "0001-01-01T23:06:32Z"}},
+		{"* * * * * *", "9999-12-31T23:59:58.5Z", []string{"9999-12-31T23:59:59Z", "10000-01-01T00:00:00Z"}},
 	} {
 		got := instants(t, c.schedule, c.after, len(c.want))
 		if diff := cmp.Diff(c.want, got); diff != "" {
@@ -320,6 +323,39 @@ func TestTheLastDayOfALeapYearTakesNoLongerThanOthers(t *testing.T) {
 	for range 2000 {
 		if got, ok := rule.Next(after); !ok || got != want {
 			t.Fatalf("Next(%v) = %v, %v, want %v", after, got, ok, want)
+		}
+	}
+}
+
+// The constants say what calendars say.
+func TestInstantsReachFromTheYearMinus1ToTheYear10000(t *testing.T) {
+	first, last := time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(10001, 1, 1, 0, 0, 0, -1, time.UTC)
+	for _, in := range []time.Time{first, last, {}, now} {
+		if !when.InRange(in) || when.Clamp(in) != in {
+			t.Errorf("%v is out of range", in)
+		}
+	}
+	for _, out := range []struct{ t, nearest time.Time }{
+		{first.Add(-1), first}, {last.Add(1), last}, {time.Unix(1<<62, 0), last}, {time.Unix(-1<<62, 0), first},
+	} {
+		if when.InRange(out.t) || when.Clamp(out.t) != out.nearest {
+			t.Errorf("%v is in range, or the nearest that is is not %v", out.t, out.nearest)
+		}
+	}
+}
+
+func TestSecondsBetweenInstantsDoNotOverflow(t *testing.T) {
+	for _, c := range []struct {
+		from, to time.Time
+		want     float64
+	}{
+		{now, now.Add(1500 * time.Millisecond), 1.5},
+		{now.Add(time.Second), now, -1},
+		{time.Time{}, time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), 315_537_897_600},
+		{time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC), time.Time{}, -315_537_897_600},
+	} {
+		if got := when.Seconds(c.from, c.to); got != c.want {
+			t.Errorf("from %v to %v are %v seconds, want %v", c.from, c.to, got, c.want)
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 type span struct {
 	years, months, days int
 	seconds             int64
+	ignored             string // what was left over at its end, without a unit
 }
 
 // after returns the instant d after t. A day too many for a month runs over
@@ -20,10 +21,17 @@ func (d span) after(t time.Time) time.Time {
 	return time.Unix(t.Unix()+d.seconds, int64(t.Nanosecond())).UTC()
 }
 
+// empty says that d comes to nothing, and that not because its author says so:
+// no number has a unit, or only zeros have one and something is left over.
+func (d span) empty(text string) bool {
+	nothing := d.years == 0 && d.months == 0 && d.days == 0 && d.seconds == 0
+	return nothing && (d.ignored != "" || strings.HasSuffix(text, "PT"))
+}
+
 // parseSpan reads a P, years, months, weeks and days, then a T, hours, minutes
 // and seconds, in any order, all whole numbers, of any sign. As in Dapr, what
 // is left over without a unit at the end is ignored, and a repetition before
-// the P is accepted if it asks for none.
+// the P is accepted if it asks for none. [Words.Doubts] tells.
 //
 // A number whose unit carries it past every instant there is counts as the
 // least such number, so that sums cannot overflow.
@@ -62,12 +70,13 @@ func parseSpan(s string) (span, error) {
 	if repeats > 0 {
 		return span{}, errRepeats
 	}
+	d.ignored = s[start:]
 	return d, nil
 }
 
 // add adds n of a unit, and reports whether there is such a unit in that part.
 func (d *span) add(n int, unit byte, clock bool) bool {
-	const reach = 600 // years; more than fit into Unix nanoseconds
+	const reach = 12_000 // years; more than lie between any two instants
 	atMost := func(most int) int { return max(-most, min(n, most)) }
 	switch {
 	case !clock && unit == 'Y':

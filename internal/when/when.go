@@ -23,10 +23,11 @@
 //   - It never panics on input, and it ends: a calendar schedule is searched
 //     for forty years, well beyond the eight between two leap days around a
 //     century, and one that names no possible date is refused when it is read.
-//   - It never wraps around. Every instant fits into 64-bit Unix nanoseconds,
-//     that is from 1678 to the spring of 2262. A due time outside is refused,
-//     an end outside is moved to the edge, and a rule that runs past the edge
-//     has no further instant.
+//   - It never wraps around. Every instant that RFC 3339 can write is valid, in
+//     any zone: the years 0 to 9999, and a day around them. Instants end with
+//     the years -1 and 10000. A due time outside is refused, an end outside is
+//     moved to the edge, and a rule that runs past the edge has no further
+//     instant.
 //
 // # Daylight saving
 //
@@ -37,10 +38,7 @@
 // Where midnight itself is skipped, a daily job at midnight skips that day.
 package when
 
-import (
-	"math"
-	"time"
-)
+import "time"
 
 // Error says what is wrong with a user's words. Its text is for that user.
 type Error struct {
@@ -51,25 +49,31 @@ type Error struct {
 // Error returns the reason alone.
 func (e *Error) Error() string { return e.Reason }
 
-// The instants that fit into 64-bit Unix nanoseconds, to the nanosecond and to
-// the whole second.
+// The seconds, in Unix time, in which instants lie: from the first of the year
+// -1 to the last of the year 10000.
 const (
-	earliest, latest = math.MinInt64, math.MaxInt64
-	latestSecond     = latest / int64(time.Second)
+	firstSecond int64 = -62_198_755_200
+	lastSecond  int64 = 253_433_923_199
 )
 
-// within reports whether t fits into 64-bit Unix nanoseconds.
-func within(t time.Time) bool {
-	return !t.Before(time.Unix(0, earliest)) && !t.After(time.Unix(0, latest))
+// InRange reports whether t is an instant that may be due: one that RFC 3339
+// can write in some zone, or less than two years away from those.
+func InRange(t time.Time) bool { return firstSecond <= t.Unix() && t.Unix() <= lastSecond }
+
+// Clamp returns the instant nearest to t that is in range, in UTC.
+func Clamp(t time.Time) time.Time {
+	switch second := t.Unix(); {
+	case second < firstSecond:
+		return time.Unix(firstSecond, 0).UTC()
+	case second > lastSecond:
+		return time.Unix(lastSecond, int64(time.Second-1)).UTC()
+	}
+	return t.UTC()
 }
 
-// clamp returns the instant nearest to t that fits into Unix nanoseconds.
-func clamp(t time.Time) time.Time {
-	if least := time.Unix(0, earliest).UTC(); t.Before(least) {
-		return least
-	}
-	if most := time.Unix(0, latest).UTC(); t.After(most) {
-		return most
-	}
-	return t
+// Seconds returns how many seconds lie between two instants, exact to the
+// microsecond or so within a few hundred years, and to the millisecond
+// otherwise. A [time.Duration] ends after 292 years.
+func Seconds(from, to time.Time) float64 {
+	return float64(to.Unix()-from.Unix()) + float64(to.Nanosecond()-from.Nanosecond())/float64(time.Second)
 }

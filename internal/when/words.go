@@ -58,7 +58,7 @@ func (w Words) Resolve(now time.Time) (Plan, error) {
 		if w.DueTime != nil && p.First.After(until) {
 			return Plan{}, &Error{"ttl", "ttl must be greater than due time"}
 		}
-		p.Until = clamp(until)
+		p.Until = end(until)
 	}
 	if w.Schedule != nil {
 		next, ok := p.Rule.Next(p.First)
@@ -71,6 +71,15 @@ func (w Words) Resolve(now time.Time) (Plan, error) {
 		}
 	}
 	return p, nil
+}
+
+// end returns the last instant of a plan that ends at t. The zero time says
+// that there is no end, so a plan that ends then ends a nanosecond later.
+func end(t time.Time) time.Time {
+	if t.IsZero() {
+		return t.Add(1)
+	}
+	return Clamp(t)
 }
 
 // check returns what is wrong with the combination of fields, whatever they say.
