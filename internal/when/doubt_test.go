@@ -1,0 +1,77 @@
+package when_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"carillon/internal/when"
+)
+
+// Dapr takes such texts for no time at all, since it ignores what has no unit that it knows: so they are due at once.
+func TestADurationThatSaysNothingIsDoubted(t *testing.T) {
+	for _, text := range []string{"PT30s", "P1d", "PT", "P1", "P30", "Pxx", "PT5m", "P2w", "PT30", "R0/PT", "R-1/P1d", "P0DT30s", "PT0S5"} {
+		w := when.Words{DueTime: &text}
+		plan, err := w.Resolve(now)
+		if err != nil || plan.First != now {
+			t.Errorf("due time %q = %v, %v, want now, as in Dapr", text, plan, err)
+		}
+		doubts := w.Doubts()
+		if len(doubts) != 1 || !doubts[0].Empty || doubts[0].Field != "due_time" || doubts[0].Effect != "the job is due at once" {
+			t.Errorf("due time %q is doubted as %+v, want that it says nothing", text, doubts)
+		}
+		w = when.Words{Schedule: new("@every 1h"), TTL: &text}
+		plan, err = w.Resolve(now)
+		if err != nil || plan.Until != now {
+			t.Errorf("ttl %q = %v, %v, want an end now, as in Dapr", text, plan, err)
+		}
+		if _, ok := plan.Next(0, time.Time{}); ok {
+			t.Errorf("ttl %q: the job is due", text)
+		}
+		doubts = w.Doubts()
+		if len(doubts) != 1 || !doubts[0].Empty || doubts[0].Field != "ttl" || doubts[0].Effect != "the job ends as soon as it begins" {
+			t.Errorf("ttl %q is doubted as %+v, want that it says nothing", text, doubts)
+		}
+	}
+}
+
+func TestWhatADurationIgnoresIsDoubted(t *testing.T) {
+	const day = 24 * time.Hour
+	for text, want := range map[string]time.Duration{"PT1M30": time.Minute, "P1Dxx": day, "P1DT12h": day, "PT1H30m": time.Hour, "P-1D5": -day} {
+		w := when.Words{DueTime: &text}
+		plan, err := w.Resolve(now)
+		if err != nil || plan.First != now.Add(want) {
+			t.Errorf("due time %q = %v, %v, want %v from now, as in Dapr", text, plan, err, want)
+		}
+		if doubts := w.Doubts(); len(doubts) != 1 || doubts[0].Empty || doubts[0].Effect != "that is ignored" {
+			t.Errorf("due time %q is doubted as %+v, want that something is ignored", text, doubts)
+		}
+	}
+}
+
+func TestWhatIsPlainOrRefusedIsNotDoubted(t *testing.T) {
+	for _, text := range []string{
+		"PT30S", "P1D", "P0D", "PT0S", "P1DT", "P-1D", "P1D-1D", "30s", "0", "2030-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z",
+		"", "P", "30", "1d", "P1H", "p1d", "PT1.5S", "P1dT1H", "R1/PT", "R5", "tomorrow",
+	} {
+		if doubts := (when.Words{DueTime: &text, TTL: &text}).Doubts(); len(doubts) > 0 {
+			t.Errorf("%q is doubted: %+v", text, doubts)
+		}
+	}
+}
+
+// A doubt goes into a header.
+func TestADoubtIsShortAndInASCII(t *testing.T) {
+	w := when.Words{DueTime: new("P\r\n\u20ac\xff" + strings.Repeat("x", 1<<20)), TTL: new("P1D\u20ac" + strings.Repeat("x", 1<<20))}
+	for _, d := range w.Doubts() {
+		text := d.String()
+		if len(text) > 1000 {
+			t.Errorf("a doubt has %d bytes", len(text))
+		}
+		for _, b := range []byte(text) {
+			if b < ' ' || b > '~' {
+				t.Errorf("%q has the byte %#x", text, b)
+			}
+		}
+	}
+}
