@@ -10,6 +10,7 @@ import (
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/time/rate"
 
 	"carillon/internal/bound"
 	"carillon/internal/dispatch"
@@ -86,6 +87,7 @@ type Service struct {
 	quotas   *quotas
 	messages *bound.Messages
 	lists    *lists
+	doubted  rate.Sometimes
 }
 
 // New returns a service that keeps jobs in jobs and connects streams to d.
@@ -110,6 +112,7 @@ func New(cfg Config, jobs Jobs, d *dispatch.Dispatcher, log *slog.Logger) *Servi
 		quotas:   newQuotas(cfg.Quota, m),
 		messages: newMessages(cfg.MaxBodyBytes),
 		lists:    newLists(cfg.MaxListBytes),
+		doubted:  rate.Sometimes{First: 8, Interval: time.Second},
 	}
 }
 
@@ -125,7 +128,19 @@ func (s *Service) ScheduleJob(
 		return nil, s.notStored(r.Key, err)
 	}
 	s.metrics.created.WithLabelValues(r.Key.Target.Kind.String()).Inc()
+	s.doubt(ctx, &r)
 	return new(schedulerv1.ScheduleJobResponse), nil
+}
+
+// doubt logs what is doubtful about a job: the first few, and then one a second. Only single calls come here, as
+// daprd makes them, which shows nobody what it is answered; our sidecar has the stream, and warns its callers itself.
+func (s *Service) doubt(ctx context.Context, r *job.Request) {
+	for _, d := range r.Spec.Words.Doubts() {
+		s.doubted.Do(func() {
+			s.log.LogAttrs(ctx, slog.LevelWarn, "a job was accepted that may not do what its author thinks",
+				slog.String("job", r.Key.String()), slog.String("warning", d.String()))
+		})
+	}
 }
 
 // request returns what req asks for, resolved as of now.

@@ -47,12 +47,21 @@ func (s *Sidecar) target(header []string) (job.Target, error) {
 	return target, nil
 }
 
-func (s *Sidecar) schedule(ctx context.Context, target job.Target, r *runtimev1.ScheduleJobRequest) error {
+// schedule stores a job. A strict call is refused if words in it mean nothing and Dapr takes them for something all the
+// same; otherwise its caller is warned.
+func (s *Sidecar) schedule(ctx context.Context, target job.Target, r *runtimev1.ScheduleJobRequest, strict bool) error {
 	if e := wire.CheckAPIJob(target, r.GetJob()); e != nil {
+		return e
+	}
+	doubts := wire.APIWords(r.GetJob()).Doubts()
+	if e := wire.Meaningless(target, doubts); e != nil && strict {
 		return e
 	}
 	if err := s.schedulers.schedule(ctx, wire.APIScheduleRequest(target, r)); err != nil {
 		return wire.ScheduleFailed(target, err)
+	}
+	for _, d := range doubts {
+		s.warn(ctx, target, r.GetJob().GetName(), d.String())
 	}
 	return nil
 }

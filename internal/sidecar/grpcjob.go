@@ -30,7 +30,7 @@ func (a grpcAPI) ScheduleJob(
 	if err != nil {
 		return nil, err
 	}
-	if err := a.sidecar.schedule(ctx, target, r); err != nil {
+	if err := a.sidecar.schedule(ctx, target, r, false); err != nil {
 		return nil, err
 	}
 	return &runtimev1.ScheduleJobResponse{}, nil

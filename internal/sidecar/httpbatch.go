@@ -12,6 +12,7 @@ import (
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 
 	"carillon/internal/job"
+	"carillon/internal/when"
 	"carillon/internal/wire"
 )
 
@@ -32,7 +33,7 @@ func (s *Sidecar) postBatch(w http.ResponseWriter, r *http.Request) {
 		answer(w, target, err)
 		return
 	}
-	b := &batch{sidecar: s, target: target}
+	b := &batch{sidecar: s, target: target, published: r.Header.Get(appHeader) != ""}
 	defer func() { s.calls.release(b.reserved) }()
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // the rest of the API does not ask for one, either
 	if media == ndjson {
@@ -41,7 +42,7 @@ func (s *Sidecar) postBatch(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		client := http.NewResponseController(w)
-		b.run(r.Context(), b.lines(r.Body, func() {
+		b.run(withWarnings(r.Context(), w.Header()), b.lines(r.Body, func() {
 			_ = client.SetReadDeadline(time.Now().Add(bodyTime)) // it may have waited for us
 		}))
 		b.write(w, ndjson, "", "\n", "\n")
@@ -58,7 +59,7 @@ func (s *Sidecar) postBatch(w http.ResponseWriter, r *http.Request) {
 		writeError(w, e)
 		return
 	}
-	b.run(r.Context(), jobs)
+	b.run(withWarnings(r.Context(), w.Header()), jobs)
 	b.write(w, "application/json", "[", ",", "]")
 }
 
@@ -66,13 +67,14 @@ const ndjson = "application/x-ndjson"
 
 // A batch is one request's jobs on their way.
 type batch struct {
-	sidecar  *Sidecar
-	target   job.Target
-	next     portion
-	inWork   <-chan portion // yields the one that is being scheduled; nil if there is none
-	results  [][]byte
-	refused  bool  // some jobs were
-	reserved int64 // bytes, among those of the calls in work
+	sidecar   *Sidecar
+	target    job.Target
+	published bool // it is in the published dialect, whatever form its jobs have
+	next      portion
+	inWork    <-chan portion // yields the one that is being scheduled; nil if there is none
+	results   [][]byte
+	refused   bool  // some jobs were
+	reserved  int64 // bytes, among those of the calls in work
 }
 
 // A portion is some jobs of a batch that are scheduled together.
@@ -85,8 +87,9 @@ type portion struct {
 
 // A batchResult is that of one job: what a call for this job alone would have been answered with.
 type batchResult struct {
-	name string
-	err  *wire.APIError
+	name   string
+	err    *wire.APIError
+	doubts []when.Doubt // to warn of if it is accepted
 }
 
 // run schedules what items yields: jobs, or what is wrong with what stands in the place of one. It reads no more when
@@ -113,12 +116,18 @@ func (b *batch) add(item []byte, e *wire.APIError) {
 		return
 	}
 	p.bytes += len(item)
-	r, _, err := wire.ParseAPIBody(item)
+	r, form, err := wire.ParseAPIBody(item)
 	if err != nil {
 		p.results = append(p.results, batchResult{err: b.malformed(err)})
 		return
 	}
-	result := batchResult{r.GetJob().GetName(), wire.CheckAPIJob(b.target, r.GetJob())}
+	result := batchResult{name: r.GetJob().GetName(), err: wire.CheckAPIJob(b.target, r.GetJob())}
+	if result.err == nil {
+		result.doubts = wire.APIWords(r.GetJob()).Doubts()
+		if b.published || form == wire.WrappedBody {
+			result.err = wire.Meaningless(b.target, result.doubts)
+		}
+	}
 	p.results = append(p.results, result)
 	if result.err == nil {
 		p.requests = append(p.requests, wire.APIScheduleRequest(b.target, r))
@@ -139,7 +148,7 @@ func (b *batch) tooMany() *wire.APIError {
 func (b *batch) schedule(ctx context.Context) (room bool) {
 	room = true
 	if b.inWork != nil {
-		room = b.settle(<-b.inWork)
+		room = b.settle(ctx, <-b.inWork)
 		b.inWork = nil
 	}
 	if !room || len(b.next.results) == 0 {
@@ -157,7 +166,7 @@ func (b *batch) schedule(ctx context.Context) (room bool) {
 }
 
 // settle notes the results of a portion, and reports whether there was room for them.
-func (b *batch) settle(p portion) bool {
+func (b *batch) settle(ctx context.Context, p portion) bool {
 	size := 0
 	for _, r := range p.results {
 		if r.err == nil {
@@ -165,6 +174,11 @@ func (b *batch) settle(p portion) bool {
 				r.err = wire.ScheduleFailed(b.target, err)
 			}
 			p.errs = p.errs[1:]
+		}
+		if r.err == nil {
+			for _, d := range r.doubts {
+				b.sidecar.warn(ctx, b.target, r.name, fmt.Sprintf("job %+.64q: %s", r.name, d))
+			}
 		}
 		b.refused = b.refused || r.err != nil
 		result := wire.APIResult(r.name, r.err)

@@ -71,7 +71,7 @@ func (s *Sidecar) postJob(w http.ResponseWriter, r *http.Request, target job.Tar
 	}
 	published = published || form == wire.WrappedBody
 	req.Job.Name = name
-	if err := s.schedule(r.Context(), target, req); err != nil {
+	if err := s.schedule(withWarnings(r.Context(), w.Header()), target, req, published); err != nil {
 		// Today's clients know Dapr's text for a body of today's form. In any other case it says too little.
 		if e, ok := errors.AsType[*wire.APIError](err); ok && e.Reason == wire.ReasonScheduleEmpty &&
 			(published || form == wire.NeitherBody) {

@@ -32,6 +32,7 @@ type Sidecar struct {
 	triggers   *triggers
 	extended   extended
 	shutdowns  shutdowns
+	warnings   *warnings
 }
 
 // Listeners are where the API is served. A sidecar closes them.
@@ -59,7 +60,7 @@ func New(cfg Config, dial Dialers, log *slog.Logger) (*Sidecar, error) {
 	s := &Sidecar{
 		cfg: cfg, dial: dial, log: log.With(slog.String("component", "sidecar")), began: time.Now(),
 		calls: calls{bytes: bound.NewBudget(cfg.MaxCallBytes)}, shutdowns: newShutdowns(),
-		metrics: newMetrics(cfg), vitals: newVitals(cfg.Apps),
+		metrics: newMetrics(cfg), vitals: newVitals(cfg.Apps), warnings: newWarnings(),
 	}
 	s.lists = semaphore.NewWeighted(cfg.MaxCallBytes)
 	s.triggers = newTriggers(maxInWork, cfg.MaxTriggerBytes)

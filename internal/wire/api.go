@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"carillon/internal/job"
+	"carillon/internal/when"
 )
 
 // valueURL is the type of all data given over HTTP: JSON is stored as a google.protobuf.Value.
@@ -162,6 +163,11 @@ func CheckAPIJob(target job.Target, j *runtimev1.Job) *APIError {
 	default:
 		return nil
 	}
+}
+
+// APIWords are the words in which j says when it is due.
+func APIWords(j *runtimev1.Job) when.Words {
+	return when.Words{Schedule: j.Schedule, DueTime: j.DueTime, TTL: j.Ttl, Repeats: j.Repeats}
 }
 
 // AppBody is what an app that is called over HTTP receives as its body: JSON, if the data was given as JSON, and

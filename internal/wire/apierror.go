@@ -8,6 +8,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"carillon/internal/job"
+	"carillon/internal/when"
 )
 
 // Reason is a Dapr error code: the errorCode of an HTTP body, the reason of a gRPC ErrorInfo.
@@ -98,6 +99,19 @@ func ScheduleFailed(target job.Target, err error) *APIError {
 		e.Code, e.HTTP = code, httpStatus(code)
 	}
 	return e
+}
+
+// Meaningless is the error of a schedule call because of the first of doubts that is about words without any meaning, or
+// nil if there is none. Dapr accepts such words.
+func Meaningless(target job.Target, doubts []when.Doubt) *APIError {
+	for _, d := range doubts {
+		if d.Empty {
+			e := NewAPIError(ReasonSchedule, target, "failed to schedule job due to: "+d.Wrong)
+			e.HTTP, e.Code = http.StatusBadRequest, codes.InvalidArgument
+			return e
+		}
+	}
+	return nil
 }
 
 // GetFailed is the error of any get call that failed, also for want of the job.
