@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"carillon/internal/app"
+	"carillon/internal/descriptors"
 	"carillon/internal/memory"
 	"carillon/internal/sidecar"
 )
@@ -86,6 +87,7 @@ func dev(ctx context.Context, args []string, std stdio) error {
 	}
 	defer release()
 	cfg.Memory = shares
+	cfg.Descriptors = divideDescriptors(ctx, descriptors.Parts{Store: true, Sidecar: true}, log)
 	if cfg.Engine.Keys, err = openKeys(c.keyFile); err != nil {
 		return err
 	}

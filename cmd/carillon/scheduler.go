@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"carillon/internal/app"
+	"carillon/internal/descriptors"
 )
 
 // scheduler runs a scheduler node until ctx ends. Whatever goes wrong stands in the log, on standard output, where
@@ -57,7 +58,7 @@ func (c *schedulerConfig) run(ctx context.Context, std stdio, log *slog.Logger) 
 	if err != nil {
 		return err
 	}
-	cfg := app.Config{Memory: shares}
+	cfg := app.Config{Memory: shares, Descriptors: divideDescriptors(ctx, descriptors.Parts{Store: true}, log)}
 	if err := c.quota.apply(&cfg); err != nil {
 		return err
 	}

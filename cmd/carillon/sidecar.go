@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"carillon/internal/app"
+	"carillon/internal/descriptors"
 	"carillon/internal/memory"
 	"carillon/internal/sidecar"
 )
@@ -69,6 +70,7 @@ func (c *sidecarConfig) run(ctx context.Context, std stdio, log *slog.Logger) er
 	}
 	defer release()
 	cfg.Memory = shares
+	cfg.Descriptors = divideDescriptors(ctx, descriptors.Parts{Sidecar: true}, log)
 	if err := c.secure(&cfg, std, log); err != nil {
 		return err
 	}

@@ -51,7 +51,7 @@ func OpenAllInOne(cfg AllInOneConfig, l AllInOneListeners, dialApp sidecar.Diale
 	asked := make(chan struct{}) // closed when a client has asked for the end
 	ask := sync.OnceFunc(func() { close(asked) })
 	cfg.Sidecar.Shutdown = func(bool) { ask() }
-	side, err := sidecar.New(fitSidecar(cfg.Sidecar, cfg.Memory), sidecar.Dialers{
+	side, err := sidecar.New(fitSidecar(cfg.Sidecar, cfg.Memory, cfg.Descriptors), sidecar.Dialers{
 		App:       dialApp,
 		Scheduler: func(ctx context.Context, _ string) (net.Conn, error) { return memory.DialContext(ctx) },
 	}, log)

@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"net"
 
+	"carillon/internal/descriptors"
 	"carillon/internal/dispatch"
 	"carillon/internal/engine"
 	"carillon/internal/job"
@@ -39,6 +40,8 @@ type Config struct {
 	Cluster *ClusterConfig
 	// Memory is what each part of the node may have of the memory. Zero leaves it to their own defaults.
 	Memory memory.Shares
+	// Descriptors is how many file descriptors each part of the node may have open. Zero leaves it to their own defaults.
+	Descriptors descriptors.Shares
 	// Namespaces are those of Kubernetes, whose jobs are deleted with them; nil: jobs stay.
 	Namespaces *kubernetes.Watcher
 }

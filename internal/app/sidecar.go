@@ -8,6 +8,7 @@ import (
 	"net"
 	"slices"
 
+	"carillon/internal/descriptors"
 	"carillon/internal/identity"
 	"carillon/internal/memory"
 	"carillon/internal/sidecar"
@@ -20,6 +21,8 @@ type SidecarConfig struct {
 	Identity *identity.Source
 	// Memory is what each part of the node may have of the memory. Zero leaves it to their own defaults.
 	Memory memory.Shares
+	// Descriptors is how many file descriptors each part of the node may have open. Zero leaves it to their own defaults.
+	Descriptors descriptors.Shares
 	// Dialers say how apps and schedulers are reached; over TCP if they are nil.
 	Dialers sidecar.Dialers
 }
@@ -53,15 +56,16 @@ func OpenSidecar(cfg SidecarConfig, l SidecarListeners, log *slog.Logger) (*Node
 	if cfg.Identity != nil {
 		stages = append(stages, cfg.Identity.Run)
 	}
-	side, err := sidecar.New(fitSidecar(cfg.Sidecar, cfg.Memory), cfg.Dialers, log)
+	side, err := sidecar.New(fitSidecar(cfg.Sidecar, cfg.Memory, cfg.Descriptors), cfg.Dialers, log)
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return &Node{stages: append(stages, func(ctx context.Context) error { return side.Run(ctx, l.Listeners) })}, nil
 }
 
-// fitSidecar returns c with what it leaves open set to its share of the memory.
-func fitSidecar(c sidecar.Config, m memory.Shares) sidecar.Config {
+// fitSidecar returns c with what it leaves open set to its share of the memory, and of the file descriptors.
+func fitSidecar(c sidecar.Config, m memory.Shares, d descriptors.Shares) sidecar.Config {
+	c.MaxAppConns = cmp.Or(c.MaxAppConns, d.Apps)
 	c.MaxCallBytes = cmp.Or(c.MaxCallBytes, m.SidecarCalls)
 	c.MaxTriggerBytes = cmp.Or(c.MaxTriggerBytes, m.SidecarTriggers)
 	return c

@@ -42,7 +42,7 @@ type verdict struct {
 func (s *Sidecar) openApp(ctx context.Context, a App, log *slog.Logger) (*app, error) {
 	opened := &app{metrics: s.metrics.of(a.ID), log: log, most: maxInWork, warned: rate.Sometimes{Interval: time.Second}}
 	if a.Protocol == "http" || a.Protocol == "https" {
-		opened.most = maxConns
+		opened.most = s.cfg.connsPerApp()
 	}
 	if a.MaxConcurrency > 0 {
 		opened.room = make(room, a.MaxConcurrency)

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	// maxConns is how many connections there are to an app over HTTP/1.1. Each carries one call at a time.
+	// maxConns is how many connections there are at most to an app over HTTP, where Config.MaxAppConns leaves it as many.
 	maxConns = 1024
 	// idleTime is how long a connection is kept without a call. It is shorter than servers keep theirs: a call that meets
 	// a connection just as the app closes it fails.
@@ -52,7 +52,7 @@ func newHTTP1(a App, cfg Config, dial Dialer) *http1 {
 		maxHeader: int64(cfg.MaxHeader),
 		host:      " HTTP/1.1\r\nHost: " + a.Address + "\r\nUser-Agent: Go-http-client/1.1\r\nContent-Length: ",
 		headers:   "\r\nContent-Type: application/json\r\n",
-		places:    make(room, maxConns),
+		places:    make(room, cfg.connsPerApp()),
 	}
 	if token := strings.Trim(cfg.AppToken, " \t"); token != "" {
 		h.headers += "Dapr-Api-Token: " + token + "\r\n"

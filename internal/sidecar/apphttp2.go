@@ -26,8 +26,8 @@ func newTransport(a App, cfg Config, dial Dialer) *http.Transport {
 	t := &http.Transport{
 		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, a.Address) },
 		Protocols:              new(http.Protocols),
-		MaxConnsPerHost:        maxConns,
-		MaxIdleConnsPerHost:    maxConns,
+		MaxConnsPerHost:        cfg.connsPerApp(),
+		MaxIdleConnsPerHost:    cfg.connsPerApp(),
 		MaxResponseHeaderBytes: int64(cfg.MaxHeader),
 		IdleConnTimeout:        idleTime,
 	}

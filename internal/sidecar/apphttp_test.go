@@ -239,6 +239,33 @@ func TestConcurrencyIsLimited(t *testing.T) {
 	})
 }
 
+func TestConnectionsToAppsAreLimited(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := &fixture{network: new(network), t: t}
+		f.scheduler = newScheduler(t, f.network, schedulerAddress, schedulerAddress)
+		var with, most atomic.Int32
+		f.app(t, func(http.ResponseWriter, *http.Request) {
+			most.Store(max(most.Load(), with.Add(1)))
+			time.Sleep(time.Second)
+			with.Add(-1)
+		})
+		f.run(sidecar.Config{
+			Apps:       []sidecar.App{{ID: "sub", Address: appAddress}, {ID: "other"}},
+			Schedulers: []string{schedulerAddress}, DefaultApp: "sub", Streams: 1, MaxAppConns: 5,
+		})
+		open, _ := f.scheduler.connected()
+		for _, w := range open {
+			for id := range uint64(10) {
+				w.trigger(id, "a", nil)
+			}
+		}
+		time.Sleep(time.Minute)
+		if got := most.Load(); got != 2 {
+			t.Errorf("the app had %d calls at once, want 2: its half of 5 connections", got)
+		}
+	})
+}
+
 func TestWithoutAnAppTriggersFail(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})

@@ -56,6 +56,9 @@ type Config struct {
 	// MaxTriggerBytes is how many bytes of triggers' data are in work, over all streams of all apps; 64 MiB if zero. One
 	// trigger more for each stream may have been received.
 	MaxTriggerBytes int64
+	// MaxAppConns is how many connections there are at most to all apps over HTTP, each of which has an equal part of them,
+	// and 1,024 at most; 1,024 for each if zero. Over HTTP/1.1 each carries one call at a time.
+	MaxAppConns int
 	// MaxHeader is the most bytes of HTTP headers, give or take a few; 4 KiB if zero.
 	MaxHeader int
 	// APIToken must come with each request, unless it is empty.
@@ -139,6 +142,9 @@ func (c *Config) check() error {
 	if c.MaxTriggerBytes == 0 {
 		c.MaxTriggerBytes = maxBytesInWork
 	}
+	if c.MaxAppConns == 0 {
+		c.MaxAppConns = maxConns * max(1, len(c.Apps))
+	}
 	if c.MaxHeader == 0 {
 		c.MaxHeader = 4 << 10
 	}
@@ -155,6 +161,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("the body limit must be positive, not %d", c.MaxBody)
 	case c.MaxCallBytes < 0 || c.MaxTriggerBytes < 0:
 		return fmt.Errorf("the bytes in work must be positive, not %d and %d", c.MaxCallBytes, c.MaxTriggerBytes)
+	case c.MaxAppConns < 0:
+		return fmt.Errorf("the connections to apps must be at least 1, not %d", c.MaxAppConns)
 	case c.MaxHeader < 0:
 		return fmt.Errorf("the header limit must be positive, not %d", c.MaxHeader)
 	case strings.ContainsFunc(c.AppToken, unicode.IsControl):
@@ -174,6 +182,11 @@ func (c *Config) check() error {
 		seen[c.Apps[i].ID] = true
 	}
 	return nil
+}
+
+// connsPerApp returns how many connections there are at most to each app over HTTP.
+func (c *Config) connsPerApp() int {
+	return min(maxConns, max(1, c.MaxAppConns/max(1, len(c.Apps))))
 }
 
 func (a *App) check() error {

@@ -1,0 +1,17 @@
+//go:build unix
+
+package descriptors
+
+import (
+	"math"
+	"syscall"
+)
+
+// Limit returns how many descriptors the process may have open, or Unlimited.
+func Limit() int {
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil || uint64(l.Cur) >= math.MaxInt { //nolint:unconvert // it is signed on FreeBSD
+		return Unlimited
+	}
+	return int(l.Cur)
+}
