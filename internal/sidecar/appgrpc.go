@@ -5,15 +5,11 @@ import (
 	"fmt"
 	"net"
 	"sync/atomic"
-	"time"
 
 	commonv1 "github.com/dapr/dapr/pkg/proto/common/v1"
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials"
-	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -24,7 +20,7 @@ import (
 // A grpcApp is called over gRPC: OnJobEvent, or OnJobEventAlpha1 where the app has only that. Which one it has is
 // remembered as long as the connection lasts.
 type grpcApp struct {
-	conn  *grpc.ClientConn
+	conn  *appConn
 	token string
 	alpha atomic.Bool // this connection's app answers OnJobEvent with Unimplemented
 }
@@ -48,34 +44,7 @@ func newGRPCApp(a App, cfg Config, dial Dialer, m appMetrics) (*grpcApp, error) 
 	return g, nil
 }
 
-// connectApp makes a connection to an app, which is dialed when it is used.
-func connectApp(a App, cfg Config, dial Dialer, options ...grpc.DialOption) (*grpc.ClientConn, error) {
-	secure := insecure.NewCredentials()
-	if a.tls() {
-		secure = credentials.NewTLS(appTLS(a))
-	}
-	conn, err := grpc.NewClient("passthrough:///"+a.Address, append(options,
-		grpc.WithTransportCredentials(secure),
-		grpc.WithContextDialer(dial),
-		grpc.WithDefaultCallOptions(
-			grpc.MaxCallRecvMsgSize(int(cfg.MaxBody)), grpc.MaxCallSendMsgSize(int(cfg.MaxBody))),
-		// An app beside us that comes back is found at once: triggers fail meanwhile.
-		grpc.WithConnectParams(grpc.ConnectParams{
-			Backoff: backoff.Config{
-				BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: time.Second,
-			},
-			MinConnectTimeout: 5 * time.Second,
-		}),
-		grpc.WithDisableServiceConfig(),
-		grpc.WithIdleTimeout(0),
-	)...)
-	if err != nil {
-		return nil, fmt.Errorf("connect to the app: %w", err)
-	}
-	return conn, nil
-}
-
-func (a *grpcApp) close() { _ = a.conn.Close() }
+func (a *grpcApp) close() { a.conn.close() }
 
 // call implements receiver.
 func (a *grpcApp) call(ctx context.Context, t job.Trigger) verdict {

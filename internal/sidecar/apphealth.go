@@ -9,7 +9,6 @@ import (
 	"time"
 
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
 )
@@ -166,6 +165,7 @@ func (p *httpProber) get(ctx context.Context) (code int, err error) {
 	}
 	res, err := p.transport.RoundTrip(req)
 	if err != nil {
+		p.transport.CloseIdleConnections() // over HTTP/2 the next probe would use the same one
 		return 0, fmt.Errorf("ask the app at %s: %w", p.url, err)
 	}
 	defer func() { _ = res.Body.Close() }()
@@ -177,7 +177,7 @@ func (p *httpProber) close() { p.transport.CloseIdleConnections() }
 
 // A grpcProber is for apps that are called over gRPC. One that has not got the method is unhealthy.
 type grpcProber struct {
-	conn    *grpc.ClientConn
+	conn    *appConn
 	metrics appMetrics
 }
 
@@ -191,4 +191,4 @@ func (p *grpcProber) probe(ctx context.Context) error {
 	return nil
 }
 
-func (p *grpcProber) close() { _ = p.conn.Close() }
+func (p *grpcProber) close() { p.conn.close() }

@@ -15,8 +15,18 @@ import (
 	"carillon/internal/wire"
 )
 
-// bodyPatience is how long the body of an answer, which says nothing of interest, may take.
-const bodyPatience = time.Second
+// An app may take as long as it likes before its answer begins, and no longer than this from then on.
+const (
+	// headPatience is for the status line and header, for a frame of HTTP/2, and for all of an answer over gRPC.
+	headPatience = 10 * time.Second
+	// bodyPatience is for the body, which says nothing of interest.
+	bodyPatience = time.Second
+	// writePatience is how long an app over HTTP/2 may read nothing from a connection that is full.
+	writePatience = time.Minute
+)
+
+// errStalled says that an answer stopped halfway.
+var errStalled = fmt.Errorf("the app began its answer and stopped halfway: it has %v from the first byte on", headPatience)
 
 // An httpApp is called over HTTP: POST /job/<name>, with the data as the body. No redirect is followed, and an app never
 // sees one trigger twice from here.

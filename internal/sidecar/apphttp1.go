@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -69,6 +70,8 @@ func newHTTP1(a App, cfg Config, dial Dialer) *http1 {
 				return nil, err
 			}
 			secure := tls.Client(conn, config)
+			ctx, cancel := context.WithTimeout(ctx, headPatience)
+			defer cancel()
 			if err := secure.HandshakeContext(ctx); err != nil {
 				return nil, errors.Join(err, conn.Close())
 			}
@@ -255,25 +258,47 @@ func (c *http1Conn) exchange(ctx context.Context, body []byte, maxHeader int64) 
 
 // answer reads the final answer to what has been sent, and says whether the connection is reusable then.
 func (c *http1Conn) answer() (appAnswer, error) {
-	var res *http.Response
-	for res == nil || res.StatusCode/100 == 1 && res.StatusCode != http.StatusSwitchingProtocols {
-		var err error
-		if res, err = http.ReadResponse(c.in, nil); err != nil {
-			if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-				err = errHungUp
-			}
-			return appAnswer{}, fmt.Errorf("read the app's answer: %w", err)
+	for {
+		// Before each answer, an interim one included, the app may take as long as it likes.
+		if _, err := c.in.Peek(1); err != nil {
+			return appAnswer{}, answerError(err)
 		}
+		_ = c.conn.SetReadDeadline(time.Now().Add(headPatience))
+		res, err := http.ReadResponse(c.in, nil)
+		if err != nil {
+			return appAnswer{}, answerError(err)
+		}
+		if res.StatusCode/100 != 1 || res.StatusCode == http.StatusSwitchingProtocols {
+			return c.body(res), nil
+		}
+		_ = c.conn.SetReadDeadline(time.Time{})
 	}
-	defer func() { _ = res.Body.Close() }()
+}
+
+// body reads the body of an answer, and says whether the connection is reusable then.
+func (c *http1Conn) body(res *http.Response) appAnswer {
 	c.left = math.MaxInt64
 	a := appAnswer{status: res.StatusCode}
 	whole := true
 	if res.ContentLength != 0 {
 		_ = c.conn.SetReadDeadline(time.Now().Add(bodyPatience))
-		a.received, whole = discard(res.Body)
-		_ = c.conn.SetReadDeadline(time.Time{})
+		if a.received, whole = discard(res.Body); !whole {
+			c.close() // or else the body, being closed, would read on to its end
+		}
 	}
+	_ = res.Body.Close()
+	_ = c.conn.SetReadDeadline(time.Time{})
 	c.reusable = whole && !res.Close && res.StatusCode != http.StatusSwitchingProtocols && c.in.Buffered() == 0
-	return a, nil
+	return a
+}
+
+// answerError says why there is no answer.
+func answerError(err error) error {
+	switch {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		err = errHungUp
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		err = errStalled
+	}
+	return fmt.Errorf("read the app's answer: %w", err)
 }

@@ -6,25 +6,39 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"sync/atomic"
 	"time"
 )
 
 // http2 calls an app over HTTP/2 in the clear. The transport sends a request again only where not a byte of it was
-// written, or where the app's server says that it has not looked at it.
+// written, or where the app's server says that it has not looked at it. It is safe for concurrent use.
 type http2 struct {
-	base      url.URL
-	token     string
-	transport *http.Transport // without a client, so that no redirect is followed
+	base         url.URL
+	token        string
+	newTransport func() *http.Transport
+	transport    atomic.Pointer[http.Transport] // without a client, so that no redirect is followed
 }
 
 func newHTTP2(a App, cfg Config, dial Dialer) *http2 {
-	return &http2{base: appURL(a), token: cfg.AppToken, transport: newTransport(a, cfg, dial)}
+	h := &http2{
+		base: appURL(a), token: cfg.AppToken,
+		newTransport: func() *http.Transport { return newTransport(a, cfg, dial) },
+	}
+	h.transport.Store(h.newTransport())
+	return h
 }
 
 // newTransport returns a transport to the app, whatever URLs say.
 func newTransport(a App, cfg Config, dial Dialer) *http.Transport {
 	t := &http.Transport{
-		DialContext:            func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, a.Address) },
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			conn, err := dial(ctx, a.Address)
+			if err == nil && a.Protocol == "h2c" {
+				conn = &frameConn{Conn: conn}
+			}
+			return conn, err
+		},
+		HTTP2:                  &http.HTTP2Config{WriteByteTimeout: writePatience},
 		Protocols:              new(http.Protocols),
 		MaxConnsPerHost:        cfg.connsPerApp(),
 		MaxIdleConnsPerHost:    cfg.connsPerApp(),
@@ -44,7 +58,7 @@ func newTransport(a App, cfg Config, dial Dialer) *http.Transport {
 }
 
 // close implements poster.
-func (h *http2) close() { h.transport.CloseIdleConnections() }
+func (h *http2) close() { h.transport.Load().CloseIdleConnections() }
 
 // post implements poster.
 func (h *http2) post(ctx context.Context, name string, body []byte) (a appAnswer, err error) {
@@ -60,14 +74,21 @@ func (h *http2) post(ctx context.Context, name string, body []byte) (a appAnswer
 	if h.token != "" {
 		req.Header.Set(tokenHeader, h.token)
 	}
-	res, err := h.transport.RoundTrip(req)
+	transport := h.transport.Load()
+	res, err := transport.RoundTrip(req)
 	if err != nil {
 		return a, err
 	}
 	defer func() { _ = res.Body.Close() }()
 	a.status = res.StatusCode
 	if res.ContentLength != 0 {
-		giveUp := time.AfterFunc(bodyPatience, cancel)
+		giveUp := time.AfterFunc(bodyPatience, func() {
+			cancel()
+			// Nobody knows whether the app says anything more on that connection.
+			if h.transport.CompareAndSwap(transport, h.newTransport()) {
+				transport.CloseIdleConnections()
+			}
+		})
 		defer giveUp.Stop()
 		a.received, _ = discard(res.Body)
 	}

@@ -11,8 +11,8 @@
 // process. Whoever asks for a shutdown gets an answer, and then the process is told.
 //
 // Every trigger that arrives is tried once and answered once: handled, or failed. It is never tried twice here, and no
-// answer is given for a trigger whose call this side broke off, so that the scheduler delivers it again. A call has no
-// deadline: an app may take as long as it likes.
+// answer is given for a trigger whose call this side broke off, so that the scheduler delivers it again. An app may take
+// as long as it likes before its answer begins; from then on it has headPatience.
 //
 // # Who owns what
 //

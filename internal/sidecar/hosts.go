@@ -12,6 +12,9 @@ import (
 	"google.golang.org/grpc/status"
 )
 
+// listPatience is how long a scheduler has to publish its first list; then perhaps another one is asked.
+const listPatience = 10 * time.Second
+
 // watchHosts keeps the list of schedulers as any configured one of them publishes it. It ends with ctx, or when a
 // scheduler publishes no lists: then the configured addresses are the list, for good.
 func (s *Sidecar) watchHosts(ctx context.Context) error {
@@ -57,6 +60,8 @@ func (s *Sidecar) watchHostsOf(ctx context.Context, address string) (opened bool
 	defer func() { _ = conn.Close() }()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	late := time.AfterFunc(listPatience, cancel)
+	defer late.Stop()
 	stream, err := schedulerv1.NewSchedulerClient(conn).WatchHosts(ctx, &schedulerv1.WatchHostsRequest{})
 	if err != nil {
 		return false, 0, err
@@ -66,6 +71,7 @@ func (s *Sidecar) watchHostsOf(ctx context.Context, address string) (opened bool
 		if err != nil {
 			return true, lists, err
 		}
+		late.Stop()
 		lists++
 		hosts := make([]string, 0, len(m.GetHosts()))
 		for _, h := range m.GetHosts() {

@@ -36,6 +36,7 @@ type scheduler struct {
 	hosts    []string
 	changed  chan struct{} // closed when hosts changes
 	noHosts  error         // what WatchHosts answers, if anything
+	mute     bool          // WatchHosts says nothing
 	noJobs   error         // what WatchJobs answers to its first message, if anything
 	watchers []*watcher    // those connected
 	opened   int           // how many ever were
@@ -205,8 +206,12 @@ func (s *scheduler) WatchHosts(
 ) error {
 	for {
 		s.mu.Lock()
-		hosts, changed, err := s.hosts, s.changed, s.noHosts
+		hosts, changed, err, mute := s.hosts, s.changed, s.noHosts, s.mute
 		s.mu.Unlock()
+		if mute {
+			<-st.Context().Done()
+			return st.Context().Err()
+		}
 		if err != nil {
 			return err
 		}

@@ -269,6 +269,21 @@ func TestWithoutListsTheConfiguredSchedulersAreUsed(t *testing.T) {
 	})
 }
 
+func TestSchedulerThatPublishesNoListIsLeftForAnother(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := newFixture(t)
+		addresses := []string{schedulerAddress}
+		for i := range 8 { // any of the nine is asked first
+			address := fmt.Sprintf("mute:%d", i+1)
+			newScheduler(t, f.network, address, address).mute = true
+			addresses = append(addresses, address)
+		}
+		f.run(sidecar.Config{Schedulers: addresses})
+		time.Sleep(time.Hour)
+		f.wantStreams("after an hour", 3, 3)
+	})
+}
+
 func TestWatchingHostsSurvivesErrors(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := &fixture{network: new(network), t: t}
