@@ -12,6 +12,7 @@ import (
 // TestMain lets this binary stand in for carillon: in scripts under that name, and in other tests through self.
 func TestMain(m *testing.M) {
 	if os.Getenv("CARILLON_TEST_MAIN") != "" {
+		limitDescriptors()
 		main()
 	}
 	testscript.Main(m, map[string]func(){"carillon": main, "scheduler": main, "daprd": main})

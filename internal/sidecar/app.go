@@ -8,8 +8,6 @@ import (
 	"net"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"carillon/internal/job"
 )
 
@@ -20,7 +18,8 @@ type app struct {
 	most     int // calls that it can have at once
 	metrics  appMetrics
 	log      *slog.Logger
-	warned   rate.Sometimes // of a trigger that was not handled
+	failures *complaints // of triggers that the app did not handle
+	local    *complaints // of triggers that could not be sent to it because of a local error
 }
 
 // A receiver is how an app is called. It is safe for concurrent use.
@@ -33,14 +32,22 @@ type receiver interface { // httpApp; grpcApp; noApp
 
 // A verdict is what became of a call of an app.
 type verdict struct {
-	outcome  job.Outcome // Handled or Failed
+	outcome  job.Outcome // Lost if this process could not make the call, which says nothing about the app
 	err      error       // why the app did not take the trigger; nil if it did
 	answered bool        // Dapr's metrics of jobs count the call
 }
 
 // openApp is the app that triggers for a go to. It connects when the first trigger comes, and no longer once ctx ended.
 func (s *Sidecar) openApp(ctx context.Context, a App, log *slog.Logger) (*app, error) {
-	opened := &app{metrics: s.metrics.of(a.ID), log: log, most: maxInWork, warned: rate.Sometimes{Interval: time.Second}}
+	opened := &app{
+		metrics: s.metrics.of(a.ID), log: log, most: maxInWork,
+		failures: &complaints{say: func(ctx context.Context, level slog.Level, attrs ...slog.Attr) {
+			log.LogAttrs(ctx, level, "the app did not handle a trigger", attrs...)
+		}},
+		local: &complaints{say: func(ctx context.Context, level slog.Level, attrs ...slog.Attr) {
+			log.LogAttrs(ctx, level, "the app cannot be called because of a local error; the trigger is tried again", attrs...)
+		}},
+	}
 	if a.Protocol == "http" || a.Protocol == "https" {
 		opened.most = s.cfg.connsPerApp()
 	}
@@ -72,7 +79,8 @@ func (s *Sidecar) dialWhile(ctx context.Context) Dialer {
 	}
 }
 
-// trigger delivers a trigger once there is room for it. The outcome is Lost if ctx ended first.
+// trigger delivers a trigger once there is room for it. The outcome is Lost if ctx ended first, or if this process could
+// not make the call.
 func (a *app) trigger(ctx context.Context, t job.Trigger) job.Outcome {
 	if !a.room.enter(ctx) {
 		return job.Lost
@@ -87,17 +95,20 @@ func (a *app) trigger(ctx context.Context, t job.Trigger) job.Outcome {
 		a.metrics.jobs.of(v.err == nil).add(time.Since(began))
 	}
 	if v.err != nil {
-		a.complain(ctx, t, v.err)
+		to := a.failures
+		if v.outcome == job.Lost {
+			to = a.local
+		}
+		to.add(ctx, slog.String("job", t.Key.Name), slog.Any("err", v.err))
 	}
 	return v.outcome
 }
 
-// complain logs a trigger that the app did not take: one a second as a warning, and the others for debugging, so that an
-// app that is down does not drown the log.
-func (a *app) complain(ctx context.Context, t job.Trigger, err error) {
-	level := slog.LevelDebug
-	a.warned.Do(func() { level = slog.LevelWarn })
-	a.log.Log(ctx, level, "the app did not handle a trigger", slog.String("job", t.Key.Name), slog.Any("err", err))
+// close ends connections to the app. No trigger may be with it.
+func (a *app) close(ctx context.Context) {
+	a.receiver.close()
+	a.failures.close(ctx)
+	a.local.close(ctx)
 }
 
 // appTLS is for an app beside us, whose certificate Dapr does not check, either.

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
@@ -12,6 +14,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 )
 
@@ -22,7 +25,8 @@ const maxAbandoned = 8
 // answer begins. After an answer that stalled new calls take another connection, because nobody knows whether the app
 // says anything more on that one. It is safe for concurrent use.
 type appConn struct {
-	open func() (*grpc.ClientConn, error)
+	open     func() (*grpc.ClientConn, error)
+	localErr atomic.Pointer[error] // the local error with which the last dialing failed, or nil
 
 	mu      sync.Mutex               // guards the fields below
 	current *grpc.ClientConn         // which new calls take
@@ -36,9 +40,18 @@ func connectApp(a App, cfg Config, dial Dialer, options ...grpc.DialOption) (*ap
 		secure = credentials.NewTLS(appTLS(a))
 	}
 	c := &appConn{}
+	dialer := func(ctx context.Context, address string) (net.Conn, error) {
+		conn, err := dial(ctx, address)
+		if isLocal(err) {
+			c.localErr.Store(&err)
+		} else {
+			c.localErr.Store(nil)
+		}
+		return conn, err
+	}
 	options = append(options,
 		grpc.WithTransportCredentials(frameCredentials{secure}),
-		grpc.WithContextDialer(dial),
+		grpc.WithContextDialer(dialer),
 		grpc.WithChainUnaryInterceptor(c.call),
 		grpc.WithDefaultCallOptions(
 			grpc.MaxCallRecvMsgSize(int(cfg.MaxBody)), grpc.MaxCallSendMsgSize(int(cfg.MaxBody))),
@@ -111,16 +124,28 @@ func (c *appConn) close() {
 func (c *appConn) call(
 	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, _ grpc.UnaryInvoker, options ...grpc.CallOption,
 ) error {
+	conn, _, err := c.callOnce(ctx, method, req, reply, cc, options)
+	if local := c.localErr.Load(); conn == nil && status.Code(err) == codes.Unavailable && local != nil { // it was not sent
+		err = fmt.Errorf("%w: %w", err, *local)
+	}
+	return err
+}
+
+// callOnce makes a call. It returns over which connection, nil if none, and whether an answer has begun.
+func (c *appConn) callOnce(
+	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, options []grpc.CallOption,
+) (conn *frameConn, heard bool, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	stream, err := cc.NewStream(ctx, &grpc.StreamDesc{}, method, options...)
+	var at peer.Peer
+	stream, err := cc.NewStream(ctx, &grpc.StreamDesc{}, method, append(options, grpc.Peer(&at))...)
 	if err != nil {
-		return err
+		return nil, false, err
 	}
 	if err := stream.SendMsg(req); err != nil {
-		return err
+		return nil, false, err
 	}
-	_, _ = stream.Header() // RecvMsg has the error
+	header, _ := stream.Header() // RecvMsg has the error
 	late := time.AfterFunc(headPatience, func() { cancel(errStalled) })
 	err = stream.RecvMsg(reply)
 	late.Stop()
@@ -131,5 +156,12 @@ func (c *appConn) call(
 	if errors.Is(why, errStalled) {
 		err = status.Error(codes.DeadlineExceeded, errStalled.Error())
 	}
-	return err
+	heard = len(header)+len(stream.Trailer()) > 0
+	if auth, ok := at.AuthInfo.(frameAuth); ok {
+		conn = auth.conn
+		if heard {
+			conn.answered.Store(true)
+		}
+	}
+	return conn, heard, err
 }

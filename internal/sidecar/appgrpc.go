@@ -52,6 +52,8 @@ func (a *grpcApp) call(ctx context.Context, t job.Trigger) verdict {
 	switch {
 	case err == nil:
 		return verdict{outcome: job.Handled, answered: true}
+	case isLocal(err):
+		return verdict{outcome: job.Lost, err: err}
 	case status.Code(err) == codes.NotFound: // as 404 over HTTP
 		err = fmt.Errorf("non-retriable error returned from app: %w", err)
 		return verdict{outcome: job.Handled, err: err, answered: true}

@@ -89,7 +89,7 @@ func (s *Sidecar) newProber(ctx context.Context, a App, m appMetrics) (prober, e
 }
 
 // watchApp asks an app for its health until ctx ends: at once, and then at each interval. Only what the probes say
-// counts, and not how triggers fare. One success makes an app healthy. As many failures in a row as the threshold says
+// counts, and not how triggers fare; a probe that this process could not make says nothing. One success makes an app healthy. As many failures in a row as the threshold says
 // make it unhealthy; Dapr counts them all since the app became healthy, whatever came between.
 func (s *Sidecar) watchApp(ctx context.Context, a App, p prober, m appMetrics, log *slog.Logger) {
 	tick := time.NewTicker(a.Health.Interval)
@@ -104,13 +104,17 @@ func (s *Sidecar) watchApp(ctx context.Context, a App, p prober, m appMetrics, l
 		if ctx.Err() != nil {
 			return
 		}
-		if err != nil {
+		switch {
+		case isLocal(err):
+			log.WarnContext(ctx, "the app could not be asked for its health, which stays what it was", slog.Any("err", err))
+		case err != nil:
 			failures++
 			log.DebugContext(ctx, "a probe of the app's health failed", slog.Any("err", err))
-		} else {
+		default:
 			failures = 0
 		}
 		switch {
+		case isLocal(err):
 		case !healthy && err == nil:
 			turn(true)
 			m.healthy().Set(1)
@@ -144,6 +148,9 @@ type httpProber struct {
 func (p *httpProber) probe(ctx context.Context) error {
 	began := time.Now()
 	code, err := p.get(ctx)
+	if isLocal(err) {
+		return err
+	}
 	counted := code
 	if err != nil {
 		counted = http.StatusInternalServerError // in Dapr's metrics
@@ -184,6 +191,9 @@ type grpcProber struct {
 func (p *grpcProber) probe(ctx context.Context) error {
 	began := time.Now()
 	_, err := runtimev1.NewAppCallbackHealthCheckClient(p.conn).HealthCheck(ctx, &emptypb.Empty{})
+	if isLocal(err) {
+		return err
+	}
 	p.metrics.grpcProbes.of(status.Code(err)).add(time.Since(began))
 	if err != nil {
 		return fmt.Errorf("ask the app with %s: %w", runtimev1.AppCallbackHealthCheck_HealthCheck_FullMethodName, err)

@@ -28,8 +28,7 @@ const (
 // errStalled says that an answer stopped halfway.
 var errStalled = fmt.Errorf("the app began its answer and stopped halfway: it has %v from the first byte on", headPatience)
 
-// An httpApp is called over HTTP: POST /job/<name>, with the data as the body. No redirect is followed, and an app never
-// sees one trigger twice from here.
+// An httpApp is called over HTTP: POST /job/<name>, with the data as the body. No redirect is followed.
 type httpApp struct {
 	poster
 	metrics appMetrics
@@ -72,6 +71,9 @@ func (a *httpApp) call(ctx context.Context, t job.Trigger) verdict {
 	}
 	began := time.Now()
 	answer, err := a.post(ctx, strings.TrimPrefix(t.Key.Name, "/"), body)
+	if isLocal(err) && ctx.Err() == nil { // it was not called
+		return verdict{outcome: job.Lost, err: err}
+	}
 	status := answer.status
 	if err != nil {
 		status = http.StatusInternalServerError // in Dapr's metrics

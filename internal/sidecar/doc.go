@@ -10,9 +10,24 @@
 // Metadata describe the process and its default app, whoever asks; they are in memory, bounded, and gone with the
 // process. Whoever asks for a shutdown gets an answer, and then the process is told.
 //
-// Every trigger that arrives is tried once and answered once: handled, or failed. It is never tried twice here, and no
-// answer is given for a trigger whose call this side broke off, so that the scheduler delivers it again. An app may take
-// as long as it likes before its answer begins; from then on it has headPatience.
+// Every trigger that arrives is answered once: handled, or failed. No answer is given for a trigger whose call this side
+// broke off, so that the scheduler delivers it again. An app may take as long as it likes before its answer begins; from
+// then on it has headPatience.
+//
+// A trigger is one call, but one that a local error prevented, such as too many open files, is made again until it works
+// or the stream ends: that is never the app's failure (docs/decisions/0017).
+//
+// Metadata describe the process and its default app, whoever asks; they are in memory, bounded, and gone with the
+// process. Whoever asks for a shutdown gets an answer, and then the process is told.
+//
+// Every trigger that arrives is answered once: handled, or failed. No answer is given for a trigger whose call this side
+// broke off, so that the scheduler delivers it again. An app may take as long as it likes before its answer begins; from
+// then on it has headPatience.
+//
+// A trigger is one call, with two exceptions (docs/decisions/0017). Where a connection that had been in use fails before
+// the first byte of the answer, the call is made once more, on a new one: the app may have closed it as idle just then.
+// And a call that a local error prevented, such as too many open files, is made again until it works or the stream ends:
+// that is never the app's failure.
 //
 // # Who owns what
 //
@@ -44,6 +59,8 @@
 // at once. That is bounded over all streams, to maxInWork triggers and Config.MaxTriggerBytes: a stream that has its share
 // and finds no more room receives nothing until a trigger ends, HTTP/2 flow control holds the rest back, and the scheduler
 // gives them to others. Such a stream notices only then that its connection broke.
+//
+// Where descriptors, ports or memory are lacking, triggers wait, those bounds hold, and the app's health stays what it was.
 //
 // An app that says it is unhealthy is as good as a list without schedulers: its streams and its calls are broken off, and
 // its jobs wait until it is healthy. The API goes on.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/credentials"
@@ -15,6 +16,8 @@ import (
 // it likes. One goroutine at a time reads.
 type frameConn struct {
 	net.Conn
+	failed   atomic.Bool // other than because the app stalled
+	answered atomic.Bool // a call was answered on it
 
 	// Where in the bytes that were read the next one is.
 	head    [9]byte // of the frame
@@ -36,8 +39,20 @@ func (c *frameConn) Read(p []byte) (int, error) {
 		c.bounded = false
 		_ = c.SetReadDeadline(time.Time{})
 	}
-	if errors.Is(err, os.ErrDeadlineExceeded) {
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
 		err = errStalled
+	case err != nil:
+		c.failed.Store(true)
+	}
+	return n, err
+}
+
+// Write implements [net.Conn].
+func (c *frameConn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if err != nil {
+		c.failed.Store(true)
 	}
 	return n, err
 }
@@ -77,6 +92,12 @@ type frameCredentials struct {
 	credentials.TransportCredentials
 }
 
+// A frameAuth is what a call's peer says of such a connection.
+type frameAuth struct {
+	credentials.AuthInfo
+	conn *frameConn
+}
+
 // ClientHandshake implements [credentials.TransportCredentials].
 func (c frameCredentials) ClientHandshake(
 	ctx context.Context, authority string, raw net.Conn,
@@ -85,7 +106,8 @@ func (c frameCredentials) ClientHandshake(
 	if err != nil {
 		return nil, nil, err
 	}
-	return &frameConn{Conn: secure}, info, nil
+	conn := &frameConn{Conn: secure}
+	return conn, frameAuth{info, conn}, nil
 }
 
 // Clone implements [credentials.TransportCredentials].

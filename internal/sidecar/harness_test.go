@@ -65,6 +65,7 @@ type fixture struct {
 	t         *testing.T
 	scheduler *scheduler
 	dialer    sidecar.Dialer // to schedulers; the network's if nil
+	appDialer sidecar.Dialer // to apps; the network's if nil
 	pings     bool           // connections are watched by pings
 	loopback  bool           // the listener of the HTTP API is of this host alone
 	log       *slog.Logger   // the test's if nil
@@ -104,10 +105,13 @@ func (f *fixture) run(cfg sidecar.Config) {
 	if f.dialer == nil {
 		f.dialer = f.dial
 	}
+	if f.appDialer == nil {
+		f.appDialer = f.dial
+	}
 	if f.log == nil {
 		f.log = slog.New(slog.NewTextHandler(f.t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	s, err := sidecar.New(cfg, sidecar.Dialers{Scheduler: f.dialer, App: f.dial}, f.log)
+	s, err := sidecar.New(cfg, sidecar.Dialers{Scheduler: f.dialer, App: f.appDialer}, f.log)
 	if err != nil {
 		f.t.Fatal(err)
 	}

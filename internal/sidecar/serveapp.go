@@ -21,7 +21,7 @@ func (s *Sidecar) serveApp(ctx context.Context, a App) error {
 	if err != nil {
 		return err
 	}
-	defer opened.receiver.close()
+	defer opened.close(ctx)
 	var running sync.WaitGroup
 	defer running.Wait()
 	if a.asked() {

@@ -21,6 +21,12 @@ const (
 	maxBytesInWork = 64 << 20 // of their data, unless Config.MaxTriggerBytes says otherwise
 )
 
+// How long a trigger waits after an attempt that this process could not make: at least and at most, with half of it random.
+const (
+	leastWait = 100 * time.Millisecond
+	mostWait  = 2 * time.Second
+)
+
 // A stream receives one scheduler's triggers for an app, and answers them.
 type stream struct {
 	appID, namespace, host string
@@ -154,27 +160,33 @@ func (s *stream) receive(
 		work.add(s.app.most, func() {
 			defer work.share.release(amount{1, bytes})
 			defer inWork.Dec()
-			if outcome := s.deliver(ctx, m); outcome != job.Lost {
+			if outcome := s.deliver(ctx, streamCtx, m); outcome != job.Lost {
 				answers.send(m.GetId(), outcome)
 			}
 		})
 	}
 }
 
-// deliver hands a trigger to the app, and counts the attempt. The outcome is Lost if ctx ended first.
-func (s *stream) deliver(ctx context.Context, m *schedulerv1.WatchJobsResponse) job.Outcome {
-	outcome := job.Failed
+// deliver hands a trigger to the app, and counts each attempt. An attempt that this process could not make is made again:
+// the scheduler has no word for one that is lost, and would wait for its end. That goes on until it works, or open ends:
+// then the scheduler delivers the trigger again itself. The outcome is Lost if ctx or open ended first.
+func (s *stream) deliver(ctx, open context.Context, m *schedulerv1.WatchJobsResponse) job.Outcome {
 	t, err := wire.Trigger(m)
 	if err == nil && t.Key.Target.Kind != job.App {
 		err = errors.New("it is for an actor, and there are none here")
 	}
 	if err != nil {
 		s.log.WarnContext(ctx, "cannot deliver a trigger", slog.String("job", m.GetName()), slog.Any("err", err))
-	} else {
-		outcome = s.app.trigger(ctx, t)
+		s.app.metrics.attempts.of(job.Failed).Inc()
+		return job.Failed
 	}
-	s.app.metrics.attempts.of(outcome).Inc()
-	return outcome
+	for wait := leastWait; ; wait = min(2*wait, mostWait) {
+		outcome := s.app.trigger(ctx, t)
+		s.app.metrics.attempts.of(outcome).Inc()
+		if outcome != job.Lost || !pause(open, wait/2, wait) {
+			return outcome
+		}
+	}
 }
 
 // answers sends outcomes on one stream, one at a time.

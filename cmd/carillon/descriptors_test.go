@@ -1,0 +1,134 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// descriptorsEnv is an environment variable that says how many file descriptors carillon may have open in a test.
+const descriptorsEnv = "CARILLON_TEST_DESCRIPTORS"
+
+// limitDescriptors holds this process to what descriptorsEnv says, if anything.
+func limitDescriptors() {
+	text, ok := os.LookupEnv(descriptorsEnv)
+	if !ok {
+		return
+	}
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err == nil {
+		err = syscall.Setrlimit(syscall.RLIMIT_NOFILE, &syscall.Rlimit{Cur: n, Max: n})
+	}
+	if err != nil {
+		panic(err)
+	}
+}
+
+// slowApp is an app that takes a second for each trigger. It sends the names of those that it has taken.
+func slowApp(t *testing.T) (address string, taken chan string) {
+	t.Helper()
+	taken = make(chan string, 10_000)
+	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		time.Sleep(time.Second)
+		taken <- strings.TrimPrefix(r.URL.Path, "/job/")
+	}))
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String(), taken
+}
+
+// wantTaken holds that the app takes each of the jobs 0, 1, 2, … once.
+func wantTaken(t *testing.T, jobs int, taken <-chan string) {
+	t.Helper()
+	seen := map[string]bool{}
+	deadline := time.After(time.Minute)
+	for len(seen) < jobs {
+		select {
+		case name := <-taken:
+			if seen[name] {
+				t.Errorf("job %s came twice", name)
+			}
+			seen[name] = true
+		case <-deadline:
+			t.Fatalf("the app took %d of %d jobs", len(seen), jobs)
+		}
+	}
+}
+
+const dropped = `"dueTime": "2s", "failurePolicy": {"drop": {}}` // when it fails
+
+func TestSlowAppLosesNothingWithFewDescriptors(t *testing.T) {
+	const jobs = 300
+	limited := descriptorsEnv + "=256"
+	t.Run("sidecar", func(t *testing.T) {
+		d := startScheduler(t, "--etcd-data-dir", t.TempDir())
+		address, taken := slowApp(t)
+		s := startSidecar(t, []string{limited}, "--app-port", portOf(t, address), "--scheduler-host-address", d.address["scheduler"])
+		s.health(t, http.StatusNoContent, "")
+		for i := range jobs {
+			if status, body := s.ask(t, http.MethodPost, fmt.Sprint("/v1.0-alpha1/jobs/", i), "{"+dropped+"}"); status != http.StatusNoContent {
+				t.Fatalf("schedule: %d %s", status, body)
+			}
+		}
+		wantTaken(t, jobs, taken)
+		if want := `msg="file descriptors"`; !strings.Contains(s.said.String(), want) || !strings.Contains(s.said.String(), "limit=256 app_connections=128") {
+			t.Errorf("the log does not say that there are 256 file descriptors, and 128 connections to apps")
+		}
+	})
+	t.Run("dev", func(t *testing.T) {
+		t.Setenv(descriptorsEnv, "256")
+		address, taken := slowApp(t)
+		n := startNode(t, "--data-dir", t.TempDir(), "--app=sub=http://"+address)
+		for i := range jobs {
+			if err := n.schedule(t, strconv.Itoa(i), `{"job": {`+dropped+`}}`); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantTaken(t, jobs, taken)
+	})
+}
+
+// Clients take all descriptors, just when triggers come.
+func TestTriggersWaitForDescriptors(t *testing.T) {
+	const jobs = 20
+	d := startScheduler(t, "--etcd-data-dir", t.TempDir())
+	address, taken := slowApp(t)
+	s := startSidecar(t, []string{descriptorsEnv + "=64"}, "--app-port", portOf(t, address), "--scheduler-host-address", d.address["scheduler"])
+	s.health(t, http.StatusNoContent, "")
+	for i := range jobs {
+		if status, body := s.ask(t, http.MethodPost, fmt.Sprint("/v1.0-alpha1/jobs/", i), "{"+dropped+"}"); status != http.StatusNoContent {
+			t.Fatalf("schedule: %d %s", status, body)
+		}
+	}
+	var clients []net.Conn
+	hangUp := func() {
+		for _, conn := range clients {
+			conn.Close()
+		}
+	}
+	defer hangUp()
+	for range 100 {
+		conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.address["http"][0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		clients = append(clients, conn)
+	}
+	waits := "the app cannot be called because of a local error; the trigger is tried again"
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(s.said.String(), waits); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the sidecar does not say that it cannot call the app")
+		}
+	}
+	hangUp()
+	wantTaken(t, jobs, taken)
+	if strings.Contains(s.said.String(), "did not handle") {
+		t.Error("a trigger that could not be sent counts as a failure of the app")
+	}
+}
