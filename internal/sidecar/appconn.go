@@ -120,15 +120,26 @@ func (c *appConn) close() {
 	_ = c.current.Close()
 }
 
-// call makes a call, as an interceptor.
+// call makes a call, as an interceptor. The grpc package makes it again where the app's server says that it has not
+// looked at it; and so does this, once, where a connection that has been in use fails without a word of an answer: the
+// app may have closed it as idle.
 func (c *appConn) call(
 	ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, _ grpc.UnaryInvoker, options ...grpc.CallOption,
 ) error {
-	conn, _, err := c.callOnce(ctx, method, req, reply, cc, options)
-	if local := c.localErr.Load(); conn == nil && status.Code(err) == codes.Unavailable && local != nil { // it was not sent
-		err = fmt.Errorf("%w: %w", err, *local)
+	for again := false; ; again = true {
+		conn, heard, err := c.callOnce(ctx, method, req, reply, cc, options)
+		switch {
+		case err == nil || heard || status.Code(err) != codes.Unavailable:
+			return err
+		case conn == nil: // it was not sent
+			if local := c.localErr.Load(); local != nil {
+				err = fmt.Errorf("%w: %w", err, *local)
+			}
+			return err
+		case again || !conn.answered.Load() || !conn.failed.Load():
+			return err
+		}
 	}
-	return err
 }
 
 // callOnce makes a call. It returns over which connection, nil if none, and whether an answer has begun.

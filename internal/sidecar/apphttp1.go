@@ -34,7 +34,8 @@ var errHungUp = errors.New("the app closed the connection before it had answered
 // transport of net/http has two of its own for each connection, and to hand a call to one and its answer back takes as
 // long as the call itself. It is safe for concurrent use.
 //
-// A call is sent again only where not a byte of it was written to a connection that had been kept.
+// An app may close a connection that has been idle just when a call is written to it. So a call that fails on a connection
+// that had been kept, before a byte of the answer, is sent once more, on a new one.
 type http1 struct {
 	dial      func(context.Context) (net.Conn, error)
 	maxHeader int64  // bytes of the header of an answer
@@ -87,9 +88,9 @@ func (h *http1) post(ctx context.Context, name string, body []byte) (a appAnswer
 		return appAnswer{}, context.Cause(ctx)
 	}
 	defer h.places.leave()
+	c := h.kept()
+	reused := c != nil
 	for {
-		c := h.kept()
-		again := c != nil
 		if c == nil {
 			conn, err := h.dial(ctx)
 			if err != nil {
@@ -108,9 +109,10 @@ func (h *http1) post(ctx context.Context, name string, body []byte) (a appAnswer
 			return a, nil
 		}
 		c.close()
-		if err == nil || !again || c.wrote > 0 || ctx.Err() != nil {
+		if err == nil || !reused || c.heard || ctx.Err() != nil {
 			return a, err
 		}
+		c, reused = nil, false
 	}
 }
 
@@ -187,7 +189,7 @@ type http1Conn struct {
 	in        *bufio.Reader // of what Read returns
 	left      int64         // bytes that may be read before the bound of a header is met
 	head      []byte        // of the call; with a small body, all of it
-	wrote     int64         // bytes of the call
+	heard     bool          // a byte of the answer has come
 	reusable  bool          // the answer has been read to its end, and another call may follow
 	idleSince time.Time
 	quiet     func() bool // reports whether the app has neither hung up nor said anything unasked
@@ -213,7 +215,7 @@ func (c *http1Conn) Read(p []byte) (int, error) {
 
 // exchange sends a call with that body, and returns the answer. If ctx ends it is broken off.
 func (c *http1Conn) exchange(ctx context.Context, body []byte, maxHeader int64) (a appAnswer, err error) {
-	c.wrote, c.reusable, c.left = 0, false, maxHeader
+	c.heard, c.reusable, c.left = false, false, maxHeader
 	stop := context.AfterFunc(ctx, c.close)
 	defer func() {
 		if !stop() {
@@ -222,9 +224,7 @@ func (c *http1Conn) exchange(ctx context.Context, body []byte, maxHeader int64) 
 	}()
 	if len(body) <= smallBody {
 		c.head = append(c.head, body...)
-		n, err := c.conn.Write(c.head)
-		c.wrote = int64(n)
-		if err != nil {
+		if _, err := c.conn.Write(c.head); err != nil {
 			return appAnswer{}, err
 		}
 		return c.answer()
@@ -233,8 +233,8 @@ func (c *http1Conn) exchange(ctx context.Context, body []byte, maxHeader int64) 
 	sent := make(chan bool, 1) // whether all was
 	go func() {
 		parts := net.Buffers{c.head, body}
-		n, err := parts.WriteTo(c.conn)
-		if c.wrote = n; err != nil {
+		_, err := parts.WriteTo(c.conn)
+		if err != nil {
 			c.close()
 		}
 		sent <- err == nil
@@ -263,6 +263,7 @@ func (c *http1Conn) answer() (appAnswer, error) {
 		if _, err := c.in.Peek(1); err != nil {
 			return appAnswer{}, answerError(err)
 		}
+		c.heard = true
 		_ = c.conn.SetReadDeadline(time.Now().Add(headPatience))
 		res, err := http.ReadResponse(c.in, nil)
 		if err != nil {

@@ -2,13 +2,10 @@ package sidecar_test
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -156,8 +153,6 @@ func TestAConnectionThatTheAppHasClosedIsNotUsedAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := new(network)
-	s := newScheduler(t, n, schedulerAddress, schedulerAddress)
 	closed := make(chan struct{}, 1)
 	app := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		conn, out, err := http.NewResponseController(w).Hijack()
@@ -172,29 +167,8 @@ func TestAConnectionThatTheAppHasClosedIsNotUsedAgain(t *testing.T) {
 	})}
 	go func() { _ = app.Serve(l) }()
 	defer app.Close()
-	side, err := sidecar.New(sidecar.Config{
-		Apps: []sidecar.App{{ID: "sub", Address: l.Addr().String()}}, DefaultApp: "sub", Namespace: "default",
-		Schedulers: []string{schedulerAddress}, Streams: 1, NoPings: true,
-	}, sidecar.Dialers{Scheduler: n.dial}, slog.New(slog.NewTextHandler(t.Output(), nil)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- side.Run(ctx, sidecar.Listeners{}) }()
-	defer func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
-		}
-	}()
-	var w *watcher
-	for w == nil {
-		if open, _ := s.connected(); len(open) > 0 {
-			w = open[0]
-		}
-		runtime.Gosched()
-	}
+	w, stop := overTCP(t, sidecar.App{ID: "sub", Address: l.Addr().String()})
+	defer stop()
 	for i := range uint64(100) {
 		w.trigger(i, "a", nil)
 		<-closed

@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"sync/atomic"
 	"time"
@@ -60,8 +61,29 @@ func newTransport(a App, cfg Config, dial Dialer) *http.Transport {
 // close implements poster.
 func (h *http2) close() { h.transport.Load().CloseIdleConnections() }
 
-// post implements poster.
+// post implements poster. A call that fails with a connection that had been in use, before its answer begins, is sent
+// once more, as in http1.
 func (h *http2) post(ctx context.Context, name string, body []byte) (a appAnswer, err error) {
+	for again := false; ; again = true {
+		var conn *frameConn
+		reused := false
+		tracing := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
+			if conn, _ = got.Conn.(*frameConn); conn != nil {
+				reused = conn.answered.Load()
+			}
+		}})
+		a, err = h.postOnce(tracing, name, body)
+		switch {
+		case err == nil && conn != nil:
+			conn.answered.Store(true)
+			return a, nil
+		case err == nil || again || !reused || !conn.failed.Load() || ctx.Err() != nil:
+			return a, err
+		}
+	}
+}
+
+func (h *http2) postOnce(ctx context.Context, name string, body []byte) (a appAnswer, err error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	to := h.base

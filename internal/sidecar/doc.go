@@ -14,16 +14,6 @@
 // broke off, so that the scheduler delivers it again. An app may take as long as it likes before its answer begins; from
 // then on it has headPatience.
 //
-// A trigger is one call, but one that a local error prevented, such as too many open files, is made again until it works
-// or the stream ends: that is never the app's failure (docs/decisions/0017).
-//
-// Metadata describe the process and its default app, whoever asks; they are in memory, bounded, and gone with the
-// process. Whoever asks for a shutdown gets an answer, and then the process is told.
-//
-// Every trigger that arrives is answered once: handled, or failed. No answer is given for a trigger whose call this side
-// broke off, so that the scheduler delivers it again. An app may take as long as it likes before its answer begins; from
-// then on it has headPatience.
-//
 // A trigger is one call, with two exceptions (docs/decisions/0017). Where a connection that had been in use fails before
 // the first byte of the answer, the call is made once more, on a new one: the app may have closed it as idle just then.
 // And a call that a local error prevented, such as too many open files, is made again until it works or the stream ends:
