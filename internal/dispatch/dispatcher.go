@@ -68,7 +68,7 @@ type Stats struct {
 	Streams int    // that are connected
 	Out     int    // triggers taken and not ended, those held included
 	Held    int    // triggers that wait at a gate
-	Waiting int    // refusals that were not woken yet
+	Waiting int    // partitions' refusals that were not woken yet, for all targets
 	Targets int    // that have a stream, a waiter or a gate
 	Ignored uint64 // results for triggers that were not out, since the start
 }
@@ -88,10 +88,11 @@ func (d *Dispatcher) stats() Stats {
 
 // Deliver takes t without blocking and reports whether a receiver had room, or will have: a trigger that a [Limit]
 // keeps back is taken, and held. If so, done is called exactly once, from another goroutine, when the attempt has ended.
-// If not, room is called exactly once, from another goroutine, when that may have changed, with a fair share (at least
-// 1) of how many triggers there is room for. Neither may block.
+// If not, room is called once, from another goroutine, when that may have changed, with a fair share (at least
+// 1) of how many triggers there is room for; unless a trigger of the same target and partition is refused before, or
+// [Dispatcher.Withdraw] is called. Neither may block.
 //
-// It keeps one waiter for each refusal for as long as the target has no room; the engine has one per partition.
+// So no more waiters are kept than there are partitions for each target, however often they are refused.
 func (d *Dispatcher) Deliver(t job.Trigger, done func(job.Outcome), room func(n int)) (taken bool) {
 	bytes := size(t)
 	d.mu.Lock()
@@ -101,12 +102,23 @@ func (d *Dispatcher) Deliver(t job.Trigger, done func(job.Outcome), room func(n 
 		if len(r.streams) == 0 {
 			d.tallies[t.Key.Target.Kind].undelivered++
 		}
-		r.waiters = append(r.waiters, room)
-		d.waiting++
+		r.wait(t.Partition, room)
 		return false
 	}
 	d.out++
 	return true
+}
+
+// Withdraw lets go of what was refused last of the target and the partition: its room is not called any more, unless that
+// has begun. Whoever lets a trigger that was refused go without another try calls it, or a waiter would stay for as long
+// as nobody serves the target.
+func (d *Dispatcher) Withdraw(target job.Target, partition int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if r := d.routes[target]; r != nil {
+		r.withdraw(partition)
+		r.tidy()
+	}
 }
 
 // Connect returns a receiver that serves these targets; it may be none. Its limits need not be of targets that it

@@ -7,8 +7,9 @@
 // It promises:
 //   - Deliver never blocks. It takes a trigger or refuses it at once, so that no circle of waits can close.
 //   - What is taken ends exactly once: with the outcome that the receiver reports, or as lost when its stream closes.
-//   - What is refused is woken exactly once, as soon as there may be room. The refusal and the waiting are one step, so
-//     no wake-up is lost between them.
+//   - What is refused is woken once, as soon as there may be room, unless the same partition is refused again or
+//     withdraws. The refusal and the waiting are one step, so no wake-up is lost between them. So what waits is
+//     bounded: one waiter for each partition and target.
 //   - What is out with a stream is bounded, in number and in bytes. A stream that takes nothing fills up and is
 //     passed over; it costs the other streams and targets nothing.
 //   - What waits to be sent is bounded in bytes for all streams together, and targets share that fairly: receivers that take
@@ -18,7 +19,7 @@
 //     are freed before anybody is looked at. A new trigger whose slots are free does not queue behind those whose are
 //     not. What is held is bounded, too: beyond the bound Deliver refuses, and the lane waits in the engine, where it
 //     costs next to nothing.
-//   - What has ended is let go of, and a target without streams and waiters leaves no trace.
+//   - What has ended or withdrawn is let go of, and a target without streams and waiters leaves no trace.
 //
 // All state belongs to one mutex of the [Dispatcher], held for a few instructions at a time; callbacks are called
 // without it. The package starts no goroutine but those of its timers. Nothing is written down here: after a crash the

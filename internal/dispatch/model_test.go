@@ -167,7 +167,9 @@ func (m *model) deliver(t *testing.T, target job.Target, key string, bytes int) 
 	hold := m.served(target) && m.limited(target) && !m.passes(a)
 	s := m.turn(target, bytes)
 	want := !hold && s != nil || hold && m.holds(a)
-	if taken := m.d.Deliver(a.trigger(), done, room); taken != want {
+	trig := a.trigger()
+	trig.Partition = m.delivered // each waits by itself
+	if taken := m.d.Deliver(trig, done, room); taken != want {
 		t.Fatalf("Deliver = %v, want %v", taken, want)
 	}
 	switch {
@@ -276,6 +278,7 @@ func TestEverythingAtOnce(t *testing.T) {
 			busy.Go(func() {
 				for i := range jobs {
 					trig := keyed(targets[(i+n)%3], fmt.Sprint(i%2))
+					trig.Partition = n
 					for deliverOnce(t, d, trig) == job.Lost {
 						lost.Add(1)
 					}

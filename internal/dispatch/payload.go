@@ -49,6 +49,13 @@ func (p *payload) refuse(r *route, bytes int) {
 	r.needs = max(1, bytes)
 }
 
+// forget has r woken no more: it is without use.
+func (p *payload) forget(r *route) {
+	if r.needs > 0 {
+		p.refused = slices.DeleteFunc(p.refused, func(other *route) bool { return other == r })
+	}
+}
+
 // sent gives back the bytes of a trigger that has been sent, or is not going to be.
 func (d *Dispatcher) sent(t job.Target, bytes int) {
 	d.payload.pool.Give(t, bytes)

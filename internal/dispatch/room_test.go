@@ -13,9 +13,10 @@ import (
 	"carillon/internal/job"
 )
 
-// A waiting room counts the wake-ups of the refusals that it stands behind.
+// A waiting room counts the wake-ups of the refusals that it stands behind, each of a partition of its own.
 type waitingRoom struct {
-	d *dispatch.Dispatcher
+	d          *dispatch.Dispatcher
+	partitions int
 
 	mu     sync.Mutex
 	shares []int
@@ -29,7 +30,10 @@ func (w *waitingRoom) refuse(t *testing.T, target job.Target, n int) {
 		w.shares = append(w.shares, n)
 	}
 	for range n {
-		if w.d.Deliver(trigger(target, "refused"), ignore, room) {
+		refused := trigger(target, "refused")
+		w.partitions++
+		refused.Partition = w.partitions
+		if w.d.Deliver(refused, ignore, room) {
 			t.Fatal("Deliver took a trigger, want a refusal")
 		}
 	}
@@ -177,17 +181,19 @@ func TestAWaiterMayDeliverAndWaitAgainFromWithinItsWakeUp(t *testing.T) {
 		const partitions, jobs = 64, 50
 		d := dispatch.New(dispatch.Config{MaxOut: 7})
 		delivered := 0
-		var fire func(left int)
-		fire = func(left int) {
+		var fire func(partition, left int)
+		fire = func(partition, left int) {
 			for ; left > 0; left-- {
-				refused := func(int) { fire(left) }
-				if !d.Deliver(trigger(app("a"), fmt.Sprint(left)), func(job.Outcome) { delivered++ }, refused) {
+				refused := func(int) { fire(partition, left) }
+				trig := trigger(app("a"), fmt.Sprint(left))
+				trig.Partition = partition
+				if !d.Deliver(trig, func(job.Outcome) { delivered++ }, refused) {
 					return
 				}
 			}
 		}
-		for range partitions {
-			fire(jobs)
+		for partition := range partitions {
+			fire(partition, jobs)
 		}
 		s := d.Connect([]job.Target{app("a")})
 		for range partitions * jobs {
@@ -241,3 +247,41 @@ func TestLargeTriggerGoesBesideReceiversThatTakeNothing(t *testing.T) {
 }
 
 func ignoreRoom(int) {}
+
+func TestRefusalsOfOnePartitionKeepOneWaiter(t *testing.T) {
+	d := dispatch.New(dispatch.Config{})
+	woken := 0
+	for i := range 100 {
+		if d.Deliver(trigger(app("a"), "x"), ignore, func(int) { woken = i }) {
+			t.Fatal("an app that is not there has room")
+		}
+	}
+	if got := d.Stats(); got != (dispatch.Stats{Waiting: 1, Targets: 1}) {
+		t.Errorf("100 refusals of one partition keep %+v", got)
+	}
+	s := d.Connect([]job.Target{app("a")})
+	defer s.Close()
+	if woken != 99 {
+		t.Errorf("refusal %d was woken, want the last", woken)
+	}
+}
+
+func TestWithdrawnWaiterIsNotWokenAndLeavesNoTrace(t *testing.T) {
+	d := dispatch.New(dispatch.Config{})
+	w := &waitingRoom{d: d}
+	w.refuse(t, app("a"), 3)
+	d.Withdraw(app("a"), 2)
+	d.Withdraw(app("a"), 2)
+	d.Withdraw(app("b"), 1)
+	if got := d.Stats(); got != (dispatch.Stats{Waiting: 2, Targets: 1}) {
+		t.Errorf("after one of three has withdrawn: %+v", got)
+	}
+	d.Withdraw(app("a"), 1)
+	d.Withdraw(app("a"), 3)
+	if got := d.Stats(); got != (dispatch.Stats{}) {
+		t.Errorf("after all have withdrawn: %+v", got)
+	}
+	s := d.Connect([]job.Target{app("a")})
+	defer s.Close()
+	w.want(t)
+}

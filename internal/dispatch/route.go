@@ -12,9 +12,9 @@ type route struct {
 	d      *Dispatcher
 	target job.Target
 
-	streams []*Stream // that serve the target, in the order in which they connected
-	next    int       // whose turn it is; their number means the first's, unless one more connects
-	waiters []func(n int)
+	streams []*Stream   // that serve the target, in the order in which they connected
+	next    int         // whose turn it is; their number means the first's, unless one more connects
+	waiters []waiter    // one for each partition at most
 	timer   *time.Timer // wakes the waiters; nil when it is not set
 	gates   *gates      // nil if nobody limits the target
 	needs   int         // bytes of a trigger that was refused for want of them; 0 if none was
@@ -76,12 +76,36 @@ func (r *route) leave(s *Stream) {
 	}
 }
 
+// A waiter is called when there may be room for the triggers of one partition.
+type waiter struct {
+	partition int
+	room      func(n int)
+}
+
+// wait has room called when there may be some for the partition's triggers. It takes the place of what the partition
+// had called before.
+func (r *route) wait(partition int, room func(n int)) {
+	r.withdraw(partition)
+	r.waiters = append(r.waiters, waiter{partition, room})
+	r.d.waiting++
+}
+
+// withdraw lets go of the partition's waiter, if it has one.
+func (r *route) withdraw(partition int) {
+	i := slices.IndexFunc(r.waiters, func(w waiter) bool { return w.partition == partition })
+	if i >= 0 {
+		r.waiters = slices.Delete(r.waiters, i, i+1)
+		r.d.waiting--
+	}
+}
+
 // tidy lets go of what is without use.
 func (r *route) tidy() {
 	if r.gates != nil && r.gates.idle() {
 		r.gates = nil
 	}
 	if len(r.streams) == 0 && len(r.waiters) == 0 && r.gates == nil {
+		r.d.payload.forget(r)
 		delete(r.d.routes, r.target)
 	}
 }
@@ -170,8 +194,8 @@ func (r *route) wakeAll(calls []wakeUp, free int) []wakeUp {
 		return calls
 	}
 	share := max(1, free/len(r.waiters))
-	for _, room := range r.waiters {
-		calls = append(calls, wakeUp{room, share})
+	for _, w := range r.waiters {
+		calls = append(calls, wakeUp{w.room, share})
 	}
 	r.d.waiting -= len(r.waiters)
 	r.waiters = nil

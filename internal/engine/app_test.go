@@ -62,6 +62,8 @@ func (a *app) Deliver(t job.Trigger, done func(job.Outcome), _ func(int)) bool {
 	return true
 }
 
+func (*app) Withdraw(job.Target, int) {}
+
 // triggers returns what the app got, and fails the test over any broken promise.
 func (a *app) triggers(t *testing.T) []job.Trigger {
 	t.Helper()

@@ -46,6 +46,13 @@ func (lp *loop) check(ctx context.Context) error {
 			return fmt.Errorf("lane %v says that it stands in line, and does not", id)
 		}
 	}
+	for target, all := range m.throttled {
+		for i, l := range all {
+			if l.place != throttled || m.lanes[l.id] != l || slices.Contains(all[:i], l) {
+				return fmt.Errorf("lane %v is listed among the throttled of %v, and is not, or is twice", l.id, target)
+			}
+		}
+	}
 	if m.entries != entries {
 		return fmt.Errorf("%d entries are in the windows, and %d were counted", entries, m.entries)
 	}

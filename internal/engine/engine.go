@@ -20,9 +20,13 @@ import (
 // A Deliverer carries triggers to applications. It is safe for concurrent use.
 type Deliverer interface {
 	// Deliver takes t without blocking and reports whether a receiver had room. If so, done is called exactly once,
-	// from another goroutine, when the attempt has ended. If not, room is called exactly once, from another goroutine,
-	// when that may have changed, with how many triggers there is room for, about, and at least one. Neither blocks.
+	// from another goroutine, when the attempt has ended. If not, room is called once, from another goroutine, when that
+	// may have changed, with how many triggers there is room for, about, and at least one; unless a trigger of the same
+	// target and partition is refused before, or Withdraw is called. Neither blocks.
 	Deliver(t job.Trigger, done func(job.Outcome), room func(n int)) (taken bool)
+	// Withdraw says that nobody waits for room for the triggers of a target and a partition any more: the room function
+	// that was given with the last one is let go, and not called unless that has begun. It does not block.
+	Withdraw(target job.Target, partition int)
 }
 
 // A Config is what an operator may choose of an engine. The zero Config is usable.

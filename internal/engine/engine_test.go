@@ -89,6 +89,8 @@ func (d deliverer) Deliver(t job.Trigger, done func(job.Outcome), _ func(int)) b
 	return true
 }
 
+func (deliverer) Withdraw(job.Target, int) {}
+
 // A full app has no room for anything, ever.
 type fullApp struct{ *app }
 

@@ -15,8 +15,9 @@ import (
 // An inbox holds what is waiting for a loop's turns. Anyone may add to it; the loop alone takes.
 //
 // Commands come from callers, who wait for room when it is full. Outcomes and news of room come from deliveries and are
-// never refused: there is at most one outcome for each trigger in flight, and one piece of news for each parked lane.
-// Looks come from whoever reads metrics, one at a time. Moves come from Own, one for each partition at a time.
+// never refused: there is at most one outcome for each trigger in flight, and one piece of news for each waiter of the
+// deliverer, which are no more than the lanes that were parked at once since the last turn. Looks come from whoever reads
+// metrics; beyond maxLooks they are let go. Moves come from Own, one for each partition at a time.
 //
 // Commands and outcomes wait by target, and each turn takes of them fairly: a target with many makes none of another's
 // wait. Neither can fill a turn as long as the other waits.
@@ -129,9 +130,17 @@ func (c *command) wait(ctx context.Context) error {
 
 func (i *inbox) settle(o outcome) { i.add(func() { i.outcomes.Push(o.target(), o) }) }
 
-// look has f called in the next turn with the loop, which it must not change.
+// maxLooks is how many looks may wait for a turn. More than that are asked for while a loop is stuck alone, because whoever
+// asks does not wait for long, and asks again.
+const maxLooks = 16
+
+// look has f called in the next turn with the loop, which it must not change; or never, if too many looks wait.
 func (i *inbox) look(f func(lp *loop, now time.Time)) {
-	i.add(func() { i.looks = append(i.looks, f) })
+	i.add(func() {
+		if len(i.looks) < maxLooks {
+			i.looks = append(i.looks, f)
+		}
+	})
 }
 
 func (i *inbox) room(r room) { i.add(func() { i.rooms = append(i.rooms, r) }) }

@@ -51,7 +51,7 @@ func (m *machine) place(l *lane) {
 	if len(l.window) == 0 {
 		m.leave(l)
 		if !l.more {
-			delete(m.lanes, l.id)
+			m.dropLane(l)
 		}
 		return
 	}
@@ -77,6 +77,20 @@ func (m *machine) leave(l *lane) {
 		l.place = nowhere
 	case nowhere, throttled, parked:
 	}
+}
+
+// dropLane lets go of l, wherever it stands.
+func (m *machine) dropLane(l *lane) {
+	m.leave(l)
+	switch l.place {
+	case throttled:
+		m.unthrottle(l)
+	case parked:
+		m.gone = append(m.gone, l.id)
+	case nowhere, inHeap, inLine:
+	}
+	m.entries -= l.tallied
+	delete(m.lanes, l.id)
 }
 
 // thirst notes whether l wants a refill.
@@ -141,6 +155,16 @@ func (m *machine) throttle(target job.Target) {
 	}
 }
 
+// unthrottle takes l out of those that wait until their target may have more in flight.
+func (m *machine) unthrottle(l *lane) {
+	others := slices.DeleteFunc(m.throttled[l.id.target], func(other *lane) bool { return other == l })
+	m.throttled[l.id.target] = others
+	if len(others) == 0 {
+		delete(m.throttled, l.id.target)
+	}
+	l.place = nowhere
+}
+
 // resume has the lanes of all targets go on that may have more in flight, if much has become free. Otherwise each waits for
 // what it has in flight itself: a target that is throttled has its guaranteed part.
 func (m *machine) resume() {
@@ -163,12 +187,10 @@ func (m *machine) resumeTarget(target job.Target) {
 	}
 	delete(m.throttled, target)
 	for _, l := range lanes {
-		switch {
-		case l.place != throttled || m.lanes[l.id] != l: // it has been parked, or has gone
-		case len(l.window) == 0:
+		if len(l.window) == 0 {
 			l.place = nowhere
 			m.place(l)
-		default:
+		} else {
 			l.place = inLine
 			m.ready.Resume(target, l)
 			m.thirst(l)
@@ -178,6 +200,11 @@ func (m *machine) resumeTarget(target job.Target) {
 
 // dropLanes forgets what was learned from the index.
 func (m *machine) dropLanes() {
+	for id, l := range m.lanes {
+		if l.place == parked {
+			m.gone = append(m.gone, id)
+		}
+	}
 	m.lanes, m.waiting, m.dry, m.entries = map[laneID]*lane{}, nil, nil, 0
 	m.ready, m.throttled = fair.NewQueue[job.Target, *lane](quantum), map[job.Target][]*lane{}
 }

@@ -251,6 +251,7 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 		return err
 	}
 	lp.letGo(now)
+	lp.withdraw()
 	lp.judge(ctx, begin, &w)
 	for _, look := range w.looks {
 		look(lp, now)
@@ -360,7 +361,7 @@ func (lp *loop) release(d *delivery, spec *job.Spec) {
 		return
 	}
 	t := job.Trigger{
-		Key: d.entry.key, AppID: spec.AppID, ConcurrencyKey: spec.ConcurrencyKey, Data: spec.Data,
+		Key: d.entry.key, Partition: d.entry.partition, AppID: spec.AppID, ConcurrencyKey: spec.ConcurrencyKey, Data: spec.Data,
 		Due: d.due, Attempt: d.state.Attempts,
 	}
 	done := func(o job.Outcome) { lp.inbox.settle(outcome{d, o}) }
@@ -370,4 +371,15 @@ func (lp *loop) release(d *delivery, spec *job.Spec) {
 		return
 	}
 	lp.metrics.lateness.Observe(when.Seconds(d.entry.due, lp.now()))
+}
+
+// withdraw lets go of what waits for room and need not: else a waiter would stay for each lane that came and went while
+// nobody had room for it. A lane that has been refused again meanwhile keeps its waiter, which is its only one.
+func (lp *loop) withdraw() {
+	for _, id := range lp.machine.gone {
+		if l := lp.machine.lanes[id]; l == nil || l.place != parked {
+			lp.deliver.Withdraw(id.target, id.partition)
+		}
+	}
+	lp.machine.gone = lp.machine.gone[:0]
 }

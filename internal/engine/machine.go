@@ -30,7 +30,8 @@ type machine struct {
 	lanes      map[laneID]*lane
 	waiting    lanes                          // place inHeap
 	ready      *fair.Queue[job.Target, *lane] // place inLine
-	throttled  map[job.Target][]*lane         // place throttled; some may have gone
+	throttled  map[job.Target][]*lane         // place throttled
+	gone       []laneID                       // refused, and not parked any more: nobody waits for room for them
 	dry        []*lane                        // to be refilled before they go on
 	entries    int                            // in all windows
 	out        map[job.Key]*delivery
@@ -252,11 +253,17 @@ func (m *machine) fire(e entry, r record) *delivery {
 // refuse takes back a delivery that no receiver had room for. Its lane waits until room is called.
 func (m *machine) refuse(d *delivery) {
 	m.takeBack(d)
-	if l := m.lanes[d.entry.lane()]; l != nil && l.place != parked {
-		m.leave(l)
-		l.place = parked
-		m.shrink(l)
+	l := m.lanes[d.entry.lane()]
+	if l == nil { // its job, or its partition, has gone meanwhile
+		m.gone = append(m.gone, d.entry.lane())
+		return
 	}
+	if l.place == throttled {
+		m.unthrottle(l)
+	}
+	m.leave(l)
+	l.place = parked
+	m.shrink(l)
 }
 
 // takeBack takes back a delivery that has not left.

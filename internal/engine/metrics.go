@@ -106,11 +106,12 @@ func (s survey) Collect(to chan<- prometheus.Metric) {
 	timeout := time.NewTimer(surveyTime)
 	defer timeout.Stop()
 	var all census
-	for range s.loops {
+	for left := len(s.loops); left > 0; left-- {
 		select {
 		case c := <-counted:
 			all.add(c)
 		case <-timeout.C:
+			left = 0 // the rest has no turn
 		}
 	}
 	for _, g := range gauges() {

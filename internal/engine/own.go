@@ -162,6 +162,7 @@ func (lp *loop) leaving() bool {
 // lose ends all tenures, because the machine is not to be trusted any more.
 func (lp *loop) lose() {
 	lp.metrics.redelivered.Add(float64(lp.machine.forget()))
+	lp.withdraw()
 	lp.reconsider() // they end what is out, and are not believed any more
 	for p, t := range lp.tenures {
 		lp.inbox.lost(p)

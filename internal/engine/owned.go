@@ -22,11 +22,9 @@ func (m *machine) own(partition int, f store.Fence) { m.owned[partition] = &owne
 func (m *machine) quit(partition int) {
 	m.owned[partition].leaving = true
 	of := func(l *lane) bool { return l.id.partition == partition }
-	for id, l := range m.lanes {
+	for _, l := range m.lanes {
 		if of(l) {
-			m.leave(l)
-			m.entries -= l.tallied
-			delete(m.lanes, id)
+			m.dropLane(l)
 		}
 	}
 	m.dry = slices.DeleteFunc(m.dry, of)

@@ -35,8 +35,8 @@ type script struct {
 	now   time.Time
 	limit limits
 
-	room      map[string]int // of an app; absent: no bound
-	refused   map[string]func(int)
+	room      map[string]int       // of an app; absent: no bound
+	refused   map[laneID]func(int) // whose rooms have not been called
 	out       map[string]delivered // by job name and number
 	latest    map[string]int       // number of a job's last delivery
 	events    []string
@@ -60,7 +60,7 @@ func newNarrowScript(t *testing.T, partitions, maxInFlight int) *script {
 	s := &script{
 		db: openStore(t), epoch: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		limit: limits{most: 512, bytes: 1 << 20, fires: 256},
-		room:  map[string]int{}, refused: map[string]func(int){}, out: map[string]delivered{}, latest: map[string]int{},
+		room:  map[string]int{}, refused: map[laneID]func(int){}, out: map[string]delivered{}, latest: map[string]int{},
 	}
 	s.now = s.epoch
 	var all []int
@@ -233,9 +233,11 @@ func (s *script) setRoom(t *testing.T, d *datadriven.TestData) {
 	var n int
 	d.ScanArgs(t, "for", &n)
 	s.room[app] = n
-	if again := s.refused[app]; again != nil && n > 0 {
-		delete(s.refused, app)
-		again(n)
+	for id, again := range s.refused {
+		if id.target.Name == app && n > 0 {
+			delete(s.refused, id)
+			again(n)
+		}
 	}
 }
 
@@ -264,7 +266,7 @@ func (s *script) Deliver(t job.Trigger, done func(job.Outcome), again func(int))
 	app := t.Key.Target.Name
 	if n, bounded := s.room[app]; bounded && n == 0 {
 		s.say("refuse %s", t.Key.Name)
-		s.refused[app] = again
+		s.refused[laneID{t.Partition, t.Key.Target}] = again
 		return false
 	} else if bounded {
 		s.room[app] = n - 1
@@ -279,6 +281,26 @@ func (s *script) Deliver(t job.Trigger, done func(job.Outcome), again func(int))
 		panic(fmt.Sprintf("%s was delivered %v early", t.Key, -late))
 	}
 	return true
+}
+
+// check is that of the loop, and holds that those lanes wait for room that are parked.
+func (s *script) check(ctx context.Context) error {
+	for id := range s.refused {
+		if l := s.machine.lanes[id]; l == nil || l.place != parked {
+			return fmt.Errorf("lane %v waits for room, and is not parked", id)
+		}
+	}
+	for id, l := range s.machine.lanes {
+		if l.place == parked && s.refused[id] == nil {
+			return fmt.Errorf("lane %v is parked, and does not wait for room", id)
+		}
+	}
+	return s.loop.check(ctx)
+}
+
+// Withdraw lets go of a refusal.
+func (s *script) Withdraw(target job.Target, partition int) {
+	delete(s.refused, laneID{partition, target})
 }
 
 // Commit shows what is written.

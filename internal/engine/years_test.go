@@ -201,3 +201,5 @@ func (a *farApp) Deliver(t job.Trigger, done func(job.Outcome), _ func(int)) boo
 	time.AfterFunc(0, func() { done(job.Handled) })
 	return true
 }
+
+func (*farApp) Withdraw(job.Target, int) {}

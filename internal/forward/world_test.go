@@ -88,6 +88,8 @@ func (w *world) Deliver(tr job.Trigger, done func(job.Outcome), _ func(int)) boo
 	return true
 }
 
+func (*world) Withdraw(job.Target, int) {}
+
 // deliveries returns how many occurrences came, and how many came again.
 func (w *world) deliveries() (occurrences, again int) {
 	w.mu.Lock()

@@ -5,6 +5,7 @@ import "time"
 // A Trigger is one attempt at telling an app that a job is due. Its receiver must not change what it points to.
 type Trigger struct {
 	Key            Key
+	Partition      int     // of Key
 	AppID          string  // as in [Spec]
 	ConcurrencyKey *string // as in [Spec]
 	Data           *Data   // as in [Spec]

@@ -65,3 +65,5 @@ func TestJobsOfAllYearsAreKeptOnEtcd(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func (*counter) Withdraw(job.Target, int) {}
