@@ -27,7 +27,7 @@ func showExpiry(r *prometheus.Registry, who *identity.Source) {
 		if at.IsZero() {
 			return 0
 		}
-		return float64(at.Unix())
+		return float64(at.Unix()) //nolint:forbidigo // Prometheus shows instants so
 	}))
 }
 

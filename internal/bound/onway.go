@@ -20,7 +20,7 @@ const (
 // onWay is the messages that are being received. There are several lists of them, so that calls seldom want the same one.
 type onWay struct {
 	lists   [16]onWayList
-	scanned atomic.Int64 // when, in nanoseconds since 1970
+	scanned atomic.Pointer[time.Time] // when; nil before the first time
 }
 
 type onWayList struct {
@@ -69,7 +69,7 @@ func (o *onWay) leave(m *message) bool {
 // the budget is free a moment later.
 func (o *onWay) refuseSlow(now time.Time) (found bool) {
 	last := o.scanned.Load()
-	if now.UnixNano()-last < int64(scanEvery) || !o.scanned.CompareAndSwap(last, now.UnixNano()) {
+	if last != nil && now.Sub(*last) < scanEvery || !o.scanned.CompareAndSwap(last, &now) {
 		return false
 	}
 	for i := range o.lists {

@@ -36,7 +36,7 @@ func TestABatchThatIsBeingCommittedIsNotWrittenTo(t *testing.T) {
 	for range 4 {
 		lp.machine.forget()
 		lp.machine.batch.Put([]byte("key"), nil)
-		_ = lp.apply(t.Context(), time.Time{}, work{keys: map[job.Key]struct{}{}}, nil, limits{})
+		_ = lp.apply(t.Context(), work{keys: map[job.Key]struct{}{}}, nil, limits{})
 	}
 	if commits != 4 {
 		t.Errorf("%d commits, want 4", commits)

@@ -29,7 +29,7 @@ func (c *commit) failed() bool {
 
 // apply commits what the machine has decided and tells the callers of w. While it lasts, settled makes readers of these
 // keys wait, and what falls due is fired; commands and outcomes gather for the next turn.
-func (lp *loop) apply(ctx context.Context, now time.Time, w work, replies []error, limit limits) error {
+func (lp *loop) apply(ctx context.Context, w work, replies []error, limit limits) error {
 	b := lp.machine.batch
 	if len(b.Writes) == 0 {
 		lp.machine.decided()
@@ -51,7 +51,7 @@ func (lp *loop) apply(ctx context.Context, now time.Time, w work, replies []erro
 	}()
 	err := lp.fireUntil(ctx, c, limit.again)
 	if errors.Is(c.err, job.ErrFull) && err == nil {
-		return lp.rewind(ctx, now, w, c.err)
+		return lp.rewind(ctx, w, c.err)
 	}
 	if c.err != nil {
 		lp.unrecorded(w)
@@ -76,7 +76,7 @@ func (lp *loop) fireUntil(ctx context.Context, c *commit, most int) (err error) 
 	var concerned []entry
 	for err == nil && most > 0 && lp.dueBefore(c) {
 		var free []entry
-		for _, e := range lp.machine.pick(lp.now().UTC(), most) {
+		for _, e := range lp.machine.pick(lp.wall(), most) {
 			if _, ok := c.keys[e.key]; ok {
 				concerned = append(concerned, e)
 			} else {
@@ -108,7 +108,7 @@ func (lp *loop) dueBefore(c *commit) bool {
 	if !ok {
 		return false
 	}
-	d := min(at.Sub(lp.now()), maxSleep)
+	d := min(at.Sub(lp.wall()), maxSleep)
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	lp.ring(d)

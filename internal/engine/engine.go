@@ -259,7 +259,7 @@ func (e *Engine) watchClock(ctx context.Context) {
 			return
 		}
 		now := e.config.Now()
-		step := now.Round(0).Sub(before.Round(0)) - now.Sub(before)
+		step := now.Round(0).Sub(before.Round(0)) - now.Sub(before) //nolint:forbidigo // how far the one clock has left the other
 		if step.Abs() > tolerance {
 			e.log.LogAttrs(ctx, slog.LevelWarn, "the clock was stepped", slog.Duration("by", step))
 			for _, lp := range e.loops {

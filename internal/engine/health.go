@@ -19,16 +19,17 @@ type pulse struct {
 	start time.Time    // of the count below
 	turns atomic.Bool  // false before the first turn, after an error, and in the end
 	since atomic.Int64 // when the present turn began, in nanoseconds from start; 0 between turns
-	next  atomic.Int64 // when the next turn is due, in Unix milliseconds; 0 if nothing is waited for
+	next  atomic.Int64 // when what is waited for is due, in Unix milliseconds of the clock on the wall; 0 if nothing is
 }
 
 func (p *pulse) begin() { p.since.Store(int64(time.Since(p.start)) + 1) }
 
-// end says that a turn has ended at now, and when the next is due, which may be in the past.
+// end says that a turn has ended at now, and when the next is due, which may be in the past; waits is false if the loop
+// sleeps for nothing that is due.
 func (p *pulse) end(now, next time.Time, waits bool) {
 	at := int64(0)
 	if waits {
-		at = max(now.UnixMilli(), next.UnixMilli())
+		at = max(now.UnixMilli(), next.UnixMilli()) //nolint:forbidigo // they are due instants
 	}
 	p.next.Store(at)
 	p.since.Store(0)
@@ -46,7 +47,7 @@ func (p *pulse) check(now time.Time) error {
 		return nil
 	}
 	if next := p.next.Load(); next != 0 {
-		if late := now.Sub(time.UnixMilli(next)); late > stuckAfter {
+		if late := now.Sub(time.UnixMilli(next)); late > stuckAfter { //nolint:forbidigo // lateness goes by the clock on the wall
 			return fmt.Errorf("should have fired %v ago", late.Round(time.Millisecond))
 		}
 	}
@@ -61,7 +62,7 @@ func (e *Engine) Health() error {
 		named = fmt.Errorf("%w: new jobs are refused until there is room", job.ErrFull)
 	}
 	for _, lp := range e.loops {
-		if err := lp.pulse.check(lp.now()); err != nil {
+		if err := lp.pulse.check(lp.wall()); err != nil {
 			named = errors.Join(named, fmt.Errorf("partitions %s %w", lp, err))
 		} else if missing := lp.inbox.missing(lp.partitions, stuckAfter); len(missing) > 0 {
 			named = errors.Join(named, fmt.Errorf("partitions %s are not loaded", spans(missing)))

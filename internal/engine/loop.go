@@ -22,7 +22,7 @@ import (
 // what many callers want costs little more than what one of them does, and there are few loops for many partitions.
 type loop struct {
 	partitions []int
-	now        func() time.Time // the clock on the wall
+	now        func() time.Time // the clock on the wall: see wall
 	store      store.Store
 	deliver    Deliverer
 	log        *slog.Logger
@@ -52,6 +52,15 @@ func newLoop(partitions []int, cfg Config, s store.Store, d Deliverer, log *slog
 	lp.log = log.With(slog.String("partitions", lp.String()))
 	return lp
 }
+
+// wall returns what the clock on the wall shows: what due instants are compared with. It may be stepped, so nothing is
+// measured with it.
+func (lp *loop) wall() time.Time {
+	return lp.now().UTC() //nolint:forbidigo // due instants are those of the clock on the wall
+}
+
+// elapsed returns how long the loop has existed, by the monotonic clock: what is waited for is measured with it.
+func (lp *loop) elapsed() time.Duration { return time.Since(lp.pulse.start) }
 
 // String names the partitions, such as 16-31.
 func (lp *loop) String() string { return spans(lp.partitions) }
@@ -127,19 +136,17 @@ func (lp *loop) turns(ctx, steady context.Context) error {
 	defer timer.Stop()
 	for ctx.Err() == nil {
 		lp.pulse.begin()
-		if err := lp.turn(steady, lp.now().UTC(), limit); err != nil {
+		if err := lp.turn(steady, lp.wall(), limit); err != nil {
 			return err
 		}
 		if lp.inbox.busy() {
 			continue
 		}
-		at, ok := lp.next()
-		now := lp.now()
-		lp.pulse.end(now, at, ok)
+		sleep, due, ok := lp.next()
+		lp.pulse.end(lp.wall(), due, ok && !due.IsZero())
 		if ok {
-			d := min(at.Sub(now), maxSleep)
-			timer.Reset(d)
-			lp.ring(d)
+			timer.Reset(sleep)
+			lp.ring(sleep)
 		} else {
 			timer.Stop()
 		}
@@ -151,7 +158,7 @@ func (lp *loop) turns(ctx, steady context.Context) error {
 	}
 	limit.fires, limit.again = 0, 0
 	for begin := time.Now(); ; {
-		if err := lp.turn(steady, lp.now().UTC(), limit); err != nil {
+		if err := lp.turn(steady, lp.wall(), limit); err != nil {
 			return err
 		}
 		if outcomes, _ := lp.inbox.waiting(); outcomes == 0 || time.Since(begin) > lastTurns {
@@ -202,14 +209,14 @@ func MaxJobFor(commit int) int { return commit/2 - (1+writesPerJob)<<10 }
 // more.
 func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 	begin := time.Now()
-	m, w := lp.machine, lp.take(now, limit)
+	m, w := lp.machine, lp.take(limit)
 	if w.waited > 0 {
 		lp.metrics.turnsWaited.Observe(float64(w.waited))
 	}
 	if lp.strain.brim {
 		limit.fires, limit.again = 0, 0
 	}
-	lp.move(now, w.moves)
+	lp.move(w.moves)
 	for _, r := range w.rooms {
 		m.room(r.lane, r.n)
 	}
@@ -247,10 +254,10 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 		lp.unrecorded(w)
 		return lp.fail(w, err)
 	}
-	if err := lp.apply(ctx, now, w, replies, limit); err != nil {
+	if err := lp.apply(ctx, w, replies, limit); err != nil {
 		return err
 	}
-	lp.letGo(now)
+	lp.letGo()
 	lp.withdraw()
 	lp.judge(ctx, begin, &w)
 	for _, look := range w.looks {
@@ -370,7 +377,7 @@ func (lp *loop) release(d *delivery, spec *job.Spec) {
 		m.refuse(d)
 		return
 	}
-	lp.metrics.lateness.Observe(when.Seconds(d.entry.due, lp.now()))
+	lp.metrics.lateness.Observe(when.Seconds(d.entry.due, lp.wall()))
 }
 
 // withdraw lets go of what waits for room and need not: else a waiter would stay for each lane that came and went while

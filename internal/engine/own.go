@@ -99,7 +99,7 @@ type tenure struct {
 	fence     store.Fence
 	claim     Claim
 	fronts    []front
-	until     time.Time     // when what is out is not waited for any more; zero unless it is to end
+	until     time.Duration // of the loop's elapsed time, when what is out is not waited for any more; zero unless it is to end
 	over      chan struct{} // closed when the loop has let go of the partition, or has lost it
 }
 
@@ -110,7 +110,7 @@ type front struct {
 }
 
 // move begins and ends tenures, as asked.
-func (lp *loop) move(now time.Time, moves []move) {
+func (lp *loop) move(moves []move) {
 	for _, v := range moves {
 		t := v.tenure
 		if !v.leave {
@@ -124,13 +124,13 @@ func (lp *loop) move(now time.Time, moves []move) {
 			lp.inbox.hold(t.partition)
 		} else if lp.tenures[t.partition] == t {
 			lp.machine.quit(t.partition)
-			t.until = now.Add(handOver)
+			t.until = lp.elapsed() + handOver
 		}
 	}
 }
 
 // letGo ends the tenures that are to end and have nothing out, or cannot wait for it.
-func (lp *loop) letGo(now time.Time) {
+func (lp *loop) letGo() {
 	out := map[int]int{}
 	if lp.leaving() {
 		for _, d := range lp.machine.out {
@@ -139,8 +139,9 @@ func (lp *loop) letGo(now time.Time) {
 			}
 		}
 	}
+	now := lp.elapsed()
 	for p, t := range lp.tenures {
-		if t.until.IsZero() || out[p] > 0 && now.Before(t.until) {
+		if t.until == 0 || out[p] > 0 && now < t.until {
 			continue
 		}
 		lp.metrics.redelivered.Add(float64(out[p]))
@@ -152,7 +153,7 @@ func (lp *loop) letGo(now time.Time) {
 
 func (lp *loop) leaving() bool {
 	for _, t := range lp.tenures {
-		if !t.until.IsZero() {
+		if t.until != 0 {
 			return true
 		}
 	}
@@ -171,15 +172,30 @@ func (lp *loop) lose() {
 	}
 }
 
-// next returns when there is something to do; ok is false if there is nothing to wait for. The zero time is now.
-func (lp *loop) next() (at time.Time, ok bool) {
-	at, ok = lp.strain.next(lp.machine.next())
-	for _, t := range lp.tenures {
-		if !t.until.IsZero() && (!ok || t.until.Before(at)) {
-			at, ok = t.until, true
+// next returns how long there is nothing to do, and when a job is due then; the zero time if it is something else that is
+// to be done. ok is false if there is nothing to wait for.
+func (lp *loop) next() (sleep time.Duration, due time.Time, ok bool) {
+	if due, ok = lp.machine.next(); ok && lp.strain.idle() {
+		due, ok = time.Time{}, false
+	}
+	if ok {
+		sleep = min(due.Sub(lp.wall()), maxSleep)
+	}
+	now := lp.elapsed()
+	wake := func(at time.Duration) {
+		if !ok || at-now < sleep {
+			sleep, due, ok = at-now, time.Time{}, true
 		}
 	}
-	return at, ok
+	if len(lp.strain.kept) > 0 {
+		wake(lp.strain.until)
+	}
+	for _, t := range lp.tenures {
+		if t.until != 0 {
+			wake(t.until)
+		}
+	}
+	return sleep, due, ok
 }
 
 // fronts reads the beginning of every lane of a partition.

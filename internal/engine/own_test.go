@@ -277,3 +277,33 @@ func TestACallWaitsForAPartitionThatComesAndIsRefusedAboutOneThatIsGone(t *testi
 		}
 	})
 }
+
+func TestStepOfTheClockMakesNoHandOverLonger(t *testing.T) {
+	for _, step := range []time.Duration{-time.Hour, time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			var ahead atomic.Int64
+			a := &app{answer: func(job.Trigger) (job.Outcome, time.Duration) { return job.Handled, time.Minute }}
+			r := newRegistry(t)
+			e, stop := run(t, r, a, engine.Config{Partitions: 1, Shared: true, Now: func() time.Time {
+				return time.Now().Add(time.Duration(ahead.Load()))
+			}})
+			defer stop()
+			n := &node{Engine: e, registry: r, stop: map[int]func(){}}
+			n.own(t, 0)
+			mustSchedule(t, e, key("app", "slow"), once(time.Now()))
+			time.Sleep(50 * time.Millisecond)
+			began := time.Now()
+			go func() {
+				time.Sleep(handOver / 2)
+				ahead.Store(int64(step))
+				if err := e.Delete(t.Context(), key("app", "of another partition's owner")); !errors.Is(err, engine.ErrNotOwner) {
+					t.Errorf("a call about a partition that is let go: %v", err)
+				}
+			}()
+			n.leave(0)
+			if got := time.Since(began); got != handOver {
+				t.Errorf("with a step by %v a partition was kept for %v for what is out, want %v", step, got, handOver)
+			}
+		})
+	}
+}

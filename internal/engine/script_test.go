@@ -82,7 +82,7 @@ func (s *script) load(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.move(s.now, []move{{tenure: &tenure{partition: p, claim: sole{}, fronts: fronts, over: make(chan struct{})}}})
+		s.move([]move{{tenure: &tenure{partition: p, claim: sole{}, fronts: fronts, over: make(chan struct{})}}})
 	}
 }
 
@@ -191,7 +191,7 @@ func (s *script) idle(t *testing.T) {
 			s.load(t)
 			continue
 		}
-		s.strain.until = time.Time{} // a store that was full is tried again at once
+		s.strain.until = 0 // a store that was full is tried again at once
 		if at, ok := s.machine.next(); !s.inbox.busy() && (!ok || at.After(s.now)) {
 			return
 		}

@@ -19,7 +19,7 @@ import (
 // A strain is what a loop knows of a store that takes nothing but deletions.
 type strain struct {
 	wait  time.Duration // the latest; zero if the store takes everything
-	until time.Time     // when it is tried again
+	until time.Duration // of the loop's elapsed time, when it is tried again
 	kept  []outcome     // what it cannot record
 	brim  bool          // no more is to be kept: nothing is fired
 	full  func() bool   // whether the store says that it is full; nil if it does not say
@@ -35,15 +35,10 @@ const (
 )
 
 // on reports whether nothing but deletions is to be tried now.
-func (s *strain) on(now time.Time) bool { return now.Before(s.until) && (s.full == nil || s.full()) }
+func (s *strain) on(now time.Duration) bool { return now < s.until && (s.full == nil || s.full()) }
 
-// next returns when there is something to do, given when there would be with room.
-func (s *strain) next(at time.Time, ok bool) (time.Time, bool) {
-	if len(s.kept) > 0 && (s.brim || !ok || s.until.Before(at)) {
-		return s.until, true
-	}
-	return at, ok
-}
+// idle reports whether what is due does not matter now: nothing is fired before the store is tried again.
+func (s *strain) idle() bool { return s.brim && len(s.kept) > 0 }
 
 // reconsider has the inbox take up what was kept.
 func (lp *loop) reconsider() {
@@ -55,9 +50,9 @@ func (lp *loop) reconsider() {
 
 // take is what the inbox holds for a turn: if the store is full, only what deletions can do. New jobs are refused then, and
 // the rest is kept.
-func (lp *loop) take(now time.Time, limit limits) work {
+func (lp *loop) take(limit limits) work {
 	s := &lp.strain
-	if s.on(now) {
+	if s.on(lp.elapsed()) {
 		w := lp.lighten(lp.inbox.take(limit.most, limit.bytes))
 		s.brim = s.brim || len(s.kept) >= maxKept
 		return w
@@ -98,17 +93,17 @@ func (m *machine) frees(o outcome) bool {
 }
 
 // rewind takes a turn back whose commit the store refused for want of room. What has left stays out.
-func (lp *loop) rewind(ctx context.Context, now time.Time, w work, refused error) error {
+func (lp *loop) rewind(ctx context.Context, w work, refused error) error {
 	s := &lp.strain
 	if s.wait == 0 {
 		lp.log.LogAttrs(ctx, slog.LevelWarn, "the store has no room: what can be done by deletions goes on", slog.Any("err", refused))
 	}
 	s.wait = min(max(2*s.wait, minStrain), maxStrain)
-	s.until = now.Add(s.wait)
+	s.until = lp.elapsed() + s.wait
 	lp.machine.unlearn()
 	lp.inbox.again(w)
 	for p, t := range lp.tenures {
-		if !t.until.IsZero() {
+		if t.until != 0 {
 			continue
 		}
 		fronts, err := lp.fronts(ctx, p)

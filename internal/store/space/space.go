@@ -14,22 +14,23 @@ const reserve = 128 << 20
 // A Watch watches how much a disk has left. It asks once a second at most, and only when it is asked. It is safe for
 // concurrent use.
 type Watch struct {
-	free func() (bytes uint64, err error)
-	log  *slog.Logger
+	free  func() (bytes uint64, err error)
+	log   *slog.Logger
+	began time.Time
 
-	next atomic.Int64 // when to ask again, in Unix nanoseconds
+	next atomic.Int64 // when to ask again, in nanoseconds since it began by the monotonic clock
 	full atomic.Bool
 }
 
 // New returns a watch over the disk of which free says how much is left. A disk that cannot say it is never full.
 func New(free func() (bytes uint64, err error), log *slog.Logger) *Watch {
-	return &Watch{free: free, log: log}
+	return &Watch{free: free, log: log, began: time.Now()}
 }
 
 // Full reports whether the disk has so little left that nothing new should be stored: less than 128 MiB, and until a
 // quarter more than that is free.
 func (w *Watch) Full() bool {
-	now, next := time.Now().UnixNano(), w.next.Load()
+	now, next := int64(time.Since(w.began)), w.next.Load()
 	if now >= next && w.next.CompareAndSwap(next, now+int64(time.Second)) {
 		w.look()
 	}
