@@ -42,9 +42,13 @@ func (s *Sidecar) postBatch(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		client := http.NewResponseController(w)
-		b.run(withWarnings(r.Context(), w.Header()), b.lines(r.Body, func() {
-			_ = client.SetReadDeadline(time.Now().Add(bodyTime)) // it may have waited for us
-		}))
+		// From one thousand lines to the next as long as any request has: the client may have waited for us.
+		goOn := func() {
+			_ = client.SetReadDeadline(time.Now().Add(bodyTime))
+			_ = client.SetWriteDeadline(time.Now().Add(takeTime))
+		}
+		b.run(withWarnings(r.Context(), w.Header()), b.lines(r.Body, goOn))
+		goOn()
 		b.write(w, ndjson, "", "\n", "\n")
 		return
 	}

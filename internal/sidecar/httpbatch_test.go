@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
@@ -255,4 +256,50 @@ func TestLinesAreScheduledWhileTheyCome(t *testing.T) {
 			t.Errorf("%d, %d lines", got.code, strings.Count(got.body, "\n"))
 		}
 	})
+}
+
+func TestLongBatchOfLinesHasAMinuteForEachThousand(t *testing.T) {
+	for _, protocol := range []string{"HTTP/1.1", "h2c"} {
+		t.Run(protocol, func(t *testing.T) {
+			bubble(t, func(t *testing.T) {
+				f := start(t, sidecar.Config{})
+				transport := &http.Transport{DialContext: f.dialAny("sidecar:3500"), Protocols: new(http.Protocols)}
+				transport.Protocols.SetHTTP1(protocol == "HTTP/1.1")
+				transport.Protocols.SetUnencryptedHTTP2(protocol == "h2c")
+				client := &http.Client{Transport: transport}
+				defer client.CloseIdleConnections()
+				body, w := io.Pipe()
+				const thousands = 6
+				go func() {
+					defer w.Close()
+					for i := range thousands * 1000 {
+						if i%1000 == 999 {
+							time.Sleep(50 * time.Second)
+						}
+						if _, err := fmt.Fprintf(w, "{\"name\":\"job%d\",\"dueTime\":\"1h\"}\n", i); err != nil {
+							t.Errorf("line %d: %v", i, err)
+							return
+						}
+					}
+				}()
+				req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://sidecar"+batchPath, body)
+				if err != nil {
+					t.Fatal(err)
+				}
+				req.Header.Set("Content-Type", "application/x-ndjson")
+				res, err := client.Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer res.Body.Close()
+				answer, err := io.ReadAll(res.Body)
+				if err != nil {
+					t.Error(err)
+				}
+				if got := strings.Count(string(answer), "\n"); res.StatusCode != 200 || got != thousands*1000 {
+					t.Errorf("%d and %d results, want 200 and %d: %.200s", res.StatusCode, got, thousands*1000, answer)
+				}
+			})
+		})
+	}
 }
