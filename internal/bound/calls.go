@@ -38,6 +38,7 @@ type Server struct {
 	bounds  Calls
 	open    atomic.Int64
 	streams map[string]bool // methods; complete before the first call
+	conns   conns
 }
 
 // NewServer returns a server that keeps to c.
@@ -69,7 +70,7 @@ func (s *Server) limit(ctx context.Context, info *tap.Info) (context.Context, er
 }
 
 // Serve serves l as grpc.Server does. A connection whose calls are refused is read more slowly.
-func (s *Server) Serve(l net.Listener) error { return s.Server.Serve(slowly{l}) }
+func (s *Server) Serve(l net.Listener) error { return s.Server.Serve(slowly{l, &s.conns}) }
 
 // RegisterService registers a service as grpc.Server does. Its calls are counted from before their messages come, which
 // no interceptor sees.

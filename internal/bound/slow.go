@@ -5,6 +5,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -56,8 +57,11 @@ func mind(ctx context.Context, err error) {
 	}
 }
 
-// slowly accepts connections that can be slowed down.
-type slowly struct{ net.Listener }
+// slowly accepts connections that can be slowed down, and that the server knows.
+type slowly struct {
+	net.Listener
+	conns *conns
+}
 
 // Accept waits for the next connection.
 func (l slowly) Accept() (net.Conn, error) {
@@ -65,14 +69,18 @@ func (l slowly) Accept() (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &slowConn{Conn: c, closed: make(chan struct{})}, nil
+	slow := &slowConn{Conn: c, of: l.conns, closed: make(chan struct{})}
+	l.conns.add(slow)
+	return slow, nil
 }
 
 // A slowConn hands out what it reads when it may.
 type slowConn struct {
 	net.Conn
+	of     *conns
 	close  sync.Once
 	closed chan struct{}
+	heard  atomic.Bool // something was read
 
 	mu    sync.Mutex // guards the field below
 	until time.Time
@@ -90,6 +98,9 @@ func (c *slowConn) RemoteAddr() net.Addr { return address{c.Conn.RemoteAddr(), c
 // Read implements [net.Conn].
 func (c *slowConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
+	if n > 0 && !c.heard.Load() {
+		c.heard.Store(true)
+	}
 	for {
 		left := c.left()
 		if left <= 0 {
@@ -126,8 +137,14 @@ func (c *slowConn) slow(d time.Duration) {
 	c.until = time.Now().Add(min(d, maxPause))
 }
 
-// Close closes the connection.
+// silent reports whether nothing was read.
+func (c *slowConn) silent() bool { return !c.heard.Load() }
+
+// Close closes the connection. Its server forgets it.
 func (c *slowConn) Close() error {
-	c.close.Do(func() { close(c.closed) })
+	c.close.Do(func() {
+		close(c.closed)
+		c.of.remove(c)
+	})
 	return c.Conn.Close()
 }

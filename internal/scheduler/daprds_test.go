@@ -81,7 +81,7 @@ func TestEverythingIsHandledWhateverSidecarsDo(t *testing.T) {
 		o := &debtor{t: t, d: n.dispatch, handled: make(map[string]int), out: make(map[string]bool)}
 		o.left.Add(triggers)
 		for i := range triggers {
-			trig := job.Trigger{Key: job.Key{Target: appTarget("ns", "app"), Name: fmt.Sprint(i)}, AppID: "app"}
+			trig := job.Trigger{Key: job.Key{Target: appTarget("ns", "app"), Name: fmt.Sprint(i)}, Partition: i, AppID: "app"}
 			if i%2 == 0 {
 				trig.Key.Target, trig.Key.ActorID = actorTarget("ns", "T"), "id"
 				trig.ConcurrencyKey = new(fmt.Sprint(i % 3))

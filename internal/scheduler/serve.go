@@ -47,9 +47,8 @@ func (s *Service) Run(ctx context.Context, l net.Listener, opts ...grpc.ServerOp
 		peerv1.RegisterPeerServer(srv, peerServer{server: serving})
 	}
 
-	conns := track(l)
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(conns) }()
+	go func() { served <- srv.Serve(l) }()
 	if l.Addr().Network() == "tcp" { // programs wait for the line
 		s.log.LogAttrs(ctx, slog.LevelInfo, "Dapr Scheduler listening on: "+l.Addr().String()) //nolint:sloglint // likewise
 	}
@@ -60,9 +59,7 @@ func (s *Service) Run(ctx context.Context, l net.Listener, opts ...grpc.ServerOp
 	}
 
 	closeStreams()
-	force := time.AfterFunc(grace, conns.closeAll)
-	srv.GracefulStop()
-	force.Stop()
+	srv.StopWithin(grace)
 	serving.receivers.Wait()
 	if err := <-served; !errors.Is(err, grpc.ErrServerStopped) { // which it says if ctx had ended before it began
 		return err

@@ -66,15 +66,7 @@ func (s *Sidecar) serveGRPC(ctx context.Context, listeners []net.Listener) error
 	say(ctx, s.log, "Dapr api is ready") // the HTTP ports are open since before
 	g.Go(func() error {
 		<-ctx.Done()
-		stopped := make(chan struct{})
-		giveUp := time.AfterFunc(drainTime, func() {
-			server.Stop()
-			close(stopped)
-		})
-		server.GracefulStop()
-		if !giveUp.Stop() {
-			<-stopped
-		}
+		server.StopWithin(drainTime)
 		return nil
 	})
 	return g.Wait()
