@@ -76,7 +76,7 @@ func (c *etcdConfig) flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.certFile, "etcd-tls-cert-file", "", "`file` with the certificate that this scheduler shows to etcd, its own and others', in PEM"+several)
 	fs.StringVar(&c.keyFile, "etcd-tls-key-file", "", "`file` with the key of that certificate"+several)
 	fs.StringVar(&c.authorityFile, "etcd-tls-ca-file", "", "`file` with the authorities that etcd's certificates are from"+several)
-	fs.DurationVar(&c.lease, "lease-duration", 2*time.Second, "how `long` after its last sign of life others fire what a lost scheduler had"+several)
+	fs.DurationVar(&c.lease, "lease-duration", 0, "how `long` after its last heartbeat others fire what a lost scheduler had; longer than etcd's elections (default: 1.5s, and 3s with an external etcd)"+several)
 	choiceVar(fs, new(string), "etcd-metrics", inert, "basic", "extensive")
 }
 
@@ -104,7 +104,7 @@ func (c *etcdConfig) check(id string) error {
 		return errors.New("--etcd-initial-cluster has addresses with https: give --etcd-tls-cert-file, --etcd-tls-key-file and --etcd-tls-ca-file, or use http where you can trust the network")
 	case c.maxTxnOps < 16:
 		return fmt.Errorf("--etcd-max-txn-ops %d: at least 16 are needed", c.maxTxnOps)
-	case c.lease < time.Second:
+	case c.lease != 0 && c.lease < time.Second:
 		return fmt.Errorf("--lease-duration %v: at least a second is needed", c.lease)
 	}
 	return nil

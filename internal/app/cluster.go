@@ -33,9 +33,13 @@ type ClusterConfig struct {
 	Etcd etcdstore.Config
 	// Member runs a member of that etcd within the node; nil runs none.
 	Member *etcdmember.Config
-	// TTL is how long the node's lease lasts, as [cluster.EtcdConfig] has it.
+	// TTL is how long others wait for a heartbeat of the node, as [cluster.EtcdConfig] has it; 0 is 1.5 s with a member within
+	// the node, and as there without.
 	TTL time.Duration
 }
+
+// memberTTL is how long others wait for a heartbeat where etcd is within the nodes: it elects a leader in less than a second.
+const memberTTL = 1500 * time.Millisecond
 
 // openClusterCore builds what a node of a cluster has. Nothing of it waits for etcd.
 func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
@@ -44,17 +48,22 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	var c core
 	full := func() bool { return false }
 	var yield []stage
+	var member *etcdmember.Member
+	stopping := make(chan struct{})
 	if cc.Member != nil {
+		cc.TTL = cmp.Or(cc.TTL, memberTTL)
 		m, err := etcdmember.New(fit(*cc.Member, cfg.Memory), log)
 		if err != nil {
 			return core{}, err
 		}
+		member = m
 		c.base = append(c.base, m.Run)
 		cc.Etcd.KV = m.KV()
 		full = m.Full
 		// The first thing to be done when the node stops: what follows goes through the leader.
 		yield = append(yield, func(ctx context.Context) error {
 			<-ctx.Done()
+			close(stopping)
 			m.Yield(context.WithoutCancel(ctx))
 			return nil
 		})
@@ -82,6 +91,19 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	cfg.Scheduler.Quota.Count = c.engine.Usage
 	c.service = scheduler.New(cfg.Scheduler, r, d, log)
 	c.base = append(c.base, st.Run)
+	if member != nil {
+		c.base = append(c.base, func(ctx context.Context) error { // when all nodes stop, the last one has nobody to wait for
+			select {
+			case <-stopping:
+			case <-ctx.Done():
+			}
+			if member.AwaitNoLeader(ctx) {
+				st.GiveUp()
+			}
+			<-ctx.Done()
+			return nil
+		})
+	}
 	c.forward = []stage{r.Run}
 	c.checks = []check{c.engine.Health, r.Health}
 	c.cluster = []stage{func(ctx context.Context) error {

@@ -55,7 +55,7 @@ func (s *etcdSession) claim(ctx context.Context, key string) (store.Fence, error
 // Release is [Session.Release].
 func (s *etcdSession) Release(ctx context.Context, partition int) error {
 	key := s.etcd.claimKey(partition)
-	_, err := s.etcd.client.Txn(ctx).
+	_, err := s.etcd.client.Txn(clientv3.WithRequireLeader(ctx)).
 		If(clientv3.Compare(clientv3.LeaseValue(key), "=", s.lease)).Then(clientv3.OpDelete(key)).Commit()
 	if err != nil {
 		return fmt.Errorf("release partition %d: %w", partition, err)
@@ -66,7 +66,7 @@ func (s *etcdSession) Release(ctx context.Context, partition int) error {
 // Leave is [Session.Leave].
 func (s *etcdSession) Leave(ctx context.Context) error {
 	key := s.etcd.nodeKey(s.node.ID)
-	_, err := s.etcd.client.Txn(ctx).
+	_, err := s.etcd.client.Txn(clientv3.WithRequireLeader(ctx)).
 		If(clientv3.Compare(clientv3.LeaseValue(key), "=", s.lease)).Then(clientv3.OpDelete(key)).Commit()
 	if err != nil {
 		return fmt.Errorf("leave as %q: %w", s.node.ID, err)

@@ -17,15 +17,15 @@ type EtcdConfig struct {
 	Prefix string
 	// Partitions is how many there are; 0 means 64.
 	Partitions int
-	// TTL is how long a lease lasts: so long after its last sign of life nobody else owns what a lost node owned. It is
-	// rounded up to seconds, and etcd may make it longer; 0 is 2 s.
+	// TTL is how long the others wait for a heartbeat of the node before they take it for lost: so long after its last one
+	// nobody else owns what it owned. It is to be longer than etcd needs to elect a leader; 0 is 3 s.
 	TTL time.Duration
 }
 
 const (
 	defaultPrefix     = "carillon/"
 	defaultPartitions = 64
-	defaultTTL        = 2 * time.Second
+	defaultTTL        = 3 * time.Second // etcd elects a leader within two, unless it is told otherwise
 )
 
 // Etcd coordinates nodes through an etcd that they share.
@@ -66,7 +66,12 @@ func (e *Etcd) Join(ctx context.Context, n Node, do func(context.Context, Sessio
 	if err != nil {
 		return err
 	}
-	defer s.revoke(ctx)
+	farewell, cancel := outlast(ctx, letGo)
+	defer cancel()
+	defer s.revoke(farewell)
+	if s.created, err = s.heartbeat(ctx); err != nil {
+		return fmt.Errorf("begin a session: %w", err)
+	}
 
 	inner, end := context.WithCancelCause(ctx)
 	defer end(nil)
@@ -80,6 +85,9 @@ func (e *Etcd) Join(ctx context.Context, n Node, do func(context.Context, Sessio
 		}
 	}()
 	defer func() { stop(); <-kept }()
+	detected := make(chan struct{})
+	go func() { defer close(detected); s.detectFailures(inner) }()
+	defer func() { end(nil); <-detected }()
 
 	if err := s.register(inner, n); err != nil {
 		if ctx.Err() != nil {
@@ -139,26 +147,31 @@ func (e *Etcd) gone(ctx context.Context, key string, revision int64) error {
 	return nil
 }
 
+// leaseLengths is how often the time for a heartbeat fits into a lease. The lease is for the case that nobody is left to
+// watch the heartbeats. Its length matters little, so it is no reason to lose a session.
+const leaseLengths = 4
+
 // grant gets a lease.
 func (e *Etcd) grant(ctx context.Context) (*etcdSession, error) {
 	begin := time.Now()
 	bounded, cancel := context.WithTimeout(ctx, max(e.config.TTL, letGo))
 	defer cancel()
-	resp, err := e.client.Grant(bounded, int64((e.config.TTL+time.Second-1)/time.Second))
+	length := leaseLengths * e.config.TTL
+	resp, err := e.client.Grant(bounded, int64((length+time.Second-1)/time.Second))
 	if err != nil {
-		return nil, fmt.Errorf("get a lease of %v: %w", e.config.TTL, err)
+		return nil, fmt.Errorf("get a lease of %v: %w", length, err)
 	}
-	s := &etcdSession{etcd: e, lease: resp.ID, begin: begin, ttl: time.Duration(resp.TTL) * time.Second}
-	s.renewed(begin)
+	s := &etcdSession{etcd: e, lease: resp.ID, begin: begin, granted: time.Duration(resp.TTL) * time.Second, ttl: e.config.TTL}
+	s.prolong(&s.leased, begin, s.granted)
 	return s, nil
 }
 
 // revoke ends the lease, so that nobody has to wait for its end.
 func (s *etcdSession) revoke(ctx context.Context) {
-	steady, cancel := context.WithTimeout(context.WithoutCancel(ctx), letGo)
+	bounded, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), revokeTime)
 	defer cancel()
-	_, err := s.etcd.client.Revoke(steady, s.lease)
+	_, err := s.etcd.client.Revoke(bounded, s.lease)
 	if err != nil && !errors.Is(err, rpctypes.ErrLeaseNotFound) {
-		s.etcd.log.LogAttrs(ctx, slog.LevelInfo, "cannot end the lease; it ends by itself", slog.Any("err", err))
+		s.etcd.log.LogAttrs(ctx, slog.LevelInfo, "cannot end the lease; others notice that the heartbeats have", slog.Any("err", err))
 	}
 }

@@ -2,6 +2,10 @@ package cluster
 
 import (
 	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -9,39 +13,107 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// An etcdSession is a session on a lease of etcd.
+// An etcdSession is a session on a lease of etcd. It shows that it is alive by heartbeats, which the other sessions watch:
+// see detector.
 type etcdSession struct {
-	etcd  *Etcd
-	lease clientv3.LeaseID
-	ttl   time.Duration // that etcd has granted
-	node  Node
-	atEnd func(f func()) (stop func() bool) // calls f when the session ends
+	etcd    *Etcd
+	lease   clientv3.LeaseID
+	granted time.Duration // how long etcd keeps the lease without a renewal
+	ttl     time.Duration // how long others wait for a heartbeat
+	created int64         // the revision of the first heartbeat; 0 before it
+	node    Node
+	atEnd   func(f func()) (stop func() bool) // calls f when the session ends
 
-	begin time.Time    // of the count below, by the monotonic clock
-	until atomic.Int64 // when the node takes its lease for ended, in nanoseconds from begin
+	begin  time.Time    // of the counts below, by the monotonic clock
+	until  atomic.Int64 // when others may take the session for dead, in nanoseconds from begin
+	leased atomic.Int64 // when its lease may end
+	lost   atomic.Bool  // somebody was told that it is not alive
 }
 
 // Alive is [Session.Alive].
-func (s *etcdSession) Alive() bool { return s.left() > 0 }
+func (s *etcdSession) Alive() bool {
+	if s.left() <= 0 {
+		s.lost.Store(true)
+	}
+	return !s.lost.Load()
+}
 
-// left returns how much of the lease is left.
+// left returns how long the session lasts without another heartbeat or renewal.
 func (s *etcdSession) left() time.Duration {
-	return time.Duration(s.until.Load()) - time.Since(s.begin)
+	return time.Duration(min(s.until.Load(), s.leased.Load())) - time.Since(s.begin)
 }
 
-// renewed notes that etcd has answered what was asked at that time. etcd counts the lease from when it was asked, which
-// is later; an eighth of it is for clocks that run at other speeds, and for what is on its way when the lease ends.
-func (s *etcdSession) renewed(asked time.Time) {
-	s.until.Store(int64(asked.Sub(s.begin) + s.ttl - s.ttl/8))
+// prolong notes that etcd has answered what was asked at that time: with it, something lasts for so long. Others count
+// from when they see it, which is later; an eighth is for clocks that run at other speeds, and for what is on its way in
+// the end.
+func (s *etcdSession) prolong(until *atomic.Int64, asked time.Time, lasts time.Duration) {
+	next := int64(asked.Sub(s.begin) + lasts - lasts/8)
+	for {
+		now := until.Load()
+		if now >= next || until.CompareAndSwap(now, next) {
+			return
+		}
+	}
 }
 
-// keepAlive renews the lease until ctx ends, or it is lost. It reports whether it still lasts.
+// keepAlive keeps the session alive until ctx ends, or it is lost. It reports whether it still lasts.
 func (s *etcdSession) keepAlive(ctx context.Context) bool {
+	ctx, stop := context.WithCancel(ctx)
+	var all sync.WaitGroup
+	defer all.Wait()
+	defer stop()
+	all.Go(func() {
+		for ctx.Err() == nil && s.Alive() {
+			s.renewals(ctx)
+			pause(ctx, s.granted/20)
+		}
+	})
+	// One heartbeat does not wait for the one before: that may have gone to a member of etcd that is lost, or to one that
+	// has to wait for a leader.
 	for ctx.Err() == nil && s.Alive() {
-		s.renewals(ctx)
-		pause(ctx, min(s.ttl/20, s.left()))
+		all.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, s.left())
+			defer cancel()
+			_, _ = s.heartbeat(ctx) // another one may come through
+		})
+		pause(ctx, min(s.ttl/heartbeats, s.left()))
 	}
 	return s.Alive()
+}
+
+// heartbeats is how many there are in the time that others wait for one.
+const heartbeats = 5
+
+// heartbeatsKey is what the keys of heartbeats begin with. They are not among the keys about members, so that those who
+// watch the members do not see each.
+func (e *Etcd) heartbeatsKey() string { return e.config.Prefix + "heartbeat/" }
+
+func (e *Etcd) heartbeatKey(lease clientv3.LeaseID) string {
+	return fmt.Sprintf("%s%016x", e.heartbeatsKey(), int64(lease))
+}
+
+// leaseOf returns the lease whose heartbeats have the key.
+func (e *Etcd) leaseOf(heartbeatKey string) (clientv3.LeaseID, error) {
+	id, err := strconv.ParseInt(strings.TrimPrefix(heartbeatKey, e.heartbeatsKey()), 16, 64)
+	return clientv3.LeaseID(id), err
+}
+
+// heartbeat shows once that the session is alive, and returns the revision of that; the first one begins it. When others
+// have taken it for dead, it is lost.
+func (s *etcdSession) heartbeat(ctx context.Context) (revision int64, err error) {
+	asked, key := time.Now(), s.etcd.heartbeatKey(s.lease)
+	resp, err := s.etcd.client.Txn(ctx).
+		If(clientv3.Compare(clientv3.CreateRevision(key), "=", s.created)).
+		Then(clientv3.OpPut(key, s.ttl.String(), clientv3.WithLease(s.lease))).Commit()
+	switch {
+	case err != nil:
+		return 0, err
+	case !resp.Succeeded:
+		s.lost.Store(true)
+		return 0, ErrLost
+	}
+	s.prolong(&s.until, asked, s.ttl)
+	return resp.Header.Revision, nil
 }
 
 // renewals renews the lease over one stream, until that fails or an answer takes long: another one may lead to another
@@ -49,7 +121,7 @@ func (s *etcdSession) keepAlive(ctx context.Context) bool {
 func (s *etcdSession) renewals(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	patience := time.AfterFunc(s.patience(), cancel)
+	patience := time.AfterFunc(s.granted/8, cancel)
 	defer patience.Stop()
 	stream, err := clientv3.RetryLeaseClient(s.etcd.client).LeaseKeepAlive(ctx)
 	if err != nil {
@@ -62,21 +134,18 @@ func (s *etcdSession) renewals(ctx context.Context) {
 		}
 		resp, err := stream.Recv()
 		switch {
-		case err != nil || !s.Alive(): // once it was lost, it stays so
+		case err != nil:
 			return
 		case resp.TTL <= 0:
-			s.until.Store(0)
+			s.lost.Store(true)
 			return
 		}
-		s.renewed(asked)
+		s.prolong(&s.leased, asked, s.granted)
 		patience.Stop()
-		pause(ctx, s.ttl/4)
+		pause(ctx, s.granted/4)
 		if ctx.Err() != nil {
 			return
 		}
-		patience.Reset(s.patience())
+		patience.Reset(s.granted / 8)
 	}
 }
-
-// patience is how long an answer of etcd is waited for.
-func (s *etcdSession) patience() time.Duration { return min(s.ttl/3, s.left()) }

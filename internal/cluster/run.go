@@ -41,8 +41,23 @@ const (
 	// The wait before a node joins again, or looks again after an error, doubles from the first to the second.
 	rejoinAfter = 100 * time.Millisecond
 	rejoinMost  = time.Second
-	letGo       = 2 * time.Second // how long it may take to tell the others that something is let go
+	// How long it may take to tell the others that something is let go; of a node that is stopped, all in all. There may be
+	// nobody left to tell.
+	letGo = 2 * time.Second
+	// How long a node that is stopped waits for the others to be about to take over.
+	farewellTime = 700 * time.Millisecond
+	revokeTime   = 500 * time.Millisecond // how long it may take to end the lease
 )
+
+// outlast returns a context that ends when ctx has ended for so long.
+func outlast(ctx context.Context, d time.Duration) (longer context.Context, cancel context.CancelFunc) {
+	longer, cancel = context.WithCancel(context.WithoutCancel(ctx))
+	context.AfterFunc(ctx, func() {
+		pause(longer, d)
+		cancel()
+	})
+	return longer, cancel
+}
 
 // Run makes the node a member until ctx ends, and then returns nil. It has the node own what is assigned to it, and let
 // go of what is not. When the session is lost, the node joins again as soon as it can.
@@ -67,7 +82,8 @@ type member struct {
 	config  Config
 	session Session
 	log     *slog.Logger
-	tasks   map[int]*task // the latest one of each partition
+	tasks   map[int]*task   // the latest one of each partition
+	longer  context.Context //nolint:containedctx // in which others are told: it outlasts the one of run
 	all     sync.WaitGroup
 }
 
@@ -83,6 +99,9 @@ type task struct {
 func (m *member) run(ctx context.Context) {
 	m.log.LogAttrs(ctx, slog.LevelInfo, "joined the cluster")
 	owning, stop := context.WithCancel(context.WithoutCancel(ctx))
+	longer, cancel := outlast(ctx, letGo)
+	defer cancel()
+	m.longer = longer
 	defer m.all.Wait()
 	defer stop()
 	defer context.AfterFunc(ctx, func() {
@@ -105,7 +124,7 @@ func (m *member) run(ctx context.Context) {
 	if m.config.View != nil && isLost(ctx) {
 		m.config.View(View{})
 	}
-	m.tell(ctx, m.farewell)
+	m.tell(m.farewell)
 }
 
 func isLost(ctx context.Context) bool { return errors.Is(context.Cause(ctx), ErrLost) }
@@ -113,6 +132,8 @@ func isLost(ctx context.Context) bool { return errors.Is(context.Cause(ctx), Err
 // farewell has the others take over, and tells of the view in which the node has nothing any more: it is asked for a
 // while yet, and passes that on.
 func (m *member) farewell(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, farewellTime)
+	defer cancel()
 	if err := m.session.Leave(ctx); err != nil {
 		return err
 	}
@@ -160,23 +181,23 @@ func (m *member) start(ctx context.Context, partition int, before *task) *task {
 		}
 		m.config.Own(keeping, partition, Claim{m.session, partition})
 		release := func(ctx context.Context) error { return m.session.Release(ctx, partition) }
-		for !m.tell(ctx, release) && ctx.Err() == nil { // others wait for it, and the lease goes on
+		for !m.tell(release) && ctx.Err() == nil { // others wait for it, and the lease goes on
 			pause(ctx, rejoinAfter)
 		}
 	})
 	return t
 }
 
-// tell calls do, unless the lease says it all, though ctx has ended. It reports whether the others know.
-func (m *member) tell(ctx context.Context, do func(context.Context) error) bool {
+// tell calls do, unless the lease says it all, though the node may be stopped. It reports whether the others know.
+func (m *member) tell(do func(context.Context) error) bool {
 	if !m.session.Alive() {
 		return true
 	}
-	steady, cancel := context.WithTimeout(context.WithoutCancel(ctx), letGo)
+	bounded, cancel := context.WithTimeout(m.longer, letGo)
 	defer cancel()
-	err := do(steady)
+	err := do(bounded)
 	if err != nil {
-		m.log.LogAttrs(ctx, slog.LevelInfo, "cannot let go in time; the end of the lease does", slog.Any("err", err))
+		m.log.LogAttrs(bounded, slog.LevelInfo, "cannot let go in time; the end of the lease does", slog.Any("err", err))
 	}
 	return err == nil
 }

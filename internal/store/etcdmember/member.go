@@ -84,7 +84,9 @@ func (m *Member) Run(ctx context.Context) error {
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		e.Server.Stop() // ends the streams of clients, for which Close would wait five seconds
+		// It ends the streams of clients, for which Close would wait five seconds. Stop would first have another member
+		// lead, for as long; Yield has, if there is one.
+		e.Server.HardStop()
 		e.Close()
 	}()
 	if err == nil {
@@ -100,7 +102,7 @@ func (m *Member) Run(ctx context.Context) error {
 	return fmt.Errorf("the member of etcd in %q has failed, what it acknowledged is safe; make room on its disk or mend it, and start it again: %w", m.config.Dir, err)
 }
 
-// yieldTime is how long another member may take to lead.
+// yieldTime is how long other members may take to lead, all of them together.
 const yieldTime = 500 * time.Millisecond
 
 // Yield has another member lead, if it is this one that does. It is for who is about to stop: what goes through the leader
@@ -110,6 +112,8 @@ func (m *Member) Yield(ctx context.Context) {
 	if e == nil {
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, yieldTime)
+	defer cancel()
 	own := e.Server.MemberID()
 	for _, other := range e.Server.Cluster().Members() {
 		if e.Server.Leader() != own {
@@ -118,11 +122,32 @@ func (m *Member) Yield(ctx context.Context) {
 		if other.ID == own || other.IsLearner {
 			continue
 		}
-		bounded, cancel := context.WithTimeout(ctx, yieldTime)
+		bounded, cancel := context.WithTimeout(ctx, yieldTime/2) // the first may be gone
 		err := e.Server.MoveLeader(bounded, uint64(own), uint64(other.ID))
 		cancel()
 		m.log.LogAttrs(ctx, slog.LevelDebug, "another member of etcd is to lead", slog.String("member", other.Name), slog.Any("err", err))
 	}
+}
+
+// leaderless is how long there is no leader before it is said that there is none: an election takes less if there is a
+// majority.
+const leaderless = 500 * time.Millisecond
+
+// AwaitNoLeader waits until the member has known no leader for a while, or ctx ends. It reports whether there is none.
+func (m *Member) AwaitNoLeader(ctx context.Context) bool {
+	tick := time.NewTicker(leaderless / 10)
+	defer tick.Stop()
+	for since := time.Now(); time.Since(since) < leaderless; {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return false
+		}
+		if e := m.running.Load(); e == nil || e.Server.Leader() != 0 {
+			since = time.Now()
+		}
+	}
+	return true
 }
 
 // fail notes why the member cannot go on. The first reason stays.

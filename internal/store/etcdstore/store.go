@@ -86,6 +86,8 @@ type Store struct {
 	log     *slog.Logger
 	room    room
 	age     age
+	calls   context.Context //nolint:containedctx // ends when no call waits for etcd any more
+	giveUp  context.CancelCauseFunc
 }
 
 // Open returns the store that cfg describes. It connects in the background: a call waits for that, as far as it waits at
@@ -115,6 +117,7 @@ func Open(cfg Config, log *slog.Logger) (*Store, error) {
 		s.kv = clientv3.NewKVFromKVClient(adapter.KvServerToKvClient(cfg.KV), client)
 	}
 	s.room.poke = make(chan struct{}, 1)
+	s.calls, s.giveUp = context.WithCancelCause(client.Ctx())
 	if cfg.Metrics != nil {
 		s.room.register(cfg.Metrics)
 	}
@@ -123,6 +126,12 @@ func Open(cfg Config, log *slog.Logger) (*Store, error) {
 
 // Client returns the connection to etcd, which is the store's to close.
 func (s *Store) Client() *clientv3.Client { return s.client }
+
+var errGivenUp = errors.New("the node stops, and etcd has no leader")
+
+// GiveUp has no call wait for etcd any more, now and later: they return an error, and those under way may be carried out.
+// It is for who stops while etcd has no leader.
+func (s *Store) GiveUp() { s.giveUp(errGivenUp) }
 
 // Close ends the connection to etcd. Calls under way and later ones return an error.
 func (s *Store) Close() error {
@@ -134,7 +143,10 @@ func (s *Store) Close() error {
 
 // bounded returns a context that ends when an answer of etcd is no longer waited for.
 func (s *Store) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeoutCause(ctx, s.config.Timeout, fmt.Errorf("etcd gave no answer within %v", s.config.Timeout))
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(s.calls, func() { cancel(context.Cause(s.calls)) })
+	ctx, timeout := context.WithTimeoutCause(ctx, s.config.Timeout, fmt.Errorf("etcd gave no answer within %v", s.config.Timeout))
+	return ctx, func() { stop(); timeout(); cancel(nil) }
 }
 
 // explain returns err, met by a call with ctx from bounded, or the reason why ctx ended.
