@@ -40,6 +40,7 @@ type devConfig struct {
 	appGrace                 time.Duration
 	dataDir, keyFile         string
 	httpPort, grpcPort, port int
+	allowedHosts             list
 	memory                   memoryConfig
 	log                      logConfig
 }
@@ -57,6 +58,7 @@ func devFlags() (*flag.FlagSet, *devConfig) {
 	portVar(fs, &c.httpPort, "dapr-http-port", 3500, "`port` of the jobs API over HTTP")
 	portVar(fs, &c.grpcPort, "dapr-grpc-port", 50001, "`port` of the jobs API over gRPC")
 	portVar(fs, &c.port, "port", 50006, "`port` of the Scheduler service, for other sidecars")
+	fs.Var(&c.allowedHosts, "allowed-hosts", allowedHosts)
 	c.memory.flags(fs)
 	c.log.flags(fs)
 	return fs, c
@@ -118,6 +120,10 @@ func (c *devConfig) node(std stdio) (app.AllInOneConfig, error) {
 	cfg := app.AllInOneConfig{Sidecar: fromDaprEnvironment(std)}
 	side := &cfg.Sidecar
 	side.DefaultApp, side.AnyApp = c.appID, true
+	var err error
+	if side.Hosts, err = hostsOf(c.allowedHosts); err != nil {
+		return cfg, usagef("%v", err)
+	}
 	if c.appID != "" {
 		if err := checkAppID(c.appID); err != nil {
 			return cfg, usagef("--app-id: %v", err)

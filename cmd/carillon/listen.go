@@ -5,9 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 	"syscall"
+
+	"carillon/internal/browser"
 )
 
 // listen opens a port on the interfaces that host names, all if it is empty. Its error says which of the two flags to
@@ -58,4 +61,22 @@ func bare(host string) string {
 		return strings.TrimSuffix(inner, "]")
 	}
 	return host
+}
+
+// allowedHosts is the usage of the flag about [browser.Hosts.Allowed].
+const allowedHosts = "`names` and addresses by which clients may call the HTTP ports beside localhost, loopback addresses and those it listens on, with commas between them; no others are accepted then"
+
+// hostsOf returns by what the HTTP ports may be called that listen on these addresses, or names of addresses.
+func hostsOf(allowed list, listen ...string) (browser.Hosts, error) {
+	h := browser.Hosts{Allowed: allowed}
+	for _, name := range listen {
+		name = strings.TrimSpace(name)
+		if _, err := netip.ParseAddr(bare(name)); err != nil && name != "" { // a connection tells its address
+			h.Own = append(h.Own, name)
+		}
+	}
+	if err := h.Check(); err != nil {
+		return browser.Hosts{}, fmt.Errorf("--allowed-hosts: %w", err)
+	}
+	return h, nil
 }

@@ -59,6 +59,9 @@ func (c *schedulerConfig) run(ctx context.Context, std stdio, log *slog.Logger) 
 		return err
 	}
 	cfg := app.Config{Memory: shares, Descriptors: divideDescriptors(ctx, descriptors.Parts{Store: true}, log)}
+	if cfg.Hosts, err = hostsOf(c.allowedHosts, c.listenAddress, c.healthzAddress, c.metricsAddress); err != nil {
+		return err
+	}
 	if err := c.quota.apply(&cfg); err != nil {
 		return err
 	}

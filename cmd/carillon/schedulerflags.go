@@ -22,6 +22,7 @@ type schedulerConfig struct {
 	listenAddress, healthzAddress, metricsAddress string
 	port, healthzPort, metricsPort                int
 	metrics                                       bool
+	allowedHosts                                  list
 	broadcast                                     string
 	id                                            string
 	dataDir                                       string
@@ -55,6 +56,8 @@ func schedulerFlags() (*flag.FlagSet, *schedulerConfig) {
 	portVar(fs, &c.metricsPort, "metrics-port", 9090, "`port` of the metrics")
 	fs.StringVar(&c.metricsAddress, "metrics-listen-address", "",
 		"`address` of the metrics (default: that of --listen-address if it is given, or else 0.0.0.0)")
+
+	fs.Var(&c.allowedHosts, "allowed-hosts", allowedHosts)
 
 	fs.StringVar(&c.id, "id", "dapr-scheduler-server-0", "`id` of this scheduler, one of those in --etcd-initial-cluster")
 	fs.StringVar(&c.dataDir, "etcd-data-dir", "./data", "`folder` that holds the jobs, in a folder of ours")

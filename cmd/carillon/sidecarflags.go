@@ -29,6 +29,7 @@ type sidecarConfig struct {
 	listenAddresses             csvList
 	publicPort, publicAddress   string
 	socketDir                   string
+	allowedHosts                list
 	metrics                     bool
 	metricsPort, metricsAddress string
 	maxBody, maxHeader          string
@@ -82,6 +83,7 @@ func sidecarFlags() (*flag.FlagSet, *sidecarConfig) {
 	fs.StringVar(&c.publicAddress, "dapr-public-listen-address", "", "`address` of that port (default: all interfaces)")
 	fs.StringVar(&c.internalPort, "dapr-internal-grpc-port", "", "`port` on which Dapr's sidecars call one another; nothing is served there (default: a free one)")
 	fs.StringVar(&c.internalAddress, "dapr-internal-grpc-listen-address", "127.0.0.1", "`address` of that port")
+	fs.Var(&c.allowedHosts, "allowed-hosts", allowedHosts)
 	fs.StringVar(&c.maxBody, "max-body-size", "4Mi", "`size` of the largest request or message")
 	fs.StringVar(&c.maxHeader, "read-buffer-size", "4Ki", "`size` of the largest headers")
 	fs.BoolVar(&c.logCalls, "enable-api-logging", false, "log each call of the API")

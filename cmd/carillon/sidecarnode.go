@@ -23,6 +23,10 @@ func (c *sidecarConfig) node(std stdio) (cfg app.SidecarConfig, err error) {
 	}
 	cfg.Sidecar = fromDaprEnvironment(std)
 	side := &cfg.Sidecar
+	own := append(slices.Clone(c.listenAddresses.fields), c.publicAddress, c.metricsAddress)
+	if side.Hosts, err = hostsOf(c.allowedHosts, own...); err != nil {
+		return cfg, err
+	}
 	a, err := c.app()
 	if err != nil {
 		return cfg, err

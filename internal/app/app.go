@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"net"
 
+	"carillon/internal/browser"
 	"carillon/internal/descriptors"
 	"carillon/internal/dispatch"
 	"carillon/internal/engine"
@@ -42,6 +43,8 @@ type Config struct {
 	Memory memory.Shares
 	// Descriptors is how many file descriptors each part of the node may have open. Zero leaves it to their own defaults.
 	Descriptors descriptors.Shares
+	// Hosts are by which names and addresses the HTTP listeners may be called.
+	Hosts browser.Hosts
 	// Namespaces are those of Kubernetes, whose jobs are deleted with them; nil: jobs stay.
 	Namespaces *kubernetes.Watcher
 }

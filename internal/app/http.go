@@ -7,14 +7,16 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"carillon/internal/browser"
 )
 
-// serveHTTP returns the stage that serves h on l. When it is stopped, it cuts off what is under way: health and metrics
-// are not worth waiting for.
-func serveHTTP(what string, h http.Handler, l net.Listener, log *slog.Logger) stage {
+// serveHTTP returns the stage that serves h on l, which is called by these hosts. When it is stopped, it cuts off what is
+// under way: health and metrics are not worth waiting for.
+func serveHTTP(what string, h http.Handler, l net.Listener, hosts browser.Hosts, log *slog.Logger) stage {
 	return func(ctx context.Context) error {
 		srv := &http.Server{
-			Handler:           h,
+			Handler:           browser.New(hosts).Handler(h),
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       10 * time.Second,
 			MaxHeaderBytes:    16 << 10,

@@ -40,9 +40,9 @@ func OpenScheduler(cfg Config, l SchedulerListeners, log *slog.Logger) (*Node, e
 		showExpiry(metrics, who)
 	}
 	if l.Metrics != nil {
-		stages = append(stages, serveHTTP("metrics", metricsOf(metrics, log), l.Metrics, log))
+		stages = append(stages, serveHTTP("metrics", metricsOf(metrics, log), l.Metrics, cfg.Hosts, log))
 	}
-	stages = append(stages, serveHTTP("health", health(checks...), l.Health, log), c.engine.Run)
+	stages = append(stages, serveHTTP("health", health(checks...), l.Health, cfg.Hosts, log), c.engine.Run)
 	stages = append(stages, c.forward...)
 	stages = append(stages, func(ctx context.Context) error {
 		return c.service.Run(ctx, l.Scheduler, scheduler.Pings())

@@ -51,7 +51,7 @@ func OpenSidecar(cfg SidecarConfig, l SidecarListeners, log *slog.Logger) (*Node
 		if cfg.Identity != nil {
 			showExpiry(metrics, cfg.Identity)
 		}
-		stages = append(stages, serveHTTP("metrics", metricsOf(metrics, log), l.Metrics, log))
+		stages = append(stages, serveHTTP("metrics", metricsOf(metrics, log), l.Metrics, cfg.Sidecar.Hosts, log))
 	}
 	if cfg.Identity != nil {
 		stages = append(stages, cfg.Identity.Run)

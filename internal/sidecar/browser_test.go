@@ -2,8 +2,10 @@ package sidecar_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
+	"carillon/internal/browser"
 	"carillon/internal/sidecar"
 )
 
@@ -48,39 +50,58 @@ func TestAPageOfAnotherSiteChangesNothing(t *testing.T) {
 
 // A name of somebody else's that leads here makes his page one of our own, as far as a browser can tell.
 func TestAPageWhoseNameWasTurnedToThisHostGetsNothing(t *testing.T) {
-	names := []string{
-		"localhost", "localhost:3500", "LOCALHOST.:3500", "app.localhost:3500", "127.0.0.1:3500", "127.1.2.3", "[::1]:3500", "[::1]", "10.0.0.1:3500",
-		"sidecar:3500", "host.docker.internal:3500", "mac.local:3500", "app.default.svc.cluster.local",
+	names := []string{"localhost", "localhost:3500", "LOCALHOST.:3500", "127.0.0.1:3500", "127.1.2.3", "[::1]:3500", "[::1]", "[::1%25lo]:3500"}
+	foreign := []string{
+		"evil.example", "evil.example:3500", "evil.example.", "127.0.0.1.evil.example:3500", "localhost.evil.example", "internal.evil.example:80",
+		"mac.local:3500", "app.localhost:3500", "host.docker.internal:3500", "sidecar:3500", "10.0.0.1:3500", "app.default.svc.cluster.local", "2130706433:3500",
 	}
-	foreign := []string{"evil.example", "evil.example:3500", "evil.example.", "127.0.0.1.evil.example:3500", "localhost.evil.example", "internal.evil.example:80"}
-	send := func(f *fixture, path, host string) answer {
-		return f.sendRaw("GET", "GET "+path+" HTTP/1.1\r\nHost: "+host+"\r\nConnection: close\r\n\r\n")
+	send := func(f *fixture, to, path, host string, headers ...string) answer {
+		lines := strings.Join(append(headers, "Connection: close"), "\r\n")
+		return f.sendTo(to, "GET", "GET "+path+" HTTP/1.1\r\nHost: "+host+"\r\n"+lines+"\r\n\r\n")
 	}
 	bubble(t, func(t *testing.T) {
 		f := &fixture{network: new(network), t: t, loopback: true}
 		f.scheduler = newScheduler(t, f.network, schedulerAddress, schedulerAddress)
-		f.run(sidecar.Config{Schedulers: []string{schedulerAddress}})
-		for _, host := range names {
-			if got := send(f, "/v1.0/metadata", host); got.code != 200 {
+		f.run(sidecar.Config{Schedulers: []string{schedulerAddress}, Hosts: browser.Hosts{Own: []string{"this.example"}, Allowed: []string{"Gateway.Example"}}})
+		for _, host := range append(names, "this.example:3500", "gateway.example") {
+			if got := send(f, apiAddress, "/v1.0/metadata", host); got.code != 200 {
 				t.Errorf("for %q: %d %s, want 200", host, got.code, got.body)
 			}
 		}
 		for _, host := range foreign {
 			for _, path := range []string{"/v1.0/metadata", "/v1.0/jobs/a", "/nothing"} {
-				if got := send(f, path, host); got.code != 403 {
-					t.Errorf("%s for %q: %d, want 403", path, host, got.code)
+				if got := send(f, apiAddress, path, host); got.code != 403 || !strings.Contains(got.body, "--allowed-hosts") {
+					t.Errorf("%s for %q: %d %s, want 403 that names --allowed-hosts", path, host, got.code, got.body)
 				}
 			}
-			if got := send(f, "/v1.0/healthz", host); got.code != 204 {
-				t.Errorf("health for %q: %d, want 204", host, got.code)
+			if got := send(f, publicAddress, "/v1.0/metadata", host); got.code != 403 {
+				t.Errorf("the public port for %q: %d, want 403", host, got.code)
+			}
+			for _, to := range []string{apiAddress, publicAddress} {
+				if got := send(f, to, "/v1.0/healthz", host); got.code != 204 {
+					t.Errorf("health at %s for %q: %d, want 204", to, host, got.code)
+				}
 			}
 		}
 	})
-	bubble(t, func(t *testing.T) { // others reach it, too, by whatever name
+	bubble(t, func(t *testing.T) { // other hosts reach it, too, by whatever name; but no page of a browser
 		f := start(t, sidecar.Config{})
 		for _, host := range slices.Concat(names, foreign) {
-			if got := send(f, "/v1.0/metadata", host); got.code != 200 {
-				t.Errorf("for %q: %d on a listener of the network, want 200", host, got.code)
+			if got := send(f, apiAddress, "/v1.0/metadata", host); got.code != 200 {
+				t.Errorf("for %q: %d over the network, want 200", host, got.code)
+			}
+		}
+		for _, host := range foreign {
+			if got := send(f, apiAddress, "/v1.0/metadata", host, "Origin: http://"+host); got.code != 403 {
+				t.Errorf("for %q, from a page of that name: %d over the network, want 403", host, got.code)
+			}
+		}
+	})
+	bubble(t, func(t *testing.T) { // where a list is given, it holds for the network, too
+		f := start(t, sidecar.Config{Hosts: browser.Hosts{Allowed: []string{"sidecar"}}})
+		for host, want := range map[string]int{"sidecar:3500": 200, "localhost:3500": 200, "other:3500": 403} {
+			if got := send(f, apiAddress, "/v1.0/metadata", host); got.code != want {
+				t.Errorf("for %q: %d with a list of hosts, want %d", host, got.code, want)
 			}
 		}
 	})

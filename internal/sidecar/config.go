@@ -14,6 +14,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"carillon/internal/browser"
 )
 
 // DaprVersion is the release of Dapr whose API this is. It is what metadata gives as the runtime's version where
@@ -63,6 +65,8 @@ type Config struct {
 	MaxHeader int
 	// APIToken must come with each request, unless it is empty.
 	APIToken string
+	// Hosts are by which names and addresses the HTTP listeners may be called, where no token is asked for.
+	Hosts browser.Hosts
 	// AppToken goes to apps with each trigger, unless it is empty.
 	AppToken string
 

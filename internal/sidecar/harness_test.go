@@ -67,12 +67,16 @@ type fixture struct {
 	dialer    sidecar.Dialer // to schedulers; the network's if nil
 	appDialer sidecar.Dialer // to apps; the network's if nil
 	pings     bool           // connections are watched by pings
-	loopback  bool           // the listener of the HTTP API is of this host alone
+	loopback  bool           // only this host can reach the HTTP listeners
 	log       *slog.Logger   // the test's if nil
 	stop      func()         // ends the sidecar and waits for it
 }
 
-const schedulerAddress = "scheduler:50006"
+const (
+	schedulerAddress = "scheduler:50006"
+	apiAddress       = "sidecar:3500"
+	publicAddress    = "sidecar:3501"
+)
 
 // bubble runs a test in fake time.
 func bubble(t *testing.T, test func(t *testing.T)) {
@@ -118,12 +122,12 @@ func (f *fixture) run(cfg sidecar.Config) {
 	ctx, cancel := context.WithCancel(f.t.Context())
 	ended := make(chan error, 1)
 	l := sidecar.Listeners{
-		HTTP:   []net.Listener{f.listen("sidecar:3500")},
+		HTTP:   []net.Listener{f.listen(apiAddress)},
 		GRPC:   []net.Listener{f.listen("sidecar:50001")},
-		Public: []net.Listener{f.listen("sidecar:3501")},
+		Public: []net.Listener{f.listen(publicAddress)},
 	}
 	if f.loopback {
-		l.HTTP[0] = loopback{l.HTTP[0]}
+		l.HTTP[0], l.Public[0] = loopback{l.HTTP[0]}, loopback{l.Public[0]}
 	}
 	go func() { ended <- s.Run(ctx, l) }()
 	f.stop = sync.OnceFunc(func() {
@@ -141,6 +145,18 @@ type loopback struct{ net.Listener }
 
 // Addr implements [net.Listener].
 func (loopback) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv6loopback, Port: 3500} }
+
+// Accept implements [net.Listener].
+func (l loopback) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return loopbackConn{c}, err
+}
+
+// A loopbackConn is a connection from this host.
+type loopbackConn struct{ net.Conn }
+
+// LocalAddr implements [net.Conn].
+func (loopbackConn) LocalAddr() net.Addr { return loopback{}.Addr() }
 
 // An answer is what came back for an HTTP request.
 type answer struct {
@@ -166,7 +182,7 @@ func (f *fixture) send(method, path, body string, headers ...string) answer {
 
 func (f *fixture) sendRaw(method, request string) answer {
 	f.t.Helper()
-	return f.sendTo("sidecar:3500", method, request)
+	return f.sendTo(apiAddress, method, request)
 }
 
 func (f *fixture) sendTo(address, method, request string) answer {

@@ -85,10 +85,9 @@ func shutdown(ctx context.Context, server *http.Server, within time.Duration) er
 	return server.Shutdown(ctx)
 }
 
-// httpAPI is what answers the HTTP API on these listeners.
-func (s *Sidecar) httpAPI(listeners []net.Listener) http.HandlerFunc {
-	b := &browsers{local: local(listeners)}
-	counted := s.metrics.api.count(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.answerHTTP(w, r, b) })).ServeHTTP
+// httpAPI is what answers the HTTP API.
+func (s *Sidecar) httpAPI() http.HandlerFunc {
+	counted := s.metrics.api.count(http.HandlerFunc(s.answerHTTP)).ServeHTTP
 	if s.cfg.LogCalls {
 		return s.logHTTP(counted)
 	}
@@ -96,22 +95,22 @@ func (s *Sidecar) httpAPI(listeners []net.Listener) http.HandlerFunc {
 }
 
 // refuse returns what a caller is told who may not call, and the status that goes with it.
-func (s *Sidecar) refuse(r *http.Request, b *browsers) (why string, code int) {
+func (s *Sidecar) refuse(r *http.Request) (why string, code int) {
 	switch {
 	case !s.authentic(r.Header.Get(tokenHeader)):
 		return "invalid api token", http.StatusUnauthorized
 	case s.cfg.APIToken == "":
-		return b.refuse(r), http.StatusForbidden
+		return s.browsers.Refuse(r), http.StatusForbidden
 	}
 	return "", 0
 }
 
 // answerHTTP answers a request of the HTTP API. The order of checks is Dapr's: the token, or who calls without one, the route,
 // and then what the route is about.
-func (s *Sidecar) answerHTTP(w http.ResponseWriter, r *http.Request, b *browsers) {
+func (s *Sidecar) answerHTTP(w http.ResponseWriter, r *http.Request) {
 	to := match(r.Method, r.URL)
 	if to.resource != health && to.resource != outboundHealth {
-		if why, code := s.refuse(r, b); why != "" {
+		if why, code := s.refuse(r); why != "" {
 			http.Error(w, why, code)
 			return
 		}
@@ -159,6 +158,10 @@ func (s *Sidecar) answerPublic(w http.ResponseWriter, r *http.Request) {
 	case outboundHealth:
 		s.getOutboundHealth(w)
 	case allMetadata:
+		if why := s.browsers.Refuse(r); why != "" {
+			http.Error(w, why, http.StatusForbidden)
+			return
+		}
 		s.getMetadata(w)
 	default:
 		http.NotFound(w, r)

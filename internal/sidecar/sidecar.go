@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/semaphore"
 
 	"carillon/internal/bound"
+	"carillon/internal/browser"
 )
 
 // drainTime is how long API calls in flight have to finish when the sidecar stops.
@@ -33,6 +34,7 @@ type Sidecar struct {
 	extended   extended
 	shutdowns  shutdowns
 	warnings   *warnings
+	browsers   *browser.Guard // of listeners that ask for no token
 }
 
 // Listeners are where the API is served. A sidecar closes them.
@@ -60,7 +62,7 @@ func New(cfg Config, dial Dialers, log *slog.Logger) (*Sidecar, error) {
 	s := &Sidecar{
 		cfg: cfg, dial: dial, log: log.With(slog.String("component", "sidecar")), began: time.Now(),
 		calls: calls{bytes: bound.NewBudget(cfg.MaxCallBytes)}, shutdowns: newShutdowns(),
-		metrics: newMetrics(cfg), vitals: newVitals(cfg.Apps), warnings: newWarnings(),
+		metrics: newMetrics(cfg), vitals: newVitals(cfg.Apps), warnings: newWarnings(), browsers: browser.New(cfg.Hosts),
 	}
 	s.lists = semaphore.NewWeighted(cfg.MaxCallBytes)
 	s.triggers = newTriggers(maxInWork, cfg.MaxTriggerBytes)
@@ -90,7 +92,7 @@ func (s *Sidecar) Run(ctx context.Context, l Listeners) error {
 	if len(l.Internal) > 0 {
 		g.Go(func() error { return s.serveInternal(ctx, l.Internal) })
 	}
-	g.Go(func() error { return s.serveHTTP(ctx, s.log, l.HTTP, s.httpAPI(l.HTTP)) })
+	g.Go(func() error { return s.serveHTTP(ctx, s.log, l.HTTP, s.httpAPI()) })
 	if len(l.Public) > 0 {
 		public := s.log.With(slog.String("api", "public"))
 		g.Go(func() error { return s.serveHTTP(ctx, public, l.Public, s.answerPublic) })
