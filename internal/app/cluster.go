@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -44,6 +45,8 @@ const memberTTL = 1500 * time.Millisecond
 // openClusterCore builds what a node of a cluster has. Nothing of it waits for etcd.
 func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	cc := cfg.Cluster
+	cc.Node.Secret = rand.Text() // for as long as the process lives
+	cfg.Scheduler.PeerSecret = cc.Node.Secret
 	cc.Etcd.Metrics = cfg.Engine.Metrics
 	var c core
 	full := func() bool { return false }

@@ -14,6 +14,8 @@ type Node struct {
 	ID string
 	// Addr is where the others reach it.
 	Addr string
+	// Secret is what the others show it. It is for nodes alone: not for clients, and not for the log.
+	Secret string
 }
 
 // A View is what the members of a cluster are at one moment, and who should own what.

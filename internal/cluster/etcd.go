@@ -52,10 +52,12 @@ func NewEtcd(cfg EtcdConfig, client *clientv3.Client, log *slog.Logger) *Etcd {
 }
 
 // The keys, each below the prefix.
-func (e *Etcd) clusterKey() string       { return e.config.Prefix + "cluster/" }
-func (e *Etcd) assignmentKey() string    { return e.clusterKey() + "assignment" }
-func (e *Etcd) nodesKey() string         { return e.clusterKey() + "node/" }
-func (e *Etcd) nodeKey(id string) string { return e.nodesKey() + id }
+func (e *Etcd) clusterKey() string         { return e.config.Prefix + "cluster/" }
+func (e *Etcd) assignmentKey() string      { return e.clusterKey() + "assignment" }
+func (e *Etcd) nodesKey() string           { return e.clusterKey() + "node/" }
+func (e *Etcd) nodeKey(id string) string   { return e.nodesKey() + id }
+func (e *Etcd) secretsKey() string         { return e.clusterKey() + "secret/" }
+func (e *Etcd) secretKey(id string) string { return e.secretsKey() + id }
 func (e *Etcd) claimKey(partition int) string {
 	return fmt.Sprintf("%sclaim/%04d", e.config.Prefix, partition)
 }
@@ -114,7 +116,8 @@ func (s *etcdSession) register(ctx context.Context, n Node) error {
 	for said := false; ; {
 		resp, err := s.etcd.client.Txn(ctx).
 			If(clientv3.Compare(clientv3.CreateRevision(key), "=", 0)).
-			Then(clientv3.OpPut(key, n.Addr, clientv3.WithLease(s.lease))).
+			Then(clientv3.OpPut(key, n.Addr, clientv3.WithLease(s.lease)),
+				clientv3.OpPut(s.etcd.secretKey(n.ID), n.Secret, clientv3.WithLease(s.lease))).
 			Else(clientv3.OpGet(key)).Commit()
 		if err != nil {
 			return err

@@ -51,9 +51,12 @@ func (e *Etcd) census(ctx context.Context) (census, error) {
 	}
 	c := census{revision: resp.Header.Revision}
 	owners := make([]string, e.config.Partitions)
+	secrets := map[string]string{}
 	var ids []string
 	for _, kv := range resp.Kvs {
-		if id, ok := strings.CutPrefix(string(kv.Key), e.nodesKey()); ok {
+		if id, ok := strings.CutPrefix(string(kv.Key), e.secretsKey()); ok {
+			secrets[id] = string(kv.Value)
+		} else if id, ok := strings.CutPrefix(string(kv.Key), e.nodesKey()); ok {
 			ids = append(ids, id)
 			c.view.Members = append(c.view.Members, Node{ID: id, Addr: string(kv.Value)})
 			c.created = append(c.created, kv.CreateRevision)
@@ -66,6 +69,9 @@ func (e *Etcd) census(ctx context.Context) (census, error) {
 	}
 	if len(owners) != e.config.Partitions {
 		return census{}, fmt.Errorf("the cluster has %d partitions and this node %d: give all nodes the same", len(owners), e.config.Partitions)
+	}
+	for i := range c.view.Members {
+		c.view.Members[i].Secret = secrets[c.view.Members[i].ID]
 	}
 	c.view.Owners = Assign(owners, ids)
 	c.settled = slices.Equal(owners, c.view.Owners)

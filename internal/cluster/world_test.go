@@ -74,7 +74,7 @@ func (w *world) start(id, endpoint string) (stop func()) {
 	go func() {
 		defer close(ended)
 		cfg := cluster.Config{
-			Node: cluster.Node{ID: id, Addr: id + ":50006"},
+			Node: cluster.Node{ID: id, Addr: id + ":50006", Secret: "of " + id},
 			Own:  func(ctx context.Context, p int, c cluster.Claim) { w.own(ctx, id, p, c) },
 		}
 		if err := cluster.Run(ctx, cfg, c, w.log); err != nil {

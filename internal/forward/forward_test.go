@@ -15,7 +15,9 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"carillon/internal/engine"
 	"carillon/internal/job"
+	"carillon/internal/peerv1"
 )
 
 func TestAnyNodeTakesAnyCallAndShowsWhatTheSameClientWrote(t *testing.T) {
@@ -60,6 +62,50 @@ func TestAnyNodeTakesAnyCallAndShowsWhatTheSameClientWrote(t *testing.T) {
 		time.Sleep(2 * time.Hour)
 		if got, _ := w.deliveries(); got != 0 {
 			t.Errorf("%d triggers came of jobs that were deleted", got)
+		}
+	})
+}
+
+// A client that speaks as a node does would get past the checks of names and quotas.
+func TestAClientCannotCallTheServiceOfTheNodes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		all := w.three()
+		forged := job.Request{Key: key("app", strings.Repeat("x", 1000)), Spec: once(time.Now().Add(time.Hour))}
+		if forged.Key.Check() == nil {
+			t.Fatal("the name is one that clients may give")
+		}
+		if err := all[0].Schedule(t.Context(), number(1), forged.Spec, false); err != nil {
+			t.Fatal(err)
+		}
+		k, spec := engine.EncodeRequest(&forged)
+		remove, _ := engine.EncodeRequest(&job.Request{Key: number(1), Remove: true})
+		for _, n := range all {
+			for name, ctx := range map[string]context.Context{
+				"nothing":                  t.Context(),
+				"an empty secret":          peerv1.WithSecret(t.Context(), ""),
+				"the secret of some node,": peerv1.WithSecret(t.Context(), "start 4"),
+			} {
+				conn, err := w.dial(n.id)
+				if err != nil {
+					t.Fatal(err)
+				}
+				stream, err := peerv1.NewPeerClient(conn).Apply(ctx)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_ = stream.Send(&peerv1.ApplyRequest{Commands: []*peerv1.Command{{Key: k, Spec: spec}, {Key: remove}}}) // its answer tells
+				if _, err := stream.Recv(); status.Code(err) != codes.PermissionDenied {
+					t.Errorf("node %s to who shows %s: %v, want PermissionDenied", n.id, name, err)
+				}
+				conn.Close()
+			}
+		}
+		if _, err := all[0].Get(t.Context(), forged.Key); !errors.Is(err, job.ErrNotFound) {
+			t.Errorf("Get of the forged job: %v, want ErrNotFound", err)
+		}
+		if _, err := all[0].Get(t.Context(), number(1)); err != nil {
+			t.Errorf("Get of the job that was to be removed: %v", err)
 		}
 	})
 }

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 
+	"carillon/internal/cluster"
 	"carillon/internal/engine"
 	"carillon/internal/job"
 	"carillon/internal/peerv1"
@@ -35,16 +36,14 @@ type stream = pipe.Stream[*peerv1.Command, peerv1.ApplyRequest, peerv1.ApplyResp
 
 // A peer is another node, and the stream to it. It is safe for concurrent use.
 type peer struct {
-	id, address string
-	end         context.CancelFunc // of run; nil until it runs
+	node cluster.Node
+	end  context.CancelFunc // of run; nil until it runs
 
 	mu     sync.Mutex // guards the field below
 	stream *stream    // nil while none is open
 }
 
-func newPeer(id, address string) *peer {
-	return &peer{id: id, address: address}
-}
+func newPeer(n cluster.Node) *peer { return &peer{node: n} }
 
 // retire ends run when the node has had time to answer what it was asked: it may be leaving in good order. It is asked
 // nothing more.
@@ -56,17 +55,17 @@ func (p *peer) retire() {
 
 // run keeps a stream to the node open until ctx ends.
 func (p *peer) run(ctx context.Context, dial func(string) (*grpc.ClientConn, error), log *slog.Logger) {
-	conn, err := dial(p.address)
+	conn, err := dial(p.node.Addr)
 	if err != nil {
 		log.LogAttrs(ctx, slog.LevelError, "another node's address is none; give that node another",
-			slog.String("peer", p.id), slog.String("address", p.address), slog.Any("err", err))
+			slog.String("peer", p.node.ID), slog.String("address", p.node.Addr), slog.Any("err", err))
 		return
 	}
 	defer func() { _ = conn.Close() }()
 	client := peerv1.NewPeerClient(conn)
 	for ctx.Err() == nil {
 		if err := p.keep(ctx, client); ctx.Err() == nil {
-			log.LogAttrs(ctx, slog.LevelDebug, "the stream to another node ended", slog.String("peer", p.id), slog.Any("err", err))
+			log.LogAttrs(ctx, slog.LevelDebug, "the stream to another node ended", slog.String("peer", p.node.ID), slog.Any("err", err))
 		}
 		timer := time.NewTimer(reopenAfter)
 		select {
@@ -81,7 +80,7 @@ func (p *peer) run(ctx context.Context, dial func(string) (*grpc.ClientConn, err
 func (p *peer) keep(ctx context.Context, client peerv1.PeerClient) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
-	apply, err := client.Apply(ctx, grpc.WaitForReady(true))
+	apply, err := client.Apply(peerv1.WithSecret(ctx, p.node.Secret), grpc.WaitForReady(true))
 	if err != nil {
 		return err
 	}
@@ -114,7 +113,7 @@ func (p *peer) post(requests []job.Request) (results func(ctx context.Context) [
 	if s == nil {
 		errs := make([]error, len(requests))
 		for i := range errs {
-			errs[i] = fmt.Errorf("node %s is not connected: %w", p.id, engine.ErrNotOwner)
+			errs[i] = fmt.Errorf("node %s is not connected: %w", p.node.ID, engine.ErrNotOwner)
 		}
 		return func(context.Context) []error { return errs }
 	}
@@ -142,12 +141,12 @@ func (p *peer) explain(ctx context.Context, err error, size int) error {
 	case errors.Is(err, pipe.ErrNotBegun) && size > maxCommand:
 		return &job.TooLargeError{Size: size, Limit: maxCommand}
 	case errors.Is(err, pipe.ErrNotBegun):
-		return fmt.Errorf("node %s: %w", p.id, engine.ErrNotOwner)
+		return fmt.Errorf("node %s: %w", p.node.ID, engine.ErrNotOwner)
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	}
 	if _, broken := status.FromError(err); broken {
-		return fmt.Errorf("node %s was lost while it was at it: %w: %w", p.id, job.ErrUnavailable, err)
+		return fmt.Errorf("node %s was lost while it was at it: %w: %w", p.node.ID, job.ErrUnavailable, err)
 	}
-	return fmt.Errorf("node %s: %w", p.id, err)
+	return fmt.Errorf("node %s: %w", p.node.ID, err)
 }

@@ -58,21 +58,21 @@ func (r *Router) Follow(v cluster.View) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.owners = v.Owners
-	addresses := map[string]string{}
+	others := map[string]cluster.Node{}
 	for _, m := range v.Members {
 		if m.ID != r.config.ID {
-			addresses[m.ID] = m.Addr
+			others[m.ID] = m
 		}
 	}
 	for id, p := range r.peers {
-		if addresses[id] != p.address {
+		if others[id] != p.node {
 			p.retire()
 			delete(r.peers, id)
 		}
 	}
-	for id, address := range addresses {
+	for id, n := range others {
 		if r.peers[id] == nil && !r.ended {
-			p := newPeer(id, address)
+			p := newPeer(n)
 			r.peers[id] = p
 			if r.launch != nil {
 				r.launch(p)

@@ -40,6 +40,7 @@ type world struct {
 	mu        sync.Mutex // guards the fields below
 	listeners map[string]*memnet.Listener
 	got       map[job.Key]map[time.Time]int
+	starts    int           // of nodes
 	takes     time.Duration // how long the app is at a trigger
 	early     int
 	latest    time.Duration
@@ -108,11 +109,13 @@ func (w *world) start(id string) *node {
 	l := memnet.Listen()
 	w.mu.Lock()
 	w.listeners[id] = l
+	w.starts++
+	secret := fmt.Sprint("start ", w.starts)
 	w.mu.Unlock()
 	log := w.log.With(slog.String("on", id))
 	e := engine.New(engine.Config{Partitions: partitions, Shared: true}, w.cluster.For(id), w, log)
 	r := forward.New(forward.Config{ID: id, Dial: w.dial}, e, log)
-	n := &node{Router: r, id: id, service: scheduler.New(scheduler.Config{Peer: r}, r, dispatch.New(dispatch.Config{}), log)}
+	n := &node{Router: r, id: id, service: scheduler.New(scheduler.Config{Peer: r, PeerSecret: secret}, r, dispatch.New(dispatch.Config{}), log)}
 
 	var stops []func()
 	run := func(f func(context.Context) error) {
@@ -131,7 +134,7 @@ func (w *world) start(id string) *node {
 	run(func(ctx context.Context) error { return n.service.Run(ctx, l) })
 	run(func(ctx context.Context) error {
 		return cluster.Run(ctx, cluster.Config{
-			Node: cluster.Node{ID: id, Addr: id},
+			Node: cluster.Node{ID: id, Addr: id, Secret: secret},
 			Own:  func(ctx context.Context, p int, c cluster.Claim) { e.Own(ctx, p, c) },
 			View: func(v cluster.View) {
 				r.Follow(v)

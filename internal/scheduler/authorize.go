@@ -15,7 +15,7 @@ import (
 
 // This file holds each request against the identity of the connection that it came over, where connections have one. It
 // stands before all methods, and what it does not know it refuses: a method that is added is closed until it is added
-// here.
+// here. The service of the nodes is for them alone, whether connections have an identity or not.
 
 // mayAsk returns why the caller of ctx may not make a request, as it is told, or nil.
 func (s *Service) mayAsk(ctx context.Context, req any) error {
@@ -52,13 +52,27 @@ func (s *Service) mayAsk(ctx context.Context, req any) error {
 			}
 		}
 		return nil
-	case *peerv1.ApplyRequest: // for whom it asks, another node has checked
-		return s.metrics.refused(s.cfg.Identity.AuthorizePeer(ctx))
+	case *peerv1.ApplyRequest: // of a stream that mayApply has let in; for whom it asks, another node has checked
+		return nil
 	case *schedulerv1.WatchHostsRequest: // for everybody who has an identity, as in Dapr
 		return nil
 	default:
 		return s.metrics.refused(status.Errorf(codes.PermissionDenied, "nobody may send a %T", req))
 	}
+}
+
+// mayApply returns why the caller of ctx, who is no node of this cluster, may not call [peerv1.PeerServer], as it is told, or
+// nil. With mTLS a node has the identity of this one; in any case it knows the secret, which no client does.
+func (s *Service) mayApply(ctx context.Context) error {
+	if s.cfg.Identity != nil {
+		if err := s.cfg.Identity.AuthorizePeer(ctx); err != nil {
+			return s.metrics.refused(err)
+		}
+	}
+	if !peerv1.HasSecret(ctx, s.cfg.PeerSecret) {
+		return s.metrics.refused(status.Error(codes.PermissionDenied, "this service is for the nodes of the cluster: schedule jobs through dapr.proto.scheduler.v1.Scheduler or carillon.v1.Bulk"))
+	}
+	return nil
 }
 
 func (s *Service) mayBe(ctx context.Context, m *schedulerv1.JobMetadata) error {

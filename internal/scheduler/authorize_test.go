@@ -2,6 +2,9 @@ package scheduler_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -212,7 +215,7 @@ func TestWithMTLSOnlyNodesOfTheClusterAreAnsweredAsSuch(t *testing.T) {
 			t.Fatal(err)
 		}
 		own := who(t, a, "localhost", "default", "dapr-scheduler")
-		change := func(c *scheduler.Config, _ *memory) { c.Identity, c.Peer = own, nodes{} }
+		change := func(c *scheduler.Config, _ *memory) { c.Identity, c.Peer, c.PeerSecret = own, nodes{}, "secret" }
 		for name, c := range map[string]struct {
 			who  *identity.Source
 			want codes.Code
@@ -223,18 +226,51 @@ func TestWithMTLSOnlyNodesOfTheClusterAreAnsweredAsSuch(t *testing.T) {
 			"one of another cluster": {who(t, a, "localhost", "other", "dapr-scheduler"), codes.PermissionDenied},
 		} {
 			n := start(t, change, c.who.Client(server))
-			ctx, cancel := context.WithCancel(t.Context())
-			stream, err := peerv1.NewPeerClient(n.conn).Apply(ctx)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := stream.Send(new(peerv1.ApplyRequest)); err != nil {
-				t.Fatal(err)
-			}
-			if _, err := stream.Recv(); status.Code(err) != c.want {
+			if err := apply(peerv1.WithSecret(t.Context(), "secret"), n); status.Code(err) != c.want {
 				t.Errorf("%s: %v, want %v", name, err, c.want)
 			}
-			cancel()
+			if err := apply(t.Context(), n); status.Code(err) != codes.PermissionDenied {
+				t.Errorf("%s, without the secret: %v, want PermissionDenied", name, err)
+			}
+		}
+	})
+}
+
+// apply sends what another node sends first, and returns how it is answered.
+func apply(ctx context.Context, n *node) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := peerv1.NewPeerClient(n.conn).Apply(ctx)
+	if err != nil {
+		return err
+	}
+	if err := stream.Send(new(peerv1.ApplyRequest)); err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	_, err = stream.Recv()
+	return err
+}
+
+func TestWithoutMTLSOnlyNodesThatKnowTheSecretAreAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for own, shown := range map[string]map[string]codes.Code{
+			"secret": {"secret": codes.OK, "Secret": codes.PermissionDenied, "secret2": codes.PermissionDenied, "": codes.PermissionDenied},
+			"":       {"": codes.PermissionDenied, "secret": codes.PermissionDenied},
+		} {
+			n := runWith(t, func(c *scheduler.Config, _ *memory) { c.Peer, c.PeerSecret = nodes{}, own })
+			for secret, want := range shown {
+				if err := apply(peerv1.WithSecret(t.Context(), secret), n); status.Code(err) != want {
+					t.Errorf("%q to a node whose secret is %q: %v, want %v", secret, own, err, want)
+				}
+			}
+			if err := apply(t.Context(), n); status.Code(err) != codes.PermissionDenied {
+				t.Errorf("nothing to a node whose secret is %q: %v, want PermissionDenied", own, err)
+			}
+			twice := peerv1.WithSecret(peerv1.WithSecret(t.Context(), "wrong"), own)
+			if err := apply(twice, n); status.Code(err) != codes.PermissionDenied {
+				t.Errorf("two secrets: %v, want PermissionDenied", err)
+			}
+			n.wantMetrics(t, "in the end", fmt.Sprintf(`sidecar_errors_total{reason="auth_failed"} %d`, map[string]int{"secret": 5, "": 4}[own]))
 		}
 	})
 }

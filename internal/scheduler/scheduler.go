@@ -47,6 +47,8 @@ type Config struct {
 	Hosts []string
 	// Peer answers the other nodes of a cluster; nil if there are none.
 	Peer Peer
+	// PeerSecret is what the other nodes show this one. Without one, no call of theirs is answered.
+	PeerSecret string
 	// Identity is who this node is. With it each connection is encrypted, and shows who calls; a caller may ask only about
 	// its own app. Without it, anybody may ask about anything. It is run by whoever made it.
 	Identity *identity.Source

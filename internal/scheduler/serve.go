@@ -132,7 +132,14 @@ func (s *Service) unary(
 func (s *Service) stream(
 	srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler,
 ) error {
-	return s.guard(stream.Context(), info.FullMethod, func() error { return handle(srv, authorized{stream, s}) })
+	return s.guard(stream.Context(), info.FullMethod, func() error {
+		if info.FullMethod == peerv1.Peer_Apply_FullMethodName {
+			if err := s.mayApply(stream.Context()); err != nil {
+				return err
+			}
+		}
+		return handle(srv, authorized{stream, s})
+	})
 }
 
 // guard calls f and returns its error as the client is to see it. What the client does not get to see is logged.

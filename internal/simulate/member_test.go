@@ -90,6 +90,9 @@ func (c *member) join(o *outpost, log *slog.Logger) {
 	c.router = forward.New(forward.Config{ID: c.node.host.address, Dial: c.dial}, c.engine, log)
 }
 
+// secret is what other nodes show this one; another one in each life.
+func (c *member) secret() string { return "life " + strconv.Itoa(c.node.life) }
+
 // dial connects to another node.
 func (c *member) dial(address string) (*grpc.ClientConn, error) {
 	who := c.node.host.address
@@ -122,7 +125,7 @@ func (c *member) run(ctx, steady context.Context, s *scheduler.Service, serve fu
 	router.Go(func() { _ = c.router.Run(routing) })
 	service.Go(func() { serve(serving) })
 	cfg := cluster.Config{
-		Node: cluster.Node{ID: c.node.host.address, Addr: c.node.host.address},
+		Node: cluster.Node{ID: c.node.host.address, Addr: c.node.host.address, Secret: c.secret()},
 		Own:  c.own,
 		View: func(v cluster.View) {
 			var addresses []string

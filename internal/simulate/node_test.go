@@ -122,7 +122,7 @@ func (n *node) run(ctx context.Context) string {
 	if outpost != nil {
 		member.join(outpost, log)
 		jobs, check = member.router, member.health
-		service.Hosts, service.Peer = nil, member.router
+		service.Hosts, service.Peer, service.PeerSecret = nil, member.router, member.secret()
 	}
 	if plant := n.world.plant.jobs; plant != nil {
 		jobs = plant(jobs)
