@@ -13,7 +13,8 @@
 // anchors are those of every trust domain, as in Dapr, where workloads need not be of the control plane's: who can sign
 // with one of them decides who is who.
 //
-// A certificate is renewed after half of its life; its private key is Ed25519, made here, and never leaves the process.
+// A certificate is renewed after half of its life; its private key is Ed25519, made here, and never leaves the process,
+// unless a part of that takes it from files alone ([Source.CopyTo]).
 // A file is looked at every ten seconds. What cannot be read then, or does not fit together, is logged, and what was
 // there before goes on. Without a valid certificate no handshake succeeds, and [Source.Check] says why.
 //

@@ -25,6 +25,7 @@ const period = 10 * time.Second
 type Source struct {
 	from provider
 	log  *slog.Logger
+	copy *fileCopy // nil: nobody needs files
 
 	mu  sync.Mutex // guards the fields below
 	now papers
@@ -46,6 +47,9 @@ type provider interface { // *sentry; *files
 
 // Run keeps the certificate and the anchors up to date until ctx ends, and then returns nil. It is to be called once.
 func (s *Source) Run(ctx context.Context) error {
+	if s.copy != nil {
+		defer s.copy.remove()
+	}
 	said := ""
 	for {
 		said = s.look(ctx, said)
@@ -67,6 +71,9 @@ func (s *Source) look(ctx context.Context, said string) string {
 	got, err := s.from.look(ctx, have)
 	if ctx.Err() != nil {
 		return said
+	}
+	if s.copy != nil {
+		err = errors.Join(err, s.copy.take(got))
 	}
 	s.mu.Lock()
 	s.now, s.err = got, err

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"math/big"
+	"net"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -18,8 +19,16 @@ import (
 
 // An Authority signs certificates. It is safe for concurrent use.
 type Authority struct {
-	cert *x509.Certificate
-	key  ed25519.PrivateKey
+	cert  *x509.Certificate
+	key   ed25519.PrivateKey
+	hosts []net.IP // that its certificates name
+}
+
+// For returns the same authority, whose certificates are also for these addresses, as those of servers are.
+func (a *Authority) For(addresses ...net.IP) *Authority {
+	b := *a
+	b.hosts = addresses
+	return &b
 }
 
 // NewAuthority returns an authority of its own, whose certificate lasts for ten years.
@@ -55,7 +64,7 @@ func (a *Authority) Sign(id string, key crypto.PublicKey, lasts time.Duration) (
 		return nil, err
 	}
 	template := &x509.Certificate{
-		SerialNumber: number, URIs: []*url.URL{uri}, NotBefore: time.Now().Add(-time.Second), NotAfter: time.Now().Add(lasts),
+		SerialNumber: number, URIs: []*url.URL{uri}, IPAddresses: a.hosts, NotBefore: time.Now().Add(-time.Second), NotAfter: time.Now().Add(lasts),
 		BasicConstraintsValid: true, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth},
 	}
