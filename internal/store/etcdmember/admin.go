@@ -2,8 +2,6 @@ package etcdmember
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -167,21 +165,6 @@ func known(ctx context.Context, client *http.Client, peer string) ([]remote, err
 		return nil, fmt.Errorf("%s: %w", peer, err)
 	}
 	return all, nil
-}
-
-// client returns how a member speaks to others.
-func (t TLS) client() (*tls.Config, error) {
-	pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-	if err != nil {
-		return nil, err
-	}
-	authorities, err := os.ReadFile(t.CAFile)
-	if err != nil {
-		return nil, err
-	}
-	pool := x509.NewCertPool()
-	pool.AppendCertsFromPEM(authorities)
-	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool, Certificates: []tls.Certificate{pair}}, nil
 }
 
 // errLostData says that a member begins with nothing, where the others remember it.

@@ -1,6 +1,7 @@
 package etcdmember
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -62,8 +63,15 @@ type Config struct {
 }
 
 // A TLS names files in PEM: a member's certificate and key, and the authorities that it trusts in others'. The
-// certificate is one for servers and clients.
-type TLS struct{ CertFile, KeyFile, CAFile string }
+// certificate is one for servers and clients, and names the host at which Peers has the member. Members take those that
+// name a host in Peers, and no other of the same authorities: an app has a certificate of Sentry's as well.
+//
+// A new certificate and key are used from the next connection on, other authorities from the next start on.
+type TLS struct {
+	CertFile, KeyFile, CAFile string
+	// Ready waits until the files are there, or ctx ends; nil: they are.
+	Ready func(ctx context.Context) error
+}
 
 // What a Config leaves at zero. An etcd of its own is allowed larger transactions than etcd allows by default, because
 // groups are what makes commits fast.
@@ -124,12 +132,27 @@ func (c Config) embedded() (*embed.Config, error) {
 	if c.TLS != nil {
 		ec.PeerTLSInfo.CertFile, ec.PeerTLSInfo.KeyFile = c.TLS.CertFile, c.TLS.KeyFile
 		ec.PeerTLSInfo.TrustedCAFile, ec.PeerTLSInfo.ClientCertAuth = c.TLS.CAFile, true
+		ec.PeerTLSInfo.AllowedHostnames = c.hosts()
+		ec.PeerTLSInfo.SkipClientSANVerify = true // it asks DNS for the name of a client's address
+		ec.TlsMinVersion = "TLS1.3"
 	}
 	ec.TickMs = uint(orDefault(c.Heartbeat, defaultHeartbeat).Milliseconds())
 	ec.ElectionMs = uint(orDefault(c.Election, defaultElection).Milliseconds())
 	ec.UnsafeNoFsync = c.NoSync
 	ec.EnableGRPCGateway = false
 	return ec, nil
+}
+
+// hosts returns those at which the members are found.
+func (c Config) hosts() []string {
+	var all []string
+	for _, peer := range c.Peers {
+		if u, err := url.Parse(peer); err == nil {
+			all = append(all, u.Hostname())
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func orDefault[T comparable](v, def T) T {

@@ -17,10 +17,11 @@ import (
 
 // A Member is one member of an etcd cluster.
 type Member struct {
-	joining func(context.Context) bool // whether a cluster expects the member
-	config  *embed.Config
-	log     *slog.Logger
-	room    *space.Watch
+	joining  func(context.Context) bool  // whether a cluster expects the member
+	awaitTLS func(context.Context) error // until its certificate is there, and good
+	config   *embed.Config
+	log      *slog.Logger
+	room     *space.Watch
 
 	kv      kv
 	running atomic.Pointer[embed.Etcd] // nil before it has started
@@ -37,7 +38,7 @@ func New(cfg Config, log *slog.Logger) (*Member, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configure the member of etcd: %w", err)
 	}
-	m := &Member{joining: cfg.joining, config: ec, failed: make(chan struct{}), log: log.With(slog.String("component", "etcd"))}
+	m := &Member{joining: cfg.joining, awaitTLS: cfg.awaitTLS, config: ec, failed: make(chan struct{}), log: log.With(slog.String("component", "etcd"))}
 	m.room = space.New(func() (uint64, error) { return free(cfg.Dir) }, m.log)
 	ec.ZapLoggerBuilder = embed.NewZapLoggerBuilder(m.logger())
 	if err := ec.Validate(); err != nil {
@@ -60,6 +61,12 @@ const (
 
 // Run serves until ctx ends, and then returns nil; or until the member fails. It is to be called once.
 func (m *Member) Run(ctx context.Context) error {
+	if err := m.awaitTLS(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("start the member of etcd in %q: %w", m.config.Dir, err)
+	}
 	if m.joining(ctx) {
 		m.config.ClusterState = embed.ClusterStateFlagExisting
 	}
@@ -74,6 +81,7 @@ func (m *Member) Run(ctx context.Context) error {
 	serving, end := context.WithCancel(ctx)
 	var served sync.WaitGroup
 	served.Go(func() { m.kv.serve(serving, e) })
+	served.Go(func() { m.announce(serving, e.Server) })
 	defer served.Wait()
 	defer end()
 	select {
