@@ -4,13 +4,22 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"net/netip"
 	"strings"
 )
 
-// A way is what whoever reaches a listener can do there, over plaintext.
+// A way is what whoever reaches an address can do there, over plaintext.
 type way struct {
-	listener net.Listener
-	leads    string // to what
+	address string // empty: nobody listens
+	leads   string // to what
+}
+
+// wayTo returns the way that leads through a listener, which may be nil or no port.
+func wayTo(l net.Listener, leads string) way {
+	if l == nil || l.Addr().Network() != "tcp" {
+		return way{}
+	}
+	return way{l.Addr().String(), leads}
 }
 
 // warnOfWays says which ways are open to others than this host. Those in main are worth a warning; beside, only a word in
@@ -28,12 +37,20 @@ func warnOfWays(ctx context.Context, log *slog.Logger, main, beside []way) {
 func opened(ways []way) []string {
 	var all []string
 	for _, w := range ways {
-		if w.listener == nil {
-			continue
-		}
-		if a, ok := w.listener.Addr().(*net.TCPAddr); ok && !a.IP.IsLoopback() {
-			all = append(all, w.listener.Addr().String()+": "+w.leads)
+		if w.address != "" && !onLoopback(w.address) {
+			all = append(all, w.address+": "+w.leads)
 		}
 	}
 	return all
+}
+
+// onLoopback reports whether an address, host:port or a host, is sure to be of this host alone. A name other than
+// localhost is not: it may lead anywhere tomorrow.
+func onLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = address
+	}
+	ip, err := netip.ParseAddr(bare(host))
+	return err == nil && ip.Unmap().IsLoopback() || strings.EqualFold(host, "localhost")
 }

@@ -23,9 +23,9 @@ func TestAPlaintextPortOfTheNetworkIsNamedWithWhatIsReachableThere(t *testing.T)
 		want         []string
 	}{
 		"nothing":         {nil, nil, nil},
-		"loopback":        {[]way{{here, "all"}}, []way{{v4, "numbers"}}, nil},
-		"all interfaces":  {[]way{{all, "all"}}, nil, []string{all.Addr().String() + ": all"}},
-		"and what beside": {[]way{{here, "this"}, {v4, "all"}}, []way{{all, "numbers"}, {nil, "none"}, {here, "none"}}, []string{v4.Addr().String() + ": all; " + all.Addr().String() + ": numbers\""}},
+		"loopback":        {[]way{wayTo(here, "all")}, []way{wayTo(v4, "numbers")}, nil},
+		"all interfaces":  {[]way{wayTo(all, "all")}, nil, []string{all.Addr().String() + ": all"}},
+		"and what beside": {[]way{wayTo(here, "this"), wayTo(v4, "all")}, []way{wayTo(all, "numbers"), wayTo(nil, "none"), wayTo(here, "none")}, []string{v4.Addr().String() + ": all; " + all.Addr().String() + ": numbers\""}},
 	} {
 		var text strings.Builder
 		warnOfWays(t.Context(), slog.New(slog.NewTextHandler(&text, nil)), c.main, c.beside)

@@ -71,7 +71,7 @@ func (c *schedulerConfig) run(ctx context.Context, std stdio, log *slog.Logger) 
 	}
 	address := c.address(ctx, l.Scheduler.Addr().(*net.TCPAddr).Port, std)
 	if c.etcd.several() {
-		cfg.Cluster, err = c.etcd.clusterConfig(c.id, address, c.dataDir, c.given)
+		cfg.Cluster, err = c.etcd.clusterConfig(c.id, address, c.dataDir, c.given, c.memberTLS(who))
 	} else {
 		cfg.Store.Dir = filepath.Join(c.dataDir, aloneFolder)
 		cfg.Scheduler.Hosts = []string{address}
@@ -95,10 +95,12 @@ func (c *schedulerConfig) run(ctx context.Context, std stdio, log *slog.Logger) 
 		listening = append(listening, slog.String("metrics", l.Metrics.Addr().String()))
 	}
 	log.LogAttrs(ctx, slog.LevelInfo, "listening", listening...)
+	ways := c.etcd.ways(c.id)
 	if who == nil {
-		warnOfWays(ctx, log, []way{{l.Scheduler, "every job of every app, to read, change and delete, and the apps' triggers"}},
-			[]way{{l.Health, "health"}, {l.Metrics, "metrics"}})
+		ways = append(ways, wayTo(l.Scheduler, "every job of every app, to read, change and delete, and the apps' triggers"))
 	}
+	warnOfWays(ctx, log, ways, []way{wayTo(l.Health, "health"), wayTo(l.Metrics, "metrics")})
+	c.etcd.warnOfExternal(ctx, log)
 	return node.Run(ctx)
 }
 
@@ -110,7 +112,7 @@ func (c *schedulerConfig) check() error {
 	case c.workers == 0:
 		return errors.New("workers must be larger than 0")
 	}
-	return c.etcd.check(c.id)
+	return c.etcd.check(c.id, c.secured())
 }
 
 // given reports whether the flag was given, on the command line or in the environment.

@@ -11,7 +11,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -41,6 +40,7 @@ type etcdConfig struct {
 	defragAtStart                    uint
 	tickAdvance                      bool
 	certFile, keyFile, authorityFile string
+	allowPlaintext                   bool
 	lease                            time.Duration
 }
 
@@ -73,15 +73,17 @@ func (c *etcdConfig) flags(fs *flag.FlagSet) {
 	fs.IntVar(&c.maxTxnOps, "etcd-max-txn-ops", 10_000, "`operations` in one transaction; an external etcd is taken to allow 128 unless this is given"+several)
 	fs.UintVar(&c.defragAtStart, "etcd-experimental-bootstrap-defrag-threshold-megabytes", 100, "`megabytes` of the data that must be empty for it to be written afresh at a start"+several)
 	fs.BoolVar(&c.tickAdvance, "etcd-initial-election-tick-advance", false, "expect a leader at once at a start"+several)
-	fs.StringVar(&c.certFile, "etcd-tls-cert-file", "", "`file` with the certificate that this scheduler shows to etcd, its own and others', in PEM"+several)
+	fs.StringVar(&c.certFile, "etcd-tls-cert-file", "", "`file` with the certificate that this scheduler shows to etcd, its own and others', in PEM (default, for the members: that of the Scheduler port)"+several)
 	fs.StringVar(&c.keyFile, "etcd-tls-key-file", "", "`file` with the key of that certificate"+several)
 	fs.StringVar(&c.authorityFile, "etcd-tls-ca-file", "", "`file` with the authorities that etcd's certificates are from"+several)
 	fs.DurationVar(&c.lease, "lease-duration", 0, "how `long` after its last heartbeat others fire what a lost scheduler had; longer than etcd's elections (default: 1.5s, and 3s with an external etcd)"+several)
+	fs.BoolVar(&c.allowPlaintext, "etcd-allow-plaintext", false, "let other hosts reach etcd in plaintext although TLS is on: they can read and change every job, and stop the cluster"+several)
 	choiceVar(fs, new(string), "etcd-metrics", inert, "basic", "extensive")
 }
 
-// check refuses what Dapr's scheduler does, in its words, and what makes no sense.
-func (c *etcdConfig) check(id string) error {
+// check refuses what Dapr's scheduler does, in its words, and what makes no sense. secured says whether the Scheduler port
+// has TLS.
+func (c *etcdConfig) check(id string, secured bool) error {
 	switch {
 	case c.embed && len(c.endpoints) > 0:
 		return errors.New("cannot use --etcd-client-endpoints with --etcd-embed")
@@ -100,14 +102,14 @@ func (c *etcdConfig) check(id string) error {
 		return fmt.Errorf("scheduler ID: %s is not found in initial cluster", id)
 	case (c.certFile == "") != (c.keyFile == "") || (c.certFile == "") != (c.authorityFile == ""):
 		return errors.New("--etcd-tls-cert-file, --etcd-tls-key-file and --etcd-tls-ca-file belong together: give all of them")
-	case c.embed && c.several() && members[id].Scheme == "https" && c.certFile == "":
-		return errors.New("--etcd-initial-cluster has addresses with https: give --etcd-tls-cert-file, --etcd-tls-key-file and --etcd-tls-ca-file, or use http where you can trust the network")
+	case c.needsCertificate(id) && !secured:
+		return errors.New("--etcd-initial-cluster has addresses with https: give the Scheduler port TLS, whose certificate etcd uses, or give --etcd-tls-cert-file, --etcd-tls-key-file and --etcd-tls-ca-file; or use http where you can trust the network")
 	case c.maxTxnOps < 16:
 		return fmt.Errorf("--etcd-max-txn-ops %d: at least 16 are needed", c.maxTxnOps)
 	case c.lease != 0 && c.lease < time.Second:
 		return fmt.Errorf("--lease-duration %v: at least a second is needed", c.lease)
 	}
-	return nil
+	return c.checkPlaintext(secured)
 }
 
 // members returns the addresses in --etcd-initial-cluster, by id.
@@ -147,8 +149,8 @@ func (c *etcdConfig) role() memory.Role {
 }
 
 // clusterConfig returns what the scheduler of that id, which others reach at that address, is in its cluster. given says
-// which flags were given.
-func (c *etcdConfig) clusterConfig(id, address, dataDir string, given func(name string) bool) (*app.ClusterConfig, error) {
+// which flags were given, and own which certificate its Scheduler port has, nil if none.
+func (c *etcdConfig) clusterConfig(id, address, dataDir string, given func(name string) bool, own *etcdmember.TLS) (*app.ClusterConfig, error) {
 	if held(filepath.Join(dataDir, aloneFolder)) {
 		return nil, fmt.Errorf("--etcd-data-dir %s holds the jobs of a scheduler alone, in %s, which several schedulers would not see: use another folder, or move that one away if the jobs may be lost",
 			dataDir, aloneFolder)
@@ -178,7 +180,7 @@ func (c *etcdConfig) clusterConfig(id, address, dataDir string, given func(name 
 	}
 	m := etcdmember.Config{
 		Name: id, Dir: filepath.Join(dataDir, memberFolder), Peers: map[string]string{},
-		Client:    "http://" + net.JoinHostPort(bare(c.clientAddress), strconv.Itoa(c.clientPort)),
+		Client:    "http://" + c.clientEndpoint(),
 		Peer:      listenFor(members[id]),
 		MaxTxnOps: c.maxTxnOps,
 
@@ -198,7 +200,7 @@ func (c *etcdConfig) clusterConfig(id, address, dataDir string, given func(name 
 	for name, u := range members {
 		m.Peers[name] = u.String()
 	}
-	if c.certFile != "" {
+	if m.TLS = own; c.certFile != "" {
 		m.TLS = &etcdmember.TLS{CertFile: c.certFile, KeyFile: c.keyFile, CAFile: c.authorityFile}
 	}
 	cc.Member = &m

@@ -136,12 +136,12 @@ func (*sidecarConfig) announce(ctx context.Context, cfg sidecar.Config, l app.Si
 	}
 	ways := func(listeners []net.Listener, leads string) (all []way) {
 		for _, l := range listeners {
-			all = append(all, way{l, leads})
+			all = append(all, wayTo(l, leads))
 		}
 		return all
 	}
 	warnOfWays(ctx, log, ways(slices.Concat(l.HTTP, l.GRPC), leads),
-		append(ways(l.Public, "health and metadata"), way{l.Metrics, "metrics"}))
+		append(ways(l.Public, "health and metadata"), wayTo(l.Metrics, "metrics")))
 }
 
 func addresses(listeners []net.Listener) string {

@@ -6,9 +6,11 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 
 	"carillon/internal/app"
 	"carillon/internal/identity"
+	"carillon/internal/store/etcdmember"
 )
 
 // A tlsFiles is the flags of certificates that are files.
@@ -52,6 +54,24 @@ func tokenOf(mode string, std stdio) identity.Token {
 	return identity.Token{}
 }
 
+// tlsFolder is where the certificate from Sentry is, in --etcd-data-dir, for etcd, which reads it from files.
+const tlsFolder = "carillon-tls"
+
+// memberTLS returns the certificate of the Scheduler port as etcd takes it, nil if it has none, or needs none.
+func (c *schedulerConfig) memberTLS(who *identity.Source) *etcdmember.TLS {
+	switch {
+	case who == nil || !c.etcd.needsCertificate(c.id):
+		return nil
+	case c.files.given():
+		return &etcdmember.TLS{CertFile: c.files.Cert, KeyFile: c.files.Key, CAFile: c.files.CA}
+	}
+	f := who.CopyTo(filepath.Join(c.dataDir, tlsFolder))
+	return &etcdmember.TLS{CertFile: f.Cert, KeyFile: f.Key, CAFile: f.CA, Ready: who.Copied}
+}
+
+// secured reports whether the Scheduler port has TLS.
+func (c *schedulerConfig) secured() bool { return c.files.given() || c.tls || c.mode == "kubernetes" }
+
 const schedulerApp = "dapr-scheduler" // the name of Dapr's scheduler, and ours, in a SPIFFE id
 
 // identity returns who this scheduler is, or nil if it speaks plaintext.
@@ -59,7 +79,7 @@ func (c *schedulerConfig) identity(std stdio, log *slog.Logger) (*identity.Sourc
 	switch {
 	case c.files.given():
 		return c.files.open(log)
-	case !c.tls && c.mode != "kubernetes":
+	case !c.secured():
 		return nil, nil
 	case c.anchors == "":
 		return nil, errors.New("trust anchors are required: name their file with --trust-anchors-file, or give --tls-cert-file and its friends")

@@ -34,11 +34,13 @@ func OpenScheduler(cfg Config, l SchedulerListeners, log *slog.Logger) (*Node, e
 		return nil, errors.Join(err, l.Close())
 	}
 	var open gate
-	stages, checks := c.base, append(c.checks, open.check)
-	if who := cfg.Scheduler.Identity; who != nil {
+	var stages []stage
+	checks := append(c.checks, open.check)
+	if who := cfg.Scheduler.Identity; who != nil { // first, because a member of etcd needs it until it has stopped
 		stages, checks = append(stages, who.Run), append(checks, who.Check)
 		showExpiry(metrics, who)
 	}
+	stages = append(stages, c.base...)
 	if l.Metrics != nil {
 		stages = append(stages, serveHTTP("metrics", metricsOf(metrics, log), l.Metrics, cfg.Hosts, log))
 	}

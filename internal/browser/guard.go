@@ -100,7 +100,7 @@ type authority struct {
 // parse reads a Host header: a name, an IPv4 address or an IPv6 address in brackets, and a port if there is one. Other
 // forms of an IPv4 address, as of one number, are names: browsers send the usual one.
 func parse(text string) (at authority, ok bool) {
-	rest := text
+	var rest string
 	if inner, v6 := strings.CutPrefix(text, "["); v6 {
 		inner, rest, ok = strings.Cut(inner, "]")
 		a, err := netip.ParseAddr(inner)
