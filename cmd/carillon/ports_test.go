@@ -23,6 +23,7 @@ func TestPortsListenWhereSECURITYSays(t *testing.T) {
 		{ofSidecar, "dapr-public-listen-address", everywhere},
 		{ofSidecar, "dapr-public-port", ""},   // no port
 		{ofSidecar, "unix-domain-socket", ""}, // no socket
+		{ofSidecar, "dapr-internal-grpc-listen-address", "127.0.0.1"},
 		{ofSidecar, "metrics-listen-address", everywhereIPv4},
 	} {
 		if f := at.flags.Lookup(at.name); f == nil || f.DefValue != at.address {
