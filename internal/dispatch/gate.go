@@ -22,6 +22,8 @@ type Limit struct {
 // Gates are the limits of one actor type at work. A trigger passes the gate of its type and that of its concurrency
 // key, as far as there are such, and takes a slot at both. If either is full, it is held: it waits in line for both.
 type gates struct {
+	actor  string           // the type
+	labels labels           // of the dispatcher
 	whole  gate             // of all triggers of the type
 	named  map[string]*gate // by concurrency key
 	claims int              // of all gates together
@@ -57,9 +59,9 @@ type held struct {
 	done   func(job.Outcome)
 }
 
-func newGates(actor string) *gates {
-	g := &gates{named: make(map[string]*gate)}
-	g.whole.of, g.whole.label = g, actor
+func newGates(actor string, all labels) *gates {
+	g := &gates{actor: actor, labels: all, named: make(map[string]*gate)}
+	g.whole.of, g.whole.label = g, all.of(actor)
 	return g
 }
 
@@ -68,7 +70,7 @@ func (g *gates) claim(by *Stream, l Limit) {
 	at := &g.whole
 	if l.Key != nil {
 		if at = g.named[*l.Key]; at == nil {
-			at = &gate{of: g, label: g.whole.label + ":" + *l.Key}
+			at = &gate{of: g, label: g.labels.of(g.actor + ":" + *l.Key)}
 			g.named[*l.Key] = at
 		}
 	}

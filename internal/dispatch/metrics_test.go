@@ -3,6 +3,7 @@ package dispatch_test
 import (
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -92,5 +93,45 @@ func TestEveryEndIsCountedOnce(t *testing.T) {
 			`dapr_scheduler_jobs_undelivered_total{type="actor"} 2`,
 			`dapr_scheduler_jobs_undelivered_total{type="job"} 2`,
 		)
+	})
+}
+
+func TestSidecarsCannotMakeSeriesWithoutBound(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := prometheus.NewPedanticRegistry()
+		d := dispatch.New(dispatch.Config{Metrics: r})
+		for i := range 2000 {
+			actor := job.Target{Kind: job.Actor, Namespace: "ns", Name: "T" + strconv.Itoa(i/4)}
+			key := strconv.Itoa(i) + strings.Repeat("k", i)
+			limits := []dispatch.Limit{{Target: actor, Key: &key, Max: 1}}
+			if i%2 == 0 {
+				limits = append(limits, dispatch.Limit{Target: actor, Max: 1})
+			}
+			s := d.Connect([]job.Target{actor}, limits...)
+			for range 2 {
+				tr := trigger(actor, "x")
+				tr.ConcurrencyKey = &key
+				mustTake(t, d, tr, ignore)
+			}
+			s.Close()
+		}
+		all, err := r.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		series := 0
+		for _, family := range all {
+			series += len(family.GetMetric())
+			for _, m := range family.GetMetric() {
+				for _, l := range m.GetLabel() {
+					if len(l.GetValue()) > 256 {
+						t.Errorf("%s has a label of %d bytes, want 256 at most", family.GetName(), len(l.GetValue()))
+					}
+				}
+			}
+		}
+		if series > 250 {
+			t.Errorf("there are %d series, want 250 at most", series)
+		}
 	})
 }

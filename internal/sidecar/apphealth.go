@@ -9,7 +9,6 @@ import (
 	"time"
 
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
 )
 
@@ -155,7 +154,7 @@ func (p *httpProber) probe(ctx context.Context) error {
 	if err != nil {
 		counted = http.StatusInternalServerError // in Dapr's metrics
 	}
-	p.metrics.httpProbes.of(counted).add(time.Since(began))
+	p.metrics.httpProbes.of(httpCodeOf(counted)).add(time.Since(began))
 	if err != nil {
 		return err
 	}
@@ -194,7 +193,7 @@ func (p *grpcProber) probe(ctx context.Context) error {
 	if isLocal(err) {
 		return err
 	}
-	p.metrics.grpcProbes.of(status.Code(err)).add(time.Since(began))
+	p.metrics.grpcProbes.of(codeOf(err)).add(time.Since(began))
 	if err != nil {
 		return fmt.Errorf("ask the app with %s: %w", runtimev1.AppCallbackHealthCheck_HealthCheck_FullMethodName, err)
 	}

@@ -78,7 +78,7 @@ func (a *httpApp) call(ctx context.Context, t job.Trigger) verdict {
 	if err != nil {
 		status = http.StatusInternalServerError // in Dapr's metrics
 	}
-	s := a.metrics.http.of(status)
+	s := a.metrics.http.of(httpCodeOf(status))
 	s.add(time.Since(began))
 	s.sent.Observe(float64(len(body)))
 	if err == nil {

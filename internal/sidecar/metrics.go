@@ -12,8 +12,8 @@ import (
 )
 
 // metrics are those of a daprd that jobs move (sidecar specification §6), and some of our own, which begin with
-// carillon_. A series appears when it is first used. No label takes values without bound: paths are patterns, and
-// methods those that exist or "other".
+// carillon_. A series appears when it is first used. No label takes values without bound: paths are patterns, methods
+// those that exist or "other", and codes as metricslabel.go has them.
 type metrics struct {
 	api        apiMetrics
 	schedulers *family[rpc, rpcSeries]     // our unary calls of schedulers
@@ -23,12 +23,12 @@ type metrics struct {
 // appMetrics are those of one app.
 type appMetrics struct {
 	attempts *family[job.Outcome, prometheus.Counter]
-	jobs     *family[bool, callSeries]  // calls, by whether the app took the trigger
-	http     *family[int, httpSeries]   // calls over HTTP, by status
-	grpc     *family[rpc, rpcSeries]    // calls over gRPC
-	received func() prometheus.Observer // bytes of the body of an answer over HTTP
+	jobs     *family[bool, callSeries]     // calls, by whether the app took the trigger
+	http     *family[httpCode, httpSeries] // calls over HTTP, by status
+	grpc     *family[rpc, rpcSeries]       // calls over gRPC
+	received func() prometheus.Observer    // bytes of the body of an answer over HTTP
 
-	httpProbes *family[int, callSeries] // by status
+	httpProbes *family[httpCode, callSeries] // by status
 	grpcProbes *family[codes.Code, callSeries]
 
 	healthy, inWork, streams func() prometheus.Gauge
@@ -111,8 +111,8 @@ func (r registry) appMetrics(namespace string, clients func(string) *family[rpc,
 					latency.WithLabelValues(app, namespace, op, strconv.FormatBool(success)),
 				}
 			}),
-			http: newFamily(func(status int) httpSeries {
-				labels := []string{app, "POST", "/job/{name}", strconv.Itoa(status)}
+			http: newFamily(func(status httpCode) httpSeries {
+				labels := []string{app, "POST", "/job/{name}", status.String()}
 				return httpSeries{
 					callSeries{calls.WithLabelValues(labels...), callLatency.WithLabelValues(labels...)},
 					sent.WithLabelValues(labels...),
@@ -120,7 +120,7 @@ func (r registry) appMetrics(namespace string, clients func(string) *family[rpc,
 			}),
 			grpc:       clients(app),
 			received:   sync.OnceValue(func() prometheus.Observer { return received.WithLabelValues(app) }),
-			httpProbes: newFamily(func(status int) callSeries { return httpProbes(app, strconv.Itoa(status)) }),
+			httpProbes: newFamily(func(status httpCode) callSeries { return httpProbes(app, status.String()) }),
 			grpcProbes: newFamily(func(code codes.Code) callSeries { return grpcProbes(app, code.String()) }),
 			healthy:    sync.OnceValue(func() prometheus.Gauge { return healthy.WithLabelValues(app) }),
 			inWork:     sync.OnceValue(func() prometheus.Gauge { return inWork.WithLabelValues(app) }),

@@ -280,8 +280,8 @@ func TestProbesAreCounted(t *testing.T) {
 	for protocol, want := range map[string][]string{
 		"http": {
 			`carillon_sidecar_app_healthy{app_id="sub"} 0`,
-			`dapr_http_healthprobes_completed_count{app_id="sub",status="299"} 1`,
 			`dapr_http_healthprobes_completed_count{app_id="sub",status="300"} 3`,
+			`dapr_http_healthprobes_completed_count{app_id="sub",status="other"} 1`, // 299 has no name
 		},
 		"grpc": {
 			`carillon_sidecar_app_healthy{app_id="sub"} 0`,

@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"path"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,7 +28,7 @@ type apiMetrics struct {
 // An httpRequest is a request of the HTTP API as labels tell it.
 type httpRequest struct {
 	method, path string
-	status       int
+	status       httpCode
 }
 
 type requestSeries struct {
@@ -46,7 +45,7 @@ func newAPIMetrics(r registry, app string) apiMetrics {
 	out := r.size("dapr_http_server_response_bytes", "Bytes in bodies of its answers.", "app_id")
 	return apiMetrics{
 		http: newFamily(func(q httpRequest) requestSeries {
-			values := []string{app, q.method, q.path, strconv.Itoa(q.status)}
+			values := []string{app, q.method, q.path, q.status.String()}
 			return requestSeries{
 				callSeries{responses.WithLabelValues(values...), latency.WithLabelValues(values...)},
 				requests.WithLabelValues(values...),
@@ -96,7 +95,7 @@ func (m *apiMetrics) count(next http.Handler) http.Handler {
 		r.Body = body
 		answer := &countedAnswer{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(answer, r)
-		q.status = answer.status
+		q.status = httpCodeOf(answer.status)
 		s := m.http.of(q)
 		s.requests.Inc()
 		s.add(time.Since(began))
@@ -186,7 +185,7 @@ func (s *grpcStats) HandleRPC(ctx context.Context, event stats.RPCStats) {
 	if !ok {
 		return
 	}
-	code := codes.Unimplemented
+	ended := status.Error(codes.Unimplemented, "")
 	switch event := event.(type) {
 	case *stats.InPayload:
 		c.received.Add(int64(event.Length))
@@ -198,7 +197,7 @@ func (s *grpcStats) HandleRPC(ctx context.Context, event stats.RPCStats) {
 		if c.method == otherMethod {
 			return
 		}
-		code = status.Code(event.Error)
+		ended = event.Error
 	case *stats.OutTrailer:
 		if c.method != otherMethod { // a method that is not there has no end but this
 			return
@@ -206,7 +205,7 @@ func (s *grpcStats) HandleRPC(ctx context.Context, event stats.RPCStats) {
 	default:
 		return
 	}
-	series := s.calls.of(rpc{c.method, code})
+	series := s.calls.of(rpcOf(c.method, ended))
 	series.add(time.Since(c.began))
 	series.sent.Observe(float64(c.sent.Load()))
 	series.received.Observe(float64(c.received.Load()))
@@ -226,7 +225,7 @@ func countCalls(calls *family[rpc, rpcSeries]) grpc.UnaryClientInterceptor {
 	) error {
 		began := time.Now()
 		err := next(ctx, method, req, reply, conn, options...)
-		s := calls.of(rpc{method, status.Code(err)})
+		s := calls.of(rpcOf(method, err))
 		s.add(time.Since(began))
 		s.sent.Observe(messageSize(req))
 		received := 0.0

@@ -111,7 +111,7 @@ func (h *host) scheduleAll(ctx context.Context, all []*schedulerv1.ScheduleJobRe
 			errs[i] = err
 		}
 		// To whoever looks at the metrics of calls, each job is a call of its own.
-		series := h.calls.of(rpc{schedulerv1.Scheduler_ScheduleJob_FullMethodName, status.Code(err)})
+		series := h.calls.of(rpcOf(schedulerv1.Scheduler_ScheduleJob_FullMethodName, err))
 		series.add(took)
 		series.sent.Observe(float64(sizes[i]))
 		series.received.Observe(0)
