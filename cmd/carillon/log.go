@@ -8,6 +8,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"carillon/internal/brief"
 )
 
 // A logConfig is the flags about logs, which all roles share.
@@ -56,7 +58,7 @@ func (c *logConfig) logger(w io.Writer) (*slog.Logger, error) {
 		if l, ok := a.Value.Any().(slog.Level); ok && len(groups) == 0 {
 			return slog.String(a.Key, levelName(l))
 		}
-		return a
+		return brief.Attr(a)
 	}}
 	if c.json {
 		return slog.New(slog.NewJSONHandler(w, options)), nil

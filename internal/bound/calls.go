@@ -59,8 +59,15 @@ func (c Calls) NewServer(opts ...grpc.ServerOption) *Server {
 	return s
 }
 
+// maxMethod is how many bytes the name of a method may have. Ours have fewer than a hundred. What grpc-go says of a method
+// that is not there repeats its name.
+const maxMethod = 256
+
 // limit gives a call its time, before its message has come.
 func (s *Server) limit(ctx context.Context, info *tap.Info) (context.Context, error) {
+	if n := len(info.FullMethodName); n > maxMethod {
+		return ctx, status.Errorf(codes.Unimplemented, "unknown method: its name has %d bytes", n)
+	}
 	if at, ok := ctx.Deadline(); s.streams[info.FullMethodName] || ok && time.Until(at) <= s.bounds.Lasts {
 		return ctx, nil
 	}

@@ -21,6 +21,9 @@ import (
 // maxAbandoned is how many channels there are to an app beside the one that new calls take.
 const maxAbandoned = 8
 
+// maxAppHeader is how many bytes the header and the trailer of an app's answer may have, in which its error comes.
+const maxAppHeader = 64 << 10
+
 // An appConn makes calls of an app over gRPC, which is dialed when it is used. Calls have no deadline before the app's
 // answer begins. After an answer that stalled new calls take another connection, because nobody knows whether the app
 // says anything more on that one. It is safe for concurrent use.
@@ -62,6 +65,7 @@ func connectApp(a App, cfg Config, dial Dialer, options ...grpc.DialOption) (*ap
 			},
 			MinConnectTimeout: 5 * time.Second,
 		}),
+		grpc.WithMaxHeaderListSize(maxAppHeader),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithIdleTimeout(0),
 	)

@@ -21,6 +21,14 @@ import (
 	"carillon/internal/wire"
 )
 
+// The header of a call may be so many times --read-buffer-size, and no more in all: 64 KiB by default. Dapr takes 1,024
+// times, 4 MiB, for each of as many calls as are open; it is not counted with the bodies of calls, and what grpc-go says of
+// a wrong header repeats it.
+const (
+	headerFactor = 16
+	maxHeader    = 64 << 20
+)
+
 // serveGRPC serves the gRPC API until ctx ends. It returns when the last call has ended, or a listener failed.
 func (s *Sidecar) serveGRPC(ctx context.Context, listeners []net.Listener) error {
 	options := []grpc.ServerOption{
@@ -43,7 +51,7 @@ func (s *Sidecar) serveGRPC(ctx context.Context, listeners []net.Listener) error
 				MinTime: 8 * time.Second, PermitWithoutStream: true,
 			}))
 	}
-	calls := bound.Calls{Most: maxOpen, Lasts: 2 * bodyTime, Header: uint32(min(s.cfg.MaxHeader, 4<<20)) << 10}
+	calls := bound.Calls{Most: maxOpen, Lasts: 2 * bodyTime, Header: uint32(min(s.cfg.MaxHeader, maxHeader/headerFactor)) * headerFactor}
 	calls.Messages = &bound.Messages{
 		Budget: s.calls.bytes, Max: int(min(s.cfg.MaxBody, math.MaxInt32)), Codec: encoding.GetCodecV2(proto.Name),
 		Stats: s.metrics.api.stats(),

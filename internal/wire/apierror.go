@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"carillon/internal/brief"
 	"carillon/internal/job"
 	"carillon/internal/when"
 )
@@ -83,7 +84,7 @@ type APIError struct {
 
 // NewAPIError is the error of reason in the API of target. A long message loses its middle.
 func NewAPIError(reason Reason, target job.Target, message string) *APIError {
-	e := &APIError{Reason: reason, Message: brief(message), metadata: map[string]string{"appID": target.Name}}
+	e := &APIError{Reason: reason, Message: brief.Text(message), metadata: map[string]string{"appID": brief.To(target.Name, job.MaxName)}}
 	e.HTTP, e.Code, e.rich = reason.codes()
 	if reason != ReasonNameInBody { // Dapr leaves it out there
 		e.metadata["namespace"] = target.Namespace

@@ -3,32 +3,16 @@ package wire
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"carillon/internal/brief"
 	"carillon/internal/job"
 )
 
 // full begins as the text does by which users of Dapr know a full store (scheduler specification §1.4).
 const full = "etcdserver: mvcc: database space exceeded: the scheduler's disk is full, make room there"
-
-// What is wrong with a job may repeat some of it, and that may be of megabytes. A status travels in a header: clients take
-// 8 KiB of those, in which a character of another alphabet takes three times its bytes; and no window bounds what waits for a
-// client that reads none.
-const (
-	maxReason = 2 << 10
-	reasonEnd = 512 // of it, which often says what is wrong
-)
-
-// brief returns what was wrong, without its middle if that is long.
-func brief(reason string) string {
-	if len(reason) <= maxReason {
-		return reason
-	}
-	return strings.ToValidUTF8(reason[:maxReason-reasonEnd], "") + " … " + strings.ToValidUTF8(reason[len(reason)-reasonEnd:], "")
-}
 
 // Status returns err as the Scheduler service reports it to a client; nil stays nil. Errors that users can mend keep
 // their text, if it is not too long. An Unavailable or Internal one has a fixed text, so that no detail of ours leaks: the
@@ -52,24 +36,24 @@ func Status(err error) error {
 	}
 	if e, ok := errors.AsType[withStatus](err); ok && e.GRPCStatus().Code() != codes.OK {
 		st := e.GRPCStatus()
-		if len(st.Message()) <= maxReason {
+		if len(st.Message()) <= brief.Max {
 			return st.Err()
 		}
 		short := st.Proto()
-		short.Message = brief(short.GetMessage())
+		short.Message = brief.Text(short.GetMessage())
 		return status.ErrorProto(short)
 	}
 	if e, ok := errors.AsType[*job.InvalidError](err); ok {
-		return status.Error(codes.Unknown, brief(e.Reason))
+		return status.Error(codes.Unknown, brief.Text(e.Reason))
 	}
 	if e, ok := errors.AsType[*job.TooLargeError](err); ok {
 		return status.Error(codes.ResourceExhausted, e.Error())
 	}
 	switch {
 	case errors.Is(err, job.ErrExists):
-		return status.Error(codes.AlreadyExists, brief(err.Error()))
+		return status.Error(codes.AlreadyExists, brief.Text(err.Error()))
 	case errors.Is(err, job.ErrNotFound):
-		return status.Error(codes.NotFound, brief(err.Error()))
+		return status.Error(codes.NotFound, brief.Text(err.Error()))
 	case errors.Is(err, context.Canceled):
 		return status.Error(codes.Canceled, context.Canceled.Error())
 	case errors.Is(err, context.DeadlineExceeded):
