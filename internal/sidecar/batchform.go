@@ -13,24 +13,47 @@ import (
 
 // array returns the items of an array in JSON, if body is one and nothing else.
 func (b *batch) array(body []byte) (iter.Seq2[[]byte, *wire.APIError], *wire.APIError) {
-	var items []json.RawMessage
-	err := json.Unmarshal(body, &items)
-	if wrong := new(json.UnmarshalTypeError); errors.As(err, &wrong) || err == nil && items == nil {
+	err := json.Unmarshal(body, new(anyJSON)) // which looks at all of it first
+	if body = bytes.TrimSpace(body); err == nil && body[0] != '[' {
 		err = errors.New("it is not an array of jobs; for a job on each line say Content-Type: " + ndjson)
 	}
 	if err != nil {
 		return nil, b.malformed(err)
 	}
-	if len(items) > maxBatchJobs {
-		return nil, b.tooMany()
+	number := 0
+	for range elements(body) {
+		if number++; number > maxBatchJobs {
+			return nil, b.tooMany()
+		}
 	}
 	return func(yield func([]byte, *wire.APIError) bool) {
-		for _, item := range items {
+		for item := range elements(body) {
 			if !yield(item, nil) {
 				return
 			}
 		}
 	}, nil
+}
+
+// anyJSON is any JSON, of which nothing is kept.
+type anyJSON struct{}
+
+func (anyJSON) UnmarshalJSON([]byte) error { return nil }
+
+// elements yields the elements of an array in JSON, one after the other: all of them at once would take many times as much
+// as the array.
+func elements(array []byte) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		dec := json.NewDecoder(bytes.NewReader(array))
+		_, _ = dec.Token() // none of this fails: it is valid
+		for dec.More() {
+			begin := dec.InputOffset()
+			_ = dec.Decode(new(anyJSON))
+			if !yield(bytes.TrimLeft(array[begin:dec.InputOffset()], ", \t\r\n")) {
+				return
+			}
+		}
+	}
 }
 
 // lines yields the lines of body but for empty ones, each valid until the next. It calls awake before each portion. An error

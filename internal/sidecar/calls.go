@@ -2,11 +2,14 @@ package sidecar
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"carillon/internal/bound"
 	"carillon/internal/job"
@@ -62,6 +65,59 @@ func (c *calls) reserve(bytes int64) bool {
 }
 
 func (c *calls) release(bytes int64) { c.bytes.Give(bytes) }
+
+// A reservation is what one call has reserved. It belongs to one goroutine; the zero value of bytes has nothing.
+type reservation struct {
+	of    *calls
+	bytes int64
+}
+
+// take reports whether there is room for that many bytes more. It is a [wire.Room].
+func (r *reservation) take(bytes int) bool {
+	if !r.of.reserve(int64(bytes)) {
+		return false
+	}
+	r.bytes += int64(bytes)
+	return true
+}
+
+// resize has it be of that many bytes, and reports whether there was room; there always is for fewer.
+func (r *reservation) resize(bytes int64) bool {
+	if bytes > r.bytes {
+		return r.take(int(bytes - r.bytes))
+	}
+	r.of.release(r.bytes - bytes)
+	r.bytes = bytes
+	return true
+}
+
+// end gives everything back. A nil reservation has nothing.
+func (r *reservation) end() {
+	if r != nil {
+		r.resize(0)
+	}
+}
+
+// parse reads the body of a job. Beside r it holds what the body takes, and, once that is read, twice what the job takes:
+// it is encoded for the scheduler.
+func (r *reservation) parse(target job.Target, body []byte) (*runtimev1.ScheduleJobRequest, wire.BodyForm, *wire.APIError) {
+	before := r.bytes
+	req, form, err := wire.ParseAPIBody(body, r.take)
+	if err == nil && !r.resize(before+2*int64(len(req.GetJob().GetData().GetValue()))) {
+		err = wire.ErrNoRoom
+	}
+	if err == nil {
+		return req, form, nil
+	}
+	r.resize(before)
+	switch {
+	case errors.Is(err, wire.ErrNoRoom):
+		return nil, 0, wire.NewAPIError(wire.ReasonTooManyCalls, target, err.Error())
+	case errors.Is(err, wire.ErrDataTooLarge):
+		return nil, 0, wire.ScheduleFailed(target, status.Error(codes.ResourceExhausted, err.Error()))
+	}
+	return nil, 0, wire.NewAPIError(wire.ReasonMalformed, target, "failed deserializing HTTP body: "+err.Error())
+}
 
 func (c *calls) tooMany(target job.Target) *wire.APIError {
 	return wire.NewAPIError(wire.ReasonTooManyCalls, target, fmt.Sprintf(

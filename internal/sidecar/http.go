@@ -173,7 +173,12 @@ func (s *Sidecar) authentic(token string) bool {
 	return s.cfg.APIToken == "" || subtle.ConstantTimeCompare([]byte(token), []byte(s.cfg.APIToken)) == 1
 }
 
-func writeError(w http.ResponseWriter, e *wire.APIError) { writeJSON(w, e.HTTP, e.Body()) }
+func writeError(w http.ResponseWriter, e *wire.APIError) {
+	if e.Reason == wire.ReasonTooManyCalls {
+		w.Header().Set("Retry-After", "1") // second: calls in work end within milliseconds
+	}
+	writeJSON(w, e.HTTP, e.Body())
+}
 
 func writeJSON(w http.ResponseWriter, status int, body []byte) {
 	w.Header().Set("Content-Type", "application/json")

@@ -33,11 +33,11 @@ func (s *Sidecar) postBatch(w http.ResponseWriter, r *http.Request) {
 		answer(w, target, err)
 		return
 	}
-	b := &batch{sidecar: s, target: target, published: r.Header.Get(appHeader) != ""}
-	defer func() { s.calls.release(b.reserved) }()
+	b := &batch{sidecar: s, target: target, published: r.Header.Get(appHeader) != "", held: reservation{of: &s.calls}}
+	defer b.held.end()
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // the rest of the API does not ask for one, either
 	if media == ndjson {
-		if !b.reserve(s.cfg.MaxBody) {
+		if !b.held.take(int(s.cfg.MaxBody)) {
 			writeError(w, s.calls.tooMany(target))
 			return
 		}
@@ -52,12 +52,16 @@ func (s *Sidecar) postBatch(w http.ResponseWriter, r *http.Request) {
 		b.write(w, ndjson, "", "\n", "\n")
 		return
 	}
-	body, free, err := s.readBody(r, target)
+	body, held, err := s.readBody(r, target)
 	if err != nil {
 		answer(w, target, err)
 		return
 	}
-	defer free()
+	defer held.end()
+	if !held.take(2 * len(body)) { // for the buffer of a decoder
+		writeError(w, s.calls.tooMany(target))
+		return
+	}
 	jobs, e := b.array(body)
 	if e != nil {
 		writeError(w, e)
@@ -77,8 +81,8 @@ type batch struct {
 	next      portion
 	inWork    <-chan portion // yields the one that is being scheduled; nil if there is none
 	results   [][]byte
-	refused   bool  // some jobs were
-	reserved  int64 // bytes, among those of the calls in work
+	refused   bool        // some jobs were
+	held      reservation // for the lines as they come, and the results
 }
 
 // A portion is some jobs of a batch that are scheduled together.
@@ -86,7 +90,8 @@ type portion struct {
 	results  []batchResult
 	requests []*schedulerv1.ScheduleJobRequest // those without a result so far
 	errs     []error                           // of requests
-	bytes    int
+	bytes    int                               // of what came, or of the requests if that is more
+	held     *reservation                      // for the requests; nil if there are none
 }
 
 // A batchResult is that of one job: what a call for this job alone would have been answered with.
@@ -102,14 +107,23 @@ func (b *batch) run(ctx context.Context, items iter.Seq2[[]byte, *wire.APIError]
 	for item, e := range items {
 		if len(b.next.results) == portionJobs || b.next.bytes > portionBytes {
 			if !b.schedule(ctx) {
-				b.next = portion{results: []batchResult{{err: b.sidecar.calls.tooMany(b.target)}}}
+				b.giveUp()
 				break
 			}
 		}
 		b.add(item, e)
 	}
+	if !b.schedule(ctx) {
+		b.giveUp()
+		b.schedule(ctx)
+	}
 	b.schedule(ctx)
-	b.schedule(ctx)
+}
+
+// giveUp has one result say that there is no room for those of the next portion, which is not scheduled.
+func (b *batch) giveUp() {
+	b.next.held.end()
+	b.next = portion{results: []batchResult{{err: b.sidecar.calls.tooMany(b.target)}}}
 }
 
 // add reads a job into the next portion.
@@ -119,10 +133,13 @@ func (b *batch) add(item []byte, e *wire.APIError) {
 		p.results = append(p.results, batchResult{err: e})
 		return
 	}
-	p.bytes += len(item)
-	r, form, err := wire.ParseAPIBody(item)
-	if err != nil {
-		p.results = append(p.results, batchResult{err: b.malformed(err)})
+	if p.held == nil {
+		p.held = &reservation{of: &b.sidecar.calls}
+	}
+	r, form, e := p.held.parse(b.target, item)
+	p.bytes += max(len(item), len(r.GetJob().GetData().GetValue()))
+	if e != nil {
+		p.results = append(p.results, batchResult{err: e})
 		return
 	}
 	result := batchResult{name: r.GetJob().GetName(), err: wire.CheckAPIJob(b.target, r.GetJob())}
@@ -171,6 +188,7 @@ func (b *batch) schedule(ctx context.Context) (room bool) {
 
 // settle notes the results of a portion, and reports whether there was room for them.
 func (b *batch) settle(ctx context.Context, p portion) bool {
+	defer p.held.end()
 	size := 0
 	for _, r := range p.results {
 		if r.err == nil {
@@ -189,16 +207,7 @@ func (b *batch) settle(ctx context.Context, p portion) bool {
 		b.results = append(b.results, result)
 		size += len(result)
 	}
-	return b.reserve(int64(size))
-}
-
-// reserve reports whether there is room for that many bytes more.
-func (b *batch) reserve(bytes int64) bool {
-	if !b.sidecar.calls.reserve(bytes) {
-		return false
-	}
-	b.reserved += bytes
-	return true
+	return b.held.take(size)
 }
 
 // write writes the results, with something around and between them.

@@ -53,16 +53,15 @@ func (s *Sidecar) serveJob(w http.ResponseWriter, r *http.Request, to route) {
 }
 
 func (s *Sidecar) postJob(w http.ResponseWriter, r *http.Request, target job.Target, name string, published bool) {
-	body, free, err := s.readBody(r, target)
+	body, held, err := s.readBody(r, target)
 	if err != nil {
 		answer(w, target, err)
 		return
 	}
-	defer free()
-	req, form, err := wire.ParseAPIBody(body)
-	if err != nil {
-		text := "failed deserializing HTTP body: " + err.Error()
-		writeError(w, wire.NewAPIError(wire.ReasonMalformed, target, text))
+	defer held.end()
+	req, form, e := held.parse(target, body)
+	if e != nil {
+		writeError(w, e)
 		return
 	}
 	if req.GetJob().GetName() != "" {
@@ -107,9 +106,9 @@ func answer(w http.ResponseWriter, target job.Target, err error) {
 	writeError(w, e)
 }
 
-// readBody reads a body of at most MaxBody bytes, and counts it among those in work until free is called. What a
-// client announces costs no memory before it comes, but has its room kept. Every error is a *wire.APIError.
-func (s *Sidecar) readBody(r *http.Request, target job.Target) (body []byte, free func(), err error) {
+// readBody reads a body of at most MaxBody bytes, and counts it among those in work until held ends. What a client
+// announces costs no memory before it comes, but has its room kept. Every error is a *wire.APIError.
+func (s *Sidecar) readBody(r *http.Request, target job.Target) (body []byte, held *reservation, err error) {
 	limit := s.cfg.MaxBody
 	bad := func(text string) error { // in Dapr's words
 		return wire.NewAPIError(wire.ReasonBodyRead, target, "failed to read request body: "+text)
@@ -138,5 +137,5 @@ func (s *Sidecar) readBody(r *http.Request, target job.Target) (body []byte, fre
 		return nil, nil, err
 	}
 	s.calls.release(room - n)
-	return b.Bytes(), func() { s.calls.release(n) }, nil
+	return b.Bytes(), &reservation{&s.calls, n}, nil
 }

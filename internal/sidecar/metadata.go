@@ -97,12 +97,12 @@ func (s *Sidecar) putMetadata(w http.ResponseWriter, r *http.Request, to route) 
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	body, free, err := s.readBody(r, job.Target{})
+	body, held, err := s.readBody(r, job.Target{})
 	if err != nil {
 		answer(w, job.Target{}, err)
 		return
 	}
-	defer free()
+	defer held.end()
 	if err := s.setMetadata(key, string(body)); err != nil {
 		answer(w, job.Target{}, err)
 		return

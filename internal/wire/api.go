@@ -20,8 +20,9 @@ import (
 // valueURL is the type of all data given over HTTP: JSON is stored as a google.protobuf.Value.
 const valueURL = "type.googleapis.com/google.protobuf.Value"
 
-// deepData is fewer bytes than data has that is nested too deeply: at 10,000 messages within each other.
-const deepData = 16 << 10
+// deepData is fewer values than are within each other in data that is nested too deeply: at 10,000 messages, of which a
+// value makes up to three.
+const deepData = 3000
 
 // A BodyForm says which form of the HTTP API's body a request used.
 type BodyForm uint8
@@ -38,11 +39,25 @@ const (
 // ParseAPIBody reads the body of a POST of the HTTP API into the message that the gRPC API takes, and says which form
 // the body had. The rules of acceptance are proto-JSON's, unknown fields ignored (sidecar specification §1.3). The
 // job's name is the one in the body, where only a batch may have it: within an object "job" or beside it.
-func ParseAPIBody(body []byte) (*runtimev1.ScheduleJobRequest, BodyForm, error) {
-	if r, form, ok := parsePlainBody(body); ok {
-		return r, form, nil
+//
+// To read a body can take hundreds of times its size in memory. The body itself aside, room is asked for it; the error is
+// [ErrNoRoom] where there is none, and [ErrDataTooLarge] where it is certain that nobody would store the data.
+func ParseAPIBody(body []byte, room Room) (*runtimev1.ScheduleJobRequest, BodyForm, error) {
+	if !room.has(len(body)) {
+		return nil, 0, ErrNoRoom
 	}
-	form := FlatBody
+	r, form, err := parsePlainBody(body, room)
+	if !errors.Is(err, errNotPlain) {
+		return r, form, err
+	}
+	cost, depth := treeCost(body)
+	switch {
+	case cost > maxData/minValue*valueCost+3*len(body):
+		return nil, 0, ErrDataTooLarge
+	case !room.has(cost):
+		return nil, 0, ErrNoRoom
+	}
+	form = FlatBody
 	var flat internalsv1.JobHTTPRequest
 	if len(body) > 0 {
 		if err := unmarshalJSON(body, &flat); err != nil {
@@ -64,7 +79,7 @@ func ParseAPIBody(body []byte) (*runtimev1.ScheduleJobRequest, BodyForm, error) 
 			flat.Name = name
 		}
 	}
-	r := &runtimev1.ScheduleJobRequest{
+	r = &runtimev1.ScheduleJobRequest{
 		Job: &runtimev1.Job{
 			Name:          flat.GetName(),
 			Schedule:      flat.Schedule,
@@ -81,7 +96,7 @@ func ParseAPIBody(body []byte) (*runtimev1.ScheduleJobRequest, BodyForm, error) 
 			return nil, 0, err
 		}
 		// JSON may be nested more deeply than a message that is decoded. Such data could never be delivered.
-		if len(value) > deepData {
+		if depth > deepData {
 			if err := proto.Unmarshal(value, new(structpb.Value)); err != nil {
 				return nil, 0, fmt.Errorf("data: %w", err)
 			}

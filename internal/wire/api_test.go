@@ -36,7 +36,7 @@ func TestANameInTheBodyMayStandInEitherForm(t *testing.T) {
 		`{"name":"a","job":{"name":"b","dueTime":""}}`: "b",
 		`{"dueTime":"1s"}`:                             "",
 	} {
-		r, _, err := wire.ParseAPIBody([]byte(body))
+		r, _, err := wire.ParseAPIBody([]byte(body), nil)
 		if err != nil || r.GetJob().GetName() != want || r.GetJob().DueTime == nil {
 			t.Errorf("%s: %v, %v; want the job %q", body, r, err, want)
 		}
@@ -60,7 +60,7 @@ func TestTheBodysFormIsRecognised(t *testing.T) {
 		`{"job":[{}]}`:                   wire.NeitherBody,
 		`{"x":{"job":{}}}`:               wire.NeitherBody,
 	} {
-		if _, got, err := wire.ParseAPIBody([]byte(body)); err != nil || got != want {
+		if _, got, err := wire.ParseAPIBody([]byte(body), nil); err != nil || got != want {
 			t.Errorf("ParseAPIBody(%s) = %v, %v, want %v", body, got, err, want)
 		}
 	}
@@ -83,7 +83,7 @@ func TestBothFormsOfABodyMeanTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, body := range []string{fields, `{"job":` + fields + `}`} {
-		got, _, err := wire.ParseAPIBody([]byte(body))
+		got, _, err := wire.ParseAPIBody([]byte(body), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +106,7 @@ func TestDataIsAcceptedJustIfItCanBeDelivered(t *testing.T) {
 		shut := map[string]string{"[": "]", `{"":`: "}"}[open]
 		for _, depth := range []int{2000, 4000, 9900} {
 			body := `{"data":` + strings.Repeat(open, depth) + "1" + strings.Repeat(shut, depth) + "}"
-			r, _, err := wire.ParseAPIBody([]byte(body))
+			r, _, err := wire.ParseAPIBody([]byte(body), nil)
 			if err != nil {
 				if depth < 3000 {
 					t.Errorf("%d times %s: %v", depth, open, err)
@@ -235,7 +235,7 @@ func FuzzParseAPIBody(f *testing.F) {
 		f.Add([]byte(body))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		r, form, err := wire.ParseAPIBody(body)
+		r, form, err := wire.ParseAPIBody(body, nil)
 		if err != nil {
 			if r != nil || form != 0 {
 				t.Errorf("ParseAPIBody(%q) = %v, %v, beside an error", body, r, form)

@@ -23,7 +23,8 @@ func bodies() []string {
 		`{"schedule":"@daily","overwrite":false}`, `{"overwrite":true}`, `{"overwrite":false}`, `{"overwrite":truee}`,
 		`{"dueTime":"1s","dueTime":"2s"}`, `{"dueTime":null}`, `{"dueTime":""}`, `{"dueTime":"1s"}x`, `{"dueTime":"1s"},`,
 		`{"dueTime":"1s",}`, `{,"dueTime":"1s"}`, `{"dueTime" "1s"}`, `{"dueTime":"1s"`, `{"dueTime":"1s"}` + "\x00", `{"dueTime":"` + "\xff" + `"}`,
-		`{"due_time":"1s"}`, `{"DueTime":"1s"}`, `{"name":"x","dueTime":"1s"}`, `{"x":1,"dueTime":"1s"}`, `{"dueTime":"1\u0073"}`,
+		`{"due_time":"1s"}`, `{"DueTime":"1s"}`, `{"name":"x","dueTime":"1s"}`, `{"job":{"name":"x","dueTime":"1s"}}`, `{"name":"x"}`, `{"name":"","dueTime":"1s"}`,
+		`{"name":"x","name":"y","dueTime":"1s"}`, `{"job":{"name":"x"}}`, `{"x":1,"dueTime":"1s"}`, `{"dueTime":"1\u0073"}`,
 		`{"job":{"dueTime":"1s"}}`, `{"job":{"dueTime":"1s"},"x":1}`, `{"x":1,"job":{"dueTime":"1s"}}`, `{"job":{"dueTime":"1s"},"job":{}}`,
 		`{"job":{"dueTime":"1s"},"ttl":"1s"}`, `{"ttl":"1s","job":{"dueTime":"1s"}}`, `{"overwrite":false,"job":{"dueTime":"1s"}}`,
 		`{"job":{"overwrite":false}}`, `{"job":{"job":{"dueTime":"1s"}}}`, `{"job":{"dueTime":"1s"}`, `{"failurePolicy":{"drop":{}},"dueTime":"1s"}`,
@@ -64,7 +65,7 @@ func wantAsProtoJSON(t *testing.T, body []byte) {
 	if len(body) == 0 {
 		return // proto-JSON has no word for what is an empty job
 	}
-	got, form, err := wire.ParseAPIBody(body)
+	got, form, err := wire.ParseAPIBody(body, nil)
 	inner := body
 	if form == wire.WrappedBody {
 		var outer struct{ Job json.RawMessage }
@@ -153,7 +154,7 @@ func TestAnOrdinaryBodyIsReadAndRenderedWithoutMuchAdo(t *testing.T) {
 	body := []byte(`{"dueTime":"1s","data":{"order":12345,"customer":{"name":"Ada","tags":["a","b"]},"note":"some text"}}`)
 	var data job.Data
 	read := testing.AllocsPerRun(100, func() {
-		r, _, err := wire.ParseAPIBody(body)
+		r, _, err := wire.ParseAPIBody(body, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,7 +184,7 @@ func BenchmarkAnOrdinaryBody(b *testing.B) {
 	body := []byte(`{"dueTime":"1s","data":{"order":12345,"customer":{"name":"Ada","tags":["a","b"]},"note":"some text"}}`)
 	b.ReportAllocs()
 	for b.Loop() {
-		r, _, err := wire.ParseAPIBody(body)
+		r, _, err := wire.ParseAPIBody(body, nil)
 		if err != nil {
 			b.Fatal(err)
 		}

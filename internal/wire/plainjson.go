@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"math"
 	"slices"
 	"strconv"
@@ -13,12 +14,16 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// parsePlainBody is ParseAPIBody for a body of an ordinary form, and reports whether this is one.
-func parsePlainBody(body []byte) (r *runtimev1.ScheduleJobRequest, form BodyForm, ok bool) {
-	p := plainJSON{body}
+// errNotPlain says that a body is not of an ordinary form.
+var errNotPlain = errors.New("the body is not of an ordinary form")
+
+// parsePlainBody is ParseAPIBody for a body of an ordinary form; the error is errNotPlain if it is of another. It expects
+// that there is room for the body once more.
+func parsePlainBody(body []byte, room Room) (r *runtimev1.ScheduleJobRequest, form BodyForm, err error) {
+	p := plainJSON{left: body, room: room, granted: len(body)}
 	r = &runtimev1.ScheduleJobRequest{Job: &runtimev1.Job{}}
 	j := r.GetJob()
-	var seen [6]bool
+	var seen [7]bool
 	once := func(i int) bool {
 		again := seen[i]
 		seen[i] = true
@@ -50,13 +55,17 @@ func parsePlainBody(body []byte) (r *runtimev1.ScheduleJobRequest, form BodyForm
 			value, ok = p.value(make([]byte, 0, len(p.left)), 0)
 			j.Data = &anypb.Any{TypeUrl: valueURL, Value: value}
 			return once(5) && ok
+		case "name": // of a job of a batch
+			s, ok := p.text()
+			j.Name = string(s)
+			return once(6) && ok
 		default:
 			return false
 		}
 	}
 	form = FlatBody
-	ok = p.fields(func(key []byte) bool {
-		if string(key) == "job" && seen == [6]bool{} {
+	ok := p.fields(func(key []byte) bool {
+		if string(key) == "job" && seen == [7]bool{} {
 			form = WrappedBody
 			return p.fields(field)
 		}
@@ -64,12 +73,37 @@ func parsePlainBody(body []byte) (r *runtimev1.ScheduleJobRequest, form BodyForm
 	})
 	p.next()
 	some := r.GetOverwrite() || j.Schedule != nil || j.DueTime != nil || j.Ttl != nil || j.Repeats != nil || j.Data != nil
-	return r, form, ok && some && len(p.left) == 0
+	switch {
+	case p.err != nil:
+		return nil, 0, p.err
+	case !ok || !some || len(p.left) > 0:
+		return nil, 0, errNotPlain
+	}
+	return r, form, nil
 }
 
 // plainJSON reads JSON. Each of its methods reads one thing from the front and reports whether it is of an ordinary form;
 // if not, there is no saying how much is left.
-type plainJSON struct{ left []byte }
+type plainJSON struct {
+	left    []byte
+	room    Room
+	granted int   // bytes of data that there is room for
+	err     error // why no more is to be read, other than that it is not of an ordinary form
+}
+
+// grow reports whether data may have so many bytes. They are copied when they have no place any more, and then into
+// twice as many.
+func (p *plainJSON) grow(bytes int) bool {
+	switch {
+	case bytes > maxData:
+		p.err = ErrDataTooLarge
+	case bytes > p.granted && !p.room.has(2*p.granted+bytes):
+		p.err = ErrNoRoom
+	case bytes > p.granted:
+		p.granted = 2 * bytes
+	}
+	return p.err == nil
+}
 
 // next skips white space and returns the next byte; 0 at the end.
 func (p *plainJSON) next() byte {
@@ -189,7 +223,7 @@ func (p *plainJSON) fields(each func(key []byte) bool) bool {
 
 // value reads a value, and appends it to b as an encoded google.protobuf.Value.
 func (p *plainJSON) value(b []byte, depth int) (_ []byte, ok bool) {
-	if depth == maxPlainDepth {
+	if depth == maxPlainDepth || !p.grow(len(b)) {
 		return b, false
 	}
 	switch c := p.next(); c {
