@@ -60,8 +60,12 @@ func TestAPolicySaysWhatFollowsAFailure(t *testing.T) {
 		{"default, given up", job.DefaultPolicy(), 4, time.Time{}},
 		{"drop", job.Policy{Drop: true}, 1, time.Time{}},
 		{"none allowed", job.Policy{MaxRetries: new(uint32(0))}, 1, time.Time{}},
-		{"for ever, at once", job.Policy{}, math.MaxUint32, due},
-		{"a negative interval is at once", job.Policy{Interval: new(-time.Hour)}, 1, due},
+		{"for ever, without an interval", job.Policy{}, math.MaxUint32, due.Add(time.Millisecond)},
+		{"an interval of zero is the shortest", job.Policy{Interval: new(time.Duration(0))}, 1, due.Add(time.Millisecond)},
+		{"a negative interval is the shortest", job.Policy{Interval: new(-time.Hour)}, 1, due.Add(time.Millisecond)},
+		{"an interval below the shortest", job.Policy{Interval: new(time.Nanosecond)}, 1, due.Add(time.Millisecond)},
+		{"the shortest interval", job.Policy{Interval: new(time.Millisecond)}, 1, due.Add(time.Millisecond)},
+		{"an interval above the shortest", job.Policy{Interval: new(1500 * time.Microsecond)}, 1, due.Add(1500 * time.Microsecond)},
 		{"the longest interval", job.Policy{Interval: new(time.Duration(math.MaxInt64))}, 1, due.Add(math.MaxInt64)},
 	} {
 		got, ok := c.policy.Retry(due, c.failures)

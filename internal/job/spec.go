@@ -55,11 +55,13 @@ type Data struct {
 	Value   []byte
 }
 
-// A Policy says what follows a failed attempt (scheduler specification §5). The zero Policy retries at once, for ever.
+// A Policy says what follows a failed attempt (scheduler specification §5). The zero Policy retries a
+// millisecond later, for ever.
 type Policy struct {
 	// Drop gives a trigger up after its first failure; the other fields are without effect.
 	Drop bool
-	// Interval lies between the due instants of two attempts; nil, zero or negative: at once. Kept as given, for Get.
+	// Interval lies between the due instants of two attempts. Less than [when.MinInterval], zero and nil among it, is as
+	// much as that. Kept as given, for Get.
 	Interval *time.Duration
 	// MaxRetries is how many attempts follow the first; nil: no limit.
 	MaxRetries *uint32
@@ -85,8 +87,9 @@ func (p Policy) Retry(due time.Time, failures uint32) (again time.Time, ok bool)
 	if p.Drop || p.MaxRetries != nil && failures > *p.MaxRetries {
 		return time.Time{}, false
 	}
-	if p.Interval == nil || *p.Interval <= 0 {
-		return due, true
+	interval := when.MinInterval
+	if p.Interval != nil {
+		interval = max(interval, *p.Interval)
 	}
-	return when.Clamp(due.Add(*p.Interval)), true
+	return when.Clamp(due.Add(interval)), true
 }

@@ -15,6 +15,11 @@ type Rule struct {
 	every    time.Duration // not negative; zero: again at the same instant
 }
 
+// MinInterval is the shortest interval at which a job may recur or be tried
+// again, but for zero, which says at the same instant, and so often at most as
+// the plan repeats.
+const MinInterval = time.Millisecond
+
 // Every returns the rule that is due d after the last time. A negative d is a
 // mistake of the program, and panics.
 func Every(d time.Duration) Rule {
@@ -32,14 +37,21 @@ func Every(d time.Duration) Rule {
 //
 // It refuses what could never be due: a date no month has, a field without a
 // value, a negative interval. An interval of zero is accepted; it needs a plan
-// with repeats.
+// with repeats. One that is shorter than MinInterval, which nobody can ask for
+// but an older store may hold, is MinInterval.
 func ParseRule(s string) (Rule, error) {
 	r, err := parseRule(s)
 	if err != nil {
 		return Rule{}, &Error{"schedule", err.Error()}
 	}
+	if r.hasty() {
+		r.every = MinInterval
+	}
 	return r, nil
 }
+
+// hasty reports whether r is due more often than anything may be.
+func (r Rule) hasty() bool { return r.interval && 0 < r.every && r.every < MinInterval }
 
 func parseRule(s string) (Rule, error) {
 	if s == "" {

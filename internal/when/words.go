@@ -32,9 +32,13 @@ func (w Words) Resolve(now time.Time) (Plan, error) {
 		p.Repeats = *w.Repeats
 	}
 	if w.Schedule != nil {
-		rule, err := ParseRule(*w.Schedule)
+		rule, err := parseRule(*w.Schedule)
 		if err != nil {
-			return Plan{}, err
+			return Plan{}, &Error{"schedule", err.Error()}
+		}
+		if rule.hasty() {
+			return Plan{}, &Error{"schedule", fmt.Sprintf(
+				"%s is too often: an interval is at least %v", *w.Schedule, MinInterval)}
 		}
 		if rule == Every(0) && p.Repeats == 0 {
 			return Plan{}, &Error{"schedule", fmt.Sprintf(

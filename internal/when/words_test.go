@@ -103,3 +103,24 @@ func TestAScheduleThatIsOverIsRefused(t *testing.T) {
 		refused(t, *w.Schedule, got, err, "schedule", "schedule "+*w.Schedule+" is never due after "+start+": correct it")
 	}
 }
+
+func TestIntervalsBelowTheShortestAreRefused(t *testing.T) {
+	for _, words := range []when.Words{
+		{Schedule: new("@every 1ns")},
+		{Schedule: new("@every 999us999ns"), DueTime: new("10s")},
+		{Schedule: new("@every 0.5ms"), Repeats: new(uint32(2))},
+	} {
+		got, err := words.Resolve(now)
+		refused(t, *words.Schedule, got, err, "schedule", *words.Schedule+" is too often: an interval is at least 1ms")
+	}
+	for _, words := range []when.Words{
+		{Schedule: new("@every 1ms")},
+		{Schedule: new("@every 1500us")},
+		{Schedule: new("@every 1000001ns")},
+		{Schedule: new("@every 0s"), Repeats: new(uint32(2))},
+	} {
+		if _, err := words.Resolve(now); err != nil {
+			t.Errorf("%s = %v, want a plan", *words.Schedule, err)
+		}
+	}
+}
