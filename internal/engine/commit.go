@@ -96,6 +96,7 @@ func (lp *loop) fireUntil(ctx context.Context, c *commit, most int) (err error) 
 	<-c.ended
 	for _, e := range concerned {
 		lp.machine.unpick(e)
+		lp.machine.unpay(e)
 		lp.machine.insert(e)
 	}
 	return err

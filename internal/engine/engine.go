@@ -12,6 +12,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"carillon/internal/fair"
 	"carillon/internal/job"
 	"carillon/internal/seal"
 	"carillon/internal/store"
@@ -60,6 +61,9 @@ type Config struct {
 	// MaxInFlight is how many triggers may be in flight in all, from when they are read to when their outcome is committed,
 	// and 8 of each target beyond that. Targets share it fairly. 0 means 65,536; each takes about 1 KiB.
 	MaxInFlight int
+	// TriggerRate is how many triggers the jobs of one namespace may have in a second, attempts that are tried again among
+	// them, and as many at once after a second without any. What is due beyond that waits, in a fair order. 0 is no bound.
+	TriggerRate float64
 	// MaxCommandBytes is how many bytes those calls may have together that wait for a loop, or are carried out by it, for all
 	// loops. 0 means 256 MiB.
 	MaxCommandBytes int64
@@ -135,12 +139,17 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 	log = log.With(slog.String("component", "engine"))
 	m := newMetrics(cfg.Metrics)
 	e := &Engine{config: cfg, store: s, raw: raw, log: log, metrics: m, known: make(chan struct{})}
+	var rates *fair.Rates[string]
+	if cfg.TriggerRate > 0 {
+		rates = fair.NewRates[string](cfg.TriggerRate)
+	}
 	for i := range cfg.Loops {
 		var share []int
 		for id := i * cfg.Partitions / cfg.Loops; id < (i+1)*cfg.Partitions/cfg.Loops; id++ {
 			share = append(share, id)
 		}
 		lp := newLoop(share, cfg, cfg.Own, d, log, m)
+		lp.machine.rates = rates
 		e.loops = append(e.loops, lp)
 		for range share {
 			e.owner = append(e.owner, lp)

@@ -45,18 +45,20 @@ type laneID struct {
 // A lane is one partition's jobs for one target. Its window holds the next of them in due order; what lies behind the
 // cursor is on disk alone. A lane without entries is not kept.
 type lane struct {
-	id      laneID
-	window  []entry // ascending
-	size    int     // most entries in window
-	tallied int     // how many of window count in machine.entries
-	more    bool    // the index holds entries behind cursor
-	cursor  entry   // the last that was read into the window, or pushed to its end; meaningless unless more
-	gap     *gap    // the longest that was seen behind the cursor; nil if none was
-	thirsty bool    // in machine.dry, or being refilled
-	place   place
-	next    time.Time // what machine.waiting orders by, while place is inHeap
-	index   int       // in machine.waiting, while place is inHeap
-	credit  int       // how many triggers its receivers had room for when they last said so; 0: not known
+	id        laneID
+	window    []entry // ascending
+	size      int     // most entries in window
+	tallied   int     // how many of window count in machine.entries
+	more      bool    // the index holds entries behind cursor
+	cursor    entry   // the last that was read into the window, or pushed to its end; meaningless unless more
+	gap       *gap    // the longest that was seen behind the cursor; nil if none was
+	thirsty   bool    // in machine.dry, or being refilled
+	place     place
+	next      time.Time // what machine.waiting orders by, while place is inHeap
+	index     int       // in machine.waiting, while place is inHeap
+	prepaid   int       // how many of the next triggers its namespace's quota has paid for
+	notBefore time.Time // when it may fire those, if that was not at once
+	credit    int       // how many triggers its receivers had room for when they last said so; 0: not known
 }
 
 // A place is where a lane stands in the machine.
@@ -131,10 +133,7 @@ func (l *lane) allowance() int {
 
 // take removes up to most entries that are due from the front of the window.
 func (l *lane) take(now time.Time, most int) []entry {
-	n := 0
-	for n < len(l.window) && n < most && !l.window[n].due.After(now) {
-		n++
-	}
+	n := l.due(now, most)
 	taken := slices.Clone(l.window[:n])
 	l.window = slices.Delete(l.window, 0, n)
 	return taken

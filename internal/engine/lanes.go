@@ -51,16 +51,17 @@ func (m *machine) place(l *lane) {
 	if len(l.window) == 0 {
 		m.leave(l)
 		if !l.more {
+			m.refund(l, l.prepaid)
 			m.dropLane(l)
 		}
 		return
 	}
 	switch l.place {
 	case nowhere:
-		l.place, l.next = inHeap, l.window[0].due
+		l.place, l.next = inHeap, l.wakes()
 		heap.Push(&m.waiting, l)
 	case inHeap:
-		l.next = l.window[0].due
+		l.next = l.wakes()
 		heap.Fix(&m.waiting, l.index)
 	case inLine, throttled, parked:
 	}
@@ -201,6 +202,7 @@ func (m *machine) resumeTarget(target job.Target) {
 // dropLanes forgets what was learned from the index.
 func (m *machine) dropLanes() {
 	for id, l := range m.lanes {
+		m.refund(l, l.prepaid)
 		if l.place == parked {
 			m.gone = append(m.gone, id)
 		}

@@ -311,6 +311,8 @@ type firing struct {
 
 // fire makes deliveries of the picked entries.
 func (lp *loop) fire(ctx context.Context, picked []entry, records []record) []firing {
+	lp.metrics.delayed.Add(float64(lp.machine.delayed))
+	lp.machine.delayed = 0
 	fired := make([]firing, 0, len(picked))
 	for i, e := range picked {
 		if err := records[i].broken; err != nil {

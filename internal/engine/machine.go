@@ -38,6 +38,9 @@ type machine struct {
 	inFlight   *fair.Pool[job.Target] // triggers from when they are picked until their outcome is committed
 	leastFree  int                    // how little of inFlight was free since all throttled targets were looked at
 	last       uint64                 // number of the last delivery
+	rates      *fair.Rates[string]    // triggers a second of namespaces, shared with other machines; nil is no bound
+	delayed    int                    // triggers that have waited for rates, until the loop counts them
+	picked     time.Time              // when pick was called last
 	batch      store.Batch
 	ended      []*delivery // since the last commit
 	overtaken  []*delivery // replaced since then
@@ -184,6 +187,10 @@ func (m *machine) replace(k job.Key, e entry) {
 // pick takes up to most entries that are due out of the windows: of each target in turn, and of its lanes in turn, those
 // that it may have in flight. Each is to be given to fire with its record, or to unpick.
 func (m *machine) pick(now time.Time, most int) []entry {
+	if now.Before(m.picked) {
+		m.unpace()
+	}
+	m.picked = now
 	for len(m.waiting) > 0 && !m.waiting[0].next.After(now) {
 		l := heap.Pop(&m.waiting).(*lane)
 		l.place = inLine
@@ -201,8 +208,16 @@ func (m *machine) pick(now time.Time, most int) []entry {
 			continue
 		}
 		_, l := m.ready.Pop()
+		paid := m.pay(now, l, min(quantum, most-len(picked), room))
+		if paid == 0 {
+			m.ready.Charge(target, 1)
+			l.place = nowhere
+			m.place(l)
+			continue
+		}
 		before := len(picked)
-		for _, e := range l.take(now, min(quantum, most-len(picked), room, l.allowance())) {
+		taken := l.take(now, min(paid, l.allowance()))
+		for _, e := range taken {
 			if d := m.out[e.key]; d != nil {
 				if d.replaced { // otherwise it is e that is out, and was learned afresh
 					d.next = &e
@@ -213,6 +228,7 @@ func (m *machine) pick(now time.Time, most int) []entry {
 		}
 		fired := len(picked) - before
 		m.inFlight.Take(target, fired)
+		m.paid(now, l, len(taken), fired)
 		m.ready.Charge(target, max(1, fired))
 		if len(l.window) > 0 && !l.window[0].due.After(now) {
 			m.ready.Push(target, l)
@@ -270,6 +286,7 @@ func (m *machine) refuse(d *delivery) {
 func (m *machine) takeBack(d *delivery) {
 	m.end(d)
 	m.unpick(d.entry)
+	m.unpay(d.entry)
 }
 
 // room says that there is room for about n triggers of the lane again.

@@ -17,6 +17,7 @@ type metrics struct {
 	turnsWaited prometheus.Histogram
 	deliveries  map[job.Outcome]prometheus.Counter
 	redelivered prometheus.Counter
+	delayed     prometheus.Counter
 	sealed      *prometheus.GaugeVec // by key
 }
 
@@ -38,6 +39,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Name: "carillon_redeliveries_total",
 			Help: "Attempts that may have reached an app and are delivered again, because nobody knows how they ended.",
 		}),
+		delayed: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "carillon_quota_delayed_triggers_total",
+			Help: "Triggers that were handed to a receiver later than they were due because their namespace had as many as its quota allows.",
+		}),
 		deliveries: map[job.Outcome]prometheus.Counter{},
 		sealed: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "carillon_sealed_jobs", Help: "Jobs by the key that has sealed them, as of the last walk over them.",
@@ -50,7 +55,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		m.deliveries[o] = outcomes.WithLabelValues(o.String())
 	}
 	if r != nil {
-		r.MustRegister(m.lateness, m.commit, m.group, m.turnsWaited, m.redelivered, m.sealed, outcomes)
+		r.MustRegister(m.lateness, m.commit, m.group, m.turnsWaited, m.redelivered, m.delayed, m.sealed, outcomes)
 	}
 	return m
 }

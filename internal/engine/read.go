@@ -21,6 +21,7 @@ func (lp *loop) readDue(ctx context.Context, picked []entry) ([]entry, []record,
 		if bytes > readBytes {
 			for _, e := range picked[len(records):] {
 				lp.machine.unpick(e)
+				lp.machine.unpay(e)
 				lp.machine.insert(e)
 			}
 			return picked[:len(records)], records, nil
