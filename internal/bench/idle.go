@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
@@ -82,7 +83,11 @@ func steady(n int, begin time.Time) plan {
 	}}
 }
 
-// isolation measures what an app that hangs costs another: row 16.
+// floodJobs is how many jobs an app has that are due every millisecond, and have been for years: as often as they are
+// handled.
+const floodJobs = 300
+
+// isolation measures what an app that hangs, and one whose jobs are always due, costs another: row 16.
 func (b *bench) isolation(ctx context.Context) ([]Result, error) {
 	return b.with(ctx, func(t *target) ([]Result, error) {
 		var total Count
@@ -102,17 +107,55 @@ func (b *bench) isolation(ctx context.Context) ([]Result, error) {
 		if err != nil {
 			return nil, err
 		}
+		flooded, fired, err := b.besideFlood(ctx, t, func() (float64, error) { return p99("beside a flood") })
+		if err != nil {
+			return nil, err
+		}
 		after, err := p99("alone after")
 		if err != nil {
 			return nil, err
 		}
+		null := &Null{Name: "alone", Value: mean(before, after), Values: []float64{before, after}}
 		return []Result{{
+			Row: 16, Measure: fmt.Sprintf("lateness of an app beside one with %d jobs that are always due, p99", floodJobs),
+			Value: flooded, Unit: "ms", Bar: atMost(1.5, 1.1), Null: null, Ratio: flooded / mean(before, after),
+			Notes: []string{fmt.Sprintf("the jobs that are always due fired %s times a second", format(fired, ""))},
+		}, {
 			Row: 16, Measure: fmt.Sprintf("lateness of an app beside one that hangs with %s due, p99", format(float64(b.cfg.Sizes.Hung), "")),
 			Value: beside, Unit: "ms", Bar: atMost(1.5, 1.1), Count: &total, Detail: details,
-			Null: &Null{Name: "alone", Value: mean(before, after), Values: []float64{before, after}}, Ratio: beside / mean(before, after),
+			Null: null, Ratio: beside / mean(before, after),
 			Notes: []string{fmt.Sprintf("the app that hangs held %s triggers", format(float64(held), ""))},
 		}}, nil
 	})
+}
+
+// besideFlood calls f while another app has jobs that are always due, and handles each trigger at once. It also returns how
+// many triggers a second those were.
+func (b *bench) besideFlood(ctx context.Context, t *target, f func() (float64, error)) (value, fired float64, err error) {
+	b.progress("scheduling jobs that are always due")
+	app := b.app()
+	serving, stop := context.WithCancel(ctx)
+	defer stop()
+	var got atomic.Int64
+	ended := make(chan error, 1)
+	go func() {
+		ended <- t.watch(serving, app, func(string, time.Time) bool {
+			got.Add(1)
+			return true
+		})
+	}()
+	err = b.fillWith(ctx, t, app, 0, floodJobs, func(r *schedulerv1.ScheduleJobRequest, _ int) {
+		r.Job.DueTime = new(instant(time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)))
+		r.Job.Schedule = new("@every 1ms")
+	})
+	if err == nil {
+		begin, before := time.Now(), got.Load()
+		value, err = f()
+		fired = float64(got.Load()-before) / time.Since(begin).Seconds()
+	}
+	err = errors.Join(err, patiently(ctx, func() error { return t.forget(ctx, app) }))
+	stop()
+	return value, fired, errors.Join(err, <-ended)
 }
 
 // besideHung calls f while another app has jobs due, and answers none of the triggers that it is sent. It also returns

@@ -52,7 +52,7 @@ func steps() []step {
 			return 2*time.Second + time.Duration(s.Rounds)*(4*s.Window+4*time.Second+2*each(s.Burst)) + s.Window
 		}},
 		{[]int{16}, "isolation", aScheduler, (*bench).isolation, func(s Sizes) time.Duration {
-			return 5*time.Second + 3*(s.Idle+2*time.Second) + 2*each(s.Hung)
+			return 7*time.Second + 4*(s.Idle+2*time.Second) + 2*each(s.Hung)
 		}},
 		{[]int{20}, "overload", aScheduler, (*bench).overload, overloadTakes},
 		{[]int{7, 8, 9, 17}, "stored jobs", ours, (*bench).storedJobs, func(s Sizes) time.Duration {
