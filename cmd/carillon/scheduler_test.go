@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -29,9 +30,16 @@ type daprd struct {
 // startScheduler starts a scheduler on free ports and with nothing in its environment.
 func startScheduler(t *testing.T, args ...string) *daprd {
 	t.Helper()
+	return startSchedulerAs(t, func(*exec.Cmd) {}, args...)
+}
+
+// startSchedulerAs is startScheduler by a command that change has changed.
+func startSchedulerAs(t *testing.T, change func(*exec.Cmd), args ...string) *daprd {
+	t.Helper()
 	args = append([]string{"scheduler", "--listen-address=127.0.0.1", "--port=0", "--healthz-port=0", "--metrics-port=0"}, args...)
 	cmd := self(t, args...)
 	cmd.Env = []string{"CARILLON_TEST_MAIN=1"}
+	change(cmd)
 	d := &daprd{address: map[string]string{}}
 	d.node = launch(t, cmd, func(line string) bool {
 		if !strings.Contains(line, "msg=listening") {

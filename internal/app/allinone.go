@@ -40,11 +40,12 @@ const memoryBuffer = 64 << 10
 // OpenAllInOne builds a node that takes over the listeners: a scheduler, and a sidecar that calls apps through dialApp.
 // If it returns an error, the listeners are closed.
 func OpenAllInOne(cfg AllInOneConfig, l AllInOneListeners, dialApp sidecar.Dialer, log *slog.Logger) (*Node, error) {
-	l.Scheduler = boundedAll(maxSchedulerConns, log, l.Scheduler)
+	most := divideConns(cfg.Descriptors, maxAPIConns, len(l.HTTP)+len(l.GRPC)+len(l.Scheduler), 0)
+	l.Scheduler = boundedAll(most.main, log, l.Scheduler)
 	for i, one := range l.Scheduler {
 		l.Scheduler[i] = bound.Pace(one, schedulerConnRate)
 	}
-	l.HTTP, l.GRPC = boundedAll(maxAPIConns, log, l.HTTP), boundedAll(maxAPIConns, log, l.GRPC)
+	l.HTTP, l.GRPC = boundedAll(most.main, log, l.HTTP), boundedAll(most.main, log, l.GRPC)
 	memory := bufconn.Listen(memoryBuffer) // on which the node's own sidecar finds the Scheduler service
 	hosts := []string{l.Scheduler[0].Addr().String()}
 	cfg.Sidecar.Schedulers, cfg.Scheduler.Hosts = hosts, hosts

@@ -96,6 +96,7 @@ func openCore(cfg Config, log *slog.Logger) (core, error) {
 	}
 	cfg.Store.CacheBytes = cmp.Or(cfg.Store.CacheBytes, cfg.Memory.Cache)
 	cfg.Store.MemTableBytes = cmp.Or(cfg.Store.MemTableBytes, cfg.Memory.MemTable)
+	cfg.Store.MaxFiles = cmp.Or(cfg.Store.MaxFiles, cfg.Descriptors.Files)
 	st, err := pebblestore.Open(cfg.Store, log)
 	if err != nil {
 		return core{}, err

@@ -24,9 +24,10 @@ func (l SchedulerListeners) Close() error { return closeAll(l.Scheduler, l.Healt
 // operators. Health and metrics are served for as long as the engine runs: one can watch it stop. If it returns an
 // error, the listeners are closed.
 func OpenScheduler(cfg Config, l SchedulerListeners, log *slog.Logger) (*Node, error) {
-	bounded(maxSchedulerConns, log, &l.Scheduler)
+	most := divideConns(cfg.Descriptors, maxSchedulerConns, 1, 2)
+	bounded(most.main, log, &l.Scheduler)
 	l.Scheduler = bound.Pace(l.Scheduler, schedulerConnRate)
-	bounded(maxWatchers, log, &l.Health, &l.Metrics)
+	bounded(most.watcher, log, &l.Health, &l.Metrics)
 	metrics := newRegistry()
 	cfg.Engine.Metrics, cfg.Dispatch.Metrics, cfg.Scheduler.Metrics = metrics, metrics, metrics
 	c, err := openCore(cfg, log)

@@ -41,9 +41,10 @@ func (l SidecarListeners) Close() error {
 // OpenSidecar builds a node that takes over the listeners and is what daprd is to an app that has jobs. It keeps
 // nothing. Metrics are served until the sidecar has ended. If it returns an error, the listeners are closed.
 func OpenSidecar(cfg SidecarConfig, l SidecarListeners, log *slog.Logger) (*Node, error) {
-	l.HTTP, l.GRPC = boundedAll(maxAPIConns, log, l.HTTP), boundedAll(maxAPIConns, log, l.GRPC)
-	l.Public, l.Internal = boundedAll(maxWatchers, log, l.Public), boundedAll(maxWatchers, log, l.Internal)
-	bounded(maxWatchers, log, &l.Metrics)
+	most := divideConns(cfg.Descriptors, maxAPIConns, len(l.HTTP)+len(l.GRPC), len(l.Public)+len(l.Internal)+1)
+	l.HTTP, l.GRPC = boundedAll(most.main, log, l.HTTP), boundedAll(most.main, log, l.GRPC)
+	l.Public, l.Internal = boundedAll(most.watcher, log, l.Public), boundedAll(most.watcher, log, l.Internal)
+	bounded(most.watcher, log, &l.Metrics)
 	var stages []stage
 	if l.Metrics != nil {
 		metrics := newRegistry()

@@ -15,25 +15,28 @@ func TestProcessHasALimitOfDescriptors(t *testing.T) {
 
 func TestPartsGetSharesOfTheLimit(t *testing.T) {
 	for _, c := range []struct {
-		limit int
-		parts descriptors.Parts
-		apps  int
+		limit                int
+		parts                descriptors.Parts
+		apps, files, clients int
 	}{
-		{256, descriptors.Parts{Store: true}, 0},
-		{256, descriptors.Parts{Sidecar: true}, 128},
-		{256, descriptors.Parts{Store: true, Sidecar: true}, 64},
-		{1, descriptors.Parts{Sidecar: true}, 1},
+		{256, descriptors.Parts{Store: true}, 0, 74, 134},
+		{256, descriptors.Parts{Sidecar: true}, 128, 0, 80},
+		{256, descriptors.Parts{Store: true, Sidecar: true}, 64, 74, 70},
+		{1024, descriptors.Parts{Store: true}, 0, 256, 720},
+		{1 << 20, descriptors.Parts{Store: true, Sidecar: true}, 1 << 18, 1000, 1<<20 - 1<<18 - 1048},
+		{1, descriptors.Parts{Sidecar: true}, 1, 0, 8},
 	} {
-		if got := descriptors.Divide(c.limit, c.parts); got.Apps != c.apps || got.Limit != c.limit {
-			t.Errorf("Divide(%d, %+v) = %+v, want %d connections to apps", c.limit, c.parts, got, c.apps)
+		want := descriptors.Shares{Limit: c.limit, Apps: c.apps, Files: c.files, Clients: c.clients}
+		if got := descriptors.Divide(c.limit, c.parts); got != want {
+			t.Errorf("Divide(%d, %+v) = %+v, want %+v", c.limit, c.parts, got, want)
 		}
 	}
 }
 
 func TestLogNamesTheLimit(t *testing.T) {
 	for want, limit := range map[string]int{
-		"[limit=256 app_connections=128]":             256,
-		"[limit=unlimited app_connections=unlimited]": descriptors.Unlimited,
+		"[limit=256 app_connections=128 client_connections=80]":                    256,
+		"[limit=unlimited app_connections=unlimited client_connections=unlimited]": descriptors.Unlimited,
 	} {
 		if got := fmt.Sprint(descriptors.Divide(limit, descriptors.Parts{Sidecar: true}).Attrs()); got != want {
 			t.Errorf("Attrs() = %s, want %s", got, want)

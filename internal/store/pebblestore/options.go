@@ -38,6 +38,9 @@ func options(cfg Config, d *disk, log *slog.Logger) (*pebble.Options, io.Closer)
 		Logger:                      l,
 		EventListener:               &events,
 	}
+	if cfg.MaxFiles > 0 {
+		opts.MaxOpenFiles = cfg.MaxFiles
+	}
 	if cfg.CacheBytes > 0 {
 		opts.CacheSize = cfg.CacheBytes
 	}

@@ -26,6 +26,8 @@ type Config struct {
 	// MemTableBytes is the size of a memtable, of which there are up to four; 0 is 16 MiB. They are taken out of CacheBytes
 	// as far as it goes. A batch of more than half of one is slower than others.
 	MemTableBytes int64
+	// MaxFiles is how many files the store has open at most, about; 0 is 1,000. The least that it works with is 74.
+	MaxFiles int
 	// NoTickers opens the store without Pebble's periodic work: the watch for a slow disk, and a look ten times a second
 	// whether a compaction may start (one starts after a flush all the same). For tests in fake time, where a ticker is
 	// all that keeps years from passing at once.
