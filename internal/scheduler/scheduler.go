@@ -90,6 +90,7 @@ type Service struct {
 	messages *bound.Messages
 	lists    *lists
 	doubted  rate.Sometimes
+	gets     chan struct{} // holds a token of each job that is being read for a caller
 }
 
 // New returns a service that keeps jobs in jobs and connects streams to d.
@@ -115,6 +116,7 @@ func New(cfg Config, jobs Jobs, d *dispatch.Dispatcher, log *slog.Logger) *Servi
 		messages: newMessages(cfg.MaxBodyBytes),
 		lists:    newLists(cfg.MaxListBytes),
 		doubted:  rate.Sometimes{First: 8, Interval: time.Second},
+		gets:     make(chan struct{}, maxGets),
 	}
 }
 

@@ -116,6 +116,10 @@ func (s *Service) unary(
 			return l, err
 		}
 	}
+	if info.FullMethod == schedulerv1.Scheduler_GetJob_FullMethodName {
+		plain := handle
+		handle = func(ctx context.Context, req any) (any, error) { return s.get(ctx, req, plain) }
+	}
 	err = s.guard(ctx, info.FullMethod, func() (err error) {
 		if err := s.mayAsk(ctx, req); err != nil {
 			return err

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 
+	"carillon/internal/bound"
 	"carillon/internal/job"
 	"carillon/internal/wire"
 )
@@ -82,10 +83,19 @@ func (s *Sidecar) postJob(w http.ResponseWriter, r *http.Request, target job.Tar
 	w.WriteHeader(dialectOf(published).done)
 }
 
+// renderCost is how many times the size of a job's data is in memory while it is shown.
+const renderCost = 4
+
 func (s *Sidecar) getJob(w http.ResponseWriter, r *http.Request, target job.Target, name string, d dialect) {
 	j, err := s.get(r.Context(), target, name)
 	if err != nil {
 		answer(w, target, err)
+		return
+	}
+	held := reservation{of: &s.calls}
+	defer held.end()
+	if n := len(j.GetData().GetValue()); n > bound.SmallMessage && !held.take(renderCost*n) {
+		writeError(w, s.calls.tooMany(target))
 		return
 	}
 	body, err := wire.RenderAPIJob(j, d.asGiven)

@@ -27,11 +27,11 @@ type httpCode int
 
 const otherStatus httpCode = 0
 
-func httpCodeOf(status int) httpCode {
-	if http.StatusText(status) == "" {
+func httpCodeOf(code int) httpCode {
+	if http.StatusText(code) == "" {
 		return otherStatus
 	}
-	return httpCode(status)
+	return httpCode(code)
 }
 
 // String is the label.

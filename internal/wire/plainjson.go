@@ -91,16 +91,16 @@ type plainJSON struct {
 	err     error // why no more is to be read, other than that it is not of an ordinary form
 }
 
-// grow reports whether data may have so many bytes. They are copied when they have no place any more, and then into
-// twice as many.
-func (p *plainJSON) grow(bytes int) bool {
+// grow reports whether data may have that size. It is copied when it has no place any more, and then into
+// twice as much.
+func (p *plainJSON) grow(size int) bool {
 	switch {
-	case bytes > maxData:
+	case size > maxData:
 		p.err = ErrDataTooLarge
-	case bytes > p.granted && !p.room.has(2*p.granted+bytes):
+	case size > p.granted && !p.room.has(2*p.granted+size):
 		p.err = ErrNoRoom
-	case bytes > p.granted:
-		p.granted = 2 * bytes
+	case size > p.granted:
+		p.granted = 2 * size
 	}
 	return p.err == nil
 }
