@@ -22,7 +22,7 @@ const module = "carillon"
 var layers = [][]string{
 	{"internal/when", "internal/awake", "internal/memnet", "internal/logtest", "internal/pipe", "internal/identity", "internal/bound", "internal/kubernetes", "internal/seal", "internal/fair", "internal/memory", "internal/profile", "internal/descriptors", "internal/browser", "internal/brief"},
 	{"internal/job", "internal/identity/identitytest"},
-	{"internal/store", "internal/store/space"},
+	{"internal/store", "internal/store/space", "internal/store/datadir"},
 	{"internal/store/archive", "internal/store/pebblestore", "internal/store/etcdstore", "internal/store/etcdmember", "internal/store/storetest"},
 	{"internal/engine", "internal/dispatch", "internal/cluster", "internal/wire", "internal/bulkv1", "internal/peerv1", "internal/store/etcdmember/etcdtest"},
 	{"internal/sidecar", "internal/scheduler", "internal/forward", "internal/cluster/clustertest", "internal/webui"},

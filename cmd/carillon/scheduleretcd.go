@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -218,10 +219,10 @@ func checkAlone(dataDir string) error {
 	return nil
 }
 
-// held reports whether something is in the folder.
+// held reports whether something is in the folder, other than the lock that a start which went no further has left.
 func held(dir string) bool {
 	entries, err := os.ReadDir(dir)
-	return err == nil && len(entries) > 0
+	return err == nil && slices.ContainsFunc(entries, func(e os.DirEntry) bool { return e.Name() != "LOCK" })
 }
 
 // listenFor returns where a member listens that others find at u: there, if that is an address and no name.

@@ -51,7 +51,6 @@ func (m *machine) place(l *lane) {
 	if len(l.window) == 0 {
 		m.leave(l)
 		if !l.more {
-			m.refund(l, l.prepaid)
 			m.dropLane(l)
 		}
 		return
@@ -82,6 +81,7 @@ func (m *machine) leave(l *lane) {
 
 // dropLane lets go of l, wherever it stands.
 func (m *machine) dropLane(l *lane) {
+	m.refund(l, l.prepaid)
 	m.leave(l)
 	switch l.place {
 	case throttled:

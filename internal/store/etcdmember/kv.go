@@ -11,9 +11,11 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// A kv passes calls to the member's server, once it serves.
+// A kv passes calls to the member's server, once it serves. What changes the data is acknowledged only if the folder is
+// present then.
 type kv struct {
-	server atomic.Pointer[etcdserverpb.KVServer]
+	server  atomic.Pointer[etcdserverpb.KVServer]
+	present func() error
 }
 
 var _ etcdserverpb.KVServer = (*kv)(nil)
@@ -59,6 +61,19 @@ func call[Q, A any](
 	}
 }
 
+// change is call for what changes the data.
+func change[Q, A any](
+	ctx context.Context, k *kv, do func(etcdserverpb.KVServer, context.Context, Q) (A, error), question Q,
+) (answer A, err error) {
+	answer, err = call(ctx, k, do, question)
+	if err == nil {
+		if gone := k.present(); gone != nil {
+			return answer, status.Error(codes.Unavailable, gone.Error())
+		}
+	}
+	return answer, err
+}
+
 // Range is that of etcd.
 func (k *kv) Range(ctx context.Context, r *etcdserverpb.RangeRequest) (*etcdserverpb.RangeResponse, error) {
 	return call(ctx, k, etcdserverpb.KVServer.Range, r)
@@ -66,17 +81,17 @@ func (k *kv) Range(ctx context.Context, r *etcdserverpb.RangeRequest) (*etcdserv
 
 // Put is that of etcd.
 func (k *kv) Put(ctx context.Context, r *etcdserverpb.PutRequest) (*etcdserverpb.PutResponse, error) {
-	return call(ctx, k, etcdserverpb.KVServer.Put, r)
+	return change(ctx, k, etcdserverpb.KVServer.Put, r)
 }
 
 // DeleteRange is that of etcd.
 func (k *kv) DeleteRange(ctx context.Context, r *etcdserverpb.DeleteRangeRequest) (*etcdserverpb.DeleteRangeResponse, error) {
-	return call(ctx, k, etcdserverpb.KVServer.DeleteRange, r)
+	return change(ctx, k, etcdserverpb.KVServer.DeleteRange, r)
 }
 
 // Txn is that of etcd.
 func (k *kv) Txn(ctx context.Context, r *etcdserverpb.TxnRequest) (*etcdserverpb.TxnResponse, error) {
-	return call(ctx, k, etcdserverpb.KVServer.Txn, r)
+	return change(ctx, k, etcdserverpb.KVServer.Txn, r)
 }
 
 // Compact is that of etcd.

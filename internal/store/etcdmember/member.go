@@ -12,6 +12,7 @@ import (
 
 	"go.etcd.io/etcd/server/v3/embed"
 
+	"carillon/internal/store/datadir"
 	"carillon/internal/store/space"
 )
 
@@ -24,6 +25,7 @@ type Member struct {
 	room     *space.Watch
 
 	kv      kv
+	folder  atomic.Pointer[folder]     // nil before it has started
 	running atomic.Pointer[embed.Etcd] // nil before it has started
 
 	stopping atomic.Bool   // then errors are what stopping looks like
@@ -39,6 +41,7 @@ func New(cfg Config, log *slog.Logger) (*Member, error) {
 		return nil, fmt.Errorf("configure the member of etcd: %w", err)
 	}
 	m := &Member{joining: cfg.joining, awaitTLS: cfg.awaitTLS, config: ec, failed: make(chan struct{}), log: log.With(slog.String("component", "etcd"))}
+	m.kv.present = m.present
 	m.room = space.New(func() (uint64, error) { return free(cfg.Dir) }, m.log)
 	ec.ZapLoggerBuilder = embed.NewZapLoggerBuilder(m.logger())
 	if err := ec.Validate(); err != nil {
@@ -52,15 +55,22 @@ func New(cfg Config, log *slog.Logger) (*Member, error) {
 func (m *Member) Full() bool { return m.room.Full() }
 
 const (
-	// stopWait is how long a member that has failed may take to let its folder go.
+	// stopWait is how long a member that has failed may take to let its folder go, and goneWait is it for one whose folder is
+	// gone.
 	stopWait = 5 * time.Second
+	goneWait = time.Second
 	// closeWait is how long a member that has let its folder go may take to close its connections. Etcd waits without an end
 	// for one that says nothing.
 	closeWait = time.Second
 )
 
 // Run serves until ctx ends, and then returns nil; or until the member fails. It is to be called once.
-func (m *Member) Run(ctx context.Context) error {
+func (m *Member) Run(ctx context.Context) (err error) {
+	own, err := lock(m.config.Dir)
+	if err != nil {
+		return fmt.Errorf("start the member of etcd in %q: %w", m.config.Dir, err)
+	}
+	defer func() { err = errors.Join(err, own.close()) }()
 	if err := m.awaitTLS(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
@@ -78,20 +88,17 @@ func (m *Member) Run(ctx context.Context) error {
 		return fmt.Errorf("start the member of etcd in %q: %w", m.config.Dir, err)
 	}
 	m.running.Store(e)
+	if err := own.watch(); err != nil {
+		m.fail(err)
+	}
+	m.folder.Store(own)
 	serving, end := context.WithCancel(ctx)
 	var served sync.WaitGroup
 	served.Go(func() { m.kv.serve(serving, e) })
 	served.Go(func() { m.announce(serving, e.Server) })
 	defer served.Wait()
 	defer end()
-	select {
-	case <-ctx.Done():
-	case err = <-e.Err():
-	case <-e.Server.StopNotify():
-		err = errors.New("it has stopped: another member may have removed it from the cluster")
-	case <-m.failed:
-		err = m.err
-	}
+	err = m.wait(ctx, e)
 	m.stopping.Store(true)
 	end()
 	letGo, stopped := make(chan struct{}), make(chan struct{})
@@ -108,16 +115,54 @@ func (m *Member) Run(ctx context.Context) error {
 		<-letGo
 		wait = closeWait
 	}
+	if errors.Is(err, datadir.ErrReplaced) {
+		wait = goneWait
+	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select { // one that has failed may not be able to stop
 	case <-stopped:
 	case <-timer.C:
 	}
-	if err == nil {
+	switch {
+	case err == nil:
 		return nil
+	case errors.Is(err, datadir.ErrReplaced):
+		return fmt.Errorf("the member of etcd in %q has failed: %w; if the data is lost, the other members have it: run 'carillon member replace' on the machine of one", m.config.Dir, err)
 	}
 	return fmt.Errorf("the member of etcd in %q has failed, what it acknowledged is safe; make room on its disk or mend it, and start it again: %w", m.config.Dir, err)
+}
+
+// wait returns why e or the member can go on no longer, or nil when ctx ends. Once a second it looks whether the folder is
+// still where it was opened.
+func (m *Member) wait(ctx context.Context, e *embed.Etcd) error {
+	look := time.NewTicker(datadir.Interval)
+	defer look.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-e.Err():
+			return err
+		case <-e.Server.StopNotify():
+			return errors.New("it has stopped: another member may have removed it from the cluster")
+		case <-m.failed:
+			return m.err
+		case <-look.C:
+			if err := m.folder.Load().guard.Check(); err != nil {
+				m.fail(err)
+			}
+		}
+	}
+}
+
+// present fails the member if its folder is no longer where it was opened, and returns why.
+func (m *Member) present() error {
+	err := m.folder.Load().guard.CheckLock()
+	if err != nil {
+		m.fail(err)
+	}
+	return err
 }
 
 // yieldTime is how long other members may take to lead, all of them together.

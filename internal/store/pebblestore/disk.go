@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/atomicfs"
+
+	"carillon/internal/store/datadir"
 )
 
 // retryAfter is how long Pebble waits before it tries again to write a table; left alone it tries in a busy loop.
@@ -28,7 +31,9 @@ type disk struct {
 	vfs.FS
 	scratch *vfs.MemFS // holds the files made after the failure
 	seal    seal
-	torn    error // what Lock has found out about the newest log, if it may be damaged
+	torn    error          // what Lock has found out about the newest log, if it may be damaged
+	given   string         // the path of the folder as the operator gave it; empty if FS is not the machine's own
+	guard   *datadir.Guard // of the folder, once it is locked; nil if FS is not the machine's own
 
 	failed  chan struct{} // closed once err is set
 	once    sync.Once     // sets err
@@ -94,6 +99,17 @@ func (d *disk) begin() {
 	d.begun = true
 }
 
+// look fails the disk if the folder is no longer where it was opened. What uses files by name looks first: a file of that
+// name may be of another store, and another process may have that open.
+func (d *disk) look() {
+	if d.failure() != nil {
+		return
+	}
+	if err := d.guard.CheckLock(); err != nil {
+		d.fail(err)
+	}
+}
+
 // failure returns the reason given to fail, or nil.
 func (d *disk) failure() error {
 	select {
@@ -145,6 +161,7 @@ func isOptions(name string) bool { return strings.HasSuffix(name, ".dbtmp") }
 
 // Create is [vfs.FS.Create].
 func (d *disk) Create(name string, c vfs.DiskWriteCategory) (f vfs.File, err error) {
+	d.look()
 	create := func() (err error) { f, err = d.FS.Create(name, c); return err }
 	base := d.PathBase(name)
 	switch {
@@ -183,6 +200,7 @@ func (d *disk) wrap(name string, f vfs.File) (vfs.File, error) {
 
 // ReuseForWrite is [vfs.FS.ReuseForWrite]. Pebble reuses logs only.
 func (d *disk) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (f vfs.File, err error) {
+	d.look()
 	d.press(oldname)
 	return d.openVital(newname, &f, func() (err error) { f, err = d.FS.ReuseForWrite(oldname, newname, c); return err })
 }
@@ -199,8 +217,20 @@ func (d *disk) openVital(name string, f *vfs.File, op func() error) (vfs.File, e
 	return d.scratch.Create(d.PathBase(name), vfs.WriteCategoryUnspecified)
 }
 
+// Open is [vfs.FS.Open].
+func (d *disk) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
+	if !d.opening() { // then it must not fail
+		d.look()
+		if err := d.failure(); errors.Is(err, datadir.ErrReplaced) {
+			return nil, err
+		}
+	}
+	return d.FS.Open(name, opts...)
+}
+
 // OpenReadWrite is [vfs.FS.OpenReadWrite].
 func (d *disk) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (f vfs.File, err error) {
+	d.look()
 	err = d.write(func() (err error) { f, err = d.FS.OpenReadWrite(name, c, opts...); return err })
 	if err != nil {
 		return nil, err
@@ -230,16 +260,19 @@ func (d *disk) OpenDir(name string) (vfs.File, error) {
 
 // MkdirAll is [vfs.FS.MkdirAll]. What it makes is for this user alone.
 func (d *disk) MkdirAll(dir string, perm os.FileMode) error {
+	d.look()
 	return d.change(func() error { return d.FS.MkdirAll(dir, perm&0o700) })
 }
 
 // Link is [vfs.FS.Link].
 func (d *disk) Link(oldname, newname string) error {
+	d.look()
 	return d.change(func() error { return d.FS.Link(oldname, newname) })
 }
 
 // Remove is [vfs.FS.Remove].
 func (d *disk) Remove(name string) error {
+	d.look()
 	d.press(name)
 	return d.change(func() error { return d.FS.Remove(name) })
 }
@@ -254,11 +287,13 @@ func (d *disk) press(name string) {
 
 // RemoveAll is [vfs.FS.RemoveAll].
 func (d *disk) RemoveAll(name string) error {
+	d.look()
 	return d.change(func() error { return d.FS.RemoveAll(name) })
 }
 
 // Rename is [vfs.FS.Rename].
 func (d *disk) Rename(oldname, newname string) error {
+	d.look()
 	if isOptions(oldname) {
 		d.vital("rename", oldname, func() error { return d.FS.Rename(oldname, newname) })
 		return nil
@@ -273,10 +308,22 @@ func (d *disk) Lock(name string) (io.Closer, error) {
 	if err != nil {
 		return nil, heldLock(err)
 	}
-	if err := d.examine(d.PathDir(name)); err != nil {
+	if err := d.watch(name); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
+	if err := d.examine(d.PathDir(name)); err != nil {
+		return nil, errors.Join(err, d.guard.Close(), c.Close())
+	}
 	return c, nil
+}
+
+// watch begins to watch the folder, whose lock file of that name is locked, at its path and at the one that it was given
+// by: a link on the way may be changed.
+func (d *disk) watch(lock string) (err error) {
+	if d.given != "" {
+		d.guard, err = datadir.Watch(filepath.Join(d.given, d.PathBase(lock)), d.given, d.PathDir(lock))
+	}
+	return err
 }
 
 // examine looks for damage in dir, and makes the seal ready.

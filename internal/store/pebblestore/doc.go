@@ -5,12 +5,14 @@
 //   - When Commit returns nil, the batch is in the log and the log is on the disk: it survives a power cut. What was
 //     not acknowledged is there as a whole or not at all. A read may see a batch shortly before it is durable.
 //   - One process to a folder. The folder's lock is the fence of a single writer, so a batch's fences are not looked at.
+//     Commit returns nil only if, after its sync, the path still named the lock file that this process has locked: so
+//     nothing is acknowledged after another folder has taken the place of this one, and a second process has that open.
 //   - Memory is bounded: the block cache ([Config].CacheBytes), four memtables ([Config].MemTableBytes), the batches that callers hold
 //     in Commit, and what open scans pin. It does not grow with what is stored.
 //
 // What it does when the disk fails. A table that cannot be written (a full disk) is tried again every second; meanwhile
 // reads work, commits go on until the memtables are full and then wait. If the log, the manifest or the folder itself
-// cannot be written, or a table turns out to be damaged, the store has failed, for good: every call returns the reason,
+// cannot be written or was replaced, or a table turns out to be damaged, the store has failed, for good: every call returns the reason,
 // [Store.Wait] returns it too, and so does an Open that meets it, and not another byte is changed on the disk, so that
 // nothing acknowledged can be lost to what Pebble does with half its state gone. A sync that went well is not believed
 // if ext4 has given up its journal meanwhile. The way back is to mend the disk, Close, and Open again.

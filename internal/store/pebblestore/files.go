@@ -61,14 +61,22 @@ func (f *vitalFile) Preallocate(offset, length int64) error {
 
 // Sync is [vfs.File.Sync].
 func (f *vitalFile) Sync() error {
-	f.disk.vital("sync", f.name, func() error { return synced(f.File, f.File.Sync()) })
+	f.disk.vital("sync", f.name, func() error { return f.synced(f.File.Sync()) })
 	return nil
 }
 
 // SyncData is [vfs.File.SyncData].
 func (f *vitalFile) SyncData() error {
-	f.disk.vital("sync", f.name, func() error { return synced(f.File, f.File.SyncData()) })
+	f.disk.vital("sync", f.name, func() error { return f.synced(f.File.SyncData()) })
 	return nil
+}
+
+// synced returns how a sync of f ended: err, or that it cannot be believed, or that the folder was gone by then.
+func (f *vitalFile) synced(err error) error {
+	if err = synced(f.File, err); err != nil {
+		return err
+	}
+	return f.disk.guard.CheckLock()
 }
 
 // synced returns how a sync of f ended: err, or that it cannot be believed.
@@ -81,7 +89,7 @@ func synced(f vfs.File, err error) error {
 
 // SyncTo is [vfs.File.SyncTo].
 func (f *vitalFile) SyncTo(length int64) (full bool, err error) {
-	f.disk.vital("sync", f.name, func() (err error) { full, err = f.File.SyncTo(length); return synced(f.File, err) })
+	f.disk.vital("sync", f.name, func() (err error) { full, err = f.File.SyncTo(length); return f.synced(err) })
 	return full, nil
 }
 

@@ -12,6 +12,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/atomicfs"
+
+	"carillon/internal/store/datadir"
 )
 
 // format is the newest format that this release of Pebble writes. What is needed of it came with FormatWALSyncChunks:
@@ -26,23 +28,25 @@ const formatMarker = "format-version"
 // errInUse says that somebody holds the lock of the folder.
 var errInUse = errors.New("another carillon is running on this folder: stop it, or choose another folder")
 
-// locate returns the folder and the file system of cfg. On the machine's own file system the folder has one name only,
-// because Pebble keeps a process from opening a folder twice by name.
-func locate(cfg Config) (string, vfs.FS, error) {
+// locate returns the folder of cfg and its disk. On the machine's own file system the folder has one name only, because
+// Pebble keeps a process from opening a folder twice by name.
+func locate(cfg Config) (string, *disk, error) {
 	if cfg.Dir == "" {
 		return "", nil, errors.New("no folder was given: name one")
 	}
 	if cfg.FS != nil {
-		return cfg.Dir, cfg.FS, nil
+		return cfg.Dir, newDisk(cfg.FS), nil
 	}
 	dir, err := filepath.Abs(cfg.Dir)
 	if err != nil {
 		return "", nil, err
 	}
+	d := newDisk(private{vfs.Default})
+	d.given = dir
 	if followed, err := filepath.EvalSymlinks(dir); err == nil { // otherwise it is to be made
 		dir = followed
 	}
-	return dir, private{vfs.Default}, nil
+	return dir, d, nil
 }
 
 // inspect refuses a folder that holds something other than a store, or a store that this release cannot read.
@@ -117,7 +121,7 @@ func explain(err error) error {
 		return fmt.Errorf("%w: choose a folder", err)
 	case errors.Is(err, syscall.ENOSPC):
 		return fmt.Errorf("%w: free some space", err)
-	case errors.Is(err, errDamaged):
+	case errors.Is(err, errDamaged), errors.Is(err, datadir.ErrReplaced):
 		return err
 	case pebble.IsCorruptionError(err), errors.Is(err, fs.ErrNotExist), strings.Contains(err.Error(), "size mismatch"):
 		return fmt.Errorf("%w: %w", err, errDamaged)

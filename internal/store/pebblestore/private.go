@@ -1,7 +1,9 @@
 package pebblestore
 
 import (
+	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
@@ -17,6 +19,16 @@ func (p private) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) 
 		_ = os.Chmod(name, 0o600) // some file systems have no permissions, and then the folder's cannot be relied on either
 	}
 	return f, err
+}
+
+// Lock is [vfs.FS.Lock].
+func (p private) Lock(name string) (io.Closer, error) {
+	// A file that is there is not opened: to close it would end a lock that this process has.
+	if f, err := os.OpenFile(filepath.Clean(name), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600); err == nil {
+		_ = f.Close() // the lock opens it again
+	}
+	_ = os.Chmod(name, 0o600) // as for Create; earlier versions made it for everybody to read
+	return p.FS.Lock(name)
 }
 
 // Unwrap is [vfs.FS.Unwrap].

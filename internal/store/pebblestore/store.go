@@ -7,11 +7,13 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"carillon/internal/store"
+	"carillon/internal/store/datadir"
 	"carillon/internal/store/space"
 )
 
@@ -67,11 +69,10 @@ func Open(cfg Config, log *slog.Logger) (*Store, error) {
 }
 
 func open(cfg Config, log *slog.Logger) (*Store, error) {
-	dir, fs, err := locate(cfg)
+	dir, d, err := locate(cfg)
 	if err != nil {
 		return nil, err
 	}
-	d := newDisk(fs)
 	if err := inspect(d, dir); err != nil {
 		return nil, err
 	}
@@ -82,12 +83,12 @@ func open(cfg Config, log *slog.Logger) (*Store, error) {
 	opts, health := options(cfg, d, log)
 	db, err := pebble.Open(dir, opts)
 	if err != nil {
-		return nil, explain(errors.Join(d.failure(), err, d.seal.close(), health.Close()))
+		return nil, explain(errors.Join(d.failure(), err, d.seal.close(), d.guard.Close(), health.Close()))
 	}
 	d.open()
 	s := &Store{dir: dir, db: db, disk: d, health: health, turn: make(chan struct{}, 1)}
 	s.room = space.New(func() (uint64, error) {
-		usage, err := fs.GetDiskUsage(dir)
+		usage, err := d.GetDiskUsage(dir)
 		return usage.AvailBytes, err
 	}, log)
 	if err := s.begin(); err != nil {
@@ -130,7 +131,7 @@ func (s *Store) Close() error {
 	s.mu.Unlock()
 	s.disk.hurry()
 	s.calls.Wait()
-	err := errors.Join(s.db.Close(), s.disk.seal.close(), s.health.Close())
+	err := errors.Join(s.db.Close(), s.disk.seal.close(), s.disk.guard.Close(), s.health.Close())
 	// What Pebble says about closing on a disk that has failed is an echo of the failure, which the calls returned.
 	if err != nil && s.disk.failure() == nil {
 		return fmt.Errorf("close the store in %q: %w", s.dir, err)
@@ -139,13 +140,26 @@ func (s *Store) Close() error {
 }
 
 // Wait blocks until the store has failed and returns why, or returns nil when ctx ends. Nothing that was acknowledged
-// is lost by a failure; see the package comment for the way back.
+// is lost by a failure; see the package comment for the way back. While it blocks, it looks once a second whether the
+// folder is still where it was opened.
 func (s *Store) Wait(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-s.disk.failed:
-		return s.failure()
+	var look <-chan time.Time
+	if s.disk.guard != nil {
+		t := time.NewTicker(datadir.Interval)
+		defer t.Stop()
+		look = t.C
+	}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-s.disk.failed:
+			return s.failure()
+		case <-look:
+			if err := s.disk.guard.Check(); err != nil {
+				s.disk.fail(err)
+			}
+		}
 	}
 }
 
@@ -169,7 +183,10 @@ func (s *Store) enter(ctx context.Context) error {
 
 // failure returns why the store has failed, or nil.
 func (s *Store) failure() error {
-	if err := s.disk.failure(); err != nil {
+	switch err := s.disk.failure(); {
+	case errors.Is(err, datadir.ErrReplaced):
+		return fmt.Errorf("the store in %q has failed: %w", s.dir, err)
+	case err != nil:
 		return fmt.Errorf("the store in %q has failed and must be opened again, what it acknowledged is safe: %w", s.dir, err)
 	}
 	return nil

@@ -1,0 +1,107 @@
+package datadir_test
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"carillon/internal/store/datadir"
+)
+
+func TestGuardNoticesWhenItsDirectoryIsReplaced(t *testing.T) {
+	for name, replace := range map[string]func(t *testing.T, dir string){
+		"deleted":      func(t *testing.T, dir string) { try(t, os.RemoveAll(dir)) },
+		"renamed":      func(t *testing.T, dir string) { try(t, os.Rename(dir, dir+".old")) },
+		"emptied":      func(t *testing.T, dir string) { try(t, os.Remove(filepath.Join(dir, "LOCK"))) },
+		"parent moved": func(t *testing.T, dir string) { try(t, os.Rename(filepath.Dir(dir), filepath.Dir(dir)+".old")) },
+		"made anew": func(t *testing.T, dir string) {
+			try(t, os.RemoveAll(dir))
+			try(t, os.Mkdir(dir, 0o700))
+			try(t, os.WriteFile(filepath.Join(dir, "LOCK"), nil, 0o600))
+		},
+		"replaced by a copy with hard links": func(t *testing.T, dir string) {
+			try(t, exec.CommandContext(t.Context(), "cp", "-al", dir, dir+".new").Run())
+			try(t, os.Rename(dir, dir+".old"))
+			try(t, os.Rename(dir+".new", dir))
+		},
+		"a file in its place": func(t *testing.T, dir string) {
+			try(t, os.RemoveAll(dir))
+			try(t, os.WriteFile(dir, nil, 0o600))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "parent", "data")
+			try(t, os.MkdirAll(dir, 0o700))
+			lock, err := os.Create(filepath.Join(dir, "LOCK"))
+			try(t, err)
+			defer lock.Close()
+			g, err := datadir.Watch(lock.Name(), dir)
+			try(t, err)
+			defer g.Close()
+			if err := g.Check(); err != nil {
+				t.Fatalf("before: %v", err)
+			}
+			replace(t, dir)
+			if err := g.Check(); !errors.Is(err, datadir.ErrReplaced) {
+				t.Errorf("after: %v, want %v", err, datadir.ErrReplaced)
+			}
+		})
+	}
+}
+
+func TestGuardFollowsLinks(t *testing.T) {
+	parent := t.TempDir()
+	link := filepath.Join(parent, "link")
+	for _, name := range []string{"a", "b"} {
+		try(t, os.Mkdir(filepath.Join(parent, name), 0o700))
+	}
+	try(t, os.Symlink("a", link))
+	g, err := datadir.Watch(link)
+	try(t, err)
+	defer g.Close()
+	if err := g.Check(); err != nil {
+		t.Fatal(err)
+	}
+	try(t, os.Remove(link))
+	try(t, os.Symlink("b", link))
+	if err := g.Check(); !errors.Is(err, datadir.ErrReplaced) {
+		t.Errorf("a link that leads elsewhere: %v, want %v", err, datadir.ErrReplaced)
+	}
+}
+
+func TestGuardOfNothingFindsNothing(t *testing.T) {
+	var g *datadir.Guard
+	if err := errors.Join(g.Check(), g.Close()); err != nil {
+		t.Error(err)
+	}
+	if _, err := datadir.Watch(filepath.Join(t.TempDir(), "none")); err == nil {
+		t.Error("a directory that is not there can be watched")
+	}
+}
+
+func BenchmarkCheckLock(b *testing.B) {
+	lock, err := os.Create(filepath.Join(b.TempDir(), "LOCK"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer lock.Close()
+	g, err := datadir.Watch(lock.Name())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer g.Close()
+	for b.Loop() {
+		if err := g.CheckLock(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func try(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
