@@ -49,7 +49,7 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	cfg.Scheduler.PeerSecret = cc.Node.Secret
 	cc.Etcd.Metrics = cfg.Engine.Metrics
 	var c core
-	full := func() bool { return false }
+	full := func() error { return nil }
 	var yield []stage
 	var member *etcdmember.Member
 	stopping := make(chan struct{})
@@ -84,7 +84,7 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	if cc.Member != nil { // an address of an external etcd may lead to any member
 		cfg.Engine.Own = st.Own()
 	}
-	cfg.Engine.Full = func() bool { return st.Full() || full() }
+	cfg.Engine.Full = func() error { return cmp.Or(st.Full(), full()) }
 	cfg.Engine.MaxJob = min(engine.DefaultMaxJob, engine.MaxJobFor(most))
 	d := dispatch.New(cfg.Dispatch)
 	c.engine = engine.New(cfg.Engine, st, d, log)

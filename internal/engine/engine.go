@@ -67,9 +67,9 @@ type Config struct {
 	// MaxCommandBytes is how many bytes those calls may have together that wait for a loop, or are carried out by it, for all
 	// loops. 0 means 256 MiB.
 	MaxCommandBytes int64
-	// Full reports whether nothing new is to be stored for want of room; nil is never. It is asked for each job that is
-	// scheduled, and must be quick and safe for concurrent use.
-	Full func() bool
+	// Full returns why nothing new is to be stored for want of room, an error that is [job.ErrFull], or nil; a nil Full is
+	// never. It is asked for each job that is scheduled, and must be quick and safe for concurrent use.
+	Full func() error
 	// Keys seal the specs of jobs, payloads among them; nil: they are stored as they are. A store with sealed jobs is not
 	// opened without their keys.
 	Keys *seal.Keys
@@ -307,15 +307,21 @@ func (e *Engine) put(c *command, r *job.Request) error {
 	if size > e.config.MaxJob {
 		return &job.TooLargeError{Size: size, Limit: e.config.MaxJob}
 	}
-	if e.full() {
-		return job.ErrFull
+	if err := e.full(); err != nil {
+		return err
 	}
 	c.key, c.partition, c.bytes, c.stores = r.Key, e.Partition(r.Key), size+writesPerJob*name, true
 	c.decide = func(m *machine, old record) error { return m.schedule(r.Key, &r.Spec, encoded, r.Overwrite, old) }
 	return nil
 }
 
-func (e *Engine) full() bool { return e.config.Full != nil && e.config.Full() }
+// full returns why there is no room for anything new, or nil.
+func (e *Engine) full() error {
+	if e.config.Full == nil {
+		return nil
+	}
+	return e.config.Full()
+}
 
 // Delete removes the job k, if there is one; when it returns nil, k is not delivered again, but for a trigger that
 // is out already.

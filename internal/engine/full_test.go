@@ -19,7 +19,12 @@ func TestAFullStoreRefusesNewJobsAndGoesOnWithTheOthers(t *testing.T) {
 		defer db.Close()
 		var full atomic.Bool
 		a := &app{}
-		e, stop := run(t, db, a, engine.Config{Full: full.Load})
+		e, stop := run(t, db, a, engine.Config{Full: func() error {
+			if full.Load() {
+				return job.ErrFull
+			}
+			return nil
+		}})
 		defer stop()
 		for _, name := range []string{"fires", "deleted"} {
 			mustSchedule(t, e, key("app", name), once(time.Now().Add(time.Hour)))

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
-
-	"carillon/internal/job"
 )
 
 // stuckAfter is how long a loop may be in one turn, or sleep past its time, before it is said to be stuck.
@@ -58,8 +56,8 @@ func (p *pulse) check(now time.Time) error {
 // that do not turn, within five seconds of when they stopped, and says if there is no room for new jobs.
 func (e *Engine) Health() error {
 	var named error
-	if e.full() {
-		named = fmt.Errorf("%w: new jobs are refused until there is room", job.ErrFull)
+	if err := e.full(); err != nil {
+		named = fmt.Errorf("new jobs are refused: %w", err)
 	}
 	for _, lp := range e.loops {
 		if err := lp.pulse.check(lp.wall()); err != nil {

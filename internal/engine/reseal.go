@@ -137,7 +137,7 @@ func (e *Engine) walk(ctx context.Context, current string) (map[string]int64, er
 		for _, pair := range page {
 			id := sealedWith(pair.Value)
 			k, err := parseJob(pair.Key)
-			if id == current || err != nil || e.full() || e.config.Shared && !e.holds(k) {
+			if id == current || err != nil || e.full() != nil || e.config.Shared && !e.holds(k) {
 				counts[id]++
 				continue
 			}

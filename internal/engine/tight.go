@@ -22,7 +22,7 @@ type strain struct {
 	until time.Duration // of the loop's elapsed time, when it is tried again
 	kept  []outcome     // what it cannot record
 	brim  bool          // no more is to be kept: nothing is fired
-	full  func() bool   // whether the store says that it is full; nil if it does not say
+	full  func() error  // what the store says about being full; nil if it says nothing
 }
 
 // maxKept is how many outcomes a loop keeps that cannot be recorded. With more it fires nothing until there is room.
@@ -35,7 +35,9 @@ const (
 )
 
 // on reports whether nothing but deletions is to be tried now.
-func (s *strain) on(now time.Duration) bool { return now < s.until && (s.full == nil || s.full()) }
+func (s *strain) on(now time.Duration) bool {
+	return now < s.until && (s.full == nil || s.full() != nil)
+}
 
 // idle reports whether what is due does not matter now: nothing is fired before the store is tried again.
 func (s *strain) idle() bool { return s.brim && len(s.kept) > 0 }

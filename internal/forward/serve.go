@@ -106,6 +106,9 @@ func unpack(m *peerv1.ApplyResponse, n int) ([]error, error) {
 	return errs, nil
 }
 
+// errOwnerFull is what a caller hears of another node that has no room.
+var errOwnerFull = &job.FullError{Reason: "the node that owns the job has no room for new ones; its health and its log say how much is left, and how much is needed"}
+
 // problem is the inverse of [Router.problem].
 func problem(p *peerv1.Problem) error {
 	switch p.GetKind() {
@@ -114,7 +117,7 @@ func problem(p *peerv1.Problem) error {
 	case peerv1.Problem_EXISTS:
 		return job.ErrExists
 	case peerv1.Problem_FULL:
-		return job.ErrFull
+		return errOwnerFull
 	case peerv1.Problem_TOO_LARGE:
 		return &job.TooLargeError{Size: int(p.GetSize()), Limit: int(p.GetLimit())}
 	case peerv1.Problem_UNAVAILABLE:

@@ -17,6 +17,16 @@ var (
 	ErrFull = errors.New("the store is full")
 )
 
+// A FullError is [ErrFull], with the figures. Reason is for whoever can make room.
+type FullError struct {
+	Reason string
+}
+
+func (e *FullError) Error() string { return ErrFull.Error() + ": " + e.Reason }
+
+// Is reports whether target is [ErrFull].
+func (e *FullError) Is(target error) bool { return target == ErrFull } //nolint:errorlint // that very error
+
 // An InvalidError is a request that its user can mend. Reason is a whole sentence for that person.
 type InvalidError struct {
 	Field, Reason string

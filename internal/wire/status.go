@@ -12,7 +12,7 @@ import (
 )
 
 // full begins as the text does by which users of Dapr know a full store (scheduler specification §1.4).
-const full = "etcdserver: mvcc: database space exceeded: the scheduler's disk is full, make room there"
+const full = "etcdserver: mvcc: database space exceeded: "
 
 // Status returns err as the Scheduler service reports it to a client; nil stays nil. Errors that users can mend keep
 // their text, if it is not too long. An Unavailable or Internal one has a fixed text, so that no detail of ours leaks: the
@@ -30,7 +30,11 @@ func Status(err error) error {
 	}
 	switch {
 	case errors.Is(err, job.ErrFull):
-		return status.Error(codes.Unknown, full)
+		reason := "the scheduler's disk is full, make room there"
+		if e, ok := errors.AsType[*job.FullError](err); ok {
+			reason = e.Reason
+		}
+		return status.Error(codes.Unknown, full+reason)
 	case errors.Is(err, job.ErrUnavailable): // it may wrap a status or a context's error: those were not the client's
 		return status.Error(codes.Unavailable, "the scheduler cannot carry this out now: try again")
 	}

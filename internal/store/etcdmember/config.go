@@ -33,7 +33,7 @@ type Config struct {
 	// MaxRequestBytes is how large a request may be; 0 is 5 MiB. As MaxTxnOps, it should be the same everywhere.
 	MaxRequestBytes int
 	// QuotaBytes is how large the data may become before nothing more is written, and as much of the address space is
-	// taken; 0 is 8 GiB, and NoQuota is no bound but the disk's.
+	// taken; 0 is 8 GiB, and NoQuota is no bound but the disk's. On a disk of less than 1 GiB it is a third of that at most.
 	QuotaBytes int64
 	// CompactionMode is "periodic" or "revision", and CompactionRetention how much of the past is kept: a duration, or
 	// a number of revisions. Empty is ten minutes.

@@ -36,13 +36,16 @@ type Member struct {
 
 // New returns the member that cfg describes. It does nothing until it runs.
 func New(cfg Config, log *slog.Logger) (*Member, error) {
+	if u, err := space.Of(cfg.Dir); err == nil {
+		cfg = cfg.fit(u)
+	}
 	ec, err := cfg.embedded()
 	if err != nil {
 		return nil, fmt.Errorf("configure the member of etcd: %w", err)
 	}
 	m := &Member{joining: cfg.joining, awaitTLS: cfg.awaitTLS, config: ec, failed: make(chan struct{}), log: log.With(slog.String("component", "etcd"))}
 	m.kv.present = m.present
-	m.room = space.New(func() (uint64, error) { return free(cfg.Dir) }, m.log)
+	m.room = space.New(func() (space.Usage, error) { return space.Of(cfg.Dir) }, m.log)
 	ec.ZapLoggerBuilder = embed.NewZapLoggerBuilder(m.logger())
 	if err := ec.Validate(); err != nil {
 		return nil, fmt.Errorf("configure the member of etcd: %w", err)
@@ -50,9 +53,9 @@ func New(cfg Config, log *slog.Logger) (*Member, error) {
 	return m, nil
 }
 
-// Full reports whether the member's disk has so little left that nothing new should be stored: see [space.Watch]. When
-// there is none left at all, the member fails.
-func (m *Member) Full() bool { return m.room.Full() }
+// Full returns why nothing new should be stored, because the member's disk has too little left for that, or nil: see
+// [space.Watch]. When there is none left at all, the member fails.
+func (m *Member) Full() error { return m.room.Full() }
 
 const (
 	// stopWait is how long a member that has failed may take to let its folder go, and goneWait is it for one whose folder is

@@ -97,7 +97,7 @@ func TestACommitThatIsRefusedForRoomIsAppliedOrRefusedAndNothingBetween(t *testi
 		case !crossing && (!errors.Is(err, job.ErrFull) || string(before[0]) != string(after[0])):
 			t.Errorf("what etcd has not applied: %v, and the store has %q, before %q", err, after[0], before[0])
 		}
-		if !s.Full() {
+		if s.Full() == nil {
 			t.Error("the store does not say that it is full")
 		}
 	}

@@ -62,7 +62,7 @@ func TestAFullEtcdSaysSoAndRecovers(t *testing.T) {
 			break
 		}
 	}
-	if !errors.Is(err, job.ErrFull) || !s.Full() {
+	if !errors.Is(err, job.ErrFull) || s.Full() == nil {
 		t.Fatalf("more than %d bytes: %v, full: %v; want %v and true", quota, err, s.Full(), job.ErrFull)
 	}
 	var b store.Batch
@@ -76,7 +76,7 @@ func TestAFullEtcdSaysSoAndRecovers(t *testing.T) {
 
 	keep(t, s)
 	eventually(t, func() error {
-		if s.Full() {
+		if s.Full() != nil {
 			return errors.New("it is full")
 		}
 		return put(t.Context(), s, "key", "small")
@@ -90,7 +90,7 @@ func TestAStoreIsFullBeforeEtcdRefusesAnything(t *testing.T) {
 	s := open(t, etcdstore.Config{Endpoints: run(t, cfg), Watch: 10 * time.Millisecond, Compact: time.Hour})
 	large := strings.Repeat("x", 1<<15)
 	n := 0
-	for ; !s.Full(); n++ {
+	for ; s.Full() == nil; n++ {
 		if err := put(t.Context(), s, fmt.Sprint(n), large); err != nil {
 			t.Fatalf("after %d writes: %v", n, err)
 		}
@@ -113,7 +113,7 @@ func TestAStoreIsFullBeforeEtcdRefusesAnything(t *testing.T) {
 		}
 	}
 	eventually(t, func() error {
-		if s.Full() {
+		if s.Full() != nil {
 			return errors.New("it is full though it is empty")
 		}
 		return nil

@@ -48,7 +48,7 @@ func (k *keeper) turn(ctx context.Context, now time.Time) error {
 	if k.past == 0 {
 		k.past = l.revision
 	}
-	due, urgent := !now.Before(k.next), k.store.Full() || l.sparse()
+	due, urgent := !now.Before(k.next), k.store.Full() != nil || l.sparse()
 	if !due && !urgent {
 		return nil
 	}
@@ -81,7 +81,7 @@ func (s *Store) alone(ctx context.Context, do func(context.Context) error) error
 	lease, err := s.client.Grant(bounded, ttl)
 	if errors.Is(err, rpctypes.ErrNoSpace) {
 		pause(ctx, rand.N(s.config.Watch))
-		if _, err := s.look(ctx); err != nil || !s.Full() {
+		if _, err := s.look(ctx); err != nil || s.Full() == nil {
 			return err
 		}
 		return do(ctx)

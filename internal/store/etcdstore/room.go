@@ -8,23 +8,30 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
+
+	"carillon/internal/job"
 )
 
 // A room is what the store knows of the space that etcd has left.
 type room struct {
-	full atomic.Bool
-	poke chan struct{} // holds one word that it should be looked at soon
+	full atomic.Pointer[job.FullError] // nil as long as there is room
+	poke chan struct{}                 // holds one word that it should be looked at soon
 
 	file, used, quota *prometheus.GaugeVec // nil if nobody sees them
 }
 
-// Full reports whether etcd has so little room left that nothing new should be stored: less than an eighth of its quota,
-// and until there is a quarter more than that; or an alarm is on, which stops every write. It is kept up to date by Run.
-func (s *Store) Full() bool { return s.room.full.Load() }
+// Full returns why nothing new should be stored, or nil: etcd has less room left than an eighth of its quota, and until
+// there is a quarter more than that; or an alarm is on, which stops every write. It is kept up to date by Run.
+func (s *Store) Full() error {
+	if err := s.room.full.Load(); err != nil {
+		return err
+	}
+	return nil
+}
 
 // exceeded notes that etcd has refused a write.
 func (r *room) exceeded() {
-	r.full.Store(true)
+	r.full.Store(&job.FullError{Reason: "etcd's quota is exceeded: delete jobs, or restart each node with a larger quota"})
 	select {
 	case r.poke <- struct{}{}:
 	default: // it will be looked at
@@ -43,7 +50,7 @@ func (r *room) register(to prometheus.Registerer) {
 	full := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "carillon_store_full", Help: "Whether new jobs are refused for want of room, 1 or 0.",
 	}, func() float64 {
-		if r.full.Load() {
+		if r.full.Load() != nil {
 			return 1
 		}
 		return 0
@@ -64,6 +71,12 @@ type usage struct {
 // short reports whether u leaves less than that many sixty-fourths of its quota unused, or has hardly any room to grow.
 func (u usage) short(parts int64) bool {
 	return u.quota > 0 && (u.quota-u.used < u.quota/64*parts || u.quota-u.file < u.quota/32)
+}
+
+// shortage says in figures that u is short.
+func (u usage) shortage() *job.FullError {
+	return &job.FullError{Reason: fmt.Sprintf("the etcd of %s uses %d MiB of its quota of %d MiB; new jobs are refused when less than an eighth, %d MiB, is left, and accepted again with a quarter more: delete jobs, or restart each node with a larger quota",
+		u.name, u.used>>20, u.quota>>20, u.quota>>23)}
 }
 
 // worthwhile is how many bytes of a file must be empty for it to be written afresh, however far its quota is.
@@ -109,13 +122,18 @@ func (s *Store) look(ctx context.Context) (look, error) {
 	if err != nil {
 		return look{}, fmt.Errorf("look at etcd's room: %w", err)
 	}
-	parts, was := int64(8), s.room.full.Load()
+	parts, was := int64(8), s.Full() != nil
 	if was {
 		parts = 10
 	}
-	full := len(l.alarms) > 0
+	var full *job.FullError
+	if len(l.alarms) > 0 {
+		full = &job.FullError{Reason: "etcd has raised the alarm that its quota is exceeded: delete jobs, or restart each node with a larger quota"}
+	}
 	for _, u := range l.members {
-		full = full || u.short(parts)
+		if full == nil && u.short(parts) {
+			full = u.shortage()
+		}
 		if s.room.file != nil {
 			s.room.file.WithLabelValues(u.name).Set(float64(u.file))
 			s.room.used.WithLabelValues(u.name).Set(float64(u.used))
@@ -124,9 +142,9 @@ func (s *Store) look(ctx context.Context) (look, error) {
 	}
 	s.room.full.Store(full)
 	switch {
-	case full && !was:
+	case full != nil && !was:
 		s.log.LogAttrs(ctx, slog.LevelWarn, "etcd is full: new jobs are refused", l.attrs()...)
-	case !full && was:
+	case full == nil && was:
 		s.log.LogAttrs(ctx, slog.LevelInfo, "etcd has room again: new jobs are accepted", l.attrs()...)
 	}
 	return l, nil

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/atomicfs"
 
 	"carillon/internal/store/datadir"
+	"carillon/internal/store/space"
 )
 
 // retryAfter is how long Pebble waits before it tries again to write a table; left alone it tries in a busy loop.
@@ -108,6 +110,16 @@ func (d *disk) look() {
 	if err := d.guard.CheckLock(); err != nil {
 		d.fail(err)
 	}
+}
+
+// usage returns how much is left on the disk that holds the folder, or will hold it once it is made.
+func (d *disk) usage(dir string) (space.Usage, error) {
+	u, err := d.GetDiskUsage(dir)
+	for errors.Is(err, fs.ErrNotExist) && dir != d.PathDir(dir) {
+		dir = d.PathDir(dir)
+		u, err = d.GetDiskUsage(dir)
+	}
+	return space.Usage{Free: u.AvailBytes, Total: u.TotalBytes}, err
 }
 
 // failure returns the reason given to fail, or nil.

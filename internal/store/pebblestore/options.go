@@ -26,7 +26,7 @@ const (
 )
 
 // options returns what Pebble is opened with, and what must be closed after it.
-func options(cfg Config, d *disk, log *slog.Logger) (*pebble.Options, io.Closer) {
+func options(cfg Config, dir string, d *disk, log *slog.Logger) (*pebble.Options, io.Closer) {
 	l := logger{log: log, disk: d}
 	events := l.events()
 	opts := &pebble.Options{
@@ -47,6 +47,9 @@ func options(cfg Config, d *disk, log *slog.Logger) (*pebble.Options, io.Closer)
 	if cfg.MemTableBytes > 0 {
 		opts.MemTableSize = uint64(cfg.MemTableBytes)
 	}
+	if u, err := d.usage(dir); err == nil && u.Total > 0 {
+		fit(opts, u.Total)
+	}
 	for i := range lowest {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(filterBits)
 	}
@@ -58,6 +61,21 @@ func options(cfg Config, d *disk, log *slog.Logger) (*pebble.Options, io.Closer)
 	var health io.Closer
 	opts.FS, health = vfs.WithDiskHealthChecks(d, slowDisk, nil, func(i vfs.DiskSlowInfo) { events.DiskSlow(i) })
 	return opts, health
+}
+
+// The parts of a small disk that a memtable, with the log of it, and a manifest may take.
+const (
+	memTablePart   = 64
+	manifestPart   = 16
+	leastMemTable  = 256 << 10
+	pebbleManifest = 128 << 20 // what Pebble allows a manifest
+)
+
+// fit makes the files of a store fit a disk of that size. There are a log for each memtable, and some to be used again: with
+// 16 MiB for each they would fill 64 MiB.
+func fit(opts *pebble.Options, total uint64) {
+	opts.MemTableSize = min(opts.MemTableSize, max(leastMemTable, total/memTablePart))
+	opts.MaxManifestFileSize = int64(min(pebbleManifest, total/manifestPart))
 }
 
 // A logger passes on what Pebble has to say. What Pebble calls fatal fails the disk, and it may carry on: it can no

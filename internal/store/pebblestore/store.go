@@ -26,7 +26,8 @@ type Config struct {
 	// CacheBytes bounds the cache of blocks read from tables; 0 is 64 MiB.
 	CacheBytes int64
 	// MemTableBytes is the size of a memtable, of which there are up to four; 0 is 16 MiB. They are taken out of CacheBytes
-	// as far as it goes. A batch of more than half of one is slower than others.
+	// as far as it goes. A batch of more than half of one is slower than others. On a disk of less than 1 GiB one is smaller, a
+	// 64th of the disk.
 	MemTableBytes int64
 	// MaxFiles is how many files the store has open at most, about; 0 is 1,000. The least that it works with is 74.
 	MaxFiles int
@@ -80,17 +81,14 @@ func open(cfg Config, log *slog.Logger) (*Store, error) {
 		shut(dir)
 	}
 	log = log.With(slog.String("component", "pebblestore"))
-	opts, health := options(cfg, d, log)
+	opts, health := options(cfg, dir, d, log)
 	db, err := pebble.Open(dir, opts)
 	if err != nil {
 		return nil, explain(errors.Join(d.failure(), err, d.seal.close(), d.guard.Close(), health.Close()))
 	}
 	d.open()
 	s := &Store{dir: dir, db: db, disk: d, health: health, turn: make(chan struct{}, 1)}
-	s.room = space.New(func() (uint64, error) {
-		usage, err := d.GetDiskUsage(dir)
-		return usage.AvailBytes, err
-	}, log)
+	s.room = space.New(func() (space.Usage, error) { return d.usage(dir) }, log)
 	if err := s.begin(); err != nil {
 		return nil, explain(errors.Join(err, s.Close()))
 	}
@@ -100,8 +98,8 @@ func open(cfg Config, log *slog.Logger) (*Store, error) {
 	return s, nil
 }
 
-// Full reports whether the disk has so little left that nothing new should be stored: see [space.Watch].
-func (s *Store) Full() bool { return s.room.Full() }
+// Full returns why nothing new should be stored, because the disk has too little left for that, or nil: see [space.Watch].
+func (s *Store) Full() error { return s.room.Full() }
 
 // begin begins a log, which the manifest then names as the first of those that matter: so it is missed if it is gone.
 // Pebble begins the first log of a new store in an old format, besides, which does not say how far it was synced.
@@ -141,7 +139,7 @@ func (s *Store) Close() error {
 
 // Wait blocks until the store has failed and returns why, or returns nil when ctx ends. Nothing that was acknowledged
 // is lost by a failure; see the package comment for the way back. While it blocks, it looks once a second whether the
-// folder is still where it was opened.
+// folder is still where it was opened, and has a full disk get back the room of what was deleted.
 func (s *Store) Wait(ctx context.Context) error {
 	var look <-chan time.Time
 	if s.disk.guard != nil {
@@ -159,7 +157,19 @@ func (s *Store) Wait(ctx context.Context) error {
 			if err := s.disk.guard.Check(); err != nil {
 				s.disk.fail(err)
 			}
+			if s.Full() != nil {
+				s.reclaim(ctx)
+			}
 		}
+	}
+}
+
+// reclaim has Pebble write out which records were deleted, if any were since: they take their room until then, which may be
+// never when nothing else is written. Pebble makes it free in the background.
+func (s *Store) reclaim(ctx context.Context) {
+	if err := s.enter(ctx); err == nil {
+		defer s.calls.Done()
+		_, _ = s.db.AsyncFlush() // an error is of the disk, and known
 	}
 }
 
