@@ -34,6 +34,7 @@ func commands() []command {
 		{"member", "show the schedulers of a cluster, or make room for a new one", member, flagsOf(memberFlags)},
 		{"backup", "write all jobs into a file", backup, flagsOf(backupFlags)},
 		{"restore", "put the jobs of a file into a scheduler that has none", restore, flagsOf(storeFlags("restore"))},
+		{"quarantine", "show what of a store cannot be used and is left aside", quarantine, flagsOf(quarantineFlags)},
 		{"keys", "show which keys of --encryption-key-file are needed", keys, flagsOf(keysFlags)},
 		{"completion", "print a shell's completion script", completion, nil},
 		{"version", "print the version", version, flagsOf(versionFlags)},

@@ -3,8 +3,10 @@ package app
 import (
 	"context"
 	"errors"
+	"io"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -13,12 +15,26 @@ import (
 // concurrent use.
 type check func() error
 
-// health answers GET /healthz: 200 and nothing else if no check finds anything, and 503 with what they found.
-func health(checks ...check) http.Handler {
+// health answers GET /healthz: 200 if no check finds anything, and 503 with what they found.
+func health(checks ...check) http.Handler { return healthWith(nil, checks...) }
+
+// healthWith is health with notes: what somebody should know, though it keeps no part of the node from its work. Those that
+// are not empty are the body of a 200, and the end of that of a 503.
+func healthWith(notes []func() string, checks ...check) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
-		if err := found(checks); err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		var said []string
+		for _, n := range notes {
+			if text := n(); text != "" {
+				said = append(said, text)
+			}
+		}
+		switch err := found(checks); {
+		case err != nil:
+			http.Error(w, strings.Join(append([]string{err.Error()}, said...), "\n"), http.StatusServiceUnavailable)
+		case len(said) > 0:
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			_, _ = io.WriteString(w, strings.Join(said, "\n")+"\n") // who has gone needs no answer
 		}
 	})
 	return mux

@@ -31,6 +31,17 @@ func TestHealthSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
+func TestHealthNotesWhatKeepsNoPartFromItsWork(t *testing.T) {
+	notes := []func() string{func() string { return "" }, func() string { return "3 keys are left aside" }}
+	if status, body := ask(healthWith(notes), http.MethodGet, "/healthz"); status != http.StatusOK || body != "3 keys are left aside\n" {
+		t.Errorf("healthy: %d %q", status, body)
+	}
+	stuck := func() error { return errors.New("stuck") }
+	if status, body := ask(healthWith(notes, stuck), http.MethodGet, "/healthz"); status != http.StatusServiceUnavailable || body != "stuck\n3 keys are left aside\n" {
+		t.Errorf("unhealthy: %d %q", status, body)
+	}
+}
+
 func TestHealthIsAtOnePathOnly(t *testing.T) {
 	for _, c := range []struct {
 		method, path string

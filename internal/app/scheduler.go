@@ -45,7 +45,8 @@ func OpenScheduler(cfg Config, l SchedulerListeners, log *slog.Logger) (*Node, e
 	if l.Metrics != nil {
 		stages = append(stages, serveHTTP("metrics", metricsOf(metrics, log), l.Metrics, cfg.Hosts, log))
 	}
-	stages = append(stages, serveHTTP("health", health(checks...), l.Health, cfg.Hosts, log), c.engine.Run)
+	stages = append(stages,
+		serveHTTP("health", healthWith([]func() string{c.engine.Note}, checks...), l.Health, cfg.Hosts, log), c.engine.Run)
 	stages = append(stages, c.forward...)
 	stages = append(stages, func(ctx context.Context) error {
 		return c.service.Run(ctx, l.Scheduler, scheduler.Pings())

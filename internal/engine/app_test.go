@@ -96,7 +96,13 @@ func logTo(t testing.TB) *slog.Logger { return slog.New(slog.NewTextHandler(t.Ou
 // run runs an engine on s until the test, or stop, ends it.
 func run(t *testing.T, s store.Store, d engine.Deliverer, cfg engine.Config) (e *engine.Engine, stop func()) {
 	t.Helper()
-	e = engine.New(cfg, s, d, logTo(t))
+	return runWith(t, s, d, cfg, logTo(t))
+}
+
+// runWith is run with a log.
+func runWith(t *testing.T, s store.Store, d engine.Deliverer, cfg engine.Config, log *slog.Logger) (e *engine.Engine, stop func()) {
+	t.Helper()
+	e = engine.New(cfg, s, d, log)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- e.Run(ctx) }()

@@ -16,7 +16,7 @@ const (
 	pageBytes = 1 << 20
 )
 
-// List yields the jobs that p names, ordered by target, actor id and name. A job that is scheduled or deleted meanwhile
+// List yields the jobs that p names, ordered by target, actor id and name, but for those that are in quarantine. A job that is scheduled or deleted meanwhile
 // may be among them or not; all others are. What it yields would survive a power cut. It ends after an error.
 func (e *Engine) List(ctx context.Context, p job.Prefix) iter.Seq2[job.Item, error] {
 	return func(yield func(job.Item, error) bool) {
@@ -101,24 +101,30 @@ func (e *Engine) page(ctx context.Context, r store.Range, specs bool) (page, err
 
 func (e *Engine) readPage(ctx context.Context, r store.Range, specs bool) (page, error) {
 	var p page
-	bytes := 0
+	bytes, read := 0, 0
 	for pair, err := range e.store.Scan(ctx, r, pageJobs+1) {
 		if err != nil {
 			return page{}, unavailable(ctx, err)
 		}
-		if len(p.items) == pageJobs || bytes > pageBytes {
+		if read == pageJobs || bytes > pageBytes {
 			p.next = append(p.next, pair.Key...)
 			break
 		}
+		read++
 		k, err := parseJob(pair.Key)
 		if err != nil {
-			return page{}, err
+			e.aside.report(ctx, pair.Key, len(pair.Value), err)
+			continue
 		}
 		item := job.Item{Key: k}
 		if specs {
+			if err := missingKey(ctx, e.raw, e.config.Keys, pair.Value); err != nil {
+				return page{}, unavailable(ctx, err)
+			}
 			s, err := decodeSpec(k, pair.Value)
 			if err != nil {
-				return page{}, err
+				e.aside.report(ctx, pair.Key, len(pair.Value), err)
+				continue
 			}
 			item.Spec = *s
 			bytes += len(pair.Value)

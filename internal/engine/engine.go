@@ -100,6 +100,7 @@ type Engine struct {
 	raw     store.Store // the same, in which what is sealed is sealed
 	log     *slog.Logger
 	metrics *metrics
+	aside   *quarantine
 	loops   []*loop
 	owner   []*loop       // of each partition
 	known   chan struct{} // closed when the store's format is known to be ours
@@ -138,7 +139,8 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 	}
 	log = log.With(slog.String("component", "engine"))
 	m := newMetrics(cfg.Metrics)
-	e := &Engine{config: cfg, store: s, raw: raw, log: log, metrics: m, known: make(chan struct{})}
+	aside := newQuarantine(s, log, cfg.Metrics)
+	e := &Engine{config: cfg, store: s, raw: raw, log: log, metrics: m, aside: aside, known: make(chan struct{})}
 	var rates *fair.Rates[string]
 	if cfg.TriggerRate > 0 {
 		rates = fair.NewRates[string](cfg.TriggerRate)
@@ -148,7 +150,7 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 		for id := i * cfg.Partitions / cfg.Loops; id < (i+1)*cfg.Partitions/cfg.Loops; id++ {
 			share = append(share, id)
 		}
-		lp := newLoop(share, cfg, cfg.Own, d, log, m)
+		lp := newLoop(share, cfg, cfg.Own, d, log, m, aside)
 		lp.machine.rates = rates
 		e.loops = append(e.loops, lp)
 		for range share {
@@ -176,6 +178,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		loops.Go(func() { lp.run(ctx) })
 	}
 	others.Go(func() { e.watchClock(ctx) })
+	others.Go(func() { e.aside.keep(ctx, inspector{store: e.store, partitions: e.config.Partitions}) })
 	if e.config.Keys != nil {
 		others.Go(func() { e.followKeys(ctx) })
 		others.Go(func() { e.resealAll(ctx) })
@@ -350,8 +353,12 @@ func (e *Engine) Get(ctx context.Context, k job.Key) (job.Spec, error) {
 		case values[0] == nil:
 			return job.Spec{}, fmt.Errorf("%w: %s", job.ErrNotFound, k.Name)
 		}
+		if err := missingKey(ctx, e.raw, e.config.Keys, values[0]); err != nil {
+			return job.Spec{}, unavailable(ctx, err)
+		}
 		s, err := decodeSpec(k, values[0])
 		if err != nil {
+			e.aside.report(ctx, jobKey(k), len(values[0]), err)
 			return job.Spec{}, err
 		}
 		return *s, nil

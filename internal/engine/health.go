@@ -69,6 +69,9 @@ func (e *Engine) Health() error {
 	return named
 }
 
+// Note says in a line what of the store is in quarantine, or "". It is no reason to be unhealthy: no restart mends it.
+func (e *Engine) Note() string { return e.aside.note() }
+
 // Holds reports whether the engine has the partition: its jobs can be scheduled and fire.
 func (e *Engine) Holds(partition int) bool { return e.owner[partition].inbox.holds(partition) }
 

@@ -27,6 +27,12 @@ func formatKey() []byte { return []byte{tagMeta, 'f'} }
 // sealKey is where a store says that jobs may be sealed with a key.
 func sealKey(id string) []byte { return append([]byte{tagMeta, 'k'}, id...) }
 
+// noteKey is where a store keeps a note about a key of it that is in quarantine.
+func noteKey(key []byte) []byte { return append([]byte{tagMeta, 'q'}, key...) }
+
+// checkKey is where a store has what tells the key of that id from another one with the same id.
+func checkKey(id string) []byte { return append([]byte{tagMeta, 'h'}, id...) }
+
 // OfJob reports whether a key of the store is of a record about a job. The others are about the store itself.
 func OfJob(key []byte) bool { return len(key) == 0 || key[0] != tagMeta }
 
@@ -116,13 +122,18 @@ func prefixRange(p job.Prefix) store.Range {
 
 var errKey = errors.New("malformed key")
 
+// maxShownKey is how many bytes of a malformed key an error shows.
+const maxShownKey = 64
+
+func known(k job.Kind) bool { return k == job.App || k == job.Actor }
+
 // parseJob is the inverse of jobKey.
 func parseJob(key []byte) (job.Key, error) {
 	p := keyParser{rest: key}
 	tag := p.byte()
 	k := p.key(p.target())
-	if p.failed || tag != tagJob || len(p.rest) > 0 {
-		return job.Key{}, fmt.Errorf("job: %w %x", errKey, key)
+	if p.failed || tag != tagJob || len(p.rest) > 0 || !known(k.Target.Kind) {
+		return job.Key{}, fmt.Errorf("job: %w %x", errKey, key[:min(len(key), maxShownKey)])
 	}
 	return k, nil
 }
@@ -138,8 +149,8 @@ func parseDue(key []byte) (entry, error) {
 	target := p.target()
 	e.due = p.instant()
 	e.key = p.key(target)
-	if p.failed || tag != tagDue || len(p.rest) > 0 {
-		return entry{}, fmt.Errorf("due index: %w %x", errKey, key)
+	if p.failed || tag != tagDue || len(p.rest) > 0 || !known(target.Kind) {
+		return entry{}, fmt.Errorf("due index: %w %x", errKey, key[:min(len(key), maxShownKey)])
 	}
 	return e, nil
 }

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync/atomic"
 	"time"
 
 	"carillon/internal/awake"
 	"carillon/internal/job"
+	"carillon/internal/seal"
 	"carillon/internal/store"
 	"carillon/internal/when"
 )
@@ -29,6 +31,9 @@ type loop struct {
 	machine    *machine
 	inbox      *inbox
 	metrics    *metrics
+	aside      *quarantine
+	keys       *seal.Keys // nil if nothing is sealed
+	all        int        // partitions, of all loops
 	pulse      pulse
 	tenures    map[int]*tenure // of the partitions that it has
 	strain     strain
@@ -43,10 +48,10 @@ type loop struct {
 	spare      store.Batch // empty: what the machine writes to while its other batch is being committed
 }
 
-func newLoop(partitions []int, cfg Config, s store.Store, d Deliverer, log *slog.Logger, m *metrics) *loop {
+func newLoop(partitions []int, cfg Config, s store.Store, d Deliverer, log *slog.Logger, m *metrics, aside *quarantine) *loop {
 	lp := &loop{
 		partitions: partitions, now: cfg.Now, store: s, deliver: d, machine: newMachine(cfg.Partitions, max(1, cfg.MaxInFlight/cfg.Loops)),
-		inbox: newInbox(cfg.Inbox, int(cfg.MaxCommandBytes)/cfg.Loops), metrics: m, punctual: cfg.Punctual, pulse: pulse{start: time.Now()}, tenures: map[int]*tenure{},
+		inbox: newInbox(cfg.Inbox, int(cfg.MaxCommandBytes)/cfg.Loops), metrics: m, aside: aside, keys: cfg.Keys, all: cfg.Partitions, punctual: cfg.Punctual, pulse: pulse{start: time.Now()}, tenures: map[int]*tenure{},
 		strain: strain{full: cfg.Full}, most: cfg.Turn, mostBytes: cfg.MaxCommit,
 	}
 	lp.log = log.With(slog.String("partitions", lp.String()))
@@ -86,7 +91,7 @@ func (lp *loop) run(ctx context.Context) {
 		if err == nil {
 			return
 		}
-		if lp.progress {
+		if lp.progress && !errors.Is(err, errMissingKey) { // which the next load does not meet before it has begun
 			wait = minBackoff
 		}
 		lp.log.LogAttrs(ctx, slog.LevelError, "the partitions will be loaded afresh",
@@ -104,23 +109,38 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// scan reads up to limit entries of the index.
+// scan reads up to limit entries of the index. It passes over keys that are none, and has them put in quarantine.
 func (lp *loop) scan(ctx context.Context, r store.Range, limit int) ([]entry, error) {
 	var read []entry
-	for pair, err := range lp.store.Scan(ctx, r, limit) {
-		if err != nil {
-			return nil, err
+	for {
+		most, n := limit-len(read), 0
+		var last []byte // key that is none
+		for pair, err := range lp.store.Scan(ctx, r, most) {
+			if err != nil {
+				return nil, err
+			}
+			n++
+			e, err := parseEntry(pair.Key, lp.all)
+			if err != nil {
+				last = append(last[:0], pair.Key...)
+				lp.aside.report(ctx, pair.Key, len(pair.Value), err)
+				continue
+			}
+			if n := len(read); n > 0 && read[n-1].key.Target == e.key.Target {
+				e.key.Target = read[n-1].key.Target // the same strings: windows are kept
+			}
+			read = append(read, e)
 		}
-		e, err := parseDue(pair.Key)
-		if err != nil {
-			return nil, err
+		if n < most || len(read) == limit {
+			return read, nil
 		}
-		if n := len(read); n > 0 && read[n-1].key.Target == e.key.Target {
-			e.key.Target = read[n-1].key.Target // the same strings: windows are kept
+		r.From = append(last, 0) // all that was read since is of keys that are none, or read has what comes before
+		if len(read) > 0 {
+			if from := append(dueKey(read[len(read)-1]), 0); slices.Compare(from, r.From) > 0 {
+				r.From = from
+			}
 		}
-		read = append(read, e)
 	}
-	return read, nil
 }
 
 // turns has a turn whenever there is something to do. When ctx ends it has its last ones, which record the outcomes that
@@ -315,13 +335,19 @@ func (lp *loop) fire(ctx context.Context, picked []entry, records []record) []fi
 	lp.machine.delayed = 0
 	fired := make([]firing, 0, len(picked))
 	for i, e := range picked {
-		if err := records[i].broken; err != nil {
-			lp.machine.unpick(e)
-			lp.log.LogAttrs(ctx, slog.LevelError, "a due job cannot be read and will not fire; schedule it again",
-				slog.String("job", e.key.String()), slog.Time("due", e.due), slog.Any("err", err))
-		} else if d := lp.machine.fire(e, records[i]); d != nil {
-			fired = append(fired, firing{d, records[i].spec})
-		} else if lp.owns(e.partition) { // otherwise its owner has moved the job on
+		r := records[i]
+		if d := lp.machine.fire(e, r); d != nil {
+			fired = append(fired, firing{d, r.spec})
+			continue
+		}
+		switch {
+		case r.broken != nil: // which is reported
+		case !lp.owns(e.partition): // its owner has moved the job on
+		case r.spec == nil:
+			lp.aside.report(ctx, dueKey(e), 0, errNoJob)
+		case !r.elsewhere:
+			lp.aside.report(ctx, dueKey(e), 0, errDiffers)
+		default:
 			lp.log.LogAttrs(ctx, slog.LevelError, "removed an entry of the due index that no job stands behind",
 				slog.String("job", e.key.String()), slog.Time("due", e.due))
 		}

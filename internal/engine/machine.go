@@ -52,6 +52,9 @@ type record struct {
 	state  State
 	moved  bool  // the store holds a State
 	broken error // the store holds what cannot be read; spec is nil
+
+	elsewhere bool    // the entry that is due is not the job's, whose own is in the index as well
+	strays    []entry // of the due index, if the job is broken and a command is about it
 }
 
 // due returns where the job stands in the due index.
@@ -142,6 +145,7 @@ func (m *machine) schedule(k job.Key, spec *job.Spec, encoded []byte, overwrite 
 	if old.moved || old.broken != nil {
 		m.batch.Delete(stateKey(k))
 	}
+	m.clear(old.strays, e)
 	if old.spec == nil {
 		m.replace(k, entry{})
 		m.batch.Put(dueKey(e), nil)
@@ -156,9 +160,10 @@ func (m *machine) schedule(k job.Key, spec *job.Spec, encoded []byte, overwrite 
 
 // remove deletes the job that old holds, if any.
 func (m *machine) remove(k job.Key, old record) {
-	if old.broken != nil { // fire clears away its entry of the index, when it comes up
+	if old.broken != nil {
 		m.replace(k, entry{})
 		m.touch(partitionOf(k, m.partitions))
+		m.clear(old.strays, entry{})
 		m.batch.Delete(jobKey(k))
 		m.batch.Delete(stateKey(k))
 		return
@@ -169,6 +174,16 @@ func (m *machine) remove(k job.Key, old record) {
 	e := m.entry(k, old.due())
 	m.replace(k, e)
 	m.drop(e, old.moved)
+}
+
+// clear removes entries of the index whose job could not be read, but for the one that is written.
+func (m *machine) clear(strays []entry, written entry) {
+	for _, e := range strays {
+		m.take(e)
+		if e.compare(written) != 0 {
+			m.batch.Delete(dueKey(e))
+		}
+	}
 }
 
 // replace makes sure that a delivery of what was k's job until now, at e in the index, changes nothing any more.
@@ -251,10 +266,13 @@ func (m *machine) unpick(e entry) {
 // fire makes a delivery of e, whose record is r. It returns nil if e is owed no longer.
 func (m *machine) fire(e entry, r record) *delivery {
 	if r.spec == nil || !r.due().Equal(e.due) {
-		// Nothing in the store stands behind this entry of the index. It cannot happen; if it does, it must not stay.
+		// It cannot happen that nothing in the store stands behind an entry of the index. If it does, the entry is all that is
+		// left of a job, and stays; unless the job has another one.
 		m.unpick(e)
-		m.touch(e.partition)
-		m.batch.Delete(dueKey(e))
+		if r.elsewhere {
+			m.touch(e.partition)
+			m.batch.Delete(dueKey(e))
+		}
 		return nil
 	}
 	m.last++

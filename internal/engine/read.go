@@ -34,9 +34,38 @@ func (lp *loop) readDue(ctx context.Context, picked []entry) ([]entry, []record,
 		if err != nil {
 			return nil, nil, err
 		}
+		for i, r := range read {
+			if e := picked[len(records)+i]; r.spec != nil && !r.due().Equal(e.due) {
+				if read[i].elsewhere, err = present(ctx, lp.store, e.at(r.due())); err != nil {
+					return nil, nil, err
+				}
+			}
+		}
 		records, bytes = append(records, read...), bytes+n
 	}
 	return picked, records, nil
+}
+
+// What is read of a lane to find the entries of a job that cannot be read, and how many are removed with it.
+const (
+	strayKeys = 100_000
+	maxStrays = 2
+)
+
+// strays returns entries of the index that are of k, whose record does not say where they are.
+func (lp *loop) strays(ctx context.Context, k job.Key) (found []entry, err error) {
+	lane := laneID{partitionOf(k, lp.all), k.Target}
+	for pair, err := range lp.store.Scan(ctx, laneRange(lane), strayKeys) {
+		if err != nil {
+			return nil, err
+		}
+		if e, err := parseDue(pair.Key); err == nil && e.key == k {
+			if found = append(found, e); len(found) == maxStrays {
+				break
+			}
+		}
+	}
+	return found, nil
 }
 
 // readConcerned returns the records of the jobs that commands concern, without payloads that are not needed.
@@ -52,6 +81,11 @@ func (lp *loop) readConcerned(ctx context.Context, commands []*command) ([]recor
 			return nil, err
 		}
 		for _, r := range read {
+			if r.broken != nil {
+				if r.strays, err = lp.strays(ctx, commands[len(records)].key); err != nil {
+					return nil, err
+				}
+			}
 			if r.spec != nil && !commands[len(records)].rewrites {
 				r.spec.Data = nil
 			}
@@ -91,7 +125,13 @@ func (lp *loop) records(ctx context.Context, jobs []job.Key) (records []record, 
 	lp.recordSize -= lp.recordSize / 4
 	for i, k := range jobs {
 		if specs[i] != nil {
+			if err := missingKey(ctx, lp.store, lp.keys, specs[i]); err != nil {
+				return nil, 0, err
+			}
 			records[i], states = decodeRecord(k, specs[i], states[0]), states[1:]
+			if err := records[i].broken; err != nil {
+				lp.aside.report(ctx, jobKey(k), len(specs[i]), err)
+			}
 			bytes += len(specs[i])
 			lp.recordSize = max(lp.recordSize, len(specs[i]))
 		}

@@ -137,6 +137,9 @@ func (e *Engine) walk(ctx context.Context, current string) (map[string]int64, er
 		for _, pair := range page {
 			id := sealedWith(pair.Value)
 			k, err := parseJob(pair.Key)
+			if err != nil {
+				e.aside.report(ctx, pair.Key, len(pair.Value), err)
+			}
 			if id == current || err != nil || e.full() != nil || e.config.Shared && !e.holds(k) {
 				counts[id]++
 				continue
@@ -203,6 +206,7 @@ func (e *Engine) forgetKey(ctx context.Context, id string) error {
 	}
 	var b store.Batch
 	b.Delete(sealKey(id))
+	b.Delete(checkKey(id))
 	if err := e.raw.Commit(ctx, &b); err != nil {
 		return fmt.Errorf("forget the key %q: %w", id, err)
 	}

@@ -105,8 +105,11 @@ func (e *Engine) checkKeys(ctx context.Context) error {
 			if err := e.forgetKey(ctx, id); err != nil {
 				return err
 			}
-		case id == e.config.Keys.Current():
-			remembered = true
+		default:
+			if err := e.checkKey(ctx, id); err != nil {
+				return err
+			}
+			remembered = remembered || id == e.config.Keys.Current()
 		}
 	}
 	if e.config.Keys == nil || remembered {
@@ -115,11 +118,61 @@ func (e *Engine) checkKeys(ctx context.Context) error {
 	return e.remember(ctx, e.config.Keys.Current())
 }
 
+// checkKey makes sure that the key of that id in the file is the one that the store means. With another one all jobs would
+// look damaged, and be put aside.
+func (e *Engine) checkKey(ctx context.Context, id string) error {
+	values, err := e.raw.Get(ctx, checkKey(id))
+	if err != nil {
+		return fmt.Errorf("read which key %q is: %w", id, err)
+	}
+	check := e.config.Keys.Check(id)
+	if values[0] == nil { // an earlier version wrote the store
+		opens, err := e.opensAny(ctx, id)
+		if err != nil {
+			return err
+		}
+		if opens {
+			var b store.Batch
+			b.Put(checkKey(id), check)
+			if err := e.store.Commit(ctx, &b); err != nil {
+				return fmt.Errorf("write which key %q is: %w", id, err)
+			}
+			return nil
+		}
+	}
+	if string(values[0]) != string(check) {
+		return &formatError{fmt.Sprintf("the key %q of the key file is not the one of that name with which jobs are sealed: put that one back", id)}
+	}
+	return nil
+}
+
+// opensAny reports whether the key of that id opens one of the first jobs that say they are sealed with it, or there are none.
+func (e *Engine) opensAny(ctx context.Context, id string) (bool, error) {
+	const sample = 1000
+	met := false
+	for pair, err := range e.raw.Scan(ctx, store.Prefix([]byte{tagJob}), sample) {
+		if err != nil {
+			return false, fmt.Errorf("read jobs that are sealed with the key %q: %w", id, err)
+		}
+		if sealedWith(pair.Value) != id {
+			continue
+		}
+		if _, err := e.config.Keys.Open(pair.Value[1:], pair.Key); err == nil {
+			return true, nil
+		}
+		met = true
+	}
+	return !met, nil
+}
+
 // remember has the store know that jobs may be sealed with a key.
 func (e *Engine) remember(ctx context.Context, id string) error {
 	var b store.Batch
 	b.Put(sealKey(""), nil)
 	b.Put(sealKey(id), nil)
+	if check := e.config.Keys.Check(id); check != nil { // otherwise it is written at the next start
+		b.Put(checkKey(id), check)
+	}
 	if err := e.store.Commit(ctx, &b); err != nil {
 		return fmt.Errorf("write that the store is sealed with the key %q: %w", id, err)
 	}

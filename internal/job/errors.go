@@ -25,7 +25,7 @@ type FullError struct {
 func (e *FullError) Error() string { return ErrFull.Error() + ": " + e.Reason }
 
 // Is reports whether target is [ErrFull].
-func (e *FullError) Is(target error) bool { return target == ErrFull } //nolint:errorlint // that very error
+func (e *FullError) Is(target error) bool { return target == ErrFull }
 
 // An InvalidError is a request that its user can mend. Reason is a whole sentence for that person.
 type InvalidError struct {

@@ -2,7 +2,9 @@ package seal
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -125,6 +127,21 @@ func (k *Keys) Has(id string) bool {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	return k.ring.keys[id] != nil
+}
+
+// Check returns what tells the key of that id from another one of the same id, and says nothing else about it. It is nil if
+// there is no such key.
+func (k *Keys) Check(id string) []byte {
+	k.mu.RLock()
+	key := k.ring.keys[id]
+	k.mu.RUnlock()
+	if key == nil {
+		return nil
+	}
+	const size = 8 // bytes
+	h := hmac.New(sha256.New, key.key[:])
+	_, _ = h.Write([]byte("carillon: which key is this?"))
+	return h.Sum(nil)[:size]
 }
 
 // overhead is how much longer an envelope is than what is in it, without the id of the key.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -115,7 +114,7 @@ func (d *disk) look() {
 // usage returns how much is left on the disk that holds the folder, or will hold it once it is made.
 func (d *disk) usage(dir string) (space.Usage, error) {
 	u, err := d.GetDiskUsage(dir)
-	for errors.Is(err, fs.ErrNotExist) && dir != d.PathDir(dir) {
+	for errors.Is(err, os.ErrNotExist) && dir != d.PathDir(dir) {
 		dir = d.PathDir(dir)
 		u, err = d.GetDiskUsage(dir)
 	}

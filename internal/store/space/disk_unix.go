@@ -12,7 +12,7 @@ import (
 func Of(dir string) (Usage, error) {
 	var s unix.Statfs_t
 	err := unix.Statfs(dir, &s)
-	for err == unix.ENOENT && dir != filepath.Dir(dir) { //nolint:errorlint // it is not wrapped
+	for err == unix.ENOENT && dir != filepath.Dir(dir) {
 		dir = filepath.Dir(dir)
 		err = unix.Statfs(dir, &s)
 	}
