@@ -34,7 +34,7 @@ var layers = [][]string{
 // systems in memory, and Dapr's client of a server.
 var confined = map[string][]string{
 	"github.com/cockroachdb/pebble": {"internal/store/pebblestore", "internal/bench"},
-	"go.etcd.io/etcd":               {"internal/store/etcdstore", "internal/store/etcdmember", "internal/cluster"},
+	"go.etcd.io/etcd":               {"internal/store/etcdstore", "internal/store/etcdmember", "internal/store/etcdmember/etcdtest", "internal/cluster"},
 	"github.com/dapr/dapr":          {"internal/wire", "internal/bulkv1", "internal/scheduler", "internal/sidecar", "internal/bench", "internal/identity", "internal/identity/identitytest"},
 	"github.com/spiffe/go-spiffe":   {"internal/identity"},
 	"sigs.k8s.io/yaml":              {"internal/kubernetes"},

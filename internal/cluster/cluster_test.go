@@ -14,77 +14,79 @@ import (
 )
 
 func TestANodeThatJoinsTakesItsShareAndDisturbsNobody(t *testing.T) {
-	w := newWorld(t)
-	w.start("a", w.etcd)
-	w.settle("a")
-	w.start("b", w.etcd)
-	w.settle("a", "b")
-	before := w.now()
-	w.start("c", w.etcd)
-	w.settle("a", "b", "c")
-	moved := 0
-	for p, o := range w.now() {
-		switch {
-		case o.node == "c":
-			moved++
-		case o.node != before[p].node || o.times != before[p].times:
-			t.Errorf("partition %d went from %s to %s and had %d owners", p, before[p].node, o.node, o.times)
+	inBoth(t, func(t *testing.T, w *world) {
+		w.start("a")
+		w.settle("a")
+		w.start("b")
+		w.settle("a", "b")
+		before := w.now()
+		w.start("c")
+		w.settle("a", "b", "c")
+		moved := 0
+		for p, o := range w.now() {
+			switch {
+			case o.node == "c":
+				moved++
+			case o.node != before[p].node || o.times != before[p].times:
+				t.Errorf("partition %d went from %s to %s and had %d owners", p, before[p].node, o.node, o.times)
+			}
 		}
-	}
-	if moved != partitions/3 {
-		t.Errorf("%d partitions moved, want %d", moved, partitions/3)
-	}
+		if moved != partitions/3 {
+			t.Errorf("%d partitions moved, want %d", moved, partitions/3)
+		}
+	})
 }
 
 func TestANodeThatIsStoppedHandsOverAtOnce(t *testing.T) {
-	w := newWorld(t)
-	w.start("a", w.etcd)
-	w.start("b", w.etcd)
-	stop := w.start("c", w.etcd)
-	w.settle("a", "b", "c")
-	begin := time.Now()
-	stop()
-	w.settle("a", "b")
-	took := time.Since(begin)
-	t.Logf("its share is owned again after %v", took)
-	if took > time.Second/2 {
-		t.Errorf("after %v; that is waiting for the end of a lease", took)
-	}
+	inBoth(t, func(t *testing.T, w *world) {
+		w.start("a")
+		w.start("b")
+		stop := w.start("c")
+		w.settle("a", "b", "c")
+		begin := time.Now()
+		stop()
+		w.settle("a", "b")
+		took := time.Since(begin)
+		t.Logf("its share is owned again after %v", took)
+		if took > time.Second/2 {
+			t.Errorf("after %v; that is waiting for the end of a lease", took)
+		}
+	})
 }
 
 func TestALostNodesShareIsTakenOverAndItsWritesAreRefused(t *testing.T) {
-	w := newWorld(t)
-	p := newProxy(t, w.etcd)
-	w.start("a", w.etcd)
-	w.start("b", w.etcd)
-	w.start("paused", p.addr)
-	w.settle("a", "b", "paused")
-	before := w.now()
+	inBoth(t, func(t *testing.T, w *world) {
+		w.start("a")
+		w.start("b")
+		w.start("paused")
+		w.settle("a", "b", "paused")
+		before := w.now()
 
-	p.held.Lock()
-	t.Logf("its share is owned again after %v", w.settle("a", "b"))
-	for i, o := range w.now() {
-		if b := before[i]; b.node != "paused" && o.times != b.times {
-			t.Errorf("partition %d of %s, which was not lost, had another owner", i, b.node)
-		} else if b.node == "paused" && b.claim.Alive() {
-			t.Errorf("the lost node believes that it owns partition %d", i)
-		} else if b.node == "paused" {
-			refused(t, w, b.fence)
+		w.cut("paused", true)
+		t.Logf("its share is owned again after %v", w.settle("a", "b"))
+		for i, o := range w.now() {
+			if b := before[i]; b.node != "paused" && o.times != b.times {
+				t.Errorf("partition %d of %s, which was not lost, had another owner", i, b.node)
+			} else if b.node == "paused" && b.claim.Alive() {
+				t.Errorf("the lost node believes that it owns partition %d", i)
+			} else if b.node == "paused" {
+				refused(t, w, b.fence)
+			}
 		}
-	}
-	p.held.Unlock()
-	w.settle("a", "b", "paused") // it is there again by itself
-	for _, b := range before {
-		if b.node == "paused" && b.claim.Alive() {
-			t.Error("a lost session is alive again")
+		w.cut("paused", false)
+		w.settle("a", "b", "paused") // it is there again by itself
+		for _, b := range before {
+			if b.node == "paused" && b.claim.Alive() {
+				t.Error("a lost session is alive again")
+			}
 		}
-	}
+	})
 }
 
 // refused fails the test unless etcd refuses what compares this fence.
 func refused(t *testing.T, w *world, f store.Fence) {
 	t.Helper()
-	resp, err := client(t, w.etcd).Txn(t.Context()).
+	resp, err := w.client("reader").Txn(t.Context()).
 		If(clientv3.Compare(clientv3.ModRevision(f.Key), "=", f.Revision)).Then(clientv3.OpPut("x", "y")).Commit()
 	if err != nil || resp.Succeeded {
 		t.Errorf("a write with the fence %v of a lost owner: %v, want that it is refused", f, err)
@@ -95,9 +97,9 @@ func TestWithoutAMajorityEverythingStopsAndResumesByItself(t *testing.T) {
 	t.Parallel()
 	cfg := etcdtest.Config(t)
 	endpoints, stop := etcdtest.Run(t, cfg)
-	w := &world{t: t, etcd: endpoints[0], log: logTo(t)}
-	w.start("a", w.etcd)
-	w.start("b", w.etcd)
+	w := &world{t: t, log: logTo(t), client: func(string) *clientv3.Client { return client(t, endpoints[0]) }}
+	w.start("a")
+	w.start("b")
 	w.settle("a", "b")
 	stop()
 	eventually(t, func() error {
@@ -138,52 +140,54 @@ func TestNodesLearnOneAnothersSecrets(t *testing.T) {
 }
 
 func TestANameIsTakenUntilItsLeaseEnds(t *testing.T) {
-	w := newWorld(t)
-	join := func(name string, do func(context.Context, cluster.Session)) {
-		if err := w.coordinator(w.etcd).Join(t.Context(), cluster.Node{ID: name}, do); err != nil {
-			t.Error(err)
+	inBoth(t, func(t *testing.T, w *world) {
+		join := func(name string, do func(context.Context, cluster.Session)) {
+			if err := w.coordinator("a").Join(t.Context(), cluster.Node{ID: name}, do); err != nil {
+				t.Error(err)
+			}
 		}
-	}
-	inside := false
-	join("a", func(ctx context.Context, _ cluster.Session) {
-		inside = true
-		ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
-		defer cancel()
-		err := w.coordinator(w.etcd).Join(ctx, cluster.Node{ID: "a"}, func(context.Context, cluster.Session) {
-			t.Error("two nodes have one name")
+		inside := false
+		join("a", func(ctx context.Context, _ cluster.Session) {
+			inside = true
+			ctx, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+			defer cancel()
+			err := w.coordinator("a").Join(ctx, cluster.Node{ID: "a"}, func(context.Context, cluster.Session) {
+				t.Error("two nodes have one name")
+			})
+			if err != nil {
+				t.Errorf("Join when its time is up: %v", err)
+			}
 		})
-		if err != nil {
-			t.Errorf("Join when its time is up: %v", err)
+		again := false
+		join("a", func(context.Context, cluster.Session) { again = true })
+		if !inside || !again {
+			t.Errorf("joined first: %v, and after that: %v", inside, again)
 		}
 	})
-	again := false
-	join("a", func(context.Context, cluster.Session) { again = true })
-	if !inside || !again {
-		t.Errorf("joined first: %v, and after that: %v", inside, again)
-	}
 }
 
 func TestANewFenceVoidsTheOneBefore(t *testing.T) {
-	w := newWorld(t)
-	err := w.coordinator(w.etcd).Join(t.Context(), cluster.Node{ID: "a"}, func(ctx context.Context, s cluster.Session) {
-		first, err := s.Claim(ctx, 3)
+	inBoth(t, func(t *testing.T, w *world) {
+		err := w.coordinator("a").Join(t.Context(), cluster.Node{ID: "a"}, func(ctx context.Context, s cluster.Session) {
+			first, err := s.Claim(ctx, 3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			second, err := s.Claim(ctx, 3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if first.Key != second.Key || first.Revision >= second.Revision {
+				t.Errorf("fences %v and then %v, want one claim and a later revision", first, second)
+			}
+			refused(t, w, first)
+			if err := s.Release(ctx, 3); err != nil {
+				t.Error(err)
+			}
+			refused(t, w, second)
+		})
 		if err != nil {
-			t.Fatal(err)
-		}
-		second, err := s.Claim(ctx, 3)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if first.Key != second.Key || first.Revision >= second.Revision {
-			t.Errorf("fences %v and then %v, want one claim and a later revision", first, second)
-		}
-		refused(t, w, first)
-		if err := s.Release(ctx, 3); err != nil {
 			t.Error(err)
 		}
-		refused(t, w, second)
 	})
-	if err != nil {
-		t.Error(err)
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -22,9 +23,10 @@ const partitions = 16
 
 // A world is an etcd and the nodes on it. It watches that no partition has two owners.
 type world struct {
-	t    *testing.T
-	etcd string
-	log  *slog.Logger
+	t      *testing.T
+	client func(name string) *clientv3.Client // a connection to etcd of that name, which is closed when the test ends
+	cut    func(name string, cut bool)        // holds all that is on its way over it, or lets that go on
+	log    *slog.Logger
 
 	mu     sync.Mutex
 	owners [partitions]tenure
@@ -38,11 +40,36 @@ type tenure struct {
 	times int // that the partition has changed its owner
 }
 
-func newWorld(t *testing.T) *world {
-	t.Helper()
-	t.Parallel()
-	endpoints, _ := etcdtest.Run(t, etcdtest.Config(t))
-	return &world{t: t, etcd: endpoints[0], log: logTo(t)}
+// inBoth runs the test on an etcd in memory, in fake time, and on a real one where there is one.
+func inBoth(t *testing.T, test func(t *testing.T, w *world)) {
+	t.Run("in memory", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			m := etcdtest.NewMemory(t)
+			w := &world{t: t, cut: m.Cut, log: logTo(t)}
+			w.client = func(name string) *clientv3.Client { return m.Client(t, name) }
+			test(t, w)
+		})
+	})
+	t.Run("on etcd", func(t *testing.T) {
+		t.Parallel()
+		endpoints, _ := etcdtest.Run(t, etcdtest.Config(t))
+		proxies := map[string]*proxy{}
+		w := &world{t: t, log: logTo(t)}
+		w.client = func(name string) *clientv3.Client {
+			if proxies[name] == nil {
+				proxies[name] = newProxy(t, endpoints[0])
+			}
+			return client(t, proxies[name].addr)
+		}
+		w.cut = func(name string, cut bool) {
+			if cut {
+				proxies[name].held.Lock()
+			} else {
+				proxies[name].held.Unlock()
+			}
+		}
+		test(t, w)
+	})
 }
 
 // client returns a connection that is closed when the test ends.
@@ -60,17 +87,17 @@ func client(t *testing.T, endpoint string) *clientv3.Client {
 	return s.Client()
 }
 
-func (w *world) coordinator(endpoint string) *cluster.Etcd {
+func (w *world) coordinator(client string) *cluster.Etcd {
 	w.t.Helper()
-	return cluster.NewEtcd(cluster.EtcdConfig{Partitions: partitions, TTL: time.Second}, client(w.t, endpoint), w.log)
+	return cluster.NewEtcd(cluster.EtcdConfig{Partitions: partitions, TTL: time.Second}, w.client(client), w.log)
 }
 
-// start runs a node that finds etcd at endpoint, until the test ends or stop has returned.
-func (w *world) start(id, endpoint string) (stop func()) {
+// start runs a node with a client of its own name, until the test ends or stop has returned.
+func (w *world) start(id string) (stop func()) {
 	w.t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
 	ended := make(chan struct{})
-	c := w.coordinator(endpoint)
+	c := w.coordinator(id)
 	go func() {
 		defer close(ended)
 		cfg := cluster.Config{

@@ -1,0 +1,130 @@
+package cluster_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"carillon/internal/cluster"
+	"carillon/internal/store"
+	"carillon/internal/store/etcdmember/etcdtest"
+)
+
+const ttl = 2 * time.Second
+
+// join makes a member of a node, with a client of that name, until the test ends or leave has returned.
+func join(t *testing.T, m *etcdtest.Memory, client, node string) (s cluster.Session, leave func() error) {
+	t.Helper()
+	c := cluster.NewEtcd(cluster.EtcdConfig{Partitions: partitions, TTL: ttl}, m.Client(t, client), logTo(t))
+	joined, ended := make(chan cluster.Session, 1), make(chan error, 1)
+	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
+	go func() {
+		ended <- c.Join(ctx, cluster.Node{ID: node, Addr: node}, func(ctx context.Context, s cluster.Session) {
+			joined <- s
+			<-ctx.Done()
+		})
+	}()
+	leave = sync.OnceValue(func() error { stop(); return <-ended })
+	t.Cleanup(func() { _ = leave() })
+	return <-joined, leave
+}
+
+// In fake time a message takes none, so etcd renews a lease in the instant at which it is asked to. What takes time is
+// its answer.
+func TestLeaseIsGivenUpAnEighthBeforeEtcdEndsIt(t *testing.T) {
+	for _, answer := range []time.Duration{0, 400 * time.Millisecond} {
+		t.Run("answers after "+answer.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := etcdtest.NewMemory(t)
+				m.After = func(_ context.Context, request any) error {
+					if _, ok := request.(*etcdserverpb.LeaseKeepAliveRequest); ok {
+						time.Sleep(answer)
+					}
+					return nil
+				}
+				s, leave := join(t, m, "a", "a")
+				time.Sleep(10 * ttl)
+				for was := m.Until(); m.Until().Equal(was); {
+					time.Sleep(time.Millisecond)
+				}
+				time.Sleep(answer + time.Millisecond) // the answer to the latest renewal has come
+				m.Cut("a", true)
+				until := m.Until()
+				for s.Alive() {
+					time.Sleep(time.Millisecond)
+				}
+				if margin := time.Until(until); margin < ttl/8 || margin > ttl/8+2*time.Millisecond {
+					t.Errorf("the node gave up %v before etcd ends its lease of %v, want %v", margin, ttl, ttl/8)
+				}
+				time.Sleep(time.Until(until))
+				m.Cut("a", false)
+				time.Sleep(10 * ttl)
+				if s.Alive() {
+					t.Error("a session that was lost is alive again")
+				}
+				if err := leave(); err != cluster.ErrLost { //nolint:errorlint // it says so itself
+					t.Errorf("Join = %v, want %v", err, cluster.ErrLost)
+				}
+			})
+		})
+	}
+}
+
+// writes reports whether etcd applies a write with the fence.
+func writes(t *testing.T, m *etcdtest.Memory, f store.Fence) bool {
+	t.Helper()
+	resp, err := m.Client(t, "writer").Txn(t.Context()).
+		If(clientv3.Compare(clientv3.ModRevision(f.Key), "=", f.Revision)).Then(clientv3.OpPut("x", "y")).Commit()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.Succeeded
+}
+
+func TestReleaseLeavesTheClaimOfAnotherNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := etcdtest.NewMemory(t)
+		a, _ := join(t, m, "a", "a")
+		b, _ := join(t, m, "b", "b")
+		f, err := b.Claim(t.Context(), 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Release(t.Context(), 3); err != nil {
+			t.Errorf("Release of what another node owns = %v", err)
+		}
+		if !writes(t, m, f) {
+			t.Error("the claim of b is gone, and a released it")
+		}
+		if err := b.Release(t.Context(), 3); err != nil {
+			t.Errorf("Release = %v", err)
+		}
+		if writes(t, m, f) {
+			t.Error("b has released its claim, and it is there")
+		}
+	})
+}
+
+func TestLeaveOfALostSessionLeavesTheNextOneOfItsName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := etcdtest.NewMemory(t)
+		old, _ := join(t, m, "cut off", "a")
+		m.Cut("cut off", true)
+		next, _ := join(t, m, "again", "a") // it waits for the end of the lease
+		m.Cut("cut off", false)
+		if err := old.Leave(t.Context()); err != nil {
+			t.Errorf("Leave = %v", err)
+		}
+		for v, err := range next.Views(t.Context()) {
+			if err != nil || len(v.Members) != 1 || v.Owners[0] != "a" {
+				t.Errorf("the view is %v, %v; want one member a", v, err)
+			}
+			break
+		}
+	})
+}

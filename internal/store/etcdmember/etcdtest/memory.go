@@ -1,0 +1,497 @@
+package etcdtest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"maps"
+	"net"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"carillon/internal/memnet"
+)
+
+// A Memory is an etcd in memory, for tests in fake time: keys with their history, transactions, leases and watches, as
+// etcd's own clients see them. It has one member, no log and no elections, and a lease ends to the nanosecond. It is safe
+// for concurrent use.
+type Memory struct {
+	etcdserverpb.UnimplementedKVServer
+	etcdserverpb.UnimplementedLeaseServer
+
+	// Before, if it is not nil, is called with each request of the services KV and Lease before that is carried out, and
+	// After before its answer leaves; an error is the answer instead. They are set before the first client is made.
+	Before, After func(ctx context.Context, request any) error
+
+	listener *memnet.Listener
+
+	mu      sync.Mutex // guards the fields below
+	history []event    // in their order; those of one transaction have one revision
+	now     int64      // the revision
+	keys    map[string]*mvccpb.KeyValue
+	leases  map[int64]*lease
+	granted int64         // the ID of the latest lease
+	changed chan struct{} // closed, and replaced, with each transaction that writes
+	cut     map[string]chan struct{}
+}
+
+type event struct {
+	revision int64
+	*mvccpb.Event
+}
+
+type lease struct {
+	ttl    time.Duration
+	until  time.Time
+	expiry *time.Timer
+}
+
+// NewMemory returns an empty one, which serves until the test ends.
+func NewMemory(t testing.TB) *Memory {
+	t.Helper()
+	m := &Memory{
+		listener: memnet.Listen(), now: 1, keys: map[string]*mvccpb.KeyValue{}, leases: map[int64]*lease{},
+		changed: make(chan struct{}), cut: map[string]chan struct{}{},
+	}
+	server := grpc.NewServer(grpc.UnaryInterceptor(m.intercept))
+	etcdserverpb.RegisterKVServer(server, m)
+	etcdserverpb.RegisterLeaseServer(server, m)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(m.listener) }()
+	t.Cleanup(func() {
+		server.Stop()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		for _, l := range m.leases {
+			l.expiry.Stop()
+		}
+	})
+	return m
+}
+
+// Client returns a client of that name, which is closed when the test ends.
+func (m *Memory) Client(t testing.TB, name string) *clientv3.Client {
+	t.Helper()
+	c, err := clientv3.New(clientv3.Config{
+		Endpoints: []string{"http://etcd:2379"}, Context: context.WithoutCancel(t.Context()), Logger: zap.NewNop(),
+		DialOptions: []grpc.DialOption{
+			grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+				if err := m.reach(ctx, name); err != nil {
+					return nil, err
+				}
+				c, err := m.listener.DialContext(ctx)
+				return wire{c, m, name}, err
+			}),
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = c.Watcher.Close() // it has not begun
+	c.Watcher = watcher{m, name}
+	t.Cleanup(func() { _ = c.Close() }) // it may have been cut off
+	return c
+}
+
+// Cut holds all that is on its way to and from the client of that name, or lets it go on.
+func (m *Memory) Cut(name string, cut bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch wall := m.cut[name]; {
+	case cut && wall == nil:
+		m.cut[name] = make(chan struct{})
+	case !cut && wall != nil:
+		close(wall)
+		delete(m.cut, name)
+	}
+}
+
+// reach waits until the client of that name is not cut off.
+func (m *Memory) reach(ctx context.Context, name string) error {
+	m.mu.Lock()
+	wall := m.cut[name]
+	m.mu.Unlock()
+	if wall == nil {
+		return ctx.Err()
+	}
+	select {
+	case <-wall:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// A wire is a connection that can be cut.
+type wire struct {
+	net.Conn
+	memory *Memory
+	name   string
+}
+
+func (w wire) Read(b []byte) (int, error) {
+	n, err := w.Conn.Read(b)
+	_ = w.memory.reach(context.Background(), w.name) //nolint:forbidigo // a connection has no context
+	return n, err
+}
+
+func (w wire) Write(b []byte) (int, error) {
+	_ = w.memory.reach(context.Background(), w.name) //nolint:forbidigo // a connection has no context
+	return w.Conn.Write(b)
+}
+
+func (m *Memory) intercept(ctx context.Context, request any, _ *grpc.UnaryServerInfo, do grpc.UnaryHandler) (any, error) {
+	if err := m.ask(ctx, m.Before, request); err != nil {
+		return nil, err
+	}
+	answer, err := do(ctx, request)
+	if err == nil {
+		err = m.ask(ctx, m.After, request)
+	}
+	return answer, err
+}
+
+func (m *Memory) ask(ctx context.Context, f func(context.Context, any) error, request any) error {
+	if f == nil {
+		return nil
+	}
+	return f(ctx, request)
+}
+
+func (m *Memory) header() *etcdserverpb.ResponseHeader {
+	return &etcdserverpb.ResponseHeader{ClusterId: 1, MemberId: 1, Revision: m.now, RaftTerm: 1}
+}
+
+// holds reports whether key is in the range that etcd writes in this way.
+func holds(key, from, to []byte) bool {
+	switch k := string(key); {
+	case len(to) == 0:
+		return k == string(from)
+	case len(to) == 1 && to[0] == 0:
+		return k >= string(from)
+	default:
+		return k >= string(from) && k < string(to)
+	}
+}
+
+// at returns the keys as they were at the revision, 0 for the present one.
+func (m *Memory) at(revision int64) map[string]*mvccpb.KeyValue {
+	if revision == 0 || revision >= m.now {
+		return m.keys
+	}
+	then := map[string]*mvccpb.KeyValue{}
+	for _, e := range m.history {
+		switch {
+		case e.revision > revision:
+			return then
+		case e.Type == mvccpb.DELETE:
+			delete(then, string(e.Kv.Key))
+		default:
+			then[string(e.Kv.Key)] = e.Kv
+		}
+	}
+	return then
+}
+
+// find returns what is in a range, in the order of keys.
+func (m *Memory) find(revision int64, from, to []byte) (found []*mvccpb.KeyValue) {
+	for _, kv := range m.at(revision) {
+		if holds(kv.Key, from, to) {
+			found = append(found, kv)
+		}
+	}
+	slices.SortFunc(found, func(a, b *mvccpb.KeyValue) int { return cmp.Compare(string(a.Key), string(b.Key)) })
+	return found
+}
+
+func (m *Memory) read(r *etcdserverpb.RangeRequest) *etcdserverpb.RangeResponse {
+	found := m.find(r.GetRevision(), r.GetKey(), r.GetRangeEnd())
+	resp := &etcdserverpb.RangeResponse{Header: m.header(), Count: int64(len(found))}
+	if r.GetCountOnly() {
+		return resp
+	}
+	if limit := int(r.GetLimit()); limit > 0 && len(found) > limit {
+		found, resp.More = found[:limit], true
+	}
+	for _, kv := range found {
+		c := *kv
+		if c.Value = bytes.Clone(kv.Value); r.GetKeysOnly() {
+			c.Value = nil
+		}
+		resp.Kvs = append(resp.Kvs, &c)
+	}
+	return resp
+}
+
+// A batch is what one transaction writes.
+type batch struct {
+	memory *Memory
+	events []event
+}
+
+func (b *batch) note(kind mvccpb.Event_EventType, kv *mvccpb.KeyValue) {
+	b.events = append(b.events, event{b.memory.now + 1, &mvccpb.Event{Type: kind, Kv: kv}})
+}
+
+func (b *batch) put(p *etcdserverpb.PutRequest) {
+	next := b.memory.now + 1
+	kv := &mvccpb.KeyValue{Key: p.GetKey(), Value: p.GetValue(), CreateRevision: next, ModRevision: next, Version: 1, Lease: p.GetLease()}
+	if old := b.memory.keys[string(kv.Key)]; old != nil {
+		kv.CreateRevision, kv.Version = old.CreateRevision, old.Version+1
+	}
+	b.memory.keys[string(kv.Key)] = kv
+	b.note(mvccpb.PUT, kv)
+}
+
+func (b *batch) remove(from, to []byte) (n int64) {
+	for _, kv := range b.memory.find(0, from, to) {
+		delete(b.memory.keys, string(kv.Key))
+		b.note(mvccpb.DELETE, &mvccpb.KeyValue{Key: kv.Key, ModRevision: b.memory.now + 1})
+		n++
+	}
+	return n
+}
+
+// end makes the transaction a revision if it has written anything.
+func (b *batch) end() {
+	if len(b.events) == 0 {
+		return
+	}
+	b.memory.now++
+	b.memory.history = append(b.memory.history, b.events...)
+	close(b.memory.changed)
+	b.memory.changed = make(chan struct{})
+}
+
+// Range is that of etcd.
+func (m *Memory) Range(_ context.Context, r *etcdserverpb.RangeRequest) (*etcdserverpb.RangeResponse, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.read(r), nil
+}
+
+// Put is that of etcd.
+func (m *Memory) Put(_ context.Context, r *etcdserverpb.PutRequest) (*etcdserverpb.PutResponse, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if r.GetLease() != 0 && m.leases[r.GetLease()] == nil {
+		return nil, rpctypes.ErrGRPCLeaseNotFound
+	}
+	b := &batch{memory: m}
+	b.put(r)
+	b.end()
+	return &etcdserverpb.PutResponse{Header: m.header()}, nil
+}
+
+// DeleteRange is that of etcd.
+func (m *Memory) DeleteRange(_ context.Context, r *etcdserverpb.DeleteRangeRequest) (*etcdserverpb.DeleteRangeResponse, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	b := &batch{memory: m}
+	n := b.remove(r.GetKey(), r.GetRangeEnd())
+	b.end()
+	return &etcdserverpb.DeleteRangeResponse{Header: m.header(), Deleted: n}, nil
+}
+
+// Txn is that of etcd, without transactions within transactions.
+func (m *Memory) Txn(_ context.Context, r *etcdserverpb.TxnRequest) (*etcdserverpb.TxnResponse, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	resp := &etcdserverpb.TxnResponse{Succeeded: !slices.ContainsFunc(r.GetCompare(), func(c *etcdserverpb.Compare) bool { return !m.compare(c) })}
+	ops := r.GetFailure()
+	if resp.Succeeded {
+		ops = r.GetSuccess()
+	}
+	for _, op := range ops {
+		if id := op.GetRequestPut().GetLease(); id != 0 && m.leases[id] == nil {
+			return nil, rpctypes.ErrGRPCLeaseNotFound
+		}
+	}
+	b := &batch{memory: m}
+	for _, op := range ops {
+		answer := new(etcdserverpb.ResponseOp)
+		switch o := op.GetRequest().(type) {
+		case *etcdserverpb.RequestOp_RequestRange:
+			answer.Response = &etcdserverpb.ResponseOp_ResponseRange{ResponseRange: m.read(o.RequestRange)}
+		case *etcdserverpb.RequestOp_RequestPut:
+			b.put(o.RequestPut)
+			answer.Response = &etcdserverpb.ResponseOp_ResponsePut{ResponsePut: new(etcdserverpb.PutResponse)}
+		case *etcdserverpb.RequestOp_RequestDeleteRange:
+			n := b.remove(o.RequestDeleteRange.GetKey(), o.RequestDeleteRange.GetRangeEnd())
+			answer.Response = &etcdserverpb.ResponseOp_ResponseDeleteRange{ResponseDeleteRange: &etcdserverpb.DeleteRangeResponse{Deleted: n}}
+		}
+		resp.Responses = append(resp.Responses, answer)
+	}
+	b.end()
+	resp.Header = m.header()
+	return resp, nil
+}
+
+// compare reports whether c holds for all keys in its range; of no key it is asked as of one that was never written.
+func (m *Memory) compare(c *etcdserverpb.Compare) bool {
+	all := m.find(0, c.GetKey(), c.GetRangeEnd())
+	if len(all) == 0 {
+		all = []*mvccpb.KeyValue{{}}
+	}
+	return !slices.ContainsFunc(all, func(kv *mvccpb.KeyValue) bool {
+		var order int
+		switch c.GetTarget() {
+		case etcdserverpb.Compare_CREATE:
+			order = cmp.Compare(kv.CreateRevision, c.GetCreateRevision())
+		case etcdserverpb.Compare_MOD:
+			order = cmp.Compare(kv.ModRevision, c.GetModRevision())
+		case etcdserverpb.Compare_VERSION:
+			order = cmp.Compare(kv.Version, c.GetVersion())
+		case etcdserverpb.Compare_LEASE:
+			order = cmp.Compare(kv.Lease, c.GetLease())
+		case etcdserverpb.Compare_VALUE:
+			order = cmp.Compare(string(kv.Value), string(c.GetValue()))
+		}
+		holds := map[etcdserverpb.Compare_CompareResult]bool{
+			etcdserverpb.Compare_EQUAL: order == 0, etcdserverpb.Compare_NOT_EQUAL: order != 0,
+			etcdserverpb.Compare_LESS: order < 0, etcdserverpb.Compare_GREATER: order > 0,
+		}
+		return !holds[c.GetResult()]
+	})
+}
+
+// LeaseGrant is that of etcd.
+func (m *Memory) LeaseGrant(_ context.Context, r *etcdserverpb.LeaseGrantRequest) (*etcdserverpb.LeaseGrantResponse, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.granted++
+	id, ttl := m.granted, time.Duration(r.GetTTL())*time.Second
+	m.leases[id] = &lease{ttl, time.Now().Add(ttl), time.AfterFunc(ttl, func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.drop(id)
+	})}
+	return &etcdserverpb.LeaseGrantResponse{Header: m.header(), ID: id, TTL: r.GetTTL()}, nil
+}
+
+// drop ends a lease, and removes the keys that are on it.
+func (m *Memory) drop(id int64) {
+	m.leases[id].expiry.Stop()
+	delete(m.leases, id)
+	b := &batch{memory: m}
+	for _, kv := range slices.Collect(maps.Values(m.keys)) {
+		if kv.Lease == id {
+			b.remove(kv.Key, nil)
+		}
+	}
+	b.end()
+}
+
+// LeaseRevoke is that of etcd.
+func (m *Memory) LeaseRevoke(_ context.Context, r *etcdserverpb.LeaseRevokeRequest) (*etcdserverpb.LeaseRevokeResponse, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.leases[r.GetID()] == nil {
+		return nil, rpctypes.ErrGRPCLeaseNotFound
+	}
+	m.drop(r.GetID())
+	return &etcdserverpb.LeaseRevokeResponse{Header: m.header()}, nil
+}
+
+// LeaseKeepAlive is that of etcd.
+func (m *Memory) LeaseKeepAlive(s etcdserverpb.Lease_LeaseKeepAliveServer) error {
+	for {
+		r, err := s.Recv()
+		if err != nil {
+			return err
+		}
+		if err := m.ask(s.Context(), m.Before, r); err != nil {
+			return err
+		}
+		answer := m.renew(r.GetID())
+		if err := m.ask(s.Context(), m.After, r); err != nil {
+			return err
+		}
+		if err := s.Send(answer); err != nil {
+			return err
+		}
+	}
+}
+
+func (m *Memory) renew(id int64) *etcdserverpb.LeaseKeepAliveResponse {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	answer := &etcdserverpb.LeaseKeepAliveResponse{Header: m.header(), ID: id}
+	if l := m.leases[id]; l != nil {
+		l.until = time.Now().Add(l.ttl)
+		l.expiry.Reset(l.ttl)
+		answer.TTL = int64(l.ttl / time.Second)
+	}
+	return answer
+}
+
+// Until returns when the latest lease that was granted ends if it is not renewed, or the zero time if it has.
+func (m *Memory) Until() time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if l := m.leases[m.granted]; l != nil {
+		return l.until
+	}
+	return time.Time{}
+}
+
+// A watcher is a client's. etcd's own waits for a channel that is older than any bubble of fake time, which would stand still.
+type watcher struct {
+	memory *Memory
+	name   string
+}
+
+// Watch is that of etcd's client, without filters, without progress and without what a key was before.
+func (w watcher) Watch(ctx context.Context, key string, opts ...clientv3.OpOption) clientv3.WatchChan {
+	events := make(chan clientv3.WatchResponse)
+	go func() {
+		defer close(events)
+		m, op := w.memory, clientv3.OpGet(key, opts...)
+		for next := op.Rev(); m.reach(ctx, w.name) == nil; {
+			m.mu.Lock()
+			if next == 0 {
+				next = m.now + 1
+			}
+			r := clientv3.WatchResponse{Header: *m.header()}
+			for _, e := range m.history {
+				if e.revision >= next && holds(e.Kv.Key, op.KeyBytes(), op.RangeBytes()) {
+					r.Events = append(r.Events, (*clientv3.Event)(e.Event))
+				}
+			}
+			next = m.now + 1
+			changed := m.changed
+			m.mu.Unlock()
+			if len(r.Events) > 0 && m.reach(ctx, w.name) == nil {
+				select {
+				case events <- r:
+				case <-ctx.Done():
+				}
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+			}
+		}
+	}()
+	return events
+}
+
+// RequestProgress is that of etcd's client, and does nothing.
+func (watcher) RequestProgress(context.Context) error { return nil }
+
+// Close is that of etcd's client. A watch ends with its context.
+func (watcher) Close() error { return nil }
