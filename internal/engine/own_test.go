@@ -46,7 +46,7 @@ func (r *registry) Commit(ctx context.Context, b *store.Batch) error {
 			return store.ErrFenced
 		}
 	}
-	return r.Store.Commit(ctx, b)
+	return r.Store.Commit(ctx, &store.Batch{Writes: b.Writes}) // what keeps it has one writer
 }
 
 // A claim is one node's of one partition.
@@ -246,6 +246,74 @@ func TestANodeWhosePartitionWasTakenWritesNothing(t *testing.T) {
 			t.Errorf("the job is gone: %v", err)
 		}
 	})
+}
+
+func TestTurnOverTwoPartitionsIsRefusedIfOneIsLost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, lost := range []int{0, 1} {
+			all := nodes(t, 2, 2, &app{})
+			of := func(partition int) job.Key {
+				for i := 0; ; i++ {
+					if k := key("app", fmt.Sprint(i)); all[0].Partition(k) == partition {
+						return k
+					}
+				}
+			}
+			all[0].own(t, 0)
+			all[0].own(t, 1)
+			synctest.Wait()
+			all[1].own(t, lost) // while the other one believes that it owns it
+			synctest.Wait()
+			all[0].dead.Store(true)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			due := once(time.Now().Add(time.Hour))
+			both := []job.Request{{Key: of(0), Spec: due}, {Key: of(1), Spec: due}}
+			for i, err := range all[0].ScheduleAll(ctx, both)(ctx) {
+				if !errors.Is(err, job.ErrUnavailable) {
+					t.Errorf("with partition %d lost, a command about partition %d = %v, want ErrUnavailable", lost, i, err)
+				}
+			}
+			for i, q := range both {
+				if _, err := all[1].Get(ctx, q.Key); !errors.Is(err, job.ErrNotFound) {
+					t.Errorf("with partition %d lost, the job of partition %d was stored: %v", lost, i, err)
+				}
+			}
+		}
+	})
+}
+
+func TestSoleOwnerCommitsWithoutFences(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := open(t, vfs.NewMem())
+		s := &unfenced{Store: db}
+		a := &app{}
+		e, stop := run(t, s, a, engine.Config{})
+		mustSchedule(t, e, key("app", "a"), every(time.Now().Add(time.Second), time.Second))
+		time.Sleep(time.Minute)
+		stop()
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+		if s.commits.Load() < 60 || s.fenced.Load() > 0 {
+			t.Errorf("%d of %d commits to a store with one writer had fences, want none of 60 and more", s.fenced.Load(), s.commits.Load())
+		}
+	})
+}
+
+// An unfenced store counts commits, and those that have fences.
+type unfenced struct {
+	store.Store
+
+	commits, fenced atomic.Int32
+}
+
+func (u *unfenced) Commit(ctx context.Context, b *store.Batch) error {
+	u.commits.Add(1)
+	if len(b.Fences) > 0 {
+		u.fenced.Add(1)
+	}
+	return u.Store.Commit(ctx, b)
 }
 
 func TestACallWaitsForAPartitionThatComesAndIsRefusedAboutOneThatIsGone(t *testing.T) {

@@ -66,8 +66,8 @@ type Write struct {
 
 // A Batch is writes that are applied together, at most one to a key: what a second one would do is not defined.
 type Batch struct {
-	// Fences are the writer's proofs that it owns what it writes: each is compared. A store that has one writer needs
-	// none.
+	// Fences are the writer's proofs that it owns what it writes: each is compared. A store that has one writer compares
+	// nothing, and refuses a batch with fences.
 	Fences []Fence
 	// Writes may be applied in any order.
 	Writes []Write

@@ -169,5 +169,5 @@ func (a *Agreement) Commit(ctx context.Context, b *store.Batch) error {
 			return store.ErrFenced
 		}
 	}
-	return a.Store.Commit(ctx, b)
+	return a.Store.Commit(ctx, &store.Batch{Writes: b.Writes}) // what keeps it has one writer
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"carillon/internal/store"
@@ -45,6 +46,35 @@ func TestAWriterThatLostItsClaimIsFenced(t *testing.T) {
 	}
 	if got := value(t, s); got != "3" {
 		t.Errorf("the store has %q, want what was written last with a claim", got)
+	}
+}
+
+func TestEachFenceOfABatchIsCompared(t *testing.T) {
+	etcd := etcdtest.NewMemory(t)
+	s := open(t, etcdstore.Config{Endpoints: []string{"http://nobody.invalid"}, KV: etcd})
+	claim := func(key string) store.Fence {
+		resp, err := etcd.Put(t.Context(), &etcdserverpb.PutRequest{Key: []byte(key)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return store.Fence{Key: key, Revision: resp.GetHeader().GetRevision()}
+	}
+	first, second := claim("claim/1"), claim("claim/2")
+	lost := store.Fence{Key: "claim/3", Revision: claim("claim/3").Revision - 1}
+	for _, fences := range [][]store.Fence{{lost, first, second}, {first, lost, second}, {first, second, lost}} {
+		b := store.Batch{Fences: fences}
+		b.Put([]byte("key"), nil)
+		if err := s.Commit(t.Context(), &b); !errors.Is(err, store.ErrFenced) {
+			t.Errorf("Commit with the fences %v, one of which is void = %v, want %v", fences, err, store.ErrFenced)
+		}
+	}
+	b := store.Batch{Fences: []store.Fence{first, second}}
+	b.Put([]byte("key"), []byte("value"))
+	if err := s.Commit(t.Context(), &b); err != nil {
+		t.Errorf("Commit with its fences = %v", err)
+	}
+	if got := value(t, s); got != "value" {
+		t.Errorf("the store has %q", got)
 	}
 }
 

@@ -23,6 +23,20 @@ func TestItIsAStore(t *testing.T) {
 	})
 }
 
+func TestItIsAStoreOnAnEtcdInMemory(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) store.Store { return openInMemory(t) })
+}
+
+func TestItIsAStoreOnAnEtcdInMemoryToWhoReadsWhatItAloneWrites(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) store.Store { return openInMemory(t).Own() })
+}
+
+// openInMemory returns a store on an etcd in memory, which it reaches as a member in the same process.
+func openInMemory(t *testing.T) *etcdstore.Store {
+	t.Helper()
+	return open(t, etcdstore.Config{Endpoints: []string{"http://nobody.invalid"}, KV: etcdtest.NewMemory(t)})
+}
+
 func TestItIsAStoreToWhoReadsWhatItAloneWrites(t *testing.T) {
 	etcd := run(t, etcdtest.Config(t))
 	n := 0
@@ -33,7 +47,7 @@ func TestItIsAStoreToWhoReadsWhatItAloneWrites(t *testing.T) {
 }
 
 func TestAMomentIsSeenAsItWas(t *testing.T) {
-	s := open(t, etcdstore.Config{Endpoints: run(t, etcdtest.Config(t))})
+	s := openInMemory(t)
 	put := func(n int, value string) {
 		t.Helper()
 		var b store.Batch

@@ -21,7 +21,8 @@ const (
 // MaxBatch returns 10,000 writes and 4 MiB.
 func (*Store) MaxBatch() (writes, bytes int) { return maxWrites, maxBytes }
 
-// Commit keeps the contract of [store.Store]. A batch larger than MaxBatch is refused. Once b has entered the log,
+// Commit keeps the contract of [store.Store]. A batch larger than MaxBatch is refused, and one with fences, which it has
+// nothing to compare with. Once b has entered the log,
 // Commit waits for the disk and not for ctx; on a disk that is full or hangs, that is until it recovers or fails.
 func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
 	if err := s.commit(ctx, b); err != nil {
@@ -72,6 +73,9 @@ func (s *Store) apply(ctx context.Context, pb *pebble.Batch) error {
 // check returns how many bytes b takes in Pebble's encoding, with some to spare.
 func check(b *store.Batch) (size int, err error) {
 	const header, perWrite = 12, 11 // a kind and two lengths
+	if len(b.Fences) > 0 {
+		return 0, fmt.Errorf("the batch has %d fences, and this store has one writer and compares none: write without them", len(b.Fences))
+	}
 	n := 0
 	for _, w := range b.Writes {
 		n += len(w.Key) + len(w.Value)

@@ -209,6 +209,19 @@ func TestAClosedStoreSaysSo(t *testing.T) {
 	}
 }
 
+func TestBatchWithFencesIsRefused(t *testing.T) {
+	s := open(t, pebblestore.Config{Dir: "store", FS: vfs.NewMem()})
+	b := store.Batch{Fences: []store.Fence{{}}}
+	b.Put([]byte("key"), nil)
+	wantText(t, s.Commit(t.Context(), &b), "write without them")
+	if got, err := s.Get(t.Context(), []byte("key")); err != nil || got[0] != nil {
+		t.Errorf("what was refused reads as %q, %v", got[0], err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestCloseWaitsForAScan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, pebblestore.Config{Dir: "store", FS: vfs.NewMem(), NoTickers: true})
