@@ -336,6 +336,41 @@ func TestANodeThatIsCutOffFiresNoMoreAndTheOthersTakeItsShare(t *testing.T) {
 	})
 }
 
+// A node that is cut off has begun what it was asked, and cannot end it. Whether it has nobody knows until its lease ends.
+func TestForwardedCallInDoubtIsNotSentAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		all := w.three()
+		w.cluster.Cut("b", true)
+		owners := w.cluster.Owners()
+		var inDoubt []job.Key
+		var users sync.WaitGroup
+		for i := range 40 {
+			if owners[all[0].engine.Partition(number(i))] != "b" {
+				continue
+			}
+			inDoubt = append(inDoubt, number(i))
+			users.Go(func() {
+				err := all[0].Schedule(t.Context(), number(i), once(time.Now().Add(time.Hour)), false)
+				if !errors.Is(err, job.ErrUnavailable) || errors.Is(err, engine.ErrNotOwner) {
+					t.Errorf("a call whose owner was lost while it was at it = %v, want ErrUnavailable", err)
+				}
+			})
+		}
+		users.Wait()
+		if len(inDoubt) == 0 {
+			t.Fatal("b owns nothing: this proves nothing")
+		}
+		w.cluster.Cut("b", false)
+		time.Sleep(time.Minute)
+		for _, k := range inDoubt {
+			if _, err := all[0].Get(t.Context(), k); !errors.Is(err, job.ErrNotFound) {
+				t.Errorf("%s, which only b was asked for, is there: %v", k, err)
+			}
+		}
+	})
+}
+
 func TestWithoutAMajorityEverythingStopsAndResumesByItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

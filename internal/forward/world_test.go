@@ -50,6 +50,7 @@ type world struct {
 type node struct {
 	*forward.Router
 	id      string
+	engine  *engine.Engine
 	service *scheduler.Service
 	stop    func() // returns when the node has ended
 }
@@ -115,7 +116,10 @@ func (w *world) start(id string) *node {
 	log := w.log.With(slog.String("on", id))
 	e := engine.New(engine.Config{Partitions: partitions, Shared: true}, w.cluster.For(id), w, log)
 	r := forward.New(forward.Config{ID: id, Dial: w.dial}, e, log)
-	n := &node{Router: r, id: id, service: scheduler.New(scheduler.Config{Peer: r, PeerSecret: secret}, r, dispatch.New(dispatch.Config{}), log)}
+	n := &node{
+		Router: r, id: id, engine: e,
+		service: scheduler.New(scheduler.Config{Peer: r, PeerSecret: secret}, r, dispatch.New(dispatch.Config{}), log),
+	}
 
 	var stops []func()
 	run := func(f func(context.Context) error) {
