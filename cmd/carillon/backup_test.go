@@ -8,7 +8,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // carry carries out a command in this process, and returns what it ends with and all that it says.
@@ -21,7 +20,7 @@ func carry(t *testing.T, args ...string) (code int, said string) {
 
 func TestABackupGoesIntoANewFolderAndFiresThere(t *testing.T) {
 	dir, restored, file := t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "jobs.archive")
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	d := startScheduler(t, "--etcd-data-dir", dir)
 	d.schedule(ctx, t, "kept") // due at once, and nobody is there

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 func TestKeysThatAreNeededAreShownInEachForm(t *testing.T) {
@@ -15,7 +14,7 @@ func TestKeysThatAreNeededAreShownInEachForm(t *testing.T) {
 	if err := os.WriteFile(file, []byte("2026-11 "+strings.Repeat("A", 43)+"=\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	d := startScheduler(t, "--etcd-data-dir", dir, "--encryption-key-file", file)
 	d.schedule(ctx, t, "a")

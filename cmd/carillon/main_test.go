@@ -35,9 +35,17 @@ func self(t *testing.T, args ...string) *exec.Cmd {
 // rest for a second.
 func noRest() (name, value string) { return "GORACE", "atexit_sleep_ms=0" }
 
+// patience is how long anything may take that ought to take a moment. It is generous: the machine may be busy.
+const patience = time.Minute
+
+// atOnce is how long a process may take to end that waits for nothing: less than any bound that it could wait for, and
+// more than a busy machine takes.
+const atOnce = 4 * time.Second
+
+// A script that hangs is stopped when the time of all tests is up: they run beside one another, and have no time of their own.
 func TestTheCommandLineDoesWhatItsScriptsSay(t *testing.T) {
 	testscript.Run(t, testscript.Params{
-		Dir: "testdata/script", RequireUniqueNames: true, Deadline: time.Now().Add(time.Minute),
+		Dir: "testdata/script", RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv(noRest())
 			return nil

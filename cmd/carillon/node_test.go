@@ -138,8 +138,8 @@ func TestWhatWasAcknowledgedSurvivesKill9(t *testing.T) {
 			select {
 			case name := <-received:
 				came[name] = true
-			case <-time.After(10 * time.Second):
-				t.Fatal("the app received nothing for ten seconds")
+			case <-time.After(patience):
+				t.Fatalf("the app received nothing for %v", patience)
 			}
 		}
 		if err := n.cmd.Process.Kill(); err != nil {
@@ -149,7 +149,7 @@ func TestWhatWasAcknowledgedSurvivesKill9(t *testing.T) {
 		_ = n.cmd.Wait()
 	}
 	startNode(t, "--data-dir", dir, app)
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(patience)
 	for name := range acked {
 		for !came[name] {
 			select {
@@ -178,7 +178,7 @@ func TestSignalsStopItCleanly(t *testing.T) {
 			if err := n.cmd.Wait(); err != nil {
 				t.Errorf("it ended with %v, want exit code 0", err)
 			}
-			if took := time.Since(begin); took > 3*time.Second {
+			if took := time.Since(begin); took > atOnce {
 				t.Errorf("stopping took %v", took)
 			}
 			if out := n.said.String(); strings.Contains(out, "level=error") || strings.Contains(out, "level=warning") {
@@ -209,7 +209,7 @@ func TestAShutdownOverTheAPIEndsTheNodeAndItsApp(t *testing.T) {
 		if err != nil {
 			t.Errorf("it ended with %v, want exit code 0", err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(patience):
 		t.Error("it did not end")
 	}
 }
@@ -262,7 +262,7 @@ func exitCode(err error) int {
 
 func TestASecondSignalEndsANodeWithAStubbornApp(t *testing.T) {
 	n := startNode(t, "--data-dir", t.TempDir(), "--", "sh", "-c", "trap '' TERM; echo stubborn; sleep 4")
-	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(n.said.String(), "stubborn"); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); !strings.Contains(n.said.String(), "stubborn"); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the app did not start")
 		}

@@ -62,7 +62,7 @@ func startSchedulerAs(t *testing.T, change func(*exec.Cmd), args ...string) *dap
 // get returns the answer to a request of one of its HTTP servers.
 func (d *daprd) get(t *testing.T, server, path string) (status int, body string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+d.address[server]+path, http.NoBody)
 	if err != nil {
@@ -83,7 +83,7 @@ func (d *daprd) get(t *testing.T, server, path string) (status int, body string)
 // health waits until its health has this status, and returns what it says then.
 func (d *daprd) health(t *testing.T, want int) string {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		status, body := d.get(t, "healthz", "/healthz")
 		switch {
 		case status == want:
@@ -124,7 +124,7 @@ func (d *daprd) schedule(ctx context.Context, t *testing.T, name string) {
 	}
 }
 
-// stop sends a signal and checks that the scheduler ends well, in five seconds.
+// stop sends a signal and checks that the scheduler ends well, in bounded time.
 func (d *daprd) stop(t *testing.T, sig syscall.Signal) {
 	t.Helper()
 	begin := time.Now()
@@ -134,7 +134,7 @@ func (d *daprd) stop(t *testing.T, sig syscall.Signal) {
 	if err := d.wait(); err != nil {
 		t.Errorf("it ended with %v, want exit code 0", err)
 	}
-	if took := time.Since(begin); took > 5*time.Second {
+	if took := time.Since(begin); took > 3*time.Second+atOnce { // a server gives requests under way three seconds
 		t.Errorf("stopping took %v", took)
 	}
 	out := d.said.String()
@@ -163,7 +163,7 @@ func TestASchedulerTakesTheChartsArguments(t *testing.T) {
 		"--enable-metrics", "--trust-domain=localhost", "--trust-anchors-file=/var/run/secrets/dapr.io/tls/ca.crt",
 		"--sentry-address=dapr-sentry:443", "--mode=standalone", "--workers=2048",
 		"--override-broadcast-host-port=localhost:50006")
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 
 	hosts, err := d.WatchHosts(ctx, new(schedulerv1.WatchHostsRequest))
@@ -205,7 +205,7 @@ func TestSignalsStopASchedulerWhateverItsSidecarsDo(t *testing.T) {
 		t.Run(sig.String(), func(t *testing.T) {
 			t.Parallel()
 			d := startScheduler(t, "--etcd-data-dir", t.TempDir())
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			d.hang(t)
 			hung := d.watch(ctx, t)
@@ -257,7 +257,7 @@ func TestASecondSignalEndsItAtOnce(t *testing.T) {
 	if err := d.wait(); exitCode(err) != exitError {
 		t.Errorf("it ended with %v, want exit code %d", err, exitError)
 	}
-	if took := time.Since(begin); took > time.Second {
+	if took := time.Since(begin); took > atOnce {
 		t.Errorf("ending took %v", took)
 	}
 }

@@ -18,7 +18,7 @@ func TestAClientCanEndASidecar(t *testing.T) {
 		"true":  {exitError, `level=info msg="Force shutdown requested, exiting immediately without graceful shutdown"`},
 	} {
 		s := startSidecar(t, nil)
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.address["http"][0]+"/v1.0/shutdown", http.NoBody)
 		if err != nil {
@@ -34,7 +34,7 @@ func TestAClientCanEndASidecar(t *testing.T) {
 		if resp.StatusCode != http.StatusNoContent {
 			t.Errorf("shutdown is answered with %s", resp.Status)
 		}
-		if err := s.wait(); exitCode(err) != c.code || time.Since(begin) > time.Second || !strings.Contains(s.said.String(), c.says) {
+		if err := s.wait(); exitCode(err) != c.code || time.Since(begin) > atOnce || !strings.Contains(s.said.String(), c.says) {
 			t.Errorf("with dapr-force-shutdown: %s it ended with %v after %v, want %d", header, err, time.Since(begin), c.code)
 		}
 	}

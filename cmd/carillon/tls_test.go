@@ -70,7 +70,7 @@ func TestAJobGoesToTheAppOverMTLS(t *testing.T) {
 				if trigger != "/job/now 7" {
 					t.Errorf("the app got %q", trigger)
 				}
-			case <-time.After(20 * time.Second):
+			case <-time.After(patience):
 				t.Error("no trigger has come")
 			}
 			s.stop(t, syscall.SIGTERM)

@@ -22,6 +22,9 @@ import (
 	"carillon/internal/logtest"
 )
 
+// patience is how long anything may take that ought to take a moment. It is generous: the machine may be busy.
+const patience = time.Minute
+
 const secret = "sup3rs3cr3t"
 
 // kubeconfig writes a file with this cluster and this user, which are in a context beside another one that is not current.
@@ -132,7 +135,7 @@ func TestAKubeconfigMayHaveAClientCertificate(t *testing.T) {
 			if !ok {
 				t.Errorf("%s: the certificate is not shown alone", name)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 			t.Errorf("%s: nobody asks", name)
 		}
 	}
@@ -292,7 +295,7 @@ type page struct{ logtest.Page }
 // want waits for a text, and does this again and again meanwhile.
 func (p *page) want(t *testing.T, text string, do func()) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !strings.Contains(p.String(), text); time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); !strings.Contains(p.String(), text); time.Sleep(time.Millisecond) {
 		do()
 		if time.Now().After(deadline) {
 			t.Fatalf("the log says %q, want %q", p, text)

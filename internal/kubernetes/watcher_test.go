@@ -140,7 +140,7 @@ func (g *told) want(names ...string) {
 		select {
 		case name := <-g.names:
 			got = append(got, name)
-		case <-time.After(10 * time.Second):
+		case <-time.After(patience):
 			g.t.Fatalf("%v are gone, want %v", got, names)
 		}
 	}
@@ -192,7 +192,7 @@ func watch(t *testing.T, cfg kubernetes.Config, log *slog.Logger) *told {
 // listed waits until there have been so many requests for a page.
 func (s *apiServer) listed(n int) {
 	s.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
 		s.mu.Lock()
 		lists := s.lists
 		s.mu.Unlock()
@@ -268,12 +268,17 @@ func TestAnAPIServerHasToBeTheRightOne(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	var text strings.Builder
-	ctx, stop := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	var text page
+	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
-	err := kubernetes.New(cfg, slog.New(slog.NewTextHandler(&text, nil))).Run(ctx, func(context.Context, string) error { return nil })
-	if err != nil || !strings.Contains(text.String(), "certificate") || strings.Contains(text.String(), "first") {
-		t.Errorf("%v, and the log: %s", err, &text)
+	ended := make(chan error, 1)
+	go func() {
+		ended <- kubernetes.New(cfg, slog.New(slog.NewTextHandler(&text, nil))).Run(ctx, func(context.Context, string) error { return nil })
+	}()
+	text.want(t, "certificate", func() {})
+	stop()
+	if err := <-ended; err != nil || strings.Contains(text.String(), "first") {
+		t.Errorf("%v, and the log: %s", err, text.String())
 	}
 	if s.lists > 0 {
 		t.Error("it was asked")

@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -227,7 +228,7 @@ func (n *node) count() {
 }
 
 func (n *node) get(path string, on int) (status int, body string, err error) {
-	ctx, cancel := context.WithTimeout(n.c.t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(n.c.t.Context(), patience/3)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://%s:%d%s", n.host, on, path), nil)
 	if err != nil {
@@ -288,6 +289,26 @@ func (c *cluster) healthy(nodes ...*node) time.Duration {
 		}
 		return nil
 	})
+}
+
+// joined waits until the node says that it has joined the cluster since that instant, and returns when it did. From then
+// on it may own what it fires, and fire again what another had out.
+func (n *node) joined(since time.Time) (at time.Time) {
+	n.c.t.Helper()
+	line := regexp.MustCompile(`time=(\S+) level=INFO msg="joined the cluster"`)
+	eventually(n.c.t, "node "+n.id+" joins again", func(context.Context) error {
+		for _, m := range line.FindAllStringSubmatch(n.p.output(), -1) {
+			var err error
+			if at, err = time.Parse(time.RFC3339Nano, m[1]); err != nil {
+				return err
+			}
+			if at.After(since) {
+				return nil
+			}
+		}
+		return errors.New("it does not say so")
+	})
+	return at
 }
 
 // unhealthy waits until the node says that it is not healthy, and returns how long that took.

@@ -205,9 +205,9 @@ func (l *ledger) wasOut(d delivery) bool {
 	})
 }
 
-// firedAfter returns how many triggers came from the node from that instant on that were due since the other, and that
+// firedBetween returns how many triggers came from the node between two instants that were due since another, and that
 // another node had delivered before.
-func (l *ledger) firedAfter(node string, at, due time.Time) (n int) {
+func (l *ledger) firedBetween(node string, from, to, due time.Time) (n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, e := range l.jobs {
@@ -216,7 +216,7 @@ func (l *ledger) firedAfter(node string, at, due time.Time) (n int) {
 		}
 		for i, d := range e.got {
 			other := slices.ContainsFunc(e.got[:i], func(b delivery) bool { return b.node != node })
-			if d.node == node && d.at.After(at) && other {
+			if d.node == node && d.at.After(from) && d.at.Before(to) && other {
 				n++
 			}
 		}

@@ -260,13 +260,11 @@ func (c *cluster) kept(app string) {
 		if n.check() != nil {
 			continue
 		}
-		ctx, cancel := context.WithTimeout(c.t.Context(), callTime)
-		resp, err := c.on(n.address()).ListJobs(ctx, &schedulerv1.ListJobsRequest{Metadata: meta(app)})
-		cancel()
-		if err != nil {
-			c.t.Errorf("node %s does not list the jobs of %s: %v", n.id, app, err)
-			continue
-		}
+		var resp *schedulerv1.ListJobsResponse
+		eventually(c.t, fmt.Sprintf("node %s lists the jobs of %s", n.id, app), func(ctx context.Context) (err error) {
+			resp, err = c.on(n.address()).ListJobs(ctx, &schedulerv1.ListJobsRequest{Metadata: meta(app)})
+			return err
+		})
 		listed := 0
 		for _, j := range resp.GetJobs() {
 			name := app + "/" + j.GetName()

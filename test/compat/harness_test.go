@@ -20,7 +20,7 @@ import (
 )
 
 // patience is how long anything may take that ought to take a moment. It is generous: the machine may be busy.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // An app is where a sidecar delivers to. Its id is sub.
 type app struct {

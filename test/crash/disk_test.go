@@ -15,16 +15,6 @@ import (
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 )
 
-// eventually waits until is holds.
-func eventually(t *testing.T, what string, is func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(patience); !is(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("this never came true: %s", what)
-		}
-	}
-}
-
 // TestAFullDiskIsToldAndLosesNothing fills the disk of a node under load: first so far that new jobs are refused, then
 // to the last byte, and then makes room again.
 func TestAFullDiskIsToldAndLosesNothing(t *testing.T) {

@@ -20,6 +20,7 @@ func TestKillsLoseNothingThatWasAcknowledged(t *testing.T) {
 		n := start(t, dir)
 		l := w.load(t, n, seed<<32+uint64(life))
 		time.Sleep(time.Duration(100+r.IntN(500)) * time.Millisecond)
+		eventually(t, "users are told of twenty jobs in this life", func() bool { return w.acknowledged() >= 20*(life+1) })
 		held := life%2 == 1
 		out, before := 0, 0
 		if held { // what is out from here on can be counted

@@ -17,7 +17,7 @@ import (
 )
 
 // patience is how long anything may take that ought to take a moment. It is generous: the machine may be busy.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // scratch is a folder that lasts as long as the tests.
 var scratch string
@@ -52,4 +52,14 @@ func number(t *testing.T, name string, n int) int {
 		}
 	}
 	return n
+}
+
+// eventually waits until is holds.
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !is(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("this never came true: %s", what)
+		}
+	}
 }

@@ -190,6 +190,18 @@ func (w *world) hold(held bool) (came int) {
 	return w.came
 }
 
+// acknowledged returns of how many jobs users were told that they are there.
+func (w *world) acknowledged() (n int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, j := range w.jobs {
+		if j.acked {
+			n++
+		}
+	}
+	return n
+}
+
 // over notes that the node was ended. It returns how many jobs came within the last while, which is how many may come
 // again.
 func (w *world) over(while time.Duration) (recent int) {

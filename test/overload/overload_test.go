@@ -49,7 +49,7 @@ type figures struct {
 }
 
 func short() (scale, []load) {
-	return scale{limit: 128 << 20, window: time.Second, patience: 20 * time.Second, calls: 500 * time.Millisecond}, []load{
+	return scale{limit: 128 << 20, window: time.Second, patience: time.Minute, calls: 500 * time.Millisecond}, []load{
 		{name: "a burst to a fast app", apps: 1, jobs: 10_000, payload: 64, answer: bench.AnswerSuccess, lead: time.Second},
 		{name: "apps that hang", apps: 10, jobs: 10_000, payload: 64, answer: bench.AnswerNone},
 		{
