@@ -246,7 +246,14 @@ func TestGatesAreMeasured(t *testing.T) {
 		limit(actor("T"), 3), limitKey(actor("T"), "x", 1), limitKey(actor("U"), "y", 1), limit(elsewhere, 5))
 	defer s.Close()
 	wantMetrics(t, r, "dapr_scheduler_concurrency")
-	w.deliver(actor("T"), "x1", "x2", "-1", "-2", "-3")
+	w.deliver(actor("T"), "x1") // which is not held
+	wantMetrics(t, r, "dapr_scheduler_concurrency",
+		`dapr_scheduler_concurrency_inflight{concurrency_key="T"} 1`,
+		`dapr_scheduler_concurrency_inflight{concurrency_key="T:x"} 1`,
+		`dapr_scheduler_concurrency_pending{concurrency_key="T"} 0`,
+		`dapr_scheduler_concurrency_pending{concurrency_key="T:x"} 0`,
+	)
+	w.deliver(actor("T"), "x2", "-1", "-2", "-3")
 	w.deliver(actor("U"), "y1", "y2", "-1")
 	w.deliver(elsewhere, "-1")
 	wantMetrics(t, r, "dapr_scheduler_concurrency",
