@@ -128,3 +128,7 @@ func TestLeaveOfALostSessionLeavesTheNextOneOfItsName(t *testing.T) {
 		}
 	})
 }
+
+func put(key string, lease int64) *etcdserverpb.PutRequest {
+	return &etcdserverpb.PutRequest{Key: []byte(key), Lease: lease}
+}

@@ -32,6 +32,8 @@ type Memory struct {
 	// Before, if it is not nil, is called with each request of the services KV and Lease before that is carried out, and
 	// After before its answer leaves; an error is the answer instead. They are set before the first client is made.
 	Before, After func(ctx context.Context, request any) error
+	// Unwatchable has each watch end at once, as one that is broken does.
+	Unwatchable bool
 
 	listener *memnet.Listener
 
@@ -461,6 +463,9 @@ func (w watcher) Watch(ctx context.Context, key string, opts ...clientv3.OpOptio
 	go func() {
 		defer close(events)
 		m, op := w.memory, clientv3.OpGet(key, opts...)
+		if m.Unwatchable {
+			return
+		}
 		for next := op.Rev(); m.reach(ctx, w.name) == nil; {
 			m.mu.Lock()
 			if next == 0 {
