@@ -71,7 +71,7 @@ func (g *graveyard) passed() int {
 }
 
 func TestCancelledJobsAreSteppedOverOnceAndNotAtEachTurn(t *testing.T) {
-	const cancelled, rounds, few = 3000, 20, 300 // few are more than a window holds
+	const cancelled, rounds, few = 3000, 8, 300 // few are more than a window holds
 	for name, cancel := range map[string]func(*testing.T, *engine.Engine) error{
 		"by prefix": func(t *testing.T, e *engine.Engine) error {
 			return e.DeleteAll(t.Context(), job.Prefix{Kind: job.App, Namespace: "ns", Parts: []string{"app"}, Rest: "gone"})
