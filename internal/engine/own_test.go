@@ -228,6 +228,25 @@ func TestANodeWhoseLeaseHasEndedFiresNothing(t *testing.T) {
 	})
 }
 
+func TestTriggerKeptBackByALostLeaseFiresWhenItsNodeOwnsAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &app{}
+		all := nodes(t, 1, 1, a)
+		all[0].own(t, 0)
+		mustSchedule(t, all[0].Engine, key("app", "a"), once(time.Now().Add(time.Minute)))
+		all[0].dead.Store(true)
+		time.Sleep(2 * time.Minute)
+		if got := a.triggers(t); len(got) != 0 {
+			t.Errorf("it fired %v without a lease", got)
+		}
+		all[0].dead.Store(false) // it has another lease
+		time.Sleep(time.Minute)
+		if got := a.triggers(t); len(got) != 1 {
+			t.Errorf("with a lease again it fired %d triggers, want the one that was kept back", len(got))
+		}
+	})
+}
+
 func TestANodeWhosePartitionWasTakenWritesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := nodes(t, 2, 1, &app{})

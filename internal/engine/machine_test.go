@@ -1,0 +1,49 @@
+package engine
+
+import (
+	"testing"
+	"time"
+
+	"carillon/internal/job"
+	"carillon/internal/store"
+)
+
+func TestEntryWithoutAJobIsRemovedAndIsNotInFlight(t *testing.T) {
+	m := newMachine(1, 100)
+	m.own(0, store.Fence{})
+	now := time.Unix(1000, 0).UTC()
+	k := job.Key{Target: job.Target{Kind: job.App, Namespace: "ns", Name: "app"}, Name: "gone"}
+	m.learn([]entry{m.entry(k, now)}, false)
+	picked := m.pick(now, 10)
+	if len(picked) != 1 || m.inFlight.Held() != 1 {
+		t.Fatalf("picked %d entries, %d are in flight; want one", len(picked), m.inFlight.Held())
+	}
+	if d := m.fire(picked[0], record{}); d != nil {
+		t.Errorf("a job that is not stored was fired: %+v", d)
+	}
+	if n := m.inFlight.Held(); n != 0 {
+		t.Errorf("%d triggers are in flight, want none", n)
+	}
+	if w := m.batch.Writes; len(w) != 1 || !w[0].Remove || string(w[0].Key) != string(dueKey(picked[0])) {
+		t.Errorf("the batch has %v, want that the entry is removed", w)
+	}
+}
+
+func TestRequestIsTheSameOnTheOtherNode(t *testing.T) {
+	spec := job.Spec{Policy: job.DefaultPolicy(), AppID: "app", Data: &job.Data{Value: []byte("7")}}
+	spec.Plan.First = time.Unix(1000, 0).UTC()
+	k := job.Key{Target: job.Target{Kind: job.App, Namespace: "ns", Name: "app"}, Name: "a"}
+	for _, want := range []job.Request{{Key: k, Spec: spec}, {Key: k, Remove: true}} {
+		key, encoded := EncodeRequest(&want)
+		got, err := DecodeRequest(key, encoded)
+		if err != nil || got.Key != k || got.Remove != want.Remove || !got.Spec.Plan.First.Equal(want.Spec.Plan.First) {
+			t.Errorf("%+v arrives as %+v, %v", want, got, err)
+		}
+		if _, err := DecodeRequest(key[1:], encoded); err == nil {
+			t.Error("a key that is cut short is taken")
+		}
+	}
+	if _, err := DecodeRequest(jobKey(k), []byte{0xff}); err == nil {
+		t.Error("a spec in no format is taken")
+	}
+}
