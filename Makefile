@@ -36,10 +36,12 @@ demo: build ## Run an app with its sidecar and scheduler, and watch jobs fire
 .PHONY: check
 check: tidy lint test ## Everything a change must pass
 
+# Some packages compute and others wait for processes: three at a time keep two processors busy, and tests of processes run
+# four at a time though each binary has one processor.
 .PHONY: test
 test: ## Run every test, with the race detector and in a random order
 	@$(if $(RACE),,echo "no C compiler: running the tests without the race detector")
-	GOMAXPROCS=$(PROCS) $(GO) test $(RACE) -p 2 -shuffle=on -timeout 30m ./...
+	GOMAXPROCS=$(PROCS) $(GO) test $(RACE) -p 3 -parallel 4 -shuffle=on -timeout 30m ./...
 	$(GO) -C test/compat test $(RACE) -shuffle=on -timeout 30m ./...
 
 .PHONY: cluster
@@ -126,6 +128,14 @@ fuzz: ## Run each fuzz target for FUZZTIME (20s)
 crash: ## Kill a node KILLS times (200), damage and fill its disk (some minutes)
 	CARILLON_TEST_KILLS=$(KILLS) CARILLON_TEST_FLIPS=$(KILLS) $(GO) test -count=1 -v -timeout 2h ./test/crash
 	CARILLON_TEST_DAMAGED_STORES=$(KILLS) CARILLON_TEST_DAMAGES=8 $(GO) test -count=1 -v -timeout 2h -run TestADamaged ./internal/store/pebblestore
+
+# Each package takes from some minutes to hours: its tests run once each, and then for each mutant those that reach it.
+PKG ?= ./internal/engine ./internal/dispatch ./internal/cluster ./internal/forward ./internal/store/...
+SAMPLE ?= 60
+
+.PHONY: mutate
+mutate: ## Make SAMPLE (60) small mistakes in each package of PKG, and list those that no test notices
+	nice $(GO) run ./test/mutate -sample $(SAMPLE) -seed $(SEED) $(PKG)
 
 .PHONY: soak
 soak: ## Keep a node at work for SOAK (1h) and hold what it takes

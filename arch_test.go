@@ -27,7 +27,7 @@ var layers = [][]string{
 	{"internal/engine", "internal/dispatch", "internal/cluster", "internal/wire", "internal/bulkv1", "internal/peerv1", "internal/store/etcdmember/etcdtest"},
 	{"internal/sidecar", "internal/scheduler", "internal/forward", "internal/cluster/clustertest", "internal/webui"},
 	{"internal/app", "internal/bench"},
-	{"cmd/carillon", "cmd/carillon-bench", "internal/simulate", "examples/*"},
+	{"cmd/carillon", "cmd/carillon-bench", "internal/simulate", "test/mutate", "examples/*"},
 }
 
 // confined are the modules that only some packages may import. Tests may import them anywhere: they need Pebble's file
