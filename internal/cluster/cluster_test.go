@@ -115,28 +115,29 @@ func TestWithoutAMajorityEverythingStopsAndResumesByItself(t *testing.T) {
 }
 
 func TestNodesLearnOneAnothersSecrets(t *testing.T) {
-	w := newWorld(t)
-	w.start("a", w.etcd)
-	w.start("b", w.etcd)
-	w.settle("a", "b")
-	err := w.coordinator(w.etcd).Join(t.Context(), cluster.Node{ID: "c", Addr: "c:1", Secret: "of c"}, func(ctx context.Context, s cluster.Session) {
-		for v, err := range s.Views(ctx) {
-			if err != nil {
-				t.Error(err)
-			}
-			for _, m := range v.Members {
-				if m.Secret != "of "+m.ID {
-					t.Errorf("the secret of %s is %q", m.ID, m.Secret)
+	inBoth(t, func(t *testing.T, w *world) {
+		w.start("a")
+		w.start("b")
+		w.settle("a", "b")
+		err := w.coordinator("c").Join(t.Context(), cluster.Node{ID: "c", Addr: "c:1", Secret: "of c"}, func(ctx context.Context, s cluster.Session) {
+			for v, err := range s.Views(ctx) {
+				if err != nil {
+					t.Error(err)
+				}
+				for _, m := range v.Members {
+					if m.Secret != "of "+m.ID {
+						t.Errorf("the secret of %s is %q", m.ID, m.Secret)
+					}
+				}
+				if len(v.Members) == 3 {
+					return
 				}
 			}
-			if len(v.Members) == 3 {
-				return
-			}
+		})
+		if err != nil {
+			t.Error(err)
 		}
 	})
-	if err != nil {
-		t.Error(err)
-	}
 }
 
 func TestANameIsTakenUntilItsLeaseEnds(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"carillon/internal/store"
 )
 
-func TestEntryWithoutAJobIsRemovedAndIsNotInFlight(t *testing.T) {
+func TestEntryWithoutAJobStaysAndIsNotInFlight(t *testing.T) {
 	m := newMachine(1, 100)
 	m.own(0, store.Fence{})
 	now := time.Unix(1000, 0).UTC()
@@ -24,8 +24,8 @@ func TestEntryWithoutAJobIsRemovedAndIsNotInFlight(t *testing.T) {
 	if n := m.inFlight.Held(); n != 0 {
 		t.Errorf("%d triggers are in flight, want none", n)
 	}
-	if w := m.batch.Writes; len(w) != 1 || !w[0].Remove || string(w[0].Key) != string(dueKey(picked[0])) {
-		t.Errorf("the batch has %v, want that the entry is removed", w)
+	if w := m.batch.Writes; len(w) != 0 {
+		t.Errorf("the batch has %v, want nothing: the entry is put in quarantine", w)
 	}
 }
 

@@ -88,7 +88,7 @@ func TestAnswersThatDoNotFitTheMessageAreRefused(t *testing.T) {
 }
 
 func TestLargestCommandIsTriedAgainAndALargerOneRefused(t *testing.T) {
-	p := newPeer("b", "b")
+	p := newPeer(cluster.Node{ID: "b", Addr: "b"})
 	var large *job.TooLargeError
 	if err := p.explain(t.Context(), pipe.ErrNotBegun, maxCommand); !errors.Is(err, engine.ErrNotOwner) {
 		t.Errorf("the largest command that has not begun = %v, want ErrNotOwner", err)
