@@ -167,7 +167,7 @@ func TestNodeStopsInTimeWhateverConnectionIsOpen(t *testing.T) {
 						case <-time.After(10 * time.Minute):
 							t.Error("it does not stop")
 							g.Close()
-							<-ended
+							t.Logf("closed, it ended with %v", <-ended)
 						}
 					})
 				})

@@ -124,7 +124,7 @@ func (m *member) run(ctx context.Context) {
 	if m.config.View != nil && isLost(ctx) {
 		m.config.View(View{})
 	}
-	m.tell(m.farewell)
+	m.tell(m.farewell) //nolint:contextcheck // it goes on for a while after ctx
 }
 
 func isLost(ctx context.Context) bool { return errors.Is(context.Cause(ctx), ErrLost) }
@@ -181,7 +181,7 @@ func (m *member) start(ctx context.Context, partition int, before *task) *task {
 		}
 		m.config.Own(keeping, partition, Claim{m.session, partition})
 		release := func(ctx context.Context) error { return m.session.Release(ctx, partition) }
-		for !m.tell(release) && ctx.Err() == nil { // others wait for it, and the lease goes on
+		for !m.tell(release) && ctx.Err() == nil { //nolint:contextcheck // others wait for it, and the lease goes on
 			pause(ctx, rejoinAfter)
 		}
 	})

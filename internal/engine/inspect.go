@@ -129,7 +129,7 @@ func (x inspector) entry(ctx context.Context, e entry) (why, err error) {
 	r := decodeRecord(e.key, values[1], values[2])
 	unreadable := r.broken != nil // which is a finding of its own
 	if unreadable || r.due().Equal(e.due) {
-		return nil, nil
+		return nil, nil //nolint:nilerr // see above
 	}
 	if present, err := present(ctx, x.store, e.at(r.due())); err != nil || present {
 		return nil, err // it is removed when it is due

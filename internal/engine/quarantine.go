@@ -98,7 +98,7 @@ func (q *quarantine) report(ctx context.Context, key []byte, size int, why error
 		reason = strings.ToValidUTF8(reason[:maxFindingReason], "") + "…"
 	}
 	if len(q.found) < maxFound {
-		f := &finding{Finding: Finding{bytes.Clone(key), reason, size, time.Now().UTC()}, noted: len(key) > maxNotedKey}
+		f := &finding{Finding: Finding{bytes.Clone(key), reason, size, time.Now()}, noted: len(key) > maxNotedKey}
 		q.found[string(key)] = f
 		q.count.WithLabelValues(f.Kind()).Inc()
 		select {

@@ -217,8 +217,10 @@ func (m *metrics) MustRegister(all ...prometheus.Collector) {
 			if strings.Contains(found.Desc().String(), "carillon_command_turns") {
 				m.turns = found
 			}
-		case prometheus.Counter: // of all that an engine registers it is the one counter
-			m.redelivered = found
+		case prometheus.Counter:
+			if strings.Contains(found.Desc().String(), "carillon_redeliveries_total") {
+				m.redelivered = found
+			}
 		}
 	}
 }

@@ -295,7 +295,7 @@ func (c *cluster) healthy(nodes ...*node) time.Duration {
 // on it may own what it fires, and fire again what another had out.
 func (n *node) joined(since time.Time) (at time.Time) {
 	n.c.t.Helper()
-	line := regexp.MustCompile(`time=(\S+) level=INFO msg="joined the cluster"`)
+	line := regexp.MustCompile(`time="(\S+)" level=info msg="joined the cluster"`)
 	eventually(n.c.t, "node "+n.id+" joins again", func(context.Context) error {
 		for _, m := range line.FindAllStringSubmatch(n.p.output(), -1) {
 			var err error

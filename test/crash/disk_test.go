@@ -42,8 +42,8 @@ func TestAFullDiskIsToldAndLosesNothing(t *testing.T) {
 		healthy, _ := n.healthy(t.Context())
 		return refused != nil && !healthy
 	})
-	if !strings.Contains(refused.Error(), "full") {
-		t.Errorf("the refusal does not say that the store is full: %v", refused)
+	if !strings.Contains(refused.Error(), "new jobs are refused below") {
+		t.Errorf("the refusal does not say that the disk is nearly full: %v", refused)
 	}
 	if _, err := c.DeleteJob(t.Context(), &schedulerv1.DeleteJobRequest{Name: "goes", Metadata: metadata("one")}); err != nil {
 		t.Errorf("nothing can be deleted from a store that is full: %v", err)
