@@ -19,7 +19,7 @@ import (
 func TestErrorsRepeatLittleOfWhatWasSent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
-		long := strings.Repeat("long", 3<<18) // 3 MiB
+		long := strings.Repeat("long", 1<<16) // 256 KiB
 		meta := func(namespace, app string) *schedulerv1.JobMetadata {
 			target := &schedulerv1.JobTargetMetadata{Type: &schedulerv1.JobTargetMetadata_Job{Job: new(schedulerv1.TargetJob)}}
 			return &schedulerv1.JobMetadata{AppId: app, Namespace: namespace, Target: target}
@@ -39,7 +39,7 @@ func TestErrorsRepeatLittleOfWhatWasSent(t *testing.T) {
 		in := "1h"
 		requests := map[string]*schedulerv1.ScheduleJobRequest{
 			"name":       {Name: long, Job: &schedulerv1.Job{DueTime: &in}, Metadata: meta("ns", "a")},
-			"quotes":     {Name: strings.Repeat(`"`, 1<<20), Job: &schedulerv1.Job{DueTime: &in}, Metadata: meta("ns", "a")},
+			"quotes":     {Name: strings.Repeat(`"`, 1<<17), Job: &schedulerv1.Job{DueTime: &in}, Metadata: meta("ns", "a")},
 			"namespace":  {Name: "x", Job: &schedulerv1.Job{DueTime: &in}, Metadata: meta(long, "a")},
 			"app":        {Name: "x", Job: &schedulerv1.Job{DueTime: &in}, Metadata: meta("ns", long)},
 			"actor type": {Name: "x", Job: &schedulerv1.Job{DueTime: &in}, Metadata: actor(long, "id")},

@@ -21,7 +21,7 @@ const maxAnswer = 3 << 10
 func TestErrorsRepeatLittleOfWhatWasSent(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{AnyApp: true, DefaultApp: "sub"})
-		long := strings.Repeat("long", 3<<18) // 3 MiB
+		long := strings.Repeat("long", 1<<16) // 256 KiB
 		scheduler := status.Error(codes.Unknown, "job failed validation: "+long+" is wrong")
 		small := func(what string, n int) {
 			t.Helper()
