@@ -58,7 +58,7 @@ func apart(t *testing.T, a app, env ...string) sidecar {
 	scheduler := launch(t, env, []string{`sidecars_use=(\S+)`},
 		"scheduler", "--listen-address", "127.0.0.1", "--port", "0", "--healthz-listen-address", "127.0.0.1",
 		"--healthz-port", "0", "--enable-metrics=false", "--etcd-data-dir", filepath.Join(t.TempDir(), "data"))
-	found := launch(t, env, []string{`HTTP server is running on port.* address=(\S+)`, `gRPC server is running on port.* address=(\S+)`},
+	found := launch(t, env, []string{`HTTP server is running on port.* address=(\S+)`, `API gRPC server is running on port.* address=(\S+)`},
 		"sidecar", "--app-id", "sub", "--app-protocol", a.protocol, "--app-port", strconv.Itoa(a.port),
 		"--dapr-listen-addresses", "127.0.0.1", "--dapr-http-port", "0", "--dapr-grpc-port", "0", "--enable-metrics=false",
 		"--scheduler-host-address", scheduler[0])
