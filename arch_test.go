@@ -25,7 +25,7 @@ var layers = [][]string{
 	{"internal/store", "internal/store/space", "internal/store/datadir"},
 	{"internal/store/archive", "internal/store/pebblestore", "internal/store/etcdstore", "internal/store/etcdmember", "internal/store/storetest"},
 	{"internal/engine", "internal/dispatch", "internal/cluster", "internal/wire", "internal/bulkv1", "internal/peerv1", "internal/store/etcdmember/etcdtest"},
-	{"internal/sidecar", "internal/scheduler", "internal/forward", "internal/cluster/clustertest", "internal/webui"},
+	{"internal/sidecar", "internal/scheduler", "internal/forward", "internal/cluster/clustertest"},
 	{"internal/app", "internal/bench"},
 	{"cmd/carillon", "cmd/carillon-bench", "internal/simulate", "test/mutate", "examples/*"},
 }

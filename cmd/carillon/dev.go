@@ -78,6 +78,11 @@ func dev(ctx context.Context, args []string, std stdio) error {
 	if err != nil {
 		return err
 	}
+	dir, err := filepath.Abs(cfg.Store.Dir)
+	if err != nil {
+		return fmt.Errorf("--data-dir %s: %w", cfg.Store.Dir, err)
+	}
+	fmt.Fprintf(std.Out, "carillon dev keeps its jobs in %s; Ctrl-C stops it.\n", dir)
 	log, closeLog, err := c.log.open(std.Err)
 	if err != nil {
 		return err
@@ -201,8 +206,10 @@ func checkAppID(id string) error {
 func projectDir() (string, error) {
 	const project = ".carillon"
 	err := os.MkdirAll(project, 0o700)
-	if err == nil {
-		err = os.WriteFile(filepath.Join(project, ".gitignore"), []byte("*\n"), 0o600)
+	if file := filepath.Join(project, ".gitignore"); err == nil {
+		if _, missing := os.Stat(file); missing != nil {
+			err = os.WriteFile(file, []byte("*\n"), 0o600)
+		}
 	}
 	if err != nil {
 		return "", fmt.Errorf("make the directory of the store in the current directory: %w; choose another with --data-dir", err)
@@ -230,11 +237,6 @@ func (c *devConfig) listen(ctx context.Context) (l app.AllInOneListeners, err er
 
 // announce tells a person where everything is.
 func (c *devConfig) announce(cfg app.AllInOneConfig, std stdio) {
-	dir, err := filepath.Abs(cfg.Store.Dir)
-	if err != nil {
-		dir = cfg.Store.Dir
-	}
-	fmt.Fprintf(std.Out, "carillon dev keeps its jobs in %s; Ctrl-C stops it.\n", dir)
 	fmt.Fprintf(std.Out, "  %-12s http://localhost:%d\n", "HTTP API", c.httpPort)
 	fmt.Fprintf(std.Out, "  %-12s localhost:%d\n", "gRPC API", c.grpcPort)
 	fmt.Fprintf(std.Out, "  %-12s localhost:%d\n", "Scheduler", c.port)

@@ -37,6 +37,11 @@ func runApp(ctx context.Context, command, env []string, grace time.Duration, std
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start the app: %w", err)
 	}
+	if std.AtKill != nil {
+		kill := func() { killGroup(cmd) }
+		std.AtKill.Store(&kill)
+		defer std.AtKill.Store(nil)
+	}
 	ended := make(chan struct{})
 	go func() {
 		err = cmd.Wait()

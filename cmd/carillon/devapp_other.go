@@ -8,7 +8,8 @@ import (
 )
 
 // Without process groups and signals, the app alone is killed.
-func asGroup(*exec.Cmd)    {}
-func ignoreTerminalReads() {}
+func asGroup(*exec.Cmd)       {}
+func ignoreTerminalReads()    {}
+func killGroup(cmd *exec.Cmd) { _ = cmd.Process.Kill() }
 
 func stopGroup(cmd *exec.Cmd, _ <-chan struct{}, _ time.Duration) { _ = cmd.Process.Kill() }

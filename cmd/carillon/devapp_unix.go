@@ -15,6 +15,9 @@ func asGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: tr
 // ignoreTerminalReads keeps a read of the terminal from stopping us when we run in the background.
 func ignoreTerminalReads() { signal.Ignore(syscall.SIGTTIN) }
 
+// killGroup sends SIGKILL to the app's process group.
+func killGroup(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+
 // stopGroup sends one SIGTERM to the app's process group, and one SIGKILL if a process of it is left after grace. It
 // returns when none is left, or after the SIGKILL. ended is closed when the app itself has been waited for.
 func stopGroup(cmd *exec.Cmd, ended <-chan struct{}, grace time.Duration) {
@@ -37,7 +40,7 @@ func stopGroup(cmd *exec.Cmd, ended <-chan struct{}, grace time.Duration) {
 		}
 		select {
 		case <-deadline.C:
-			_ = syscall.Kill(group, syscall.SIGKILL)
+			killGroup(cmd)
 			return
 		case <-poll.C:
 		}

@@ -64,11 +64,17 @@ func bare(host string) string {
 }
 
 // allowedHosts is the usage of the flag about [browser.Hosts.Allowed].
-const allowedHosts = "`names` and addresses by which clients may call the HTTP ports beside localhost, loopback addresses and those it listens on, with commas between them; no others are accepted then"
+const allowedHosts = "`names` and addresses by which clients may call the HTTP ports beside localhost, loopback addresses " +
+	"and those it listens on, with commas between them; no others are accepted then"
 
 // hostsOf returns by what the HTTP ports may be called that listen on these addresses, or names of addresses.
 func hostsOf(allowed list, listen ...string) (browser.Hosts, error) {
-	h := browser.Hosts{Allowed: allowed}
+	var h browser.Hosts
+	for _, name := range allowed {
+		if name = strings.TrimSpace(name); name != "" {
+			h.Allowed = append(h.Allowed, name)
+		}
+	}
 	for _, name := range listen {
 		name = strings.TrimSpace(name)
 		if _, err := netip.ParseAddr(bare(name)); err != nil && name != "" { // a connection tells its address

@@ -61,6 +61,7 @@ func (l *logFile) Write(b []byte) (int, error) {
 // Close closes the file.
 func (l *logFile) Close() {
 	signal.Stop(l.signals)
+	signal.Ignore(syscall.SIGHUP) // what is left to be done is not cut short
 	close(l.signals)
 	l.mu.Lock()
 	defer l.mu.Unlock()

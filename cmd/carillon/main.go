@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 
 	"carillon/internal/profile"
@@ -17,9 +18,13 @@ func main() {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	handleHangup(args, stop)
+	var atKill atomic.Pointer[func()]
 	go func() {
 		stop(signalError{<-signals})
 		<-signals
+		if last := atKill.Load(); last != nil {
+			(*last)()
+		}
 		os.Exit(exitError) // at once, whatever is under way
 	}()
 	stopProfile, err := profile.Start(os.LookupEnv)
@@ -27,7 +32,7 @@ func main() {
 		fmt.Fprintf(os.Stderr, "carillon: %v\n", err)
 		os.Exit(exitError)
 	}
-	code := run(ctx, args, stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv})
+	code := run(ctx, args, stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv, AtKill: &atKill})
 	stopProfile()
 	os.Exit(code)
 }

@@ -260,15 +260,15 @@ func exitCode(err error) int {
 	return 0
 }
 
-func TestASecondSignalEndsANodeWithAStubbornApp(t *testing.T) {
-	n := startNode(t, "--data-dir", t.TempDir(), "--", "sh", "-c", "trap '' TERM; echo stubborn; sleep 4")
+func TestASecondSignalEndsANodeAndItsStubbornApp(t *testing.T) {
+	n := startNode(t, "--data-dir", t.TempDir(), "--", "sh", "-c", "trap '' TERM; echo stubborn; sleep 1000")
 	for deadline := time.Now().Add(patience); !strings.Contains(n.said.String(), "stubborn"); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the app did not start")
 		}
 	}
 	ended := make(chan int, 1)
-	go func() { // the app lives on and holds the output, for which Wait would wait
+	go func() { // Wait would also wait for the output, which the app has too
 		state, err := n.cmd.Process.Wait()
 		if err != nil {
 			t.Error(err)
@@ -281,6 +281,11 @@ func TestASecondSignalEndsANodeWithAStubbornApp(t *testing.T) {
 		case code := <-ended:
 			if code != exitError {
 				t.Errorf("it ended with %d, want %d", code, exitError)
+			}
+			select {
+			case <-n.all:
+			case <-time.After(patience):
+				t.Error("the app lives on")
 			}
 			return
 		case <-time.After(100 * time.Millisecond):

@@ -9,6 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
+
+	"carillon/internal/brief"
 )
 
 // A stdio is what a command may touch of the world around the process.
@@ -16,6 +19,8 @@ type stdio struct {
 	In       *os.File // nil if there is none
 	Out, Err io.Writer
 	Env      func(name string) (value string, ok bool)
+	// AtKill, if it is not nil, is where a command puts what is to be done before a second signal ends the process.
+	AtKill *atomic.Pointer[func()]
 }
 
 // A command is one word of the command line.
@@ -96,10 +101,10 @@ func run(ctx context.Context, args []string, std stdio) int {
 	case errors.Is(err, errInLog):
 		return exitError
 	case errors.As(err, &usage):
-		fmt.Fprintf(std.Err, "carillon: %v\n", err)
+		fmt.Fprintf(std.Err, "carillon: %s\n", brief.Text(err.Error()))
 		return exitUsage
 	default:
-		fmt.Fprintf(std.Err, "carillon: %v\n", err)
+		fmt.Fprintf(std.Err, "carillon: %s\n", brief.Text(err.Error()))
 		return exitError
 	}
 }

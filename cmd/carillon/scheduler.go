@@ -31,6 +31,9 @@ func scheduler(ctx context.Context, args []string, std stdio) error {
 	log = asDapr(log, "carillon.scheduler")
 	if err := c.run(ctx, std, log); err != nil {
 		log.LogAttrs(ctx, levelFatal, "Scheduler service ended", slog.Any("err", err))
+		if c.log.file != "" {
+			fmt.Fprintf(std.Err, "carillon: %v\n", err)
+		}
 		return errInLog
 	}
 	log.LogAttrs(ctx, slog.LevelInfo, "Scheduler service shut down gracefully")

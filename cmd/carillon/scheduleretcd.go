@@ -126,6 +126,9 @@ func (c *etcdConfig) members() (map[string]*url.URL, error) {
 		if err != nil || id == "" || u.Scheme == "" || u.Host == "" {
 			return nil, fmt.Errorf("invalid format for initial cluster. It is id=url, such as %s, and not '%s'", defaultCluster, entry)
 		}
+		if all[id] != nil {
+			return nil, fmt.Errorf("--etcd-initial-cluster: the id %q stands twice; each scheduler has its own", id)
+		}
 		all[id] = u
 	}
 	return all, nil

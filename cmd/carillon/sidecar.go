@@ -53,6 +53,9 @@ func runSidecar(ctx context.Context, args []string, std stdio) error {
 		return errInLog
 	case err != nil:
 		log.LogAttrs(ctx, levelFatal, "the sidecar ended", slog.Any("err", err))
+		if c.log.file != "" {
+			fmt.Fprintf(std.Err, "carillon: %v\n", err)
+		}
 		return errInLog
 	}
 	log.LogAttrs(ctx, slog.LevelInfo, "Daprd shutdown gracefully")

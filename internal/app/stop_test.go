@@ -118,10 +118,10 @@ func roles() map[string]role {
 			return opened(t, node, err), p
 		},
 		"sidecar": func(t *testing.T) (*app.Node, map[string]*memnet.Listener) {
-			p := ports("HTTP", "gRPC", "public", "metrics")
+			p := ports("HTTP", "gRPC", "public", "internal", "metrics")
 			cfg := app.SidecarConfig{Sidecar: jobs, Dialers: sidecar.Dialers{Scheduler: refused, App: refused}}
 			node, err := app.OpenSidecar(cfg, app.SidecarListeners{Listeners: sidecar.Listeners{
-				HTTP: []net.Listener{p["HTTP"]}, GRPC: []net.Listener{p["gRPC"]}, Public: []net.Listener{p["public"]},
+				HTTP: []net.Listener{p["HTTP"]}, GRPC: []net.Listener{p["gRPC"]}, Public: []net.Listener{p["public"]}, Internal: []net.Listener{p["internal"]},
 			}, Metrics: p["metrics"]}, slog.New(slog.NewTextHandler(t.Output(), nil)))
 			return opened(t, node, err), p
 		},

@@ -54,7 +54,8 @@ func (g *Guard) Refuse(r *http.Request) string {
 	}
 	to, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
 	local := address(to)
-	if !local.IsLoopback() && !g.everywhere && r.Header.Get("Origin") == "" {
+	page := r.Header.Get("Origin") != ""
+	if !page && (r.Host == "" || !local.IsLoopback() && !g.everywhere) { // no page leaves its host out
 		return ""
 	}
 	if at, ok := parse(r.Host); ok && (at.addr.IsLoopback() || at.addr.IsUnspecified() || at.addr.IsValid() && at.addr == local || slices.Contains(g.accepted, at.host)) {

@@ -32,7 +32,7 @@ var (
 		"0.0.0.0:3500", "[::]:3500",
 	}
 	other = []string{
-		"", ":3500", ".", "..", "evil.example", "evil.example:3500",
+		":3500", ".", "..", "evil.example", "evil.example:3500",
 		"mac.local", "x.local:3500", "local", "app.localhost:3500", "x.internal", "host.docker.internal:3500", "x.test", "sidecar", "sidecar:3500",
 		"localhost.evil.example", "127.0.0.1.evil.example", "evil.example.localhost", "localhost..", "localhost..:3500", "xlocalhost", "localhost.local",
 		"localhost:evil", "localhost:65536", "localhost:-1", "localhost:80:80", "localhost@evil.example", "evil.example@localhost", "localhost/", "localhost ", "local\u212Aost", "l\u043ecalhost",

@@ -269,6 +269,7 @@ func (m *machine) fire(e entry, r record) *delivery {
 		// It cannot happen that nothing in the store stands behind an entry of the index. If it does, the entry is all that is
 		// left of a job, and stays; unless the job has another one.
 		m.unpick(e)
+		m.unpay(e)
 		if r.elsewhere {
 			m.touch(e.partition)
 			m.batch.Delete(dueKey(e))

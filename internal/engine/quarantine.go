@@ -32,7 +32,7 @@ type Finding struct {
 }
 
 const (
-	// maxFound is how many findings an engine remembers. What it meets beyond that is left aside as well, and counted each time.
+	// maxFound is how many findings an engine remembers. What it meets beyond that is left aside as well, and is in the log alone.
 	maxFound = 4096
 	// maxNotedKey is how long a key may be that a note is kept about.
 	maxNotedKey = 8 << 10

@@ -73,8 +73,12 @@ func (r *Rates[K]) account(now time.Time, k K) *account {
 
 func (r *Rates[K]) burst() float64 { return max(1, r.perSecond) }
 
-// update adds what has come since. A clock that was set back adds nothing.
+// update adds what has come since. What comes is counted once, also if the clocks of several callers differ: an earlier
+// instant than the latest adds nothing. A clock that was set back by more than a second counts from there on.
 func (a *account) update(now time.Time, perSecond float64) {
-	a.credit += max(0, now.Sub(a.at).Seconds()) * perSecond
-	a.at = now
+	since := now.Sub(a.at)
+	if since > 0 || since < -time.Second {
+		a.credit += max(0, since.Seconds()) * perSecond
+		a.at = now
+	}
 }

@@ -23,7 +23,8 @@ type encodedList struct {
 	of     *lists
 	pieces mem.BufferSlice
 	bytes  int
-	taken  int64 // of the budget, and not in pieces
+	held   int64 // of the budget, in pieces or not
+	taken  int64 // of that, what is not in pieces
 	share  bool  // it has a share
 	grows  bool  // it is the one list that grows
 }
@@ -126,14 +127,14 @@ func (l *encodedList) take(ctx context.Context, bytes int64) error {
 		l.share = l.of.shares.WaitWithin(waiting, l.of.share, limit)
 	} else {
 		limit -= l.of.share
-		if int64(l.bytes)+bytes > limit { // however long it waits
+		if l.held+bytes > limit { // however long it waits
 			return status.Errorf(codes.ResourceExhausted,
 				"list jobs: the list has more than %d bytes, and may take %d: list fewer, by a prefix, or raise the memory limit", l.bytes, limit)
 		}
 		l.grows = l.grows || enter(waiting, l.of.grow)
 	}
 	if (l.grows || l.share && l.taken == 0) && l.of.budget.WaitWithin(waiting, bytes, limit) {
-		l.taken += bytes
+		l.taken, l.held = l.taken+bytes, l.held+bytes
 		return nil
 	}
 	if ctx.Err() != nil {

@@ -87,6 +87,24 @@ func TestListCountsUntilItIsSent(t *testing.T) {
 	})
 }
 
+func TestListAloneNeverWaits(t *testing.T) {
+	fits := false
+	for mib := int64(16); mib <= 36; mib++ {
+		synctest.Test(t, func(t *testing.T) {
+			n := runLists(t, mib)
+			began := time.Now()
+			err := n.listOf(t, "large")
+			if waited := time.Since(began); waited > 0 || err == nil != (fits || err == nil) {
+				t.Errorf("with %d MiB a list of 20 MB that is alone gets %v after %v", mib, err, waited)
+			}
+			fits = fits || err == nil
+		})
+	}
+	if !fits {
+		t.Error("no list fits")
+	}
+}
+
 func TestListsAtTheSameTimeAllEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := runLists(t, 64)

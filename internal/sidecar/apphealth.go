@@ -88,8 +88,9 @@ func (s *Sidecar) newProber(ctx context.Context, a App, m appMetrics) (prober, e
 }
 
 // watchApp asks an app for its health until ctx ends: at once, and then at each interval. Only what the probes say
-// counts, and not how triggers fare; a probe that this process could not make says nothing. One success makes an app healthy. As many failures in a row as the threshold says
-// make it unhealthy; Dapr counts them all since the app became healthy, whatever came between.
+// counts, and not how triggers fare; a probe that this process could not make says nothing. One success makes an app
+// healthy. As many failures in a row as the threshold says make it unhealthy; Dapr counts them all since the app
+// became healthy, whatever came between.
 func (s *Sidecar) watchApp(ctx context.Context, a App, p prober, m appMetrics, log *slog.Logger) {
 	tick := time.NewTicker(a.Health.Interval)
 	defer tick.Stop()

@@ -10,12 +10,14 @@ import (
 	"golang.org/x/sync/errgroup"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/keepalive"
+
+	"carillon/internal/bound"
 )
 
 // serveInternal serves the port on which Dapr's sidecars call one another, until ctx ends. There is nothing to call here:
 // every call is answered with Unimplemented. Programs wait for the port, or for the line in the log.
 func (s *Sidecar) serveInternal(ctx context.Context, listeners []net.Listener) error {
-	server := grpc.NewServer(grpc.MaxConcurrentStreams(1), grpc.MaxRecvMsgSize(1), grpc.ConnectionTimeout(10*time.Second),
+	server := bound.Calls{Most: maxOpen, Lasts: time.Minute}.NewServer(grpc.MaxConcurrentStreams(1), grpc.MaxRecvMsgSize(1), grpc.ConnectionTimeout(10*time.Second),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: time.Minute}))
 	g, ctx := errgroup.WithContext(ctx)
 	for _, l := range listeners {
@@ -29,7 +31,7 @@ func (s *Sidecar) serveInternal(ctx context.Context, listeners []net.Listener) e
 	}
 	g.Go(func() error {
 		<-ctx.Done()
-		server.Stop()
+		server.StopWithin(0)
 		return nil
 	})
 	return g.Wait()

@@ -20,6 +20,9 @@ type Rule struct {
 // the plan repeats.
 const MinInterval = time.Millisecond
 
+// maxAtOnce is how often a job with an interval of zero may be due.
+const maxAtOnce = 1000
+
 // Every returns the rule that is due d after the last time. A negative d is a
 // mistake of the program, and panics.
 func Every(d time.Duration) Rule {

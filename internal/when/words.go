@@ -44,6 +44,10 @@ func (w Words) Resolve(now time.Time) (Plan, error) {
 			return Plan{}, &Error{"schedule", fmt.Sprintf(
 				"%s without repeats would be due for ever at one instant: add repeats or a longer interval", *w.Schedule)}
 		}
+		if rule == Every(0) && p.Repeats > maxAtOnce {
+			return Plan{}, &Error{"repeats", fmt.Sprintf(
+				"%d times %s would be due at one instant: repeat it at most %d times, or choose a longer interval", p.Repeats, *w.Schedule, maxAtOnce)}
+		}
 		p.Rule = rule
 	}
 	p.First = now.UTC()

@@ -2,6 +2,7 @@ package when_test
 
 import (
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -70,6 +71,15 @@ func TestAnIntervalOfZeroNeedsRepeats(t *testing.T) {
 		got, err := w.Resolve(now)
 		refused(t, *w.Schedule, got, err, "schedule",
 			*w.Schedule+" without repeats would be due for ever at one instant: add repeats or a longer interval")
+	}
+}
+
+func TestAnIntervalOfZeroIsDueAThousandTimesAtMost(t *testing.T) {
+	for repeats, want := range map[uint32]bool{1: true, 1000: true, 1001: false, math.MaxUint32: false} {
+		_, err := when.Words{Schedule: new("@every 0s"), Repeats: &repeats}.Resolve(now)
+		if (err == nil) != want {
+			t.Errorf("%d times: %v, want accepted %v", repeats, err, want)
+		}
 	}
 }
 

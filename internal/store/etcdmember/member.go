@@ -64,7 +64,7 @@ const (
 	goneWait = time.Second
 	// closeWait is how long a member that has let its folder go may take to close its connections. Etcd waits without an end
 	// for one that says nothing.
-	closeWait = time.Second
+	closeWait = 100 * time.Millisecond
 )
 
 // Run serves until ctx ends, and then returns nil; or until the member fails. It is to be called once.

@@ -41,16 +41,17 @@ type disk struct {
 	err     error
 	closing chan struct{} // closed when the store closes, so that nobody waits to try again
 
-	mu     sync.Mutex // guards the fields below
-	begun  bool       // Pebble has begun a log, the first thing that it does when its tables are whole
-	opened bool       // Pebble has opened
-	early  error      // damage that was met before
+	mu     sync.Mutex              // guards the fields below
+	begun  bool                    // Pebble has begun a log, the first thing that it does when its tables are whole
+	opened bool                    // Pebble has opened
+	early  error                   // damage that was met before
+	vitals map[*vitalFile]struct{} // the logs and manifests that are open
 }
 
 func newDisk(fs vfs.FS) *disk {
 	return &disk{
 		FS: fs, scratch: vfs.NewMem(), seal: seal{ends: map[string]end{}},
-		failed: make(chan struct{}), closing: make(chan struct{}),
+		failed: make(chan struct{}), closing: make(chan struct{}), vitals: map[*vitalFile]struct{}{},
 	}
 }
 
@@ -219,8 +220,18 @@ func (d *disk) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (
 // openVital makes the log or manifest that op puts into f, or, on a disk that has failed, one that goes nowhere.
 func (d *disk) openVital(name string, f *vfs.File, op func() error) (vfs.File, error) {
 	d.vital("create", name, op)
+	v := &vitalFile{File: *f, disk: d, name: name}
+	if d.guard != nil && d.failure() == nil && !isOptions(name) {
+		d.vital("watch", name, func() (err error) {
+			v.place, err = datadir.Watch(filepath.Join(d.given, d.PathBase(name)))
+			return err
+		})
+		d.mu.Lock()
+		d.vitals[v] = struct{}{}
+		d.mu.Unlock()
+	}
 	if d.failure() == nil {
-		return &vitalFile{File: *f, disk: d, name: name}, nil
+		return v, nil
 	}
 	if *f != nil {
 		_ = (*f).Close() // the disk has failed meanwhile, and the failure is known
@@ -323,7 +334,7 @@ func (d *disk) Lock(name string) (io.Closer, error) {
 		return nil, errors.Join(err, c.Close())
 	}
 	if err := d.examine(d.PathDir(name)); err != nil {
-		return nil, errors.Join(err, d.guard.Close(), c.Close())
+		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
 }
@@ -335,6 +346,21 @@ func (d *disk) watch(lock string) (err error) {
 		d.guard, err = datadir.Watch(filepath.Join(d.given, d.PathBase(lock)), d.given, d.PathDir(lock))
 	}
 	return err
+}
+
+// present returns [datadir.ErrReplaced] if the folder, or a log or manifest in it, is no longer where it was opened.
+func (d *disk) present() error {
+	if err := d.guard.Check(); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for v := range d.vitals {
+		if err := v.place.CheckLock(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // examine looks for damage in dir, and makes the seal ready.

@@ -1,6 +1,10 @@
 package pebblestore
 
-import "github.com/cockroachdb/pebble/v2/vfs"
+import (
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"carillon/internal/store/datadir"
+)
 
 // A file is a table or another small file on a disk. On one that has failed it takes everything, and throws it away.
 type file struct {
@@ -43,8 +47,9 @@ func (f *file) SyncTo(length int64) (full bool, err error) {
 // A vitalFile is a part of the log, or a manifest. It never returns an error: one that matters fails the disk.
 type vitalFile struct {
 	vfs.File
-	disk *disk
-	name string
+	disk  *disk
+	name  string
+	place *datadir.Guard // where it was made; nil if nobody looks
 }
 
 // Write is [vfs.File.Write].
@@ -71,12 +76,15 @@ func (f *vitalFile) SyncData() error {
 	return nil
 }
 
-// synced returns how a sync of f ended: err, or that it cannot be believed, or that the folder was gone by then.
+// synced returns how a sync of f ended: err, or that it cannot be believed, or that the folder or f itself was gone by then.
 func (f *vitalFile) synced(err error) error {
 	if err = synced(f.File, err); err != nil {
 		return err
 	}
-	return f.disk.guard.CheckLock()
+	if err := f.disk.guard.CheckLock(); err != nil {
+		return err
+	}
+	return f.place.CheckLock()
 }
 
 // synced returns how a sync of f ended: err, or that it cannot be believed.
@@ -95,6 +103,9 @@ func (f *vitalFile) SyncTo(length int64) (full bool, err error) {
 
 // Close is [vfs.File.Close]. It closes the file below even on a disk that has failed.
 func (f *vitalFile) Close() error {
+	f.disk.mu.Lock()
+	delete(f.disk.vitals, f)
+	f.disk.mu.Unlock()
 	err := f.File.Close()
 	f.disk.vital("close", f.name, func() error { return err })
 	return nil

@@ -18,6 +18,10 @@ var replacements = map[string]func(dir string) error{
 	"deleted":      os.RemoveAll,
 	"renamed":      func(dir string) error { return os.Rename(dir, dir+".old") },
 	"emptied":      func(dir string) error { return exec.Command("sh", "-c", "rm -rf "+dir+"/*").Run() },
+	"logs deleted": func(dir string) error { return exec.Command("sh", "-c", "rm -f "+dir+"/*.log").Run() },
+	"files deleted but the lock": func(dir string) error {
+		return exec.Command("find", dir, "-type", "f", "!", "-name", "LOCK", "-delete").Run()
+	},
 	"lock deleted": func(dir string) error { return os.Remove(filepath.Join(dir, "LOCK")) },
 	"replaced by a copy": func(dir string) error {
 		return exec.Command("sh", "-c", "cp -a "+dir+" "+dir+".copy && mv "+dir+" "+dir+".old && mv "+dir+".copy "+dir).Run()

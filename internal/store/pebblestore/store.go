@@ -154,7 +154,7 @@ func (s *Store) Wait(ctx context.Context) error {
 		case <-s.disk.failed:
 			return s.failure()
 		case <-look:
-			if err := s.disk.guard.Check(); err != nil {
+			if err := s.disk.present(); err != nil {
 				s.disk.fail(err)
 			}
 			if s.Full() != nil {
