@@ -111,6 +111,9 @@ func (s *Sidecar) answerHTTP(w http.ResponseWriter, r *http.Request) {
 	to := match(r.Method, r.URL)
 	if to.resource != health && to.resource != outboundHealth {
 		if why, code := s.refuse(r); why != "" {
+			if r.ContentLength != 0 { // or the answer would wait for the body
+				w.Header().Set("Connection", "close")
+			}
 			http.Error(w, why, code)
 			return
 		}
