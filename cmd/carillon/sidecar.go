@@ -38,6 +38,7 @@ func runSidecar(ctx context.Context, args []string, std stdio) error {
 		return c.await(ctx, std)
 	}
 	log, closeLog, err := c.log.open(std.Out)
+	inFile := err == nil && c.log.file != ""
 	if err != nil {
 		plain := logConfig{level: "info", json: c.log.json}
 		log, closeLog, _ = plain.open(std.Out) // which always works
@@ -53,7 +54,7 @@ func runSidecar(ctx context.Context, args []string, std stdio) error {
 		return errInLog
 	case err != nil:
 		log.LogAttrs(ctx, levelFatal, "the sidecar ended", slog.Any("err", err))
-		if c.log.file != "" {
+		if inFile {
 			fmt.Fprintf(std.Err, "carillon: %v\n", err)
 		}
 		return errInLog
