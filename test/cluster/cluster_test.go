@@ -121,11 +121,17 @@ func folder(t *testing.T) string {
 	return dir
 }
 
+// portsGiven are the ports that the tests have been given, so that none is given twice.
+var portsGiven sync.Map
+
 // port returns a port of loopback that nobody listens on. It is none of those that the system gives to connections.
 func port(t *testing.T) int {
 	t.Helper()
 	for range 100 {
 		n := 10_000 + rand.IntN(20_000)
+		if _, given := portsGiven.LoadOrStore(n, true); given {
+			continue
+		}
 		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(n)))
 		if err == nil {
 			l.Close()
