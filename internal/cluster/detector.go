@@ -91,7 +91,8 @@ func (d *detector) note(kv *mvccpb.KeyValue) {
 	}
 	lasts, err := time.ParseDuration(string(kv.Value))
 	if err != nil {
-		return // it is nothing of ours: its lease ends it
+		delete(d.latest, key) // it is nothing of ours: its lease ends it
+		return
 	}
 	d.latest[key] = heartbeat{kv.ModRevision, lasts, time.Now()}
 }
@@ -139,7 +140,7 @@ func (d *detector) end(ctx context.Context, key string, h heartbeat) error {
 	return nil
 }
 
-// revoke revokes the lease of a session whose heartbeats have ended, and forgets it. Should whoever ended it be lost before
+// revoke revokes the lease of a session whose heartbeats have ended, and forgets it. If the node that ended it is lost before
 // this, another detector does it, or at last etcd.
 func (d *detector) revoke(ctx context.Context, key string) {
 	delete(d.latest, key)

@@ -2,6 +2,7 @@ package cluster_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"testing"
@@ -130,6 +131,64 @@ func TestLeaveOfALostSessionLeavesTheNextOneOfItsName(t *testing.T) {
 				t.Errorf("the view is %v, %v; want one member a", v, err)
 			}
 			break
+		}
+	})
+}
+
+// TestHeartbeatThatCannotBeReadIsLeftToItsLease has another program write over the heartbeat of a node that is cut off.
+func TestHeartbeatThatCannotBeReadIsLeftToItsLease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := etcdtest.NewMemory(t)
+		const most = 100
+		var mu sync.Mutex
+		key, tries := "", 0
+		m.Before = func(_ context.Context, request any) error {
+			r, ok := request.(*etcdserverpb.TxnRequest)
+			if !ok || len(r.GetCompare()) == 0 || r.GetCompare()[0].GetTarget() != etcdserverpb.Compare_MOD {
+				return nil
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if string(r.GetCompare()[0].GetKey()) != key {
+				return nil
+			}
+			if tries++; tries > most {
+				return errors.New("that is enough")
+			}
+			return nil
+		}
+		a, _ := join(t, m, "a", "a")
+		join(t, m, "b", "b")
+		time.Sleep(ttl)
+		all, err := m.Client(t, "reader").Get(t.Context(), "carillon/", clientv3.WithPrefix())
+		if err != nil {
+			t.Fatal(err)
+		}
+		latest := "" // of the heartbeats' keys: leases are granted in order
+		for _, kv := range all.Kvs {
+			if strings.Contains(string(kv.Key), "/heartbeat/") {
+				latest = max(latest, string(kv.Key))
+			}
+		}
+		if latest == "" {
+			t.Fatalf("there is no heartbeat among %v", all.Kvs)
+		}
+		m.Cut("b", true)
+		mu.Lock()
+		key = latest
+		mu.Unlock()
+		if _, err := m.Put(t.Context(), put(latest, 0)); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * ttl)
+		m.Cut("b", false)
+		mu.Lock()
+		defer mu.Unlock()
+		if tries > 1 {
+			t.Errorf("the other node tried %d times to end the session, want once at most", tries)
+		}
+		if !a.Alive() {
+			t.Error("the other node is lost, too")
 		}
 	})
 }
