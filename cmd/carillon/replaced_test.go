@@ -50,7 +50,7 @@ func TestNodeEndsWhenItsDataDirectoryIsReplaced(t *testing.T) {
 					t.Fatal("it runs on")
 				}
 				t.Logf("it ended after %v", time.Since(begin))
-				if said := n.said.String(); !strings.Contains(said, "the data directory was deleted, moved or replaced") {
+				if said := n.said.String(); !strings.Contains(said, "the data directory or a file in it was deleted, moved or replaced") {
 					t.Errorf("it does not say why it has ended: %s", said)
 				}
 				if second.api != "" {

@@ -22,7 +22,7 @@ func TestNodeWhoseDataDirectoryIsReplacedEndsAndTheOthersGoOn(t *testing.T) {
 	}
 	code := z.p.wait(t)
 	logf(t, "a node whose data directory was renamed ended after %v with %d", time.Since(begin), code)
-	if out := z.p.output(); code != 1 || !strings.Contains(out, "the data directory was deleted, moved or replaced") {
+	if out := z.p.output(); code != 1 || !strings.Contains(out, "the data directory or a file in it was deleted, moved or replaced") {
 		t.Errorf("it ended with %d and said %s", code, last(out))
 	}
 	since := time.Now()

@@ -1,5 +1,5 @@
-// Package datadir notices that a data directory is no longer where a process opened it: it was deleted, renamed,
-// replaced by another, or a file system was mounted over it.
+// Package datadir notices that a data directory, or a file in it, is no longer where a process opened it: it was deleted,
+// renamed, replaced by another, or a file system was mounted over it.
 //
 // A lock on a file in the directory does not show that. The lock stays with the file, wherever that goes, while another
 // process finds another file of the same name, locks it, and runs on the same path.
@@ -19,7 +19,7 @@ import (
 const Interval = time.Second
 
 // ErrReplaced says that a path no longer names what it named when it was opened.
-var ErrReplaced = errors.New("the data directory was deleted, moved or replaced while this process used it: " +
+var ErrReplaced = errors.New("the data directory or a file in it was deleted, moved or replaced while this process used it: " +
 	"nothing more is written. What was acknowledged is in the directory as it was: put it back, or restore a backup, before you start again")
 
 // A Guard remembers what some paths name. It is safe for concurrent use. The nil Guard finds nothing wrong.
@@ -34,13 +34,13 @@ type place struct {
 	pin  *os.File // of a directory; as long as it is open, its inode has no other use
 }
 
-// Watch returns a guard of the lock file of a data directory, and of further paths, such as the directory itself. The
-// caller keeps the lock file open for as long as it uses the guard, because a file system may give the inode of a deleted
+// Watch returns a guard of a file, such as the lock file of a data directory, and of further paths, such as the directory
+// itself. The caller keeps the file open for as long as it uses the guard, because a file system may give the inode of a deleted
 // file to a new one; a guard keeps directories open itself. It opens no files: to close one ends the POSIX locks that this
 // process has on it.
-func Watch(lock string, others ...string) (*Guard, error) {
+func Watch(file string, others ...string) (*Guard, error) {
 	g := &Guard{}
-	for _, path := range append([]string{lock}, others...) {
+	for _, path := range append([]string{file}, others...) {
 		p := place{path: path}
 		var err error
 		if p.was, err = os.Stat(path); err == nil && p.was.IsDir() {

@@ -356,7 +356,7 @@ func (d *disk) present() error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for v := range d.vitals {
-		if err := v.place.CheckLock(); err != nil {
+		if err := v.place.Check(); err != nil {
 			return err
 		}
 	}

@@ -84,7 +84,7 @@ func (f *vitalFile) synced(err error) error {
 	if err := f.disk.guard.CheckLock(); err != nil {
 		return err
 	}
-	return f.place.CheckLock()
+	return f.place.Check()
 }
 
 // synced returns how a sync of f ended: err, or that it cannot be believed.
