@@ -57,15 +57,21 @@ func TestMemberFailsWhenItsFolderIsReplaced(t *testing.T) {
 			if err := write(t, m); err == nil {
 				t.Error("a write is acknowledged whose folder is gone")
 			}
-			select {
-			case err := <-ended:
-				if !errors.Is(err, datadir.ErrReplaced) {
-					t.Errorf("Run: %v, want %v", err, datadir.ErrReplaced)
-				}
-			case <-time.After(15 * time.Second):
-				t.Error("the member runs on")
-			}
+			wantReplaced(t, ended)
 		})
+	}
+}
+
+// wantReplaced checks that the member ends because its folder is gone.
+func wantReplaced(t *testing.T, ended <-chan error) {
+	t.Helper()
+	select {
+	case err := <-ended:
+		if !errors.Is(err, datadir.ErrReplaced) {
+			t.Errorf("Run: %v, want %v", err, datadir.ErrReplaced)
+		}
+	case <-time.After(15 * time.Second):
+		t.Error("the member runs on")
 	}
 }
 
@@ -75,14 +81,7 @@ func TestIdleMemberFailsWhenItsDataIsDeleted(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(cfg.Dir, "member")); err != nil {
 		t.Fatal(err)
 	}
-	select {
-	case err := <-ended:
-		if !errors.Is(err, datadir.ErrReplaced) {
-			t.Errorf("Run: %v, want %v", err, datadir.ErrReplaced)
-		}
-	case <-time.After(15 * time.Second):
-		t.Error("the member runs on")
-	}
+	wantReplaced(t, ended)
 }
 
 func TestSecondMemberIsRefusedTheFolderOfTheFirst(t *testing.T) {

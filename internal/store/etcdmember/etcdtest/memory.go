@@ -4,12 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"context"
-	"maps"
 	"net"
 	"slices"
 	"sync"
 	"testing"
-	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/mvccpb"
@@ -50,12 +48,6 @@ type Memory struct {
 type event struct {
 	revision int64
 	*mvccpb.Event
-}
-
-type lease struct {
-	ttl    time.Duration
-	until  time.Time
-	expiry *time.Timer
 }
 
 // NewMemory returns an empty one, which serves until the test ends.
@@ -107,53 +99,6 @@ func (m *Memory) Client(t testing.TB, name string) *clientv3.Client {
 	c.Watcher = watcher{m, name}
 	t.Cleanup(func() { _ = c.Close() }) // it may have been cut off
 	return c
-}
-
-// Cut holds all that is on its way to and from the client of that name, or lets it go on.
-func (m *Memory) Cut(name string, cut bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	switch wall := m.cut[name]; {
-	case cut && wall == nil:
-		m.cut[name] = make(chan struct{})
-	case !cut && wall != nil:
-		close(wall)
-		delete(m.cut, name)
-	}
-}
-
-// reach waits until the client of that name is not cut off.
-func (m *Memory) reach(ctx context.Context, name string) error {
-	m.mu.Lock()
-	wall := m.cut[name]
-	m.mu.Unlock()
-	if wall == nil {
-		return ctx.Err()
-	}
-	select {
-	case <-wall:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// A wire is a connection that can be cut.
-type wire struct {
-	net.Conn
-	memory *Memory
-	name   string
-}
-
-func (w wire) Read(b []byte) (int, error) {
-	n, err := w.Conn.Read(b)
-	_ = w.memory.reach(context.Background(), w.name) //nolint:forbidigo // a connection has no context
-	return n, err
-}
-
-func (w wire) Write(b []byte) (int, error) {
-	_ = w.memory.reach(context.Background(), w.name) //nolint:forbidigo // a connection has no context
-	return w.Conn.Write(b)
 }
 
 func (m *Memory) intercept(ctx context.Context, request any, _ *grpc.UnaryServerInfo, do grpc.UnaryHandler) (any, error) {
@@ -370,133 +315,3 @@ func (m *Memory) compare(c *etcdserverpb.Compare) bool {
 		return !holds[c.GetResult()]
 	})
 }
-
-// LeaseGrant is that of etcd.
-func (m *Memory) LeaseGrant(_ context.Context, r *etcdserverpb.LeaseGrantRequest) (*etcdserverpb.LeaseGrantResponse, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.granted++
-	id, ttl := m.granted, time.Duration(r.GetTTL())*time.Second
-	m.leases[id] = &lease{ttl, time.Now().Add(ttl), time.AfterFunc(ttl, func() {
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.drop(id)
-	})}
-	return &etcdserverpb.LeaseGrantResponse{Header: m.header(), ID: id, TTL: r.GetTTL()}, nil
-}
-
-// drop ends a lease, and removes the keys that are on it.
-func (m *Memory) drop(id int64) {
-	m.leases[id].expiry.Stop()
-	delete(m.leases, id)
-	b := &batch{memory: m}
-	for _, kv := range slices.Collect(maps.Values(m.keys)) {
-		if kv.Lease == id {
-			b.remove(kv.Key, nil)
-		}
-	}
-	b.end()
-}
-
-// LeaseRevoke is that of etcd.
-func (m *Memory) LeaseRevoke(_ context.Context, r *etcdserverpb.LeaseRevokeRequest) (*etcdserverpb.LeaseRevokeResponse, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.leases[r.GetID()] == nil {
-		return nil, rpctypes.ErrGRPCLeaseNotFound
-	}
-	m.drop(r.GetID())
-	return &etcdserverpb.LeaseRevokeResponse{Header: m.header()}, nil
-}
-
-// LeaseKeepAlive is that of etcd.
-func (m *Memory) LeaseKeepAlive(s etcdserverpb.Lease_LeaseKeepAliveServer) error {
-	for {
-		r, err := s.Recv()
-		if err != nil {
-			return err
-		}
-		if err := m.ask(s.Context(), m.Before, r); err != nil {
-			return err
-		}
-		answer := m.renew(r.GetID())
-		if err := m.ask(s.Context(), m.After, r); err != nil {
-			return err
-		}
-		if err := s.Send(answer); err != nil {
-			return err
-		}
-	}
-}
-
-func (m *Memory) renew(id int64) *etcdserverpb.LeaseKeepAliveResponse {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	answer := &etcdserverpb.LeaseKeepAliveResponse{Header: m.header(), ID: id}
-	if l := m.leases[id]; l != nil {
-		l.until = time.Now().Add(l.ttl)
-		l.expiry.Reset(l.ttl)
-		answer.TTL = int64(l.ttl / time.Second)
-	}
-	return answer
-}
-
-// Until returns when the latest lease that was granted ends if it is not renewed, or the zero time if it has.
-func (m *Memory) Until() time.Time {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if l := m.leases[m.granted]; l != nil {
-		return l.until
-	}
-	return time.Time{}
-}
-
-// A watcher is a client's. etcd's own waits for a channel that is older than any bubble of fake time, which would stand still.
-type watcher struct {
-	memory *Memory
-	name   string
-}
-
-// Watch is that of etcd's client, without filters, without progress and without what a key was before.
-func (w watcher) Watch(ctx context.Context, key string, opts ...clientv3.OpOption) clientv3.WatchChan {
-	events := make(chan clientv3.WatchResponse)
-	go func() {
-		defer close(events)
-		m, op := w.memory, clientv3.OpGet(key, opts...)
-		if m.Unwatchable {
-			return
-		}
-		for next := op.Rev(); m.reach(ctx, w.name) == nil; {
-			m.mu.Lock()
-			if next == 0 {
-				next = m.now + 1
-			}
-			r := clientv3.WatchResponse{Header: *m.header()}
-			for _, e := range m.history {
-				if e.revision >= next && holds(e.Kv.Key, op.KeyBytes(), op.RangeBytes()) {
-					r.Events = append(r.Events, (*clientv3.Event)(e.Event))
-				}
-			}
-			next = m.now + 1
-			changed := m.changed
-			m.mu.Unlock()
-			if len(r.Events) > 0 && m.reach(ctx, w.name) == nil {
-				select {
-				case events <- r:
-				case <-ctx.Done():
-				}
-			}
-			select {
-			case <-changed:
-			case <-ctx.Done():
-			}
-		}
-	}()
-	return events
-}
-
-// RequestProgress is that of etcd's client, and does nothing.
-func (watcher) RequestProgress(context.Context) error { return nil }
-
-// Close is that of etcd's client. A watch ends with its context.
-func (watcher) Close() error { return nil }
