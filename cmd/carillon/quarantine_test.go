@@ -38,7 +38,7 @@ func TestQuarantineIsToldListedExportedAndDeleted(t *testing.T) {
 	if trigger, err := stream.Recv(); err != nil || trigger.GetName() != "now" {
 		t.Errorf("the sidecar received %v, %v", trigger, err)
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
 		body := d.health(t, http.StatusOK)
 		if strings.Contains(body, "quarantined: 1 keys of the store cannot be used") {
 			break
@@ -50,7 +50,7 @@ func TestQuarantineIsToldListedExportedAndDeleted(t *testing.T) {
 	if _, body := d.get(t, "metrics", "/metrics"); !strings.Contains(body, `carillon_quarantined{kind="due"} 1`) {
 		t.Error("no metric says that a key of the due index is in quarantine")
 	}
-	time.Sleep(1500 * time.Millisecond) // until it is noted
+	time.Sleep(1500 * time.Millisecond) // a node writes its notes once a second, and nothing shows that it has
 	must(t, d.cmd.Process.Signal(syscall.SIGTERM))
 	must(t, d.wait())
 	if said := d.said.String(); !strings.Contains(said, "the store holds what cannot be used") || !strings.Contains(said, "64000767617262616765") {

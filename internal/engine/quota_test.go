@@ -26,22 +26,6 @@ func countOf(t *testing.T, a *app, namespace string) (all int, by map[string]int
 	return all, by
 }
 
-// counterOf returns a counter without labels.
-func counterOf(t *testing.T, reg *prometheus.Registry, name string) float64 {
-	t.Helper()
-	families, err := reg.Gather()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range families {
-		if f.GetName() == name {
-			return f.GetMetric()[0].GetCounter().GetValue()
-		}
-	}
-	t.Fatalf("no metric is called %s", name)
-	return 0
-}
-
 // TestQuotaOfTriggersDelaysAndLosesNothing has a namespace with more due than its quota, and one with little.
 func TestQuotaOfTriggersDelaysAndLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -80,7 +64,7 @@ func TestQuotaOfTriggersDelaysAndLosesNothing(t *testing.T) {
 		if all, _ := countOf(t, a, "other"); all != 80 || a.latest("quiet") > time.Millisecond {
 			t.Errorf("of the other namespace %d of 80 have come, %v late, want all in time", all, a.latest("quiet"))
 		}
-		if got := counterOf(t, reg, "carillon_quota_delayed_triggers_total"); got != apps*each-rate {
+		if got := valueOf(t, reg, "carillon_quota_delayed_triggers_total"); got != apps*each-rate {
 			t.Errorf("%v are counted as delayed, want %d", got, apps*each-rate)
 		}
 		stop()

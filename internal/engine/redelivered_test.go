@@ -17,7 +17,7 @@ import (
 	"carillon/internal/store"
 )
 
-func TestWhatWasOutWhenALeaseEndedIsCountedThoughAnotherNodeDeliversItAgain(t *testing.T) {
+func TestInFlightAtTheEndOfALeaseCountsAsRedelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &app{answer: func(job.Trigger) (job.Outcome, time.Duration) { return job.Handled, time.Minute }}
 		r := newRegistry(t)

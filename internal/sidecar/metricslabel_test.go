@@ -65,6 +65,21 @@ func (f *fickle) HealthCheck(context.Context, *emptypb.Empty) (*runtimev1.Health
 	return nil, status.Error(codes.Code(100+f.next()), "?")
 }
 
+// serve has the app answer calls and probes over the protocol.
+func (f *fickle) serve(t *testing.T, to *fixture, protocol string) {
+	t.Helper()
+	if protocol != "grpc" {
+		to.app(t, f.ServeHTTP)
+		return
+	}
+	server := grpc.NewServer()
+	runtimev1.RegisterAppCallbackServer(server, f)
+	runtimev1.RegisterAppCallbackHealthCheckServer(server, f)
+	l := to.listen(appAddress)
+	go func() { _ = server.Serve(l) }()
+	t.Cleanup(server.Stop)
+}
+
 func TestStrangersCannotMakeSeriesWithoutBound(t *testing.T) {
 	const each = 900
 	for _, protocol := range []string{"http", "h2c", "grpc"} {
@@ -73,16 +88,7 @@ func TestStrangersCannotMakeSeriesWithoutBound(t *testing.T) {
 				r := prometheus.NewPedanticRegistry()
 				f := newFixture(t)
 				app := new(fickle)
-				if protocol == "grpc" {
-					server := grpc.NewServer()
-					runtimev1.RegisterAppCallbackServer(server, app)
-					runtimev1.RegisterAppCallbackHealthCheckServer(server, app)
-					l := f.listen(appAddress)
-					go func() { _ = server.Serve(l) }()
-					t.Cleanup(server.Stop)
-				} else {
-					f.app(t, app.ServeHTTP)
-				}
+				app.serve(t, f, protocol)
 				a := sidecar.App{ID: "sub", Address: appAddress, Protocol: protocol}
 				f.run(sidecar.Config{Apps: []sidecar.App{a}, Schedulers: []string{schedulerAddress}, Metrics: r})
 				w := f.scheduler.stream()
@@ -100,15 +106,7 @@ func TestStrangersCannotMakeSeriesWithoutBound(t *testing.T) {
 				r := prometheus.NewPedanticRegistry()
 				f := newFixture(t)
 				app := new(fickle)
-				if protocol == "grpc" {
-					server := grpc.NewServer()
-					runtimev1.RegisterAppCallbackHealthCheckServer(server, app)
-					l := f.listen(appAddress)
-					go func() { _ = server.Serve(l) }()
-					t.Cleanup(server.Stop)
-				} else {
-					f.app(t, app.ServeHTTP)
-				}
+				app.serve(t, f, protocol)
 				health := sidecar.HealthCheck{Enabled: true, Path: "/", Interval: time.Second, Timeout: time.Second, Threshold: 3}
 				a := sidecar.App{ID: "sub", Address: appAddress, Protocol: protocol, Health: health}
 				f.run(sidecar.Config{Apps: []sidecar.App{a}, Schedulers: []string{schedulerAddress}, Metrics: r})
