@@ -21,7 +21,7 @@ func (c *etcdConfig) checkPlaintext(secured bool) error {
 	if err != nil {
 		return err
 	}
-	const consequence = "whoever is on the network could read, change and delete every job and stop the cluster, although TLS is on"
+	const consequence = "anyone on the network could read, change and delete every job and stop the cluster, although TLS is on"
 	for _, id := range slices.Sorted(maps.Keys(members)) {
 		if u := members[id]; u.Scheme == "http" && !onLoopback(u.Host) {
 			return fmt.Errorf("--etcd-initial-cluster %s=%s: the members of etcd would speak plaintext on port %s, and %s: "+
@@ -47,7 +47,7 @@ func (c *etcdConfig) clientEndpoint() string {
 	return net.JoinHostPort(bare(c.clientAddress), strconv.Itoa(c.clientPort))
 }
 
-// ways returns what whoever reaches the ports of this scheduler's etcd can do there without TLS.
+// ways returns what clients of this scheduler's etcd ports can do there without TLS.
 func (c *etcdConfig) ways(id string) []way {
 	if !c.embed || !c.several() {
 		return nil
@@ -76,7 +76,7 @@ func (c *etcdConfig) warnOfExternal(ctx context.Context, log *slog.Logger) {
 		}
 	}
 	if len(open) > 0 {
-		log.LogAttrs(ctx, slog.LevelWarn, "etcd on other hosts is spoken to in plaintext: whoever is on the way can read and change every job, and learns the password",
+		log.LogAttrs(ctx, slog.LevelWarn, "the connection to etcd on other hosts is plaintext: anyone on the network can read and change every job, and learn the password",
 			slog.String("endpoints", strings.Join(open, ",")), slog.String("instead", "https in --etcd-client-endpoints, with --etcd-tls-cert-file"))
 	}
 }

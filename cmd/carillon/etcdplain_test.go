@@ -95,9 +95,9 @@ func TestEtcdInPlaintextIsWarnedOf(t *testing.T) {
 		loopback: nil,
 		secure:   nil,
 		"--id a --etcd-initial-cluster a=http://10.0.0.1:2380":                                nil,
-		"--etcd-embed=false --etcd-client-endpoints http://10.0.0.9:2379":                     {"etcd on other hosts is spoken to in plaintext", "http://10.0.0.9:2379"},
-		"--etcd-embed=false --etcd-client-endpoints etcd:2379":                                {"etcd on other hosts is spoken to in plaintext", "endpoints=etcd:2379"},
-		"--etcd-embed=false --etcd-client-endpoints http://etcd:2379 " + etcdFiles:            {"etcd on other hosts is spoken to in plaintext"},
+		"--etcd-embed=false --etcd-client-endpoints http://10.0.0.9:2379":                     {"the connection to etcd on other hosts is plaintext", "http://10.0.0.9:2379"},
+		"--etcd-embed=false --etcd-client-endpoints etcd:2379":                                {"the connection to etcd on other hosts is plaintext", "endpoints=etcd:2379"},
+		"--etcd-embed=false --etcd-client-endpoints http://etcd:2379 " + etcdFiles:            {"the connection to etcd on other hosts is plaintext"},
 		"--etcd-embed=false --etcd-client-endpoints https://etcd:2379,etcd:2379 " + etcdFiles: nil,
 		"--etcd-embed=false --etcd-client-endpoints http://localhost:2379,[::1]:2379":         nil,
 	} {

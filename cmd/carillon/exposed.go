@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// A way is what whoever reaches an address can do there, over plaintext.
+// A way is what a client of a plaintext address can do there.
 type way struct {
 	address string // empty: nobody listens
 	leads   string // to what

@@ -1,5 +1,5 @@
-// Package brief shortens what repeats the words of others: a message, an entry of a log, a name in an answer. Whoever sends
-// four megabytes must not be sent four megabytes, nor have the log write them.
+// Package brief shortens what repeats the words of others: a message, an entry of a log, a name in an answer. A client
+// that sends four megabytes must not get four megabytes back, nor have them written to the log.
 package brief
 
 import (

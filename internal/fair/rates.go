@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Rates lets each of many keys have so many of something in a second, and as many at once after a second without any.
-// What a key may not have yet it has in its order: whoever asks is told when, and is not to ask for that again. It is safe
+// Rates limits how many units each key takes per second. A key that took none for a second may take a second's worth at
+// once. Beyond that, Take reserves units for a later instant, in the order of the calls, and returns that instant. It is safe
 // for concurrent use. Make it with [NewRates].
 type Rates[K comparable] struct {
 	perSecond float64

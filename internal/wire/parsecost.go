@@ -2,7 +2,7 @@ package wire
 
 import "errors"
 
-// A Room is asked before so many more bytes of memory are used, and reports whether they may be. Whoever gave it gives them
+// A Room is asked before so many more bytes of memory are used, and reports whether they may be. The caller that gave it gives them
 // back when what they were used for has ended. Nil always has room.
 type Room func(bytes int) bool
 
