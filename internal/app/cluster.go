@@ -116,6 +116,9 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 			View: func(v cluster.View) {
 				r.Follow(v)
 				c.service.SetHosts(addresses(v))
+				if index, of, ok := v.Place(cc.Node.ID); ok { // a node that is no member keeps its share: it starts nothing new
+					d.SetShare(dispatch.Share{Nodes: of, Index: index})
+				}
 			},
 		}, cluster.NewEtcd(cluster.EtcdConfig{Prefix: cc.Etcd.Prefix, Partitions: cfg.Engine.Partitions, TTL: cc.TTL}, st.Client(), log), log)
 	}}

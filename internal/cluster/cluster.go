@@ -1,9 +1,11 @@
 package cluster
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"iter"
+	"slices"
 
 	"carillon/internal/store"
 )
@@ -24,6 +26,22 @@ type View struct {
 	Members []Node
 	// Owners is the ID of the member that each partition is assigned to. It may own it later, or have owned it before.
 	Owners []string
+}
+
+// Place returns the place of a member in the list of the members' addresses, in ascending order, and how many members
+// there are; ok is false if there is no member of that ID. What nodes divide by it, they divide alike if they see the same
+// view. Members with the same address are in the order of their IDs.
+func (v View) Place(id string) (index, of int, ok bool) {
+	at := slices.IndexFunc(v.Members, func(n Node) bool { return n.ID == id })
+	if at < 0 {
+		return 0, len(v.Members), false
+	}
+	for i, n := range v.Members {
+		if c := cmp.Compare(n.Addr, v.Members[at].Addr); c < 0 || c == 0 && i < at {
+			index++
+		}
+	}
+	return index, len(v.Members), true
 }
 
 // ErrLost says that a session has ended because its lease may have: the node owns nothing any more.

@@ -48,6 +48,7 @@ type Dispatcher struct {
 	tallies   [3]tally          // by kind of target
 	throttled map[string]uint64 // triggers that were held, by the label of the gate that was full
 	labels    labels            // of gates
+	share     Share             // of limits
 }
 
 // New returns a dispatcher without streams.
@@ -57,7 +58,7 @@ func New(cfg Config) *Dispatcher {
 	cfg.MaxHeld = cmp.Or(cfg.MaxHeld, 100_000)
 	cfg.MaxPayload = cmp.Or(cfg.MaxPayload, 256<<20)
 	cfg.MaxHeldBytes = cmp.Or(cfg.MaxHeldBytes, 64<<20)
-	d := &Dispatcher{cfg: cfg, began: time.Now(), routes: make(map[job.Target]*route), throttled: make(map[string]uint64), labels: make(labels), payload: newPayload(cfg.MaxPayload)}
+	d := &Dispatcher{cfg: cfg, began: time.Now(), routes: make(map[job.Target]*route), throttled: make(map[string]uint64), labels: make(labels), share: Share{Nodes: 1}, payload: newPayload(cfg.MaxPayload)}
 	if cfg.Metrics != nil {
 		cfg.Metrics.MustRegister(newMetrics(d))
 	}
@@ -142,7 +143,7 @@ func (d *Dispatcher) Connect(targets []job.Target, limits ...Limit) *Stream {
 		}
 		r := d.route(l.Target)
 		if r.gates == nil {
-			r.gates = newGates(l.Target.Name, d.labels)
+			r.gates = newGates(l.Target.Name, d)
 		}
 		r.gates.claim(s, l)
 		if !slices.Contains(s.limited, r) {

@@ -14,11 +14,11 @@
 //     passed over; it costs the other streams and targets nothing.
 //   - What waits to be sent is bounded in bytes for all streams together, and targets share that fairly: receivers that take
 //     nothing fill their own share.
-//   - No more triggers of an actor type are out with streams at once than a [Limit] allows; those beyond wait here, held,
-//     and go on eldest first, each as soon as every slot that it needs is free. All slots of a trigger that has ended
-//     are freed before anybody is looked at. A new trigger whose slots are free does not queue behind those whose are
-//     not. What is held is bounded, too: beyond the bound Deliver refuses, and the lane waits in the engine, where it
-//     costs next to nothing.
+//   - No more triggers of an actor type are out with streams at once than this node's [Share] of a [Limit] allows; those
+//     beyond wait here, held, and go on eldest first, each as soon as every slot that it needs is free. All slots of a
+//     trigger that has ended are freed before anybody is looked at. A new trigger whose slots are free does not queue
+//     behind those whose are not. What is held is bounded, too: beyond the bound Deliver refuses, and the lane waits in
+//     the engine, where it costs next to nothing.
 //   - What has ended or withdrawn is let go of, and a target without streams and waiters leaves no trace.
 //
 // All state belongs to one mutex of the [Dispatcher], held for a few instructions at a time; callbacks are called

@@ -12,17 +12,18 @@ import (
 // A Limit bounds how many triggers of an actor type are out with streams at once: all of them, or those with one
 // concurrency key. It holds for the actor type, whichever stream a trigger is out with, for as long as a stream that
 // names it is connected. If several name it with different numbers, the one that connected last is right. What went out
-// before there was a limit is not counted.
+// before there was a limit is not counted. In a cluster this node grants its [Share] of it.
 type Limit struct {
 	Target job.Target // an actor type; a limit of anything else is ignored
 	Key    *string    // the concurrency key; nil: all triggers of the type
-	Max    int        // a limit that is not positive is ignored
+	Max    int        // in the whole cluster; a limit that is not positive is ignored
 }
 
 // Gates are the limits of one actor type at work. A trigger passes the gate of its type and that of its concurrency
 // key, as far as there are such, and takes a slot at both. If either is full, it is held: it waits in line for both.
 type gates struct {
 	actor  string           // the type
+	share  *Share           // of the dispatcher
 	labels labels           // of the dispatcher
 	whole  gate             // of all triggers of the type
 	named  map[string]*gate // by concurrency key
@@ -59,9 +60,9 @@ type held struct {
 	done   func(job.Outcome)
 }
 
-func newGates(actor string, all labels) *gates {
-	g := &gates{actor: actor, labels: all, named: make(map[string]*gate)}
-	g.whole.of, g.whole.label = g, all.of(actor)
+func newGates(actor string, d *Dispatcher) *gates {
+	g := &gates{actor: actor, share: &d.share, labels: d.labels, named: make(map[string]*gate)}
+	g.whole.of, g.whole.label = g, d.labels.of(actor)
 	return g
 }
 
@@ -135,7 +136,10 @@ func (g *gates) idle() bool { return g.held == 0 && g.whole.out == 0 && !g.limit
 
 func (g *gate) limited() bool { return len(g.limits) > 0 }
 
-func (g *gate) open() bool { return !g.limited() || g.out < g.limits[len(g.limits)-1].max }
+// open reports whether g has a slot that is free.
+func (g *gate) open() bool {
+	return !g.limited() || g.out < g.of.share.of(g.limits[len(g.limits)-1].max)
+}
 
 // closed returns the gate that keeps out a trigger that waits in g's line; nil if none does.
 func (g *gate) closed() *gate {

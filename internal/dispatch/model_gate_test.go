@@ -18,6 +18,18 @@ func limited(limits []dispatch.Limit) []job.Target {
 	return targets
 }
 
+// join has the node be the last one of so many.
+func (m *model) join(t *testing.T, nodes int, limited job.Target) {
+	m.share = dispatch.Share{Nodes: nodes, Index: nodes - 1}
+	m.mu.Lock()
+	for w := range m.waiters {
+		w.may = w.may || m.waiters[w] == limited
+	}
+	m.mu.Unlock()
+	m.d.SetShare(m.share)
+	m.admit(t, []job.Target{limited})
+}
+
 // most returns the limit of a key of a target, or of the whole target if the key is empty; 0 if there is none.
 func (m *model) most(target job.Target, key string) int {
 	most := 0
@@ -28,7 +40,10 @@ func (m *model) most(target job.Target, key string) int {
 			}
 		}
 	}
-	return most
+	if most <= 0 {
+		return 0
+	}
+	return max(1, (most+m.share.Nodes-1-m.share.Index)/m.share.Nodes)
 }
 
 func (m *model) limited(target job.Target) bool {

@@ -21,6 +21,7 @@ type model struct {
 	streams []*modelStream     // in the order in which they connected
 	last    map[job.Target]int // the stream that had the last turn
 	held    []*modelAttempt    // eldest first
+	share   dispatch.Share
 
 	mu      sync.Mutex             // timers wake waiters, too
 	waiters map[*waiter]job.Target // not woken yet
@@ -214,6 +215,7 @@ func TestTheDispatcherDoesWhatTheModelDoes(t *testing.T) {
 					MaxOut: modelOut, MaxBytes: modelBytes, MaxHeld: modelHold, MaxHeldBytes: modelBytes,
 				}),
 				last:    make(map[job.Target]int),
+				share:   dispatch.Share{Nodes: 1},
 				waiters: make(map[*waiter]job.Target),
 			}
 			for range 1000 {
@@ -232,6 +234,8 @@ func TestTheDispatcherDoesWhatTheModelDoes(t *testing.T) {
 					time.Sleep(6 * time.Millisecond)
 					synctest.Wait()
 					m.check(t)
+				case op < 52:
+					m.join(t, 1+rnd.IntN(3), targets[2])
 				default:
 					m.deliver(t, targets[rnd.IntN(3)], [...]string{"", "x", "y"}[rnd.IntN(3)], 100+rnd.IntN(300)*rnd.IntN(5))
 				}

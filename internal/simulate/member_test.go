@@ -17,6 +17,7 @@ import (
 
 	"carillon/internal/cluster"
 	"carillon/internal/cluster/clustertest"
+	"carillon/internal/dispatch"
 	"carillon/internal/engine"
 	"carillon/internal/forward"
 	"carillon/internal/scheduler"
@@ -80,6 +81,7 @@ func (m *host) sufferApart(n *node, f faultProgram) (mend func()) {
 type member struct {
 	node        *node
 	engine      *engine.Engine
+	dispatch    *dispatch.Dispatcher
 	router      *forward.Router
 	coordinator cluster.Coordinator
 	log         *slog.Logger
@@ -134,6 +136,9 @@ func (c *member) run(ctx, steady context.Context, s *scheduler.Service, serve fu
 			}
 			c.router.Follow(v)
 			s.SetHosts(addresses)
+			if index, of, ok := v.Place(c.node.host.address); ok {
+				c.dispatch.SetShare(dispatch.Share{Nodes: of, Index: index})
+			}
 		},
 	}
 	if err := cluster.Run(ctx, cfg, c.coordinator, c.log); err != nil {

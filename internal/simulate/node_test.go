@@ -118,7 +118,7 @@ func (n *node) run(ctx context.Context) string {
 	e = engine.New(cfg, storeProbe{kept, n.world.history, n.life, outpost != nil}, deliver, log)
 	var jobs scheduler.Jobs = e
 	service := scheduler.Config{Hosts: n.world.addresses(), Now: now}
-	check, member := e.Health, &member{node: n, engine: e}
+	check, member := e.Health, &member{node: n, engine: e, dispatch: d}
 	if outpost != nil {
 		member.join(outpost, log)
 		jobs, check = member.router, member.health
