@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -45,6 +46,8 @@ func TestTheExamplesWork(t *testing.T) {
 	readme := read(t, "README.md")
 	t.Run("commands", func(t *testing.T) { checkCommands(t, api, readme) })
 	t.Run("batches", func(t *testing.T) { checkBatches(t, api, read(t, "docs/batch.md")) })
+	t.Run("pages", func(t *testing.T) { checkPages(t, api) })
+	t.Run("programs", func(t *testing.T) { checkPrograms(t, api) })
 	t.Run("fields", func(t *testing.T) { checkFields(t, api, section(t, readme, "What a job can say"), received) })
 }
 
@@ -193,6 +196,45 @@ func checkCommands(t *testing.T, api, readme string) {
 	if ran != 3 {
 		t.Errorf("README has %d curl commands, want one each to schedule, get and delete", ran)
 	}
+}
+
+// checkPages sends each curl command of the pages for users, in their order, and compares the answer with the comment
+// behind the command: a status, and perhaps fields of the body.
+func checkPages(t *testing.T, api string) {
+	for _, page := range []string{"first-job", "api", "recipes"} {
+		ran := 0
+		for _, lines := range blocks(read(t, "docs/"+page+".md")) {
+			for _, line := range lines {
+				m := regexp.MustCompile(`^(curl .*)   # (\d{3}) ?({.*})?$`).FindStringSubmatch(line)
+				if m == nil {
+					t.Errorf("%s: the example has no status behind it: %s", page, line)
+					continue
+				}
+				ran++
+				status, answer := curl(t, m[1]).send(t, api)
+				if strconv.Itoa(status) != m[2] || !hasFields(t, answer, m[3]) {
+					t.Errorf("%s: %s\nanswered %d %s, want %s %s", page, line, status, answer, m[2], m[3])
+				}
+			}
+		}
+		if ran == 0 {
+			t.Errorf("%s has no examples", page)
+		}
+	}
+}
+
+// hasFields reports whether the object has each of the fields, with its value.
+func hasFields(t *testing.T, object, fields string) bool {
+	t.Helper()
+	if fields == "" {
+		return true
+	}
+	var got, want map[string]any
+	if json.Unmarshal([]byte(object), &got) != nil || json.Unmarshal([]byte(fields), &want) != nil {
+		return false
+	}
+	maps.DeleteFunc(got, func(name string, _ any) bool { _, ok := want[name]; return !ok })
+	return cmp.Equal(got, want)
 }
 
 // checkBatches sends each batch of the document, and holds that its jobs are accepted.

@@ -6,6 +6,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -66,7 +67,7 @@ func TestEachExampleRunsByTheCommandInItsREADME(t *testing.T) {
 			}
 			for range 3 {
 				said, err := shell(t, appPort.ReplaceAllString(command, "--app-port "+freePort(t)),
-					"CARILLON_DAPR_HTTP_PORT=0", "CARILLON_DAPR_GRPC_PORT=0", "CARILLON_PORT=0", "XDG_STATE_HOME="+t.TempDir())
+					"CARILLON_DAPR_HTTP_PORT=0", "CARILLON_DAPR_GRPC_PORT=0", "CARILLON_PORT=0", "CARILLON_DATA_DIR="+filepath.Join(t.TempDir(), "data"))
 				switch {
 				case err == nil && strings.Contains(said, "received job hello"):
 					return
