@@ -3,7 +3,6 @@ package seal
 import (
 	"bytes"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -11,6 +10,8 @@ import (
 	"os"
 	"strings"
 	"sync"
+
+	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
 // keyBytes is the length of a key.
@@ -31,7 +32,13 @@ type Keys struct {
 // A ring is some keys. It is not changed once it is there.
 type ring struct {
 	current string
-	keys    map[string]*xaes
+	keys    map[string]*key
+}
+
+// A key is one line of a file. It is safe for concurrent use.
+type key struct {
+	secret [keyBytes]byte
+	cipher tink.AEAD
 }
 
 // Open reads the keys in a file.
@@ -64,11 +71,11 @@ func (k *Keys) Reload(before func(id string) error) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", k.file, err)
 	}
-	for id, key := range old.keys {
+	for id, was := range old.keys {
 		switch now := r.keys[id]; {
 		case now == nil:
 			return fmt.Errorf("%s: the key %q is gone, with which jobs may be sealed: put it back", k.file, id)
-		case now.key != key.key:
+		case now.secret != was.secret:
 			return fmt.Errorf("%s: the key %q is another one, and jobs may be sealed with what it was: give the new one another id", k.file, id)
 		}
 	}
@@ -85,7 +92,7 @@ func (k *Keys) Reload(before func(id string) error) error {
 
 // parse reads a file of keys.
 func parse(text []byte) (ring, error) {
-	r := ring{keys: make(map[string]*xaes)}
+	r := ring{keys: make(map[string]*key)}
 	number := 0
 	for line := range strings.Lines(string(text)) {
 		number++
@@ -95,9 +102,9 @@ func parse(text []byte) (ring, error) {
 		}
 		id, encoded, _ := strings.Cut(line, " ")
 		// What the line says is never told: it is a secret, or half of one.
-		key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
+		secret, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
 		switch {
-		case err != nil || len(key) != keyBytes:
+		case err != nil || len(secret) != keyBytes:
 			return ring{}, fmt.Errorf("line %d is not an id and %d bytes in base64", number, keyBytes)
 		case len(id) > maxID:
 			return ring{}, fmt.Errorf("line %d has an id of more than %d bytes", number, maxID)
@@ -107,7 +114,11 @@ func parse(text []byte) (ring, error) {
 		if r.current == "" {
 			r.current = id
 		}
-		r.keys[id] = newXAES([keyBytes]byte(key))
+		k := &key{secret: [keyBytes]byte(secret)}
+		if k.cipher, err = newCipher(k.secret); err != nil {
+			return ring{}, fmt.Errorf("line %d: %w", number, err)
+		}
+		r.keys[id] = k
 	}
 	if r.current == "" {
 		return ring{}, errors.New("there is no key in it")
@@ -139,7 +150,7 @@ func (k *Keys) Check(id string) []byte {
 		return nil
 	}
 	const size = 8 // bytes
-	h := hmac.New(sha256.New, key.key[:])
+	h := hmac.New(sha256.New, key.secret[:])
 	_, _ = h.Write([]byte("carillon: which key is this?"))
 	return h.Sum(nil)[:size]
 }
@@ -152,12 +163,13 @@ func (k *Keys) Seal(dst, plain, owner []byte) []byte {
 	k.mu.RLock()
 	id, key := k.ring.current, k.ring.keys[k.ring.current]
 	k.mu.RUnlock()
-	var nonce [nonceBytes]byte
-	_, _ = rand.Read(nonce[:]) // which never fails
+	sealed, err := key.cipher.Encrypt(plain, owner)
+	if err != nil {
+		panic(fmt.Sprintf("encrypt %d bytes: %v", len(plain), err)) // only of more than 64 GiB
+	}
 	dst = append(dst, byte(len(id)))
 	dst = append(dst, id...)
-	dst = append(dst, nonce[:]...)
-	return key.seal(dst, &nonce, plain, owner)
+	return append(dst, sealed...)
 }
 
 // Size returns how long the envelope of so many bytes is.
@@ -185,8 +197,7 @@ func (k *Keys) Open(envelope, owner []byte) ([]byte, error) {
 	if key == nil {
 		return nil, fmt.Errorf("it is sealed with the key %q, which is not in %s", id, k.file)
 	}
-	nonce := [nonceBytes]byte(rest)
-	plain, err := key.open(&nonce, rest[nonceBytes:], owner)
+	plain, err := key.cipher.Decrypt(rest, owner)
 	if err != nil {
 		return nil, errEnvelope
 	}
