@@ -31,7 +31,11 @@ func OpenFiles(f Files, log *slog.Logger) (*Source, error) {
 }
 
 func newSource(from provider, first papers, log *slog.Logger) *Source {
-	return &Source{from: from, now: first, log: log.With(slog.String("component", "identity"))}
+	s := &Source{from: from, now: first, held: make(chan struct{}), log: log.With(slog.String("component", "identity"))}
+	if first.svid != nil {
+		close(s.held)
+	}
+	return s
 }
 
 // files provides what files hold. It belongs to one goroutine.

@@ -147,6 +147,60 @@ func TestACertificateIsRenewedAfterHalfOfItsLifeWithoutARestart(t *testing.T) {
 	})
 }
 
+func TestFirstFailureIsRetriedWithinASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlane(t, identitytest.NewAuthority(t), sentryID)
+		p.Down(true)
+		s := p.open(t)
+		synctest.Wait()
+		p.Down(false)
+		began := time.Now()
+		if err := s.Held(t.Context()); err != nil || s.Check() != nil {
+			t.Errorf("%v, %v", err, s.Check())
+		}
+		if took := time.Since(began); took == 0 || took > time.Second {
+			t.Errorf("the certificate came after %v, want within a second", took)
+		}
+	})
+}
+
+func TestRetriesSlowDownToOneInTenSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPlane(t, identitytest.NewAuthority(t), sentryID)
+		p.Down(true)
+		s := p.open(t)
+		for _, seconds := range []int{1, 2, 4, 8, 10, 10, 10} {
+			least := time.Duration(seconds) * 800 * time.Millisecond
+			synctest.Wait()
+			before := len(p.Asked())
+			time.Sleep(least - time.Millisecond)
+			if got := len(p.Asked()) - before; got != 0 {
+				t.Errorf("it was asked %d times within %v", got, least)
+			}
+			for began := time.Now(); len(p.Asked()) == before && time.Since(began) < time.Minute; {
+				time.Sleep(time.Millisecond)
+				synctest.Wait()
+			}
+		}
+		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
+		defer stop()
+		if err := s.Held(ctx); err == nil {
+			t.Error("there is a certificate")
+		}
+		p.Down(false)
+		time.Sleep(11 * time.Second)
+		p.Down(true)
+		for before, began := len(p.Asked()), time.Now(); len(p.Asked()) == before && time.Since(began) < time.Hour; {
+			time.Sleep(100 * time.Millisecond) // until half of its life is over
+		}
+		before := len(p.Asked())
+		time.Sleep(time.Second)
+		if got := len(p.Asked()) - before; got != 1 {
+			t.Errorf("the first failure after a success is followed by %d tries within a second, want 1", got)
+		}
+	})
+}
+
 func TestASentryThatIsDownIsAskedEveryTenSecondsAndHealthSaysSoInTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ca := identitytest.NewAuthority(t)
@@ -158,8 +212,8 @@ func TestASentryThatIsDownIsAskedEveryTenSecondsAndHealthSaysSoInTheEnd(t *testi
 		synctest.Wait()
 		p.Down(true)
 		time.Sleep(59 * time.Minute)
-		if got, want := len(p.Asked()), 1+29*6; got < want-1 || got > want+1 {
-			t.Errorf("it was asked %d times, want %d", got, want)
+		if got, least := len(p.Asked()), 1+29*6; got < least || got > least*10/8 {
+			t.Errorf("it was asked %d times, want %d or a few more", got, least)
 		}
 		if err := s.Check(); err != nil {
 			t.Errorf("before it expires: %v", err)

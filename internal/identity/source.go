@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -18,14 +19,19 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// period is how often a source looks whether there is something new, and how long it waits after a failure.
-const period = 10 * time.Second
+const (
+	// period is how often a source looks whether there is something new, and how long it waits at most after a failure.
+	period = 10 * time.Second
+	// firstRetry is how long it waits at most after a first failure. Each further one doubles that.
+	firstRetry = time.Second
+)
 
 // A Source is a certificate and its trust anchors. It is safe for concurrent use.
 type Source struct {
 	from provider
 	log  *slog.Logger
-	copy *fileCopy // nil: nobody needs files
+	copy *fileCopy     // nil: nobody needs files
+	held chan struct{} // closed when there is a certificate
 
 	mu  sync.Mutex // guards the fields below
 	now papers
@@ -50,16 +56,46 @@ func (s *Source) Run(ctx context.Context) error {
 	if s.copy != nil {
 		defer s.copy.remove()
 	}
-	said := ""
+	said, failures := "", 0
 	for {
-		said = s.look(ctx, said)
-		t := time.NewTimer(s.pause())
+		var wait time.Duration
+		if said = s.look(ctx, said); said == "" {
+			wait, failures = s.pause(), 0
+		} else {
+			wait, failures = retryAfter(failures), failures+1
+		}
+		t := time.NewTimer(wait)
 		select {
 		case <-t.C:
 		case <-ctx.Done():
 			t.Stop()
 			return nil
 		}
+	}
+}
+
+// retryAfter returns how long to wait for the next try after so many failures before the last one. It varies a little, so
+// that those who lost Sentry together do not all ask it at the same moment.
+func retryAfter(failures int) time.Duration {
+	wait := period
+	if failures < 4 { // or it may overflow
+		wait = min(firstRetry<<failures, period)
+	}
+	return wait - rand.N(wait/5)
+}
+
+// Held waits until there is a certificate, or ctx ends; then it returns why ctx did.
+func (s *Source) Held(ctx context.Context) error {
+	select {
+	case <-s.held:
+		return nil
+	default:
+	}
+	select {
+	case <-s.held:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
@@ -78,6 +114,9 @@ func (s *Source) look(ctx context.Context, said string) string {
 	s.mu.Lock()
 	s.now, s.err = got, err
 	s.mu.Unlock()
+	if got.svid != nil && have.svid == nil {
+		close(s.held)
+	}
 	if got.svid != nil && got.svid != have.svid {
 		s.log.InfoContext(ctx, "took a certificate", slog.String("id", got.svid.ID.String()),
 			slog.Time("expires", got.svid.Certificates[0].NotAfter))
