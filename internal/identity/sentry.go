@@ -15,6 +15,7 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	sentryv1 "github.com/dapr/dapr/pkg/proto/sentry/v1"
@@ -192,14 +193,22 @@ func (t Token) read() (string, sentryv1.SignCertificateRequest_TokenValidator, e
 			return "", validator, fmt.Errorf("read the token: %w", err)
 		}
 		if text = bytes.TrimSpace(text); len(text) == 0 {
-			return "", validator, fmt.Errorf("the token in %s is empty", name)
+			return "", validator, fmt.Errorf("the file of the token that Sentry is to be shown, %s, is empty: %s", name, t.remedy())
 		}
 		return string(text), validator, nil
 	}
 	if len(t.Files) > 0 {
-		return "", validator, fmt.Errorf("there is no token in any of %q", t.Files)
+		return "", validator, fmt.Errorf("there is no token that Sentry could be shown: no such file as %s: %s", strings.Join(t.Files, " or "), t.remedy())
 	}
 	return "", sentryv1.SignCertificateRequest_UNKNOWN, nil
+}
+
+// remedy says what to do about a token that is missing.
+func (t Token) remedy() string {
+	if t.Kubernetes {
+		return "mount the token of the pod's service account there, as Dapr's chart and injector do, or set DAPR_SENTRY_TOKEN_FILE to the file that has one"
+	}
+	return "put the token there, or set DAPR_SENTRY_TOKEN_FILE to the file that has it"
 }
 
 // connect makes a connection to Sentry, which shows who it is. We have nothing to show yet.

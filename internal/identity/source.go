@@ -131,7 +131,7 @@ func (s *Source) look(ctx context.Context, said string) string {
 	case !got.valid(time.Now()):
 		level = slog.LevelError
 	}
-	s.log.LogAttrs(ctx, level, "cannot renew the certificate; it is tried again", slog.Any("err", err))
+	s.log.LogAttrs(ctx, level, "cannot get a certificate; it is tried again", slog.Any("err", err))
 	return err.Error()
 }
 
