@@ -2,10 +2,12 @@ package kubernetes
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
 	"io"
+	"net"
 	"net/url"
 	"os"
 )
@@ -21,6 +23,9 @@ type Config struct {
 	TokenFile string
 	// CAFile has the certificates that the API server is verified by, in PEM.
 	CAFile string
+
+	// Dial connects to an address; nil is TCP.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
 // Check returns what is wrong with the kubeconfig, if there is to be one, and the files that it names.

@@ -32,6 +32,7 @@ type object struct {
 		Continue        string `json:"continue"`
 	} `json:"metadata"`
 	Message string   `json:"message"` // of a Status
+	Code    int      `json:"code"`    // of a Status, as in HTTP
 	Items   []object `json:"items"`   // of a list
 }
 
@@ -63,7 +64,7 @@ func (w *Watcher) connect() (*client, error) {
 	return &client{
 		http: http.Client{
 			Transport: &http.Transport{
-				TLSClientConfig: a.tls, Proxy: http.ProxyURL(a.proxy),
+				TLSClientConfig: a.tls, Proxy: http.ProxyURL(a.proxy), DialContext: w.cfg.Dial,
 				TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: listTime,
 			},
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token is for this server
@@ -100,36 +101,69 @@ func (c *client) list(ctx context.Context) (names map[string]bool, version strin
 	}
 }
 
-// watch calls each with what happens after a version. It returns nil when the API server ends the watch in good order, or
-// because it has forgotten that version.
-func (c *client) watch(ctx context.Context, version string, each func(event) error) error {
+// watch calls each with what happens after a version, and returns how long that went on, and why it ended: nil if it was
+// in good order. An [expired] error says that no watch can go on after that version.
+func (c *client) watch(ctx context.Context, version string, each func(event) error) (lasted time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, watchTime+listTime)
 	defer cancel()
 	body, err := c.get(ctx, url.Values{
-		"watch": {"1"}, "resourceVersion": {version}, "timeoutSeconds": {fmt.Sprint(int(watchTime.Seconds()))},
+		"watch": {"true"}, "allowWatchBookmarks": {"true"}, "resourceVersion": {version},
+		"timeoutSeconds": {fmt.Sprint(int(watchTime.Seconds()))},
 	})
 	if err != nil {
-		return fmt.Errorf("watch namespaces: %w", err)
+		return 0, fmt.Errorf("watch namespaces: %w", err)
 	}
-	defer body.Close()
+	began := time.Now()
+	err = errors.Join(events(body, each), body.Close())
+	switch lasted = time.Since(began); {
+	case errors.Is(err, context.DeadlineExceeded): // the API server does not heed timeoutSeconds
+		return lasted, nil
+	case err != nil:
+		return lasted, fmt.Errorf("watch namespaces: %w", err)
+	}
+	return lasted, nil
+}
+
+// events calls each with what a watch brings.
+func events(body io.Reader, each func(event) error) error {
 	lines := bufio.NewScanner(body)
 	lines.Buffer(nil, maxEvent)
 	for lines.Scan() {
 		var e event
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			return fmt.Errorf("watch namespaces: %w", err)
+			return expired{fmt.Errorf("an event that is no JSON: %w", err)}
 		}
 		if e.Type == "ERROR" {
-			return fmt.Errorf("watch namespaces: the API server says %q", e.Object.Message)
+			return refusal(e.Object.Code, fmt.Sprintf("the API server says %q", e.Object.Message))
 		}
 		if err := each(e); err != nil {
 			return err
 		}
 	}
-	if err := lines.Err(); err != nil {
-		return fmt.Errorf("watch namespaces: %w", err)
+	err := lines.Err()
+	if errors.Is(err, bufio.ErrTooLong) { // it would come again
+		return expired{fmt.Errorf("an event is larger than %d bytes: %w", maxEvent, err)}
 	}
-	return nil
+	return err
+}
+
+// An expired error says that a watch cannot go on where the last one ended, so that a list has to come first.
+type expired struct{ error }
+
+// Unwrap returns what is wrong.
+func (e expired) Unwrap() error { return e.error }
+
+// refusal returns the error of an answer with that status code, 0 if it has none. It is expired unless the status is one
+// that has nothing to do with the version: who asks, or that the server is busy or out of order.
+func refusal(code int, text string) error {
+	err := errors.New(text)
+	switch code {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests,
+		http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable:
+		return err
+	default: // 410 Gone; and 504, by which it refuses a version that is yet to come
+		return expired{err}
+	}
 }
 
 // get returns the body of an answer, which the caller closes.
@@ -149,7 +183,7 @@ func (c *client) get(ctx context.Context, query url.Values) (io.ReadCloser, erro
 	if resp.StatusCode != http.StatusOK {
 		defer resp.Body.Close()
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, maxMessage))
-		return nil, fmt.Errorf("the API server answers %s: %s", resp.Status, bytes.TrimSpace(text))
+		return nil, refusal(resp.StatusCode, fmt.Sprintf("the API server answers %s: %s", resp.Status, bytes.TrimSpace(text)))
 	}
 	return resp.Body, nil
 }

@@ -21,7 +21,8 @@ func New(cfg Config, log *slog.Logger) *Watcher {
 	return &Watcher{cfg: cfg, log: log.With(slog.String("component", "kubernetes"))}
 }
 
-// How long it waits after failures, one after the other.
+// How long it waits at most before it watches again: the first time, and in the end, after twice as long each time. A
+// watch that has lasted for longer than the wait before the next one makes that a first one.
 const (
 	minPause = time.Second
 	maxPause = 30 * time.Second
@@ -33,17 +34,23 @@ func (w *Watcher) Run(ctx context.Context, gone func(ctx context.Context, namesp
 	level := slog.LevelWarn // of the next failure: the first of several is worth a warning
 	wait := minPause
 	for {
-		err := w.follow(ctx, s)
+		lasted, err := w.follow(ctx, s)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // it was stopped
 		}
-		if err == nil { // the API server ends a watch now and then
+		if lasted >= wait {
 			level, wait = slog.LevelWarn, minPause
-			continue
+			if err == nil { // the API server ends a watch now and then
+				continue
+			}
 		}
-		w.log.Log(ctx, level, "cannot follow the namespaces of Kubernetes; it is tried again", slog.Any("err", err))
-		level = slog.LevelDebug
-		t := time.NewTimer(wait + rand.N(wait))
+		if _, old := errors.AsType[expired](err); old && s.version != "" {
+			s.version = "" // a list comes next, and no harm is done
+		} else if err != nil {
+			w.log.Log(ctx, level, "cannot follow the namespaces of Kubernetes; it is tried again", slog.Any("err", err))
+			level = slog.LevelDebug
+		}
+		t := time.NewTimer(wait - rand.N(wait/2))
 		select {
 		case <-t.C:
 		case <-ctx.Done():
@@ -56,18 +63,44 @@ func (w *Watcher) Run(ctx context.Context, gone func(ctx context.Context, namesp
 
 // A state is what is known of the namespaces. It belongs to one goroutine.
 type state struct {
-	gone  func(ctx context.Context, namespace string) error
-	there map[string]bool
-	owed  map[string]bool // are gone, and nobody has been told successfully
+	gone    func(ctx context.Context, namespace string) error
+	version string // as of which the rest is known, and after which a watch goes on; empty: a list comes first
+	there   map[string]bool
+	owed    map[string]bool // are gone, and nobody has been told successfully
 }
 
-// follow lists the namespaces and watches them until the watch ends: nil if that was in good order.
-func (w *Watcher) follow(ctx context.Context, s *state) error {
+// follow watches the namespaces until the watch ends, and returns how long it lasted, and why it ended: nil if that was in
+// good order. It goes on where the last one ended, and lists them first if that cannot be.
+func (w *Watcher) follow(ctx context.Context, s *state) (lasted time.Duration, err error) {
 	c, err := w.connect()
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer c.close()
+	if s.version == "" {
+		if err := s.list(ctx, c); err != nil {
+			return 0, err
+		}
+	}
+	if err := s.settle(ctx); err != nil {
+		return 0, err
+	}
+	return c.watch(ctx, s.version, func(e event) error {
+		name := e.Object.Metadata.Name
+		switch e.Type {
+		case "ADDED", "MODIFIED":
+			s.there[name] = true
+		case "DELETED":
+			delete(s.there, name)
+			s.owed[name] = true
+		}
+		s.version = e.Object.Metadata.ResourceVersion // of a BOOKMARK, too
+		return s.settle(ctx)
+	})
+}
+
+// list finds what is gone that was there, while nobody watched.
+func (s *state) list(ctx context.Context, c *client) error {
 	now, version, err := c.list(ctx)
 	if err != nil {
 		return err
@@ -77,21 +110,8 @@ func (w *Watcher) follow(ctx context.Context, s *state) error {
 			s.owed[name] = true
 		}
 	}
-	s.there = now
-	if err := s.settle(ctx); err != nil {
-		return err
-	}
-	return c.watch(ctx, version, func(e event) error {
-		name := e.Object.Metadata.Name
-		switch e.Type {
-		case "ADDED", "MODIFIED":
-			s.there[name] = true
-		case "DELETED":
-			delete(s.there, name)
-			s.owed[name] = true
-		}
-		return s.settle(ctx)
-	})
+	s.there, s.version = now, version
+	return nil
 }
 
 // settle tells of all that are gone.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,10 +17,12 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"carillon/internal/identity/identitytest"
 	"carillon/internal/kubernetes"
+	"carillon/internal/memnet"
 )
 
 // An apiServer answers as Kubernetes does about namespaces: lists in pages, and watches that begin at a version.
@@ -32,16 +35,26 @@ type apiServer struct {
 	names  []string
 	events []string // by version, which counts from 1
 	oldest int      // version that a watch may begin at
+	gone   string   // how one is told that begins at an older one: "event", or "status"
 	cut    int      // counts up when all watches are to end
+	brief  bool     // each watch ends at once
 	token  string
-	lists  int
+	lists  int      // pages that were asked for
+	starts []string // versions at which watches were to begin
 }
 
 func newAPIServer(t *testing.T, names ...string) *apiServer {
 	t.Helper()
-	s := &apiServer{t: t, names: names, token: "first"}
+	return serve(t, httptest.NewUnstartedServer(nil), names)
+}
+
+// serve starts a server that answers for these namespaces.
+func serve(t *testing.T, on *httptest.Server, names []string) *apiServer {
+	t.Helper()
+	s := &apiServer{Server: on, t: t, names: names, gone: "event", token: "first"}
 	s.changed = sync.NewCond(&s.mu)
-	s.Server = httptest.NewTLSServer(http.HandlerFunc(s.answer))
+	s.Config.Handler = http.HandlerFunc(s.answer)
+	s.StartTLS()
 	t.Cleanup(func() {
 		s.end()
 		s.Close()
@@ -57,7 +70,7 @@ func (s *apiServer) answer(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, `{"message": "Unauthorized"}`, http.StatusUnauthorized)
 	case r.URL.Path != "/api/v1/namespaces" || r.Method != http.MethodGet:
 		http.Error(w, "what?", http.StatusNotFound)
-	case q.Get("watch") != "":
+	case q.Get("watch") == "true":
 		s.watch(w, r, q.Get("resourceVersion"))
 	default:
 		s.list(w, q.Get("continue"))
@@ -81,9 +94,14 @@ func (s *apiServer) list(w http.ResponseWriter, from string) {
 }
 
 func (s *apiServer) watch(w http.ResponseWriter, r *http.Request, version string) {
+	s.starts = append(s.starts, version)
 	at, _ := strconv.Atoi(version)
-	if at < s.oldest {
-		fmt.Fprintln(w, `{"type":"ERROR","object":{"message":"too old resource version"}}`)
+	switch {
+	case at < s.oldest && s.gone == "status":
+		http.Error(w, `{"kind":"Status","code":410,"reason":"Expired"}`, http.StatusGone)
+		return
+	case at < s.oldest:
+		fmt.Fprintln(w, `{"type":"ERROR","object":{"kind":"Status","code":410,"message":"too old resource version"}}`)
 		return
 	}
 	defer context.AfterFunc(r.Context(), s.changed.Broadcast)()
@@ -92,6 +110,9 @@ func (s *apiServer) watch(w http.ResponseWriter, r *http.Request, version string
 			fmt.Fprintln(w, s.events[at])
 		}
 		w.(http.Flusher).Flush()
+		if s.brief && len(s.starts) < 1000 { // or a storm would never end
+			return
+		}
 	}
 }
 
@@ -99,12 +120,17 @@ func (s *apiServer) watch(w http.ResponseWriter, r *http.Request, version string
 func (s *apiServer) change(kind, name string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.happens(kind, name)
+	s.changed.Broadcast()
+}
+
+// happens is change without a word to the watches. s.mu is held.
+func (s *apiServer) happens(kind, name string) {
 	s.names = slices.DeleteFunc(slices.Clone(s.names), func(n string) bool { return n == name })
 	if kind != "DELETED" {
 		s.names = append(s.names, name)
 	}
-	s.events = append(s.events, fmt.Sprintf(`{"type":%q,"object":{"metadata":{"name":%q}}}`, kind, name))
-	s.changed.Broadcast()
+	s.events = append(s.events, fmt.Sprintf(`{"type":%q,"object":{"metadata":{"name":%q,"resourceVersion":"%d"}}}`, kind, name, len(s.events)+1))
 }
 
 // end ends all watches.
@@ -158,9 +184,14 @@ func (g *told) want(names ...string) {
 // follow runs a watcher of s until the test ends. It returns the name of the file with its token.
 func (s *apiServer) follow(t *testing.T) (g *told, token string) {
 	t.Helper()
+	return s.followAt(t, s.Listener.Addr().String(), nil)
+}
+
+func (s *apiServer) followAt(t *testing.T, host string, dial func(context.Context, string, string) (net.Conn, error)) (g *told, token string) {
+	t.Helper()
 	dir := t.TempDir()
 	cfg := kubernetes.Config{
-		Host: s.Listener.Addr().String(), TokenFile: filepath.Join(dir, "token"), CAFile: filepath.Join(dir, "ca.crt"),
+		Host: host, Dial: dial, TokenFile: filepath.Join(dir, "token"), CAFile: filepath.Join(dir, "ca.crt"),
 	}
 	ca := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
 	for name, text := range map[string][]byte{cfg.TokenFile: []byte("first\n"), cfg.CAFile: ca} {
@@ -205,6 +236,22 @@ func (s *apiServer) listed(n int) {
 	}
 }
 
+// watched waits until so many watches have begun.
+func (s *apiServer) watched(n int) {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		s.mu.Lock()
+		watches := len(s.starts)
+		s.mu.Unlock()
+		if watches >= n {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("%d watches have begun, want %d", watches, n)
+		}
+	}
+}
+
 func TestANamespaceThatIsDeletedIsTold(t *testing.T) {
 	t.Parallel()
 	s := newAPIServer(t, "default", "a", "b", "c", "default-foo")
@@ -222,14 +269,143 @@ func TestANamespaceThatIsDeletedIsTold(t *testing.T) {
 
 func TestWhatIsDeletedWhileNobodyWatchesIsFoundByTheNextList(t *testing.T) {
 	t.Parallel()
-	s := newAPIServer(t, "a", "b", "c")
+	for _, how := range []string{"event", "status"} {
+		s := newAPIServer(t, "a", "b", "c")
+		g, _ := s.follow(t)
+		s.listed(2)
+		s.mu.Lock()
+		s.names, s.oldest, s.gone = []string{"a", "c"}, 1, how // and no event tells
+		s.events = append(s.events, `{"type":"DELETED"}`)
+		s.mu.Unlock()
+		s.end()
+		g.want("b")
+	}
+}
+
+// A list would show nothing: the namespace is there again.
+func TestNamespaceReplacedBetweenTwoWatchesIsTold(t *testing.T) {
+	t.Parallel()
+	s := newAPIServer(t, "a", "b")
 	g, _ := s.follow(t)
-	s.listed(2)
+	s.watched(1)
 	s.mu.Lock()
-	s.names, s.oldest = []string{"a", "c"}, 1 // and no event tells
+	s.cut++
+	s.happens("DELETED", "a")
+	s.happens("ADDED", "a")
+	s.changed.Broadcast()
 	s.mu.Unlock()
+	g.want("a")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lists != 1 {
+		t.Errorf("%d pages were asked for, want one", s.lists)
+	}
+}
+
+func TestBookmarkMovesTheVersionOn(t *testing.T) {
+	t.Parallel()
+	s := newAPIServer(t, "a")
+	g, _ := s.follow(t)
+	s.watched(1)
+	s.mu.Lock()
+	s.events = append(s.events, "", "", `{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"3"}}}`)
+	s.events[0], s.events[1] = s.events[2], s.events[2]
+	s.changed.Broadcast()
+	s.mu.Unlock()
+	g.want()
 	s.end()
-	g.want("b")
+	s.watched(2)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if got := s.starts[1]; got != "3" || s.lists != 1 {
+		t.Errorf("the second watch begins at %s, after %d lists; want 3, after one", got, s.lists)
+	}
+}
+
+// inFakeTime runs a test of a server in memory, and a watcher of it.
+func inFakeTime(t *testing.T, test func(t *testing.T, s *apiServer, g *told)) {
+	synctest.Test(t, func(t *testing.T) {
+		l := memnet.Listen()
+		s := serve(t, &httptest.Server{Listener: l, Config: new(http.Server)}, []string{"a", "b"})
+		g, _ := s.followAt(t, "example.com:443", func(ctx context.Context, _, _ string) (net.Conn, error) { return l.DialContext(ctx) })
+		test(t, s, g)
+	})
+}
+
+func TestServerThatEndsEachWatchAtOnceIsAskedLessAndLess(t *testing.T) {
+	inFakeTime(t, func(t *testing.T, s *apiServer, g *told) {
+		s.mu.Lock()
+		s.brief = true
+		s.mu.Unlock()
+		time.Sleep(time.Hour)
+		s.mu.Lock()
+		watches := len(s.starts)
+		s.brief = false
+		s.mu.Unlock()
+		if least := int(time.Hour / (30 * time.Second)); watches < least || watches > 2*least+10 {
+			t.Errorf("%d watches in an hour, want one in 15 to 30 s", watches)
+		}
+		s.change("DELETED", "a")
+		select {
+		case name := <-g.names:
+			if name != "a" {
+				t.Errorf("%s is gone, want a", name)
+			}
+		case <-time.After(31 * time.Second):
+			t.Error("nobody was told")
+		}
+	})
+}
+
+func TestWatchThatEndsInGoodOrderIsFollowedAtOnce(t *testing.T) {
+	inFakeTime(t, func(t *testing.T, s *apiServer, _ *told) {
+		for n := range 5 {
+			time.Sleep(5 * time.Minute)
+			s.end()
+			synctest.Wait()
+			s.mu.Lock()
+			if len(s.starts) != n+2 || s.lists != 1 {
+				t.Errorf("after %d ends there were %d watches and %d lists, want one more, and one", n+1, len(s.starts), s.lists)
+			}
+			s.mu.Unlock()
+		}
+	})
+}
+
+func TestExpiredVersionsAreListedLessAndLess(t *testing.T) {
+	inFakeTime(t, func(t *testing.T, s *apiServer, _ *told) {
+		s.mu.Lock()
+		s.oldest = 1 << 30
+		s.mu.Unlock()
+		s.end()
+		time.Sleep(time.Hour)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if least := int(time.Hour / (30 * time.Second)); s.lists < least || s.lists > 2*least+10 {
+			t.Errorf("%d lists in an hour, want one in 15 to 30 s", s.lists)
+		}
+	})
+}
+
+func TestFirstFailureToWatchIsRetriedWithinASecond(t *testing.T) {
+	inFakeTime(t, func(t *testing.T, s *apiServer, _ *told) {
+		time.Sleep(time.Minute)
+		s.mu.Lock()
+		s.token = "second" // the watcher has the first
+		s.cut++
+		s.changed.Broadcast()
+		s.mu.Unlock()
+		synctest.Wait()
+		s.mu.Lock()
+		s.token = "first"
+		s.mu.Unlock()
+		time.Sleep(time.Second)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if len(s.starts) != 2 || s.lists != 1 {
+			t.Errorf("%d watches and %d lists, want a second watch", len(s.starts), s.lists)
+		}
+	})
 }
 
 func TestATokenIsReadAnewAndRefusalsAreTriedAgain(t *testing.T) {
