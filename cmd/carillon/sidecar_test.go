@@ -53,6 +53,16 @@ func startSidecar(t *testing.T, env []string, args ...string) *carilloned {
 // ask returns the answer to a request of a client, by default that of TCP, at an address.
 func ask(t *testing.T, client *http.Client, method, address, path, body string) (status int, answer string) {
 	t.Helper()
+	status, answer, err := tryAsking(t, client, method, address, path, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return status, answer
+}
+
+// tryAsking is ask where the port may be closed.
+func tryAsking(t *testing.T, client *http.Client, method, address, path, body string) (status int, answer string, err error) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, "http://"+address+path, strings.NewReader(body))
@@ -61,14 +71,11 @@ func ask(t *testing.T, client *http.Client, method, address, path, body string) 
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		t.Fatal(err)
+		return 0, "", err
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return resp.StatusCode, string(text)
+	return resp.StatusCode, string(text), err
 }
 
 func (s *carilloned) ask(t *testing.T, method, path, body string) (status int, answer string) {
@@ -76,16 +83,16 @@ func (s *carilloned) ask(t *testing.T, method, path, body string) (status int, a
 	return ask(t, http.DefaultClient, method, s.address["http"][0], path, body)
 }
 
-// health waits until its health has this status and text.
+// health waits until its health has this status and text. Until there is a certificate the port is closed.
 func (s *carilloned) health(t *testing.T, want int, text string) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
-		status, body := s.ask(t, http.MethodGet, "/v1.0/healthz", "")
+		status, body, err := tryAsking(t, http.DefaultClient, http.MethodGet, s.address["http"][0], "/v1.0/healthz", "")
 		switch {
-		case status == want && strings.Contains(body, text):
+		case err == nil && status == want && strings.Contains(body, text):
 			return
 		case time.Now().After(deadline):
-			t.Fatalf("health is %d %s, want %d %s", status, body, want, text)
+			t.Fatalf("health is %d %s, %v; want %d %s", status, body, err, want, text)
 		}
 	}
 }

@@ -109,7 +109,8 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	}
 	c.forward = []stage{r.Run}
 	c.checks = []check{c.engine.Health, r.Health}
-	c.cluster = []stage{func(ctx context.Context) error {
+	// A member is listed to sidecars, and owns jobs: without a certificate it could deliver none.
+	c.cluster = []stage{whenHeld(cfg.Scheduler.Identity, func(ctx context.Context) error {
 		return cluster.Run(ctx, cluster.Config{
 			Node: cc.Node,
 			Own:  func(ctx context.Context, partition int, cl cluster.Claim) { c.engine.Own(ctx, partition, cl) },
@@ -121,7 +122,7 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 				}
 			},
 		}, cluster.NewEtcd(cluster.EtcdConfig{Prefix: cc.Etcd.Prefix, Partitions: cfg.Engine.Partitions, TTL: cc.TTL}, st.Client(), log), log)
-	}}
+	})}
 	c.cluster = append(c.cluster, yield...)
 	return c, nil
 }

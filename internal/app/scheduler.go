@@ -21,9 +21,15 @@ type SchedulerListeners struct {
 func (l SchedulerListeners) Close() error { return closeAll(l.Scheduler, l.Health, l.Metrics) }
 
 // OpenScheduler builds a node that takes over the listeners and is what Dapr's Scheduler service is to its sidecars and
-// operators. Health and metrics are served for as long as the engine runs: one can watch it stop. If it returns an
-// error, the listeners are closed.
+// operators. Health and metrics are served for as long as the engine runs: one can watch it stop. With an identity that has
+// no certificate yet, the port of the service is closed until there is one. If it returns an error, the listeners are
+// closed.
 func OpenScheduler(cfg Config, l SchedulerListeners, log *slog.Logger) (*Node, error) {
+	who := cfg.Scheduler.Identity
+	late, err := closeUntil(who, log, &l.Scheduler)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
 	most := divideConns(cfg.Descriptors, maxSchedulerConns, 1, 2)
 	bounded(most.main, log, &l.Scheduler)
 	l.Scheduler = bound.Pace(l.Scheduler, schedulerConnRate)
@@ -36,8 +42,8 @@ func OpenScheduler(cfg Config, l SchedulerListeners, log *slog.Logger) (*Node, e
 	}
 	var open gate
 	var stages []stage
-	checks := append(c.checks, open.check)
-	if who := cfg.Scheduler.Identity; who != nil { // first, because a member of etcd needs it until it has stopped
+	checks := append(c.checks, open.check, late.check)
+	if who != nil { // first, because a member of etcd needs it until it has stopped
 		stages, checks = append(stages, who.Run), append(checks, who.Check)
 		showExpiry(metrics, who)
 	}
@@ -49,6 +55,13 @@ func OpenScheduler(cfg Config, l SchedulerListeners, log *slog.Logger) (*Node, e
 		serveHTTP("health", healthWith([]func() string{c.engine.Note}, checks...), l.Health, cfg.Hosts, log), c.engine.Run)
 	stages = append(stages, c.forward...)
 	stages = append(stages, func(ctx context.Context) error {
+		err := late.await(ctx)
+		switch {
+		case ctx.Err() != nil: // it was stopped
+			return l.Scheduler.Close()
+		case err != nil:
+			return errors.Join(err, l.Scheduler.Close())
+		}
 		return c.service.Run(ctx, l.Scheduler, scheduler.Pings())
 	})
 	if ns := cfg.Namespaces; ns != nil {

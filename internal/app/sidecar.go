@@ -39,8 +39,21 @@ func (l SidecarListeners) Close() error {
 }
 
 // OpenSidecar builds a node that takes over the listeners and is what daprd is to an app that has jobs. It keeps
-// nothing. Metrics are served until the sidecar has ended. If it returns an error, the listeners are closed.
+// nothing. Metrics are served until the sidecar has ended. With an identity that has no certificate yet, only they and the
+// public listeners are open until there is one. If it returns an error, the listeners are closed.
 func OpenSidecar(cfg SidecarConfig, l SidecarListeners, log *slog.Logger) (*Node, error) {
+	l.HTTP, l.GRPC, l.Internal = slices.Clone(l.HTTP), slices.Clone(l.GRPC), slices.Clone(l.Internal)
+	var private []*net.Listener
+	for _, all := range [][]net.Listener{l.HTTP, l.GRPC, l.Internal} {
+		for i := range all {
+			private = append(private, &all[i])
+		}
+	}
+	late, err := closeUntil(cfg.Identity, log, private...)
+	if err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	cfg.Sidecar.Await = late.await
 	most := divideConns(cfg.Descriptors, maxAPIConns, len(l.HTTP)+len(l.GRPC), len(l.Public)+len(l.Internal)+1)
 	l.HTTP, l.GRPC = boundedAll(most.main, log, l.HTTP), boundedAll(most.main, log, l.GRPC)
 	l.Public, l.Internal = boundedAll(most.watcher, log, l.Public), boundedAll(most.watcher, log, l.Internal)

@@ -41,6 +41,9 @@ type Config struct {
 	Schedulers []string
 	// Credentials secure the connections to schedulers, and say which server is one; nil is none, over plaintext.
 	Credentials credentials.TransportCredentials
+	// Await returns when the sidecar may begin, as with the certificate that Credentials need, or with the error of its
+	// context. Until then the public listeners alone are served. Nil returns at once.
+	Await func(ctx context.Context) error
 	// Streams is how many streams to each scheduler bring the triggers of an app; 3 if zero.
 	Streams int
 	// NoPings turns the pings off that detect dead connections to schedulers and API clients, for connections in
@@ -127,6 +130,9 @@ type Dialers struct {
 func (c *Config) check() error {
 	if c.Credentials == nil {
 		c.Credentials = insecure.NewCredentials()
+	}
+	if c.Await == nil {
+		c.Await = func(context.Context) error { return nil }
 	}
 	if c.Streams == 0 {
 		c.Streams = 3

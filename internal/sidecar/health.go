@@ -12,6 +12,7 @@ import (
 // readiness is what a sidecar waits for before it says that it is healthy. What became ready stays so: a scheduler or
 // an app that goes away later does not make the sidecar unhealthy.
 type readiness struct {
+	begun atomic.Bool  // there is a certificate, if one is needed
 	grpc  atomic.Bool  // the gRPC server runs
 	hosts atomic.Bool  // a list of schedulers has been applied, or there are none to be had
 	apps  atomic.Int32 // how many apps have not been found listening yet
@@ -20,6 +21,9 @@ type readiness struct {
 // missing names what is not ready, with Dapr's names.
 func (r *readiness) missing() []string {
 	var names []string
+	if !r.begun.Load() {
+		names = append(names, "security-provider")
+	}
 	if !r.grpc.Load() {
 		names = append(names, "grpc-api-server")
 	}

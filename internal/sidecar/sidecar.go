@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"time"
 
@@ -79,6 +80,31 @@ func (s *Sidecar) Run(ctx context.Context, l Listeners) error {
 	ctx, stop := s.outlast(ctx)
 	defer stop()
 	g, ctx := errgroup.WithContext(ctx)
+	if len(l.Public) > 0 {
+		public := s.log.With(slog.String("api", "public"))
+		g.Go(func() error { return s.serveHTTP(ctx, public, l.Public, s.answerPublic) })
+	}
+	g.Go(func() error {
+		s.passShutdowns(ctx)
+		return nil
+	})
+	g.Go(func() error { return s.begin(ctx, g, l) })
+	err := g.Wait()
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// begin waits until the sidecar may begin, and then starts in g all that is not for the public.
+func (s *Sidecar) begin(ctx context.Context, g *errgroup.Group, l Listeners) error {
+	if err := s.cfg.Await(ctx); err != nil {
+		for _, one := range slices.Concat(l.HTTP, l.GRPC, l.Internal) {
+			err = errors.Join(err, one.Close())
+		}
+		return err
+	}
+	s.ready.begun.Store(true)
 	if len(s.cfg.Schedulers) == 0 {
 		s.log.InfoContext(ctx, "No scheduler host addresses provided. Scheduler disabled")
 		s.ready.hosts.Store(true)
@@ -88,24 +114,12 @@ func (s *Sidecar) Run(ctx context.Context, l Listeners) error {
 	for _, a := range s.cfg.Apps {
 		g.Go(func() error { return s.serveApp(ctx, a) })
 	}
-	g.Go(func() error { return s.serveGRPC(ctx, l.GRPC) })
 	if len(l.Internal) > 0 {
 		g.Go(func() error { return s.serveInternal(ctx, l.Internal) })
 	}
 	g.Go(func() error { return s.serveHTTP(ctx, s.log, l.HTTP, s.httpAPI()) })
-	if len(l.Public) > 0 {
-		public := s.log.With(slog.String("api", "public"))
-		g.Go(func() error { return s.serveHTTP(ctx, public, l.Public, s.answerPublic) })
-	}
-	g.Go(func() error {
-		s.passShutdowns(ctx)
-		return nil
-	})
-	err := g.Wait()
-	if errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
+	g.Go(func() error { return s.serveGRPC(ctx, l.GRPC) })
+	return nil
 }
 
 // outlast returns a context that ends when ctx has ended, and then BlockShutdown has passed or all apps have turned
