@@ -141,6 +141,9 @@ func (s *sentry) sign(ctx context.Context) (*x509svid.SVID, error) {
 		CertificateSigningRequest: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: request}),
 	})
 	if err != nil {
+		if token == "" && len(s.Token.Files) > 0 {
+			err = fmt.Errorf("%w; %w", err, s.Token.missing())
+		}
 		return nil, err
 	}
 	return s.take(response, public, key)
@@ -197,10 +200,15 @@ func (t Token) read() (string, sentryv1.SignCertificateRequest_TokenValidator, e
 		}
 		return string(text), validator, nil
 	}
-	if len(t.Files) > 0 {
-		return "", validator, fmt.Errorf("there is no token that Sentry could be shown: no such file as %s: %s", strings.Join(t.Files, " or "), t.remedy())
+	if len(t.Files) > 0 && !t.Kubernetes {
+		return "", validator, t.missing()
 	}
-	return "", sentryv1.SignCertificateRequest_UNKNOWN, nil
+	return "", sentryv1.SignCertificateRequest_UNKNOWN, nil // as Dapr asks, also in Kubernetes: a Sentry may ask for none
+}
+
+// missing says that there is no file of a token.
+func (t Token) missing() error {
+	return fmt.Errorf("there is no token that Sentry could be shown: no such file as %s: %s", strings.Join(t.Files, " or "), t.remedy())
 }
 
 // remedy says what to do about a token that is missing.
