@@ -101,7 +101,7 @@ func TestAListShowsWhatWasScheduledAndNothingElse(t *testing.T) {
 
 func TestAListIsOneMessageHoweverLarge(t *testing.T) {
 	n := run(t)
-	const jobs, size = 40, 2_000_000
+	const jobs, size = 12, 2_000_000
 	for i := range jobs {
 		j := inAnHour()
 		j.Data = &anypb.Any{Value: make([]byte, size)}
