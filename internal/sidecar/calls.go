@@ -100,23 +100,23 @@ func (r *reservation) end() {
 
 // parse reads the body of a job. Beside r it holds what the body takes, and, once that is read, twice what the job takes:
 // it is encoded for the scheduler.
-func (r *reservation) parse(target job.Target, body []byte) (*runtimev1.ScheduleJobRequest, wire.BodyForm, *wire.APIError) {
+func (r *reservation) parse(target job.Target, body []byte) (*runtimev1.ScheduleJobRequest, wire.Body, *wire.APIError) {
 	before := r.bytes
-	req, form, err := wire.ParseAPIBody(body, r.take)
+	req, b, err := wire.ParseAPIBody(body, r.take)
 	if err == nil && !r.resize(before+2*int64(len(req.GetJob().GetData().GetValue()))) {
 		err = wire.ErrNoRoom
 	}
 	if err == nil {
-		return req, form, nil
+		return req, b, nil
 	}
 	r.resize(before)
 	switch {
 	case errors.Is(err, wire.ErrNoRoom):
-		return nil, 0, wire.NewAPIError(wire.ReasonTooManyCalls, target, err.Error())
+		return nil, wire.Body{}, wire.NewAPIError(wire.ReasonTooManyCalls, target, err.Error())
 	case errors.Is(err, wire.ErrDataTooLarge):
-		return nil, 0, wire.ScheduleFailed(target, status.Error(codes.ResourceExhausted, err.Error()))
+		return nil, wire.Body{}, wire.ScheduleFailed(target, status.Error(codes.ResourceExhausted, err.Error()))
 	}
-	return nil, 0, wire.NewAPIError(wire.ReasonMalformed, target, "failed deserializing HTTP body: "+err.Error())
+	return nil, wire.Body{}, wire.NewAPIError(wire.ReasonMalformed, target, "failed deserializing HTTP body: "+err.Error())
 }
 
 func (c *calls) tooMany(target job.Target) *wire.APIError {

@@ -96,9 +96,10 @@ type portion struct {
 
 // A batchResult is that of one job: what a call for this job alone would have been answered with.
 type batchResult struct {
-	name   string
-	err    *wire.APIError
-	doubts []when.Doubt // to warn of if it is accepted
+	name    string
+	err     *wire.APIError
+	doubts  []when.Doubt // to warn of if it is accepted
+	changed wire.Loss    // as well
 }
 
 // run schedules what items yields: jobs, or what is wrong with what stands in the place of one. It reads no more when
@@ -136,16 +137,18 @@ func (b *batch) add(item []byte, e *wire.APIError) {
 	if p.held == nil {
 		p.held = &reservation{of: &b.sidecar.calls}
 	}
-	r, form, e := p.held.parse(b.target, item)
+	r, body, e := p.held.parse(b.target, item)
 	p.bytes += max(len(item), len(r.GetJob().GetData().GetValue()))
 	if e != nil {
 		p.results = append(p.results, batchResult{err: e})
 		return
 	}
-	result := batchResult{name: r.GetJob().GetName(), err: wire.CheckAPIJob(b.target, r.GetJob())}
+	result := batchResult{
+		name: r.GetJob().GetName(), err: wire.CheckAPIJob(b.target, r.GetJob()), changed: body.Changed,
+	}
 	if result.err == nil {
 		result.doubts = wire.APIWords(r.GetJob()).Doubts()
-		if b.published || form == wire.WrappedBody {
+		if b.published || body.Form == wire.WrappedBody {
 			result.err = wire.Meaningless(b.target, result.doubts)
 		}
 	}
@@ -200,6 +203,9 @@ func (b *batch) settle(ctx context.Context, p portion) bool {
 		if r.err == nil {
 			for _, d := range r.doubts {
 				b.sidecar.warn(ctx, b.target, r.name, fmt.Sprintf("job %+.64q: %s", r.name, d))
+			}
+			if r.changed != 0 {
+				b.sidecar.warn(ctx, b.target, r.name, fmt.Sprintf("job %+.64q: %s", r.name, r.changed))
 			}
 		}
 		b.refused = b.refused || r.err != nil

@@ -60,7 +60,7 @@ func (s *Sidecar) postJob(w http.ResponseWriter, r *http.Request, target job.Tar
 		return
 	}
 	defer held.end()
-	req, form, e := held.parse(target, body)
+	req, b, e := held.parse(target, body)
 	if e != nil {
 		writeError(w, e)
 		return
@@ -69,16 +69,20 @@ func (s *Sidecar) postJob(w http.ResponseWriter, r *http.Request, target job.Tar
 		writeError(w, wire.NewAPIError(wire.ReasonNameInBody, target, "Set the job name in the url only"))
 		return
 	}
-	published = published || form == wire.WrappedBody
+	published = published || b.Form == wire.WrappedBody
 	req.Job.Name = name
-	if err := s.schedule(withWarnings(r.Context(), w.Header()), target, req, published); err != nil {
+	ctx := withWarnings(r.Context(), w.Header())
+	if err := s.schedule(ctx, target, req, published); err != nil {
 		// Today's clients know Dapr's text for a body of today's form. In any other case it says too little.
 		if e, ok := errors.AsType[*wire.APIError](err); ok && e.Reason == wire.ReasonScheduleEmpty &&
-			(published || form == wire.NeitherBody) {
+			(published || b.Form == wire.NeitherBody) {
 			e.Message += `: the body needs "schedule" or "dueTime", in an object "job" or at its top level`
 		}
 		answer(w, target, err)
 		return
+	}
+	if b.Changed != 0 {
+		s.warn(ctx, target, name, b.Changed.String())
 	}
 	w.WriteHeader(dialectOf(published).done)
 }

@@ -36,42 +36,51 @@ const (
 	NeitherBody BodyForm = 3
 )
 
-// ParseAPIBody reads the body of a POST of the HTTP API into the message that the gRPC API takes, and says which form
-// the body had. The rules of acceptance are proto-JSON's, unknown fields ignored (sidecar specification §1.3). The
-// job's name is the one in the body, where only a batch may have it: within an object "job" or beside it.
+// A Body is what is to be said of a body of the HTTP API beside the job in it.
+type Body struct {
+	Form    BodyForm
+	Changed Loss // of the data
+}
+
+// ParseAPIBody reads the body of a POST of the HTTP API into the message that the gRPC API takes. The rules of acceptance
+// are proto-JSON's, unknown fields ignored (sidecar specification §1.3). The job's name is the one in the body, where only
+// a batch may have it: within an object "job" or beside it. The data remembers how it was written, so that it comes back
+// and is delivered as it was given, but for white space.
 //
 // To read a body can take hundreds of times its size in memory. The body itself aside, room is asked for it; the error is
 // [ErrNoRoom] where there is none, and [ErrDataTooLarge] where it is certain that nobody would store the data.
-func ParseAPIBody(body []byte, room Room) (*runtimev1.ScheduleJobRequest, BodyForm, error) {
+func ParseAPIBody(body []byte, room Room) (*runtimev1.ScheduleJobRequest, Body, error) {
 	if !room.has(len(body)) {
-		return nil, 0, ErrNoRoom
+		return nil, Body{}, ErrNoRoom
 	}
-	r, form, err := parsePlainBody(body, room)
+	r, b, err := parsePlainBody(body, room)
 	if !errors.Is(err, errNotPlain) {
-		return r, form, err
+		return r, b, err
 	}
 	cost, depth := treeCost(body)
 	switch {
-	case cost > maxData/minValue*valueCost+3*len(body):
-		return nil, 0, ErrDataTooLarge
+	case cost > maxData/minValue*valueCost+textCost*len(body):
+		return nil, Body{}, ErrDataTooLarge
 	case !room.has(cost):
-		return nil, 0, ErrNoRoom
+		return nil, Body{}, ErrNoRoom
 	}
-	form = FlatBody
+	b.Form = FlatBody
 	var flat internalsv1.JobHTTPRequest
+	fields := body
 	if len(body) > 0 {
 		if err := unmarshalJSON(body, &flat); err != nil {
-			return nil, 0, err
+			return nil, Body{}, err
 		}
 		name := flat.GetName()
 		if flat.Name = ""; proto.Size(&flat) == 0 {
 			wrapped, f, err := unwrap(body)
 			if err != nil {
-				return nil, 0, err
+				return nil, Body{}, err
 			}
-			if form = f; f == WrappedBody {
+			if b.Form = f; f == WrappedBody {
+				fields = wrapped
 				if err := unmarshalJSON(wrapped, &flat); err != nil {
-					return nil, 0, err
+					return nil, Body{}, err
 				}
 			}
 		}
@@ -91,19 +100,28 @@ func ParseAPIBody(body []byte, room Room) (*runtimev1.ScheduleJobRequest, BodyFo
 		Overwrite: flat.GetOverwrite(),
 	}
 	if flat.GetData() != nil {
-		value, err := proto.Marshal(flat.GetData())
-		if err != nil {
-			return nil, 0, err
+		r.Job.Data = &anypb.Any{TypeUrl: valueURL}
+		p := plainJSON{left: member(fields, "data"), room: room, granted: len(body), judged: true}
+		value, ok := p.data()
+		if p.err != nil {
+			return nil, Body{}, p.err
 		}
-		// JSON may be nested more deeply than a message that is decoded. Such data could never be delivered.
-		if depth > deepData {
-			if err := proto.Unmarshal(value, new(structpb.Value)); err != nil {
-				return nil, 0, fmt.Errorf("data: %w", err)
+		b.Changed = p.changed
+		if !ok {
+			b.Changed = TooDeepToKeep
+			if value, err = proto.Marshal(flat.GetData()); err != nil {
+				return nil, Body{}, err
+			}
+			// JSON may be nested more deeply than a message that is decoded. Such data could never be delivered.
+			if depth > deepData {
+				if err := proto.Unmarshal(value, new(structpb.Value)); err != nil {
+					return nil, Body{}, fmt.Errorf("data: %w", err)
+				}
 			}
 		}
-		r.Job.Data = &anypb.Any{TypeUrl: valueURL, Value: value}
+		r.Job.Data.Value = value
 	}
-	return r, form, nil
+	return r, b, nil
 }
 
 func unmarshalJSON(b []byte, m proto.Message) error {

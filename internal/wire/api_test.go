@@ -60,8 +60,8 @@ func TestTheBodysFormIsRecognised(t *testing.T) {
 		`{"job":[{}]}`:                   wire.NeitherBody,
 		`{"x":{"job":{}}}`:               wire.NeitherBody,
 	} {
-		if _, got, err := wire.ParseAPIBody([]byte(body), nil); err != nil || got != want {
-			t.Errorf("ParseAPIBody(%s) = %v, %v, want %v", body, got, err, want)
+		if _, got, err := wire.ParseAPIBody([]byte(body), nil); err != nil || got.Form != want {
+			t.Errorf("ParseAPIBody(%s) = %v, %v, want %v", body, got.Form, err, want)
 		}
 	}
 }
@@ -237,12 +237,12 @@ func FuzzParseAPIBody(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		r, form, err := wire.ParseAPIBody(body, nil)
 		if err != nil {
-			if r != nil || form != 0 {
+			if r != nil || form != (wire.Body{}) {
 				t.Errorf("ParseAPIBody(%q) = %v, %v, beside an error", body, r, form)
 			}
 			return
 		}
-		if form == wire.NeitherBody && !proto.Equal(r, &runtimev1.ScheduleJobRequest{Job: &runtimev1.Job{}}) {
+		if form.Form == wire.NeitherBody && !proto.Equal(r, &runtimev1.ScheduleJobRequest{Job: &runtimev1.Job{}}) {
 			t.Errorf("ParseAPIBody(%q) = %v, of neither form", body, r)
 		}
 		for _, asGiven := range []bool{false, true} {

@@ -76,7 +76,7 @@ type typed struct {
 
 // valueJSON renders an encoded google.protobuf.Value. The error is errNoKind if it holds nothing.
 func valueJSON(encoded []byte) ([]byte, error) {
-	if b, ok := appendPlainValue(make([]byte, 0, len(encoded)), encoded, 0); ok {
+	if b, ok := appendPlainValue(make([]byte, 0, len(encoded)), encoded, 0, false); ok {
 		return b, nil
 	}
 	var value structpb.Value

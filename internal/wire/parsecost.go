@@ -20,6 +20,8 @@ const (
 	maxData = 4 << 20
 	// valueCost is about how much memory proto-JSON takes for a value, or for the key of one: measured, and rounded up.
 	valueCost = 512
+	// textCost is how many times a body is in memory meanwhile, beside that: in parts, as messages, and encoded.
+	textCost = 4
 	// minValue is how many bytes a value takes in the data at least.
 	minValue = 4
 )
@@ -48,5 +50,5 @@ func treeCost(body []byte) (bytes, depth int) {
 			open--
 		}
 	}
-	return 3*len(body) + values*valueCost, depth
+	return textCost*len(body) + values*valueCost, depth
 }

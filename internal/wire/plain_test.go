@@ -3,6 +3,7 @@ package wire_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -38,6 +39,8 @@ func bodies() []string {
 		`{}`, `{ }`, `{"b":1,"a":{"c":[1,{"d":null}]}}`, `{"a":1,"a":2}`, `{"":1}`, `{"a"}`, `{"a":}`, `{1:2}`, `{"a":1,}`, `{"a":1 "b":2}`,
 		`{"ü":"` + strings.Repeat("x", 200) + `","a":"` + strings.Repeat("y", 20_000) + `"}`, `{"@type":"x","b":[1,null]}`,
 		strings.Repeat("[", 31) + strings.Repeat("]", 31), strings.Repeat("[", 33) + strings.Repeat("]", 33),
+		strings.Repeat("[", 99) + strings.Repeat("]", 99), strings.Repeat(`{"a":`, 101) + "1.0" + strings.Repeat("}", 101), `{"b":1,"\u0061":{"B":"\/","A":[1.0,1e400]}}`,
+		`{"b":1,"\u0061":{"B":"\/\n","A":[1.0,10000000000000000001,1e-400]},"":"\ud83d\ude00\u000b","\n":0}`, `[{"b":1,"a":"\\"}]`,
 		strings.Repeat(`{"a":`, 31) + "1" + strings.Repeat("}", 31), strings.Repeat(`{"a":`, 40) + "1" + strings.Repeat("}", 40),
 		"[" + strings.Repeat(`"0123456789",`, 1000) + "1]", many(64), many(65),
 	} {
@@ -65,9 +68,9 @@ func wantAsProtoJSON(t *testing.T, body []byte) {
 	if len(body) == 0 {
 		return // proto-JSON has no word for what is an empty job
 	}
-	got, form, err := wire.ParseAPIBody(body, nil)
+	got, b, err := wire.ParseAPIBody(body, nil)
 	inner := body
-	if form == wire.WrappedBody {
+	if b.Form == wire.WrappedBody {
 		var outer struct{ Job json.RawMessage }
 		if err := json.Unmarshal(body, &outer); err != nil {
 			t.Skip(err) // it is not about these
@@ -76,8 +79,8 @@ func wantAsProtoJSON(t *testing.T, body []byte) {
 	}
 	var flat internalsv1.JobHTTPRequest
 	wantErr := protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(inner, &flat)
-	if err != nil || wantErr != nil || form == 0 {
-		if err == nil || wantErr != nil && form != 0 {
+	if err != nil || wantErr != nil || b.Form == 0 {
+		if err == nil || wantErr != nil && b.Form != 0 {
 			t.Errorf("ParseAPIBody(%.80q) = %v, and proto-JSON says %v", body, err, wantErr)
 		}
 		return
@@ -97,14 +100,26 @@ func wantAsProtoJSON(t *testing.T, body []byte) {
 		}
 		return
 	}
+	// As everybody reads it who does not know what it remembers.
 	var value structpb.Value
-	if err := proto.Unmarshal(data.GetValue(), &value); err != nil {
+	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(data.GetValue(), &value); err != nil {
 		t.Fatalf("ParseAPIBody(%.80q) has data that does not decode: %v", body, err)
 	}
 	if !proto.Equal(flat.GetData(), &value) {
 		t.Errorf("ParseAPIBody(%.80q) has the data %.200v, want %.200v", body, &value, flat.GetData())
 	}
-	wantBody(t, data.GetValue())
+	if b.Changed != 0 {
+		wantBody(t, data.GetValue())
+		return
+	}
+	var members map[string]json.RawMessage
+	var asGiven bytes.Buffer
+	if err := errors.Join(json.Unmarshal(inner, &members), json.Compact(&asGiven, members["data"])); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := wire.AppBody(&job.Data{TypeURL: valueURL, Value: data.GetValue()}); err != nil || !bytes.Equal(got, asGiven.Bytes()) {
+		t.Errorf("the data of %.80q becomes %.80q, %v, want %.80q", body, got, err, asGiven.Bytes())
+	}
 }
 
 // wantBody holds that AppBody makes of an encoded google.protobuf.Value what proto-JSON makes of it.
@@ -176,7 +191,9 @@ func FuzzBodiesMeanWhatProtoJSONSays(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		wantAsProtoJSON(t, body)
-		wantBody(t, body)
+		if !bytes.Contains(body, []byte("\x82\x7d")) && !bytes.Contains(body, []byte("\x88\x7d")) { // it may remember how it was written
+			wantBody(t, body)
+		}
 	})
 }
 

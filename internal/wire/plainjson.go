@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"math"
 	"slices"
@@ -19,7 +20,7 @@ var errNotPlain = errors.New("the body is not of an ordinary form")
 
 // parsePlainBody is ParseAPIBody for a body of an ordinary form; the error is errNotPlain if it is of another. It expects
 // that there is room for the body once more.
-func parsePlainBody(body []byte, room Room) (r *runtimev1.ScheduleJobRequest, form BodyForm, err error) {
+func parsePlainBody(body []byte, room Room) (r *runtimev1.ScheduleJobRequest, b Body, err error) {
 	p := plainJSON{left: body, room: room, granted: len(body)}
 	r = &runtimev1.ScheduleJobRequest{Job: &runtimev1.Job{}}
 	j := r.GetJob()
@@ -30,7 +31,7 @@ func parsePlainBody(body []byte, room Room) (r *runtimev1.ScheduleJobRequest, fo
 		return !again
 	}
 	text := func(to **string) bool {
-		s, ok := p.text()
+		s, _, ok := p.text()
 		*to = new(string(s))
 		return ok
 	}
@@ -52,34 +53,35 @@ func parsePlainBody(body []byte, room Room) (r *runtimev1.ScheduleJobRequest, fo
 			return once(4) && p.word(strconv.FormatBool(r.GetOverwrite()))
 		case "data":
 			var value []byte
-			value, ok = p.value(make([]byte, 0, len(p.left)), 0)
+			value, ok = p.data()
 			j.Data = &anypb.Any{TypeUrl: valueURL, Value: value}
 			return once(5) && ok
 		case "name": // of a job of a batch
-			s, ok := p.text()
+			s, _, ok := p.text()
 			j.Name = string(s)
 			return once(6) && ok
 		default:
 			return false
 		}
 	}
-	form = FlatBody
-	ok := p.fields(func(key []byte) bool {
+	b.Form = FlatBody
+	ok := p.fields(func(key, _ []byte) bool {
 		if string(key) == "job" && seen == [7]bool{} {
-			form = WrappedBody
-			return p.fields(field)
+			b.Form = WrappedBody
+			return p.fields(func(key, _ []byte) bool { return field(key) })
 		}
-		return form == FlatBody && field(key)
+		return b.Form == FlatBody && field(key)
 	})
 	p.next()
 	some := r.GetOverwrite() || j.Schedule != nil || j.DueTime != nil || j.Ttl != nil || j.Repeats != nil || j.Data != nil
 	switch {
 	case p.err != nil:
-		return nil, 0, p.err
+		return nil, Body{}, p.err
 	case !ok || !some || len(p.left) > 0:
-		return nil, 0, errNotPlain
+		return nil, Body{}, errNotPlain
 	}
-	return r, form, nil
+	b.Changed = p.changed
+	return r, b, nil
 }
 
 // plainJSON reads JSON. Each of its methods reads one thing from the front and reports whether it is of an ordinary form;
@@ -89,13 +91,50 @@ type plainJSON struct {
 	room    Room
 	granted int   // bytes of data that there is room for
 	err     error // why no more is to be read, other than that it is not of an ordinary form
+
+	judged    bool // proto-JSON has accepted it: escapes are read, and what a large object costs is not avoided
+	noted     bool // spellings are added to the data
+	notes     int  // bytes of the data that are spellings
+	respelled bool // a number is spelled otherwise than it is rendered
+	unsorted  bool // an object's keys are not in order
+	changed   Loss // of the data
+}
+
+// data reads the data of a job into an encoded google.protobuf.Value that remembers how it was written, if that still is
+// a size that schedulers take.
+func (p *plainJSON) data() (value []byte, ok bool) {
+	text := p.left
+	p.noted = true
+	value, ok = p.value(make([]byte, 0, len(text)), 0)
+	if ok && p.notes > 0 && len(value) > maxNoted {
+		if p.respelled {
+			p.changed = TooLargeToKeep
+		}
+		p.left, p.noted, p.notes = text, false, 0
+		value, ok = p.value(value[:0], 0)
+	}
+	if p.unsorted {
+		value = append(value, orderNote...)
+	}
+	return value, ok
+}
+
+// note adds how a value or the key of one was written, if it is rendered otherwise.
+func (p *plainJSON) note(b []byte, tag string, written []byte) []byte {
+	if !p.noted || written == nil {
+		return b
+	}
+	size := len(b)
+	b = protowire.AppendBytes(append(b, tag...), written)
+	p.notes += len(b) - size
+	return b
 }
 
 // grow reports whether data may have that size. It is copied when it has no place any more, and then into
 // twice as much.
 func (p *plainJSON) grow(size int) bool {
 	switch {
-	case size > maxData:
+	case size-p.notes > maxData:
 		p.err = ErrDataTooLarge
 	case size > p.granted && !p.room.has(2*p.granted+size):
 		p.err = ErrNoRoom
@@ -146,22 +185,43 @@ func (p *plainJSON) delimited() bool {
 	}
 }
 
-// text reads a string without escapes, and returns what is between the quotes.
-func (p *plainJSON) text() ([]byte, bool) {
-	if !p.skip('"') {
-		return nil, false
+// text reads a string, without escapes unless the text is judged already. It returns what it says, and, where it is
+// rendered otherwise, how it was written.
+func (p *plainJSON) text() (s, written []byte, ok bool) {
+	if p.next() != '"' {
+		return nil, nil, false
 	}
-	for i, c := range p.left {
-		switch {
+	escapes := false
+	for i := 1; i < len(p.left); i++ {
+		switch c := p.left[i]; {
 		case c == '"':
-			s := p.left[:i]
+			s, written = p.left[1:i], p.left[:i+1]
 			p.left = p.left[i+1:]
-			return s, utf8.Valid(s)
+			if escapes {
+				return unescape(written)
+			}
+			return s, nil, utf8.Valid(s)
+		case c == '\\' && p.judged:
+			escapes = true
+			i++
 		case c == '\\' || c < ' ':
-			return nil, false
+			return nil, nil, false
 		}
 	}
-	return nil, false
+	return nil, nil, false
+}
+
+// unescape is text for a string with escapes.
+func unescape(token []byte) (s, written []byte, ok bool) {
+	var says string
+	if !utf8.Valid(token) || json.Unmarshal(token, &says) != nil {
+		return nil, nil, false
+	}
+	s = []byte(says)
+	if rendered, ok := appendPlainText(nil, s); ok && bytes.Equal(rendered, token) {
+		return s, nil, true
+	}
+	return s, token, true
 }
 
 // digits reads digits, and returns how many.
@@ -202,7 +262,7 @@ func (p *plainJSON) number() ([]byte, bool) {
 }
 
 // fields reads an object, and has each called for each of its fields, which reads the value.
-func (p *plainJSON) fields(each func(key []byte) bool) bool {
+func (p *plainJSON) fields(each func(key, written []byte) bool) bool {
 	if !p.skip('{') {
 		return false
 	}
@@ -210,8 +270,8 @@ func (p *plainJSON) fields(each func(key []byte) bool) bool {
 		return p.skip('}')
 	}
 	for {
-		key, ok := p.text()
-		if !ok || !p.skip(':') || !each(key) {
+		key, written, ok := p.text()
+		if !ok || !p.skip(':') || !each(key, written) {
 			return false
 		}
 		if p.next() != ',' {
@@ -234,8 +294,9 @@ func (p *plainJSON) value(b []byte, depth int) (_ []byte, ok bool) {
 	case 'f':
 		return append(b, boolTag, 0), p.word("false")
 	case '"':
-		s, ok := p.text()
-		return protowire.AppendBytes(append(b, stringTag), s), ok
+		s, written, ok := p.text()
+		b = protowire.AppendBytes(append(b, stringTag), s)
+		return p.note(b, spellingTag, written), ok
 	case '{':
 		return p.object(b, depth)
 	case '[':
@@ -246,7 +307,13 @@ func (p *plainJSON) value(b []byte, depth int) (_ []byte, ok bool) {
 			return b, false
 		}
 		n, err := strconv.ParseFloat(string(s), 64)
-		return binary.LittleEndian.AppendUint64(append(b, numberTag), math.Float64bits(n)), err == nil
+		b = binary.LittleEndian.AppendUint64(append(b, numberTag), math.Float64bits(n))
+		var rendered [32]byte
+		if r, ok := appendPlainNumber(rendered[:0], n); !ok || !bytes.Equal(r, s) {
+			p.respelled = true
+			b = p.note(b, spellingTag, s)
+		}
+		return b, err == nil
 	}
 }
 
@@ -255,17 +322,23 @@ func (p *plainJSON) object(b []byte, depth int) (_ []byte, ok bool) {
 	n := 0
 	b = append(b, objectTag)
 	start := len(b)
-	ok = p.fields(func(key []byte) (ok bool) {
-		if n == len(keys) || slices.ContainsFunc(keys[:n], func(k []byte) bool { return bytes.Equal(k, key) }) {
-			return false
+	var last []byte
+	ok = p.fields(func(key, written []byte) (ok bool) {
+		if !p.judged {
+			if n == len(keys) || slices.ContainsFunc(keys[:n], func(k []byte) bool { return bytes.Equal(k, key) }) {
+				return false
+			}
+			keys[n] = key
+			n++
 		}
-		keys[n] = key
-		n++
+		p.unsorted = p.unsorted || bytes.Compare(key, last) < 0
+		last = key
 		b = append(b, elementTag)
 		entry := len(b)
 		b = protowire.AppendBytes(append(b, elementTag), key)
 		b = append(b, entryTag)
 		value := len(b)
+		b = p.note(b, keyTag, written)
 		if b, ok = p.value(b, depth+1); ok {
 			b = prefixLength(prefixLength(b, value), entry)
 		}

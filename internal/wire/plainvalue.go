@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -17,8 +18,8 @@ import (
 // proto-JSON's way then. So what is accepted, what is refused and in which words is up to proto-JSON.
 
 const (
-	maxPlainDepth  = 32 // of values within each other
-	maxPlainFields = 64 // of an object
+	maxPlainDepth  = 100 // of values within each other
+	maxPlainFields = 64  // of an object
 )
 
 // The fields of google.protobuf.Value, as tags: numbers 1 to 6, each with the type that it has on the wire.
@@ -34,9 +35,10 @@ const (
 	entryTag   = 2<<3 | byte(protowire.BytesType) // the value of an entry
 )
 
-// appendPlainValue appends the JSON of an encoded google.protobuf.Value, which is as proto-JSON's but for its spaces, and
-// reports whether the value is of an ordinary form.
-func appendPlainValue(b, encoded []byte, depth int) (_ []byte, ok bool) {
+// appendPlainValue appends the JSON of an encoded google.protobuf.Value, which is as proto-JSON's but for its spaces and
+// what the value remembers of the text that it was made from, and reports whether the value is of an ordinary form.
+// Objects are in the order of their keys, or in their own if ordered.
+func appendPlainValue(b, encoded []byte, depth int, ordered bool) (_ []byte, ok bool) {
 	if depth == maxPlainDepth || len(encoded) == 0 {
 		return b, false
 	}
@@ -53,20 +55,33 @@ func appendPlainValue(b, encoded []byte, depth int) (_ []byte, ok bool) {
 		}
 		return b, false
 	case numberTag:
-		if len(rest) != 8 {
+		if len(rest) < 8 {
 			return b, false
+		}
+		if notes := rest[8:]; len(notes) > 0 {
+			return appendSpelling(b, encoded, notes)
 		}
 		return appendPlainNumber(b, math.Float64frombits(binary.LittleEndian.Uint64(rest)))
 	}
 	rest, n := protowire.ConsumeBytes(rest)
-	if n != len(encoded)-1 {
+	if n < 0 {
+		return b, false
+	}
+	notes := encoded[1+n:]
+	switch {
+	case len(notes) == 0:
+	case tag == stringTag:
+		return appendSpelling(b, encoded, notes)
+	case depth == 0 && string(notes) == orderNote:
+		ordered = true
+	default:
 		return b, false
 	}
 	switch tag {
 	case stringTag:
 		return appendPlainText(b, rest)
 	case objectTag:
-		return appendPlainObject(b, rest, depth)
+		return appendPlainObject(b, rest, depth, ordered)
 	case listTag:
 		b = append(b, '[')
 		for i := 0; len(rest) > 0; i++ {
@@ -77,7 +92,7 @@ func appendPlainValue(b, encoded []byte, depth int) (_ []byte, ok bool) {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			if b, ok = appendPlainValue(b, element, depth+1); !ok {
+			if b, ok = appendPlainValue(b, element, depth+1, ordered); !ok {
 				return b, false
 			}
 			rest = rest[1+n:]
@@ -88,8 +103,7 @@ func appendPlainValue(b, encoded []byte, depth int) (_ []byte, ok bool) {
 	}
 }
 
-// appendPlainObject appends an object in the order of its keys.
-func appendPlainObject(b, rest []byte, depth int) (_ []byte, ok bool) {
+func appendPlainObject(b, rest []byte, depth int, ordered bool) (_ []byte, ok bool) {
 	type field struct{ key, value []byte }
 	var fields []field
 	for len(rest) > 0 {
@@ -108,7 +122,9 @@ func appendPlainObject(b, rest []byte, depth int) (_ []byte, ok bool) {
 		}
 		fields = append(fields, f)
 	}
-	slices.SortFunc(fields, func(x, y field) int { return bytes.Compare(x.key, y.key) })
+	if !ordered {
+		slices.SortFunc(fields, func(x, y field) int { return bytes.Compare(x.key, y.key) })
+	}
 	b = append(b, '{')
 	for i, f := range fields {
 		if i > 0 {
@@ -117,17 +133,23 @@ func appendPlainObject(b, rest []byte, depth int) (_ []byte, ok bool) {
 			}
 			b = append(b, ',')
 		}
-		if b, ok = appendPlainText(b, f.key); !ok {
+		written, value, ok := cutKey(f.key, f.value)
+		if !ok {
 			return b, false
 		}
-		if b, ok = appendPlainValue(append(b, ':'), f.value, depth+1); !ok {
+		if written != nil {
+			b = append(b, written...)
+		} else if b, ok = appendPlainText(b, f.key); !ok {
+			return b, false
+		}
+		if b, ok = appendPlainValue(append(b, ':'), value, depth+1, ordered); !ok {
 			return b, false
 		}
 	}
 	return append(b, '}'), true
 }
 
-// appendPlainText appends a text that needs no escapes but the short ones.
+// appendPlainText appends a text, with escapes where JSON needs them.
 func appendPlainText(b, text []byte) (_ []byte, ok bool) {
 	if !utf8.Valid(text) {
 		return b, false
@@ -143,8 +165,12 @@ func appendPlainText(b, text []byte) (_ []byte, ok bool) {
 			b = append(b, '\\', 'r')
 		case c == '\t':
 			b = append(b, '\\', 't')
+		case c == '\b':
+			b = append(b, '\\', 'b')
+		case c == '\f':
+			b = append(b, '\\', 'f')
 		case c < ' ':
-			return b, false
+			b = fmt.Appendf(b, `\u%04x`, c)
 		default:
 			b = append(b, c)
 		}
@@ -152,10 +178,18 @@ func appendPlainText(b, text []byte) (_ []byte, ok bool) {
 	return append(b, '"'), true
 }
 
-// appendPlainNumber appends a number that is neither very large nor very small.
+// appendPlainNumber appends a number, if JSON has it.
 func appendPlainNumber(b []byte, n float64) (_ []byte, ok bool) {
-	if abs := math.Abs(n); abs != 0 && (abs < 1e-6 || !(abs < 1e21)) {
+	abs := math.Abs(n)
+	switch {
+	case math.IsNaN(n) || math.IsInf(n, 0):
 		return b, false
+	case abs == 0 || 1e-6 <= abs && abs < 1e21:
+		return strconv.AppendFloat(b, n, 'f', -1, 64), true
 	}
-	return strconv.AppendFloat(b, n, 'f', -1, 64), true
+	b = strconv.AppendFloat(b, n, 'e', -1, 64)
+	if last := len(b) - 2; string(b[last-2:last+1]) == "e-0" {
+		b = append(b[:last], b[last+1])
+	}
+	return b, true
 }

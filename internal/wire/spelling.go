@@ -1,0 +1,95 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// A google.protobuf.Value has a float64 for every number, a text without escapes for every string, and no order of the
+// keys of an object. What it lacks of the JSON that it was made from is noted in fields that the message does not have,
+// and that whoever does not know them skips: Dapr's programs read the value that they would read without. Schedulers keep
+// data byte for byte.
+//
+// A number or a string that would be rendered otherwise than it was written is followed by a spelling: the text of it. That
+// of a key precedes the kind of the entry's value, as JavaScript's google-protobuf reads no entry that has more than a key
+// and a value. The outermost value, if keys in it are not in order, is followed by the order note: entries are in the order
+// in which they were written. A spelling is believed only if it makes exactly the value that it is with, as a program may
+// have changed that and kept what it did not know.
+const (
+	spellingTag = "\x82\x7d"     // of field 2000, bytes
+	orderNote   = "\x88\x7d\x01" // field 2001, true
+	keyTag      = "\x92\x7d"     // of field 2002, bytes
+)
+
+// maxNoted is how many bytes data may have with its spellings. Of larger data none is noted: a scheduler of Dapr's takes
+// 2 MiB with all that belongs to a job, and spellings must not make a job too large that it would take.
+const maxNoted = 2<<20 - 16<<10
+
+// A Loss says why data does not come back as it was given. Zero: it does.
+type Loss uint8
+
+const (
+	// TooLargeToKeep is that of data that is so large that there was no room for how its numbers are written.
+	TooLargeToKeep Loss = 1
+	// TooDeepToKeep is that of data in which too many values are within each other.
+	TooDeepToKeep Loss = 2
+)
+
+// String says it to the author of the data; empty if there is no loss.
+func (l Loss) String() string {
+	const as = "its numbers are kept as 64-bit floating point, as in Dapr: integers beyond 2^53 change, and 1.0 becomes 1"
+	const instead = "; write such numbers as strings, or "
+	switch l {
+	case TooLargeToKeep:
+		return fmt.Sprintf("data would take more than %d bytes with numbers as they are written: %s%ssend less", maxNoted, as, instead)
+	case TooDeepToKeep:
+		return fmt.Sprintf("data has more than %d values within each other: %s, and the order of keys is lost%snest less",
+			maxPlainDepth, as, instead)
+	default:
+		return ""
+	}
+}
+
+// appendSpelling appends how an encoded value was written that ends with notes, and reports whether they are a spelling of
+// it.
+func appendSpelling(b, encoded, notes []byte) (_ []byte, ok bool) {
+	rest, ok := bytes.CutPrefix(notes, []byte(spellingTag))
+	written, n := protowire.ConsumeBytes(rest)
+	if !ok || n != len(rest) {
+		return b, false
+	}
+	p := plainJSON{left: written, judged: true, noted: true}
+	again, ok := p.value(nil, 0)
+	if !ok || len(p.left) > 0 || !bytes.Equal(again, encoded) {
+		return b, false
+	}
+	return append(b, written...), true
+}
+
+// cutKey returns how the key was written of a value in an object, if that is noted, and the value without that. It reports
+// whether it is true.
+func cutKey(key, value []byte) (written, rest []byte, ok bool) {
+	rest, noted := bytes.CutPrefix(value, []byte(keyTag))
+	if !noted {
+		return nil, value, true
+	}
+	written, n := protowire.ConsumeBytes(rest)
+	if n < 0 {
+		return nil, nil, false
+	}
+	p := plainJSON{left: written, judged: true}
+	says, token, ok := p.text()
+	return written, rest[n:], ok && bytes.Equal(says, key) && bytes.Equal(token, written)
+}
+
+// member returns the value of that name in an object, as it is written there; nil if there is none.
+func member(object []byte, name string) []byte {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(object, &members) != nil {
+		return nil
+	}
+	return members[name]
+}
