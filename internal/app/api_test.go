@@ -87,8 +87,8 @@ func TestANameMakesTheRoundTrip(t *testing.T) {
 		}
 		for _, path := range []string{"a%2Fb", "a%5Cb", "a%23b", "a%3Fb", "a%0Ab", strings.Repeat("n", 600)} {
 			code, answer := w.call("POST", "/v1.0/jobs/"+path, `{"dueTime":"1s"}`)
-			if code != http.StatusInternalServerError || !strings.Contains(answer, "job name is invalid") {
-				t.Errorf("POST %s = %d %s, want 500 and what is wrong with the name", path, code, answer)
+			if code != http.StatusBadRequest || !strings.Contains(answer, "job name is invalid") {
+				t.Errorf("POST %s = %d %s, want 400 and what is wrong with the name", path, code, answer)
 			}
 		}
 	})
@@ -157,8 +157,8 @@ func TestJobsAreListedAndDeletedByPrefixThroughAWholeNode(t *testing.T) {
 			t.Errorf("GET of another app's job = %d, want 202", code)
 		}
 		err := remove(new("a/b"))
-		if status.Code(err) != codes.Internal || !strings.Contains(err.Error(), "failed to delete job due to: rpc error: code = Unknown") {
-			t.Errorf("a prefix that no name can have: %v, want Internal with the scheduler's reason", err)
+		if status.Code(err) != codes.InvalidArgument || !strings.Contains(err.Error(), "failed to delete job due to: rpc error: code = Unknown") {
+			t.Errorf("a prefix that no name can have: %v, want InvalidArgument with the scheduler's reason", err)
 		}
 	})
 }

@@ -17,6 +17,12 @@ var (
 	ErrFull = errors.New("the store is full")
 )
 
+// How Dapr's texts begin about a job that is refused for its name, or for when it is due (scheduler specification §4.7).
+const (
+	InvalidName = "job name is invalid "
+	InvalidJob  = "job failed validation: "
+)
+
 // A FullError is [ErrFull], with the figures. Reason is for whoever can make room.
 type FullError struct {
 	Reason string

@@ -78,7 +78,7 @@ func (k Key) Check() error {
 	default:
 		return nil
 	}
-	return &InvalidError{Field: "name", Reason: fmt.Sprintf("job name is invalid %q: %s", brief.Text(name), reason)}
+	return &InvalidError{Field: "name", Reason: fmt.Sprintf("%s%q: %s", InvalidName, brief.Text(name), reason)}
 }
 
 // A Prefix names many keys: those of a kind and a namespace whose further parts (the target's name; for a reminder the

@@ -28,7 +28,7 @@ type Spec struct {
 func (s *Spec) Resolve(now time.Time) error {
 	plan, err := s.Words.Resolve(now)
 	if err != nil {
-		return &InvalidError{Field: "job", Reason: "job failed validation: " + err.Error()}
+		return &InvalidError{Field: "job", Reason: InvalidJob + err.Error()}
 	}
 	s.Plan = plan
 	return nil

@@ -47,18 +47,42 @@ func (s *Sidecar) target(header []string) (job.Target, error) {
 	return target, nil
 }
 
-// schedule stores a job. A strict call is refused if words in it mean nothing and Dapr takes them for something all the
-// same; otherwise its caller is warned.
-func (s *Sidecar) schedule(ctx context.Context, target job.Target, r *runtimev1.ScheduleJobRequest, strict bool) error {
+// failed is e, which says that a scheduler answered err, in the dialect of the call: as published, a request that is
+// malformed is an InvalidArgument, where Dapr has an Internal.
+func failed(e *wire.APIError, err error, published bool) *wire.APIError {
+	if published && wire.Malformed(err) {
+		return e.AsInvalid()
+	}
+	return e
+}
+
+// checkName judges what is not a scheduler's to judge.
+func checkName(target job.Target, name string, published bool) *wire.APIError {
+	switch {
+	case name == "":
+		return wire.NewAPIError(wire.ReasonNameEmpty, target, "Name is empty")
+	case published && !utf8.ValidString(name): // no message can carry it, and Dapr answers 500
+		return wire.NewAPIError(wire.ReasonMalformed, target, "the name of the job is not UTF-8")
+	default:
+		return nil
+	}
+}
+
+// schedule stores a job. As published, a call is refused if words in it mean nothing and Dapr takes them for something all
+// the same; otherwise its caller is warned.
+func (s *Sidecar) schedule(ctx context.Context, target job.Target, r *runtimev1.ScheduleJobRequest, published bool) error {
 	if e := wire.CheckAPIJob(target, r.GetJob()); e != nil {
 		return e
 	}
+	if e := checkName(target, r.GetJob().GetName(), published); e != nil {
+		return e
+	}
 	doubts := wire.APIWords(r.GetJob()).Doubts()
-	if e := wire.Meaningless(target, doubts); e != nil && strict {
+	if e := wire.Meaningless(target, doubts); e != nil && published {
 		return e
 	}
 	if err := s.schedulers.schedule(ctx, wire.APIScheduleRequest(target, r)); err != nil {
-		return wire.ScheduleFailed(target, err)
+		return failed(wire.ScheduleFailed(target, err), err, published)
 	}
 	for _, d := range doubts {
 		s.warn(ctx, target, r.GetJob().GetName(), d.String())
@@ -66,9 +90,9 @@ func (s *Sidecar) schedule(ctx context.Context, target job.Target, r *runtimev1.
 	return nil
 }
 
-func (s *Sidecar) get(ctx context.Context, target job.Target, name string) (*runtimev1.Job, error) {
-	if name == "" {
-		return nil, wire.NewAPIError(wire.ReasonNameEmpty, target, "Name is empty")
+func (s *Sidecar) get(ctx context.Context, target job.Target, name string, published bool) (*runtimev1.Job, error) {
+	if e := checkName(target, name, published); e != nil {
+		return nil, e
 	}
 	req := &schedulerv1.GetJobRequest{Name: name, Metadata: wire.APIMetadata(target)}
 	var res *schedulerv1.GetJobResponse
@@ -77,15 +101,15 @@ func (s *Sidecar) get(ctx context.Context, target job.Target, name string) (*run
 		return err
 	})
 	if err != nil {
-		return nil, wire.GetFailed(target, err)
+		return nil, failed(wire.GetFailed(target, err), err, published)
 	}
 	return wire.APIJob(name, res.GetJob()), nil
 }
 
 // remove also succeeds where there is no such job.
-func (s *Sidecar) remove(ctx context.Context, target job.Target, name string) error {
-	if name == "" {
-		return wire.NewAPIError(wire.ReasonNameEmpty, target, "Name is empty")
+func (s *Sidecar) remove(ctx context.Context, target job.Target, name string, published bool) error {
+	if e := checkName(target, name, published); e != nil {
+		return e
 	}
 	req := &schedulerv1.DeleteJobRequest{Name: name, Metadata: wire.APIMetadata(target)}
 	err := s.schedulers.call(ctx, func(ctx context.Context, c *host) error {
@@ -93,7 +117,7 @@ func (s *Sidecar) remove(ctx context.Context, target job.Target, name string) er
 		return err
 	})
 	if err != nil {
-		return wire.DeleteFailed(target, err)
+		return failed(wire.DeleteFailed(target, err), err, published)
 	}
 	return nil
 }
@@ -130,14 +154,14 @@ func (s *Sidecar) list(ctx context.Context, target job.Target) ([]*runtimev1.Job
 }
 
 // removePrefix removes the app's jobs whose names begin with prefix. All do, if it is empty.
-func (s *Sidecar) removePrefix(ctx context.Context, target job.Target, prefix string) error {
+func (s *Sidecar) removePrefix(ctx context.Context, target job.Target, prefix string, published bool) error {
 	req := &schedulerv1.DeleteByNamePrefixRequest{NamePrefix: prefix, Metadata: wire.APIMetadata(target)}
 	err := s.schedulers.call(ctx, func(ctx context.Context, c *host) error {
 		_, err := c.DeleteByNamePrefix(ctx, req, grpc.WaitForReady(true))
 		return err
 	})
 	if err != nil {
-		return wire.DeleteFailed(target, err)
+		return failed(wire.DeleteFailed(target, err), err, published)
 	}
 	return nil
 }

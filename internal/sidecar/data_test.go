@@ -6,7 +6,10 @@ import (
 	"strings"
 	"testing"
 
+	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/testing/protocmp"
 	"google.golang.org/protobuf/types/known/structpb"
 
@@ -102,6 +105,56 @@ func TestNumbersThatCannotBeKeptAsGivenAreWarnedOf(t *testing.T) {
 		}
 		if got := f.send("POST", "/v1.0/jobs/odd", `{"dueTime":"1h","data":`+oddData+`}`); got.header.Get("Warning") != "" {
 			t.Errorf("data that is kept: %q, want no warning", got.header.Get("Warning"))
+		}
+	})
+}
+
+// Whether a scheduler found fault with the request is known by its text, from one of Dapr's as from ours; all else that it
+// reports stays what it is.
+func TestOnlyWhatASchedulerFoundInvalidIsTheClientsMistake(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := start(t, sidecar.Config{})
+		c := runtimev1.NewDaprClient(f.grpc())
+		for _, answered := range []struct {
+			code codes.Code
+			text string
+			http int // of a POST as published
+			get  int // of a GET or DELETE
+		}{
+			{codes.Unknown, "job failed validation: ttl must be greater than due time", 400, 400},
+			{codes.Unknown, `job name is invalid "app||default||sub||a": must be at most 512 characters`, 400, 400},
+			{codes.Unknown, "etcdserver: mvcc: database space exceeded", 500, 500},
+			{codes.Unknown, "the disk said: job failed validation: no", 500, 500},
+			{codes.Internal, "job failed validation: ", 500, 500},
+			{codes.NotFound, "job not found: a", 404, 500},
+			{codes.AlreadyExists, "job already exists: 'app||default||sub||a'", 409, 500},
+			{codes.ResourceExhausted, "trying to send message larger than max (3 vs. 2)", 429, 500},
+			{codes.Unavailable, "try again", 503, 500},
+		} {
+			f.scheduler.answersWith(status.Error(answered.code, answered.text))
+			for _, r := range []struct {
+				method, header string
+				code           int
+			}{
+				{"POST", "dapr-app-id: sub", answered.http},
+				{"GET", "dapr-app-id: sub", answered.get},
+				{"DELETE", "dapr-app-id: sub", answered.get},
+				{"GET", "X: y", 500},
+				{"DELETE", "X: y", 500},
+			} {
+				got := f.send(r.method, "/v1.0/jobs/a", `{"dueTime":"1s"}`, r.header)
+				if got.code != r.code || !strings.Contains(got.body, "rpc error: code = "+answered.code.String()+" desc = ") {
+					t.Errorf("%s, %s: %s answered with %d %s, want %d and the scheduler's text", answered.text, r.header, r.method, got.code, got.body, r.code)
+				}
+			}
+			want := answered.code
+			if want == codes.Unknown {
+				want = codes.Internal
+			}
+			_, err := c.ScheduleJob(t.Context(), &runtimev1.ScheduleJobRequest{Job: &runtimev1.Job{Name: "a", DueTime: new("1s")}})
+			if status.Code(err) != want {
+				t.Errorf("%s, over gRPC: %v, want %v", answered.text, err, want)
+			}
 		}
 	})
 }

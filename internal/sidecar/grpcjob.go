@@ -18,19 +18,22 @@ type grpcAPI struct {
 	sidecar *Sidecar
 }
 
-func (a grpcAPI) target(ctx context.Context) (job.Target, error) {
-	return a.sidecar.target(metadata.ValueFromIncomingContext(ctx, appHeader))
+// target returns which app a call is about, and whether it is in the published dialect: it names the app.
+func (a grpcAPI) target(ctx context.Context) (target job.Target, published bool, err error) {
+	header := metadata.ValueFromIncomingContext(ctx, appHeader)
+	target, err = a.sidecar.target(header)
+	return target, len(header) > 0 && header[0] != "", err
 }
 
 // ScheduleJob creates a job, or replaces it.
 func (a grpcAPI) ScheduleJob(
 	ctx context.Context, r *runtimev1.ScheduleJobRequest,
 ) (*runtimev1.ScheduleJobResponse, error) {
-	target, err := a.target(ctx)
+	target, published, err := a.target(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.sidecar.schedule(ctx, target, r, false); err != nil {
+	if err := a.sidecar.schedule(ctx, target, r, published); err != nil {
 		return nil, err
 	}
 	return &runtimev1.ScheduleJobResponse{}, nil
@@ -38,11 +41,11 @@ func (a grpcAPI) ScheduleJob(
 
 // GetJob returns a job.
 func (a grpcAPI) GetJob(ctx context.Context, r *runtimev1.GetJobRequest) (*runtimev1.GetJobResponse, error) {
-	target, err := a.target(ctx)
+	target, published, err := a.target(ctx)
 	if err != nil {
 		return nil, err
 	}
-	j, err := a.sidecar.get(ctx, target, r.GetName())
+	j, err := a.sidecar.get(ctx, target, r.GetName(), published)
 	if err != nil {
 		return nil, err
 	}
@@ -51,11 +54,11 @@ func (a grpcAPI) GetJob(ctx context.Context, r *runtimev1.GetJobRequest) (*runti
 
 // DeleteJob deletes a job, if there is one.
 func (a grpcAPI) DeleteJob(ctx context.Context, r *runtimev1.DeleteJobRequest) (*runtimev1.DeleteJobResponse, error) {
-	target, err := a.target(ctx)
+	target, published, err := a.target(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.sidecar.remove(ctx, target, r.GetName()); err != nil {
+	if err := a.sidecar.remove(ctx, target, r.GetName(), published); err != nil {
 		return nil, err
 	}
 	return &runtimev1.DeleteJobResponse{}, nil
@@ -65,11 +68,11 @@ func (a grpcAPI) DeleteJob(ctx context.Context, r *runtimev1.DeleteJobRequest) (
 func (a grpcAPI) DeleteJobsByPrefix(
 	ctx context.Context, r *runtimev1.DeleteJobsByPrefixRequest,
 ) (*runtimev1.DeleteJobsByPrefixResponse, error) {
-	target, err := a.target(ctx)
+	target, published, err := a.target(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.sidecar.removePrefix(ctx, target, r.GetNamePrefix()); err != nil {
+	if err := a.sidecar.removePrefix(ctx, target, r.GetNamePrefix(), published); err != nil {
 		return nil, err
 	}
 	return &runtimev1.DeleteJobsByPrefixResponse{}, nil
@@ -78,7 +81,7 @@ func (a grpcAPI) DeleteJobsByPrefix(
 // ListJobs returns all jobs of the app, in no promised order. A reply over the limit is refused in the words by which
 // clients know it (sidecar specification §2.1).
 func (a grpcAPI) ListJobs(ctx context.Context, _ *runtimev1.ListJobsRequest) (*runtimev1.ListJobsResponse, error) {
-	target, err := a.target(ctx)
+	target, _, err := a.target(ctx)
 	if err != nil {
 		return nil, err
 	}

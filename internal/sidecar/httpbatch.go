@@ -96,10 +96,11 @@ type portion struct {
 
 // A batchResult is that of one job: what a call for this job alone would have been answered with.
 type batchResult struct {
-	name    string
-	err     *wire.APIError
-	doubts  []when.Doubt // to warn of if it is accepted
-	changed wire.Loss    // as well
+	name      string
+	published bool // the dialect
+	err       *wire.APIError
+	doubts    []when.Doubt // to warn of if it is accepted
+	changed   wire.Loss    // as well
 }
 
 // run schedules what items yields: jobs, or what is wrong with what stands in the place of one. It reads no more when
@@ -144,11 +145,12 @@ func (b *batch) add(item []byte, e *wire.APIError) {
 		return
 	}
 	result := batchResult{
-		name: r.GetJob().GetName(), err: wire.CheckAPIJob(b.target, r.GetJob()), changed: body.Changed,
+		name: r.GetJob().GetName(), published: b.published || body.Form == wire.WrappedBody,
+		err: wire.CheckAPIJob(b.target, r.GetJob()), changed: body.Changed,
 	}
 	if result.err == nil {
 		result.doubts = wire.APIWords(r.GetJob()).Doubts()
-		if b.published || body.Form == wire.WrappedBody {
+		if result.published {
 			result.err = wire.Meaningless(b.target, result.doubts)
 		}
 	}
@@ -196,7 +198,7 @@ func (b *batch) settle(ctx context.Context, p portion) bool {
 	for _, r := range p.results {
 		if r.err == nil {
 			if err := p.errs[0]; err != nil {
-				r.err = wire.ScheduleFailed(b.target, err)
+				r.err = failed(wire.ScheduleFailed(b.target, err), err, r.published)
 			}
 			p.errs = p.errs[1:]
 		}

@@ -15,13 +15,13 @@ import (
 
 // A dialect is how the HTTP API says that a call succeeded, and how it shows data.
 type dialect struct {
-	done, got int  // status codes
-	asGiven   bool // data is shown as the user gave it
+	done, got int // status codes
+	published bool
 }
 
 func dialectOf(published bool) dialect {
 	if published {
-		return dialect{done: http.StatusAccepted, got: http.StatusAccepted, asGiven: true}
+		return dialect{done: http.StatusAccepted, got: http.StatusAccepted, published: true}
 	}
 	return dialect{done: http.StatusNoContent, got: http.StatusOK}
 }
@@ -45,7 +45,7 @@ func (s *Sidecar) serveJob(w http.ResponseWriter, r *http.Request, to route) {
 	case http.MethodGet:
 		s.getJob(w, r, target, name, dialectOf(published))
 	case http.MethodDelete:
-		if err := s.remove(r.Context(), target, name); err != nil {
+		if err := s.remove(r.Context(), target, name, published); err != nil {
 			answer(w, target, err)
 			return
 		}
@@ -91,7 +91,7 @@ func (s *Sidecar) postJob(w http.ResponseWriter, r *http.Request, target job.Tar
 const renderCost = 4
 
 func (s *Sidecar) getJob(w http.ResponseWriter, r *http.Request, target job.Target, name string, d dialect) {
-	j, err := s.get(r.Context(), target, name)
+	j, err := s.get(r.Context(), target, name, d.published)
 	if err != nil {
 		answer(w, target, err)
 		return
@@ -102,7 +102,7 @@ func (s *Sidecar) getJob(w http.ResponseWriter, r *http.Request, target job.Targ
 		writeError(w, s.calls.tooMany(target))
 		return
 	}
-	body, err := wire.RenderAPIJob(j, d.asGiven)
+	body, err := wire.RenderAPIJob(j, d.published)
 	if err != nil {
 		text := "failed to encode response as JSON: " + err.Error()
 		writeError(w, wire.NewAPIError(wire.ReasonInternal, target, text))

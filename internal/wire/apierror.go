@@ -2,6 +2,7 @@ package wire
 
 import (
 	"net/http"
+	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -102,14 +103,29 @@ func ScheduleFailed(target job.Target, err error) *APIError {
 	return e
 }
 
+// AsInvalid has e answered as the client's mistake.
+func (e *APIError) AsInvalid() *APIError {
+	e.HTTP, e.Code = http.StatusBadRequest, codes.InvalidArgument
+	return e
+}
+
+// Malformed reports whether a scheduler, ours or one of Dapr's, refused a call for what its client can mend alone: the name
+// of a job, or when it is due. Their code for that is the one that they have for all else without a code (scheduler
+// specification §1.3), and so the texts tell. Names must be UTF-8 to get there at all.
+func Malformed(err error) bool {
+	st, ok := status.FromError(err)
+	if !ok || st.Code() != codes.Unknown {
+		return false
+	}
+	return strings.HasPrefix(st.Message(), job.InvalidJob) || strings.HasPrefix(st.Message(), job.InvalidName)
+}
+
 // Meaningless is the error of a schedule call because of the first of doubts that is about words without any meaning, or
 // nil if there is none. Dapr accepts such words.
 func Meaningless(target job.Target, doubts []when.Doubt) *APIError {
 	for _, d := range doubts {
 		if d.Empty {
-			e := NewAPIError(ReasonSchedule, target, "failed to schedule job due to: "+d.Wrong)
-			e.HTTP, e.Code = http.StatusBadRequest, codes.InvalidArgument
-			return e
+			return NewAPIError(ReasonSchedule, target, "failed to schedule job due to: "+d.Wrong).AsInvalid()
 		}
 	}
 	return nil

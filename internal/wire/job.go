@@ -114,8 +114,8 @@ func intervalFrom(d *durationpb.Duration) (*time.Duration, error) {
 	interval := d.AsDuration()
 	if again := durationpb.New(interval); again.GetSeconds() != d.GetSeconds() || again.GetNanos() != d.GetNanos() {
 		return nil, &job.InvalidError{Field: "failure_policy", Reason: fmt.Sprintf(
-			"job failed validation: failure policy interval is out of range: %d seconds and %d nanoseconds",
-			d.GetSeconds(), d.GetNanos())}
+			"%sfailure policy interval is out of range: %d seconds and %d nanoseconds",
+			job.InvalidJob, d.GetSeconds(), d.GetNanos())}
 	}
 	return &interval, nil
 }
