@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"carillon/internal/job"
+	"carillon/internal/lograte"
 )
 
 // An app is whom triggers are delivered to. It is safe for concurrent use.
@@ -18,8 +19,8 @@ type app struct {
 	most     int // calls that it can have at once
 	metrics  appMetrics
 	log      *slog.Logger
-	failures *complaints // of triggers that the app did not handle
-	local    *complaints // of triggers that could not be sent to it because of a local error
+	failures *lograte.Line // of triggers that the app did not handle
+	local    *lograte.Line // of triggers that could not be sent to it because of a local error
 }
 
 // A receiver is how an app is called. It is safe for concurrent use.
@@ -41,12 +42,12 @@ type verdict struct {
 func (s *Sidecar) openApp(ctx context.Context, a App, log *slog.Logger) (*app, error) {
 	opened := &app{
 		metrics: s.metrics.of(a.ID), log: log, most: maxInWork,
-		failures: &complaints{say: func(ctx context.Context, level slog.Level, attrs ...slog.Attr) {
+		failures: lograte.New(func(ctx context.Context, level slog.Level, attrs ...slog.Attr) {
 			log.LogAttrs(ctx, level, "the app did not handle a trigger", attrs...)
-		}},
-		local: &complaints{say: func(ctx context.Context, level slog.Level, attrs ...slog.Attr) {
+		}),
+		local: lograte.New(func(ctx context.Context, level slog.Level, attrs ...slog.Attr) {
 			log.LogAttrs(ctx, level, "the app cannot be called because of a local error; the trigger is tried again", attrs...)
-		}},
+		}),
 	}
 	if a.Protocol == "http" || a.Protocol == "https" {
 		opened.most = s.cfg.connsPerApp()
@@ -99,7 +100,7 @@ func (a *app) trigger(ctx context.Context, t job.Trigger) job.Outcome {
 		if v.outcome == job.Lost {
 			to = a.local
 		}
-		to.add(ctx, slog.String("job", t.Key.Name), slog.Any("err", v.err))
+		to.Warn(ctx, slog.String("job", t.Key.Name), slog.Any("err", v.err))
 	}
 	return v.outcome
 }
@@ -107,8 +108,8 @@ func (a *app) trigger(ctx context.Context, t job.Trigger) job.Outcome {
 // close ends connections to the app. No trigger may be with it.
 func (a *app) close(ctx context.Context) {
 	a.receiver.close()
-	a.failures.close(ctx)
-	a.local.close(ctx)
+	a.failures.Close(ctx)
+	a.local.Close(ctx)
 }
 
 // appTLS is for an app beside us, whose certificate Dapr does not check, either.
