@@ -21,7 +21,7 @@ func (s checkedStore) Commit(_ context.Context, b *store.Batch) error { return s
 func TestABatchThatIsBeingCommittedIsNotWrittenTo(t *testing.T) {
 	commits := 0
 	s := checkedStore{openStore(t), nil}
-	lp := newLoop([]int{0}, Config{Partitions: 1, Loops: 1, Inbox: 1, MaxInFlight: 1, Now: time.Now}, &s, nil, logTo(t), newMetrics(nil), newQuarantine(nil, logTo(t), nil))
+	lp := newLoop([]int{0}, Config{Partitions: 1, Loops: 1, Inbox: 1, MaxInFlight: 1, Now: time.Now}, &s, nil, logTo(t), newMetrics(nil), newQuarantine(nil, logTo(t), nil), newGivenUp(logTo(t)))
 	s.check = func(b *store.Batch) error {
 		commits++
 		lp.machine.batch.Delete([]byte("another"))

@@ -32,8 +32,8 @@ func (c *commit) failed() bool {
 func (lp *loop) apply(ctx context.Context, w work, replies []error, limit limits) error {
 	b := lp.machine.batch
 	if len(b.Writes) == 0 {
-		lp.machine.decided()
-		lp.reply(w, replies)
+		lp.decided(ctx)
+		lp.reply(ctx, w, replies)
 		return nil
 	}
 	lp.machine.batch, lp.spare = lp.spare, store.Batch{}
@@ -44,7 +44,7 @@ func (lp *loop) apply(ctx context.Context, w work, replies []error, limit limits
 		defer lp.commit.Store(nil)
 		begin := time.Now()
 		if c.err = lp.store.Commit(ctx, &b); c.err == nil {
-			lp.reply(w, replies)
+			lp.reply(ctx, w, replies)
 		}
 		lp.metrics.commit.Observe(time.Since(begin).Seconds())
 		lp.metrics.group.Observe(float64(len(w.commands) + len(w.outcomes)))
@@ -57,15 +57,26 @@ func (lp *loop) apply(ctx context.Context, w work, replies []error, limit limits
 		lp.unrecorded(w)
 		return lp.fail(w, fmt.Errorf("commit for partitions %s: %w", lp, c.err))
 	}
-	lp.machine.decided()
+	lp.decided(ctx)
 	lp.committed(ctx, &b)
 	b.Reset()
 	lp.spare = b
 	return err
 }
 
-func (lp *loop) reply(w work, replies []error) {
+// decided makes that what was decided in this turn stays so.
+func (lp *loop) decided(ctx context.Context) {
+	lp.tellEnded(ctx, lp.machine.ended)
+	lp.machine.decided()
+}
+
+// reply tells callers of what is committed.
+func (lp *loop) reply(ctx context.Context, w work, replies []error) {
+	debugging := lp.debugging(ctx)
 	for i, c := range w.commands {
+		if debugging && replies[i] == nil {
+			lp.tellDone(ctx, c)
+		}
 		lp.inbox.reply(c, replies[i])
 	}
 }
@@ -91,7 +102,7 @@ func (lp *loop) fireUntil(ctx context.Context, c *commit, most int) (err error) 
 			concerned = append(concerned, free...)
 			break
 		}
-		err = lp.releaseAll(lp.fire(ctx, free, records))
+		err = lp.releaseAll(ctx, lp.fire(ctx, free, records))
 	}
 	<-c.ended
 	for _, e := range concerned {

@@ -14,6 +14,7 @@ import (
 
 	"carillon/internal/fair"
 	"carillon/internal/job"
+	"carillon/internal/lograte"
 	"carillon/internal/seal"
 	"carillon/internal/store"
 )
@@ -101,6 +102,7 @@ type Engine struct {
 	log     *slog.Logger
 	metrics *metrics
 	aside   *quarantine
+	givenUp *lograte.Line
 	loops   []*loop
 	owner   []*loop       // of each partition
 	known   chan struct{} // closed when the store's format is known to be ours
@@ -140,7 +142,7 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 	log = log.With(slog.String("component", "engine"))
 	m := newMetrics(cfg.Metrics)
 	aside := newQuarantine(s, log, cfg.Metrics)
-	e := &Engine{config: cfg, store: s, raw: raw, log: log, metrics: m, aside: aside, known: make(chan struct{})}
+	e := &Engine{config: cfg, store: s, raw: raw, log: log, metrics: m, aside: aside, givenUp: newGivenUp(log), known: make(chan struct{})}
 	var rates *fair.Rates[string]
 	if cfg.TriggerRate > 0 {
 		rates = fair.NewRates[string](cfg.TriggerRate)
@@ -150,7 +152,7 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 		for id := i * cfg.Partitions / cfg.Loops; id < (i+1)*cfg.Partitions/cfg.Loops; id++ {
 			share = append(share, id)
 		}
-		lp := newLoop(share, cfg, cfg.Own, d, log, m, aside)
+		lp := newLoop(share, cfg, cfg.Own, d, log, m, aside, e.givenUp)
 		lp.machine.rates = rates
 		e.loops = append(e.loops, lp)
 		for range share {
@@ -192,6 +194,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 	}
 	loops.Wait()
+	e.givenUp.Close(ctx)
 	end()
 	others.Wait()
 	return nil
@@ -313,7 +316,7 @@ func (e *Engine) put(c *command, r *job.Request) error {
 	if err := e.full(); err != nil {
 		return err
 	}
-	c.key, c.partition, c.bytes, c.stores = r.Key, e.Partition(r.Key), size+writesPerJob*name, true
+	c.key, c.partition, c.bytes, c.stores, c.spec = r.Key, e.Partition(r.Key), size+writesPerJob*name, true, &r.Spec
 	c.decide = func(m *machine, old record) error { return m.schedule(r.Key, &r.Spec, encoded, r.Overwrite, old) }
 	return nil
 }

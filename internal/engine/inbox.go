@@ -69,6 +69,7 @@ type command struct {
 	bytes     int // of the batch, about
 	decide    func(m *machine, old record) error
 	stores    bool            // something, and so does more than delete
+	spec      *job.Spec       // that it stores; nil if it deletes, or stores another thing than a job
 	rewrites  bool            // what is stored, so that decide is given the payload, too
 	done      chan error      // holds one; nil if the command is part of a group
 	gone      <-chan struct{} // closed when its caller does not wait any more; nil if that is not known
@@ -79,8 +80,9 @@ type command struct {
 
 // An outcome is how a delivery ended.
 type outcome struct {
-	delivery *delivery // whose entry does not change; the rest of it is the loop's
+	delivery *delivery // whose entry's place does not change; the rest of it is the loop's
 	outcome  job.Outcome
+	at       time.Time // when it has ended, by the clock on the wall
 }
 
 func (o outcome) key() job.Key       { return o.delivery.entry.key }

@@ -42,7 +42,7 @@ func TestKeysAreInTheOrderOfInstantsInAllYears(t *testing.T) {
 		t.Helper()
 		for _, name := range []string{"", "a", "\x00", "\U0010ffff"} {
 			for _, other := range []string{"", "a", "\x00", "\U0010ffff"} {
-				ea, eb := entry{a, keyOf(false, "ns", "app", "", name), 7}, entry{b, keyOf(false, "ns", "app", "", other), 7}
+				ea, eb := entry{due: a, key: keyOf(false, "ns", "app", "", name), partition: 7}, entry{due: b, key: keyOf(false, "ns", "app", "", other), partition: 7}
 				if got, want := bytes.Compare(dueKey(ea), dueKey(eb)), ea.compare(eb); got != want {
 					t.Fatalf("dueKey orders %v %q and %v %q as %d, want %d", a, name, b, other, got, want)
 				}
@@ -80,7 +80,7 @@ func TestKeysOfTheIndexAreWrittenAsEver(t *testing.T) {
 		"ffffffffffffffffff" + "8000003afff4417f3b9ac9ff": time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
 		"0000000000000000" + "7ffffff1886e090000000000":   {},
 	} {
-		e := entry{due, keyOf(false, "ns", "app", "", "name"), 7}
+		e := entry{due: due, key: keyOf(false, "ns", "app", "", "name"), partition: 7}
 		want := hex.EncodeToString([]byte("d\x00\x07\x01ns\x00app\x00")) + text + hex.EncodeToString([]byte("name\x00"))
 		if got := hex.EncodeToString(dueKey(e)); got != want {
 			t.Errorf("%v is written as\n%s, want\n%s", due, got, want)
@@ -135,7 +135,7 @@ func FuzzInstantsInKeys(f *testing.F) {
 		if !when.InRange(a) || !when.InRange(b) || bytes.HasPrefix([]byte(nameA), []byte{far}) || bytes.HasPrefix([]byte(nameB), []byte{far}) {
 			return
 		}
-		ea, eb := entry{a, keyOf(false, "ns", "app", "", nameA), 7}, entry{b, keyOf(false, "ns", "app", "", nameB), 7}
+		ea, eb := entry{due: a, key: keyOf(false, "ns", "app", "", nameA), partition: 7}, entry{due: b, key: keyOf(false, "ns", "app", "", nameB), partition: 7}
 		if got, want := bytes.Compare(dueKey(ea), dueKey(eb)), ea.compare(eb); got != want {
 			t.Errorf("dueKey orders %+v and %+v as %d, want %d", ea, eb, got, want)
 		}

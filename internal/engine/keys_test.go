@@ -42,7 +42,7 @@ func FuzzKeysAreOrderedAsTheirParts(f *testing.F) {
 				return // names are UTF-8, and instants behind the last narrow one are told from them by that
 			}
 		}
-		ea, eb := entry{time.Unix(0, dueA).UTC(), a, 7}, entry{time.Unix(0, dueB).UTC(), b, 7}
+		ea, eb := entry{due: time.Unix(0, dueA).UTC(), key: a, partition: 7}, entry{due: time.Unix(0, dueB).UTC(), key: b, partition: 7}
 		got, err := parseDue(dueKey(ea))
 		if err != nil || got != ea {
 			t.Errorf("parseDue(dueKey(%+v)) = %+v, %v", ea, got, err)
@@ -64,7 +64,7 @@ func FuzzKeysAreOrderedAsTheirParts(f *testing.F) {
 
 // FuzzParseDueNeverPanics holds that rubbish in the index is an error.
 func FuzzParseDueNeverPanics(f *testing.F) {
-	f.Add(dueKey(entry{time.Unix(1, 0), keyOf(true, "ns", "type", "id", "name"), 1}))
+	f.Add(dueKey(entry{due: time.Unix(1, 0), key: keyOf(true, "ns", "type", "id", "name"), partition: 1}))
 	f.Add([]byte("d"))
 	f.Fuzz(func(t *testing.T, key []byte) {
 		if e, err := parseDue(key); err == nil && !bytes.Equal(dueKey(e), key) {

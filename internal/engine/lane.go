@@ -13,13 +13,14 @@ type entry struct {
 	due       time.Time
 	key       job.Key
 	partition int
+	delay     *delay // nil if nothing but the scheduler has kept it from leaving when it is due
 }
 
 func (e entry) lane() laneID { return laneID{e.partition, e.key.Target} }
 
 // at is the place of the same job at another instant.
 func (e entry) at(due time.Time) entry {
-	e.due = due
+	e.due, e.delay = due, nil
 	return e
 }
 
@@ -58,6 +59,7 @@ type lane struct {
 	index     int       // in machine.waiting, while place is inHeap
 	prepaid   int       // how many of the next triggers its namespace's quota has paid for
 	notBefore time.Time // when it may fire those, if that was not at once
+	free      time.Time // before which it could fire nothing, because of its receivers or its namespace's quota
 	credit    int       // how many triggers its receivers had room for when they last said so; 0: not known
 }
 

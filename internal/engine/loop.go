@@ -12,9 +12,9 @@ import (
 
 	"carillon/internal/awake"
 	"carillon/internal/job"
+	"carillon/internal/lograte"
 	"carillon/internal/seal"
 	"carillon/internal/store"
-	"carillon/internal/when"
 )
 
 // A loop turns the machine of some partitions. Its goroutine, that of run, owns the machine; the inbox and the present
@@ -31,6 +31,7 @@ type loop struct {
 	machine    *machine
 	inbox      *inbox
 	metrics    *metrics
+	givenUp    *lograte.Line // of all loops
 	aside      *quarantine
 	keys       *seal.Keys // nil if nothing is sealed
 	all        int        // partitions, of all loops
@@ -48,10 +49,12 @@ type loop struct {
 	spare      store.Batch // empty: what the machine writes to while its other batch is being committed
 }
 
-func newLoop(partitions []int, cfg Config, s store.Store, d Deliverer, log *slog.Logger, m *metrics, aside *quarantine) *loop {
+func newLoop(
+	partitions []int, cfg Config, s store.Store, d Deliverer, log *slog.Logger, m *metrics, aside *quarantine, givenUp *lograte.Line,
+) *loop {
 	lp := &loop{
 		partitions: partitions, now: cfg.Now, store: s, deliver: d, machine: newMachine(cfg.Partitions, max(1, cfg.MaxInFlight/cfg.Loops)),
-		inbox: newInbox(cfg.Inbox, int(cfg.MaxCommandBytes)/cfg.Loops), metrics: m, aside: aside, keys: cfg.Keys, all: cfg.Partitions, punctual: cfg.Punctual, pulse: pulse{start: time.Now()}, tenures: map[int]*tenure{},
+		inbox: newInbox(cfg.Inbox, int(cfg.MaxCommandBytes)/cfg.Loops), metrics: m, givenUp: givenUp, aside: aside, keys: cfg.Keys, all: cfg.Partitions, punctual: cfg.Punctual, pulse: pulse{start: time.Now()}, tenures: map[int]*tenure{},
 		strain: strain{full: cfg.Full}, most: cfg.Turn, mostBytes: cfg.MaxCommit,
 	}
 	lp.log = log.With(slog.String("partitions", lp.String()))
@@ -238,7 +241,7 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 	}
 	lp.move(w.moves)
 	for _, r := range w.rooms {
-		m.room(r.lane, r.n)
+		m.room(now, r.lane, r.n)
 	}
 	picked, due, err := lp.readDue(ctx, m.pick(now, limit.fires))
 	var concerned []record
@@ -270,7 +273,7 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 	}
 
 	// What has fired is owed by what was committed before this turn, and not what this turn removed: it need not wait.
-	if err := lp.releaseAll(fired); err != nil {
+	if err := lp.releaseAll(ctx, fired); err != nil {
 		lp.unrecorded(w)
 		return lp.fail(w, err)
 	}
@@ -337,6 +340,7 @@ func (lp *loop) fire(ctx context.Context, picked []entry, records []record) []fi
 	for i, e := range picked {
 		r := records[i]
 		if d := lp.machine.fire(e, r); d != nil {
+			lp.tellDue(ctx, d)
 			fired = append(fired, firing{d, r.spec})
 			continue
 		}
@@ -358,7 +362,7 @@ func (lp *loop) fire(ctx context.Context, picked []entry, records []record) []fi
 // settle records an outcome.
 func (lp *loop) settle(o outcome) {
 	lp.metrics.deliveries[o.outcome].Inc()
-	if again := lp.machine.settle(o.delivery, o.outcome); again {
+	if again := lp.machine.settle(o.delivery, o.outcome, o.at); again {
 		lp.metrics.redelivered.Inc()
 	}
 }
@@ -367,7 +371,7 @@ func (lp *loop) settle(o outcome) {
 var errNotAlive = errors.New("the right to the partitions has ended, or may have: another node may fire their jobs")
 
 // releaseAll hands deliveries to the deliverer, for as long as their partitions are sure to be owned.
-func (lp *loop) releaseAll(fired []firing) (err error) {
+func (lp *loop) releaseAll(ctx context.Context, fired []firing) (err error) {
 	for i, f := range fired {
 		yield(i)
 		if err == nil && !lp.owns(f.entry.partition) {
@@ -377,7 +381,7 @@ func (lp *loop) releaseAll(fired []firing) (err error) {
 			lp.machine.takeBack(f.delivery)
 			continue
 		}
-		lp.release(f.delivery, f.spec)
+		lp.release(ctx, f.delivery, f.spec)
 	}
 	return err
 }
@@ -389,7 +393,7 @@ func (lp *loop) owns(partition int) bool {
 }
 
 // release hands a delivery to the deliverer, unless its job was removed in the turn that fired it.
-func (lp *loop) release(d *delivery, spec *job.Spec) {
+func (lp *loop) release(ctx context.Context, d *delivery, spec *job.Spec) {
 	m, id := lp.machine, d.entry.lane()
 	if l := m.lanes[id]; d.replaced || l != nil && l.place == parked {
 		m.takeBack(d)
@@ -399,13 +403,14 @@ func (lp *loop) release(d *delivery, spec *job.Spec) {
 		Key: d.entry.key, Partition: d.entry.partition, AppID: spec.AppID, ConcurrencyKey: spec.ConcurrencyKey, Data: spec.Data,
 		Due: d.due, Attempt: d.state.Attempts,
 	}
-	done := func(o job.Outcome) { lp.inbox.settle(outcome{d, o}) }
+	done := func(o job.Outcome) { lp.inbox.settle(outcome{d, o, lp.wall()}) }
 	more := func(n int) { lp.inbox.room(room{d.entry.lane(), n}) }
 	if !lp.deliver.Deliver(t, done, more) {
 		m.refuse(d)
 		return
 	}
-	lp.metrics.lateness.Observe(when.Seconds(d.entry.due, lp.wall()))
+	lp.metrics.observe(d, lp.wall())
+	lp.tellDelivered(ctx, d)
 }
 
 // withdraw lets go of what waits for room and need not: else a waiter would stay for each lane that came and went while

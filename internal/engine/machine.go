@@ -78,12 +78,22 @@ type delivery struct {
 	number   uint64
 	entry    entry     // in the due index
 	due      time.Time // of the occurrence: before entry.due, if this is a retry
+	left     time.Time // when it was handed to a receiver; zero if it was not
 	plan     when.Plan
 	policy   job.Policy
 	state    State
 	moved    bool   // the store holds the state
 	replaced bool   // its job was rescheduled or removed since: the outcome does not matter any more
 	next     *entry // what fires when this has ended, if the job fell due while this was out
+
+	outcome job.Outcome // how it has ended; 0 if it has not
+	follows following   // what follows then
+}
+
+// A following is what follows a delivery that has ended.
+type following struct {
+	due   time.Time // of the job's next attempt; zero if there is none
+	retry bool      // which is one at the same occurrence
 }
 
 // newMachine returns a machine without partitions, which has up to that many triggers in flight.
@@ -146,6 +156,7 @@ func (m *machine) schedule(k job.Key, spec *job.Spec, encoded []byte, overwrite 
 		m.batch.Delete(stateKey(k))
 	}
 	m.clear(old.strays, e)
+	e = e.heldUntil(m.picked) // of what was due before it was scheduled, only the rest is lateness
 	if old.spec == nil {
 		m.replace(k, entry{})
 		m.batch.Put(dueKey(e), nil)
@@ -233,6 +244,7 @@ func (m *machine) pick(now time.Time, most int) []entry {
 		before := len(picked)
 		taken := l.take(now, min(paid, l.allowance()))
 		for _, e := range taken {
+			e = e.heldUntil(l.free)
 			if d := m.out[e.key]; d != nil {
 				if d.replaced { // otherwise it is e that is out, and was learned afresh
 					d.next = &e
@@ -308,28 +320,41 @@ func (m *machine) takeBack(d *delivery) {
 	m.unpay(d.entry)
 }
 
-// room says that there is room for about n triggers of the lane again.
-func (m *machine) room(id laneID, n int) {
+// room says that there is, now, room for about n triggers of the lane again.
+func (m *machine) room(now time.Time, id laneID, n int) {
 	if l := m.lanes[id]; l != nil && l.place == parked {
-		l.place, l.credit = nowhere, n
+		l.place, l.credit, l.free = nowhere, n, now
 		m.place(l)
 	}
 }
 
-// settle records how d has ended, if it is out. It reports whether the same attempt will be delivered again, because
+// settle records how d has ended at that instant, if it is out. It reports whether the same attempt will be delivered again, because
 // nobody knows what came of it.
-func (m *machine) settle(d *delivery, o job.Outcome) (again bool) {
+func (m *machine) settle(d *delivery, o job.Outcome, ended time.Time) (again bool) {
 	if m.out[d.entry.key] != d {
 		return false
 	}
 	m.ended = append(m.ended, d)
-	if d.replaced || o == job.Lost {
+	d.outcome, d.follows = o, following{}
+	if d.replaced { // which was counted then, if it comes again
 		m.end(d)
-		return !d.replaced // what is replaced was counted then, if it comes again
+		return false
 	}
 	delete(m.out, d.entry.key)
-	if next, more := d.after(o); more {
-		m.advance(d.entry, next)
+	if o == job.Lost {
+		d.follows = following{d.entry.due, true}
+		m.insert(d.again(d.entry, ended))
+		return true
+	}
+	if next, ok := d.after(o); ok {
+		d.follows = following{next.Due, next.Attempts > 0}
+		e := d.entry.at(next.Due)
+		if d.follows.retry {
+			e = d.again(e, ended)
+		} else {
+			e = d.behind(e, ended)
+		}
+		m.advance(d.entry, e, next)
 	} else {
 		m.drop(d.entry, d.moved)
 	}
@@ -367,11 +392,11 @@ func (m *machine) end(d *delivery) {
 	}
 }
 
-// advance records how far the job at e in the index has got, and moves it there.
-func (m *machine) advance(e entry, s State) {
-	m.touch(e.partition)
-	m.batch.Put(stateKey(e.key), encodeState(s))
-	m.move(e, e.at(s.Due))
+// advance records how far the job has got that was at an entry of the index, and moves it to another.
+func (m *machine) advance(from, to entry, s State) {
+	m.touch(from.partition)
+	m.batch.Put(stateKey(from.key), encodeState(s))
+	m.move(from, to)
 }
 
 // drop removes a job from the store, and from its lane.

@@ -11,7 +11,8 @@ import (
 
 // The metrics that are counted where things happen. The rest is read off the machines when somebody asks: see survey.
 type metrics struct {
-	lateness    prometheus.Histogram
+	lateness    prometheus.Histogram // see delay.go
+	appDelay    prometheus.Histogram // likewise
 	commit      prometheus.Histogram
 	group       prometheus.Histogram
 	turnsWaited prometheus.Histogram
@@ -27,8 +28,12 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		return prometheus.NewHistogram(prometheus.HistogramOpts{Name: "carillon_" + name, Help: help, Buckets: buckets})
 	}
 	m := &metrics{
-		lateness: histogram("lateness_seconds", "How long after it was due an attempt was handed to a receiver.",
+		lateness: histogram("lateness_seconds",
+			"How long the scheduler has kept an attempt that was due from a receiver that could take it; a day at most.",
 			[]float64{.0005, .001, .002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60, 600, 3600}),
+		appDelay: histogram("app_delay_seconds",
+			"How long its app has kept an attempt waiting, if it has: by earlier ones that it failed, or had not answered.",
+			[]float64{.001, .005, .01, .05, .1, .5, 1, 2.5, 5, 10, 60, 600, 3600, 86400}),
 		commit: histogram("commit_seconds", "How long one durable commit took.",
 			prometheus.ExponentialBuckets(.0001, 2, 16)),
 		group: histogram("commit_jobs", "How many commands and outcomes shared one commit.",
@@ -55,7 +60,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		m.deliveries[o] = outcomes.WithLabelValues(o.String())
 	}
 	if r != nil {
-		r.MustRegister(m.lateness, m.commit, m.group, m.turnsWaited, m.redelivered, m.delayed, m.sealed, outcomes)
+		r.MustRegister(m.lateness, m.appDelay, m.commit, m.group, m.turnsWaited, m.redelivered, m.delayed, m.sealed, outcomes)
 	}
 	return m
 }

@@ -22,6 +22,9 @@ func (m *machine) pay(now time.Time, l *lane, most int) int {
 	if l.notBefore.After(now) {
 		return 0
 	}
+	if l.notBefore.After(l.free) {
+		l.free = l.notBefore
+	}
 	return min(most, l.prepaid)
 }
 

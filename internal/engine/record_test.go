@@ -159,7 +159,7 @@ func TestAOneShotTakesFewBytes(t *testing.T) {
 	}
 	k := keyOf(false, "default", "app", "", name)
 	record := len(jobKey(k)) + len(encodeSpec(k, &spec))
-	index := len(dueKey(entry{spec.Plan.First, k, 0}))
+	index := len(dueKey(entry{due: spec.Plan.First, key: k}))
 	if got, most := record+index-payload-2*len(name), 64; got > most {
 		t.Errorf("a one-shot takes %d bytes beyond its payload and names, want %d at most", got, most)
 	}

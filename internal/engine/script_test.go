@@ -67,7 +67,7 @@ func newNarrowScript(t *testing.T, partitions, maxInFlight int) *script {
 	for id := range partitions {
 		all = append(all, id)
 	}
-	s.loop = newLoop(all, Config{Partitions: partitions, Loops: 1, Inbox: 1024, MaxInFlight: maxInFlight, Now: time.Now}, s, s, logTo(t), newMetrics(nil), newQuarantine(nil, logTo(t), nil))
+	s.loop = newLoop(all, Config{Partitions: partitions, Loops: 1, Inbox: 1024, MaxInFlight: maxInFlight, Now: time.Now}, s, s, logTo(t), newMetrics(nil), newQuarantine(nil, logTo(t), nil), newGivenUp(logTo(t)))
 	s.load(t)
 	return s
 }

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"carillon/internal/job"
 )
@@ -22,7 +23,7 @@ func appKey(app string, n int) job.Key {
 
 func (i *inbox) addOutcomes(app string, n int) {
 	for number := range n {
-		i.settle(outcome{&delivery{entry: entry{key: appKey(app, number)}}, job.Handled})
+		i.settle(outcome{&delivery{entry: entry{key: appKey(app, number)}}, job.Handled, time.Time{}})
 	}
 }
 
