@@ -55,3 +55,23 @@ func TestProgramsFindTheLinesThatTheyWaitFor(t *testing.T) {
 	}
 	conn.Close()
 }
+
+// Below debug are the lines of Pebble and etcd about themselves. Dapr has no such level, so it has a name of its own.
+func TestTraceIsALevelBelowDebug(t *testing.T) {
+	for level, want := range map[string]string{"debug": "debug", "trace": "debug trace"} {
+		var out bytes.Buffer
+		log, err := (&logConfig{level: level}).logger(&out)
+		if err != nil {
+			t.Fatal(err)
+		}
+		log.Debug("a")
+		log.Log(t.Context(), levelTrace, "b")
+		var got []string
+		for _, m := range regexp.MustCompile(`level=(\w+)`).FindAllStringSubmatch(out.String(), -1) {
+			got = append(got, m[1])
+		}
+		if s := strings.Join(got, " "); s != want {
+			t.Errorf("--log-level %s shows lines of level %s, want %s", level, s, want)
+		}
+	}
+}

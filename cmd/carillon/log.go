@@ -22,7 +22,7 @@ type logConfig struct {
 const levelFatal = slog.LevelError + 4
 
 func (c *logConfig) flags(fs *flag.FlagSet) {
-	fs.StringVar(&c.level, "log-level", "info", "least severe `level` to log: debug, info, warn, error or fatal")
+	fs.StringVar(&c.level, "log-level", "info", "least severe `level` to log: trace, debug, info, warn, error or fatal")
 	fs.BoolVar(&c.json, "log-as-json", false, "log JSON objects, one a line")
 	fs.StringVar(&c.file, "log-file", "", "`file` to which the log is appended, instead of the terminal")
 }
@@ -44,15 +44,18 @@ func (c *logConfig) open(w io.Writer) (log *slog.Logger, closeLog func(), err er
 	return log, f.Close, nil
 }
 
+// levelTrace is that of what Pebble and etcd have to say of themselves. It is ours: Dapr's levels end with debug.
+const levelTrace = slog.LevelDebug - 4
+
 // logger returns a logger to w.
 func (c *logConfig) logger(w io.Writer) (*slog.Logger, error) {
 	levels := map[string]slog.Level{
-		"debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+		"trace": levelTrace, "debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 		"fatal": levelFatal,
 	}
 	level, ok := levels[strings.ToLower(c.level)]
 	if !ok {
-		return nil, usagef("--log-level: %q is none of debug, info, warn, error and fatal", c.level)
+		return nil, usagef("--log-level: %q is none of trace, debug, info, warn, error and fatal", c.level)
 	}
 	options := &slog.HandlerOptions{Level: level, ReplaceAttr: func(groups []string, a slog.Attr) slog.Attr {
 		if l, ok := a.Value.Any().(slog.Level); ok && len(groups) == 0 {
@@ -86,8 +89,10 @@ func levelName(l slog.Level) string {
 		return "warning"
 	case l >= slog.LevelInfo:
 		return "info"
-	default:
+	case l >= slog.LevelDebug:
 		return "debug"
+	default:
+		return "trace"
 	}
 }
 

@@ -77,7 +77,7 @@ func TestWhatDaprdRefusesIsAFatalLineInTheLogAndExitCode1(t *testing.T) {
 		{"--app-id=", "parameter app-id cannot be empty"},
 		{"--app-id a.b", "parameter app-id cannot contain dots"},
 		{"--app-id a --app-protocol ftp", "--app-protocol ftp: it is none of http, https, h2c, grpc and grpcs"},
-		{"--app-id a --log-level loud", `--log-level: \"loud\" is none of debug, info, warn, error and fatal`},
+		{"--app-id a --log-level loud", `--log-level: \"loud\" is none of trace, debug, info, warn, error and fatal`},
 		{"--app-id a --log-file no/such/folder/log", "--log-file: open no/such/folder/log"},
 		{"--app-id a --app-port 3500", "--app-port 3500 is that of --dapr-http-port, too"},
 		{"--app-id a --app-port 50001", "--app-port 50001 is that of --dapr-grpc-port, too"},

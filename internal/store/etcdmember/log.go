@@ -17,7 +17,7 @@ func (m *Member) logger() *zap.Logger {
 	return zap.New(&logCore{member: m}, zap.WithFatalHook(zapcore.WriteThenGoexit))
 }
 
-// A logCore passes on what etcd has to say, a level lower than it says it, because much of it is about passing things.
+// A logCore passes on what etcd has to say, lower than it says it, because much of it is about passing things.
 type logCore struct {
 	member *Member
 	fields []zapcore.Field
@@ -29,6 +29,9 @@ func (c *logCore) Enabled(l zapcore.Level) bool {
 	return l >= zapcore.FatalLevel || c.member.log.Enabled(none, level(l))
 }
 
+// levelTrace is that of what etcd has to say of itself, as opposed to the lines for debugging about jobs.
+const levelTrace = slog.LevelDebug - 4
+
 func level(l zapcore.Level) slog.Level {
 	switch {
 	case l >= zapcore.DPanicLevel:
@@ -36,7 +39,7 @@ func level(l zapcore.Level) slog.Level {
 	case l == zapcore.ErrorLevel:
 		return slog.LevelWarn
 	}
-	return slog.LevelDebug
+	return levelTrace
 }
 
 // With is [zapcore.Core.With].
@@ -66,7 +69,8 @@ func (c *logCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	case e.Level == zapcore.ErrorLevel && !c.member.stopping.Load():
 		c.member.log.Warn("etcd met an error", slog.String("event", event))
 	default:
-		c.member.log.Debug("etcd", slog.String("event", event))
+		none := context.Background() //nolint:forbidigo // as in Enabled
+		c.member.log.LogAttrs(none, levelTrace, "etcd", slog.String("event", event))
 	}
 	return nil
 }

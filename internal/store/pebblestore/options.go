@@ -1,6 +1,7 @@
 package pebblestore
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log/slog"
@@ -85,9 +86,15 @@ type logger struct {
 	disk *disk
 }
 
+// levelTrace is that of what Pebble has to say of itself, as opposed to the lines for debugging about jobs.
+const levelTrace = slog.LevelDebug - 4
+
 // Infof is [pebble.Logger.Infof].
 func (l logger) Infof(format string, args ...any) {
-	l.log.Debug("pebble", slog.String("event", fmt.Sprintf(format, args...)))
+	ctx := context.Background() //nolint:forbidigo // Pebble has none to give, and no level depends on it
+	if l.log.Enabled(ctx, levelTrace) {
+		l.log.LogAttrs(ctx, levelTrace, "pebble", slog.String("event", fmt.Sprintf(format, args...)))
+	}
 }
 
 // Errorf is [pebble.Logger.Errorf].
