@@ -16,7 +16,7 @@ import (
 )
 
 // An AllInOneConfig is what an operator may choose of an all-in-one node. Its scheduler's hosts, and its sidecar's
-// schedulers and shutdown, are the node's to say: a client that asks for a shutdown, even by force, ends the node in
+// schedulers, check and shutdown, are the node's to say: a client that asks for a shutdown, even by force, ends the node in
 // good order, as if the context of Run had ended.
 type AllInOneConfig struct {
 	Config
@@ -52,6 +52,8 @@ func OpenAllInOne(cfg AllInOneConfig, l AllInOneListeners, dialApp sidecar.Diale
 	asked := make(chan struct{}) // closed when a client has asked for the end
 	ask := sync.OnceFunc(func() { close(asked) })
 	cfg.Sidecar.Shutdown = func(bool) { ask() }
+	var c core
+	cfg.Sidecar.Check = func() error { return found(c.checks) } // which are there before the sidecar runs
 	side, err := sidecar.New(fitSidecar(cfg.Sidecar, cfg.Memory, cfg.Descriptors), sidecar.Dialers{
 		App:       dialApp,
 		Scheduler: func(ctx context.Context, _ string) (net.Conn, error) { return memory.DialContext(ctx) },
@@ -62,8 +64,7 @@ func OpenAllInOne(cfg AllInOneConfig, l AllInOneListeners, dialApp sidecar.Diale
 	if cfg.Cluster != nil {
 		return nil, errors.Join(errNoCluster, l.Close())
 	}
-	c, err := openCore(cfg.Config, log)
-	if err != nil {
+	if c, err = openCore(cfg.Config, log); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	stages := append(c.base, c.engine.Run, func(ctx context.Context) error { return c.service.Run(ctx, memory) })

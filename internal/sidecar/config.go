@@ -79,6 +79,9 @@ type Config struct {
 	// by force. The client has had 100 ms to get its answer. Run waits for it to return, so that it may not wait for Run.
 	// It may be called more than once. Where it is nil, a request to shut down is answered and changes nothing.
 	Shutdown func(forced bool)
+	// Check returns what keeps the scheduler in the same process from its work, or nil; nil if there is none. It does not
+	// block, and is safe for concurrent use. What it finds makes the sidecar unhealthy.
+	Check func() error
 	// BlockShutdown is how long everything goes on after Run's context ended, unless the app turns unhealthy before.
 	BlockShutdown time.Duration
 	// LogCalls logs a line for each call of the API, but none for public listeners.

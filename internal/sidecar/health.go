@@ -10,7 +10,7 @@ import (
 )
 
 // readiness is what a sidecar waits for before it says that it is healthy. What became ready stays so: a scheduler or
-// an app that goes away later does not make the sidecar unhealthy.
+// an app that goes away later does not make the sidecar unhealthy. What Config.Check finds does.
 type readiness struct {
 	begun atomic.Bool  // there is a certificate, if one is needed
 	grpc  atomic.Bool  // the gRPC server runs
@@ -41,6 +41,12 @@ func (s *Sidecar) getHealth(w http.ResponseWriter, r *http.Request) {
 		message := "dapr is not ready: [" + strings.Join(missing, " ") + "]"
 		writeError(w, wire.NewAPIError(wire.ReasonNotReady, job.Target{}, message))
 		return
+	}
+	if s.cfg.Check != nil {
+		if err := s.cfg.Check(); err != nil {
+			writeError(w, wire.NewAPIError(wire.ReasonNotReady, job.Target{}, "dapr is not ready: "+err.Error()))
+			return
+		}
 	}
 	if app := r.URL.Query().Get("appid"); app != "" && !s.serves(app) {
 		writeError(w, wire.NewAPIError(wire.ReasonOtherHealth, job.Target{}, "dapr app-id does not match"))
