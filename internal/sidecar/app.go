@@ -21,6 +21,7 @@ type app struct {
 	log      *slog.Logger
 	failures *lograte.Line // of triggers that the app did not handle
 	local    *lograte.Line // of triggers that could not be sent to it because of a local error
+	unknown  *unknownJobs
 }
 
 // A receiver is how an app is called. It is safe for concurrent use.
@@ -36,12 +37,21 @@ type verdict struct {
 	outcome  job.Outcome // Lost if this process could not make the call, which says nothing about the app
 	err      error       // why the app did not take the trigger; nil if it did
 	answered bool        // Dapr's metrics of jobs count the call
+	unknown  string      // what was called, if the app does not know the job; the outcome is Handled all the same
+}
+
+// label is what the metrics of attempts call v.
+func (v verdict) label() attemptLabel {
+	if v.unknown != "" {
+		return notFound
+	}
+	return attemptLabel(v.outcome.String())
 }
 
 // openApp is the app that triggers for a go to. It connects when the first trigger comes, and no longer once ctx ended.
 func (s *Sidecar) openApp(ctx context.Context, a App, log *slog.Logger) (*app, error) {
 	opened := &app{
-		metrics: s.metrics.of(a.ID), log: log, most: maxInWork,
+		metrics: s.metrics.of(a.ID), log: log, most: maxInWork, unknown: newUnknownJobs(log),
 		failures: lograte.New(func(ctx context.Context, level slog.Level, attrs ...slog.Attr) {
 			log.LogAttrs(ctx, level, "the app did not handle a trigger", attrs...)
 		}),
@@ -80,29 +90,39 @@ func (s *Sidecar) dialWhile(ctx context.Context) Dialer {
 	}
 }
 
-// trigger delivers a trigger once there is room for it. The outcome is Lost if ctx ended first, or if this process could
+// trigger delivers a trigger once there is room for it, and counts the attempt. The outcome is Lost if ctx ended first, or if this process could
 // not make the call.
 func (a *app) trigger(ctx context.Context, t job.Trigger) job.Outcome {
+	v := a.call(ctx, t)
+	a.metrics.attempts.of(v.label()).Inc()
+	return v.outcome
+}
+
+func (a *app) call(ctx context.Context, t job.Trigger) verdict {
 	if !a.room.enter(ctx) {
-		return job.Lost
+		return verdict{outcome: job.Lost}
 	}
 	defer a.room.leave()
 	began := time.Now()
 	v := a.receiver.call(ctx, t)
 	if v.outcome != job.Handled && ctx.Err() != nil {
-		return job.Lost
+		return verdict{outcome: job.Lost}
 	}
 	if v.answered {
 		a.metrics.jobs.of(v.err == nil).add(time.Since(began))
 	}
-	if v.err != nil {
-		to := a.failures
-		if v.outcome == job.Lost {
-			to = a.local
-		}
-		to.Warn(ctx, slog.String("job", t.Key.Name), slog.Any("err", v.err))
+	if v.err == nil {
+		return v
 	}
-	return v.outcome
+	switch attrs := []slog.Attr{slog.String("job", t.Key.Name), slog.Any("err", v.err)}; {
+	case v.unknown != "":
+		a.unknown.add(ctx, v.unknown, attrs...)
+	case v.outcome == job.Lost:
+		a.local.Warn(ctx, attrs...)
+	default:
+		a.failures.Warn(ctx, attrs...)
+	}
+	return v
 }
 
 // close ends connections to the app. No trigger may be with it.
@@ -110,6 +130,7 @@ func (a *app) close(ctx context.Context) {
 	a.receiver.close()
 	a.failures.Close(ctx)
 	a.local.Close(ctx)
+	a.unknown.close(ctx)
 }
 
 // appTLS is for an app beside us, whose certificate Dapr does not check, either.

@@ -56,7 +56,7 @@ func (a *grpcApp) call(ctx context.Context, t job.Trigger) verdict {
 		return verdict{outcome: job.Lost, err: err}
 	case status.Code(err) == codes.NotFound: // as 404 over HTTP
 		err = fmt.Errorf("non-retriable error returned from app: %w", err)
-		return verdict{outcome: job.Handled, err: err, answered: true}
+		return verdict{outcome: job.Handled, err: err, answered: true, unknown: "OnJobEvent job/" + t.Key.Name}
 	default: // an app that is down counts as one that answered; Dapr's metrics do not tell the two apart
 		err = fmt.Errorf("unexpected error returned from app: %w", err)
 		return verdict{outcome: job.Failed, err: err, answered: true}

@@ -92,7 +92,7 @@ func (a *httpApp) call(ctx context.Context, t job.Trigger) verdict {
 		return verdict{outcome: job.Handled, answered: true}
 	case code == http.StatusNotFound: // the app does not know the job; it will not know it better the next time
 		err = fmt.Errorf("non-retriable error returned from app: status %d", code)
-		return verdict{outcome: job.Handled, err: err, answered: true}
+		return verdict{outcome: job.Handled, err: err, answered: true, unknown: "POST /job/" + strings.TrimPrefix(t.Key.Name, "/")}
 	default:
 		err = fmt.Errorf("unexpected status code returned from app: %d", code)
 		return verdict{outcome: job.Failed, err: err, answered: true}

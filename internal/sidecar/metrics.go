@@ -7,8 +7,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc/codes"
-
-	"carillon/internal/job"
 )
 
 // metrics are those of a daprd that jobs move (sidecar specification §6), and some of our own, which begin with
@@ -22,7 +20,7 @@ type metrics struct {
 
 // appMetrics are those of one app.
 type appMetrics struct {
-	attempts *family[job.Outcome, prometheus.Counter]
+	attempts *family[attemptLabel, prometheus.Counter]
 	jobs     *family[bool, callSeries]     // calls, by whether the app took the trigger
 	http     *family[httpCode, httpSeries] // calls over HTTP, by status
 	grpc     *family[rpc, rpcSeries]       // calls over gRPC
@@ -92,14 +90,14 @@ func (r registry) appMetrics(namespace string, clients func(string) *family[rpc,
 	httpProbes := r.probes("dapr_http_healthprobes", "completed_count", "status")
 	grpcProbes := r.probes("dapr_grpc_io_healthprobes", "completed_rpcs", "grpc_client_status")
 
-	attempts := r.counter("carillon_sidecar_attempts_total", "Attempts at delivering a trigger that have ended.", "app_id", "outcome")
+	attempts := r.counter("carillon_sidecar_attempts_total", "Attempts at delivering a trigger that have ended; not_found are those that the app did not know, which the scheduler is told to be handled.", "app_id", "outcome")
 	healthy := r.gauge("carillon_sidecar_app_healthy", "1 if the app, which is asked, is healthy; 0 if not.", "app_id")
 	inWork := r.gauge("carillon_sidecar_triggers_in_work", "Triggers that are with the app, or wait for a place there.", "app_id")
 	streams := r.gauge("carillon_sidecar_streams", "Streams to schedulers that are open.", "app_id")
 
 	return func(app string) appMetrics {
 		return appMetrics{
-			attempts: newFamily(func(o job.Outcome) prometheus.Counter { return attempts.WithLabelValues(app, o.String()) }),
+			attempts: newFamily(func(l attemptLabel) prometheus.Counter { return attempts.WithLabelValues(app, string(l)) }),
 			jobs: newFamily(func(success bool) callSeries {
 				count := failed
 				if success {

@@ -90,7 +90,8 @@ func TestEachCallOfAnHTTPAppIsCountedAsWhatItWas(t *testing.T) {
 		synctest.Wait()
 		wantSeries(t, "one with the app", series(r, "carillon"),
 			`carillon_sidecar_attempts_total{app_id="sub",outcome="failed"} 4`,
-			`carillon_sidecar_attempts_total{app_id="sub",outcome="handled"} 3`,
+			`carillon_sidecar_attempts_total{app_id="sub",outcome="handled"} 2`,
+			`carillon_sidecar_attempts_total{app_id="sub",outcome="not_found"} 1`,
 			`carillon_sidecar_streams{app_id="sub"} 3`,
 			`carillon_sidecar_triggers_in_work{app_id="sub"} 1`,
 		)
@@ -106,8 +107,9 @@ func TestEachCallOfAnHTTPAppIsCountedAsWhatItWas(t *testing.T) {
 		f.stop()
 		wantSeries(t, "stopped", series(r, "carillon"),
 			`carillon_sidecar_attempts_total{app_id="sub",outcome="failed"} 4`,
-			`carillon_sidecar_attempts_total{app_id="sub",outcome="handled"} 3`,
+			`carillon_sidecar_attempts_total{app_id="sub",outcome="handled"} 2`,
 			`carillon_sidecar_attempts_total{app_id="sub",outcome="lost"} 1`,
+			`carillon_sidecar_attempts_total{app_id="sub",outcome="not_found"} 1`,
 			`carillon_sidecar_streams{app_id="sub"} 0`,
 			`carillon_sidecar_triggers_in_work{app_id="sub"} 0`,
 		)

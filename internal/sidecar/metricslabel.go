@@ -22,6 +22,13 @@ func codeOf(err error) codes.Code {
 	return codes.Unknown
 }
 
+// An attemptLabel is the name of a [job.Outcome], or notFound.
+type attemptLabel string
+
+// notFound is that of attempts at jobs that the app did not know: handled, as the scheduler is told, and failed in Dapr's
+// metrics of jobs.
+const notFound attemptLabel = "not_found"
+
 // An httpCode is a status of HTTP that has a name, or otherStatus.
 type httpCode int
 

@@ -167,7 +167,7 @@ func (s *stream) receive(
 	}
 }
 
-// deliver hands a trigger to the app, and counts each attempt. An attempt that this process could not make is made again:
+// deliver hands a trigger to the app. An attempt that this process could not make is made again:
 // the scheduler has no word for one that is lost, and would wait for its end. That goes on until it works, or open ends:
 // then the scheduler delivers the trigger again itself. The outcome is Lost if ctx or open ended first.
 func (s *stream) deliver(ctx, open context.Context, m *schedulerv1.WatchJobsResponse) job.Outcome {
@@ -177,12 +177,11 @@ func (s *stream) deliver(ctx, open context.Context, m *schedulerv1.WatchJobsResp
 	}
 	if err != nil {
 		s.log.WarnContext(ctx, "cannot deliver a trigger", slog.String("job", m.GetName()), slog.Any("err", err))
-		s.app.metrics.attempts.of(job.Failed).Inc()
+		s.app.metrics.attempts.of(attemptLabel(job.Failed.String())).Inc()
 		return job.Failed
 	}
 	for wait := leastWait; ; wait = min(2*wait, mostWait) {
 		outcome := s.app.trigger(ctx, t)
-		s.app.metrics.attempts.of(outcome).Inc()
 		if outcome != job.Lost || !pause(open, wait/2, wait) {
 			return outcome
 		}
