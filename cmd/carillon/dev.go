@@ -41,6 +41,7 @@ type devConfig struct {
 	dataDir, keyFile         string
 	httpPort, grpcPort, port int
 	allowedHosts             list
+	strict                   bool
 	memory                   memoryConfig
 	log                      logConfig
 }
@@ -59,6 +60,7 @@ func devFlags() (*flag.FlagSet, *devConfig) {
 	portVar(fs, &c.grpcPort, "dapr-grpc-port", 50001, "`port` of the jobs API over gRPC")
 	portVar(fs, &c.port, "port", 50006, "`port` of the Scheduler service, for other sidecars")
 	fs.Var(&c.allowedHosts, "allowed-hosts", allowedHosts)
+	fs.BoolVar(&c.strict, "strict", false, strictUsage)
 	c.memory.flags(fs)
 	c.log.flags(fs)
 	return fs, c
@@ -124,7 +126,7 @@ func dev(ctx context.Context, args []string, std stdio) error {
 func (c *devConfig) node(std stdio) (app.AllInOneConfig, error) {
 	cfg := app.AllInOneConfig{Sidecar: fromDaprEnvironment(std)}
 	side := &cfg.Sidecar
-	side.DefaultApp, side.AnyApp = c.appID, true
+	side.DefaultApp, side.AnyApp, side.Strict = c.appID, true, c.strict
 	var err error
 	if side.Hosts, err = hostsOf(c.allowedHosts); err != nil {
 		return cfg, usagef("%v", err)

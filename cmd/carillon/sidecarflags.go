@@ -34,6 +34,7 @@ type sidecarConfig struct {
 	metricsPort, metricsAddress string
 	maxBody, maxHeader          string
 	logCalls                    bool
+	strict                      bool
 	memory                      memoryConfig
 	log                         logConfig
 	schedulers                  csvList
@@ -54,6 +55,9 @@ type sidecarConfig struct {
 	initEndpoints               csvList
 	actorsDisseminateTimeout    time.Duration
 }
+
+// strictUsage is the usage of --strict.
+const strictUsage = "refuse a request to schedule that would be accepted with a warning, such as one with an unknown field"
 
 // hidden is the usage of a flag that only old tools give. Neither help nor completion shows it.
 const hidden = ""
@@ -86,6 +90,7 @@ func sidecarFlags() (*flag.FlagSet, *sidecarConfig) {
 	fs.Var(&c.allowedHosts, "allowed-hosts", allowedHosts)
 	fs.StringVar(&c.maxBody, "max-body-size", "4Mi", "`size` of the largest request or message")
 	fs.StringVar(&c.maxHeader, "read-buffer-size", "4Ki", "`size` of the largest headers")
+	fs.BoolVar(&c.strict, "strict", false, strictUsage)
 	fs.BoolVar(&c.logCalls, "enable-api-logging", false, "log each call of the API")
 
 	fs.Var(&c.schedulers, "scheduler-host-address",

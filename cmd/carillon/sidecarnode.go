@@ -44,7 +44,7 @@ func (c *sidecarConfig) node(std stdio) (cfg app.SidecarConfig, err error) {
 	}
 	side.MaxHeader = int(header)
 	side.Streams = int(c.streams)
-	side.LogCalls = c.logCalls
+	side.LogCalls, side.Strict = c.logCalls, c.strict
 	side.BlockShutdown = c.block
 	side.Version = daprVersion
 	return cfg, nil

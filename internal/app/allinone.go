@@ -11,12 +11,13 @@ import (
 	"google.golang.org/grpc/test/bufconn"
 
 	"carillon/internal/bound"
+	"carillon/internal/job"
 	"carillon/internal/scheduler"
 	"carillon/internal/sidecar"
 )
 
 // An AllInOneConfig is what an operator may choose of an all-in-one node. Its scheduler's hosts, and its sidecar's
-// schedulers, check and shutdown, are the node's to say: a client that asks for a shutdown, even by force, ends the node in
+// schedulers, check, connected and shutdown, are the node's to say: a client that asks for a shutdown, even by force, ends the node in
 // good order, as if the context of Run had ended.
 type AllInOneConfig struct {
 	Config
@@ -54,6 +55,7 @@ func OpenAllInOne(cfg AllInOneConfig, l AllInOneListeners, dialApp sidecar.Diale
 	cfg.Sidecar.Shutdown = func(bool) { ask() }
 	var c core
 	cfg.Sidecar.Check = func() error { return found(c.checks) } // which are there before the sidecar runs
+	cfg.Sidecar.Connected = func(t job.Target) bool { return c.served(t) }
 	side, err := sidecar.New(fitSidecar(cfg.Sidecar, cfg.Memory, cfg.Descriptors), sidecar.Dialers{
 		App:       dialApp,
 		Scheduler: func(ctx context.Context, _ string) (net.Conn, error) { return memory.DialContext(ctx) },

@@ -75,6 +75,7 @@ type core struct {
 	engine  *engine.Engine
 	jobs    scheduler.Jobs // the engine, or the way to all of them
 	service *scheduler.Service
+	served  func(job.Target) bool // whether a sidecar is connected that serves the target
 	checks  []check
 
 	base    []stage // below the engine: the store
@@ -107,7 +108,7 @@ func openCore(cfg Config, log *slog.Logger) (core, error) {
 	cfg.Scheduler.Quota.Count = e.Usage
 	return core{
 		store: st, engine: e, jobs: e, service: scheduler.New(cfg.Scheduler, e, d, log),
-		base: []stage{st.Wait}, checks: []check{e.Health},
+		served: d.Connected, base: []stage{st.Wait}, checks: []check{e.Health},
 	}, nil
 }
 

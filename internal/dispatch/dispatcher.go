@@ -65,6 +65,14 @@ func New(cfg Config) *Dispatcher {
 	return d
 }
 
+// Connected reports whether a stream is connected that serves the target.
+func (d *Dispatcher) Connected(target job.Target) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	r := d.routes[target]
+	return r != nil && len(r.streams) > 0
+}
+
 // Stats is what a Dispatcher holds at one moment.
 type Stats struct {
 	Streams int    // that are connected

@@ -235,3 +235,19 @@ func TestNothingIsLeftOfATargetThatNobodyServes(t *testing.T) {
 		t.Errorf("left behind: %+v", got)
 	}
 }
+
+// A target that is only waited for is not served.
+func TestTargetIsConnectedWhileAStreamServesIt(t *testing.T) {
+	d := dispatch.New(dispatch.Config{})
+	if d.Deliver(trigger(app("a"), ""), ignore, nobody) || d.Connected(app("a")) {
+		t.Error("it is connected before any stream is")
+	}
+	s := d.Connect([]job.Target{app("a")})
+	if !d.Connected(app("a")) || d.Connected(app("b")) {
+		t.Errorf("connected: a %v, b %v, want a alone", d.Connected(app("a")), d.Connected(app("b")))
+	}
+	s.Close()
+	if d.Connected(app("a")) {
+		t.Error("it is connected after its stream has ended")
+	}
+}

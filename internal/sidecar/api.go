@@ -68,24 +68,29 @@ func checkName(target job.Target, name string, published bool) *wire.APIError {
 	}
 }
 
-// schedule stores a job. As published, a call is refused if words in it mean nothing and Dapr takes them for something all
-// the same; otherwise its caller is warned.
-func (s *Sidecar) schedule(ctx context.Context, target job.Target, r *runtimev1.ScheduleJobRequest, published bool) error {
+// schedule stores a job, and warns its caller of what is doubtful about it and was found in its body; or refuses it for
+// that: see doubt.
+func (s *Sidecar) schedule(
+	ctx context.Context, target job.Target, r *runtimev1.ScheduleJobRequest, published bool, found ...string,
+) error {
 	if e := wire.CheckAPIJob(target, r.GetJob()); e != nil {
 		return e
 	}
 	if e := checkName(target, r.GetJob().GetName(), published); e != nil {
 		return e
 	}
-	doubts := wire.APIWords(r.GetJob()).Doubts()
-	if e := wire.Meaningless(target, doubts); e != nil && published {
+	if text := s.unserved(target); text != "" {
+		found = append(found, text)
+	}
+	doubts, e := s.doubt(target, r, published, found)
+	if e != nil {
 		return e
 	}
 	if err := s.schedulers.schedule(ctx, wire.APIScheduleRequest(target, r)); err != nil {
 		return failed(wire.ScheduleFailed(target, err), err, published)
 	}
 	for _, d := range doubts {
-		s.warn(ctx, target, r.GetJob().GetName(), d.String())
+		s.warn(ctx, target, r.GetJob().GetName(), d)
 	}
 	return nil
 }

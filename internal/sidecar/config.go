@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 
 	"carillon/internal/browser"
+	"carillon/internal/job"
 )
 
 // DaprVersion is the release of Dapr whose API this is. It is what metadata gives as the runtime's version where
@@ -84,6 +85,11 @@ type Config struct {
 	Check func() error
 	// BlockShutdown is how long everything goes on after Run's context ended, unless the app turns unhealthy before.
 	BlockShutdown time.Duration
+	// Strict refuses requests that would be accepted with a warning.
+	Strict bool
+	// Connected reports whether a sidecar is connected that serves the target, to the scheduler in the same process; nil if
+	// that is not known. It does not block, and is safe for concurrent use.
+	Connected func(job.Target) bool
 	// LogCalls logs a line for each call of the API, but none for public listeners.
 	LogCalls bool
 

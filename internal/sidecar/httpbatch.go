@@ -12,7 +12,6 @@ import (
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 
 	"carillon/internal/job"
-	"carillon/internal/when"
 	"carillon/internal/wire"
 )
 
@@ -22,6 +21,9 @@ const (
 	maxBatchJobs = 100_000
 	portionJobs  = 1000
 	portionBytes = 1 << 20 // about
+
+	// Of a portion's doubts so many are kept: an answer has room for fewer, and so has the log.
+	maxPortionDoubts = 8 * maxWarnings
 )
 
 // postBatch answers POST /v1/jobs/batch: jobs as an array, which is refused as a whole if it is not one; or a line for
@@ -33,7 +35,7 @@ func (s *Sidecar) postBatch(w http.ResponseWriter, r *http.Request) {
 		answer(w, target, err)
 		return
 	}
-	b := &batch{sidecar: s, target: target, published: r.Header.Get(appHeader) != "", held: reservation{of: &s.calls}}
+	b := &batch{sidecar: s, target: target, published: r.Header.Get(appHeader) != "", held: reservation{of: &s.calls}, unserved: s.unserved(target)}
 	defer b.held.end()
 	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // the rest of the API does not ask for one, either
 	if media == ndjson {
@@ -77,7 +79,8 @@ const ndjson = "application/x-ndjson"
 type batch struct {
 	sidecar   *Sidecar
 	target    job.Target
-	published bool // it is in the published dialect, whatever form its jobs have
+	published bool   // it is in the published dialect, whatever form its jobs have
+	unserved  string // to warn of once; empty if it is not so
 	next      portion
 	inWork    <-chan portion // yields the one that is being scheduled; nil if there is none
 	results   [][]byte
@@ -91,6 +94,7 @@ type portion struct {
 	requests []*schedulerv1.ScheduleJobRequest // those without a result so far
 	errs     []error                           // of requests
 	bytes    int                               // of what came, or of the requests if that is more
+	doubts   int                               // of all results
 	held     *reservation                      // for the requests; nil if there are none
 }
 
@@ -99,8 +103,7 @@ type batchResult struct {
 	name      string
 	published bool // the dialect
 	err       *wire.APIError
-	doubts    []when.Doubt // to warn of if it is accepted
-	changed   wire.Loss    // as well
+	doubts    []string // to warn of if it is accepted
 }
 
 // run schedules what items yields: jobs, or what is wrong with what stands in the place of one. It reads no more when
@@ -146,12 +149,16 @@ func (b *batch) add(item []byte, e *wire.APIError) {
 	}
 	result := batchResult{
 		name: r.GetJob().GetName(), published: b.published || body.Form == wire.WrappedBody,
-		err: wire.CheckAPIJob(b.target, r.GetJob()), changed: body.Changed,
+		err: wire.CheckAPIJob(b.target, r.GetJob()),
 	}
 	if result.err == nil {
-		result.doubts = wire.APIWords(r.GetJob()).Doubts()
-		if result.published {
-			result.err = wire.Meaningless(b.target, result.doubts)
+		found := body.Doubts(item)
+		if b.sidecar.cfg.Strict && b.unserved != "" {
+			found = append(found, b.unserved)
+		}
+		result.doubts, result.err = b.sidecar.doubt(b.target, r, result.published, found)
+		if p.doubts += len(result.doubts); p.doubts > maxPortionDoubts {
+			result.doubts = nil
 		}
 	}
 	p.results = append(p.results, result)
@@ -202,12 +209,13 @@ func (b *batch) settle(ctx context.Context, p portion) bool {
 			}
 			p.errs = p.errs[1:]
 		}
+		if r.err == nil && b.unserved != "" {
+			b.sidecar.warn(ctx, b.target, r.name, b.unserved)
+			b.unserved = ""
+		}
 		if r.err == nil {
 			for _, d := range r.doubts {
 				b.sidecar.warn(ctx, b.target, r.name, fmt.Sprintf("job %+.64q: %s", r.name, d))
-			}
-			if r.changed != 0 {
-				b.sidecar.warn(ctx, b.target, r.name, fmt.Sprintf("job %+.64q: %s", r.name, r.changed))
 			}
 		}
 		b.refused = b.refused || r.err != nil

@@ -71,8 +71,8 @@ func (s *Sidecar) postJob(w http.ResponseWriter, r *http.Request, target job.Tar
 	}
 	published = published || b.Form == wire.WrappedBody
 	req.Job.Name = name
-	ctx := withWarnings(r.Context(), w.Header())
-	if err := s.schedule(ctx, target, req, published); err != nil {
+	found := append(b.Doubts(body), noData(r.Header.Get("Content-Type"), req.GetJob())...)
+	if err := s.schedule(withWarnings(r.Context(), w.Header()), target, req, published, found...); err != nil {
 		// Today's clients know Dapr's text for a body of today's form. In any other case it says too little.
 		if e, ok := errors.AsType[*wire.APIError](err); ok && e.Reason == wire.ReasonScheduleEmpty &&
 			(published || b.Form == wire.NeitherBody) {
@@ -80,9 +80,6 @@ func (s *Sidecar) postJob(w http.ResponseWriter, r *http.Request, target job.Tar
 		}
 		answer(w, target, err)
 		return
-	}
-	if b.Changed != 0 {
-		s.warn(ctx, target, name, b.Changed.String())
 	}
 	w.WriteHeader(dialectOf(published).done)
 }

@@ -23,8 +23,9 @@ type unknownJobs struct {
 
 func newUnknownJobs(log *slog.Logger) *unknownJobs {
 	write := func(ctx context.Context, level slog.Level, attrs ...slog.Attr) {
-		log.LogAttrs(ctx, level, "the app does not know a job: the trigger counts as handled, and no code has run for it; "+
-			"have the app answer this path, or delete the job", attrs...)
+		log.LogAttrs(ctx, level,
+			"the app does not know a job: the trigger counts as handled, and no code has run; have the app answer this path, or delete the job",
+			attrs...)
 	}
 	return &unknownJobs{write: write, rest: lograte.New(write), seen: make(map[string]struct{})}
 }

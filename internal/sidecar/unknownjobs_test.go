@@ -33,7 +33,7 @@ func TestUnknownJobIsWarnedOfOncePerPathAndCountedAlike(t *testing.T) {
 				t.Errorf("%s is warned of %d times, want once:\n%s", path, n, page)
 			}
 		}
-		if !strings.Contains(page.String(), "level=WARN msg=\"the app does not know a job: the trigger counts as handled, and no code has run for it; have the app answer this path, or delete the job\"") {
+		if !strings.Contains(page.String(), "level=WARN msg=\"the app does not know a job: the trigger counts as handled, and no code has run; have the app answer this path, or delete the job\"") {
 			t.Errorf("the log does not say what to do:\n%s", page)
 		}
 		wantSeries(t, "attempts", series(r, "carillon_sidecar_attempts_total", "dapr_component_job_failure_count", "dapr_component_job_success_count"),

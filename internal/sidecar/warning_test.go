@@ -26,9 +26,16 @@ func meaningless() []string {
 // warned runs a sidecar whose log is kept.
 func warned(t *testing.T) (*fixture, *logtest.Page) {
 	t.Helper()
+	return warnedOr(t, false)
+}
+
+// warnedOr runs a sidecar whose log is kept, and that refuses what it would warn of if it is strict.
+func warnedOr(t *testing.T, strict bool) (*fixture, *logtest.Page) {
+	t.Helper()
 	f, page := newFixture(t), new(logtest.Page)
 	f.log = slog.New(slog.NewTextHandler(page, nil))
-	f.run(sidecar.Config{Schedulers: []string{schedulerAddress}})
+	f.app(t, func(http.ResponseWriter, *http.Request) {})
+	f.run(sidecar.Config{Schedulers: []string{schedulerAddress}, Strict: strict, Apps: []sidecar.App{{ID: "sub", Address: appAddress}}})
 	return f, page
 }
 

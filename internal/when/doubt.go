@@ -1,6 +1,9 @@
 package when
 
-import "fmt"
+import (
+	"fmt"
+	"time"
+)
 
 // A Doubt is about words that are valid, as they are in Dapr, and mean something
 // else than their author is likely to think.
@@ -11,6 +14,24 @@ type Doubt struct {
 	// Empty says that nothing of the words has a meaning, so that their effect
 	// is an accident.
 	Empty bool
+}
+
+// Never returns a doubt if w, which is valid, ends before it begins, as of now: no
+// instant is left. It is one about the ttl, since nothing else can do so.
+func (w Words) Never(now time.Time) (d Doubt, ok bool) {
+	if w.TTL == nil {
+		return Doubt{}, false
+	}
+	p, err := w.Resolve(now)
+	if err != nil {
+		return Doubt{}, false
+	}
+	if _, due := p.Next(0, time.Time{}); due {
+		return Doubt{}, false
+	}
+	wrong := fmt.Sprintf("ttl %+.64q ends at %s, before the job is first due, at %s: make it longer, or leave it out",
+		*w.TTL, p.Until.Format(time.RFC3339), p.First.Format(time.RFC3339))
+	return Doubt{Field: "ttl", Wrong: wrong, Effect: "the job is not stored, and never runs"}, true
 }
 
 // String says all of it, in ASCII and in a few hundred bytes at most.

@@ -75,3 +75,26 @@ func TestADoubtIsShortAndInASCII(t *testing.T) {
 		}
 	}
 }
+
+func TestATTLThatEndsBeforeTheFirstInstantIsDoubted(t *testing.T) {
+	for _, test := range []struct {
+		schedule, due, ttl string
+		never              bool
+	}{
+		{"@daily", "", "2000-01-01T00:00:00Z", true}, {"@daily", "", "-1h", true}, {"@every 1h", "", "59m", true},
+		{"@every 1h", "", "1h", false}, {"@daily", "10s", "0s", false}, {"@daily", "2000-01-01T00:00:00Z", "1h", false},
+		{"@daily", "10s", "2000-01-01T00:00:00Z", false}, {"nonsense", "", "1s", false}, // which are refused
+	} {
+		w := when.Words{Schedule: &test.schedule, TTL: &test.ttl}
+		if test.due != "" {
+			w.DueTime = &test.due
+		}
+		d, never := w.Never(now)
+		if never != test.never || never && (!strings.HasPrefix(d.String(), "ttl ") || !strings.HasSuffix(d.String(), "; as it is, the job is not stored, and never runs")) {
+			t.Errorf("%+v: %v, %v", test, d, never)
+		}
+	}
+	if d, never := (when.Words{Schedule: new("@daily")}).Never(now); never {
+		t.Errorf("without a ttl: %v", d)
+	}
+}

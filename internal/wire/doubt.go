@@ -1,0 +1,194 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	internalsv1 "github.com/dapr/dapr/pkg/proto/internals/v1"
+	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"carillon/internal/job"
+)
+
+// maxDoubts is how many doubts there are about one request.
+const maxDoubts = 8
+
+// Doubts returns what of the text of a body that [ParseAPIBody] has accepted has no effect: fields that it ignores, as
+// proto-JSON does; and what of the data is lost. Each is in ASCII and has a few hundred bytes; there are eight at most.
+func (b Body) Doubts(text []byte) []string {
+	d := bodyDoubts{}
+	fields := (*internalsv1.JobHTTPRequest)(nil).ProtoReflect().Descriptor().Fields()
+	members(text, func(key, value []byte) {
+		switch {
+		case string(key) != "job" || value[0] != '{':
+			d.field(fields, "", key, value)
+		case b.Form == WrappedBody:
+			d.object(fields, "job.", value)
+		default:
+			d.add(`the object "job" is ignored: the body has fields of a job beside it; give them in one of the two places`)
+		}
+	})
+	if b.Changed != 0 {
+		d.add(b.Changed.String())
+	}
+	return d.all
+}
+
+// A bodyDoubts collects what is doubtful about a body.
+type bodyDoubts struct{ all []string }
+
+func (d *bodyDoubts) add(text string) {
+	if len(d.all) < maxDoubts {
+		d.all = append(d.all, text)
+	}
+}
+
+// object looks for fields that a message with those fields does not have. path is where it is in the body.
+func (d *bodyDoubts) object(fields protoreflect.FieldDescriptors, path string, object []byte) {
+	members(object, func(key, value []byte) { d.field(fields, path, key, value) })
+}
+
+func (d *bodyDoubts) field(fields protoreflect.FieldDescriptors, path string, key, value []byte) {
+	if path == "" || path == "job." {
+		switch string(key) { // which costs less than to look it up
+		case "name", "schedule", "repeats", "dueTime", "ttl", "data", "overwrite":
+			return
+		}
+	}
+	f := known(fields, string(key))
+	if f == nil {
+		d.add(fmt.Sprintf("the field %+.64q is ignored, as it is not known: there are %s", path+string(key), names(fields)))
+		return
+	}
+	// Values and durations of JSON are not messages with fields there.
+	if m := f.Message(); m != nil && m.ParentFile().Package() != "google.protobuf" && value[0] == '{' {
+		d.object(m.Fields(), path+f.JSONName()+".", value)
+	}
+}
+
+// known returns the field that proto-JSON takes key for, or nil.
+func known(fields protoreflect.FieldDescriptors, key string) protoreflect.FieldDescriptor {
+	if f := fields.ByJSONName(key); f != nil {
+		return f
+	}
+	return fields.ByTextName(key)
+}
+
+func names(fields protoreflect.FieldDescriptors) string {
+	var all []string
+	for i := range fields.Len() {
+		all = append(all, fields.Get(i).JSONName())
+	}
+	return strings.Join(all, ", ")
+}
+
+// members calls each for each member of a JSON object, which must be valid, in its order. Of anything else it has none.
+func members(object []byte, each func(key, value []byte)) {
+	s := jsonScanner{object}
+	if s.next() != '{' {
+		return
+	}
+	s.left = s.left[1:]
+	for s.next() == '"' {
+		raw := s.value()
+		key := raw[1 : len(raw)-1]
+		if bytes.IndexByte(key, '\\') >= 0 {
+			var text string
+			_ = json.Unmarshal(raw, &text) // it is valid
+			key = []byte(text)
+		}
+		if s.next() != ':' {
+			return
+		}
+		s.left = s.left[1:]
+		s.next()
+		value := s.value()
+		if len(value) == 0 {
+			return
+		}
+		each(key, value)
+		if s.next() == ',' {
+			s.left = s.left[1:]
+		}
+	}
+}
+
+// A jsonScanner finds where the values of valid JSON end.
+type jsonScanner struct{ left []byte }
+
+// next skips white space and returns the next byte; 0 at the end.
+func (s *jsonScanner) next() byte {
+	for i, c := range s.left {
+		if c != ' ' && c != '\n' && c != '\t' && c != '\r' {
+			s.left = s.left[i:]
+			return c
+		}
+	}
+	s.left = nil
+	return 0
+}
+
+// value returns the value at the front, and what is before a comma or a closing bracket after it.
+func (s *jsonScanner) value() []byte {
+	all, depth, quoted := s.left, 0, false
+	for i := 0; i < len(all); i++ {
+		switch c := all[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+			if !quoted && depth == 0 {
+				s.left = all[i+1:]
+				return all[:i+1]
+			}
+		case quoted:
+		case c == '{' || c == '[':
+			depth++
+		case (c == '}' || c == ']') && depth > 0:
+			if depth--; depth == 0 {
+				s.left = all[i+1:]
+				return all[:i+1]
+			}
+		case (c == ',' || c == '}' || c == ']') && depth == 0:
+			s.left = all[i:]
+			return all[:i]
+		}
+	}
+	s.left = nil
+	return all
+}
+
+// MessageDoubts returns what of r has no effect, other than words of which [when.Words.Doubts] tells.
+func MessageDoubts(r *runtimev1.ScheduleJobRequest) []string {
+	var all []string
+	policy := r.GetJob().GetFailurePolicy()
+	for _, m := range []struct {
+		what    string
+		message protoreflect.ProtoMessage
+	}{
+		{"request", r}, {"job", r.GetJob()}, {"failure policy", policy}, {"failure policy", policy.GetConstant()}, {"failure policy", policy.GetDrop()},
+	} {
+		if b := m.message.ProtoReflect().GetUnknown(); len(b) > 0 {
+			number, _, _ := protowire.ConsumeTag(b)
+			all = append(all, fmt.Sprintf("field %d of the %s is ignored, as it is not known: the client speaks another version of the API", number, m.what))
+		}
+	}
+	if policy != nil && policy.GetPolicy() == nil {
+		all = append(all, "the failure policy is ignored, as it is neither constant nor drop: what fails is tried again three times, a second apart")
+	}
+	return all
+}
+
+// Doubtful is the error of a schedule call that would be accepted, with a warning of each doubt, were it not for a
+// sidecar that is strict.
+func Doubtful(target job.Target, doubts []string) *APIError {
+	e := NewAPIError(ReasonSchedule, target, "failed to schedule job due to: "+strings.Join(doubts, "; ")+" (refused because of --strict)")
+	e.HTTP, e.Code = http.StatusBadRequest, codes.InvalidArgument
+	return e
+}
