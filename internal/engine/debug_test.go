@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"strconv"
@@ -114,7 +113,7 @@ func TestRunThatIsNotGivenUpIsNotWarnedOf(t *testing.T) {
 				mustSchedule(t, e, key("app", name), spec)
 			}
 			time.Sleep(time.Second)
-			if err := e.Delete(context.Background(), key("app", "replaced")); err != nil {
+			if err := e.Delete(t.Context(), key("app", "replaced")); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Hour)

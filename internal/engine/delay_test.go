@@ -110,6 +110,7 @@ func TestLatenessIsNotThatOfAnAbsentApp(t *testing.T) {
 				mustSchedule(t, e, key("app", strconv.Itoa(i)), once(time.Now().Add(time.Second)))
 			}
 			time.Sleep(time.Hour)
+			synctest.Wait()
 			a.there.Store(true)
 			a.room(1000)
 			time.Sleep(time.Second)

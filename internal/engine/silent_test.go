@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"io"
 	"log/slog"
 	"testing"
 	"time"
@@ -10,7 +9,7 @@ import (
 )
 
 func TestDebugLinesCostNothingWhenTheyAreOff(t *testing.T) {
-	log := slog.New(slog.NewTextHandler(io.Discard, &slog.HandlerOptions{Level: slog.LevelInfo})).With(slog.String("a", "b"))
+	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})).With(slog.String("a", "b"))
 	lp := newLoop([]int{0}, Config{Partitions: 1, Loops: 1, Inbox: 1, MaxInFlight: 1, Now: time.Now}, nil, nil, log, newMetrics(nil), newQuarantine(nil, log, nil), newGivenUp(log))
 	ended := []*delivery{{outcome: job.Handled}, {outcome: job.Failed, follows: following{retry: true}}, {outcome: job.Lost}}
 	ctx := t.Context()

@@ -81,9 +81,14 @@ func TestATTLThatEndsBeforeTheFirstInstantIsDoubted(t *testing.T) {
 		schedule, due, ttl string
 		never              bool
 	}{
-		{"@daily", "", "2000-01-01T00:00:00Z", true}, {"@daily", "", "-1h", true}, {"@every 1h", "", "59m", true},
-		{"@every 1h", "", "1h", false}, {"@daily", "10s", "0s", false}, {"@daily", "2000-01-01T00:00:00Z", "1h", false},
-		{"@daily", "10s", "2000-01-01T00:00:00Z", false}, {"nonsense", "", "1s", false}, // which are refused
+		{"@daily", "", "2000-01-01T00:00:00Z", true},
+		{"@daily", "", "-1h", true},
+		{"@every 1h", "", "59m", true},
+		{"@every 1h", "", "1h", false},
+		{"@daily", "10s", "0s", false},
+		{"@daily", "2000-01-01T00:00:00Z", "1h", false},
+		{"@daily", "10s", "2000-01-01T00:00:00Z", false},
+		{"nonsense", "", "1s", false}, // which are refused
 	} {
 		w := when.Words{Schedule: &test.schedule, TTL: &test.ttl}
 		if test.due != "" {
