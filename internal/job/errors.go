@@ -33,12 +33,20 @@ func (e *FullError) Error() string { return ErrFull.Error() + ": " + e.Reason }
 // Is reports whether target is [ErrFull].
 func (e *FullError) Is(target error) bool { return target == ErrFull }
 
-// An InvalidError is a request that its user can mend. Reason is a whole sentence for that person.
+// An InvalidError is a request that its user can mend. Its text is for that person.
 type InvalidError struct {
-	Field, Reason string
+	Field  string // what to correct, as the Scheduler service calls it: name, schedule, due_time, ttl, repeats …
+	Reason string // in Dapr's words, where Dapr refuses it, too
+	Help   string // what to do instead; empty where the reason says it
 }
 
-func (e *InvalidError) Error() string { return e.Reason }
+// Error returns the reason, and then the help.
+func (e *InvalidError) Error() string {
+	if e.Help == "" {
+		return e.Reason
+	}
+	return e.Reason + ": " + e.Help
+}
 
 // A TooLargeError is a job that is larger than a store takes. Both figures are bytes.
 type TooLargeError struct {

@@ -41,8 +41,30 @@ func TestANameIsRefusedInDaprsWordsOrAccepted(t *testing.T) {
 		switch {
 		case c.want == "" && err != nil:
 			t.Errorf("Check(%q) = %v, want nil", c.key.Name, err)
-		case c.want != "" && (!errors.As(err, &invalid) || invalid.Field != "name" || err.Error() != c.want):
+		case c.want != "" && (!errors.As(err, &invalid) || invalid.Field != "name" || invalid.Reason != c.want):
 			t.Errorf("Check(%q) = %v, want %s", c.key.Name, err, c.want)
+		}
+	}
+}
+
+// A user knows the name, and not the composite one that it is a part of.
+func TestNameIsRefusedWithItsPartThatIsWrong(t *testing.T) {
+	key := func(kind job.Kind, namespace, target, id, name string) job.Key {
+		return job.Key{Target: job.Target{Kind: kind, Namespace: namespace, Name: target}, ActorID: id, Name: name}
+	}
+	for k, want := range map[job.Key]string{
+		key(job.App, "ns", "app", "", "a/b"):                       `the name of the job is "a/b": leave out the '/', or write a hyphen`,
+		key(job.App, "ns", "app", "", "a\tb"):                      `the name of the job is "a\tb": leave out the '\t', or write a hyphen`,
+		key(job.App, "ns", "a#p", "", "a"):                         `the app id is "a#p": leave out the '#', or write a hyphen`,
+		key(job.App, "n?s", "app", "", "a"):                        `the namespace is "n?s": leave out the '?', or write a hyphen`,
+		key(job.Actor, "ns", "t/t", "id", "a"):                     `the actor type is "t/t": leave out the '/', or write a hyphen`,
+		key(job.Actor, "ns", "type", "i/d", "a"):                   `the actor id is "i/d": leave out the '/', or write a hyphen`,
+		key(job.App, "ns", "app", "", strings.Repeat("x", 513)):    `the name of the job has 513 bytes: shorten it by 15`,
+		key(job.App, "ns", strings.Repeat("x", 500), "", "longer"): `the app id has 500 bytes: shorten it by 5`,
+	} {
+		var invalid *job.InvalidError
+		if err := k.Check(); !errors.As(err, &invalid) || invalid.Help != want || err.Error() != invalid.Reason+": "+want {
+			t.Errorf("Check(%.60q) = %v, want the help %q", k, err, want)
 		}
 	}
 }
@@ -87,7 +109,7 @@ func TestAnInvalidPlanIsToldInDaprsWords(t *testing.T) {
 	s := job.Spec{Words: when.Words{Schedule: new("1 2 3")}}
 	var invalid *job.InvalidError
 	err := s.Resolve(time.Now())
-	if want := "job failed validation: expected exactly 6 fields, found 3: [1 2 3]"; !errors.As(err, &invalid) || err.Error() != want {
+	if want := "job failed validation: expected exactly 6 fields, found 3: [1 2 3]"; !errors.As(err, &invalid) || invalid.Reason != want || invalid.Field != "schedule" {
 		t.Errorf("Resolve = %v, want %s", err, want)
 	}
 }

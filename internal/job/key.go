@@ -1,9 +1,12 @@
 package job
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"carillon/internal/brief"
 )
@@ -64,6 +67,9 @@ func (k Key) String() string {
 // MaxName is the most bytes that a composite name may have (scheduler specification §4.8).
 const MaxName = 512
 
+// forbidden are the characters that no part of a name may have.
+const forbidden = `/\#?`
+
 // Check returns an [*InvalidError] with Dapr's text where k breaks a rule of scheduler specification §4.8.
 func (k Key) Check() error {
 	name := k.String()
@@ -71,14 +77,32 @@ func (k Key) Check() error {
 	switch {
 	case len(name) > MaxName:
 		reason = fmt.Sprintf("must be at most %d characters", MaxName)
-	case strings.ContainsAny(name, `/\#?`):
+	case strings.ContainsAny(name, forbidden):
 		reason = `must not contain '/', '\', '#' or '?'`
 	case strings.ContainsFunc(name, unicode.IsControl):
 		reason = "must not contain control characters"
 	default:
 		return nil
 	}
-	return &InvalidError{Field: "name", Reason: fmt.Sprintf("%s%q: %s", InvalidName, brief.Text(name), reason)}
+	return &InvalidError{Field: "name", Reason: fmt.Sprintf("%s%q: %s", InvalidName, brief.Text(name), reason), Help: k.help()}
+}
+
+// help says which part of k breaks a rule, without Dapr's prefix of it.
+func (k Key) help() string {
+	parts := [...]struct{ what, text string }{
+		{"the name of the job", k.Name}, {"the actor id", k.ActorID}, {"the app id", k.Target.Name}, {"the namespace", k.Target.Namespace},
+	}
+	if k.Target.Kind == Actor {
+		parts[2].what = "the actor type"
+	}
+	for _, p := range parts {
+		if i := strings.IndexFunc(p.text, func(r rune) bool { return strings.ContainsRune(forbidden, r) || unicode.IsControl(r) }); i >= 0 {
+			r, _ := utf8.DecodeRuneInString(p.text[i:])
+			return fmt.Sprintf("%s is %.100q: leave out the %q, or write a hyphen", p.what, p.text, r)
+		}
+	}
+	longest := slices.MaxFunc(parts[:], func(a, b struct{ what, text string }) int { return cmp.Compare(len(a.text), len(b.text)) })
+	return fmt.Sprintf("%s has %d bytes: shorten it by %d", longest.what, len(longest.text), len(k.String())-MaxName)
 }
 
 // A Prefix names many keys: those of a kind and a namespace whose further parts (the target's name; for a reminder the

@@ -1,6 +1,7 @@
 package job
 
 import (
+	"errors"
 	"time"
 
 	"carillon/internal/when"
@@ -28,7 +29,12 @@ type Spec struct {
 func (s *Spec) Resolve(now time.Time) error {
 	plan, err := s.Words.Resolve(now)
 	if err != nil {
-		return &InvalidError{Field: "job", Reason: InvalidJob + err.Error()}
+		invalid := &InvalidError{Field: "job", Reason: err.Error()}
+		if e, ok := errors.AsType[*when.Error](err); ok {
+			invalid.Field, invalid.Reason, invalid.Help = e.Field, e.Reason, e.Help
+		}
+		invalid.Reason = InvalidJob + invalid.Reason
+		return invalid
 	}
 	s.Plan = plan
 	return nil

@@ -202,7 +202,7 @@ func TestABulkCallIsRefusedForTheFirstThingWrongWithIt(t *testing.T) {
 	_, err := n.DeleteByNamePrefix(t.Context(), &schedulerv1.DeleteByNamePrefixRequest{
 		Metadata: jobMetadata("ns", "app"), NamePrefix: "a/b",
 	})
-	wantStatus(t, "name", err, codes.Unknown, `job name is invalid "app||ns||app||a/ba": must not contain '/', '\', '#' or '?'`)
+	wantStatus(t, "name", err, codes.Unknown, `job name is invalid "app||ns||app||a/ba": must not contain '/', '\', '#' or '?': no name begins with "a/b"`)
 }
 
 func TestABulkCallThatCannotBeCarriedOutSaysWhy(t *testing.T) {

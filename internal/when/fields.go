@@ -8,6 +8,7 @@ import (
 
 // field describes one of the six fields of a calendar rule.
 type field struct {
+	name        string
 	least, most int
 	names       string // three letters for each value from least on
 }
@@ -19,30 +20,28 @@ func parseFields(s string) (*calendar, error) {
 		return nil, fmt.Errorf("expected exactly 6 fields, found %d: %v", len(texts), texts)
 	}
 	var c calendar
-	var anyDay, anyWeekday bool
-	for i, f := range [...]struct {
-		field
-		values *set
-		star   *bool
-	}{
-		{field{0, 59, ""}, &c.seconds, nil},
-		{field{0, 59, ""}, &c.minutes, nil},
-		{field{0, 23, ""}, &c.hours, nil},
-		{field{1, 31, ""}, &c.days, &anyDay},
-		{field{1, 12, "janfebmaraprmayjunjulaugsepoctnovdec"}, &c.months, nil},
-		{field{0, 6, "sunmontuewedthufrisat"}, &c.weekdays, &anyWeekday},
-	} {
-		values, star, err := f.parse(texts[i])
-		if err != nil {
+	fields := calendarFields()
+	var stars [6]bool
+	for i, values := range [...]*set{&c.seconds, &c.minutes, &c.hours, &c.days, &c.months, &c.weekdays} {
+		var err error
+		if *values, stars[i], err = fields[i].parse(texts[i]); err != nil {
 			return nil, err
 		}
-		*f.values = values
-		if f.star != nil {
-			*f.star = star
-		}
 	}
-	c.either = !anyDay && !anyWeekday
+	c.either = !stars[3] && !stars[5]
 	return &c, nil
+}
+
+// calendarFields returns the six fields, in their order.
+func calendarFields() [6]field {
+	return [...]field{
+		{"second", 0, 59, ""},
+		{"minute", 0, 59, ""},
+		{"hour", 0, 23, ""},
+		{"day of the month", 1, 31, ""},
+		{"month", 1, 12, "janfebmaraprmayjunjulaugsepoctnovdec"},
+		{"day of the week", 0, 6, "sunmontuewedthufrisat"},
+	}
 }
 
 // parse reads a list of items. star reports whether one of them is "*" or "?"
@@ -124,7 +123,7 @@ func (f field) value(s string) (int, error) {
 func number(s string) (int, error) {
 	n, err := strconv.Atoi(s)
 	if err != nil {
-		return 0, fmt.Errorf("failed to parse int from %s: %w", s, err)
+		return 0, fmt.Errorf("failed to parse int from %s", s)
 	}
 	if n < 0 {
 		return 0, fmt.Errorf("negative number (%d) not allowed: %s", n, s)

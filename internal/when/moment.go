@@ -16,11 +16,11 @@ func parseDue(s string, now time.Time) (time.Time, error) {
 	due, err := parseMoment(s, now)
 	switch {
 	case errors.Is(err, errRepeats):
-		return time.Time{}, &Error{"due_time", "repeats not supported for due time"}
+		return time.Time{}, &Error{"due_time", "repeats not supported for due time", helpRepeats(s)}
 	case err != nil:
-		return time.Time{}, &Error{"due_time", "due time format not recognized"}
+		return time.Time{}, &Error{"due_time", "due time format not recognized", helpMoment("dueTime", s)}
 	case !InRange(due):
-		return time.Time{}, &Error{"due_time", "due time is out of range: it must lie in the years 0 to 9999"}
+		return time.Time{}, &Error{"due_time", "due time is out of range: it must lie in the years 0 to 9999", "dueTime is " + quote(s)}
 	}
 	return due, nil
 }
@@ -30,7 +30,7 @@ func parseDue(s string, now time.Time) (time.Time, error) {
 func parseTTL(s string, base time.Time) (time.Time, error) {
 	until, err := parseMoment(s, base)
 	if err != nil {
-		return time.Time{}, &Error{"ttl", "ttl format not recognized"}
+		return time.Time{}, &Error{"ttl", "ttl format not recognized", helpMoment("ttl", s)}
 	}
 	return until, nil
 }

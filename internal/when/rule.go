@@ -1,7 +1,6 @@
 package when
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -45,7 +44,7 @@ func Every(d time.Duration) Rule {
 func ParseRule(s string) (Rule, error) {
 	r, err := parseRule(s)
 	if err != nil {
-		return Rule{}, &Error{"schedule", err.Error()}
+		return Rule{}, err
 	}
 	if r.hasty() {
 		r.every = MinInterval
@@ -56,9 +55,14 @@ func ParseRule(s string) (Rule, error) {
 // hasty reports whether r is due more often than anything may be.
 func (r Rule) hasty() bool { return r.interval && 0 < r.every && r.every < MinInterval }
 
+// badSchedule returns what is wrong with a schedule.
+func badSchedule(help, format string, args ...any) error {
+	return &Error{"schedule", fmt.Sprintf(format, args...), help}
+}
+
 func parseRule(s string) (Rule, error) {
 	if s == "" {
-		return Rule{}, errors.New("empty spec string")
+		return Rule{}, badSchedule(howToRecur, "empty spec string")
 	}
 	zone, rest, err := cutZone(s)
 	if err != nil {
@@ -66,29 +70,30 @@ func parseRule(s string) (Rule, error) {
 	}
 	if text, ok := strings.CutPrefix(rest, "@every "); ok {
 		if len(rest) != len(s) {
-			return Rule{}, fmt.Errorf("timezone is not supported for @every schedules: %s", s)
+			return Rule{}, badSchedule("an interval is the same in every zone: write "+quote(rest), "timezone is not supported for @every schedules: %s", s)
 		}
 		d, err := time.ParseDuration(text)
 		if err != nil {
-			return Rule{}, fmt.Errorf("failed to parse duration %s: %w", rest, err)
+			return Rule{}, badSchedule(helpInterval(text), "failed to parse duration %s: %v", rest, err)
 		}
 		if d < 0 {
-			return Rule{}, fmt.Errorf("interval of %s is negative: it must be positive", rest)
+			return Rule{}, badSchedule("", "interval of %s is negative: it must be positive", rest)
 		}
 		return Every(d), nil
 	}
 	fields := rest
 	if strings.HasPrefix(rest, "@") {
 		if fields = described(rest); fields == "" {
-			return Rule{}, fmt.Errorf("unrecognized descriptor: %s", rest)
+			return Rule{}, badSchedule(helpDescriptor(rest), "unrecognized descriptor: %s", rest)
 		}
 	}
 	c, err := parseFields(fields)
 	if err != nil {
-		return Rule{}, err
+		prefix, _, _ := strings.Cut(s, rest)
+		return Rule{}, badSchedule(helpFields(prefix, fields), "%v", err)
 	}
 	if c.impossible() {
-		return Rule{}, fmt.Errorf("schedule %s is never due: none of its months has any of its days", s)
+		return Rule{}, badSchedule("correct fields 4 and 5, the day and the month", "schedule %s is never due: none of its months has any of its days", s)
 	}
 	c.zone = zone
 	return Rule{calendar: c}, nil
@@ -104,13 +109,13 @@ func cutZone(s string) (zone *time.Location, rest string, err error) {
 	}
 	name, rest, _ = strings.Cut(name, " ")
 	if rest = strings.TrimSpace(rest); rest == "" {
-		return nil, "", fmt.Errorf("timezone prefix %s is not followed by a schedule", s)
+		return nil, "", badSchedule(`put six fields behind it, as in "TZ=Europe/Berlin 0 0 6 * * *"`, "timezone prefix %s is not followed by a schedule", s)
 	}
 	if name == "" || name == "Local" {
 		return nil, rest, nil
 	}
 	if zone, err = zones.load(name); err != nil {
-		return nil, "", fmt.Errorf("provided bad location %s: unknown time zone %s", name, name)
+		return nil, "", badSchedule(helpZone(name), "provided bad location %s: unknown time zone %s", name, name)
 	}
 	return zone, rest, nil
 }

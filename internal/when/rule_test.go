@@ -135,7 +135,6 @@ func TestFieldsNameInstants(t *testing.T) {
 }
 
 func TestAScheduleThatIsWrongSaysWhy(t *testing.T) {
-	const atoi = `strconv.Atoi: parsing `
 	for schedule, want := range map[string]string{
 		"":                             "empty spec string",
 		" ":                            "expected exactly 6 fields, found 0: []",
@@ -159,20 +158,20 @@ func TestAScheduleThatIsWrongSaysWhy(t *testing.T) {
 		"1--3 * * * * *":               "too many hyphens: 1--3",
 		"1/2/3 * * * * *":              "too many slashes: 1/2/3",
 		"*/2/ * * * * *":               "too many slashes: */2/",
-		"x * * * * *":                  "failed to parse int from x: " + atoi + `"x": invalid syntax`,
-		"-5 * * * * *":                 "failed to parse int from : " + atoi + `"": invalid syntax`,
-		"5- * * * * *":                 "failed to parse int from : " + atoi + `"": invalid syntax`,
-		"5/ * * * * *":                 "failed to parse int from : " + atoi + `"": invalid syntax`,
-		"** * * * * *":                 "failed to parse int from **: " + atoi + `"**": invalid syntax`,
-		"1.5 * * * * *":                "failed to parse int from 1.5: " + atoi + `"1.5": invalid syntax`,
+		"x * * * * *":                  "failed to parse int from x",
+		"-5 * * * * *":                 "failed to parse int from ",
+		"5- * * * * *":                 "failed to parse int from ",
+		"5/ * * * * *":                 "failed to parse int from ",
+		"** * * * * *":                 "failed to parse int from **",
+		"1.5 * * * * *":                "failed to parse int from 1.5",
 		"99999999999999999999 * *":     "expected exactly 6 fields, found 3: [99999999999999999999 * *]",
-		"jan * * * * *":                "failed to parse int from jan: " + atoi + `"jan": invalid syntax`,
-		"* * * * mon *":                "failed to parse int from mon: " + atoi + `"mon": invalid syntax`,
-		"* * * * january *":            "failed to parse int from january: " + atoi + `"january": invalid syntax`,
-		"* * * * anf *":                "failed to parse int from anf: " + atoi + `"anf": invalid syntax`,
-		"* * * L * *":                  "failed to parse int from L: " + atoi + `"L": invalid syntax`,
-		"* * * 15W * *":                "failed to parse int from 15W: " + atoi + `"15W": invalid syntax`,
-		"* * * * * 5#3":                "failed to parse int from 5#3: " + atoi + `"5#3": invalid syntax`,
+		"jan * * * * *":                "failed to parse int from jan",
+		"* * * * mon *":                "failed to parse int from mon",
+		"* * * * january *":            "failed to parse int from january",
+		"* * * * anf *":                "failed to parse int from anf",
+		"* * * L * *":                  "failed to parse int from L",
+		"* * * 15W * *":                "failed to parse int from 15W",
+		"* * * * * 5#3":                "failed to parse int from 5#3",
 		", * * * * *":                  "field , names no value: give at least one between its commas",
 		"* * * * * ,,,":                "field ,,, names no value: give at least one between its commas",
 		"0 0 0 30 2 *":                 "schedule 0 0 0 30 2 * is never due: none of its months has any of its days",
@@ -208,7 +207,7 @@ func TestAScheduleThatIsWrongSaysWhy(t *testing.T) {
 	} {
 		got, err := when.ParseRule(schedule)
 		var e *when.Error
-		if !errors.As(err, &e) || e.Field != "schedule" || err.Error() != want || !got.IsZero() {
+		if !errors.As(err, &e) || e.Field != "schedule" || e.Reason != want || !got.IsZero() {
 			t.Errorf("ParseRule(%q) = %v, %v, want the error %q", schedule, got, err, want)
 		}
 	}

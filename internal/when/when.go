@@ -43,11 +43,17 @@ import "time"
 // Error says what is wrong with a user's words. Its text is for that user.
 type Error struct {
 	Field  string // what to correct: schedule, due_time, ttl or repeats
-	Reason string
+	Reason string // in Dapr's words, where Dapr refuses it, too
+	Help   string // what to write instead, in a few hundred bytes; empty where the reason says it
 }
 
-// Error returns the reason alone.
-func (e *Error) Error() string { return e.Reason }
+// Error returns the reason, and then the help.
+func (e *Error) Error() string {
+	if e.Help == "" {
+		return e.Reason
+	}
+	return e.Reason + ": " + e.Help
+}
 
 // The seconds, in Unix time, in which instants lie: from the first of the year
 // -1 to the last of the year 10000.

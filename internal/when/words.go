@@ -34,19 +34,19 @@ func (w Words) Resolve(now time.Time) (Plan, error) {
 	if w.Schedule != nil {
 		rule, err := parseRule(*w.Schedule)
 		if err != nil {
-			return Plan{}, &Error{"schedule", err.Error()}
+			return Plan{}, err
 		}
 		if rule.hasty() {
 			return Plan{}, &Error{"schedule", fmt.Sprintf(
-				"%s is too often: an interval is at least %v", *w.Schedule, MinInterval)}
+				"%s is too often: an interval is at least %v", *w.Schedule, MinInterval), ""}
 		}
 		if rule == Every(0) && p.Repeats == 0 {
 			return Plan{}, &Error{"schedule", fmt.Sprintf(
-				"%s without repeats would be due for ever at one instant: add repeats or a longer interval", *w.Schedule)}
+				"%s without repeats would be due for ever at one instant: add repeats or a longer interval", *w.Schedule), ""}
 		}
 		if rule == Every(0) && p.Repeats > maxAtOnce {
 			return Plan{}, &Error{"repeats", fmt.Sprintf(
-				"%d times %s would be due at one instant: repeat it at most %d times, or choose a longer interval", p.Repeats, *w.Schedule, maxAtOnce)}
+				"%d times %s would be due at one instant: repeat it at most %d times, or choose a longer interval", p.Repeats, *w.Schedule, maxAtOnce), ""}
 		}
 		p.Rule = rule
 	}
@@ -64,7 +64,8 @@ func (w Words) Resolve(now time.Time) (Plan, error) {
 			return Plan{}, err
 		}
 		if w.DueTime != nil && p.First.After(until) {
-			return Plan{}, &Error{"ttl", "ttl must be greater than due time"}
+			return Plan{}, &Error{"ttl", "ttl must be greater than due time", fmt.Sprintf(
+				"ttl %s ends at %s, before dueTime %s, which is %s", quote(*w.TTL), show(until), quote(*w.DueTime), show(p.First))}
 		}
 		p.Until = end(until)
 	}
@@ -72,7 +73,7 @@ func (w Words) Resolve(now time.Time) (Plan, error) {
 		next, ok := p.Rule.Next(p.First)
 		if !ok {
 			return Plan{}, &Error{"schedule", fmt.Sprintf(
-				"schedule %s is never due after %s: correct it", *w.Schedule, p.First.Format(time.RFC3339Nano))}
+				"schedule %s is never due after %s: correct it", *w.Schedule, show(p.First)), ""}
 		}
 		if w.DueTime == nil {
 			p.First = next
@@ -90,17 +91,20 @@ func end(t time.Time) time.Time {
 	return Clamp(t)
 }
 
+func show(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
 // check returns what is wrong with the combination of fields, whatever they say.
 func (w Words) check() error {
 	switch {
 	case w.DueTime == nil && w.Schedule == nil:
-		return &Error{"schedule", "job must have either a due time or a schedule"}
+		return &Error{"schedule", "job must have either a due time or a schedule", `give dueTime, such as "30s", or schedule, such as "@every 5m", or both`}
 	case w.Schedule == nil && w.Repeats != nil && *w.Repeats > 1:
-		return &Error{"repeats", "job must have a schedule to repeat"}
+		return &Error{"repeats", "job must have a schedule to repeat", fmt.Sprintf(`repeats is %d: leave it out, or add a schedule such as "@every 5m"`, *w.Repeats)}
 	case w.Repeats != nil && *w.Repeats == 0:
-		return &Error{"repeats", "defined repeats must be greater than 0"}
+		return &Error{"repeats", "defined repeats must be greater than 0", "leave it out for a job without such a limit"}
 	case w.Schedule == nil && w.TTL != nil:
-		return &Error{"ttl", "job must have a schedule to have a ttl"}
+		return &Error{"ttl", "job must have a schedule to have a ttl", fmt.Sprintf(
+			`ttl %s says when a job that recurs ends, and one with dueTime alone is due once: leave the ttl out, or add a schedule such as "@every 5m"`, quote(*w.TTL))}
 	}
 	return nil
 }

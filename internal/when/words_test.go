@@ -13,7 +13,7 @@ import (
 func refused(t *testing.T, words string, got when.Plan, err error, field, reason string) {
 	t.Helper()
 	var e *when.Error
-	if !errors.As(err, &e) || e.Field != field || err.Error() != reason || got != (when.Plan{}) {
+	if !errors.As(err, &e) || e.Field != field || e.Reason != reason || got != (when.Plan{}) {
 		t.Errorf("%s = %v, %v, want no plan and the error %q about %s", words, got, err, reason, field)
 	}
 }

@@ -1,6 +1,9 @@
 package wire
 
 import (
+	"errors"
+	"fmt"
+
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/anypb"
@@ -48,7 +51,11 @@ func NamePrefix(r *schedulerv1.DeleteByNamePrefixRequest) (job.Prefix, error) {
 	if err != nil {
 		return job.Prefix{}, bulkError(err)
 	}
-	return p, k.Check()
+	err = k.Check()
+	if e, ok := errors.AsType[*job.InvalidError](err); ok { // about a name that nobody has given
+		e.Help = fmt.Sprintf("no name begins with %.100q", p.Rest)
+	}
+	return p, err
 }
 
 // bulkError wraps what is wrong with the metadata of a bulk delete as Dapr does: the code stays.

@@ -63,8 +63,8 @@ func TestANamePrefixIsCheckedAsTheShortestNameThatItMatches(t *testing.T) {
 		"":         "",
 		"a||b ":    "",
 		most:       "",
-		"a/b":      `job name is invalid "app||ns||app||a/ba": must not contain '/', '\', '#' or '?'`,
-		most + "x": `job name is invalid "app||ns||app||` + most + `xa": must be at most 512 characters`,
+		"a/b":      `job name is invalid "app||ns||app||a/ba": must not contain '/', '\', '#' or '?': no name begins with "a/b"`,
+		most + "x": `job name is invalid "app||ns||app||` + most + `xa": must be at most 512 characters: no name begins with "` + most[:99] + `x"`,
 	} {
 		_, err := wire.NamePrefix(&schedulerv1.DeleteByNamePrefixRequest{Metadata: meta(jobTarget()), NamePrefix: prefix})
 		if text == "" {

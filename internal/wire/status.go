@@ -18,6 +18,8 @@ const full = "etcdserver: mvcc: database space exceeded: "
 // their text, if it is not too long. An Unavailable or Internal one has a fixed text, so that no detail of ours leaks: the
 // caller logs err.
 //
+// No status has details: daprd adds its own to what it gets (scheduler specification, section 1).
+//
 // What is wrong with a job is Unknown, not InvalidArgument, because sidecars turn the two into different answers to
 // their apps (scheduler specification §1.3).
 func Status(err error) error {
@@ -48,7 +50,7 @@ func Status(err error) error {
 		return status.ErrorProto(short)
 	}
 	if e, ok := errors.AsType[*job.InvalidError](err); ok {
-		return status.Error(codes.Unknown, brief.Text(e.Reason))
+		return status.Error(codes.Unknown, brief.Text(e.Error()))
 	}
 	if e, ok := errors.AsType[*job.TooLargeError](err); ok {
 		return status.Error(codes.ResourceExhausted, e.Error())
