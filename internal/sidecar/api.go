@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"time"
 	"unicode/utf8"
 
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
@@ -32,15 +33,15 @@ func (s *Sidecar) target(header []string) (job.Target, error) {
 	}
 	switch {
 	case len(header) > 1:
-		return target, wire.NewAPIError(wire.ReasonAppInvalid, target, "the header dapr-app-id is there more than once")
+		return target, wire.NewAPIError(wire.ReasonAppInvalid, target, "the header dapr-app-id is there more than once: send it once")
 	case !utf8.ValidString(named):
-		return target, wire.NewAPIError(wire.ReasonAppInvalid, target, "the header dapr-app-id is not UTF-8")
+		return target, wire.NewAPIError(wire.ReasonAppInvalid, target, "the header dapr-app-id is not UTF-8: send the app id as text")
 	case named == "" && target.Name == "":
 		return target, wire.NewAPIError(wire.ReasonAppMissing, target,
 			"no app id: name the app in the header dapr-app-id, as there is no default app")
 	case named != "" && !s.serves(named):
 		return target, wire.NewAPIError(wire.ReasonAppForbidden, target,
-			fmt.Sprintf("the header dapr-app-id names the app %q, and this sidecar serves only %q", named, target.Name))
+			fmt.Sprintf("the header dapr-app-id names the app %q, and this sidecar serves only %q: leave the header out, or call the sidecar of that app", named, target.Name))
 	case named != "":
 		target.Name = named
 	}
@@ -50,7 +51,7 @@ func (s *Sidecar) target(header []string) (job.Target, error) {
 // failed is e, which says that a scheduler answered err, in the dialect of the call: as published, a request that is
 // malformed is an InvalidArgument, where Dapr has an Internal.
 func failed(e *wire.APIError, err error, published bool) *wire.APIError {
-	if published && wire.Malformed(err) {
+	if published && wire.IsMalformed(err) {
 		return e.AsInvalid()
 	}
 	return e
@@ -60,7 +61,7 @@ func failed(e *wire.APIError, err error, published bool) *wire.APIError {
 func checkName(target job.Target, name string, published bool) *wire.APIError {
 	switch {
 	case name == "":
-		return wire.NewAPIError(wire.ReasonNameEmpty, target, "Name is empty")
+		return wire.NameEmpty(target)
 	case published && !utf8.ValidString(name): // no message can carry it, and Dapr answers 500
 		return wire.NewAPIError(wire.ReasonMalformed, target, "the name of the job is not UTF-8")
 	default:
@@ -86,8 +87,9 @@ func (s *Sidecar) schedule(
 	if e != nil {
 		return e
 	}
-	if err := s.schedulers.schedule(ctx, wire.APIScheduleRequest(target, r)); err != nil {
-		return failed(wire.ScheduleFailed(target, err), err, published)
+	asked := wire.APIScheduleRequest(target, r)
+	if err := s.schedulers.schedule(ctx, asked); err != nil {
+		return failed(wire.ScheduleFailed(target, err).HelpSchedule(err, asked, time.Now()), err, published)
 	}
 	for _, d := range doubts {
 		s.warn(ctx, target, r.GetJob().GetName(), d)
@@ -106,7 +108,7 @@ func (s *Sidecar) get(ctx context.Context, target job.Target, name string, publi
 		return err
 	})
 	if err != nil {
-		return nil, failed(wire.GetFailed(target, err), err, published)
+		return nil, failed(wire.GetFailed(target, err).HelpGet(err, target, name), err, published)
 	}
 	return wire.APIJob(name, res.GetJob()), nil
 }

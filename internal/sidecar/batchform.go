@@ -83,7 +83,7 @@ func (b *batch) lines(body io.Reader, awake func()) iter.Seq2[[]byte, *wire.APIE
 			n++
 			var e *wire.APIError
 			if long {
-				e = wire.NewAPIError(wire.ReasonBodyRead, b.target, "failed to read request body: stream too large")
+				e = b.sidecar.bodyTooLarge(b.target)
 			}
 			if !yield(line, e) || err != nil {
 				return

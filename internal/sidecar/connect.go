@@ -20,7 +20,7 @@ func (s *Sidecar) host(address string) (*host, error) {
 	if err != nil {
 		return nil, err
 	}
-	return newHost(conn, s.metrics.schedulers), nil
+	return newHost(address, conn, s.metrics.schedulers), nil
 }
 
 // connect makes a connection to a scheduler, which is dialed when it is used. The address is the dialer's to resolve.

@@ -103,10 +103,10 @@ func (s *Sidecar) authenticate(ctx context.Context) (context.Context, error) {
 	md, _ := metadata.FromIncomingContext(ctx)
 	tokens := md.Get(tokenHeader)
 	if len(tokens) == 0 {
-		return nil, wire.BadToken("missing api token in request metadata")
+		return nil, wire.BadToken("missing api token in request metadata", noToken)
 	}
 	if !s.authentic(tokens[0]) {
-		return nil, wire.BadToken("authentication error: api token mismatch")
+		return nil, wire.BadToken("authentication error: api token mismatch", wrongToken)
 	}
 	md = md.Copy()
 	md.Delete(tokenHeader)

@@ -32,7 +32,11 @@ func wantStatus(t *testing.T, what string, err error, code codes.Code, message, 
 		t.Errorf("%s = %v %q, want %v %q", what, s.Code(), s.Message(), code, message)
 	}
 	want := []any{&errdetails.ErrorInfo{Reason: reason, Domain: "dapr.io", Metadata: md}}
-	if diff := cmp.Diff(want, s.Details(), protocmp.Transform()); diff != "" {
+	got := s.Details()
+	if len(got) > 1 { // TestEachRefusalSaysWhatToDo has what follows
+		got = got[:1]
+	}
+	if diff := cmp.Diff(want, got, protocmp.Transform()); diff != "" {
 		t.Errorf("%s: unexpected details (-want +got):\n%s", what, diff)
 	}
 }

@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -39,7 +40,7 @@ func (r *readiness) missing() []string {
 func (s *Sidecar) getHealth(w http.ResponseWriter, r *http.Request) {
 	if missing := s.ready.missing(); len(missing) > 0 {
 		message := "dapr is not ready: [" + strings.Join(missing, " ") + "]"
-		writeError(w, wire.NewAPIError(wire.ReasonNotReady, job.Target{}, message))
+		writeError(w, wire.NewAPIError(wire.ReasonNotReady, job.Target{}, message).WithHelp(s.helpReady(missing)))
 		return
 	}
 	if s.cfg.Check != nil {
@@ -49,7 +50,8 @@ func (s *Sidecar) getHealth(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	if app := r.URL.Query().Get("appid"); app != "" && !s.serves(app) {
-		writeError(w, wire.NewAPIError(wire.ReasonOtherHealth, job.Target{}, "dapr app-id does not match"))
+		writeError(w, wire.NewAPIError(wire.ReasonOtherHealth, job.Target{}, "dapr app-id does not match").WithHelp(
+			fmt.Sprintf("this is the sidecar of the app %.100q", s.cfg.DefaultApp)))
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)

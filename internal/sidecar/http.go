@@ -111,6 +111,9 @@ func (s *Sidecar) answerHTTP(w http.ResponseWriter, r *http.Request) {
 	to := match(r.Method, r.URL)
 	if to.resource != health && to.resource != outboundHealth {
 		if why, code := s.refuse(r); why != "" {
+			if code == http.StatusUnauthorized {
+				s.refuseToken(w, r)
+			}
 			if r.ContentLength != 0 { // or the answer would wait for the body
 				w.Header().Set("Connection", "close")
 			}
@@ -134,8 +137,7 @@ func (s *Sidecar) answerHTTP(w http.ResponseWriter, r *http.Request) {
 		defer s.calls.leave()
 		s.answerCall(w, r, to)
 	default:
-		writeError(w, wire.NewAPIError(wire.ReasonNotRoute, job.Target{},
-			"failed getting app id either from the URL path or the header dapr-app-id"))
+		writeError(w, notRoute(r))
 	}
 }
 
@@ -177,8 +179,8 @@ func (s *Sidecar) authentic(token string) bool {
 }
 
 func writeError(w http.ResponseWriter, e *wire.APIError) {
-	if e.Reason == wire.ReasonTooManyCalls {
-		w.Header().Set("Retry-After", "1") // second: calls in work end within milliseconds
+	if e.HTTP == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", "1") // second: calls in work end within milliseconds, and a scheduler is back soon
 	}
 	writeJSON(w, e.HTTP, e.Body())
 }

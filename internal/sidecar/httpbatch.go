@@ -168,7 +168,7 @@ func (b *batch) add(item []byte, e *wire.APIError) {
 }
 
 func (b *batch) malformed(err error) *wire.APIError {
-	return wire.NewAPIError(wire.ReasonMalformed, b.target, "failed deserializing HTTP body: "+err.Error())
+	return wire.Malformed(b.target, err)
 }
 
 func (b *batch) tooMany() *wire.APIError {
@@ -205,9 +205,10 @@ func (b *batch) settle(ctx context.Context, p portion) bool {
 	for _, r := range p.results {
 		if r.err == nil {
 			if err := p.errs[0]; err != nil {
-				r.err = failed(wire.ScheduleFailed(b.target, err), err, r.published)
+				e := wire.ScheduleFailed(b.target, err).HelpSchedule(err, p.requests[0], time.Now())
+				r.err = failed(e, err, r.published)
 			}
-			p.errs = p.errs[1:]
+			p.errs, p.requests = p.errs[1:], p.requests[1:]
 		}
 		if r.err == nil && b.unserved != "" {
 			b.sidecar.warn(ctx, b.target, r.name, b.unserved)

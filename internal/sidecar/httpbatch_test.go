@@ -34,9 +34,9 @@ func eitherScheduler(t *testing.T, cfg sidecar.Config, test func(f *fixture)) {
 }
 
 const (
-	taken     = `{"errorCode":"DAPR_SCHEDULER_SCHEDULE_JOB","message":"failed to schedule job due to: rpc error: code = AlreadyExists desc = job already exists: 'default|sub|a'","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","domain":"dapr.io","metadata":{"appID":"sub","namespace":"default"},"reason":"DAPR_SCHEDULER_SCHEDULE_JOB"}]}`
-	nameless  = `{"errorCode":"DAPR_SCHEDULER_JOB_NAME_EMPTY","message":"Name is empty","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","domain":"dapr.io","metadata":{"appID":"sub","namespace":"default"},"reason":"DAPR_SCHEDULER_JOB_NAME_EMPTY"}]}`
-	timeless  = `{"errorCode":"DAPR_SCHEDULER_SCHEDULE_EMPTY","message":"Schedule is empty","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","domain":"dapr.io","metadata":{"appID":"sub","namespace":"default"},"reason":"DAPR_SCHEDULER_SCHEDULE_EMPTY"}]}`
+	taken     = `{"errorCode":"DAPR_SCHEDULER_SCHEDULE_JOB","message":"failed to schedule job due to: rpc error: code = AlreadyExists desc = job already exists: 'default|sub|a'","help":"the app \"sub\" has a job of the name \"a\": set overwrite to true to replace it, delete it first, or choose another name","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","domain":"dapr.io","metadata":{"appID":"sub","namespace":"default"},"reason":"DAPR_SCHEDULER_SCHEDULE_JOB"}]}`
+	nameless  = `{"errorCode":"DAPR_SCHEDULER_JOB_NAME_EMPTY","message":"Name is empty","help":"name the job: in the path, as in /v1.0/jobs/NAME; over gRPC and in a batch, in the field name","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","domain":"dapr.io","metadata":{"appID":"sub","namespace":"default"},"reason":"DAPR_SCHEDULER_JOB_NAME_EMPTY"}]}`
+	timeless  = `{"errorCode":"DAPR_SCHEDULER_SCHEDULE_EMPTY","message":"Schedule is empty","help":"give dueTime, such as \"30s\", or schedule, such as \"@every 5m\", or both","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","domain":"dapr.io","metadata":{"appID":"sub","namespace":"default"},"reason":"DAPR_SCHEDULER_SCHEDULE_EMPTY"}]}`
 	notAnItem = `"error":{"errorCode":"ERR_MALFORMED_REQUEST","message":"failed deserializing HTTP body: `
 )
 
@@ -140,7 +140,7 @@ func TestABadLineIsRefusedAloneAndATooLongOneToo(t *testing.T) {
 		fits := `{"name":"fits","dueTime":"1h","data":"` + strings.Repeat("x", 90<<10) + `"}`
 		got := f.send("POST", batchPath, strings.Join([]string{"{", fits, long, `{"name":"a","dueTime":"1h"}`, long}, "\n"), asLines)
 		lines := strings.Split(got.body, "\n")
-		tooLong := `{"status":400,"error":{"errorCode":"ERR_BODY_READ","message":"failed to read request body: stream too large"}}`
+		tooLong := `{"status":400,"error":{"errorCode":"ERR_BODY_READ","message":"failed to read request body: stream too large","help":"a request has at most 102400 bytes: send less, or raise --max-body-size"}}`
 		if got.code != 207 || len(lines) != 6 || !strings.Contains(lines[0], notAnItem) {
 			f.t.Fatalf("%d %s", got.code, got.body)
 		}

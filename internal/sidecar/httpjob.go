@@ -3,6 +3,7 @@ package sidecar
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -66,7 +67,8 @@ func (s *Sidecar) postJob(w http.ResponseWriter, r *http.Request, target job.Tar
 		return
 	}
 	if req.GetJob().GetName() != "" {
-		writeError(w, wire.NewAPIError(wire.ReasonNameInBody, target, "Set the job name in the url only"))
+		writeError(w, wire.NewAPIError(wire.ReasonNameInBody, target, "Set the job name in the url only").About(
+			"job.name", fmt.Sprintf("leave name out of the body: the path names the job %.100q", name)))
 		return
 	}
 	published = published || b.Form == wire.WrappedBody
@@ -117,6 +119,12 @@ func answer(w http.ResponseWriter, target job.Target, err error) {
 	writeError(w, e)
 }
 
+// bodyTooLarge is the error of a request with more than MaxBody bytes.
+func (s *Sidecar) bodyTooLarge(target job.Target) *wire.APIError {
+	return wire.NewAPIError(wire.ReasonBodyRead, target, "failed to read request body: stream too large").WithHelp(
+		fmt.Sprintf("a request has at most %d bytes: send less, or raise --max-body-size", s.cfg.MaxBody))
+}
+
 // readBody reads a body of at most MaxBody bytes, and counts it among those in work until held ends. What a client
 // announces costs no memory before it comes, but has its room kept. Every error is a *wire.APIError.
 func (s *Sidecar) readBody(r *http.Request, target job.Target) (body []byte, held *reservation, err error) {
@@ -124,10 +132,11 @@ func (s *Sidecar) readBody(r *http.Request, target job.Target) (body []byte, hel
 	bad := func(text string) error { // in Dapr's words
 		return wire.NewAPIError(wire.ReasonBodyRead, target, "failed to read request body: "+text)
 	}
+	tooLarge := func() error { return s.bodyTooLarge(target) }
 	room := r.ContentLength
 	switch {
 	case room > limit:
-		return nil, nil, bad("stream too large")
+		return nil, nil, tooLarge()
 	case room < 0: // it is not known
 		room = limit
 	}
@@ -139,7 +148,7 @@ func (s *Sidecar) readBody(r *http.Request, target job.Target) (body []byte, hel
 	n, err := b.ReadFrom(io.LimitReader(r.Body, limit+1))
 	switch {
 	case n > limit:
-		err = bad("stream too large")
+		err = tooLarge()
 	case err != nil:
 		err = bad(err.Error())
 	}

@@ -5,27 +5,46 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"carillon/internal/wire"
 )
 
 // callTimeout bounds a call of a scheduler, the wait for one included.
 const callTimeout = 30 * time.Second
 
+// connectTime is how long a call waits until a scheduler can be asked. One that restarts, or another that takes over, is
+// back within it; beyond, whoever waits should know that there is none.
+const connectTime = 5 * time.Second
+
 // Dapr's texts, which users see.
 var (
-	errDisabled = errors.New("scheduler clients are disabled")
-	errNoHosts  = errors.New("no scheduler client initialized")
-	errClosed   = errors.New("the sidecar is stopping")
+	errDisabled error = &wire.HelpfulError{
+		Text: "scheduler clients are disabled",
+		Help: "this sidecar has no scheduler: start it with --scheduler-host-address, such as localhost:50006",
+	}
+	errNoHosts error = &wire.HelpfulError{
+		Text: "no scheduler client initialized",
+		Help: "the scheduler of --scheduler-host-address says that there is no scheduler: its log says more",
+	}
+	errClosed = errors.New("the sidecar is stopping")
 )
+
+// unreachable is the error of a call that reached no scheduler at these addresses.
+func unreachable(addresses ...string) error {
+	return &wire.UnreachableError{Text: fmt.Sprintf(
+		"no scheduler could be reached at %s within %v: start it, or correct --scheduler-host-address", strings.Join(addresses, ", "), connectTime)}
+}
 
 // schedulers is the list of schedulers, and a connection to each for calls. It is safe for concurrent use.
 type schedulers struct {
-	connect func(address string) (*host, error)
-	enabled bool // any scheduler is configured
+	connect    func(address string) (*host, error)
+	configured []string // addresses; empty if there is no scheduler
 
 	mu      sync.Mutex // guards the fields below
 	known   bool       // set was called
@@ -38,9 +57,9 @@ type schedulers struct {
 	ended   chan struct{}    // closed when closed is set
 }
 
-func newSchedulers(connect func(string) (*host, error), enabled bool) *schedulers {
+func newSchedulers(connect func(string) (*host, error), configured []string) *schedulers {
 	return &schedulers{
-		connect: connect, enabled: enabled,
+		connect: connect, configured: configured,
 		conns: make(map[string]*host), changed: make(chan struct{}), ended: make(chan struct{}),
 	}
 }
@@ -111,17 +130,20 @@ func (s *schedulers) close() {
 // call makes a call of some scheduler. It waits for the first list of hosts, and tries another host when the one it
 // had leaves the list before the call was sent; nothing else is tried again. The error is the call's, or else one that never reached a scheduler.
 func (s *schedulers) call(ctx context.Context, f func(context.Context, *host) error) error {
-	if !s.enabled {
+	if len(s.configured) == 0 {
 		return errDisabled
 	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
+	until := time.Now().Add(connectTime)
 	for {
-		h, err := s.pick(ctx)
+		h, err := s.pick(ctx, until)
 		if err != nil {
 			return err
 		}
-		err = f(ctx, h)
+		if err = h.connected(ctx, until); err == nil {
+			err = f(ctx, h)
+		}
 		h.inUse.Done()
 		if status.Code(err) != codes.Canceled || ctx.Err() != nil {
 			return err
@@ -132,17 +154,18 @@ func (s *schedulers) call(ctx context.Context, f func(context.Context, *host) er
 	}
 }
 
-// pick returns the host whose turn it is, once there is a list. It is in use then.
-func (s *schedulers) pick(ctx context.Context) (*host, error) {
-	for {
-		_, known, changed := s.list()
-		if known {
-			break
-		}
+// pick returns the host whose turn it is, once there is a list, for which it waits until then. It is in use then.
+func (s *schedulers) pick(ctx context.Context, until time.Time) (*host, error) {
+	if _, known, changed := s.list(); !known {
+		waiting, cancel := context.WithDeadline(ctx, until)
+		defer cancel()
 		select {
-		case <-changed:
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		case <-changed: // which happens once, from no list to one
+		case <-waiting.Done():
+			if ctx.Err() != nil {
+				return nil, ctx.Err()
+			}
+			return nil, unreachable(s.configured...)
 		}
 	}
 	s.mu.Lock()

@@ -21,17 +21,39 @@ import (
 // A host is a scheduler, and how calls get there.
 type host struct {
 	schedulerv1.SchedulerClient
-	conn  *grpc.ClientConn
-	bulk  *bulk
-	calls *family[rpc, rpcSeries]
-	inUse sync.WaitGroup // counts calls
+	address string
+	conn    *grpc.ClientConn
+	bulk    *bulk
+	calls   *family[rpc, rpcSeries]
+	inUse   sync.WaitGroup // counts calls
 }
 
-func newHost(conn *grpc.ClientConn, calls *family[rpc, rpcSeries]) *host {
+func newHost(address string, conn *grpc.ClientConn, calls *family[rpc, rpcSeries]) *host {
 	return &host{
-		SchedulerClient: schedulerv1.NewSchedulerClient(conn), conn: conn,
+		SchedulerClient: schedulerv1.NewSchedulerClient(conn), address: address, conn: conn,
 		bulk: &bulk{client: bulkv1.NewBulkClient(conn)}, calls: calls,
 	}
+}
+
+// connected waits until then for the connection. One that is closed counts as there: a call says so.
+func (h *host) connected(ctx context.Context, until time.Time) error {
+	state := h.conn.GetState()
+	if state == connectivity.Ready {
+		return nil
+	}
+	waiting, cancel := context.WithDeadline(ctx, until)
+	defer cancel()
+	for state != connectivity.Ready && state != connectivity.Shutdown {
+		h.conn.Connect()
+		if !h.conn.WaitForStateChange(waiting, state) {
+			if ctx.Err() != nil {
+				return status.FromContextError(ctx.Err()).Err()
+			}
+			return unreachable(h.address)
+		}
+		state = h.conn.GetState()
+	}
+	return nil
 }
 
 // leave ends the connection when all calls that were sent over it have ended, or given has. What waits for a connection is

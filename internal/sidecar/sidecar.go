@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/time/rate"
 
 	"carillon/internal/bound"
 	"carillon/internal/browser"
@@ -35,6 +36,7 @@ type Sidecar struct {
 	extended   extended
 	shutdowns  shutdowns
 	warnings   *warnings
+	refusals   rate.Sometimes // lines about calls without the token
 	browsers   *browser.Guard // of listeners that ask for no token
 }
 
@@ -63,12 +65,12 @@ func New(cfg Config, dial Dialers, log *slog.Logger) (*Sidecar, error) {
 	s := &Sidecar{
 		cfg: cfg, dial: dial, log: log.With(slog.String("component", "sidecar")), began: time.Now(),
 		calls: calls{bytes: bound.NewBudget(cfg.MaxCallBytes)}, shutdowns: newShutdowns(),
-		metrics: newMetrics(cfg), vitals: newVitals(cfg.Apps), warnings: newWarnings(), browsers: browser.New(cfg.Hosts),
+		metrics: newMetrics(cfg), vitals: newVitals(cfg.Apps), warnings: newWarnings(), refusals: rate.Sometimes{First: 8, Interval: time.Second}, browsers: browser.New(cfg.Hosts),
 	}
 	s.lists = semaphore.NewWeighted(cfg.MaxCallBytes)
 	s.triggers = newTriggers(maxInWork, cfg.MaxTriggerBytes)
 	s.extended.set("daprRuntimeVersion", cfg.Version)
-	s.schedulers = newSchedulers(s.host, len(cfg.Schedulers) > 0)
+	s.schedulers = newSchedulers(s.host, cfg.Schedulers)
 	s.ready.apps.Store(int32(len(cfg.Apps)))
 	return s, nil
 }

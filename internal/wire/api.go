@@ -183,16 +183,23 @@ func APIJobs(list []*schedulerv1.NamedJob) []*runtimev1.Job {
 	return jobs
 }
 
+const helpName = "name the job: in the path, as in /v1.0/jobs/NAME; over gRPC and in a batch, in the field name"
+
+// NameEmpty is the error of a call about a job without a name.
+func NameEmpty(target job.Target) *APIError {
+	return NewAPIError(ReasonNameEmpty, target, "Name is empty").About("name", helpName)
+}
+
 // CheckAPIJob returns the error of the first rule that a sidecar itself judges and that j breaks, or nil. All other
 // rules are the scheduler's (sidecar specification §7).
 func CheckAPIJob(target job.Target, j *runtimev1.Job) *APIError {
 	switch {
 	case j == nil:
-		return NewAPIError(ReasonJobEmpty, target, "Job is empty")
+		return NewAPIError(ReasonJobEmpty, target, "Job is empty").About("job", "set job, with a name, and a due_time or a schedule")
 	case j.GetName() == "":
-		return NewAPIError(ReasonNameEmpty, target, "Name is empty")
+		return NewAPIError(ReasonNameEmpty, target, "Name is empty").About("job.name", helpName)
 	case j.Schedule == nil && j.DueTime == nil:
-		return NewAPIError(ReasonScheduleEmpty, target, "Schedule is empty")
+		return NewAPIError(ReasonScheduleEmpty, target, "Schedule is empty").About("job.schedule", `give dueTime, such as "30s", or schedule, such as "@every 5m", or both`)
 	default:
 		return nil
 	}

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/protoadapt"
 
 	"carillon/internal/brief"
 	"carillon/internal/job"
@@ -78,6 +79,8 @@ type APIError struct {
 	// HTTP is the status, and Code the code, that it is answered with.
 	HTTP int
 	Code codes.Code
+	// Help says what to do, where the message does not; and Field which field of the gRPC request that is about, if any.
+	Help, Field string
 
 	metadata map[string]string // of the ErrorInfo
 	rich     bool              // the HTTP body has the ErrorInfo, too
@@ -96,7 +99,7 @@ func NewAPIError(reason Reason, target job.Target, message string) *APIError {
 // ScheduleFailed is the error of a schedule call that the scheduler refused or that did not reach one: its code is the
 // scheduler's.
 func ScheduleFailed(target job.Target, err error) *APIError {
-	e := NewAPIError(ReasonSchedule, target, "failed to schedule job due to: "+err.Error())
+	e := failed(ReasonSchedule, target, "failed to schedule job due to: ", err)
 	if code := status.Code(err); code != codes.Unknown {
 		e.Code, e.HTTP = code, httpStatus(code)
 	}
@@ -109,10 +112,10 @@ func (e *APIError) AsInvalid() *APIError {
 	return e
 }
 
-// Malformed reports whether a scheduler, ours or one of Dapr's, refused a call for what its client can mend alone: the name
+// IsMalformed reports whether a scheduler, ours or one of Dapr's, refused a call for what its client can mend alone: the name
 // of a job, or when it is due. Their code for that is the one that they have for all else without a code (scheduler
 // specification §1.3), and so the texts tell. Names must be UTF-8 to get there at all.
-func Malformed(err error) bool {
+func IsMalformed(err error) bool {
 	st, ok := status.FromError(err)
 	if !ok || st.Code() != codes.Unknown {
 		return false
@@ -133,18 +136,18 @@ func Meaningless(target job.Target, doubts []when.Doubt) *APIError {
 
 // GetFailed is the error of any get call that failed, also for want of the job.
 func GetFailed(target job.Target, err error) *APIError {
-	return NewAPIError(ReasonGet, target, "failed to get job due to: "+err.Error())
+	return failed(ReasonGet, target, "failed to get job due to: ", err)
 }
 
 // DeleteFailed is the error of any delete call that failed, by name or by prefix.
 func DeleteFailed(target job.Target, err error) *APIError {
-	return NewAPIError(ReasonDelete, target, "failed to delete job due to: "+err.Error())
+	return failed(ReasonDelete, target, "failed to delete job due to: ", err)
 }
 
 // ListFailed is the error of any list call that failed. A list that is too long is ResourceExhausted, whichever side
 // finds out; everything else is Internal.
 func ListFailed(target job.Target, err error) *APIError {
-	e := NewAPIError(ReasonList, target, "failed to list jobs due to: "+err.Error())
+	e := failed(ReasonList, target, "failed to list jobs due to: ", err)
 	if status.Code(err) == codes.ResourceExhausted {
 		e.Code, e.HTTP = codes.ResourceExhausted, httpStatus(codes.ResourceExhausted)
 	}
@@ -152,11 +155,11 @@ func ListFailed(target job.Target, err error) *APIError {
 }
 
 // BadToken is the error of a gRPC call without the API token, or with another.
-func BadToken(message string) *APIError {
+func BadToken(message, help string) *APIError {
 	e := &APIError{Reason: ReasonUnauthorized, Message: "Unauthorized"}
 	e.HTTP, e.Code, e.rich = ReasonUnauthorized.codes()
 	e.metadata = map[string]string{"http.code": "401", "http.error_message": message}
-	return e
+	return e.WithHelp(help)
 }
 
 func (e *APIError) Error() string { return string(e.Reason) + ": " + e.Message }
@@ -172,8 +175,12 @@ func (e *APIError) Body() []byte {
 	out := struct {
 		ErrorCode Reason `json:"errorCode"`
 		Message   string `json:"message"`
+		Help      string `json:"help,omitempty"`
 		Details   []info `json:"details,omitempty"`
 	}{ErrorCode: e.Reason, Message: e.Message}
+	if !strings.Contains(e.Message, e.Help) { // a scheduler may have said it
+		out.Help = e.Help
+	}
 	if e.rich {
 		out.Details = []info{{
 			Type: "type.googleapis.com/google.rpc.ErrorInfo", Domain: errorDomain, Metadata: e.metadata, Reason: e.Reason,
@@ -188,11 +195,15 @@ func (e *APIError) Body() []byte {
 
 const errorDomain = "dapr.io"
 
-// GRPCStatus is the status of e, with its one ErrorInfo. The grpc package asks for it.
+// GRPCStatus is the status of e, with its one ErrorInfo, and its help behind that. The grpc package asks for it.
 func (e *APIError) GRPCStatus() *status.Status {
-	s, err := status.New(e.Code, e.Message).WithDetails(&errdetails.ErrorInfo{
+	details := []protoadapt.MessageV1{&errdetails.ErrorInfo{
 		Reason: string(e.Reason), Domain: errorDomain, Metadata: e.metadata,
-	})
+	}}
+	if help := e.helpDetail(); help != nil {
+		details = append(details, help)
+	}
+	s, err := status.New(e.Code, e.Message).WithDetails(details...)
 	if err != nil { // a string that is not UTF-8 cannot be a detail
 		return status.New(e.Code, e.Message)
 	}
