@@ -129,6 +129,13 @@ func (w *world) call(method, path, body string, headers ...[2]string) (status in
 	for _, h := range headers {
 		req.Header.Set(h[0], h[1])
 	}
+	resp, answer := w.do(req)
+	return resp.StatusCode, answer
+}
+
+// do makes a request, and returns the answer and its body.
+func (w *world) do(req *http.Request) (resp *http.Response, body string) {
+	w.t.Helper()
 	resp, err := w.user.Do(req)
 	if err != nil {
 		w.t.Fatal(err)
@@ -138,7 +145,7 @@ func (w *world) call(method, path, body string, headers ...[2]string) (status in
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return resp.StatusCode, string(text)
+	return resp, string(text)
 }
 
 func (w *world) schedule(name, body string) {

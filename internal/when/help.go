@@ -49,10 +49,13 @@ func helpFields(prefix, text string) string {
 
 var year = regexp.MustCompile(`^(\*|\?|(19|20)\d\d.*)$`)
 
-// six returns fields as one text, behind a zero for the seconds if there are only five.
+// six returns fields as one text. Five are those of a crontab, without the seconds, and with a 7 for Sundays.
 func six(texts []string) string {
 	if len(texts) == 5 {
-		return "0 " + strings.Join(texts, " ")
+		texts = append([]string{"0"}, texts...)
+		if texts[5] == "7" {
+			texts[5] = "0"
+		}
 	}
 	return strings.Join(texts, " ")
 }
@@ -165,6 +168,8 @@ func (f field) help(index int, text string) string {
 		help += "; Sunday is 0 or SUN"
 	case special.MatchString(text):
 		help += "; L, W and # are not supported"
+	case strings.Contains(text, "-"):
+		help += "; a range goes upwards: write two, as in 5-6,0-1"
 	case f.names != "":
 		for i := 0; i < len(f.names); i += 3 {
 			if name := f.names[i : i+3]; len(text) > 3 && strings.HasPrefix(strings.ToLower(text), name) {

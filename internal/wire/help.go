@@ -142,6 +142,9 @@ func helpMalformed(text string) string {
 			return fmt.Sprintf("%s is true or false without quotes, and not %s", field, value)
 		}
 	}
+	if strings.Contains(text, "not an array of jobs") {
+		return `send [{"name": "a", "dueTime": "30s"}, …], or for one job POST /v1.0/jobs/NAME`
+	}
 	if strings.Contains(text, "duplicate field") || strings.Contains(text, "oneof") {
 		return "give each field once, in one spelling, and one kind of failurePolicy"
 	}
