@@ -106,12 +106,17 @@ func (c *storeConfig) check(command string) error {
 	return nil
 }
 
-// openHeld opens the store of a command that reads jobs, which are there.
-func (c *storeConfig) openHeld() (jobStore, error) {
+// openHeld opens the store of a command that reads jobs, which are there. inUse says what to do while a scheduler has the
+// folder.
+func (c *storeConfig) openHeld(inUse string) (jobStore, error) {
 	if c.dataDir != "" && !held(c.dataDir) {
-		return nil, fmt.Errorf("--data-dir %s: there is nothing in it", c.dataDir)
+		return nil, fmt.Errorf("--data-dir %s: no scheduler has kept jobs there: name the directory that it was started with; a scheduler's is carillon in its --etcd-data-dir", c.dataDir)
 	}
-	return c.open()
+	open, err := c.open()
+	if errors.Is(err, pebblestore.ErrInUse) {
+		return nil, fmt.Errorf("--data-dir %s: a carillon is running on it, which alone may read it: %s", c.dataDir, inUse)
+	}
+	return open, err
 }
 
 // backup writes all jobs into a file.
@@ -124,7 +129,7 @@ func backup(ctx context.Context, args []string, std stdio) (err error) {
 	if _, err := os.Lstat(file); err == nil && !c.force {
 		return fmt.Errorf("back up to %s: the file exists; choose another name, or overwrite it with --force", file)
 	}
-	open, err := c.openHeld()
+	open, err := c.openHeld("stop it, make the backup, and start it again")
 	if err != nil {
 		return err
 	}
@@ -139,14 +144,14 @@ func backup(ctx context.Context, args []string, std stdio) (err error) {
 	if err != nil {
 		return err
 	}
-	pairs, err := archive.Write(ctx, out, from, shown("written", std.Err))
+	jobs, err := archive.Write(ctx, out, from, engine.IsJob, shown("written", std.Err))
 	if err = errors.Join(err, out.Sync(), out.Close()); err == nil {
 		err = os.Rename(file+".part", file)
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("back up to %s: %w", file, err), os.Remove(file+".part"))
 	}
-	fmt.Fprintf(std.Out, "%s holds %d records.\n", file, pairs)
+	fmt.Fprintf(std.Out, "%s holds %s.\n", file, counted(jobs))
 	return nil
 }
 
@@ -173,11 +178,11 @@ func restore(ctx context.Context, args []string, std stdio) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	pairs, err := archive.Read(ctx, in, to, engine.OfJob, shown("restored", std.Err))
+	jobs, err := archive.Read(ctx, in, to, engine.IsJob, engine.OfJob, shown("restored", std.Err))
 	if err != nil {
 		return fmt.Errorf("restore %s: %w", file, err)
 	}
-	fmt.Fprintf(std.Out, "%d records are restored.\n", pairs)
+	fmt.Fprintf(std.Out, "%s restored.\n", counted(jobs))
 	if c.etcd != "" {
 		fmt.Fprintln(std.Out, "Now stop and start each scheduler, one after the other: from then on it fires these jobs.")
 	}
@@ -185,12 +190,20 @@ func restore(ctx context.Context, args []string, std stdio) (err error) {
 }
 
 // shown returns what shows how far it is, a line for each hundred thousand.
-func shown(what string, to io.Writer) func(pairs int) {
+func shown(what string, to io.Writer) func(jobs int) {
 	next := 100_000
-	return func(pairs int) {
-		if pairs >= next {
-			next = pairs + 100_000
-			fmt.Fprintf(to, "%d records %s\n", pairs, what)
+	return func(jobs int) {
+		if jobs >= next {
+			next = jobs + 100_000
+			fmt.Fprintf(to, "%s %s\n", counted(jobs), what)
 		}
 	}
+}
+
+// counted says how many jobs there are.
+func counted(jobs int) string {
+	if jobs == 1 {
+		return "1 job"
+	}
+	return fmt.Sprintf("%d jobs", jobs)
 }

@@ -36,6 +36,9 @@ func checkKey(id string) []byte { return append([]byte{tagMeta, 'h'}, id...) }
 // OfJob reports whether a key of the store is of a record about a job. The others are about the store itself.
 func OfJob(key []byte) bool { return len(key) == 0 || key[0] != tagMeta }
 
+// IsJob reports whether a key of the store is of a job's spec, of which each job has one.
+func IsJob(key []byte) bool { return len(key) > 0 && key[0] == tagJob }
+
 func jobKey(k job.Key) []byte { return appendKey(append(roomFor(k), tagJob), k) }
 
 func stateKey(k job.Key) []byte { return appendKey(append(roomFor(k), tagState), k) }

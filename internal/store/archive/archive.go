@@ -33,36 +33,41 @@ var (
 // newSum returns the checksum of an archive, of nothing yet.
 func newSum() hash.Hash32 { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) }
 
-// Write writes every pair of s to w, and returns how many there were. It sees s at one moment only if s does.
-func Write(ctx context.Context, w io.Writer, s store.Store, progress func(pairs int)) (pairs int, err error) {
+// Write writes every pair of s to w, and returns how many there were whose key is of a job, as isJob says. It sees s at one
+// moment only if s does.
+func Write(ctx context.Context, w io.Writer, s store.Store, isJob func(key []byte) bool, progress func(jobs int)) (jobs int, err error) {
+	pairs := 0
 	sum := newSum()
 	out := bufio.NewWriterSize(io.MultiWriter(w, sum), 1<<20)
 	b := append([]byte{}, header...)
 	for p, err := range s.Scan(ctx, store.Range{}, 0) {
 		if err != nil {
-			return pairs, fmt.Errorf("read the store: %w", err)
+			return jobs, fmt.Errorf("read the store: %w", err)
 		}
 		b = append(binary.AppendUvarint(b, uint64(len(p.Key))), p.Key...)
 		b = append(binary.AppendUvarint(b, uint64(len(p.Value))), p.Value...)
 		if _, err := out.Write(b); err != nil {
-			return pairs, fmt.Errorf("write the archive: %w", err)
+			return jobs, fmt.Errorf("write the archive: %w", err)
 		}
 		b = b[:0]
+		if isJob(p.Key) {
+			jobs++
+		}
 		if pairs++; pairs%10_000 == 0 {
-			progress(pairs)
+			progress(jobs)
 		}
 	}
 	b = binary.AppendUvarint(append(b, 0), uint64(pairs))
 	if _, err := out.Write(b); err != nil {
-		return pairs, fmt.Errorf("write the archive: %w", err)
+		return jobs, fmt.Errorf("write the archive: %w", err)
 	}
 	if err := out.Flush(); err != nil {
-		return pairs, fmt.Errorf("write the archive: %w", err)
+		return jobs, fmt.Errorf("write the archive: %w", err)
 	}
 	if _, err := w.Write(binary.BigEndian.AppendUint32(nil, sum.Sum32())); err != nil {
-		return pairs, fmt.Errorf("write the archive: %w", err)
+		return jobs, fmt.Errorf("write the archive: %w", err)
 	}
-	return pairs, nil
+	return jobs, nil
 }
 
 // Check reads all of r and returns how many pairs it holds, or an error if it is not whole.
@@ -70,11 +75,12 @@ func Check(r io.Reader) (pairs int, err error) {
 	return read(r, func(_, _ []byte) error { return nil })
 }
 
-// Read puts every pair that r holds into s, and returns how many there were. s holds nothing yet but what a store says of
+// Read puts every pair that r holds into s, and returns how many there were whose key is of a job, as isJob says; ofJob is
+// also true of what else there is about one. s holds nothing yet but what a store says of
 // itself, which is about no job and the same in r. After an error s holds a part of them.
 func Read(
-	ctx context.Context, r io.Reader, s store.Store, ofJob func(key []byte) bool, progress func(pairs int),
-) (pairs int, err error) {
+	ctx context.Context, r io.Reader, s store.Store, isJob, ofJob func(key []byte) bool, progress func(jobs int),
+) (jobs int, err error) {
 	had := map[string][]byte{}
 	for p, err := range s.Scan(ctx, store.Range{}, 1000) {
 		switch {
@@ -87,18 +93,17 @@ func Read(
 	}
 	var b store.Batch
 	writes, bytes := s.MaxBatch()
-	size, done := 0, 0
+	size := 0
 	commit := func() error {
 		if err := s.Commit(ctx, &b); err != nil {
 			return fmt.Errorf("write to the store: %w", err)
 		}
-		done += len(b.Writes)
-		progress(done)
+		progress(jobs)
 		b.Reset()
 		size = 0
 		return nil
 	}
-	pairs, err = read(r, func(key, value []byte) error {
+	_, err = read(r, func(key, value []byte) error {
 		if n := len(key) + len(value); len(b.Writes) == min(writes, 1000) || size+n > min(bytes, 1<<20) && size > 0 {
 			if err := commit(); err != nil {
 				return err
@@ -108,13 +113,16 @@ func Read(
 			return errOther
 		}
 		b.Put(key, value)
+		if isJob(key) {
+			jobs++
+		}
 		size += len(key) + len(value)
 		return nil
 	})
 	if err == nil && len(b.Writes) > 0 {
 		err = commit()
 	}
-	return pairs, err
+	return jobs, err
 }
 
 // read calls each with every pair of r, which are each's to keep.

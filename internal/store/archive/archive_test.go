@@ -46,7 +46,7 @@ func fill(t *testing.T, n int) store.Store {
 func archived(t *testing.T, s store.Store) []byte {
 	t.Helper()
 	var file bytes.Buffer
-	if _, err := archive.Write(t.Context(), &file, s, quiet); err != nil {
+	if _, err := archive.Write(t.Context(), &file, s, everything, quiet); err != nil {
 		t.Fatal(err)
 	}
 	return file.Bytes()
@@ -58,7 +58,7 @@ func TestWhatIsRestoredIsWhatWasBackedUp(t *testing.T) {
 	if n, err := archive.Check(bytes.NewReader(file)); n != 2500 || err != nil {
 		t.Errorf("Check = %d, %v; want 2500 pairs", n, err)
 	}
-	if n, err := archive.Read(t.Context(), bytes.NewReader(file), after, everything, quiet); n != 2500 || err != nil {
+	if n, err := archive.Read(t.Context(), bytes.NewReader(file), after, everything, everything, quiet); n != 2500 || err != nil {
 		t.Fatalf("Read = %d, %v; want 2500 pairs", n, err)
 	}
 	if again := archived(t, after); !bytes.Equal(file, again) {
@@ -82,7 +82,7 @@ func TestAFileThatIsNotWholeIsRefused(t *testing.T) {
 
 func TestNothingIsRestoredIntoAStoreInUse(t *testing.T) {
 	file := archived(t, fill(t, 3))
-	if _, err := archive.Read(t.Context(), bytes.NewReader(file), fill(t, 1), everything, quiet); err == nil {
+	if _, err := archive.Read(t.Context(), bytes.NewReader(file), fill(t, 1), everything, everything, quiet); err == nil {
 		t.Error("it was")
 	}
 }
@@ -91,11 +91,11 @@ func everything([]byte) bool { return true }
 
 func TestAStoreThatSaysOnlyWhatItIsTakesABackupOfTheSameKind(t *testing.T) {
 	var file bytes.Buffer
-	if _, err := archive.Write(t.Context(), &file, fill(t, 10), quiet); err != nil {
+	if _, err := archive.Write(t.Context(), &file, fill(t, 10), everything, quiet); err != nil {
 		t.Fatal(err)
 	}
 	none := func([]byte) bool { return false }
-	if n, err := archive.Read(t.Context(), bytes.NewReader(file.Bytes()), fill(t, 1), none, quiet); n != 10 || err != nil {
+	if n, err := archive.Read(t.Context(), bytes.NewReader(file.Bytes()), fill(t, 1), everything, none, quiet); n != 10 || err != nil {
 		t.Errorf("Read into a store that holds no job = %d, %v", n, err)
 	}
 	other := fill(t, 1)
@@ -109,7 +109,7 @@ func TestAStoreThatSaysOnlyWhatItIsTakesABackupOfTheSameKind(t *testing.T) {
 	if err := other.Commit(t.Context(), &b); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := archive.Read(t.Context(), bytes.NewReader(file.Bytes()), other, none, quiet); err == nil {
+	if _, err := archive.Read(t.Context(), bytes.NewReader(file.Bytes()), other, everything, none, quiet); err == nil {
 		t.Error("Read into a store of another kind succeeds")
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"carillon/internal/store/datadir"
@@ -103,5 +104,27 @@ func try(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestDirectoryThatCannotBeMadeSaysWhatToDo(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink("nowhere", filepath.Join(dir, "dangling")); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{
+		filepath.Join(dir, "a", "b"):     "",
+		filepath.Join(dir, "file"):       "choose a folder",
+		filepath.Join(dir, "file", "a"):  "choose a folder",
+		filepath.Join(dir, "dangling"):   "dangling is a symbolic link to nowhere, which is not there: make that folder, or remove the link",
+		filepath.Join(dir, "dangling/a"): "dangling is a symbolic link to nowhere",
+		"/proc/x":                        "no folder can be made there, choose another",
+	} {
+		if err := datadir.Make(path); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("Make(%s) = %v, want %q", path, err, want)
+		}
 	}
 }

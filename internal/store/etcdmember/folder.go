@@ -26,7 +26,7 @@ type folder struct {
 
 // lock makes the folder if it is missing, and locks it.
 func lock(dir string) (*folder, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := datadir.Make(dir); err != nil {
 		return nil, err
 	}
 	name := filepath.Join(dir, lockFile)

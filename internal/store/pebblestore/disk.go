@@ -323,7 +323,7 @@ func (d *disk) Rename(oldname, newname string) error {
 	return d.change(func() error { return d.FS.Rename(oldname, newname) })
 }
 
-// Lock is [vfs.FS.Lock]; it returns errInUse for a lock that somebody holds. Once the folder is ours it is looked at for
+// Lock is [vfs.FS.Lock]; it returns ErrInUse for a lock that somebody holds. Once the folder is ours it is looked at for
 // damage that Pebble would not notice.
 func (d *disk) Lock(name string) (io.Closer, error) {
 	c, err := d.FS.Lock(name)

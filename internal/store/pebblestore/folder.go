@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -25,8 +26,8 @@ const format = pebble.FormatValueSeparation
 // formatMarker is the name of Pebble's marker file that says a folder's format.
 const formatMarker = "format-version"
 
-// errInUse says that somebody holds the lock of the folder.
-var errInUse = errors.New("another carillon is running on this folder: stop it, or choose another folder")
+// ErrInUse says that somebody holds the lock of the folder.
+var ErrInUse = errors.New("another carillon is running on this folder: stop it, or choose another folder")
 
 // locate returns the folder of cfg and its disk. On the machine's own file system the folder has one name only, because
 // Pebble keeps a process from opening a folder twice by name.
@@ -98,23 +99,32 @@ func ours(name string) bool {
 	return false
 }
 
-// heldLock returns errInUse for the error of a lock that somebody holds, and other errors as they are: those come from
+// heldLock returns ErrInUse for the error of a lock that somebody holds, and other errors as they are: those come from
 // making the lock's file, and say so.
 func heldLock(err error) error {
 	if _, ok := errors.AsType[*fs.PathError](err); err == nil || ok {
 		return err
 	}
 	if errors.Is(err, syscall.EAGAIN) || errors.Is(err, syscall.EACCES) || strings.Contains(err.Error(), "lock held by current process") {
-		return errInUse
+		return ErrInUse
 	}
 	return err
+}
+
+// unmade returns why a folder that Pebble should have made is not there, or nil if it is. Pebble itself makes it, as it syncs
+// what the folder is in.
+func unmade(dir string) error {
+	if _, err := os.Stat(dir); err == nil {
+		return nil
+	}
+	return datadir.Make(dir)
 }
 
 // explain adds to an error of opening what can be done about it.
 func explain(err error) error {
 	switch {
-	case errors.Is(err, errInUse):
-		return errInUse
+	case errors.Is(err, ErrInUse):
+		return ErrInUse
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return fmt.Errorf("%w: give this user the right to write there, or choose another folder", err)
 	case errors.Is(err, syscall.ENOTDIR):

@@ -84,7 +84,13 @@ func open(cfg Config, log *slog.Logger) (*Store, error) {
 	opts, health := options(cfg, dir, d, log)
 	db, err := pebble.Open(dir, opts)
 	if err != nil {
-		return nil, explain(errors.Join(d.failure(), err, d.seal.close(), d.guard.Close(), health.Close()))
+		err = errors.Join(d.failure(), err, d.seal.close(), d.guard.Close(), health.Close())
+		if cfg.FS == nil {
+			if why := unmade(dir); why != nil {
+				return nil, why
+			}
+		}
+		return nil, explain(err)
 	}
 	d.open()
 	s := &Store{dir: dir, db: db, disk: d, health: health, turn: make(chan struct{}, 1)}

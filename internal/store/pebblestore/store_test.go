@@ -148,11 +148,18 @@ func TestAFolderThatCannotServeIsRefused(t *testing.T) {
 	if err := os.WriteFile(text, []byte("Dear"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	dangling := filepath.Join(dir, "dangling")
+	if err := os.Symlink(filepath.Join(dir, "nowhere"), dangling); err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		dir  string
 		want []string
 	}{
 		{"", []string{"no folder"}},
+		{dangling, []string{dangling + " is a symbolic link to " + filepath.Join(dir, "nowhere"), "make that folder, or remove the link"}},
+		{filepath.Join(dangling, "data"), []string{dangling + " is a symbolic link to"}},
+		{"/proc/x", []string{"/proc/x", "no folder can be made there, choose another"}},
 		{text, []string{text, "choose a folder"}},
 		{other, []string{other, `"letter.txt"`, "choose an empty folder"}},
 		{newer, []string{newer, "format 999", "newer carillon"}},
