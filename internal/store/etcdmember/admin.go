@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -30,7 +31,18 @@ type Standing struct {
 const askTime = 3 * time.Second
 
 // dial connects to the member that listens for clients at the endpoint.
-func dial(endpoint string) (*clientv3.Client, error) {
+func dial(ctx context.Context, endpoint string) (*clientv3.Client, error) {
+	host := endpoint
+	if u, err := url.Parse(endpoint); err == nil && u.Host != "" {
+		host = u.Host
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", host)
+	if err != nil { // which a client of etcd would try again, and say nothing of
+		return nil, fmt.Errorf("connect to etcd at %s: %w; start the scheduler of this machine, or name the address of its etcd with --etcd", endpoint, err)
+	}
+	_ = conn.Close()
 	c, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, DialTimeout: askTime, Logger: zap.NewNop()})
 	if err != nil {
 		return nil, fmt.Errorf("connect to etcd at %s: %w", endpoint, err)
@@ -40,20 +52,20 @@ func dial(endpoint string) (*clientv3.Client, error) {
 
 // Members returns who is a member, as the one at the endpoint says, in the order of their names.
 func Members(ctx context.Context, endpoint string) ([]Standing, error) {
-	c, err := dial(endpoint)
+	c, err := dial(ctx, endpoint)
 	if err != nil {
 		return nil, err
 	}
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	list, err := c.MemberList(ctx)
+	list, err := c.MemberList(ctx, clientv3.WithSerializable()) // as this member knows it: there may be no majority
 	if err != nil {
-		return nil, fmt.Errorf("ask the etcd at %s for its members: %w", endpoint, err)
+		return nil, fmt.Errorf("ask the etcd at %s for its members: %w", endpoint, silent(err))
 	}
 	st, err := c.Status(ctx, endpoint)
 	if err != nil {
-		return nil, fmt.Errorf("ask the etcd at %s who leads: %w", endpoint, err)
+		return nil, fmt.Errorf("ask the etcd at %s who leads: %w", endpoint, silent(err))
 	}
 	var all []Standing
 	for _, m := range list.Members {
@@ -61,6 +73,14 @@ func Members(ctx context.Context, endpoint string) ([]Standing, error) {
 	}
 	slices.SortFunc(all, func(a, b Standing) int { return slices.Compare([]string{a.Name}, []string{b.Name}) })
 	return all, nil
+}
+
+// silent adds to the error of a call that has had no answer what can be done about it.
+func silent(err error) error {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return fmt.Errorf("it listens, and has not answered in time: more than half of the schedulers must run, start the others, and try again: %w", err)
 }
 
 // answers says whether a member answers its peers. One that asks for certificates is taken to, if it listens: those are not
@@ -91,16 +111,16 @@ func answer(ctx context.Context, peer string) error {
 // Replace makes room for a new member of that name in the place of one whose data is lost: the cluster forgets the old
 // one, and expects one that begins with nothing. The member at the endpoint is asked to do so; it needs a majority.
 func Replace(ctx context.Context, endpoint, name string) error {
-	c, err := dial(endpoint)
+	c, err := dial(ctx, endpoint)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	ctx, cancel := context.WithTimeout(ctx, 5*askTime)
 	defer cancel()
-	list, err := c.MemberList(ctx)
+	list, err := c.MemberList(ctx, clientv3.WithSerializable())
 	if err != nil {
-		return fmt.Errorf("ask the etcd at %s for its members: %w", endpoint, err)
+		return fmt.Errorf("ask the etcd at %s for its members: %w", endpoint, silent(err))
 	}
 	for _, m := range list.Members {
 		if m.Name != name {
@@ -110,11 +130,16 @@ func Replace(ctx context.Context, endpoint, name string) error {
 			return fmt.Errorf("the member %q answers at %s: stop it first, or leave it as it is", name, m.PeerURLs[0])
 		}
 		if _, err := c.MemberRemove(ctx, m.ID); err != nil {
-			return fmt.Errorf("remove the member %q: %w", name, err)
+			return fmt.Errorf("remove the member %q: %w", name, silent(err))
 		}
 		return add(ctx, c, name, m.PeerURLs)
 	}
-	return fmt.Errorf("no member is called %q", name)
+	var names []string
+	for _, m := range list.Members {
+		names = append(names, m.Name)
+	}
+	slices.Sort(names)
+	return fmt.Errorf("no member is called %q: there are %q", name, names)
 }
 
 // add adds a member that begins with nothing. Etcd refuses that until the others have been connected for five seconds, and
