@@ -1,0 +1,151 @@
+package carillon_test
+
+import (
+	"flag"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden file of messages")
+
+const messages = "testdata/messages.txt"
+
+// answering are the packages whose texts users see: they answer requests, read configuration, or stop the start.
+var answering = []string{
+	"cmd/carillon", "internal/app", "internal/bound", "internal/browser", "internal/cluster", "internal/dispatch", "internal/engine",
+	"internal/forward", "internal/identity", "internal/job", "internal/kubernetes", "internal/memory", "internal/scheduler", "internal/seal",
+	"internal/sidecar", "internal/store", "internal/store/archive", "internal/store/datadir", "internal/store/etcdmember",
+	"internal/store/etcdstore", "internal/store/pebblestore", "internal/store/space", "internal/when", "internal/wire",
+}
+
+// telling are the functions and methods whose arguments are a text for a user, and what such a text is.
+var telling = map[string]string{
+	"New": "error", "Errorf": "error", "Error": "error", "usagef": "error", "badSchedule": "error", "refuse": "error", // errors.New and its like
+	"NewAPIError": "refusal", "About": "help", "WithHelp": "help", "formatWarning": "help", "Malformed": "refusal",
+	"Warn": "log", "WarnContext": "log", "ErrorContext": "log", "Log": "log", "LogAttrs": "log",
+}
+
+// texts are the types of errors whose fields are a text for a user.
+var texts = []string{"Error", "InvalidError", "HelpfulError", "UnreachableError", "FullError", "Doubt"}
+
+// TestMessagesAreThoseOfTheGoldenFile keeps every text that may reach a user in one file, so that a change of any shows in
+// review. Run it with -update to write the file. What a whole answer looks like is in internal/app/testdata/refusals.txt.
+func TestMessagesAreThoseOfTheGoldenFile(t *testing.T) {
+	all := make(map[string]bool)
+	for _, dir := range answering {
+		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s has no files of Go, %v: correct the list in this file", dir, err)
+		}
+		for _, name := range files {
+			if strings.HasSuffix(name, "_test.go") {
+				continue
+			}
+			f, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(f, func(n ast.Node) bool {
+				if kind, text := message(n); text != "" {
+					all[fmt.Sprintf("%s\t%s\t%s", dir, kind, text)] = true
+				}
+				return true
+			})
+		}
+	}
+	got := slices.Sorted(maps.Keys(all))
+	if *update {
+		if err := os.WriteFile(messages, []byte(strings.Join(got, "\n")+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(messages)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(strings.Split(strings.TrimSpace(string(want)), "\n"), got); diff != "" {
+		t.Errorf("texts have changed (-want +got); read the difference, and run this test with -update:\n%s", diff)
+	}
+}
+
+// message returns what kind of text n is, and the text, or nothing if it is none. What is not a literal is shown as {}.
+func message(n ast.Node) (kind, text string) {
+	switch n := n.(type) {
+	case *ast.CallExpr:
+		var name string
+		switch f := n.Fun.(type) {
+		case *ast.Ident:
+			name = f.Name
+		case *ast.SelectorExpr:
+			name = f.Sel.Name
+		}
+		if kind = telling[name]; kind != "" {
+			for _, a := range n.Args {
+				text = join(text, literal(a))
+			}
+		}
+	case *ast.CompositeLit:
+		if name, ok := n.Type.(*ast.Ident); ok && slices.Contains(texts, name.Name) {
+			return "error", literals(n.Elts)
+		}
+		if name, ok := n.Type.(*ast.SelectorExpr); ok && slices.Contains(texts, name.Sel.Name) {
+			return "error", literals(n.Elts)
+		}
+	}
+	return kind, text
+}
+
+func literals(all []ast.Expr) (text string) {
+	for _, e := range all {
+		if pair, ok := e.(*ast.KeyValueExpr); ok {
+			e = pair.Value
+		}
+		text = join(text, literal(e))
+	}
+	return text
+}
+
+func join(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + " | " + b
+}
+
+// literal returns the text of a literal, of a sum of some, or of a format.
+func literal(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		if text, err := strconv.Unquote(e.Value); err == nil && e.Kind == token.STRING {
+			return strings.ReplaceAll(text, "\n", `\n`)
+		}
+	case *ast.BinaryExpr:
+		if left, right := literal(e.X), literal(e.Y); left != "" || right != "" {
+			return orGap(left) + orGap(right)
+		}
+	case *ast.CallExpr:
+		if f, ok := e.Fun.(*ast.SelectorExpr); ok && f.Sel.Name == "Sprintf" && len(e.Args) > 0 {
+			return literal(e.Args[0])
+		}
+	}
+	return ""
+}
+
+func orGap(text string) string {
+	if text == "" {
+		return "{}"
+	}
+	return text
+}
