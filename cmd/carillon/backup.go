@@ -74,11 +74,15 @@ type jobStore interface {
 }
 
 // open opens the store that the flags name.
-func (c *storeConfig) open() (jobStore, error) {
+func (c *storeConfig) open(ctx context.Context) (jobStore, error) {
 	log := slog.New(slog.DiscardHandler) // errors are returned
 	if c.etcd != "" {
+		endpoints := strings.Split(c.etcd, ",")
+		if err := etcdmember.Reach(ctx, endpoints[0]); err != nil && len(endpoints) == 1 {
+			return nil, err
+		}
 		return etcdstore.Open(etcdstore.Config{
-			Endpoints: strings.Split(c.etcd, ","), MaxRequestBytes: etcdmember.DefaultMaxRequestBytes,
+			Endpoints: endpoints, MaxRequestBytes: etcdmember.DefaultMaxRequestBytes,
 		}, log)
 	}
 	return pebblestore.Open(pebblestore.Config{Dir: c.dataDir}, log)
@@ -108,11 +112,11 @@ func (c *storeConfig) check(command string) error {
 
 // openHeld opens the store of a command that reads jobs, which are there. inUse says what to do while a scheduler has the
 // folder.
-func (c *storeConfig) openHeld(inUse string) (jobStore, error) {
+func (c *storeConfig) openHeld(ctx context.Context, inUse string) (jobStore, error) {
 	if c.dataDir != "" && !held(c.dataDir) {
 		return nil, fmt.Errorf("--data-dir %s: no scheduler has kept jobs there: name the directory that it was started with; a scheduler's is carillon in its --etcd-data-dir", c.dataDir)
 	}
-	open, err := c.open()
+	open, err := c.open(ctx)
 	if errors.Is(err, pebblestore.ErrInUse) {
 		return nil, fmt.Errorf("--data-dir %s: a carillon is running on it, which alone may read it: %s", c.dataDir, inUse)
 	}
@@ -129,7 +133,7 @@ func backup(ctx context.Context, args []string, std stdio) (err error) {
 	if _, err := os.Lstat(file); err == nil && !c.force {
 		return fmt.Errorf("back up to %s: the file exists; choose another name, or overwrite it with --force", file)
 	}
-	open, err := c.openHeld("stop it, make the backup, and start it again")
+	open, err := c.openHeld(ctx, "stop it, make the backup, and start it again")
 	if err != nil {
 		return err
 	}
@@ -142,7 +146,7 @@ func backup(ctx context.Context, args []string, std stdio) (err error) {
 	}
 	out, err := os.OpenFile(file+".part", os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
 	if err != nil {
-		return err
+		return fmt.Errorf("back up to %s: %w; choose a file that this user may write, in a folder that is there", file, err)
 	}
 	jobs, err := archive.Write(ctx, out, from, engine.IsJob, shown("written", std.Err))
 	if err = errors.Join(err, out.Sync(), out.Close()); err == nil {
@@ -164,7 +168,7 @@ func restore(ctx context.Context, args []string, std stdio) (err error) {
 	}
 	in, err := os.Open(file)
 	if err != nil {
-		return err
+		return fmt.Errorf("restore %s: %w; name a file that 'carillon backup' has written", file, err)
 	}
 	defer func() { err = errors.Join(err, in.Close()) }()
 	if _, err := archive.Check(in); err != nil {
@@ -173,7 +177,7 @@ func restore(ctx context.Context, args []string, std stdio) (err error) {
 	if _, err := in.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	to, err := c.open()
+	to, err := c.open(ctx)
 	if err != nil {
 		return err
 	}

@@ -182,6 +182,8 @@ func parseApp(text string) (sidecar.App, error) {
 	switch {
 	case err != nil:
 		return sidecar.App{}, err
+	case u.Scheme == "":
+		return sidecar.App{}, fmt.Errorf("%q is no URL, such as http://127.0.0.1:6000", address)
 	case !slices.Contains([]string{"http", "https", "h2c", "grpc", "grpcs"}, u.Scheme):
 		return sidecar.App{}, fmt.Errorf("protocol %q is none of http, https, h2c, grpc and grpcs", u.Scheme)
 	case u.Port() == "" || u.Hostname() == "":

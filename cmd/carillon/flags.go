@@ -26,7 +26,11 @@ func parse(fs *flag.FlagSet, usage string, args []string, std stdio) error {
 		return usagef("%s%s; 'carillon %s --help' lists the flags", text, suggestFlag(fs, text), fs.Name())
 	case fs.NArg() > 0:
 		fmt.Fprintln(std.Err, usage)
-		return usagef("%s: unexpected argument %q", fs.Name(), fs.Arg(0))
+		hint := "leave it out"
+		if fs.Name() == "dev" {
+			hint = "the command of an app comes behind --, as in carillon dev -- " + fs.Arg(0)
+		}
+		return usagef("%s: unexpected argument %q: %s", fs.Name(), fs.Arg(0), hint)
 	}
 	return fromEnvironment(fs, std)
 }

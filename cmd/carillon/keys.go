@@ -73,7 +73,7 @@ func keys(ctx context.Context, args []string, std stdio) (err error) {
 	if err := c.check(fs.Name()); err != nil {
 		return err
 	}
-	open, err := c.openHeld("stop it first, or read its metric carillon_sealed_jobs, which says the same")
+	open, err := c.openHeld(ctx, "stop it first, or read its metric carillon_sealed_jobs, which says the same")
 	if err != nil {
 		return err
 	}

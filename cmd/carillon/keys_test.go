@@ -19,7 +19,7 @@ func TestKeysThatAreNeededAreShownInEachForm(t *testing.T) {
 	d := startScheduler(t, "--etcd-data-dir", dir, "--encryption-key-file", file)
 	d.schedule(ctx, t, "a")
 	folder := filepath.Join(dir, "carillon")
-	if code, said := carry(t, "keys", "--data-dir", folder); code != exitError || !strings.Contains(said, "another carillon is running") {
+	if code, said := carry(t, "keys", "--data-dir", folder); code != exitError || !strings.Contains(said, "a carillon is running on it, which alone may read it: stop it first, or read its metric carillon_sealed_jobs") {
 		t.Errorf("of a folder in use: %d %q", code, said)
 	}
 	d.stop(t, syscall.SIGTERM)
@@ -35,7 +35,7 @@ func TestKeysThatAreNeededAreShownInEachForm(t *testing.T) {
 	if code, said := carry(t, "keys"); code != exitUsage || !strings.Contains(said, "say where the jobs are") {
 		t.Errorf("without a folder: %d %q", code, said)
 	}
-	if code, said := carry(t, "keys", "--data-dir", t.TempDir()); code != exitError || !strings.Contains(said, "there is nothing in it") {
+	if code, said := carry(t, "keys", "--data-dir", t.TempDir()); code != exitError || !strings.Contains(said, "no scheduler has kept jobs there") {
 		t.Errorf("of an empty folder: %d %q", code, said)
 	}
 }

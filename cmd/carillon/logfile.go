@@ -22,7 +22,7 @@ type logFile struct {
 func openLogFile(path string) (*logFile, error) {
 	f, err := openAppend(path)
 	if err != nil {
-		return nil, fmt.Errorf("--log-file: %w", err)
+		return nil, fmt.Errorf("--log-file: %w; choose a file that this user may write, in a folder that is there", err)
 	}
 	l := &logFile{path: path, f: f, signals: make(chan os.Signal, 1)}
 	signal.Notify(l.signals, syscall.SIGHUP)

@@ -127,7 +127,7 @@ func quarantine(ctx context.Context, args []string, std stdio) (err error) {
 	if err != nil {
 		return err
 	}
-	open, err := c.openHeld("stop it first; its /healthz says how much there is")
+	open, err := c.openHeld(ctx, "stop it first; its /healthz says how much there is")
 	if err != nil {
 		return err
 	}

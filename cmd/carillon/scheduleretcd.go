@@ -87,11 +87,11 @@ func (c *etcdConfig) flags(fs *flag.FlagSet) {
 func (c *etcdConfig) check(id string, secured bool) error {
 	switch {
 	case c.embed && len(c.endpoints) > 0:
-		return errors.New("cannot use --etcd-client-endpoints with --etcd-embed")
+		return errors.New("cannot use --etcd-client-endpoints with --etcd-embed: give --etcd-embed=false as well")
 	case c.embed && c.username != "":
-		return errors.New("cannot use --etcd-client-username with --etcd-embed")
+		return errors.New("cannot use --etcd-client-username with --etcd-embed: give --etcd-embed=false as well")
 	case c.embed && c.password != "":
-		return errors.New("cannot use --etcd-client-password with --etcd-embed")
+		return errors.New("cannot use --etcd-client-password with --etcd-embed: give --etcd-embed=false as well")
 	case !c.embed && len(c.endpoints) == 0:
 		return errors.New("must specify --etcd-client-endpoints when not using embedded etcd")
 	}
@@ -100,7 +100,7 @@ func (c *etcdConfig) check(id string, secured bool) error {
 	case err != nil:
 		return err
 	case members[id] == nil:
-		return fmt.Errorf("scheduler ID: %s is not found in initial cluster", id)
+		return fmt.Errorf("scheduler ID: %s is not found in initial cluster: name it in --etcd-initial-cluster, or correct --id", id)
 	case (c.certFile == "") != (c.keyFile == "") || (c.certFile == "") != (c.authorityFile == ""):
 		return errors.New("--etcd-tls-cert-file, --etcd-tls-key-file and --etcd-tls-ca-file belong together: give all of them")
 	case c.needsCertificate(id) && !secured:

@@ -82,7 +82,7 @@ func (c *schedulerConfig) identity(std stdio, log *slog.Logger) (*identity.Sourc
 	case !c.secured():
 		return nil, nil
 	case c.anchors == "":
-		return nil, errors.New("trust anchors are required: name their file with --trust-anchors-file, or give --tls-cert-file and its friends")
+		return nil, errors.New("trust anchors are required: name their file with --trust-anchors-file, or give --tls-cert-file, --tls-key-file and --tls-ca-file")
 	}
 	namespace, _ := std.Env("NAMESPACE")
 	namespace = cmp.Or(namespace, "default")
@@ -124,7 +124,7 @@ func (c *sidecarConfig) identity(namespace string, std stdio, log *slog.Logger) 
 	case !c.mtls:
 		return nil, nil
 	case c.sentry == "":
-		return nil, errors.New("--enable-mtls needs --sentry-address, or --tls-cert-file and its friends")
+		return nil, errors.New("--enable-mtls needs --sentry-address, or --tls-cert-file, --tls-key-file and --tls-ca-file")
 	}
 	domain, controlPlane := c.controlPlane(std)
 	sentry, err := identity.ID(domain, controlPlane, "dapr-sentry")

@@ -30,8 +30,9 @@ type Standing struct {
 // askTime is how long an answer of a member is waited for.
 const askTime = 3 * time.Second
 
-// dial connects to the member that listens for clients at the endpoint.
-func dial(ctx context.Context, endpoint string) (*clientv3.Client, error) {
+// Reach returns an error that says what to do if nobody listens at the endpoint. A client of etcd would try again, and say
+// nothing of it.
+func Reach(ctx context.Context, endpoint string) error {
 	host := endpoint
 	if u, err := url.Parse(endpoint); err == nil && u.Host != "" {
 		host = u.Host
@@ -39,10 +40,17 @@ func dial(ctx context.Context, endpoint string) (*clientv3.Client, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", host)
-	if err != nil { // which a client of etcd would try again, and say nothing of
-		return nil, fmt.Errorf("connect to etcd at %s: %w; start the scheduler of this machine, or name the address of its etcd with --etcd", endpoint, err)
+	if err != nil {
+		return fmt.Errorf("connect to etcd at %s: %w; start the scheduler of this machine, or name the address of its etcd with --etcd", endpoint, err)
 	}
-	_ = conn.Close()
+	return conn.Close()
+}
+
+// dial connects to the member that listens for clients at the endpoint.
+func dial(ctx context.Context, endpoint string) (*clientv3.Client, error) {
+	if err := Reach(ctx, endpoint); err != nil {
+		return nil, err
+	}
 	c, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, DialTimeout: askTime, Logger: zap.NewNop()})
 	if err != nil {
 		return nil, fmt.Errorf("connect to etcd at %s: %w", endpoint, err)
