@@ -63,12 +63,30 @@ func failed(reason Reason, target job.Target, text string, err error) *APIError 
 	e := NewAPIError(reason, target, text+err.Error())
 	if h, ok := errors.AsType[*HelpfulError](err); ok {
 		e.Help = h.Help
+	} else {
+		e.Help = helpCode(status.Code(err))
 	}
 	if u, ok := errors.AsType[*UnreachableError](err); ok {
 		e.Code = u.GRPCStatus().Code()
 		e.HTTP = httpStatus(e.Code)
 	}
 	return e
+}
+
+// helpCode says what a scheduler's code asks for, where its text does not.
+func helpCode(code codes.Code) string {
+	switch code {
+	case codes.Unauthenticated:
+		return "the scheduler asks for a certificate: start this sidecar with --enable-mtls"
+	case codes.PermissionDenied:
+		return "by its certificate, this sidecar is that of another app or namespace: correct --app-id or NAMESPACE, or give it its own certificate"
+	case codes.DeadlineExceeded:
+		return "the scheduler has not answered in time, and may have carried it out: look before you try again, and into its log and health"
+	case codes.Unimplemented:
+		return "the scheduler does not know this call: use a newer one"
+	default:
+		return ""
+	}
 }
 
 // HelpGet adds help to the error of a get call for the job of that name, which failed with err.
