@@ -191,11 +191,11 @@ func (w *world) ask(r refusal, app string) (code int, answer string) {
 	case "wrong":
 		req.Header.Set("dapr-api-token", "other")
 	}
-	resp, text := w.do(req)
-	for _, warning := range resp.Header.Values("Warning") {
+	code, header, text := w.do(req)
+	for _, warning := range header.Values("Warning") {
 		answer += "\nWarning: " + warning
 	}
-	return resp.StatusCode, strings.ReplaceAll(strings.TrimSpace(text), "\u00a0", " ") + answer
+	return code, strings.ReplaceAll(strings.TrimSpace(text), "\u00a0", " ") + answer
 }
 
 // askGRPC schedules the job of r over gRPC, and returns code, text and details of the answer.

@@ -26,8 +26,9 @@ func (s *Sidecar) refuseToken(w http.ResponseWriter, r *http.Request) {
 		help = noToken
 	}
 	w.Header().Set(warningHeader, formatWarning(help))
+	ctx := r.Context()
 	s.refusals.Do(func() {
-		s.log.WarnContext(r.Context(), "a request without the API token was refused",
+		s.log.LogAttrs(ctx, slog.LevelWarn, "a request without the API token was refused",
 			slog.String("reason", help), slog.String("client", r.RemoteAddr), slog.String("method", r.Method), slog.String("path", r.URL.Path))
 	})
 }
