@@ -96,11 +96,11 @@ func TestDataComesBackAndArrivesAsItWasGiven(t *testing.T) {
 	})
 }
 
-// A refusal is a request that is malformed in one place.
-type refusal struct{ method, path, body string }
+// A malformedRequest is a request that is malformed in one place.
+type malformedRequest struct{ method, path, body string }
 
-func malformed() []refusal {
-	all := []refusal{}
+func malformed() []malformedRequest {
+	all := []malformedRequest{}
 	for _, field := range []string{
 		`"dueTime":"tomorrow"`, `"dueTime":""`, `"dueTime":"5"`, `"dueTime":"P1H"`, `"dueTime":"-99999999h"`, `"dueTime":"2026-13-01T00:00:00Z"`,
 		`"schedule":""`, `"schedule":"* * * * *"`, `"schedule":"61 * * * * *"`, `"schedule":"0 0 0 30 2 *"`, `"schedule":"TZ=No/Where * * * * * *"`,
@@ -113,16 +113,16 @@ func malformed() []refusal {
 		`"dueTime":"1s","data":{"a":1,"a":2}`, `"data":1`, `"name":"b","dueTime":"1s"`, `"dueTime":"1s","failurePolicy":{"constant":{"interval":"5m"}}`,
 		`"dueTime":"1s"`[:8], `"dueTime":"1s","dueTime":"2s"`,
 	} {
-		all = append(all, refusal{"POST", "/v1.0-alpha1/jobs/a", "{" + field + "}"}, refusal{"POST", "/v1.0-alpha1/jobs/a", `{"job":{` + field + "}}"})
+		all = append(all, malformedRequest{"POST", "/v1.0-alpha1/jobs/a", "{" + field + "}"}, malformedRequest{"POST", "/v1.0-alpha1/jobs/a", `{"job":{` + field + "}}"})
 	}
 	for _, name := range []string{"a%2Fb", "a%5Cb", "a%23b", "a%3Fb", "a%00b", "a%0Ab", "a%C2%85b", strings.Repeat("x", 600), "%FF"} {
-		all = append(all, refusal{"POST", "/v1.0-alpha1/jobs/" + name, `{"dueTime":"1s"}`},
-			refusal{"GET", "/v1.0-alpha1/jobs/" + name, ""}, refusal{"GET", "/v1.0/job/" + name, ""}, refusal{"DELETE", "/v1.0-alpha1/jobs/" + name, ""})
+		all = append(all, malformedRequest{"POST", "/v1.0-alpha1/jobs/" + name, `{"dueTime":"1s"}`},
+			malformedRequest{"GET", "/v1.0-alpha1/jobs/" + name, ""}, malformedRequest{"GET", "/v1.0/job/" + name, ""}, malformedRequest{"DELETE", "/v1.0-alpha1/jobs/" + name, ""})
 	}
 	for _, body := range []string{"", " ", "null", "[]", "1", "{", `{"dueTime":"1s"}}`, "{}", `{"job":null}`, `{"jobs":{}}`, "\xff", strings.Repeat(" ", 5<<20)} {
-		all = append(all, refusal{"POST", "/v1.0-alpha1/jobs/a", body})
+		all = append(all, malformedRequest{"POST", "/v1.0-alpha1/jobs/a", body})
 	}
-	return append(all, refusal{"POST", "/v1.0-alpha1/jobs/%20", `{"dueTime":"1s"}`})
+	return append(all, malformedRequest{"POST", "/v1.0-alpha1/jobs/%20", `{"dueTime":"1s"}`})
 }
 
 // TestMalformedRequestsAre400AsPublished goes through all that a client can do wrong in a request that has a route, and what
