@@ -14,7 +14,11 @@ import (
 )
 
 func TestAWriterThatLostItsClaimIsFenced(t *testing.T) {
-	s := open(t, etcdstore.Config{Endpoints: run(t, etcdtest.Config(t))})
+	onEach(t, 0, 0, writerWithoutItsClaimIsFenced)
+}
+
+func writerWithoutItsClaimIsFenced(t *testing.T, open opener) {
+	s := open(etcdstore.Config{})
 	claim := func() store.Fence {
 		resp, err := s.Client().Put(t.Context(), "claim/7", "me")
 		if err != nil {
@@ -79,19 +83,25 @@ func TestEachFenceOfABatchIsCompared(t *testing.T) {
 }
 
 func TestAFenceOfRevisionZeroLetsOnlyTheFirstWriterIn(t *testing.T) {
-	s := open(t, etcdstore.Config{Endpoints: run(t, etcdtest.Config(t))})
-	b := store.Batch{Fences: []store.Fence{{Key: "carillon/d/format"}}}
-	b.Put([]byte("format"), []byte("1"))
-	if err := s.Commit(t.Context(), &b); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Commit(t.Context(), &b); !errors.Is(err, store.ErrFenced) {
-		t.Errorf("a second time: %v, want %v", err, store.ErrFenced)
-	}
+	onEach(t, 0, 0, func(t *testing.T, open opener) {
+		s := open(etcdstore.Config{})
+		b := store.Batch{Fences: []store.Fence{{Key: "carillon/d/format"}}}
+		b.Put([]byte("format"), []byte("1"))
+		if err := s.Commit(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Commit(t.Context(), &b); !errors.Is(err, store.ErrFenced) {
+			t.Errorf("a second time: %v, want %v", err, store.ErrFenced)
+		}
+	})
 }
 
 func TestALargestBatchStillHasRoomForAFenceOfEachPartition(t *testing.T) {
-	s := open(t, etcdstore.Config{Endpoints: run(t, etcdtest.Config(t))})
+	onEach(t, 0, 0, largestBatchHasRoomForFences)
+}
+
+func largestBatchHasRoomForFences(t *testing.T, open opener) {
+	s := open(etcdstore.Config{})
 	writes, bytes := s.MaxBatch()
 	var b store.Batch
 	for p := range 64 {

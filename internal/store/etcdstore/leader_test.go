@@ -5,11 +5,11 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 
-	"carillon/internal/store/etcdmember"
 	"carillon/internal/store/etcdmember/etcdtest"
 	"carillon/internal/store/etcdstore"
 )
@@ -42,36 +42,26 @@ func (s *successor) Txn(ctx context.Context, r *etcdserverpb.TxnRequest) (*etcds
 }
 
 func TestACommitDoesNotWaitForALeaderThatIsOneNoMore(t *testing.T) {
-	cfg := etcdtest.Config(t)
-	m, err := etcdmember.New(cfg, logTo(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	ended := make(chan error, 1)
-	go func() { ended <- m.Run(ctx) }()
-	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
+	synctest.Test(t, func(t *testing.T) {
+		etcd := &successor{KVServer: etcdtest.NewMemory(t)}
+		s := open(t, etcdstore.Config{Endpoints: []string{"http://nobody.invalid"}, KV: etcd, Timeout: time.Second})
+		if err := put(t.Context(), s, "key", "1"); err != nil {
+			t.Fatal(err)
+		}
+
+		etcd.lost.Store(true)
+		if err := put(t.Context(), s, "key", "2"); err == nil || !strings.Contains(err.Error(), "no answer within 1s") {
+			t.Errorf("a commit that is lost under the same leader: %v, want that there was no answer", err)
+		}
+		etcd.term.Store(1)
+		begin := time.Now()
+		err := put(t.Context(), s, "key", "3")
+		if took := time.Since(begin); err == nil || !strings.Contains(err.Error(), "etcd has another leader") || took != 30*time.Millisecond {
+			t.Errorf("a commit that is lost with its leader: %v after %v, want soon that there is another leader", err, took)
+		}
+		etcd.lost.Store(false)
+		if err := put(t.Context(), s, "key", "4"); err != nil {
+			t.Errorf("the next commit: %v", err)
 		}
 	})
-	etcd := &successor{KVServer: m.KV()}
-	s := open(t, etcdstore.Config{Endpoints: []string{cfg.Client}, KV: etcd, Timeout: time.Second})
-	eventually(t, func() error { return put(t.Context(), s, "key", "1") })
-
-	etcd.lost.Store(true)
-	if err := put(t.Context(), s, "key", "2"); err == nil || !strings.Contains(err.Error(), "no answer within 1s") {
-		t.Errorf("a commit that is lost under the same leader: %v, want that there was no answer", err)
-	}
-	etcd.term.Store(1)
-	begin := time.Now()
-	err = put(t.Context(), s, "key", "3")
-	if took := time.Since(begin); err == nil || !strings.Contains(err.Error(), "etcd has another leader") || took > time.Second/2 {
-		t.Errorf("a commit that is lost with its leader: %v after %v, want at once that there is another leader", err, took)
-	}
-	etcd.lost.Store(false)
-	if err := put(t.Context(), s, "key", "4"); err != nil {
-		t.Errorf("the next commit: %v", err)
-	}
 }

@@ -109,6 +109,11 @@ func Open(cfg Config, log *slog.Logger) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("connect to etcd at %q: %w", cfg.Endpoints, err)
 	}
+	return over(client, cfg, log), nil
+}
+
+// over returns the store that cfg, which has its defaults, describes, on a client that is the store's to close.
+func over(client *clientv3.Client, cfg Config, log *slog.Logger) *Store {
 	s := &Store{
 		config: cfg, client: client, kv: client.KV, records: cfg.Prefix + "d/",
 		log: log.With(slog.String("component", "etcdstore")),
@@ -121,7 +126,7 @@ func Open(cfg Config, log *slog.Logger) (*Store, error) {
 	if cfg.Metrics != nil {
 		s.room.register(cfg.Metrics)
 	}
-	return s, nil
+	return s
 }
 
 // Client returns the connection to etcd, which is the store's to close.

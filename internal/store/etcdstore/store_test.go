@@ -1,11 +1,14 @@
 package etcdstore_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"testing"
+	"testing/synctest"
 
 	"carillon/internal/store"
 	"carillon/internal/store/etcdmember"
@@ -82,9 +85,19 @@ func TestAMomentIsSeenAsItWas(t *testing.T) {
 }
 
 func TestABatchCarriesWhatTheOperatorAllows(t *testing.T) {
-	cfg := etcdtest.Config(t)
-	cfg.MaxTxnOps, cfg.MaxRequestBytes = 2000, 5<<20
-	s := open(t, etcdstore.Config{Endpoints: run(t, cfg), MaxTxnOps: cfg.MaxTxnOps, MaxRequestBytes: cfg.MaxRequestBytes})
+	const ops, size = 2000, 5 << 20
+	onEach(t, ops, size, func(t *testing.T, open opener) {
+		holdsMaxBatch(t, open(etcdstore.Config{MaxTxnOps: ops, MaxRequestBytes: size}))
+	})
+}
+
+func TestABatchCarriesWhatEtcdAllowsByDefault(t *testing.T) {
+	onEach(t, 0, 0, func(t *testing.T, open opener) { holdsMaxBatch(t, open(etcdstore.Config{})) })
+}
+
+// holdsMaxBatch has s commit as much as it says that it does, by number and by bytes, and a little more, which it refuses.
+func holdsMaxBatch(t *testing.T, s *etcdstore.Store) {
+	t.Helper()
 	writes, bytes := s.MaxBatch()
 	var b store.Batch
 	for i := range writes {
@@ -94,15 +107,25 @@ func TestABatchCarriesWhatTheOperatorAllows(t *testing.T) {
 	if err := s.Commit(t.Context(), &b); err != nil {
 		t.Fatal(err)
 	}
-	b.Put([]byte("one more"), nil)
-	if err := s.Commit(t.Context(), &b); err == nil {
-		t.Errorf("a batch of %d writes was taken, want %d at most", len(b.Writes), writes)
+	b.Writes[0].Value = append(b.Writes[0].Value, make([]byte, bytes%writes+1)...)
+	if err := s.Commit(t.Context(), &b); err == nil || !strings.Contains(err.Error(), "split it") {
+		t.Errorf("a batch of a byte more than %d: %v, want that it is too large", bytes, err)
+	}
+	var many store.Batch
+	for i := range writes + 1 {
+		many.Put(fmt.Append(nil, i), nil)
+	}
+	if err := s.Commit(t.Context(), &many); err == nil || !strings.Contains(err.Error(), "split it") {
+		t.Errorf("a batch of %d writes: %v, want that %d are the most", len(many.Writes), err, writes)
 	}
 }
 
 func TestStoresOfTwoPrefixesDoNotMeet(t *testing.T) {
-	etcd := run(t, etcdtest.Config(t))
-	a, b := open(t, etcdstore.Config{Endpoints: etcd, Prefix: "a/"}), open(t, etcdstore.Config{Endpoints: etcd, Prefix: "a/d/"})
+	onEach(t, 0, 0, twoPrefixesDoNotMeet)
+}
+
+func twoPrefixesDoNotMeet(t *testing.T, open opener) {
+	a, b := open(etcdstore.Config{Prefix: "a/"}), open(etcdstore.Config{Prefix: "a/d/"})
 	if err := errors.Join(put(t.Context(), a, "key", "of a"), put(t.Context(), b, "key", "of b")); err != nil {
 		t.Fatal(err)
 	}
@@ -118,6 +141,43 @@ func TestStoresOfTwoPrefixesDoNotMeet(t *testing.T) {
 	if n != 1 {
 		t.Errorf("b has %d keys, want 1", n)
 	}
+}
+
+// An opener returns a store on an etcd, wherever that is, which is closed when the test ends.
+type opener func(etcdstore.Config) *etcdstore.Store
+
+// onEach runs the test with an etcd in memory, in fake time, and with a real one where there may be one. They allow so many
+// operations and bytes of a transaction; 0 is what etcd allows by default.
+func onEach(t *testing.T, ops, bytes int, test func(*testing.T, opener)) {
+	t.Helper()
+	t.Run("in memory", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			m := etcdtest.NewMemory(t)
+			m.MaxTxnOps, m.MaxRequestBytes = ops, bytes
+			test(t, func(cfg etcdstore.Config) *etcdstore.Store { return over(t, m, cfg) })
+		})
+	})
+	t.Run("real", func(t *testing.T) {
+		cfg := etcdtest.Config(t)
+		cfg.MaxTxnOps, cfg.MaxRequestBytes = cmp.Or(ops, cfg.MaxTxnOps), cmp.Or(bytes, cfg.MaxRequestBytes)
+		etcd := run(t, cfg)
+		test(t, func(cfg etcdstore.Config) *etcdstore.Store {
+			cfg.Endpoints = etcd
+			return open(t, cfg)
+		})
+	})
+}
+
+// over returns a store on an etcd in memory, which is closed when the test ends.
+func over(t *testing.T, m *etcdtest.Memory, cfg etcdstore.Config) *etcdstore.Store {
+	t.Helper()
+	s := etcdstore.Over(m.Client(t, "store"), cfg, logTo(t))
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
 }
 
 func run(t *testing.T, cfg etcdmember.Config) []string {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"math"
 	"net"
 	"slices"
 	"sync"
@@ -27,22 +28,26 @@ type Memory struct {
 	etcdserverpb.UnimplementedKVServer
 	etcdserverpb.UnimplementedLeaseServer
 
-	// Before, if it is not nil, is called with each request of the services KV and Lease before that is carried out, and
+	// Before, if it is not nil, is called with each request of a client, watches aside, before that is carried out, and
 	// After before its answer leaves; an error is the answer instead. They are set before the first client is made.
 	Before, After func(ctx context.Context, request any) error
+	// MaxTxnOps and MaxRequestBytes are how much one transaction may be; 0 is what etcd allows by default.
+	MaxTxnOps, MaxRequestBytes int
 	// Unwatchable has each watch end at once, as one that is broken does.
 	Unwatchable bool
 
-	listener *memnet.Listener
+	places []*place // the members
 
-	mu      sync.Mutex // guards the fields below
-	history []event    // in their order; those of one transaction have one revision
-	now     int64      // the revision
-	keys    map[string]*mvccpb.KeyValue
-	leases  map[int64]*lease
-	granted int64         // the ID of the latest lease
-	changed chan struct{} // closed, and replaced, with each transaction that writes
-	cut     map[string]chan struct{}
+	mu        sync.Mutex // guards the fields below, and what the places say
+	history   []event    // in their order; those of one transaction have one revision
+	now       int64      // the revision
+	compacted int64      // the revision before which nothing can be read
+	kept      []string   // what was done to keep room
+	keys      map[string]*mvccpb.KeyValue
+	leases    map[int64]*lease
+	granted   int64         // the ID of the latest lease
+	changed   chan struct{} // closed, and replaced, with each transaction that writes
+	cut       map[string]chan struct{}
 }
 
 type event struct {
@@ -54,26 +59,46 @@ type event struct {
 func NewMemory(t testing.TB) *Memory {
 	t.Helper()
 	m := &Memory{
-		listener: memnet.Listen(), now: 1, keys: map[string]*mvccpb.KeyValue{}, leases: map[int64]*lease{},
+		now: 1, keys: map[string]*mvccpb.KeyValue{}, leases: map[int64]*lease{},
 		changed: make(chan struct{}), cut: map[string]chan struct{}{},
 	}
-	server := grpc.NewServer(grpc.UnaryInterceptor(m.intercept))
-	etcdserverpb.RegisterKVServer(server, m)
-	etcdserverpb.RegisterLeaseServer(server, m)
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(m.listener) }()
 	t.Cleanup(func() {
-		server.Stop()
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		for _, l := range m.leases {
 			l.expiry.Stop()
 		}
 	})
+	m.Join(t, Member{Name: "etcd", Leads: true})
 	return m
+}
+
+// serve has clients reach the member at p until the test ends.
+func (m *Memory) serve(t testing.TB, p *place) {
+	t.Helper()
+	server := grpc.NewServer(grpc.UnaryInterceptor(m.intercept), grpc.MaxRecvMsgSize(math.MaxInt32))
+	etcdserverpb.RegisterKVServer(server, m)
+	etcdserverpb.RegisterLeaseServer(server, m)
+	etcdserverpb.RegisterClusterServer(server, &cluster{memory: m})
+	etcdserverpb.RegisterMaintenanceServer(server, &maintenance{memory: m, place: p})
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(p.listener) }()
+	t.Cleanup(func() {
+		server.Stop()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// reached returns the listener of the member at the address; it is the first one's if there is none.
+func (m *Memory) reached(address string) *memnet.Listener {
+	for _, p := range m.places {
+		if p.Name+":2379" == address {
+			return p.listener
+		}
+	}
+	return m.places[0].listener
 }
 
 // Client returns a client of that name, which is closed when the test ends.
@@ -81,13 +106,14 @@ func (m *Memory) Client(t testing.TB, name string) *clientv3.Client {
 	t.Helper()
 	c, err := clientv3.New(clientv3.Config{
 		Endpoints: []string{"http://etcd:2379"}, Context: context.WithoutCancel(t.Context()), Logger: zap.NewNop(),
+		MaxCallSendMsgSize: math.MaxInt32,
 		DialOptions: []grpc.DialOption{
 			grpc.WithTransportCredentials(insecure.NewCredentials()),
-			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+			grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
 				if err := m.reach(ctx, name); err != nil {
 					return nil, err
 				}
-				c, err := m.listener.DialContext(ctx)
+				c, err := m.reached(address).DialContext(ctx)
 				return wire{c, m, name}, err
 			}),
 		},
@@ -171,6 +197,9 @@ func (m *Memory) read(r *etcdserverpb.RangeRequest) *etcdserverpb.RangeResponse 
 	if r.GetCountOnly() {
 		return resp
 	}
+	if r.GetSortTarget() == etcdserverpb.RangeRequest_CREATE { // as those do who look for the first
+		slices.SortStableFunc(found, func(a, b *mvccpb.KeyValue) int { return cmp.Compare(a.CreateRevision, b.CreateRevision) })
+	}
 	if limit := int(r.GetLimit()); limit > 0 && len(found) > limit {
 		found, resp.More = found[:limit], true
 	}
@@ -228,6 +257,9 @@ func (b *batch) end() {
 func (m *Memory) Range(_ context.Context, r *etcdserverpb.RangeRequest) (*etcdserverpb.RangeResponse, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if r.GetRevision() > 0 && r.GetRevision() < m.compacted {
+		return nil, rpctypes.ErrGRPCCompacted
+	}
 	return m.read(r), nil
 }
 
@@ -235,6 +267,9 @@ func (m *Memory) Range(_ context.Context, r *etcdserverpb.RangeRequest) (*etcdse
 func (m *Memory) Put(_ context.Context, r *etcdserverpb.PutRequest) (*etcdserverpb.PutResponse, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.full() {
+		return nil, rpctypes.ErrGRPCNoSpace
+	}
 	if r.GetLease() != 0 && m.leases[r.GetLease()] == nil {
 		return nil, rpctypes.ErrGRPCLeaseNotFound
 	}
@@ -256,6 +291,12 @@ func (m *Memory) DeleteRange(_ context.Context, r *etcdserverpb.DeleteRangeReque
 
 // Txn is that of etcd, without transactions within transactions.
 func (m *Memory) Txn(_ context.Context, r *etcdserverpb.TxnRequest) (*etcdserverpb.TxnResponse, error) {
+	switch {
+	case len(r.GetCompare()) > cmp.Or(m.MaxTxnOps, 128) || len(r.GetSuccess()) > cmp.Or(m.MaxTxnOps, 128):
+		return nil, rpctypes.ErrGRPCTooManyOps
+	case r.Size() > cmp.Or(m.MaxRequestBytes, 3<<19):
+		return nil, rpctypes.ErrGRPCRequestTooLarge
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	resp := &etcdserverpb.TxnResponse{Succeeded: !slices.ContainsFunc(r.GetCompare(), func(c *etcdserverpb.Compare) bool { return !m.compare(c) })}
@@ -264,8 +305,14 @@ func (m *Memory) Txn(_ context.Context, r *etcdserverpb.TxnRequest) (*etcdserver
 		ops = r.GetSuccess()
 	}
 	for _, op := range ops {
-		if id := op.GetRequestPut().GetLease(); id != 0 && m.leases[id] == nil {
+		p, r := op.GetRequestPut(), op.GetRequestRange()
+		switch {
+		case p != nil && m.full():
+			return nil, rpctypes.ErrGRPCNoSpace
+		case p.GetLease() != 0 && m.leases[p.GetLease()] == nil:
 			return nil, rpctypes.ErrGRPCLeaseNotFound
+		case r.GetRevision() > 0 && r.GetRevision() < m.compacted:
+			return nil, rpctypes.ErrGRPCCompacted
 		}
 	}
 	b := &batch{memory: m}

@@ -20,6 +20,9 @@ type lease struct {
 func (m *Memory) LeaseGrant(_ context.Context, r *etcdserverpb.LeaseGrantRequest) (*etcdserverpb.LeaseGrantResponse, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.full() {
+		return nil, rpctypes.ErrGRPCNoSpace
+	}
 	m.granted++
 	id, ttl := m.granted, time.Duration(r.GetTTL())*time.Second
 	m.leases[id] = &lease{ttl, time.AfterFunc(ttl, func() {
