@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -22,7 +23,10 @@ func main() {
 	flag.IntVar(&c.sample, "sample", 0, "how many mutants of each package to try; 0 is all")
 	flag.Uint64Var(&c.seed, "seed", 1, "chooses the sample")
 	flag.IntVar(&c.jobs, "jobs", 2, "how many tests to run at a time")
-	flag.StringVar(&c.only, "only", "", "try the mutants whose description contains this")
+	flag.Func("only", "try the mutants whose description this regular expression matches", func(text string) (err error) {
+		c.only, err = regexp.Compile(text)
+		return err
+	})
 	flag.Parse()
 	failed := false
 	for _, pattern := range flag.Args() {
@@ -43,8 +47,8 @@ func main() {
 type config struct {
 	sample, jobs int
 	seed         uint64
-	only         string
-	out          io.Writer // what was found
+	only         *regexp.Regexp // nil tries all
+	out          io.Writer      // what was found
 }
 
 //go:embed equivalent.txt
@@ -93,7 +97,7 @@ func (c config) judge(ctx context.Context, p pkg) error {
 			switch {
 			case known[m.name()]:
 				same++
-			case strings.Contains(m.String(), c.only):
+			case c.only == nil || c.only.MatchString(m.String()):
 				mutants = append(mutants, m)
 			}
 		}
