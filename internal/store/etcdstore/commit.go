@@ -60,7 +60,7 @@ func (s *Store) commit(ctx context.Context, b *store.Batch) error {
 			ops = append(ops, clientv3.OpPut(s.key(w.Key), string(w.Value)))
 		}
 	}
-	before := s.age.revision.Load()
+	_, before := s.age.latest()
 	var resp *clientv3.TxnResponse
 	err := s.whileLed(ctx, func(ctx context.Context) (err error) {
 		if resp, err = s.kv.Txn(ctx).If(compare...).Then(ops...).Commit(); err != nil {

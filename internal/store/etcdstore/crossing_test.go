@@ -102,6 +102,14 @@ func TestACommitThatIsRefusedForRoomIsAppliedOrRefusedAndNothingBetween(t *testi
 		}
 	}
 
+	k.crossing = true
+	if err := put(t.Context(), s, "key", "of a commit that is applied"); err != nil {
+		t.Errorf("what etcd has applied: %v", err)
+	}
+	if err := put(t.Context(), s, "key", "of the next, which is not"); !errors.Is(err, job.ErrFull) {
+		t.Errorf("what etcd has not applied, right after what it has: %v, want %v", err, job.ErrFull)
+	}
+
 	k.deaf = true
 	if err := put(t.Context(), s, "key", "value"); err == nil || errors.Is(err, job.ErrFull) || errors.Is(err, store.ErrFenced) {
 		t.Errorf("if nobody can tell: %v, want that its fate is unknown", err)

@@ -3,7 +3,7 @@ package etcdstore
 import (
 	"context"
 	"errors"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
@@ -12,22 +12,23 @@ import (
 
 // An age is how far etcd had got as of the latest answer. It is safe for concurrent use.
 type age struct {
-	term     atomic.Uint64 // counts its leaders
-	revision atomic.Int64  // counts its transactions
+	mu       sync.Mutex // guards the fields below
+	term     uint64     // counts its leaders
+	revision int64      // counts its transactions
 }
 
 // heard notes an answer.
 func (a *age) heard(h *etcdserverpb.ResponseHeader) {
-	for was := a.term.Load(); h.GetRaftTerm() > was; was = a.term.Load() {
-		if a.term.CompareAndSwap(was, h.GetRaftTerm()) {
-			break
-		}
-	}
-	for was := a.revision.Load(); h.GetRevision() > was; was = a.revision.Load() {
-		if a.revision.CompareAndSwap(was, h.GetRevision()) {
-			break
-		}
-	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.term, a.revision = max(a.term, h.GetRaftTerm()), max(a.revision, h.GetRevision())
+}
+
+// latest returns the term and the revision; 0 if nothing was heard yet.
+func (a *age) latest() (term uint64, revision int64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.term, a.revision
 }
 
 // errLeaderLost is how a commit ends whose fate nobody will tell.
@@ -42,7 +43,7 @@ const lookAfter = 20 * time.Millisecond
 func (s *Store) whileLed(ctx context.Context, do func(ctx context.Context) error) error {
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	begun := s.age.term.Load()
+	begun, _ := s.age.latest()
 	watched := make(chan struct{})
 	looking := time.AfterFunc(lookAfter, func() {
 		defer close(watched)

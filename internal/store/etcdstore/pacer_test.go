@@ -86,3 +86,16 @@ func TestAScanSeesEveryKeyHoweverTheyLie(t *testing.T) {
 		scanned(t, slices.Compact(keys), 1+r.IntN(9))
 	}
 }
+
+func TestASecondPageReachesNoFartherThanTheFirstOneSays(t *testing.T) {
+	var kvs []*mvccpb.KeyValue
+	key := func(i int) string { return fmt.Sprintf("records/zzz/%06d", i) }
+	for i := range 1000 {
+		kvs = append(kvs, &mvccpb.KeyValue{Key: []byte(key(i))})
+	}
+	var p pacer
+	p.learn("records/", kvs, 1000) // there is nothing before the first
+	if end := p.end(key(999)+"\x00", "records0"); end > key(10_000) {
+		t.Errorf("after a thousand keys up to %s, the next thousand are looked for before %q", key(999), end)
+	}
+}

@@ -112,7 +112,7 @@ func (s *Store) scan(
 		if err != nil {
 			return err
 		}
-		bytes := 1
+		bytes := 0
 		for _, kv := range kvs {
 			if err := ctx.Err(); err != nil {
 				return err
@@ -126,7 +126,7 @@ func (s *Store) scan(
 			return nil
 		}
 		if n := len(kvs); n > 0 {
-			page = max(1, min(pageBytes/(bytes/n+1), 16*n, maxPage))
+			page = max(1, min(pageBytes*n/bytes, 16*n, maxPage))
 			p.learn(from, kvs, page)
 		}
 		if from = end; more {

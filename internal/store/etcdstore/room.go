@@ -184,7 +184,6 @@ func (s *Store) ask(ctx context.Context) (look, error) {
 		case err != nil:
 			s.log.LogAttrs(ctx, slog.LevelDebug, "a member of etcd does not say how much room it has",
 				slog.String("member", m.Name), slog.Any("err", err))
-			continue
 		case u.leads:
 			leader = append(leader, u)
 		default:

@@ -156,9 +156,11 @@ func TestSparseFilesAreDefragmented(t *testing.T) {
 		{"at the quota, and a sixteenth of that empty", 60*mib + 1, 56 * mib, quota, true},
 		{"at the quota, and just a sixteenth of that empty", 60*mib + 1, 56*mib + 1, quota, false},
 		{"not quite at the quota", 60 * mib, 55 * mib, quota, false},
+		{"at the quota, and little of it empty", 62 * mib, 61 * mib, quota, false},
 		{"far from it, and most of it empty", 512*mib + 1, 256 * mib, large, true},
 		{"far from it, and just half of it empty", 512*mib + 2, 256*mib + 1, large, false},
 		{"far from it, and too little empty", 512 * mib, 256 * mib, large, false},
+		{"far from it, and just too little empty", 511 * mib, 255 * mib, large, false},
 		{"far from it, and empty but small", 200 * mib, 1, large, false},
 		{"of a quota that is not told", 1 << 40, 1, 0, false},
 	} {
@@ -239,10 +241,15 @@ func TestWithoutRoomAllThePastIsThrownAwayAtOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		m.Set("etcd", func(e *etcdtest.Member) { e.File, e.Used, e.Live, e.Quota = 59*mib, 59*mib, 20*mib, quota })
 		keep(t, s)
 		synctest.Wait()
-		if got, want := m.Kept(), []string{"compact 6", "defragment etcd"}; !slices.Equal(got, want) {
+		if err := put(t.Context(), s, "key", "value"); err != nil {
+			t.Fatal(err)
+		}
+		m.Set("etcd", func(e *etcdtest.Member) { e.File, e.Used, e.Live, e.Quota = 59*mib, 59*mib, 20*mib, quota })
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		if got, want := m.Kept(), []string{"compact 7", "defragment etcd"}; !slices.Equal(got, want) {
 			t.Errorf("to make room, the store did %q, want %q", got, want)
 		}
 		time.Sleep(5 * time.Second)
@@ -372,6 +379,13 @@ func TestWithAnAlarmOnMakingRoomIsLeftToWhoDoesItFirst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		m.Set("etcd", func(e *etcdtest.Member) { e.Alarm, e.Quota = true, quota })
+		compactions := 0
+		m.Before = func(_ context.Context, request any) error {
+			if _, ok := request.(*etcdserverpb.CompactionRequest); ok {
+				compactions++
+			}
+			return nil
+		}
 		for range 5 {
 			keep(t, over(t, m, etcdstore.Config{Watch: time.Minute, Compact: time.Hour}))
 		}
@@ -379,6 +393,9 @@ func TestWithAnAlarmOnMakingRoomIsLeftToWhoDoesItFirst(t *testing.T) {
 		synctest.Wait()
 		if got, want := m.Kept(), []string{"compact 1", "disarm etcd"}; !slices.Equal(got, want) {
 			t.Errorf("five nodes did %q, want one to do %q", got, want)
+		}
+		if compactions != 1 {
+			t.Errorf("%d of five nodes made room, want one", compactions)
 		}
 	})
 }
