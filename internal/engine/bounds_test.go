@@ -3,9 +3,11 @@ package engine
 import (
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"carillon/internal/job"
+	"carillon/internal/store"
 	"carillon/internal/when"
 )
 
@@ -79,5 +81,92 @@ func TestWindowsHaveABoundTogether(t *testing.T) {
 	}
 	if err := s.check(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestAScanPassesOverWhatIsNoKeyAndKeepsToItsLimit(t *testing.T) {
+	s := newScript(t, 1)
+	var b store.Batch
+	for i := range 12 {
+		b.Put(dueKey(s.machine.entry(appKey("app", i), s.now.Add(time.Duration(i)))), nil)
+		b.Put(append(dueKey(s.machine.entry(appKey("app", i), s.now.Add(time.Duration(i)))), 'x'), nil)
+	}
+	if err := s.db.Commit(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+	for limit := 1; limit < 15; limit++ {
+		read, err := s.scan(t.Context(), dueRange(0), limit)
+		if err != nil || len(read) != min(limit, 12) {
+			t.Errorf("a scan of up to %d entries returns %d of 12, %v", limit, len(read), err)
+		}
+		for i, e := range read {
+			if e.key != appKey("app", i) {
+				t.Errorf("a scan of up to %d entries returns %s in the place %d", limit, e.key, i)
+			}
+		}
+	}
+}
+
+func TestFewRecordsAreReadAtATimeForAWhileAfterLargeOnes(t *testing.T) {
+	s := newScript(t, 1)
+	spec := job.Spec{Plan: when.Plan{First: s.now.Add(time.Hour)}, Policy: job.DefaultPolicy(), Data: &job.Data{Value: make([]byte, 1<<20)}}
+	s.put(t, appKey("app", 1), spec, false)
+	read := func(n int) {
+		t.Helper()
+		if _, _, err := s.records(t.Context(), []job.Key{appKey("app", n)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := s.readSize(); got != concernedKeys {
+		t.Errorf("before any was large, %d records are read at a time, want %d", got, concernedKeys)
+	}
+	read(1)
+	if got := s.readSize(); got != 3 {
+		t.Errorf("after one of a MiB, %d records are read at a time, want 3", got)
+	}
+	read(2) // which is not there
+	if got := s.readSize(); got != 5 {
+		t.Errorf("after one of a MiB and one that was small, %d records are read at a time, want 5", got)
+	}
+	for range 50 {
+		read(2)
+	}
+	if got := s.readSize(); got != concernedKeys {
+		t.Errorf("long after one of a MiB, %d records are read at a time, want %d", got, concernedKeys)
+	}
+}
+
+func TestAWalkOverAllJobsRestsBetweenPages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := openStore(t)
+		var b store.Batch
+		for i := range 2*resealPage + 1 {
+			b.Put(jobKey(appKey("app", i)), nil)
+		}
+		if err := db.Commit(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+		for _, rest := range []int{0, 4} {
+			began, seen := time.Now(), 0
+			err := eachJob(t.Context(), db, rest, func(page []store.Pair) error {
+				seen += len(page)
+				time.Sleep(time.Second)
+				return nil
+			})
+			if want := time.Duration(3+2*rest) * time.Second; err != nil || seen != 2*resealPage+1 || time.Since(began) != want {
+				t.Errorf("a walk that rests %d times as long as a page takes saw %d jobs in %v, %v; want all in %v", rest, seen, time.Since(began), err, want)
+			}
+		}
+	})
+}
+
+func TestABrimfulLoopThatKeepsNothingWaitsForWhatIsDue(t *testing.T) {
+	s := newScript(t, 1)
+	s.put(t, appKey("app", 1), job.Spec{Plan: when.Plan{First: s.now.Add(time.Hour)}, Policy: job.DefaultPolicy()}, false)
+	for _, kept := range []int{0, 1} {
+		s.strain.brim, s.strain.kept = true, make([]outcome, kept)
+		if _, due, ok := s.next(); !ok || due.IsZero() != (kept > 0) {
+			t.Errorf("with %d outcomes kept, a loop waits for what is due at %v, %v", kept, due, ok)
+		}
 	}
 }

@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -132,6 +134,25 @@ func TestALargeListingAndDeletionGoPageByPageWhileOthersFire(t *testing.T) {
 		stop()
 		if a.triggers(t); a.late != 0 {
 			t.Errorf("the other app's triggers were up to %v late", a.late)
+		}
+	})
+}
+
+func TestADeletionEndsWithTheFirstErrorOfAJob(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e, _, stop := start(t)
+		defer stop()
+		populate(t, e)
+		broken := errors.New("its owner is away")
+		err := e.DeleteThrough(t.Context(), job.Prefix{Kind: job.App, Namespace: "ns"}, func(_ context.Context, all []job.Request) func(context.Context) []error {
+			return func(context.Context) []error {
+				errs := make([]error, len(all))
+				errs[len(errs)-1] = broken
+				return errs
+			}
+		})
+		if !errors.Is(err, broken) {
+			t.Errorf("a deletion of which one job's failed = %v, want %v", err, broken)
 		}
 	})
 }

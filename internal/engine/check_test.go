@@ -14,6 +14,14 @@ type pairs = iter.Seq2[store.Pair, error]
 
 // check returns what is wrong with a loop between two turns, if anything: it compares the machine with the store.
 func (lp *loop) check(ctx context.Context) error {
+	if err := lp.checkMachine(); err != nil {
+		return err
+	}
+	return lp.checkIndex(ctx)
+}
+
+// checkMachine returns what is wrong with the machine in itself, between two turns.
+func (lp *loop) checkMachine() error {
 	m := lp.machine
 	if len(m.batch.Writes) > 0 {
 		return fmt.Errorf("%d writes were not committed", len(m.batch.Writes))
@@ -64,7 +72,7 @@ func (lp *loop) check(ctx context.Context) error {
 			return fmt.Errorf("lane %v: %w", id, err)
 		}
 	}
-	return lp.checkIndex(ctx)
+	return nil
 }
 
 func (l *lane) check(id laneID) error {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,6 +36,50 @@ func TestSurveyOfStuckLoopsEnds(t *testing.T) {
 		}
 		if took := time.Since(began); took > surveyTime {
 			t.Errorf("a survey of two loops that have no turn took %v, want %v at most", took, surveyTime)
+		}
+	})
+}
+
+func TestAbandonedCommandsGiveTheirRoomBack(t *testing.T) {
+	i := newInbox(4, 1<<20)
+	i.expect(0)
+	i.hold(0)
+	for round := range 10 {
+		ctx, cancel := context.WithCancel(t.Context())
+		for n := range 4 {
+			if err := i.post(ctx, &command{key: appKey("app", n)}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		cancel()
+		if w := i.take(100, 1<<20); len(w.commands) > 0 {
+			t.Errorf("%d commands are carried out whose callers have gone", len(w.commands))
+		}
+		if !i.slots.TryAcquire(4) {
+			t.Fatalf("after %d rounds an inbox has no room, and is empty", round+1)
+		}
+		i.slots.Release(4)
+	}
+}
+
+func TestSurveyOfLoopsThatTurnTakesNoTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		reg := prometheus.NewRegistry()
+		e := New(Config{Metrics: reg, Loops: 2}, openStore(t), nil, logTo(t))
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- e.Run(ctx) }()
+		synctest.Wait()
+		began := time.Now()
+		if _, err := reg.Gather(); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(began); took > 0 {
+			t.Errorf("a survey of loops that have nothing to do took %v", took)
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Error(err)
 		}
 	})
 }

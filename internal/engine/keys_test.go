@@ -84,3 +84,25 @@ func TestKeysSpreadOverAllPartitions(t *testing.T) {
 		}
 	}
 }
+
+func TestAKeyOfAJobIsReadWholeOrNotAtAll(t *testing.T) {
+	whole := jobKey(keyOf(true, "ns", "type", "id", "name"))
+	if _, err := parseJob(whole); err != nil {
+		t.Fatal(err)
+	}
+	for n := range whole {
+		if k, err := parseJob(whole[:n]); err == nil {
+			t.Errorf("%x, which is cut short, was read as %+v", whole[:n], k)
+		}
+	}
+	for _, change := range []func(b []byte) []byte{
+		func(b []byte) []byte { b[0] = tagState; return b },
+		func(b []byte) []byte { b[1] = 9; return b }, // the kind
+		func(b []byte) []byte { return append(b, 'x') },
+	} {
+		b := change(bytes.Clone(whole))
+		if k, err := parseJob(b); err == nil {
+			t.Errorf("%x was read as %+v", b, k)
+		}
+	}
+}

@@ -156,14 +156,13 @@ func (m *machine) throttle(target job.Target) {
 	}
 }
 
-// unthrottle takes l out of those that wait until their target may have more in flight.
+// unthrottle takes l out of those that wait until their target may have more in flight. The caller says where l stands now.
 func (m *machine) unthrottle(l *lane) {
 	others := slices.DeleteFunc(m.throttled[l.id.target], func(other *lane) bool { return other == l })
 	m.throttled[l.id.target] = others
 	if len(others) == 0 {
 		delete(m.throttled, l.id.target)
 	}
-	l.place = nowhere
 }
 
 // resume has the lanes of all targets go on that may have more in flight, if much has become free. Otherwise each waits for

@@ -25,6 +25,8 @@ type registry struct {
 	mu     sync.Mutex
 	last   int64
 	claims map[string]int64 // revision of each claim
+
+	refused int // commits
 }
 
 func newRegistry(t *testing.T) *registry {
@@ -43,6 +45,7 @@ func (r *registry) Commit(ctx context.Context, b *store.Batch) error {
 	defer r.mu.Unlock()
 	for _, f := range b.Fences {
 		if r.claims[f.Key] != f.Revision {
+			r.refused++
 			return store.ErrFenced
 		}
 	}
@@ -393,4 +396,40 @@ func TestStepOfTheClockMakesNoHandOverLonger(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestAnOutcomeThatComesAfterTheHandOverTakesNoOtherPartitionAlong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &app{answer: func(tr job.Trigger) (job.Outcome, time.Duration) {
+			if tr.Key.Target.Name == "slow" {
+				return job.Handled, 5 * time.Second
+			}
+			return job.Handled, 8 * time.Second
+		}}
+		all := nodes(t, 2, 2, anyway{a})
+		of := func(app string, partition int) job.Key {
+			for i := 0; ; i++ {
+				if k := key(app, fmt.Sprint(i)); all[0].Partition(k) == partition {
+					return k
+				}
+			}
+		}
+		all[0].own(t, 0)
+		all[0].own(t, 1)
+		mustSchedule(t, all[0].Engine, of("slow", 0), every(time.Now().Add(time.Second), time.Hour))
+		mustSchedule(t, all[0].Engine, of("other", 1), every(time.Now().Add(time.Second), time.Hour))
+		time.Sleep(2 * time.Second)
+		all[0].leave(0)
+		all[1].own(t, 0)
+		time.Sleep(20 * time.Second) // the first node hears how the slow one ended, which it may not record any more
+		if got := all[0].registry.refused; got > 0 {
+			t.Errorf("%d commits were refused, of who owned the partition no more", got)
+		}
+		if got := count(t, a, "other"); got != 1 {
+			t.Errorf("a job of the partition that stayed came %d times, want once", got)
+		}
+		if got := count(t, a, "slow"); got != 2 {
+			t.Errorf("the job whose outcome came too late came %d times, want twice", got)
+		}
+	})
 }

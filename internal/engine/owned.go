@@ -28,11 +28,6 @@ func (m *machine) quit(partition int) {
 		}
 	}
 	m.dry = slices.DeleteFunc(m.dry, of)
-	for _, d := range m.out {
-		if d.entry.partition == partition {
-			d.next = nil
-		}
-	}
 }
 
 // disown makes the partition another's. How what is out of it ends is not believed any more.

@@ -102,6 +102,7 @@ func damaged(t *testing.T, good int) (db *pebblestore.Store, wants map[string]st
 		put([]byte("j"), "x", "malformed key")
 		put([]byte("s!"), "x", "malformed key")
 		put([]byte("zebra"), "x", "of no kind that is known")
+		put([]byte(""), "x", "of no kind that is known")
 		put(only1(t, db, 'j', "format"), "\x63 of the future", "its format 99 is not known here")
 		put(only1(t, db, 'j', "short"), "\x01", "malformed record")
 		put(only1(t, db, 's', "stated"), "\x01\xff\xff\xff\xff\xff\xff\xff\xff", "malformed record")
@@ -219,13 +220,107 @@ func TestDamagedKeysAndRecordsKeepNoOtherJobFromFiring(t *testing.T) {
 	})
 }
 
+// notes returns the keys under which a store has notes of what is in quarantine.
+func notes(t *testing.T, db store.Store) (all []string) {
+	t.Helper()
+	for pair, err := range db.Scan(t.Context(), store.Prefix([]byte("mq")), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, string(pair.Key))
+	}
+	return all
+}
+
+// A notebook counts the commits that write notes of what is in quarantine, and refuses them while it is torn.
+type notebook struct {
+	store.Store
+	torn    bool
+	commits int
+	largest int // notes of one commit
+}
+
+func (n *notebook) Commit(ctx context.Context, b *store.Batch) error {
+	if len(b.Writes) > 0 && bytes.HasPrefix(b.Writes[0].Key, []byte("mq")) {
+		if n.commits, n.largest = n.commits+1, max(n.largest, len(b.Writes)); n.torn {
+			return errDisk
+		}
+	}
+	return n.Store.Commit(ctx, b)
+}
+
+func TestNotesOfQuarantineAreWrittenInFewSmallCommitsAndOutliveARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := open(t, vfs.NewMem())
+		defer db.Close()
+		const bad = 150
+		harm(t, db, func(b *store.Batch) {
+			b.Put([]byte("mf"), []byte{1, 1})
+			for i := range bad {
+				b.Put(fmt.Appendf(nil, "d\x00\x00%06d", i), nil)
+			}
+		})
+		n := &notebook{Store: db}
+		_, stop := run(t, n, &app{}, engine.Config{Partitions: 1})
+		first := time.Now()
+		time.Sleep(10 * time.Second)
+		stop()
+		if got := len(notes(t, db)); got != bad || n.largest != 64 || n.commits != 3 {
+			t.Errorf("%d notes were written in %d commits of up to %d, want %d in 3 of up to 64", got, n.commits, n.largest, bad)
+		}
+		time.Sleep(time.Hour)
+		_, stop = run(t, n, &app{}, engine.Config{Partitions: 1})
+		time.Sleep(10 * time.Minute)
+		stop()
+		if n.commits != 3 {
+			t.Errorf("what had been noted was noted in %d more commits", n.commits-3)
+		}
+		for k, f := range inspected(t, db) {
+			if late := f.FirstSeen.Sub(first); late < 0 || late > time.Second {
+				t.Errorf("%x was first seen %v after the first start, as its note says", k, late)
+			}
+		}
+	})
+}
+
+func TestQuarantineThatCannotBeNotedIsLoggedOnceAndTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := open(t, vfs.NewMem())
+		defer db.Close()
+		harm(t, db, func(b *store.Batch) {
+			b.Put([]byte("mf"), []byte{1, 1})
+			b.Put([]byte("d\x00\x00x"), nil)
+		})
+		var said bytes.Buffer
+		n := &notebook{Store: db, torn: true}
+		_, stop := runWith(t, n, &app{}, engine.Config{Partitions: 1}, slog.New(slog.NewTextHandler(&said, nil)))
+		time.Sleep(10 * time.Minute)
+		if got := strings.Count(said.String(), "cannot note what is in quarantine"); got != 1 || n.commits < 5 {
+			t.Errorf("that no note could be written was logged %d times, in %d tries; want once, and some", got, n.commits)
+		}
+		n.torn = false
+		time.Sleep(2 * time.Minute)
+		stop()
+		if got := len(notes(t, db)); got != 1 {
+			t.Errorf("%d notes were written when that went again, want one", got)
+		}
+		if got := strings.Count(said.String(), "cannot note what is in quarantine"); got != 1 {
+			t.Errorf("it was logged %d times in the end", got)
+		}
+	})
+}
+
 // TestUnreadableJobCanBeReplacedOrDeletedAndIsQuarantinedNoMore holds of jobs whose entry of the index nothing names.
 func TestUnreadableJobCanBeReplacedOrDeletedAndIsQuarantinedNoMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		defer db.Close()
 		a := &app{}
-		e, stop := run(t, db, a, engine.Config{})
+		e, stop := run(t, db, a, engine.Config{Partitions: 1})
+		const good = 5
+		for i := range good { // of the same lane, before them
+			mustSchedule(t, e, key("app", fmt.Sprint("good", i)), once(time.Now().Add(10*time.Minute)))
+		}
 		for _, name := range []string{"replaced", "deleted"} {
 			mustSchedule(t, e, key("app", name), once(time.Now().Add(time.Hour)))
 		}
@@ -235,7 +330,7 @@ func TestUnreadableJobCanBeReplacedOrDeletedAndIsQuarantinedNoMore(t *testing.T)
 				b.Put(only1(t, db, 'j', name), []byte("\x01"))
 			}
 		})
-		e, stop = run(t, db, a, engine.Config{})
+		e, stop = run(t, db, a, engine.Config{Partitions: 1})
 		defer stop()
 		for _, name := range []string{"replaced", "deleted"} {
 			if _, err := e.Get(t.Context(), key("app", name)); err == nil || errors.Is(err, job.ErrNotFound) {
@@ -258,9 +353,12 @@ func TestUnreadableJobCanBeReplacedOrDeletedAndIsQuarantinedNoMore(t *testing.T)
 		if n := len(inspected(t, db)); n > 0 {
 			t.Errorf("%d keys cannot be used: %v", n, inspected(t, db))
 		}
+		if n := len(notes(t, db)); n > 0 {
+			t.Errorf("the store has %d notes yet, of what is in order", n)
+		}
 		time.Sleep(3 * time.Hour)
-		if got := a.triggers(t); len(got) != 1 || got[0].Key.Name != "replaced" {
-			t.Errorf("what came is %v, want the job that was replaced, once", got)
+		if got := a.triggers(t); len(got) != good+1 || got[good].Key.Name != "replaced" {
+			t.Errorf("what came is %v, want %d good jobs and the one that was replaced, once each", got, good)
 		}
 	})
 }

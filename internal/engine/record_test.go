@@ -214,3 +214,17 @@ func TestADamagedRecordIsAnError(t *testing.T) {
 		}
 	}
 }
+
+func TestASpecThatEndsInItsPolicyIsReadWholeOrNotAtAll(t *testing.T) {
+	for _, p := range []job.Policy{{Interval: new(time.Hour)}, {MaxRetries: new(uint32(300))}} {
+		whole := encodeSpec(recordKey, &job.Spec{Policy: p, AppID: "app"})
+		if s, err := decodeSpec(recordKey, whole); err != nil || !s.Policy.Equal(p) {
+			t.Errorf("%+v is read as %+v, %v", p, s, err)
+		}
+		for n := range whole {
+			if s, err := decodeSpec(recordKey, whole[:n]); err == nil {
+				t.Errorf("a record cut to %d bytes of %d is read as %+v", n, len(whole), s)
+			}
+		}
+	}
+}

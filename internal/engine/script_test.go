@@ -82,8 +82,13 @@ func (s *script) load(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s.move([]move{{tenure: &tenure{partition: p, claim: sole{}, fronts: fronts, over: make(chan struct{})}}})
+		s.move([]move{{tenure: &tenure{partition: p, fence: fenceOf(p), claim: sole{}, fronts: fronts, over: make(chan struct{})}}})
 	}
+}
+
+// fenceOf is the proof of owning a partition in a script.
+func fenceOf(partition int) store.Fence {
+	return store.Fence{Key: fmt.Sprint("claim/", partition), Revision: 1}
 }
 
 func (s *script) run(t *testing.T, d *datadriven.TestData) string {
@@ -105,6 +110,13 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 		s.idle(t)
 	case "break":
 		s.broken, s.swallowed = errors.New("the disk says no"), d.HasArg("unapplied")
+	case "damage": // behind the loop's back
+		var b store.Batch
+		b.Put(jobKey(key(d)), []byte("no record"))
+		if err := s.db.Commit(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+		return "" // the index names what cannot be read
 	case "reload":
 		s.load(t)
 		s.idle(t)
@@ -194,6 +206,9 @@ func (s *script) idle(t *testing.T) {
 		s.strain.until = 0 // a store that was full is tried again at once
 		if at, ok := s.machine.next(); !s.inbox.busy() && (!ok || at.After(s.now)) {
 			return
+		}
+		if err := s.checkMachine(); err != nil {
+			t.Fatalf("between two turns: %v", err)
 		}
 	}
 }
@@ -303,9 +318,12 @@ func (s *script) Withdraw(target job.Target, partition int) {
 	delete(s.refused, laneID{partition, target})
 }
 
-// Commit shows what is written.
+// Commit shows what is written. It refuses a write without the proof of owning its partition.
 func (s *script) Commit(ctx context.Context, b *store.Batch) error {
 	for _, w := range b.Writes {
+		if k, err := parseAbout(w.Key); err != nil || !slices.Contains(b.Fences, fenceOf(partitionOf(k, s.machine.partitions))) {
+			panic(fmt.Sprintf("%s is written without a proof of owning its partition: %v, %v", s.describe(w), b.Fences, err))
+		}
 		verb := "put"
 		if w.Remove {
 			verb = "delete"
@@ -317,7 +335,7 @@ func (s *script) Commit(ctx context.Context, b *store.Batch) error {
 	if broken != nil && swallowed {
 		return broken
 	}
-	return errors.Join(s.db.Commit(ctx, b), broken)
+	return errors.Join(s.db.Commit(ctx, &store.Batch{Writes: b.Writes}), broken) // which has one writer
 }
 
 func (s *script) describe(w store.Write) string {

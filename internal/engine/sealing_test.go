@@ -241,3 +241,14 @@ func TestTheJobsOfANamespaceAreCountedAndNoOthers(t *testing.T) {
 		}
 	})
 }
+
+func TestAStoreWhoseKeysWereAllForgottenOpensWithoutAny(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, vfs.NewMem())
+		defer s.Close()
+		harm(t, s, func(b *store.Batch) { b.Put([]byte("mk"), nil) })
+		e, stop := run(t, s, &app{}, engine.Config{})
+		defer stop()
+		mustSchedule(t, e, key("app", "a"), once(time.Now().Add(time.Hour)))
+	})
+}

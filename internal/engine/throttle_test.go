@@ -3,8 +3,10 @@ package engine
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"carillon/internal/job"
+	"carillon/internal/when"
 )
 
 func TestThrottledLanesThatComeAndGoAreForgotten(t *testing.T) {
@@ -34,5 +36,24 @@ func TestThrottledLanesThatComeAndGoAreForgotten(t *testing.T) {
 	}
 	if err := s.check(t.Context()); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestLaneThatIsThrottledWhenItsAppRefusesWaitsForRoomAlone(t *testing.T) {
+	s := newNarrowScript(t, 1, 16)
+	k := func(n int) job.Key { return appKey("hung", n) }
+	s.limit.fires = 0
+	for i := range 100 {
+		s.put(t, k(i), job.Spec{Plan: when.Plan{First: s.now.Add(time.Second)}, Policy: job.DefaultPolicy()}, false)
+	}
+	s.limit.fires = 100
+	s.room["hung"] = 3
+	s.now = s.now.Add(time.Second)
+	s.idle(t)
+	if err := s.check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if got := len(s.deliveries()); got != 3 || len(s.machine.throttled) > 0 {
+		t.Errorf("an app with room for 3 got %d triggers, and %d targets are throttled, want none", got, len(s.machine.throttled))
 	}
 }

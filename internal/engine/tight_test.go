@@ -1,9 +1,12 @@
 package engine_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -122,6 +125,49 @@ func TestAStoreThatTakesOnlyDeletionsFiresOnAndNothingTwice(t *testing.T) {
 		}
 		if got := count(t, a, "late"); got != 0 {
 			t.Error("a job came that was deleted while the store was tight")
+		}
+	})
+}
+
+func TestThatAStoreIsFullAndHasRoomAgainIsLoggedEachTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := open(t, vfs.NewMem())
+		defer db.Close()
+		s, a := &tightStore{Store: db}, &app{}
+		var said bytes.Buffer
+		e, stop := runWith(t, s, a, engine.Config{Loops: 1}, slog.New(slog.NewTextHandler(&said, nil)))
+		defer stop()
+		mustSchedule(t, e, key("app", "ticks"), every(time.Now(), time.Second))
+		for n := range 3 {
+			s.tight.Store(true)
+			time.Sleep(10 * time.Second)
+			s.tight.Store(false)
+			time.Sleep(10 * time.Second)
+			full, room := strings.Count(said.String(), "the store has no room"), strings.Count(said.String(), "the store has room again")
+			if full != n+1 || room != n+1 {
+				t.Errorf("of %d times it was logged %d times that the store is full, and %d times that it has room", n+1, full, room)
+			}
+		}
+	})
+}
+
+func TestLostTriggerComesAgainAtOnceThoughTheStoreIsFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &app{answer: func(tr job.Trigger) (job.Outcome, time.Duration) {
+			if tr.Key.Target.Name == "lost" {
+				return job.Lost, time.Second
+			}
+			return job.Handled, 0
+		}}
+		e, s := tight(t, a)
+		mustSchedule(t, e, key("full", "ticks"), every(time.Now().Add(time.Millisecond), time.Hour))
+		mustSchedule(t, e, key("lost", "ticks"), every(time.Now().Add(19*time.Second), time.Hour))
+		s.tight.Store(true)
+		time.Sleep(19 * time.Second) // the store is tried every 5 s by now, which is not about to be
+		refused := s.refused.Load()
+		time.Sleep(1100 * time.Millisecond)
+		if got := count(t, a, "lost"); got != 2 || s.refused.Load() != refused || refused < 3 {
+			t.Errorf("%d triggers came in a store that had refused %d commits, and then %d; want two: the first was lost", got, refused, s.refused.Load())
 		}
 	})
 }
