@@ -215,7 +215,7 @@ func TestThePastIsThrownAwayWhenItIsOldEnough(t *testing.T) {
 		if got := m.Kept(); len(got) > 0 {
 			t.Errorf("before it was old: %q", got)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if got, want := m.Kept(), []string{"compact 2"}; !slices.Equal(got, want) {
 			t.Errorf("after a minute: %q, want %q", got, want)
@@ -226,7 +226,7 @@ func TestThePastIsThrownAwayWhenItIsOldEnough(t *testing.T) {
 		if got := m.Kept(); len(got) != 1 {
 			t.Errorf("before another minute was over: %q", got)
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if got, want := m.Kept(), []string{"compact 2", "compact 3"}; !slices.Equal(got, want) {
 			t.Errorf("after two minutes: %q, want %q", got, want)
