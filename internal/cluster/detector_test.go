@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -207,8 +208,11 @@ func TestPartitionThatComesBackIsOwnedAgain(t *testing.T) {
 			Node: cluster.Node{ID: "a"},
 			Own: func(ctx context.Context, _ int, _ cluster.Claim) {
 				times.Add(1)
-				now.Add(1)
+				if now.Add(1) > 1 {
+					t.Error("a partition that comes back is kept while it is being let go")
+				}
 				<-ctx.Done()
+				time.Sleep(2500 * time.Millisecond) // until it has let go
 				now.Add(-1)
 			},
 		}
@@ -246,4 +250,274 @@ func TestLeaseIsFourTimesAsLongAsOthersWaitInWholeSeconds(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestLeaseIsRenewedOverAnotherStreamWhenAnAnswerTakesLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := etcdtest.NewMemory(t)
+		var asked atomic.Int32
+		m.After = func(ctx context.Context, request any) error {
+			if _, ok := request.(*etcdserverpb.LeaseKeepAliveRequest); ok && asked.Add(1)%2 == 1 {
+				<-ctx.Done()
+			}
+			return ctx.Err()
+		}
+		s, _ := join(t, m, "a", "a")
+		time.Sleep(60 * time.Second)
+		if !s.Alive() {
+			t.Errorf("the session is lost, though of %d renewals only each other one had no answer", asked.Load())
+		}
+	})
+}
+
+func TestAssignmentIsNotChangedWhenAMemberHasLeftMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := etcdtest.NewMemory(t)
+		proposes := func(request any) bool {
+			r, ok := request.(*etcdserverpb.TxnRequest)
+			return ok && len(r.GetSuccess()) == 1 && string(r.GetSuccess()[0].GetRequestPut().GetKey()) == "carillon/cluster/assignment"
+		}
+		var left atomic.Bool
+		m.Before = func(ctx context.Context, request any) error {
+			if proposes(request) && strings.Contains(request.(*etcdserverpb.TxnRequest).String(), "b") && left.CompareAndSwap(false, true) {
+				_, err := m.DeleteRange(ctx, &etcdserverpb.DeleteRangeRequest{Key: []byte("carillon/cluster/node/b")})
+				return err
+			}
+			return nil
+		}
+		m.After = func(ctx context.Context, request any) error {
+			r, err := m.Range(ctx, &etcdserverpb.RangeRequest{Key: []byte("carillon/cluster/assignment")})
+			if err == nil && proposes(request) && left.Load() && strings.Contains(r.String(), `\"b\"`) {
+				t.Errorf("after a member has left, the assignment is %s", r)
+			}
+			return err
+		}
+		ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+		defer stop()
+		for _, name := range []string{"a", "b"} {
+			s, _ := join(t, m, name, name)
+			go func() {
+				for _, err := range s.Views(ctx) {
+					if err != nil {
+						return
+					}
+				}
+			}()
+			synctest.Wait()
+		}
+		<-ctx.Done()
+		synctest.Wait()
+		if !left.Load() {
+			t.Error("nobody proposed an assignment to b")
+		}
+	})
+}
+
+// A handover is a session whose partition another node has 300 ms after this one has left.
+type handover struct {
+	*flaky
+
+	leaving *atomic.Bool
+}
+
+func (h handover) Join(ctx context.Context, _ cluster.Node, do func(context.Context, cluster.Session)) error {
+	do(ctx, h)
+	return nil
+}
+
+func (h handover) Leave(context.Context) error { h.leaving.Store(true); return nil }
+
+func (h handover) Views(ctx context.Context) iter.Seq2[cluster.View, error] {
+	return func(yield func(cluster.View, error) bool) {
+		if !h.leaving.Load() {
+			yield(cluster.View{Owners: []string{"a"}}, nil)
+			<-ctx.Done()
+			return
+		}
+		time.Sleep(300 * time.Millisecond)
+		yield(cluster.View{Owners: []string{"b"}}, nil)
+	}
+}
+
+func TestNodeThatLeavesKeepsItsPartitionsUntilOthersWaitForThem(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
+		defer stop()
+		began, kept := time.Now(), time.Duration(0)
+		var told []string
+		cfg := cluster.Config{
+			Node: cluster.Node{ID: "a"}, View: func(v cluster.View) { told = append(told, v.Owners...) },
+			Own: func(ctx context.Context, _ int, _ cluster.Claim) { <-ctx.Done(); kept = time.Since(began) },
+		}
+		if err := cluster.Run(ctx, cfg, handover{leaving: new(atomic.Bool)}, logTo(t)); err != nil {
+			t.Error(err)
+		}
+		if want := 10*time.Second + 300*time.Millisecond; kept != want {
+			t.Errorf("a node that is stopped after ten seconds kept its partition for %v, want %v: until the other one was about to take over", kept, want)
+		}
+		if !slices.Equal(told, []string{"a", "b"}) {
+			t.Errorf("it was told of the owners %q, want each view", told)
+		}
+	})
+}
+
+func TestClaimOfALivingNodeIsNotTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := etcdtest.NewMemory(t)
+		a, leave := join(t, m, "a", "a")
+		b, _ := join(t, m, "b", "b")
+		f, err := a.Claim(t.Context(), 3)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithTimeout(t.Context(), 30*time.Second)
+		defer stop()
+		if got, err := b.Claim(ctx, 3); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("a claim of what another node owns = %v, %v; want that it waits", got, err)
+		}
+		if !writes(t, m, f) {
+			t.Error("the claim of a is void")
+		}
+		time.AfterFunc(time.Second, func() { _ = leave() })
+		began := time.Now()
+		if _, err := b.Claim(t.Context(), 3); err != nil || time.Since(began) != time.Second {
+			t.Errorf("Claim = %v after %v, want as soon as the other node has left", err, time.Since(began))
+		}
+	})
+}
+
+func TestSessionThatOthersHaveEndedIsLostWithItsNextHeartbeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := etcdtest.NewMemory(t)
+		s, leave := join(t, m, "a", "a")
+		time.Sleep(ttl)
+		if _, err := m.DeleteRange(t.Context(), &etcdserverpb.DeleteRangeRequest{Key: []byte("carillon/heartbeat/"), RangeEnd: []byte("carillon/heartbeat0")}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(ttl/5 + time.Millisecond)
+		if s.Alive() {
+			t.Error("a session that was ended is alive after its next heartbeat")
+		}
+		if err := leave(); !errors.Is(err, cluster.ErrLost) {
+			t.Errorf("Join = %v, want %v", err, cluster.ErrLost)
+		}
+	})
+}
+
+func TestLeaseOfASessionThatOthersHaveEndedIsRevoked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := etcdtest.NewMemory(t)
+		join(t, m, "a", "a")
+		time.Sleep(ttl)
+		join(t, m, "b", "b")
+		time.Sleep(ttl)
+		r, err := m.Range(t.Context(), &etcdserverpb.RangeRequest{Key: []byte("carillon/heartbeat/"), RangeEnd: []byte("carillon/heartbeat0")})
+		if err != nil || len(r.GetKvs()) != 2 {
+			t.Fatalf("there are %d heartbeats, %v", len(r.GetKvs()), err)
+		}
+		m.Cut("b", true) // and a node that ended its session was lost before it revoked the lease
+		if _, err := m.DeleteRange(t.Context(), &etcdserverpb.DeleteRangeRequest{Key: r.GetKvs()[1].Key}); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if member(t, m, "b") {
+			t.Error("a node whose session was ended is a member yet")
+		}
+		m.Cut("b", false)
+	})
+}
+
+func TestRenewalThatFailsIsTriedAgainTwentyTimesInTheLengthOfALease(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := etcdtest.NewMemory(t)
+		tries := 0
+		m.Before = func(_ context.Context, request any) error {
+			if _, ok := request.(*etcdserverpb.LeaseKeepAliveRequest); ok {
+				if tries++; tries < 1000 {
+					return errors.New("etcd has no leader")
+				}
+			}
+			return nil
+		}
+		s, _ := join(t, m, "a", "a")
+		time.Sleep(10 * ttl)
+		if s.Alive() || tries < 15 || tries > 20 {
+			t.Errorf("in the length of a lease it was tried %d times to renew it, want 20 at most; the session is alive: %v", tries, s.Alive())
+		}
+	})
+}
+
+// A brief coordinator lets a node in once, for ten seconds.
+type brief struct {
+	*flaky
+
+	joined *atomic.Bool
+}
+
+func (b brief) Join(ctx context.Context, _ cluster.Node, do func(context.Context, cluster.Session)) error {
+	if b.joined.Swap(true) {
+		return errors.New("nobody is let in")
+	}
+	inner, end := context.WithCancelCause(ctx)
+	time.AfterFunc(10*time.Second, func() { end(cluster.ErrLost) })
+	do(inner, b)
+	return cluster.ErrLost
+}
+
+func (b brief) Views(ctx context.Context) iter.Seq2[cluster.View, error] {
+	return func(yield func(cluster.View, error) bool) {
+		yield(cluster.View{Owners: []string{"a"}}, nil)
+		<-ctx.Done()
+	}
+}
+
+func TestNodeThatLosesItsSessionIsToldThatItSeesNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithTimeout(t.Context(), 11*time.Second)
+		defer stop()
+		began, kept := time.Now(), time.Duration(0)
+		var told []int // owners of each view
+		cfg := cluster.Config{
+			Node: cluster.Node{ID: "a"}, View: func(v cluster.View) { told = append(told, len(v.Owners)) },
+			Own: func(ctx context.Context, _ int, _ cluster.Claim) { <-ctx.Done(); kept = time.Since(began) },
+		}
+		if err := cluster.Run(ctx, cfg, brief{joined: new(atomic.Bool)}, logTo(t)); err != nil {
+			t.Error(err)
+		}
+		if len(told) < 2 || told[0] != 1 || told[1] != 0 || kept != 10*time.Second {
+			t.Errorf("it was told of views with %v owners, and kept its partition for %v; want one owner, and none after 10 s", told, kept)
+		}
+	})
+}
+
+func TestClaimThatEtcdDoesNotAnswerEndsWithItsSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := etcdtest.NewMemory(t)
+		m.Before = func(ctx context.Context, request any) error {
+			if r, ok := request.(*etcdserverpb.TxnRequest); ok && strings.Contains(r.String(), "/claim/") {
+				<-ctx.Done()
+				return ctx.Err()
+			}
+			return nil
+		}
+		s, leave := join(t, m, "a", "a")
+		ended := make(chan error, 1)
+		go func() {
+			_, err := s.Claim(t.Context(), 3)
+			ended <- err
+		}()
+		time.Sleep(time.Second)
+		if err := leave(); err != nil {
+			t.Errorf("Join = %v", err)
+		}
+		synctest.Wait()
+		select {
+		case err := <-ended:
+			if err == nil {
+				t.Error("a claim that etcd has not answered succeeds")
+			}
+		default:
+			t.Error("a claim is under way yet, and its session is over")
+		}
+	})
 }
