@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"carillon/internal/store/datadir"
@@ -54,21 +55,21 @@ func TestErrorThatIsNoAnswerIsNoReplacement(t *testing.T) {
 	}
 }
 
-// opened counts the files under dir that this process has open; false if the machine does not say.
-func opened(t *testing.T, dir string) (n int, ok bool) {
+// opened returns the files under dir that this process has open, from there; false if the machine does not say.
+func opened(t *testing.T, dir string) (open []string, ok bool) {
 	t.Helper()
 	all, err := os.ReadDir("/proc/self/fd")
 	if err != nil {
-		return 0, false
+		return nil, false
 	}
 	for _, e := range all {
 		if to, err := os.Readlink("/proc/self/fd/" + e.Name()); err == nil {
 			if rel, err := filepath.Rel(dir, to); err == nil && filepath.IsLocal(rel) {
-				n++
+				open = append(open, rel)
 			}
 		}
 	}
-	return n, true
+	return open, true
 }
 
 func TestDirectoriesAreKeptOpenUntilTheGuardIsClosed(t *testing.T) {
@@ -81,17 +82,17 @@ func TestDirectoriesAreKeptOpenUntilTheGuardIsClosed(t *testing.T) {
 	}
 	g, err := datadir.Watch(lock, dir)
 	try(t, err)
-	if n, _ := opened(t, dir); n != 1 {
-		t.Errorf("a guard has %d files open, want the directory", n)
+	if open, _ := opened(t, dir); !slices.Equal(open, []string{"."}) {
+		t.Errorf("a guard has %q open, want the directory alone", open)
 	}
 	try(t, g.Close())
-	if n, _ := opened(t, dir); n != 0 {
-		t.Errorf("a closed guard has %d files open", n)
+	if open, _ := opened(t, dir); len(open) > 0 {
+		t.Errorf("a closed guard has %q open", open)
 	}
 	if _, err := datadir.Watch(lock, dir, filepath.Join(dir, "none")); err == nil {
 		t.Error("a path that is not there can be watched")
 	}
-	if n, _ := opened(t, dir); n != 0 {
-		t.Errorf("a guard that was refused has %d files open", n)
+	if open, _ := opened(t, dir); len(open) > 0 {
+		t.Errorf("a guard that was refused has %q open", open)
 	}
 }

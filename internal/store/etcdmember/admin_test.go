@@ -1,63 +1,199 @@
-package etcdmember_test
+package etcdmember
 
 import (
 	"context"
+	"encoding/json"
 	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
-	"time"
 
-	"carillon/internal/store/etcdmember"
-	"carillon/internal/store/etcdmember/etcdtest"
+	"github.com/google/go-cmp/cmp"
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"google.golang.org/grpc"
 )
 
-func TestMembersAreAskedForWhereNobodyAnswers(t *testing.T) {
+// A group is what a member of etcd says about its cluster, whose first member leads.
+type group struct {
+	etcdserverpb.UnimplementedClusterServer
+	etcdserverpb.UnimplementedMaintenanceServer
+
+	members []*etcdserverpb.Member
+	done    []string // what has changed
+	refuses int      // how often it adds no member at first
+	broken  error    // how it answers to that then
+}
+
+func (g *group) MemberList(context.Context, *etcdserverpb.MemberListRequest) (*etcdserverpb.MemberListResponse, error) {
+	return &etcdserverpb.MemberListResponse{Members: g.members}, nil
+}
+
+func (g *group) MemberRemove(_ context.Context, r *etcdserverpb.MemberRemoveRequest) (*etcdserverpb.MemberRemoveResponse, error) {
+	for _, m := range g.members {
+		if m.ID == r.ID {
+			g.done = append(g.done, "remove "+m.Name)
+		}
+	}
+	return new(etcdserverpb.MemberRemoveResponse), nil
+}
+
+func (g *group) MemberAdd(_ context.Context, r *etcdserverpb.MemberAddRequest) (*etcdserverpb.MemberAddResponse, error) {
+	if g.refuses--; g.refuses >= 0 {
+		return nil, g.broken
+	}
+	g.done = append(g.done, "add at "+strings.Join(r.PeerURLs, ","))
+	return &etcdserverpb.MemberAddResponse{Member: new(etcdserverpb.Member)}, nil
+}
+
+func (g *group) Status(context.Context, *etcdserverpb.StatusRequest) (*etcdserverpb.StatusResponse, error) {
+	return &etcdserverpb.StatusResponse{Leader: g.members[0].ID}, nil
+}
+
+// serve has clients ask g, and returns where.
+func (g *group) serve(t *testing.T) (endpoint string) {
+	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	endpoint := "http://" + l.Addr().String()
-	for what, ask := range map[string]func(context.Context) error{
-		"list":    func(ctx context.Context) error { _, err := etcdmember.Members(ctx, endpoint); return err },
-		"replace": func(ctx context.Context) error { return etcdmember.Replace(ctx, endpoint, "b") },
-	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
-		err := ask(ctx)
-		if cancel(); err == nil || !strings.Contains(err.Error(), "more than half of the schedulers must run") {
-			t.Errorf("%s, of one that does not answer: %v, want that the others are to be started", what, err)
+	server := grpc.NewServer()
+	etcdserverpb.RegisterClusterServer(server, g)
+	etcdserverpb.RegisterMaintenanceServer(server, g)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	t.Cleanup(func() {
+		server.Stop()
+		if err := <-served; err != nil {
+			t.Error(err)
 		}
-	}
-	if err := l.Close(); err != nil {
+	})
+	return "http://" + l.Addr().String()
+}
+
+// peer serves what a member tells other members, who they are, and returns where.
+func peer(t *testing.T, code int, members ...remote) (at string) {
+	t.Helper()
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/members" {
+			code = http.StatusNotFound
+		}
+		w.WriteHeader(code)
+		_ = json.NewEncoder(w).Encode(members)
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// gone returns an address at which nobody listens.
+func gone(t *testing.T) string {
+	t.Helper()
+	s := httptest.NewServer(http.NotFoundHandler())
+	s.Close()
+	return s.URL
+}
+
+func TestMembersAreListedByNameWithWhoLeadsAndWhoAnswers(t *testing.T) {
+	secure := httptest.NewTLSServer(http.NotFoundHandler())
+	defer secure.Close()
+	none := gone(t)
+	sick := peer(t, http.StatusServiceUnavailable)
+	g := &group{members: []*etcdserverpb.Member{
+		{ID: 3, Name: "c", PeerURLs: []string{peer(t, http.StatusOK)}},
+		{ID: 1, Name: "b", PeerURLs: []string{none}},
+		{ID: 2, Name: "a", PeerURLs: []string{secure.URL}},
+		{ID: 4, Name: "d", PeerURLs: []string{sick}},
+		{ID: 5, Name: "e", PeerURLs: []string{"https" + strings.TrimPrefix(none, "http")}},
+	}}
+	all, err := Members(t.Context(), g.serve(t))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := etcdmember.Members(t.Context(), endpoint); err == nil || !strings.Contains(err.Error(), endpoint) ||
-		!strings.Contains(err.Error(), "start the scheduler of this machine, or name the address of its etcd with --etcd") {
-		t.Errorf("list, where nobody listens: %v, want what to start", err)
+	var names []string
+	for _, s := range all {
+		names = append(names, s.Name)
+		if s.Leads != (s.Name == "c") {
+			t.Errorf("%s leads: %v", s.Name, s.Leads)
+		}
+		want := map[string]string{"a": "yes", "b": "connection refused", "c": "yes", "d": "503", "e": "connection refused"}[s.Name]
+		if !strings.Contains(s.Answer, want) {
+			t.Errorf("whether %s answers: %q, want %q", s.Name, s.Answer, want)
+		}
+		if len(s.Peers) != 1 {
+			t.Errorf("%s is found by the others at %v", s.Name, s.Peers)
+		}
+	}
+	if want := []string{"a", "b", "c", "d", "e"}; !slices.Equal(names, want) {
+		t.Errorf("the members are %q, want %q", names, want)
 	}
 }
 
-func TestMembersAreListedWithoutAMajority(t *testing.T) {
-	a, b := etcdtest.Config(t), etcdtest.Config(t)
-	a.Name, b.Name = "a", "b"
-	a.Peers = map[string]string{"a": a.Peer, "b": b.Peer}
-	b.Peers = a.Peers
-	started := make(chan func(), 1)
-	go func() {
-		_, stop := etcdtest.Run(t, b)
-		started <- stop
-	}()
-	run(t, a)
-	(<-started)()
-	all, err := etcdmember.Members(t.Context(), a.Client)
-	if err != nil || len(all) != 2 || all[0].Answer != "yes" || all[1].Answer == "yes" {
-		t.Errorf("the members are %+v, %v, want a that answers and b that does not", all, err)
+func TestLostMemberIsReplacedAndOneThatAnswersIsNot(t *testing.T) {
+	none := gone(t)
+	for _, c := range []struct {
+		name    string
+		refuses int
+		broken  error
+		want    []string
+		err     string
+	}{
+		{name: "lost", want: []string{"remove lost", "add at " + none}},
+		{name: "lost", refuses: 1, broken: rpctypes.ErrGRPCUnhealthy, want: []string{"remove lost", "add at " + none}},
+		{name: "lost", refuses: 9, broken: rpctypes.ErrGRPCMemberExist, want: []string{"remove lost"}, err: `the member "lost" is removed; add it again at ` + none},
+		{name: "well", err: `the member "well" answers at`},
+		{name: "nobody", err: `no member is called "nobody"`},
+	} {
+		g := &group{refuses: c.refuses, broken: c.broken, members: []*etcdserverpb.Member{
+			{ID: 1, Name: "well", PeerURLs: []string{peer(t, http.StatusOK)}},
+			{ID: 2, Name: "lost", PeerURLs: []string{none}},
+		}}
+		err := Replace(t.Context(), g.serve(t), c.name)
+		if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
+			t.Errorf("Replace %q = %v, want %q", c.name, err, c.err)
+		}
+		if diff := cmp.Diff(c.want, g.done); diff != "" {
+			t.Errorf("to replace %q (-want +got):\n%s", c.name, diff)
+		}
 	}
-	if err := etcdmember.Replace(t.Context(), a.Client, "c"); err == nil || !strings.Contains(err.Error(), `no member is called "c": there are ["a" "b"]`) {
-		t.Errorf("Replace of one that is not there: %v", err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
-	defer cancel()
-	if err := etcdmember.Replace(ctx, a.Client, "b"); err == nil || !strings.Contains(err.Error(), "more than half of the schedulers must run") {
-		t.Errorf("Replace without a majority: %v, want that the others are to be started", err)
+}
+
+func TestMemberJoinsWhereItIsExpectedAndBeginsWithNothing(t *testing.T) {
+	const own = "http://10.0.0.3:2380"
+	for _, c := range []struct {
+		name  string
+		peers []string
+		full  bool
+		want  bool
+	}{
+		{name: "it is expected", peers: []string{peer(t, http.StatusOK, remote{Name: "b"}, remote{URLs: []string{own}})}, want: true},
+		{name: "the second says so", peers: []string{gone(t), peer(t, http.StatusOK, remote{URLs: []string{own}})}, want: true},
+		{name: "it is known", peers: []string{peer(t, http.StatusOK, remote{Name: "c", URLs: []string{own}})}},
+		{name: "another is expected", peers: []string{peer(t, http.StatusOK, remote{URLs: []string{"http://10.0.0.4:2380"}})}},
+		{name: "nobody is there", peers: []string{gone(t)}},
+		{name: "the other is sick", peers: []string{peer(t, http.StatusServiceUnavailable, remote{URLs: []string{own}})}},
+		{name: "it has data", peers: []string{peer(t, http.StatusOK, remote{URLs: []string{own}})}, full: true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg := Config{Name: "c", Dir: t.TempDir(), Peers: map[string]string{"c": own}}
+			for i, p := range c.peers {
+				cfg.Peers[string(rune('x'+i))] = p
+			}
+			log := filepath.Join(cfg.Dir, "member", "wal")
+			if err := os.MkdirAll(log, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if c.full {
+				if err := os.WriteFile(filepath.Join(log, "0.wal"), nil, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := cfg.joining(t.Context()); got != c.want {
+				t.Errorf("a member joins: %v, want %v", got, c.want)
+			}
+		})
 	}
 }

@@ -2,6 +2,8 @@ package etcdmember
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -38,4 +40,62 @@ func TestACallOfAMemberThatHasFailedEndsWithItsContext(t *testing.T) {
 			t.Errorf("after %v: %v, want DeadlineExceeded after 5 s", took, err)
 		}
 	})
+}
+
+// A calm server carries out everything.
+type calm struct {
+	etcdserverpb.UnimplementedKVServer
+}
+
+func (*calm) Range(context.Context, *etcdserverpb.RangeRequest) (*etcdserverpb.RangeResponse, error) {
+	return &etcdserverpb.RangeResponse{Count: 1}, nil
+}
+
+func (*calm) Put(context.Context, *etcdserverpb.PutRequest) (*etcdserverpb.PutResponse, error) {
+	return new(etcdserverpb.PutResponse), nil
+}
+
+func (*calm) DeleteRange(context.Context, *etcdserverpb.DeleteRangeRequest) (*etcdserverpb.DeleteRangeResponse, error) {
+	return new(etcdserverpb.DeleteRangeResponse), nil
+}
+
+func (*calm) Txn(context.Context, *etcdserverpb.TxnRequest) (*etcdserverpb.TxnResponse, error) {
+	return new(etcdserverpb.TxnResponse), nil
+}
+
+func (*calm) Compact(context.Context, *etcdserverpb.CompactionRequest) (*etcdserverpb.CompactionResponse, error) {
+	return new(etcdserverpb.CompactionResponse), nil
+}
+
+func TestChangesAreAcknowledgedOnlyWhileTheFolderIsThere(t *testing.T) {
+	ctx := t.Context()
+	var k kv
+	var here error
+	k.present = func() error { return here }
+	calls := func() map[string]error {
+		_, read := k.Range(ctx, new(etcdserverpb.RangeRequest))
+		_, compacted := k.Compact(ctx, new(etcdserverpb.CompactionRequest))
+		_, put := k.Put(ctx, new(etcdserverpb.PutRequest))
+		_, removed := k.DeleteRange(ctx, new(etcdserverpb.DeleteRangeRequest))
+		_, written := k.Txn(ctx, new(etcdserverpb.TxnRequest))
+		return map[string]error{"Range": read, "Compact": compacted, "Put": put, "DeleteRange": removed, "Txn": written}
+	}
+	for call, err := range calls() {
+		if status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "does not serve") {
+			t.Errorf("%s of a member that does not serve = %v", call, err)
+		}
+	}
+	s := etcdserverpb.KVServer(new(calm))
+	k.server.Store(&s)
+	for call, err := range calls() {
+		if err != nil {
+			t.Errorf("%s = %v", call, err)
+		}
+	}
+	here = errors.New("the folder is gone")
+	for call, err := range calls() {
+		if reads := call == "Range" || call == "Compact"; reads != (err == nil) {
+			t.Errorf("%s without a folder = %v", call, err)
+		}
+	}
 }
