@@ -521,3 +521,29 @@ func TestClaimThatEtcdDoesNotAnswerEndsWithItsSession(t *testing.T) {
 		}
 	})
 }
+
+func TestViewsEndWithAnErrorWhenMembersCannotBeWatched(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := etcdtest.NewMemory(t)
+		m.Unwatchable = true
+		reads := 0
+		m.Before = func(_ context.Context, request any) error {
+			if r, ok := request.(*etcdserverpb.RangeRequest); ok && strings.Contains(string(r.GetKey()), "/cluster/") {
+				if reads++; reads > 100 {
+					return errors.New("that is enough")
+				}
+			}
+			return nil
+		}
+		s, _ := join(t, m, "a", "a")
+		var broken error
+		for v, err := range s.Views(t.Context()) {
+			if broken = err; err == nil && len(v.Owners) != partitions {
+				t.Errorf("a view has %d partitions, want %d", len(v.Owners), partitions)
+			}
+		}
+		if broken == nil || !strings.Contains(broken.Error(), "watch the members") || reads > 10 {
+			t.Errorf("after %d reads the views ended with %v, want soon that the members cannot be watched", reads, broken)
+		}
+	})
+}
