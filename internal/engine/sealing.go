@@ -67,7 +67,7 @@ func (s sealing) MaxBatch() (writes, bytes int) {
 // open returns the record in an envelope. One that does not open is returned as it is, which nobody can read: that is
 // the trouble of its job, and of no other.
 func (s sealing) open(key, value []byte) []byte {
-	if len(value) == 0 || value[0] != sealedVersion || key[0] != tagJob {
+	if len(value) == 0 || value[0] != sealedVersion || len(key) == 0 || key[0] != tagJob {
 		return value
 	}
 	record, err := s.keys.Open(value[1:], key)
