@@ -82,6 +82,13 @@ func TestWindowsHaveABoundTogether(t *testing.T) {
 	if err := s.check(t.Context()); err != nil {
 		t.Error(err)
 	}
+	s.load(t)
+	if n, most := s.inMemory(), limit+minWindow+tinyWindow*targets; n > most {
+		t.Errorf("%d entries are in memory after a start, want %d at most", n, most)
+	}
+	if err := s.check(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
 
 func TestAScanPassesOverWhatIsNoKeyAndKeepsToItsLimit(t *testing.T) {

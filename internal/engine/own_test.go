@@ -433,3 +433,54 @@ func TestAnOutcomeThatComesAfterTheHandOverTakesNoOtherPartitionAlong(t *testing
 		}
 	})
 }
+
+// A refused claim notes when it is asked, and is refused at times.
+type refused struct {
+	claim
+
+	begin  time.Time
+	asked  []time.Duration
+	grants func(n int) bool
+}
+
+func (c *refused) Fence(ctx context.Context) (store.Fence, error) {
+	c.asked = append(c.asked, time.Since(c.begin))
+	if !c.grants(len(c.asked)) {
+		return store.Fence{}, errors.New("another node owns it")
+	}
+	return c.claim.Fence(ctx)
+}
+
+func TestPartitionIsClaimedAgainLaterAndLaterAndSoonAfterItWasHad(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRegistry(t)
+		a := &app{}
+		e, stop := run(t, r, a, engine.Config{Partitions: 1, Shared: true})
+		defer stop()
+		var dead atomic.Bool
+		c := &refused{claim: claim{r, "claim/0", &dead}, begin: time.Now(), grants: func(n int) bool { return n == 12 || n > 14 }}
+		ctx, cancel := context.WithCancel(t.Context())
+		owned := make(chan struct{})
+		go func() { defer close(owned); e.Own(ctx, 0, c) }()
+		time.Sleep(time.Minute)
+		const ms = time.Millisecond
+		for i, want := range []time.Duration{10 * ms, 20 * ms, 40 * ms, 80 * ms, 160 * ms, 320 * ms, 640 * ms, 1280 * ms, 2560 * ms, 5000 * ms, 5000 * ms} {
+			if got := c.asked[i+1] - c.asked[i]; got != want {
+				t.Errorf("try %d came %v after the one before, want %v", i+2, got, want)
+			}
+		}
+		r.mu.Lock()
+		r.claims["claim/0"] = -1 // another node has taken it, and the next commit is refused
+		r.mu.Unlock()
+		short, end := context.WithTimeout(t.Context(), time.Second)
+		defer end()
+		lost := time.Since(c.begin)
+		_ = e.Schedule(short, key("app", "a"), once(time.Now().Add(time.Hour)), false)
+		time.Sleep(time.Minute)
+		if n := len(c.asked); n != 15 || c.asked[12] != lost || c.asked[13]-c.asked[12] != 10*ms || c.asked[14]-c.asked[13] != 20*ms {
+			t.Errorf("after it was had, it was claimed at %v, want at once, and 10 and 20 ms later", c.asked[min(n, 12):])
+		}
+		cancel()
+		<-owned
+	})
+}

@@ -252,3 +252,18 @@ func TestAStoreWhoseKeysWereAllForgottenOpensWithoutAny(t *testing.T) {
 		mustSchedule(t, e, key("app", "a"), once(time.Now().Add(time.Hour)))
 	})
 }
+
+func TestAKeyThatWasForgottenLeavesItsNameToAnother(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := open(t, vfs.NewMem())
+		defer s.Close()
+		for _, keys := range []string{keyLine("a", 1), keyLine("b", 2), keyLine("a", 3) + keyLine("b", 2)} {
+			e, stop := run(t, s, &app{}, engine.Config{Keys: only(keyFile(t, keys))})
+			time.Sleep(time.Minute)
+			if err := e.Health(); err != nil {
+				t.Errorf("with the keys %q: %v", keys, err)
+			}
+			stop()
+		}
+	})
+}

@@ -149,3 +149,19 @@ func TestLargeCommandsGiveWayToOutcomes(t *testing.T) {
 		t.Errorf("a turn of 20000 bytes takes %d of commands and %d of outcomes, want half each", commands, outcomes)
 	}
 }
+
+func TestTurnsThatACommandWaitsAreCounted(t *testing.T) {
+	i := inboxOf(t)
+	i.take(100, 1<<20)
+	for range 3 { // of one job, of which each turn takes one
+		i.add(func() { i.enqueue(&command{key: appKey("a", 1), bytes: 1}) })
+	}
+	for turn := range 3 {
+		if w := i.take(100, 1<<20); len(w.commands) != 1 || w.waited != turn+1 {
+			t.Errorf("turn %d takes %d commands, one of which has waited %d turns; want one that has waited %d", turn, len(w.commands), w.waited, turn+1)
+		}
+	}
+	if w := i.take(100, 1<<20); w.waited != 0 {
+		t.Errorf("a turn without commands counts %d turns", w.waited)
+	}
+}

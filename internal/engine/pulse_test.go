@@ -1,0 +1,70 @@
+package engine
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func TestALoopIsStuckWhenItIsLateByMoreThanThreeSeconds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := pulse{start: time.Now()}
+		if err := p.check(time.Now()); err == nil {
+			t.Error("a loop that has not begun is well")
+		}
+		p.turns.Store(true)
+		p.begin()
+		time.Sleep(stuckAfter)
+		if err := p.check(time.Now()); err != nil {
+			t.Errorf("in a turn of %v: %v", stuckAfter, err)
+		}
+		time.Sleep(2 * time.Nanosecond)
+		if err := p.check(time.Now()); err == nil {
+			t.Errorf("in a turn of more than %v it is well", stuckAfter)
+		}
+		due := time.Now().Truncate(time.Millisecond)
+		p.end(due, due, true)
+		if err := p.check(due.Add(stuckAfter)); err != nil {
+			t.Errorf("late by %v: %v", stuckAfter, err)
+		}
+		if err := p.check(due.Add(stuckAfter + time.Millisecond)); err == nil {
+			t.Errorf("late by more than %v it is well", stuckAfter)
+		}
+		p.end(due, due.Add(-time.Hour), true) // it was late, and turns now
+		if err := p.check(due.Add(stuckAfter)); err != nil {
+			t.Errorf("right after a turn for what was late: %v", err)
+		}
+		p.end(due, due, false)
+		if err := p.check(due.Add(time.Hour)); err != nil {
+			t.Errorf("with nothing to wait for: %v", err)
+		}
+	})
+}
+
+func TestALoopIsOverloadedWhenMostOfFiveSecondsLeftWork(t *testing.T) {
+	for _, c := range []struct {
+		left int // of ten turns of half a second, how many leave work
+		want bool
+	}{{0, false}, {5, false}, {6, true}, {10, true}} {
+		var o overload
+		at := time.Unix(0, 0)
+		for range 2 { // the second window is as the first: nothing changes
+			for turn := range 10 {
+				changed := o.observe(at, at.Add(time.Second/2), turn < c.left)
+				at = at.Add(time.Second / 2)
+				if last := turn == 9; changed != (last && c.want && at == time.Unix(5, 0)) {
+					t.Errorf("%d turns of ten left work, and turn %d at %v changes that: %v", c.left, turn, at, changed)
+				}
+			}
+			if o.on != c.want {
+				t.Errorf("%d turns of ten left work, and the loop is overloaded: %v", c.left, o.on)
+			}
+		}
+		for turn := range 10 {
+			if changed := o.observe(at, at.Add(time.Second/2), false); changed != (turn == 9 && c.want) {
+				t.Errorf("after %d turns of ten had left work, idle turn %d changes that: %v", c.left, turn, changed)
+			}
+			at = at.Add(time.Second / 2)
+		}
+	}
+}
