@@ -41,19 +41,23 @@ func TestThrottledLanesThatComeAndGoAreForgotten(t *testing.T) {
 
 func TestLaneThatIsThrottledWhenItsAppRefusesWaitsForRoomAlone(t *testing.T) {
 	s := newNarrowScript(t, 1, 16)
-	k := func(n int) job.Key { return appKey("hung", n) }
 	s.limit.fires = 0
 	for i := range 100 {
-		s.put(t, k(i), job.Spec{Plan: when.Plan{First: s.now.Add(time.Second)}, Policy: job.DefaultPolicy()}, false)
+		for _, app := range []string{"hung", "other"} { // together they have more in flight than there is room for
+			s.put(t, appKey(app, i), job.Spec{Plan: when.Plan{First: s.now.Add(time.Second)}, Policy: job.DefaultPolicy()}, false)
+		}
 	}
 	s.limit.fires = 100
 	s.room["hung"] = 3
 	s.now = s.now.Add(time.Second)
-	s.idle(t)
-	if err := s.check(t.Context()); err != nil {
+	if err := s.turn(t.Context(), s.now, s.limit); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.checkMachine(); err != nil {
 		t.Error(err)
 	}
-	if got := len(s.deliveries()); got != 3 || len(s.machine.throttled) > 0 {
-		t.Errorf("an app with room for 3 got %d triggers, and %d targets are throttled, want none", got, len(s.machine.throttled))
+	hung := appKey("hung", 0).Target
+	if l := s.machine.lanes[laneID{0, hung}]; l == nil || l.place != parked || len(s.machine.throttled[hung]) > 0 {
+		t.Errorf("after its app refused a trigger, a lane is %+v, and of %d lanes that wait for a share", l, len(s.machine.throttled[hung]))
 	}
 }
