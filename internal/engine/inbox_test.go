@@ -83,3 +83,12 @@ func TestSurveyOfLoopsThatTurnTakesNoTime(t *testing.T) {
 		}
 	})
 }
+
+func TestLargeCommandsTakeTheRoomOfSeveral(t *testing.T) {
+	i := newInbox(4, 1<<20)
+	for bytes, want := range map[int]int64{0: 1, 1<<18 - 1: 1, 1 << 18: 2, 1 << 19: 3, 1 << 30: 4} {
+		if got := i.slotsOf(&command{bytes: bytes}); got != want {
+			t.Errorf("of 4 commands with a MiB together, one of %d bytes takes the room of %d, want %d", bytes, got, want)
+		}
+	}
+}

@@ -518,6 +518,9 @@ func TestFindingIsRemovedWithItsNote(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
+			if left := keysOf(t, db, 's', "stated"); len(left) > 0 {
+				t.Errorf("the state of a job that was removed is there yet: %q", left)
+			}
 		}
 		if found := inspected(t, db); len(found) > 0 {
 			t.Errorf("of %d findings there are %d yet: %v", len(wants), len(found), slices.Collect(maps.Values(found)))
