@@ -25,6 +25,8 @@ func (l *lane) see(read []entry) {
 	longest := time.Duration(0)
 	if l.gap.ahead(l.cursor) {
 		longest = l.gap.to.due.Sub(l.gap.from.due)
+	} else {
+		l.gap = nil
 	}
 	before := l.cursor
 	for _, e := range read {
