@@ -15,8 +15,8 @@ import (
 // flagsOfDaprd are all of them (sidecar specification §5.1), each with a value that daprd accepts; and five of our own.
 var flagsOfDaprd = map[string]string{
 	"tls-cert-file": "cert.pem", "tls-key-file": "key.pem", "tls-ca-file": "ca.pem", "memory-limit": "128Mi",
-	"allowed-hosts": "sidecar,10.0.0.1",
-	"app-id":        "sub", "app-port": "6000", "app-protocol": "grpc", "app-channel-address": "localhost",
+	"allowed-hosts": "sidecar,10.0.0.1", "strict": "true",
+	"app-id": "sub", "app-port": "6000", "app-protocol": "grpc", "app-channel-address": "localhost",
 	"app-max-concurrency": "-1", "app-ssl": "true", "dapr-http-port": "3501", "dapr-grpc-port": "50002",
 	"dapr-listen-addresses": "127.0.0.1,::1", "dapr-internal-grpc-port": "50003",
 	"dapr-internal-grpc-listen-address": "127.0.0.1", "dapr-public-port": "3502",

@@ -201,8 +201,8 @@ func TestMalformedGRPCCallThatNamesItsAppIsInvalidArgument(t *testing.T) {
 			},
 		}
 		for what, call := range calls {
-			if err := call(published); status.Code(err) != codes.InvalidArgument || len(status.Convert(err).Details()) != 1 {
-				t.Errorf("%s: %v, want InvalidArgument with one detail", what, err)
+			if err := call(published); status.Code(err) != codes.InvalidArgument {
+				t.Errorf("%s: %v, want InvalidArgument", what, err)
 			}
 			if err := call(t.Context()); status.Code(err) != codes.Internal {
 				t.Errorf("%s, without the app: %v, want Dapr's Internal", what, err)

@@ -463,6 +463,7 @@ func TestPartitionIsClaimedAgainLaterAndLaterAndSoonAfterItWasHad(t *testing.T) 
 		owned := make(chan struct{})
 		go func() { defer close(owned); e.Own(ctx, 0, c) }()
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		const ms = time.Millisecond
 		for i, want := range []time.Duration{10 * ms, 20 * ms, 40 * ms, 80 * ms, 160 * ms, 320 * ms, 640 * ms, 1280 * ms, 2560 * ms, 5000 * ms, 5000 * ms} {
 			if got := c.asked[i+1] - c.asked[i]; got != want {
@@ -477,6 +478,7 @@ func TestPartitionIsClaimedAgainLaterAndLaterAndSoonAfterItWasHad(t *testing.T) 
 		lost := time.Since(c.begin)
 		_ = e.Schedule(short, key("app", "a"), once(time.Now().Add(time.Hour)), false)
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if n := len(c.asked); n != 15 || c.asked[12] != lost || c.asked[13]-c.asked[12] != 10*ms || c.asked[14]-c.asked[13] != 20*ms {
 			t.Errorf("after it was had, it was claimed at %v, want at once, and 10 and 20 ms later", c.asked[min(n, 12):])
 		}

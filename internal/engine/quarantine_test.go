@@ -20,6 +20,7 @@ import (
 
 	"carillon/internal/engine"
 	"carillon/internal/job"
+	"carillon/internal/logtest"
 	"carillon/internal/store"
 	"carillon/internal/store/pebblestore"
 )
@@ -137,7 +138,7 @@ func TestDamagedKeysAndRecordsKeepNoOtherJobFromFiring(t *testing.T) {
 			t.Errorf("%q is in order, and found because %s", k, f.Reason)
 		}
 
-		var said bytes.Buffer
+		var said logtest.Page
 		a, reg := &app{}, prometheus.NewRegistry()
 		e, stop := runWith(t, db, a, engine.Config{Metrics: reg}, slog.New(slog.NewTextHandler(&said, nil)))
 		synctest.Wait()
@@ -188,12 +189,11 @@ func TestDamagedKeysAndRecordsKeepNoOtherJobFromFiring(t *testing.T) {
 		stop()
 
 		kept := 0
-		for k := range wants {
-			values, err := db.Get(t.Context(), []byte(k))
+		for pair, err := range db.Scan(t.Context(), store.Range{}, 1000) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if values[0] != nil {
+			if _, ok := wants[string(pair.Key)]; ok {
 				kept++
 			}
 		}
@@ -291,10 +291,11 @@ func TestQuarantineThatCannotBeNotedIsLoggedOnceAndTriedAgain(t *testing.T) {
 			b.Put([]byte("mf"), []byte{1, 1})
 			b.Put([]byte("d\x00\x00x"), nil)
 		})
-		var said bytes.Buffer
+		var said logtest.Page
 		n := &notebook{Store: db, torn: true}
 		_, stop := runWith(t, n, &app{}, engine.Config{Partitions: 1}, slog.New(slog.NewTextHandler(&said, nil)))
 		time.Sleep(10 * time.Minute)
+		synctest.Wait()
 		if got := strings.Count(said.String(), "cannot note what is in quarantine"); got != 1 || n.commits < 5 {
 			t.Errorf("that no note could be written was logged %d times, in %d tries; want once, and some", got, n.commits)
 		}

@@ -1,7 +1,6 @@
 package engine_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +15,7 @@ import (
 
 	"carillon/internal/engine"
 	"carillon/internal/job"
+	"carillon/internal/logtest"
 	"carillon/internal/store"
 )
 
@@ -134,7 +134,7 @@ func TestThatAStoreIsFullAndHasRoomAgainIsLoggedEachTime(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		defer db.Close()
 		s, a := &tightStore{Store: db}, &app{}
-		var said bytes.Buffer
+		var said logtest.Page
 		e, stop := runWith(t, s, a, engine.Config{Loops: 1}, slog.New(slog.NewTextHandler(&said, nil)))
 		defer stop()
 		mustSchedule(t, e, key("app", "ticks"), every(time.Now(), time.Second))

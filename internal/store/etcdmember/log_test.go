@@ -10,9 +10,9 @@ import (
 	"go.uber.org/zap"
 )
 
-func TestWhatEtcdSaysIsLoggedALevelLowerAndWhatIsFatalFailsTheMember(t *testing.T) {
+func TestWhatEtcdSaysIsLoggedLowerAndWhatIsFatalFailsTheMember(t *testing.T) {
 	var text bytes.Buffer
-	m := &Member{failed: make(chan struct{}), log: slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+	m := &Member{failed: make(chan struct{}), log: slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: levelTrace}))}
 	log := m.logger().With(zap.String("field", "of the log"))
 	said := func(want string) {
 		t.Helper()
@@ -22,12 +22,12 @@ func TestWhatEtcdSaysIsLoggedALevelLowerAndWhatIsFatalFailsTheMember(t *testing.
 		text.Reset()
 	}
 	log.Warn("a warning", zap.Int("n", 7))
-	said(`level=DEBUG msg=etcd event="a warning map[field:of the log n:7]"`)
+	said(`level=DEBUG-4 msg=etcd event="a warning map[field:of the log n:7]"`)
 	log.Error("an error")
 	said(`level=WARN msg="etcd met an error" event="an error map[field:of the log]"`)
 	m.stopping.Store(true)
 	log.Error("an error")
-	said(`level=DEBUG msg=etcd`)
+	said(`level=DEBUG-4 msg=etcd`)
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)

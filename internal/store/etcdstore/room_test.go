@@ -1,12 +1,12 @@
 package etcdstore_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"carillon/internal/job"
+	"carillon/internal/logtest"
 	"carillon/internal/store"
 	"carillon/internal/store/etcdmember/etcdtest"
 	"carillon/internal/store/etcdstore"
@@ -92,7 +93,7 @@ func TestStoreSaysWhoIsFullAndOfWhat(t *testing.T) {
 
 // said returns a logger, and how often it has said something so far.
 func said() (*slog.Logger, func(what string) int) {
-	var text bytes.Buffer
+	var text logtest.Page
 	return slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: slog.LevelDebug})), func(what string) int { return strings.Count(text.String(), what) }
 }
 
@@ -415,9 +416,10 @@ func TestWhatFailsWhileRoomIsMadeIsToldAndTriedAgain(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := etcdtest.NewMemory(t)
-				failing := true
+				var failing atomic.Bool
+				failing.Store(true)
 				m.Before = func(_ context.Context, request any) error {
-					if failing && broken(request) {
+					if failing.Load() && broken(request) {
 						return status.Error(codes.Internal, "it is broken")
 					}
 					return nil
@@ -434,7 +436,7 @@ func TestWhatFailsWhileRoomIsMadeIsToldAndTriedAgain(t *testing.T) {
 				if told("it is tried again") != 1 || told(strings.TrimSuffix(name, "etcdser")) != 1 || told("it is broken") != 1 {
 					t.Error("what was broken was not logged")
 				}
-				failing = false
+				failing.Store(false)
 				time.Sleep(5 * time.Second)
 				synctest.Wait()
 				if !slices.Contains(m.Kept(), "defragment etcd") {

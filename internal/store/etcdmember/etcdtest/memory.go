@@ -37,9 +37,8 @@ type Memory struct {
 	// Unwatchable has each watch end at once, as one that is broken does.
 	Unwatchable bool
 
-	places []*place // the members
-
 	mu        sync.Mutex // guards the fields below, and what the places say
+	places    []*place   // the members
 	history   []event    // in their order; those of one transaction have one revision
 	now       int64      // the revision
 	compacted int64      // the revision before which nothing can be read
@@ -94,6 +93,8 @@ func (m *Memory) serve(t testing.TB, p *place) {
 
 // reached returns the listener of the member at the address; it is the first one's if there is none.
 func (m *Memory) reached(address string) *memnet.Listener {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	for _, p := range m.places {
 		if p.Name+":2379" == address {
 			return p.listener

@@ -36,12 +36,14 @@ type place struct {
 	listener *memnet.Listener
 }
 
-// Join adds a member, before the first client is made. The first one is there without it: it is called etcd, leads, and
+// Join adds a member. The first one is there without it: it is called etcd, leads, and
 // does not say its quota.
 func (m *Memory) Join(t testing.TB, member Member) {
 	t.Helper()
+	m.mu.Lock()
 	p := &place{member, uint64(len(m.places) + 1), memnet.Listen()}
 	m.places = append(m.places, p)
+	m.mu.Unlock()
 	m.serve(t, p)
 }
 
