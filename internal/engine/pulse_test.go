@@ -52,7 +52,7 @@ func TestALoopIsOverloadedWhenMostOfFiveSecondsLeftWork(t *testing.T) {
 			for turn := range 10 {
 				changed := o.observe(at, at.Add(time.Second/2), turn < c.left)
 				at = at.Add(time.Second / 2)
-				if last := turn == 9; changed != (last && c.want && at == time.Unix(5, 0)) {
+				if last := turn == 9; changed != (last && c.want && at.Equal(time.Unix(5, 0))) {
 					t.Errorf("%d turns of ten left work, and turn %d at %v changes that: %v", c.left, turn, at, changed)
 				}
 			}

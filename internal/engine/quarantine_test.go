@@ -235,14 +235,14 @@ func notes(t *testing.T, db store.Store) (all []string) {
 // A notebook counts the commits that write notes of what is in quarantine, and refuses them while it is torn.
 type notebook struct {
 	store.Store
-	torn    bool
+	torn    atomic.Bool
 	commits int
 	largest int // notes of one commit
 }
 
 func (n *notebook) Commit(ctx context.Context, b *store.Batch) error {
 	if len(b.Writes) > 0 && bytes.HasPrefix(b.Writes[0].Key, []byte("mq")) {
-		if n.commits, n.largest = n.commits+1, max(n.largest, len(b.Writes)); n.torn {
+		if n.commits, n.largest = n.commits+1, max(n.largest, len(b.Writes)); n.torn.Load() {
 			return errDisk
 		}
 	}
@@ -292,14 +292,15 @@ func TestQuarantineThatCannotBeNotedIsLoggedOnceAndTriedAgain(t *testing.T) {
 			b.Put([]byte("d\x00\x00x"), nil)
 		})
 		var said logtest.Page
-		n := &notebook{Store: db, torn: true}
+		n := &notebook{Store: db}
+		n.torn.Store(true)
 		_, stop := runWith(t, n, &app{}, engine.Config{Partitions: 1}, slog.New(slog.NewTextHandler(&said, nil)))
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
 		if got := strings.Count(said.String(), "cannot note what is in quarantine"); got != 1 || n.commits < 5 {
 			t.Errorf("that no note could be written was logged %d times, in %d tries; want once, and some", got, n.commits)
 		}
-		n.torn = false
+		n.torn.Store(false)
 		time.Sleep(2 * time.Minute)
 		stop()
 		if got := len(notes(t, db)); got != 1 {
