@@ -43,10 +43,10 @@ const (
 	rejoinMost  = time.Second
 	// How long it may take to tell the others that something is let go; of a node that is stopped, all in all. There may be
 	// nobody left to tell.
-	letGo = 2 * time.Second
+	letGo = 1500 * time.Millisecond
 	// How long a node that is stopped waits for the others to be about to take over.
 	farewellTime = 700 * time.Millisecond
-	revokeTime   = 500 * time.Millisecond // how long it may take to end the lease
+	revokeTime   = 300 * time.Millisecond // how long it may take to end the lease
 )
 
 // outlast returns a context that ends when ctx has ended for so long.
