@@ -1,9 +1,11 @@
 package space_test
 
 import (
+	"bytes"
 	"errors"
 	"log/slog"
-	"strings"
+	"os"
+	"path/filepath"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -27,30 +29,93 @@ func TestReserveIsHalfOfASmallDiskAndNoMoreThan128MiB(t *testing.T) {
 func TestSmallDiskIsFullAtHalfAndSaysTheFigures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := space.Usage{Total: 64 * mib}
-		w := space.New(func() (space.Usage, error) { return u, nil }, slog.New(slog.DiscardHandler))
+		var said bytes.Buffer
+		log := slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		}}))
+		const refused = "level=WARN msg=\"the disk is full: new jobs are refused\" free_bytes=33554431 reserve_bytes=33554432 total_bytes=67108864\n"
+		const accepted = "level=INFO msg=\"the disk has room again: new jobs are accepted\" free_bytes=41943040 reserve_bytes=33554432 total_bytes=67108864\n"
+		asked := 0
+		var broken error
+		w := space.New(func() (space.Usage, error) { asked++; return u, broken }, log)
 		for _, step := range []struct {
-			free uint64
-			full bool
-		}{{63, false}, {33, false}, {31, true}, {33, true}, {39, true}, {40, false}, {33, false}} {
-			u.Free = step.free * mib
+			free   uint64
+			broken error
+			full   string // what it says, in MiB
+			log    string
+		}{
+			{free: 63 * mib},
+			{free: 32 * mib},
+			{free: 32*mib - 1, full: "32.0", log: refused},
+			{free: 31 * mib, full: "31.0"},
+			{free: 63 * mib, full: "31.0", broken: errors.ErrUnsupported},
+			{free: 33 * mib, full: "33.0"},
+			{free: 40*mib - 1, full: "40.0"},
+			{free: 40 * mib, log: accepted},
+			{free: 32 * mib},
+			{free: 0, broken: errors.ErrUnsupported},
+			{free: 32*mib - 1, full: "32.0", log: refused},
+		} {
+			u.Free, broken = step.free, step.broken
 			time.Sleep(10 * time.Millisecond)
-			err := w.Full()
-			if got := errors.Is(err, job.ErrFull); got != step.full {
-				t.Errorf("with %d MiB free, Full() = %v, want full: %v", step.free, err, step.full)
+			want := ""
+			if step.full != "" {
+				want = (&job.FullError{Reason: "the scheduler's disk has " + step.full + " MiB left of 64.0 MiB; new jobs are refused below 32.0 MiB, " +
+					"and accepted again from 40.0 MiB on: make room there"}).Error()
 			}
-			if step.free == 31 && (err == nil || !strings.Contains(err.Error(), "31.0 MiB left of 64.0 MiB; new jobs are refused below 32.0 MiB, and accepted again from 40.0 MiB on")) {
-				t.Errorf("the refusal lacks the figures: %v", err)
+			asked = 0
+			for range 3 {
+				err := w.Full()
+				got := ""
+				if err != nil {
+					got = err.Error()
+				}
+				if got != want || errors.Is(err, job.ErrFull) != (want != "") {
+					t.Errorf("with %d bytes free, Full() = %q, want %q", step.free, got, want)
+				}
 			}
+			if asked != 1 {
+				t.Errorf("in one period the disk is asked %d times, want once", asked)
+			}
+			if said.String() != step.log {
+				t.Errorf("with %d bytes free the log says %q, want %q", step.free, said.String(), step.log)
+			}
+			said.Reset()
+		}
+		time.Sleep(10*time.Millisecond - 1)
+		if asked = 0; w.Full() == nil || asked > 0 {
+			t.Errorf("within the period the disk is asked %d times", asked)
 		}
 	})
 }
 
-func TestDiskThatCannotSayItsRoomIsNotFull(t *testing.T) {
+func TestRoomOfAFolderIsThatOfItsDisk(t *testing.T) {
 	w := space.New(func() (space.Usage, error) { return space.Usage{}, errors.ErrUnsupported }, slog.New(slog.DiscardHandler))
 	if err := w.Full(); err != nil {
-		t.Error(err)
+		t.Errorf("a disk that does not say its room: %v", err)
 	}
-	if u, err := space.Of(t.TempDir() + "/not/made/yet"); err == nil && (u.Total == 0 || u.Free > u.Total) {
-		t.Errorf("the disk of a folder that is not there yet has %+v", u)
+	dir := t.TempDir()
+	u, err := space.Of(dir)
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skip(err)
+	}
+	if err != nil || u.Total < mib || u.Free > u.Total {
+		t.Errorf("the disk of a folder has %+v, %v", u, err)
+	}
+	if later, err := space.Of(filepath.Join(dir, "not", "made", "yet")); err != nil || later.Total != u.Total {
+		t.Errorf("the disk of a folder that is not there yet has %+v, %v; want %+v", later, err, u)
+	}
+	if u, err := space.Of("not/made/yet"); err != nil || u.Total == 0 {
+		t.Errorf("the disk of a folder that is not there yet, by a path from here, has %+v, %v", u, err)
+	}
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if u, err := space.Of(filepath.Join(file, "x")); err == nil {
+		t.Errorf("the disk of a folder in a file has %+v", u)
 	}
 }
