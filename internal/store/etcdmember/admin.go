@@ -224,10 +224,7 @@ func (c Config) joining(ctx context.Context) bool {
 		if name == c.Name {
 			continue
 		}
-		all, err := known(ctx, client, peer)
-		if err != nil {
-			continue // it is not there, or it is starting as well
-		}
+		all, _ := known(ctx, client, peer) // it may not be there, or be starting as well
 		for _, m := range all {
 			if slices.Contains(m.URLs, own) && m.Name == "" {
 				return true

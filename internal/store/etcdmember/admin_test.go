@@ -1,8 +1,13 @@
 package etcdmember
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"crypto/tls"
 	"encoding/json"
+	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -10,9 +15,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"testing/iotest"
+	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"google.golang.org/grpc"
@@ -54,6 +63,42 @@ func (g *group) Status(context.Context, *etcdserverpb.StatusRequest) (*etcdserve
 	return &etcdserverpb.StatusResponse{Leader: g.members[0].ID}, nil
 }
 
+// A counting listener knows how many of its connections are open.
+type counting struct {
+	net.Listener
+	open atomic.Int64
+}
+
+func (l *counting) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	l.open.Add(1)
+	return &countedConn{Conn: c, of: l}, nil
+}
+
+type countedConn struct {
+	net.Conn
+	of   *counting
+	once sync.Once
+}
+
+func (c *countedConn) Close() error {
+	c.once.Do(func() { c.of.open.Add(-1) })
+	return c.Conn.Close()
+}
+
+// wantNone checks that clients have closed all of their connections, or do soon.
+func (l *counting) wantNone(t *testing.T) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); l.open.Load() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d connections are left open", l.open.Load())
+		}
+	}
+}
+
 // serve has clients ask g, and returns where.
 func (g *group) serve(t *testing.T) (endpoint string) {
 	t.Helper()
@@ -61,12 +106,14 @@ func (g *group) serve(t *testing.T) (endpoint string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	counted := &counting{Listener: l}
 	server := grpc.NewServer()
 	etcdserverpb.RegisterClusterServer(server, g)
 	etcdserverpb.RegisterMaintenanceServer(server, g)
 	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
+	go func() { served <- server.Serve(counted) }()
 	t.Cleanup(func() {
+		counted.wantNone(t)
 		server.Stop()
 		if err := <-served; err != nil {
 			t.Error(err)
@@ -138,6 +185,7 @@ func TestLostMemberIsReplacedAndOneThatAnswersIsNot(t *testing.T) {
 		name    string
 		refuses int
 		broken  error
+		most    time.Duration // 0 is a minute
 		want    []string
 		err     string
 	}{
@@ -145,17 +193,20 @@ func TestLostMemberIsReplacedAndOneThatAnswersIsNot(t *testing.T) {
 		{name: "lost", refuses: 1, broken: rpctypes.ErrGRPCUnhealthy, want: []string{"remove lost", "add at " + none}},
 		{name: "lost", refuses: 9, broken: rpctypes.ErrGRPCMemberExist, want: []string{"remove lost"}, err: `the member "lost" is removed; add it again at ` + none},
 		{name: "well", err: `the member "well" answers at`},
-		{name: "nobody", err: `no member is called "nobody"`},
+		{name: "nobody", err: `no member is called "nobody": there are ["lost" "well"]`},
+		{name: "lost", refuses: 1 << 30, broken: rpctypes.ErrGRPCUnhealthy, most: time.Second, want: []string{"remove lost"}, err: `the member "lost" is removed; add it again at ` + none},
 	} {
 		g := &group{refuses: c.refuses, broken: c.broken, members: []*etcdserverpb.Member{
 			{ID: 1, Name: "well", PeerURLs: []string{peer(t, http.StatusOK)}},
 			{ID: 2, Name: "lost", PeerURLs: []string{none}},
 		}}
-		err := Replace(t.Context(), g.serve(t), c.name)
+		ctx, cancel := context.WithTimeout(t.Context(), cmp.Or(c.most, time.Minute))
+		err := Replace(ctx, g.serve(t), c.name)
+		cancel()
 		if c.err == "" && err != nil || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
 			t.Errorf("Replace %q = %v, want %q", c.name, err, c.err)
 		}
-		if diff := cmp.Diff(c.want, g.done); diff != "" {
+		if diff := gocmp.Diff(c.want, g.done); diff != "" {
 			t.Errorf("to replace %q (-want +got):\n%s", c.name, diff)
 		}
 	}
@@ -195,5 +246,116 @@ func TestMemberJoinsWhereItIsExpectedAndBeginsWithNothing(t *testing.T) {
 				t.Errorf("a member joins: %v, want %v", got, c.want)
 			}
 		})
+	}
+}
+
+func TestMemberAsksOthersAndNotItself(t *testing.T) {
+	var own string
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode([]remote{{URLs: []string{own}}})
+	}))
+	defer s.Close()
+	own = s.URL
+	if cfg := (Config{Name: "c", Dir: t.TempDir(), Peers: map[string]string{"c": own}}); cfg.joining(t.Context()) {
+		t.Error("a member takes its own word for that of the others")
+	}
+}
+
+func TestMemberWithCertificatesAsksOthersWithThem(t *testing.T) {
+	files := certificate(t, net.IPv4(127, 0, 0, 1))
+	own, err := files.client()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const at = "https://127.0.0.1:1"
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	counted := &counting{Listener: l}
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_ = json.NewEncoder(w).Encode([]remote{{URLs: []string{at}}})
+	}))
+	s.Listener.Close()
+	s.Listener = counted
+	s.TLS = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: own.Certificates, ClientCAs: own.RootCAs, ClientAuth: tls.RequireAndVerifyClientCert}
+	s.StartTLS()
+	defer s.Close()
+	cfg := Config{Name: "c", Dir: t.TempDir(), Peers: map[string]string{"c": at, "other": s.URL}, TLS: &files}
+	if !cfg.joining(t.Context()) {
+		t.Error("a member with certificates does not hear that it is expected")
+	}
+	counted.wantNone(t)
+	cfg.TLS = &TLS{CertFile: "none"}
+	if cfg.joining(t.Context()) {
+		t.Error("a member without its certificate is expected")
+	}
+}
+
+// A body notes whether it was closed.
+type body struct {
+	io.Reader
+	closed bool
+}
+
+func (b *body) Close() error { b.closed = true; return nil }
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+func TestAnswerOfAPeerIsReadAndLetGo(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		answer io.Reader
+		code   int
+		want   string // the error
+	}{
+		{"members", bytes.NewReader([]byte(`[{"name":"a","peerURLs":["http://a"]}] more`)), http.StatusOK, ""},
+		{"refused", bytes.NewReader(nil), http.StatusNotFound, "http://peer: 404 Not Found"},
+		{"half of it", bytes.NewReader([]byte(`[{"name`)), http.StatusOK, "http://peer: unexpected EOF"},
+		{"broken", iotest.ErrReader(errors.New("broken")), http.StatusOK, "http://peer: broken"},
+	} {
+		b := &body{Reader: c.answer}
+		client := &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			if r.URL.String() != "http://peer/members" {
+				t.Errorf("it asks for %s", r.URL)
+			}
+			if by, ok := r.Context().Deadline(); !ok || time.Until(by) > time.Second {
+				t.Errorf("it waits until %v", by)
+			}
+			return &http.Response{StatusCode: c.code, Status: "404 Not Found", Body: b}, nil
+		})}
+		all, err := known(t.Context(), client, "http://peer")
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if got != c.want || !b.closed || c.want == "" && gocmp.Diff([]remote{{"a", []string{"http://a"}}}, all) != "" {
+			t.Errorf("%s: known = %v, %v, and the answer is closed: %v", c.name, all, err, b.closed)
+		}
+	}
+	if _, err := known(t.Context(), http.DefaultClient, "http://a b"); err == nil {
+		t.Error("a peer whose address is none is known")
+	}
+}
+
+func TestEndpointIsReachedWithOrWithoutItsScheme(t *testing.T) {
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, port, err := net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, endpoint := range []string{"http://127.0.0.1:" + port, "https://127.0.0.1:" + port, "127.0.0.1:" + port, "localhost:" + port} {
+		if err := Reach(t.Context(), endpoint); err != nil {
+			t.Errorf("Reach(%q) = %v", endpoint, err)
+		}
+	}
+	if err := Reach(t.Context(), "127.0.0.1"); err == nil || !strings.HasPrefix(err.Error(), "connect to etcd at 127.0.0.1: ") {
+		t.Errorf("without a port: %v", err)
 	}
 }

@@ -43,23 +43,44 @@ func TestConfigSaysAllThatEtcdIsToldAndTheRestHasDefaults(t *testing.T) {
 		tick, election         uint
 		noSync, gateway        bool
 		cluster, token, states string
+		name, dir              string
 	}
 	of := func(e *embed.Config) words {
 		return words{
 			e.MaxTxnOps, e.MaxRequestBytes, e.QuotaBackendBytes, e.AutoCompactionMode, e.AutoCompactionRetention, e.SnapshotCount, e.MaxSnapFiles,
 			e.MaxWalFiles, e.SnapshotCatchUpEntries, e.BackendBatchLimit, e.BackendBatchInterval, e.BootstrapDefragThresholdMegabytes,
-			e.InitialElectionTickAdvance, e.TickMs, e.ElectionMs, e.UnsafeNoFsync, e.EnableGRPCGateway, e.InitialCluster, e.InitialClusterToken, e.ClusterState,
+			e.InitialElectionTickAdvance, e.TickMs, e.ElectionMs, e.UnsafeNoFsync, e.EnableGRPCGateway, e.InitialCluster, e.InitialClusterToken, e.ClusterState, e.Name, e.Dir,
 		}
 	}
 	own := embed.NewConfig()
-	if got, want := of(embedded(t, given)), (words{7, 8, 9, "revision", "10", 11, 12, 13, 14, 15, 16, 17, true, 18, 190, true, false, "b=http://127.0.0.1:2380", "carillon", "new"}); got != want {
+	if got, want := of(embedded(t, given)), (words{7, 8, 9, "revision", "10", 11, 12, 13, 14, 15, 16, 17, true, 18, 190, true, false, "b=http://127.0.0.1:2380", "carillon", "new", "b", "data"}); got != want {
 		t.Errorf("what was given is told as\n%+v, want\n%+v", got, want)
 	}
 	if got, want := of(embedded(t, whole)), (words{
 		4096, 5 << 20, 8 << 30, "periodic", "10m", own.SnapshotCount, own.MaxSnapFiles, own.MaxWalFiles, own.SnapshotCatchUpEntries,
-		0, 0, 0, false, 80, 400, false, false, "b=http://127.0.0.1:2380", "carillon", "new",
+		0, 0, 0, false, 80, 400, false, false, "b=http://127.0.0.1:2380", "carillon", "new", "b", "data",
 	}); got != want {
 		t.Errorf("what was left out is told as\n%+v, want\n%+v", got, want)
+	}
+}
+
+func TestAddressHasASchemeAndAPlace(t *testing.T) {
+	for text, want := range map[string]string{
+		"http://10.0.0.1:2379": "", "unix:///run/etcd": "", "unixs://etcd:1": "",
+		"":         `the address for clients is "": give one such as http://10.0.0.1:2379`,
+		"/run/x":   `the address for clients is "/run/x": give one such as http://10.0.0.1:2379`,
+		"//host":   `the address for clients is "//host": give one such as http://10.0.0.1:2379`,
+		"http:":    `the address for clients is "http:": give one such as http://10.0.0.1:2379`,
+		"http://%": `the address for clients: parse "http://%": invalid URL escape "%"`,
+	} {
+		u, err := address("clients", text)
+		got := ""
+		if err != nil {
+			got = err.Error()
+		}
+		if got != want || err == nil && u.String() != text {
+			t.Errorf("address(%q) = %v, %q; want %q", text, u, got, want)
+		}
 	}
 }
 

@@ -21,9 +21,7 @@ func (c Config) fit(u space.Usage) Config {
 	if u.Total == 0 || u.Total >= smallDisk {
 		return c
 	}
-	if n := int64(u.Total / logPart); n < wal.SegmentSizeBytes {
-		wal.SegmentSizeBytes = n
-	}
+	wal.SegmentSizeBytes = min(wal.SegmentSizeBytes, int64(u.Total/logPart))
 	if most := int64(u.Total / quotaPart); c.QuotaBytes <= 0 || c.QuotaBytes > most {
 		c.QuotaBytes = most
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 )
 
 func TestWhatEtcdSaysIsLoggedLowerAndWhatIsFatalFailsTheMember(t *testing.T) {
@@ -46,5 +47,26 @@ func TestWhatEtcdSaysIsLoggedLowerAndWhatIsFatalFailsTheMember(t *testing.T) {
 	quiet.logger().Error("an error")
 	if text.Len() > 0 {
 		t.Errorf("a log of errors alone says %q, which is a warning", text.String())
+	}
+	mute := &Member{failed: make(chan struct{}), log: slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: slog.LevelError + 1}))}
+	ended = make(chan struct{})
+	go func() {
+		defer close(ended)
+		mute.logger().Fatal("the end")
+	}()
+	<-ended
+	if mute.err == nil || text.Len() > 0 {
+		t.Errorf("a member that logs nothing says %q, and has failed with %v", text.String(), mute.err)
+	}
+}
+
+func TestLevelOfALineIsLowerThanEtcdsAndNoneIsLostThatIsFatal(t *testing.T) {
+	for of, want := range map[zapcore.Level]slog.Level{
+		zapcore.DebugLevel: levelTrace, zapcore.InfoLevel: levelTrace, zapcore.WarnLevel: levelTrace, zapcore.ErrorLevel: slog.LevelWarn,
+		zapcore.DPanicLevel: slog.LevelError, zapcore.PanicLevel: slog.LevelError, zapcore.FatalLevel: slog.LevelError,
+	} {
+		if got := level(of); got != want {
+			t.Errorf("a line of etcd's level %v has the level %v, want %v", of, got, want)
+		}
 	}
 }
