@@ -36,11 +36,9 @@ func options(cfg Config, dir string, d *disk, log *slog.Logger) (*pebble.Options
 		CacheSize:                   defaultCacheBytes,
 		MemTableSize:                defaultMemTable,
 		MemTableStopWritesThreshold: memTables,
+		MaxOpenFiles:                cfg.MaxFiles,
 		Logger:                      l,
 		EventListener:               &events,
-	}
-	if cfg.MaxFiles > 0 {
-		opts.MaxOpenFiles = cfg.MaxFiles
 	}
 	if cfg.CacheBytes > 0 {
 		opts.CacheSize = cfg.CacheBytes

@@ -36,13 +36,10 @@ func (s *Store) get(ctx context.Context, keys [][]byte) (_ [][]byte, err error) 
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if !it.SeekPrefixGE(k) {
+		if !it.SeekPrefixGE(k) { // the prefix of a key is all of it
 			if err := it.Error(); err != nil {
 				return nil, err
 			}
-			continue
-		}
-		if !bytes.Equal(it.Key(), k) {
 			continue
 		}
 		v, err := it.ValueAndErr()
@@ -73,11 +70,7 @@ func (s *Store) scan(ctx context.Context, r store.Range, limit int, yield func(s
 	if r.To != nil && bytes.Compare(r.From, r.To) >= 0 {
 		return nil
 	}
-	opts := &pebble.IterOptions{UpperBound: r.To}
-	if len(r.From) > 0 { // Pebble takes an empty bound for a mistake
-		opts.LowerBound = r.From
-	}
-	it, err := s.db.NewIterWithContext(ctx, opts)
+	it, err := s.db.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: r.From, UpperBound: r.To})
 	if err != nil {
 		return err
 	}

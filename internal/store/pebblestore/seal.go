@@ -87,7 +87,7 @@ func (s *seal) before() string {
 func (s *seal) after(named string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if named != s.current && named != "" {
+	if named != s.current {
 		s.current = named
 		maps.DeleteFunc(s.ends, func(manifest string, _ end) bool { return older(manifest, named) })
 	}
@@ -167,11 +167,11 @@ func (f *manifestFile) Write(p []byte) (int, error) {
 
 // Sync is [vfs.File.Sync].
 func (f *manifestFile) Sync() error {
-	err := f.vitalFile.Sync()
-	if err == nil && f.disk.failure() == nil {
+	_ = f.vitalFile.Sync() // an error fails the disk
+	if f.disk.failure() == nil {
 		f.disk.seal.synced(f.name, f.end)
 	}
-	return err
+	return nil
 }
 
 // SyncData is [vfs.File.SyncData].
@@ -204,7 +204,7 @@ func checkManifest(fs vfs.FS, dir string) (first uint64, err error) {
 		return 0, nil
 	}
 	of, _, _ := strings.Cut(sealed, ".")
-	if sealed != "" && older(manifest, of) {
+	if older(manifest, of) {
 		return 0, fmt.Errorf("%s is older than %s, which was the present one: %w", manifest, of, errDamaged)
 	}
 	path := fs.PathJoin(dir, manifest)
