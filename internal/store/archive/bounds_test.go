@@ -174,14 +174,15 @@ func TestBackupOrRestoreThatFailsSaysWhere(t *testing.T) {
 
 // TestPartsAreBounded makes archives by hand, as their format says.
 func TestPartsAreBounded(t *testing.T) {
-	made := func(parts ...[]byte) []byte {
-		b := []byte("carillon archive 1\n")
+	madeAs := func(version string, parts ...[]byte) []byte {
+		b := []byte("carillon archive " + version + "\n")
 		for _, p := range parts {
 			b = append(binary.AppendUvarint(b, uint64(len(p))), p...)
 		}
 		b = binary.AppendUvarint(append(b, 0), uint64(len(parts)/2))
 		return binary.BigEndian.AppendUint32(b, crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)))
 	}
+	made := func(parts ...[]byte) []byte { return madeAs("1", parts...) }
 	key := []byte("key")
 	for _, c := range []struct {
 		name string
@@ -192,6 +193,7 @@ func TestPartsAreBounded(t *testing.T) {
 		{"two", made(key, nil, key, []byte("value")), 2},
 		{"the largest value", made(key, make([]byte, 16<<20)), 1},
 		{"a larger one", made(key, make([]byte, 16<<20+1)), -1},
+		{"another version", madeAs("2", key, nil), -1},
 		{"another count", slices.Concat(made(key, nil)[:len(made(key, nil))-5], []byte{2, 0, 0, 0, 0}), -1},
 	} {
 		n, err := archive.Check(bytes.NewReader(c.file))
