@@ -27,7 +27,7 @@ func (lp *loop) checkMachine() error {
 		return fmt.Errorf("%d writes were not committed", len(m.batch.Writes))
 	}
 	for i, l := range m.waiting {
-		if l.place != inHeap || l.index != i || !l.next.Equal(l.window[0].due) {
+		if l.place != inHeap || l.index != i || !l.next.Equal(l.wakes()) {
 			return fmt.Errorf("lane %v does not stand in the heap as it says", l.id)
 		}
 		if parent := (i - 1) / 2; i > 0 && l.next.Before(m.waiting[parent].next) {
@@ -36,6 +36,23 @@ func (lp *loop) checkMachine() error {
 	}
 	if len(m.out) != m.inFlight.Held() {
 		return fmt.Errorf("%d triggers are out, and %d count as in flight", len(m.out), m.inFlight.Held())
+	}
+	held := map[job.Target]int{}
+	for k := range m.out {
+		held[k.Target]++
+	}
+	for target, n := range held {
+		if got := m.inFlight.HeldBy(target); got != n {
+			return fmt.Errorf("%d triggers of %v are out, and %d count as in flight", n, target, got)
+		}
+	}
+	if len(m.ended)+len(m.overtaken)+len(m.gone) > 0 {
+		return fmt.Errorf("%v, %v or %v are left from a turn", m.ended, m.overtaken, m.gone)
+	}
+	for i, l := range m.dry {
+		if !l.thirsty || m.lanes[l.id] != l && len(l.window) > 0 || slices.Contains(m.dry[:i], l) {
+			return fmt.Errorf("lane %v is to be refilled, and does not want it, or twice", l.id)
+		}
 	}
 	inLines, ready, entries := map[job.Target]int{}, 0, 0
 	for id, l := range m.lanes {
@@ -89,6 +106,14 @@ func (l *lane) check(id laneID) error {
 		return fmt.Errorf("window reaches past the cursor")
 	case l.place == nowhere && !l.thirsty:
 		return fmt.Errorf("forgotten")
+	case l.tallied != len(l.window):
+		return fmt.Errorf("%d entries in the window, and %d were counted", len(l.window), l.tallied)
+	case l.dry() && l.place != parked && l.place != throttled && !l.thirsty:
+		return fmt.Errorf("in want of a refill that nobody knows of")
+	case l.prepaid == 0 && !l.notBefore.IsZero():
+		return fmt.Errorf("waits until %v for what it has not paid", l.notBefore)
+	case l.gap != nil && l.gap.from.compare(l.gap.to) >= 0:
+		return fmt.Errorf("a gap from %v to %v", l.gap.from, l.gap.to)
 	}
 	return nil
 }

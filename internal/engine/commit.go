@@ -54,7 +54,7 @@ func (lp *loop) apply(ctx context.Context, w work, replies []error, limit limits
 		return lp.rewind(ctx, w, c.err)
 	}
 	if c.err != nil {
-		lp.unrecorded(w)
+		lp.unrecorded()
 		return lp.fail(w, fmt.Errorf("commit for partitions %s: %w", lp, c.err))
 	}
 	lp.decided(ctx)
@@ -66,6 +66,11 @@ func (lp *loop) apply(ctx context.Context, w work, replies []error, limit limits
 
 // decided makes that what was decided in this turn stays so.
 func (lp *loop) decided(ctx context.Context) {
+	for _, d := range lp.machine.ended {
+		if d.outcome == job.Lost {
+			lp.again(d)
+		}
+	}
 	lp.tellEnded(ctx, lp.machine.ended)
 	lp.machine.decided()
 }

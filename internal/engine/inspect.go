@@ -51,7 +51,11 @@ func Inspect(ctx context.Context, s store.Store, keys *seal.Keys, f func(Finding
 			continue
 		}
 		found := Finding{Key: bytes.Clone(key), Reason: why.Error(), Bytes: size}
-		if notes, err := s.Get(ctx, noteKey(key)); err == nil && notes[0] != nil {
+		notes, err := s.Get(ctx, noteKey(key))
+		if err != nil {
+			return fmt.Errorf("read a note: %w", err)
+		}
+		if notes[0] != nil {
 			found.FirstSeen = decodeNote(store.Pair{Key: noteKey(key), Value: notes[0]}).FirstSeen
 		}
 		if err := f(found); err != nil {

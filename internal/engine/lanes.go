@@ -31,6 +31,7 @@ func (m *machine) insert(e entry) {
 	l := m.lane(e.lane())
 	if m.full() && l.place == inHeap {
 		l.size = tinyWindow
+		l.trim()
 	}
 	l.insert(e)
 	m.place(l)

@@ -149,12 +149,7 @@ func (lp *loop) scan(ctx context.Context, r store.Range, limit int) ([]entry, er
 // turns has a turn whenever there is something to do. When ctx ends it has its last ones, which record the outcomes that
 // have come, so that their triggers are not delivered again, but fire nothing more.
 func (lp *loop) turns(ctx, steady context.Context) error {
-	writes, bytes := lp.store.MaxBatch()
-	bytes /= 2
-	if lp.mostBytes > 0 {
-		bytes = min(bytes, lp.mostBytes)
-	}
-	limit := limits{most: max(1, min(lp.most, writes/writesPerJob)), bytes: bytes, fires: min(maxFires, lp.most), again: min(maxFiresInCommit, max(1, lp.most/2))}
+	limit := lp.limits()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
@@ -202,6 +197,18 @@ type limits struct {
 	bytes int // of the commands
 	fires int // triggers, before the commit
 	again int // triggers at a time, while the commit is under way
+}
+
+// limits returns what a turn takes on at most, so that its commit is one that the store can carry.
+func (lp *loop) limits() limits {
+	writes, bytes := lp.store.MaxBatch()
+	bytes /= 2
+	if lp.mostBytes > 0 {
+		bytes = min(bytes, lp.mostBytes)
+	}
+	return limits{
+		most: max(1, min(lp.most, writes/writesPerJob)), bytes: bytes, fires: min(maxFires, lp.most), again: min(maxFiresInCommit, max(1, lp.most/2)),
+	}
 }
 
 // A turn is as long as a caller has to wait for the next one, so it is short: some milliseconds. More in a turn would save
@@ -255,7 +262,7 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 		for _, o := range w.outcomes { // nobody will say again that they are not out any more
 			if m.out[o.key()] == o.delivery {
 				delete(m.out, o.key())
-				lp.metrics.redelivered.Inc()
+				lp.again(o.delivery)
 			}
 		}
 		return lp.fail(w, fmt.Errorf("read for partitions %s: %w", lp, err))
@@ -264,7 +271,7 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 	fired := lp.fire(ctx, picked, due)
 	for i, o := range w.outcomes {
 		yield(i)
-		lp.settle(o)
+		m.settle(o.delivery, o.outcome, o.at)
 	}
 	replies := make([]error, len(w.commands))
 	for i, c := range w.commands {
@@ -274,7 +281,7 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 
 	// What has fired is owed by what was committed before this turn, and not what this turn removed: it need not wait.
 	if err := lp.releaseAll(ctx, fired); err != nil {
-		lp.unrecorded(w)
+		lp.unrecorded()
 		return lp.fail(w, err)
 	}
 	if err := lp.apply(ctx, w, replies, limit); err != nil {
@@ -290,11 +297,17 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 }
 
 // unrecorded counts the outcomes of a turn as not known: what was decided about them is forgotten.
-func (lp *loop) unrecorded(w work) {
-	for _, o := range w.outcomes {
-		if o.outcome != job.Lost { // it was counted
-			lp.metrics.redelivered.Inc()
-		}
+func (lp *loop) unrecorded() {
+	for _, d := range lp.machine.ended {
+		lp.again(d)
+	}
+}
+
+// again counts that the attempt that d was is made again, because nobody knows how it ended. One that was replaced was
+// counted then, if it is.
+func (lp *loop) again(d *delivery) {
+	if !d.replaced {
+		lp.metrics.redelivered.Inc()
 	}
 }
 
@@ -359,14 +372,6 @@ func (lp *loop) fire(ctx context.Context, picked []entry, records []record) []fi
 	return fired
 }
 
-// settle records an outcome.
-func (lp *loop) settle(o outcome) {
-	lp.metrics.deliveries[o.outcome].Inc()
-	if again := lp.machine.settle(o.delivery, o.outcome, o.at); again {
-		lp.metrics.redelivered.Inc()
-	}
-}
-
 // errNotAlive is how a turn ends when it is too late to fire.
 var errNotAlive = errors.New("the right to the partitions has ended, or may have: another node may fire their jobs")
 
@@ -403,7 +408,10 @@ func (lp *loop) release(ctx context.Context, d *delivery, spec *job.Spec) {
 		Key: d.entry.key, Partition: d.entry.partition, AppID: spec.AppID, ConcurrencyKey: spec.ConcurrencyKey, Data: spec.Data,
 		Due: d.due, Attempt: d.state.Attempts,
 	}
-	done := func(o job.Outcome) { lp.inbox.settle(outcome{d, o, lp.wall()}) }
+	done := func(o job.Outcome) {
+		lp.metrics.deliveries[o].Inc()
+		lp.inbox.settle(outcome{d, o, lp.wall()})
+	}
 	more := func(n int) { lp.inbox.room(room{d.entry.lane(), n}) }
 	if !lp.deliver.Deliver(t, done, more) {
 		m.refuse(d)

@@ -328,37 +328,37 @@ func (m *machine) room(now time.Time, id laneID, n int) {
 	}
 }
 
-// settle records how d has ended at that instant, if it is out. It reports whether the same attempt will be delivered again, because
-// nobody knows what came of it.
-func (m *machine) settle(d *delivery, o job.Outcome, ended time.Time) (again bool) {
+// settle records how d has ended at that instant, if it is out. When nobody knows what came of it, the same attempt is made
+// again.
+func (m *machine) settle(d *delivery, o job.Outcome, ended time.Time) {
 	if m.out[d.entry.key] != d {
-		return false
+		return
 	}
 	m.ended = append(m.ended, d)
 	d.outcome, d.follows = o, following{}
-	if d.replaced { // which was counted then, if it comes again
+	if d.replaced {
 		m.end(d)
-		return false
+		return
 	}
 	delete(m.out, d.entry.key)
 	if o == job.Lost {
 		d.follows = following{d.entry.due, true}
 		m.insert(d.again(d.entry, ended))
-		return true
+		return
 	}
-	if next, ok := d.after(o); ok {
-		d.follows = following{next.Due, next.Attempts > 0}
-		e := d.entry.at(next.Due)
-		if d.follows.retry {
-			e = d.again(e, ended)
-		} else {
-			e = d.behind(e, ended)
-		}
-		m.advance(d.entry, e, next)
-	} else {
+	next, ok := d.after(o)
+	if !ok {
 		m.drop(d.entry, d.moved)
+		return
 	}
-	return false
+	d.follows = following{next.Due, next.Attempts > 0}
+	e := d.entry.at(next.Due)
+	if d.follows.retry {
+		e = d.again(e, ended)
+	} else {
+		e = d.behind(e, ended)
+	}
+	m.advance(d.entry, e, next)
 }
 
 // after returns how far d's job has got when its delivery has ended so, and whether it is due again.

@@ -20,6 +20,23 @@ import (
 type model struct {
 	jobs map[string]*modelJob
 	out  map[string]bool // by name: a trigger is out; true if its outcome counts
+
+	delivered int                 // attempts
+	ended     map[job.Outcome]int // attempts
+	again     int                 // that have come again, or will, because nobody knows how they ended
+}
+
+func newModel() *model {
+	return &model{jobs: map[string]*modelJob{}, out: map[string]bool{}, ended: map[job.Outcome]int{}}
+}
+
+// figures are what metrics say of it.
+func (m *model) figures() map[string]string {
+	return map[string]string{
+		"out": fmt.Sprint(len(m.out)), "inFlight": fmt.Sprint(len(m.out)), "redeliveries_total": fmt.Sprint(m.again),
+		"deliveries_total{handled}": fmt.Sprint(m.ended[job.Handled]), "deliveries_total{failed}": fmt.Sprint(m.ended[job.Failed]),
+		"deliveries_total{lost}": fmt.Sprint(m.ended[job.Lost]), "kept": "0", "outcomes": "0", "commands": "0", "parked": "0", "throttled": "0",
+	}
 }
 
 type modelJob struct {
@@ -71,17 +88,23 @@ func (m *model) fire(now time.Time) []string {
 	for name, j := range m.jobs {
 		if _, out := m.out[name]; !out && !j.at.After(now) {
 			m.out[name] = true
+			m.delivered++
 			fired = append(fired, fmt.Sprintf("%s due %v attempt %d", name, j.due.Unix(), j.failures))
 		}
 	}
 	return fired
 }
 
-// settle ends the delivery of name. kept says that the record of it reaches the store.
-func (m *model) settle(name string, o job.Outcome, kept bool) {
+// settle ends the delivery of name. kept says that the record of it reaches the store, and failed that the node does not
+// know.
+func (m *model) settle(name string, o job.Outcome, kept, failed bool) {
 	counts := m.out[name]
 	delete(m.out, name)
 	j := m.jobs[name]
+	m.ended[o]++
+	if counts && (o == job.Lost || failed) {
+		m.again++
+	}
 	if !counts || !kept || o == job.Lost || j == nil {
 		return
 	}
@@ -101,13 +124,13 @@ func (m *model) settle(name string, o job.Outcome, kept bool) {
 }
 
 // TestRandomCommandsAgreeWithANaiveModel lets users, apps and a failing disk do what they like to a loop, and
-// compares every answer, every delivery, and after each step all that the store holds with the model's. The machine's
+// compares every answer, every delivery, and after each step all that the store holds and what metrics say with the model's. The machine's
 // invariants are checked after every step, too. Some of it happens where instants take another form in the store.
 func TestRandomCommandsAgreeWithANaiveModel(t *testing.T) {
 	for seed := range uint64(10) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 0))
-			s, m := newScript(t, 1+int(seed%3)), &model{jobs: map[string]*modelJob{}, out: map[string]bool{}}
+			s, m := newScript(t, 1+int(seed%3)), newModel()
 			if at, ok := turningPoints()[seed]; ok {
 				s.now = at.Add(-2 * time.Minute)
 			}
@@ -120,6 +143,15 @@ func TestRandomCommandsAgreeWithANaiveModel(t *testing.T) {
 				}
 				if err := s.check(t.Context()); err != nil {
 					t.Fatalf("%s\n%v", strings.Join(history, "\n"), err)
+				}
+				figures := s.counts(t)
+				for name, want := range m.figures() {
+					if got := figures[name]; got != want {
+						t.Fatalf("%s\n%s is %s, want %s", strings.Join(history, "\n"), name, got, want)
+					}
+				}
+				if got, want := figures["lateness_seconds"], fmt.Sprintf("%d of ", m.delivered); !strings.HasPrefix(got, want) {
+					t.Fatalf("%s\nlateness was measured %s s, want %d times", strings.Join(history, "\n"), got, m.delivered)
 				}
 				if got, want := s.holdings(t), m.holdings(); !slices.Equal(got, want) {
 					t.Fatalf("%s\n%s", strings.Join(history, "\n"), cmp.Diff(want, got))
@@ -171,6 +203,8 @@ func randomStep(t *testing.T, r *rand.Rand, s *script, m *model) string {
 		s.remove(t, k)
 		if kept {
 			m.remove(name)
+		} else if m.jobs[name] != nil {
+			m.disbelieve(name)
 		}
 	case choice < 75 && len(m.out) > 0:
 		for name = range m.out {
@@ -182,7 +216,7 @@ func randomStep(t *testing.T, r *rand.Rand, s *script, m *model) string {
 		step = fmt.Sprintf("settle %s %s", name, o)
 		s.out[fmt.Sprintf("%s %d", name, s.latest[name])].done(o)
 		s.idle(t)
-		m.settle(name, o, kept)
+		m.settle(name, o, kept, s.failures > 0)
 	case choice < 77:
 		step = "restart"
 		s.machine = newMachine(s.machine.partitions, s.machine.inFlight.Limit())
@@ -198,7 +232,10 @@ func randomStep(t *testing.T, r *rand.Rand, s *script, m *model) string {
 	}
 	if s.failures > 0 { // whatever is out since before the failure is not believed any more
 		step += fmt.Sprintf(", commit failed, kept=%v", kept)
-		for name := range m.out {
+		for name, counts := range m.out {
+			if counts {
+				m.again++
+			}
 			m.out[name] = false
 		}
 	}

@@ -9,21 +9,26 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/cockroachdb/datadriven"
+	"github.com/prometheus/client_golang/prometheus"
 
+	"carillon/internal/fair"
 	"carillon/internal/job"
 	"carillon/internal/store"
 )
 
 // TestScripts runs the scripts in testdata: each drives one loop turn by turn, without a goroutine and without a
-// clock, on a real store in memory, and shows what it writes and delivers. After every command the machine's invariants
-// are checked. `go test ./internal/engine -rewrite` writes down what happens now; read it before you keep it.
+// clock, on a real store in memory, and shows what it writes and delivers, and each figure of its metrics and of what it
+// holds that has changed. After every command the machine's invariants are checked. `go test ./internal/engine -rewrite` writes down what happens now; read it before you keep it.
 func TestScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/script", func(t *testing.T, path string) {
-		s := newScript(t, 1)
-		datadriven.RunTest(t, path, s.run)
+		synctest.Test(t, func(t *testing.T) { // so that the monotonic clock stands still, too
+			s := newScript(t, 1)
+			datadriven.RunTest(t, path, s.run)
+		})
 	})
 }
 
@@ -41,10 +46,22 @@ type script struct {
 	latest    map[string]int       // number of a job's last delivery
 	events    []string
 	delivered []string // what the model test compares
+	sentAll   int      // how many were delivered ever
+	sent      func()   // called for each, if not nil
 	reply     error    // to the last command
 	failures  int      // of turns
 	broken    error    // what the next commit returns, if not nil
 	swallowed bool     // and it is not applied
+	tight     bool     // nothing but deletions is applied
+	blind     error    // what reads return, if not nil
+	harmed    bool     // the store does not agree with itself
+	dead      bool     // no partition is sure to be owned
+
+	reg      *prometheus.Registry
+	figures  map[string]string // as they were shown last
+	lanes    map[string]string // likewise
+	watching bool              // lanes are shown after each command that changes them
+	quota    float64           // triggers a second of the namespace; 0 is no bound
 }
 
 type delivered struct {
@@ -57,8 +74,15 @@ func newScript(t *testing.T, partitions int) *script { return newNarrowScript(t,
 
 // newNarrowScript returns a script with up to that many triggers in flight.
 func newNarrowScript(t *testing.T, partitions, maxInFlight int) *script {
-	s := &script{
-		db: openStore(t), epoch: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+	s := new(script)
+	s.begin(t, partitions, maxInFlight)
+	return s
+}
+
+// begin makes s a script on an empty store.
+func (s *script) begin(t *testing.T, partitions, maxInFlight int) {
+	*s = script{
+		db: openStore(t), epoch: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), reg: prometheus.NewRegistry(),
 		limit: limits{most: 512, bytes: 1 << 20, fires: 256},
 		room:  map[string]int{}, refused: map[laneID]func(int){}, out: map[string]delivered{}, latest: map[string]int{},
 	}
@@ -67,9 +91,10 @@ func newNarrowScript(t *testing.T, partitions, maxInFlight int) *script {
 	for id := range partitions {
 		all = append(all, id)
 	}
-	s.loop = newLoop(all, Config{Partitions: partitions, Loops: 1, Inbox: 1024, MaxInFlight: maxInFlight, Now: time.Now}, s, s, logTo(t), newMetrics(nil), newQuarantine(nil, logTo(t), nil), newGivenUp(logTo(t)))
+	cfg := Config{Partitions: partitions, Loops: 1, Inbox: 1024, MaxInFlight: maxInFlight, Now: func() time.Time { return s.now }}
+	s.loop = newLoop(all, cfg, s, s, logTo(t), newMetrics(s.reg), newQuarantine(nil, logTo(t), s.reg), newGivenUp(logTo(t)))
 	s.load(t)
-	return s
+	s.figures, s.lanes = s.counts(t), map[string]string{}
 }
 
 // load has the loop forget what it knows, and learn it afresh.
@@ -77,14 +102,28 @@ func (s *script) load(t *testing.T) {
 	t.Helper()
 	s.lose()
 	for _, p := range s.partitions {
-		s.inbox.expect(p)
-		fronts, err := s.fronts(t.Context(), p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		s.move([]move{{tenure: &tenure{partition: p, fence: fenceOf(p), claim: sole{}, fronts: fronts, over: make(chan struct{})}}})
+		s.enter(t, p)
 	}
 }
+
+// enter has the loop own a partition.
+func (s *script) enter(t *testing.T, p int) {
+	t.Helper()
+	s.inbox.expect(p)
+	fronts, err := s.fronts(t.Context(), p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.move([]move{{tenure: &tenure{partition: p, fence: fenceOf(p), claim: scriptClaim{sole{}, s}, fronts: fronts, over: make(chan struct{})}}})
+}
+
+// A scriptClaim is alive unless the script says otherwise.
+type scriptClaim struct {
+	sole
+	script *script
+}
+
+func (c scriptClaim) Alive() bool { return !c.script.dead }
 
 // fenceOf is the proof of owning a partition in a script.
 func fenceOf(partition int) store.Fence {
@@ -93,7 +132,11 @@ func fenceOf(partition int) store.Fence {
 
 func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 	s.events = nil
+	flag := func() bool { return d.CmdArgs[0].Key == "on" }
 	switch d.Cmd {
+	case "start":
+		s.start(t, d)
+		return ""
 	case "schedule":
 		s.schedule(t, d)
 	case "delete":
@@ -110,27 +153,161 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 		s.idle(t)
 	case "break":
 		s.broken, s.swallowed = errors.New("the disk says no"), d.HasArg("unapplied")
-	case "damage": // behind the loop's back
-		var b store.Batch
-		b.Put(jobKey(key(d)), []byte("no record"))
-		if err := s.db.Commit(t.Context(), &b); err != nil {
-			t.Fatal(err)
+	case "full": // the store takes nothing but deletions
+		s.tight = flag()
+	case "blind": // the store cannot be read
+		s.blind = nil
+		if flag() {
+			s.blind = errors.New("the disk says nothing")
 		}
+		s.idle(t)
+	case "dead": // the node's lease has ended
+		s.dead = flag()
+	case "elapse": // what the loop waits for by the monotonic clock
+		time.Sleep(duration(t, d.CmdArgs[0].Key))
+		s.idle(t)
+	case "leave", "enter":
+		s.turnOver(t, d)
+	case "watch":
+		s.watching = true
+	case "damage": // behind the loop's back
+		s.damage(t, d)
 		return "" // the index names what cannot be read
 	case "reload":
 		s.load(t)
 		s.idle(t)
 	case "limit":
-		d.ScanArgs(t, "fires", &s.limit.fires)
+		d.MaybeScanArgs(t, "fires", &s.limit.fires)
+		d.MaybeScanArgs(t, "most", &s.limit.most)
 	case "show":
 		s.show()
 	default:
 		d.Fatalf(t, "no such command")
 	}
-	if err := s.check(t.Context()); err != nil {
+	check := s.check
+	if s.harmed || s.leaving() || len(s.tenures) < len(s.partitions) { // the index has what no lane has
+		check = func(context.Context) error { return s.checkMachine() }
+	}
+	if err := check(t.Context()); err != nil {
 		t.Fatalf("%s: after %s: %v", d.Pos, d.Cmd, err)
 	}
+	if s.watching {
+		s.show()
+	}
+	s.sayFigures(t)
 	return strings.Join(append(s.events, ""), "\n")
+}
+
+// start begins anew.
+func (s *script) start(t *testing.T, d *datadriven.TestData) {
+	partitions, inFlight, quota := 1, 1<<16, 0
+	d.MaybeScanArgs(t, "partitions", &partitions)
+	d.MaybeScanArgs(t, "in-flight", &inFlight)
+	d.MaybeScanArgs(t, "quota", &quota)
+	s.begin(t, partitions, inFlight)
+	if s.quota = float64(quota); quota > 0 {
+		s.machine.rates = fair.NewRates[string](s.quota)
+	}
+}
+
+// turnOver has a partition go, or come back.
+func (s *script) turnOver(t *testing.T, d *datadriven.TestData) {
+	p := number(t, d.CmdArgs[0].Key)
+	if d.Cmd == "enter" {
+		s.enter(t, p)
+	} else {
+		s.inbox.disown(p)
+		s.move([]move{{tenure: s.tenures[p], leave: true}})
+	}
+	s.idle(t)
+}
+
+// damage changes what the store holds about a job.
+func (s *script) damage(t *testing.T, d *datadriven.TestData) {
+	k := key(d)
+	var b store.Batch
+	var due string
+	d.MaybeScanArgs(t, "due", &due)
+	s.harmed = s.harmed || len(d.CmdArgs) > 1
+	switch {
+	case d.HasArg("state"):
+		b.Put(stateKey(k), []byte("no state"))
+	case d.HasArg("gone"):
+		b.Delete(jobKey(k))
+	case due != "": // an entry of the index at another instant
+		b.Put(dueKey(s.machine.entry(k, s.epoch.Add(duration(t, due)))), nil)
+	default:
+		b.Put(jobKey(k), []byte("no record"))
+	}
+	if err := s.db.Commit(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// counts returns what the loop counts, holds and has put aside.
+func (s *script) counts(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	families, err := s.reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		for _, m := range f.GetMetric() {
+			name := strings.TrimPrefix(f.GetName(), "carillon_")
+			for _, l := range m.GetLabel() {
+				name += "{" + l.GetValue() + "}"
+			}
+			if name == "commit_seconds" {
+				continue // there is one for each of commit_jobs
+			}
+			all[name] = fmt.Sprint(m.GetCounter().GetValue() + m.GetGauge().GetValue())
+			if h := m.GetHistogram(); h != nil {
+				all[name] = fmt.Sprintf("%d of %v", h.GetSampleCount(), h.GetSampleSum())
+			}
+		}
+	}
+	for figure := range strings.FieldsSeq(strings.Trim(fmt.Sprintf("%+v", s.count(s.now)), "{}")) {
+		name, value, _ := strings.Cut(figure, ":")
+		all[name] = value
+	}
+	for _, f := range s.aside.all() {
+		all["aside "+f.String()] = f.Reason
+	}
+	all["kept"] = fmt.Sprint(len(s.strain.kept))
+	all["least free"] = fmt.Sprint(s.machine.leastFree)
+	if s.quota > 0 {
+		all["quota left"] = fmt.Sprintf("%.3f", s.quotaLeft(t))
+	}
+	return all
+}
+
+// quotaLeft returns how many triggers the namespace may have now; if negative, how many it has been promised.
+func (s *script) quotaLeft(t *testing.T) float64 {
+	t.Helper()
+	if s.quota == 0 {
+		return 0
+	}
+	const many = 1_000_000
+	at := s.machine.rates.Take(s.now, "ns", many)
+	s.machine.rates.Give("ns", many)
+	return many - at.Sub(s.now).Seconds()*s.quota
+}
+
+// sayFigures says which figures have changed.
+func (s *script) sayFigures(t *testing.T) {
+	t.Helper()
+	was, is := s.figures, s.counts(t)
+	s.figures = is
+	var changed []string
+	for _, name := range slices.Sorted(maps.Keys(is)) {
+		if is[name] != was[name] {
+			changed = append(changed, name+" "+is[name])
+		}
+	}
+	if len(changed) > 0 {
+		s.say("= %s", strings.Join(changed, ", "))
+	}
 }
 
 func (s *script) say(format string, args ...any) {
@@ -170,24 +347,36 @@ func (s *script) schedule(t *testing.T, d *datadriven.TestData) {
 	if err := spec.Resolve(s.now); err != nil {
 		t.Fatal(err)
 	}
-	s.put(t, k, spec, d.HasArg("overwrite"))
+	if !d.HasArg("count") {
+		s.put(t, k, spec, d.HasArg("overwrite"))
+		return
+	}
+	var count int
+	d.ScanArgs(t, "count", &count)
+	events := s.events
+	for i := range count {
+		many := k
+		many.Name = fmt.Sprintf("%s%02d", k.Name, i)
+		s.put(t, many, spec, d.HasArg("overwrite"))
+	}
+	s.events = slices.DeleteFunc(s.events[len(events):], func(e string) bool { return strings.HasPrefix(e, "put ") })
 }
 
 func (s *script) put(t *testing.T, k job.Key, spec job.Spec, overwrite bool) {
 	encoded := encodeSpec(k, &spec)
-	s.command(t, k, func(m *machine, old record) error { return m.schedule(k, &spec, encoded, overwrite, old) })
+	s.command(t, k, true, func(m *machine, old record) error { return m.schedule(k, &spec, encoded, overwrite, old) })
 }
 
 func (s *script) remove(t *testing.T, k job.Key) {
-	s.command(t, k, func(m *machine, old record) error { m.remove(k, old); return nil })
+	s.command(t, k, false, func(m *machine, old record) error { m.remove(k, old); return nil })
 }
 
-func (s *script) command(t *testing.T, k job.Key, decide func(*machine, record) error) {
-	c := &command{key: k, partition: partitionOf(k, s.machine.partitions), decide: decide, done: make(chan error, 1)}
+func (s *script) command(t *testing.T, k job.Key, stores bool, decide func(*machine, record) error) {
+	c := &command{key: k, partition: partitionOf(k, s.machine.partitions), stores: stores, decide: decide, done: make(chan error, 1)}
 	if !s.inbox.slots.TryAcquire(s.inbox.slotsOf(c)) {
 		t.Fatal("the inbox is full")
 	}
-	s.inbox.add(func() { s.inbox.commands.Push(c.key.Target, c) })
+	s.inbox.add(func() { s.inbox.enqueue(c) })
 	s.idle(t)
 	if s.reply = <-c.done; s.reply != nil {
 		s.say("error: %v", s.reply)
@@ -200,10 +389,16 @@ func (s *script) idle(t *testing.T) {
 		if err := s.turn(t.Context(), s.now, s.limit); err != nil {
 			s.say("turn: %v", err)
 			s.failures++
+			if s.blind != nil || s.dead {
+				s.lose()
+				return
+			}
 			s.load(t)
 			continue
 		}
-		s.strain.until = 0 // a store that was full is tried again at once
+		if !s.tight {
+			s.strain.until = 0 // a store that was full is tried again at once
+		}
 		if at, ok := s.machine.next(); !s.inbox.busy() && (!ok || at.After(s.now)) {
 			return
 		}
@@ -228,6 +423,10 @@ func (s *script) wait(t *testing.T, until time.Time) {
 
 func (s *script) settle(t *testing.T, d *datadriven.TestData) {
 	name := d.CmdArgs[0].Key
+	if name == "all" {
+		s.settleAll(d)
+		return
+	}
 	number := s.latest[name]
 	if d.HasArg("delivery") {
 		d.ScanArgs(t, "delivery", &number)
@@ -243,10 +442,27 @@ func (s *script) settle(t *testing.T, d *datadriven.TestData) {
 	}
 }
 
+// settleAll settles all that are out.
+func (s *script) settleAll(d *datadriven.TestData) {
+	for _, id := range slices.Sorted(maps.Keys(s.out)) {
+		for _, o := range []job.Outcome{job.Handled, job.Failed, job.Lost} {
+			if d.HasArg(o.String()) {
+				s.out[id].done(o)
+			}
+		}
+		delete(s.out, id)
+	}
+}
+
 func (s *script) setRoom(t *testing.T, d *datadriven.TestData) {
 	app := d.CmdArgs[0].Key
 	var n int
 	d.ScanArgs(t, "for", &n)
+	s.giveRoom(app, n)
+}
+
+// giveRoom says how many triggers an app has room for.
+func (s *script) giveRoom(app string, n int) {
 	s.room[app] = n
 	for id, again := range s.refused {
 		if id.target.Name == app && n > 0 {
@@ -256,24 +472,77 @@ func (s *script) setRoom(t *testing.T, d *datadriven.TestData) {
 	}
 }
 
+// show says where lanes stand; while they are watched, those that have changed.
 func (s *script) show() {
-	for _, id := range slices.SortedFunc(maps.Keys(s.machine.lanes), func(a, b laneID) int {
-		return strings.Compare(a.target.String(), b.target.String())
-	}) {
-		l := s.machine.lanes[id]
-		names := make([]string, len(l.window))
-		for i, e := range l.window {
-			names[i] = e.key.Name + "@" + e.due.Sub(s.epoch).String()
+	was := s.lanes
+	s.lanes = map[string]string{}
+	for id, l := range s.machine.lanes {
+		name := id.target.Name
+		if len(s.partitions) > 1 {
+			name += fmt.Sprint("/", id.partition)
 		}
-		line := fmt.Sprintf("%s: window %v", id.target.Name, names)
-		if l.more {
-			line += " and more"
-		}
-		if l.place == parked {
-			line += ", parked"
-		}
-		s.say("%s", line)
+		s.lanes[name] = s.describeLane(l)
 	}
+	for _, name := range slices.Sorted(maps.Keys(s.lanes)) {
+		if !s.watching || s.lanes[name] != was[name] {
+			s.say("%s: %s", name, s.lanes[name])
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(was)) {
+		if s.watching && s.lanes[name] == "" {
+			s.say("%s: gone", name)
+		}
+	}
+}
+
+// at is an instant as scripts show it.
+func (s *script) at(t time.Time) string { return t.Sub(s.epoch).String() }
+
+func (s *script) describeEntry(e entry) string {
+	text := e.key.Name + "@" + s.at(e.due)
+	if e.delay != nil {
+		text += fmt.Sprintf("(free %s, by app %v)", s.at(e.delay.until), e.delay.byApp)
+	}
+	return text
+}
+
+func (s *script) describeLane(l *lane) string {
+	names := make([]string, len(l.window))
+	for i, e := range l.window {
+		names[i] = s.describeEntry(e)
+	}
+	line := fmt.Sprintf("window %v of %d", names, l.size)
+	if l.more {
+		line += " and more behind " + l.cursor.key.Name + "@" + s.at(l.cursor.due)
+	}
+	if l.gap != nil {
+		line += fmt.Sprintf(", gap from %s to %s", s.describeEntry(l.gap.from), s.describeEntry(l.gap.to))
+	}
+	switch l.place {
+	case inHeap:
+		line += ", until " + s.at(l.next)
+	case inLine:
+		line += ", in line"
+	case throttled:
+		line += ", throttled"
+	case parked:
+		line += ", parked"
+	case nowhere:
+		line += ", nowhere"
+	}
+	if !l.free.IsZero() {
+		line += ", free " + s.at(l.free)
+	}
+	if l.credit > 0 {
+		line += fmt.Sprintf(", credit %d", l.credit)
+	}
+	if l.prepaid > 0 {
+		line += fmt.Sprintf(", prepaid %d", l.prepaid)
+	}
+	if !l.notBefore.IsZero() {
+		line += ", not before " + s.at(l.notBefore)
+	}
+	return line
 }
 
 // Deliver records t, if its app has room.
@@ -288,11 +557,15 @@ func (s *script) Deliver(t job.Trigger, done func(job.Outcome), again func(int))
 	}
 	number := int(s.machine.out[t.Key].number)
 	s.latest[t.Key.Name] = number
+	s.sentAll++
+	if s.sent != nil {
+		s.sent()
+	}
 	s.delivered = append(s.delivered, fmt.Sprintf("%s due %v attempt %d", t.Key.Name, t.Due.Unix(), t.Attempt))
 	id := fmt.Sprintf("%s %d", t.Key.Name, number)
 	s.out[id] = delivered{t, done}
 	s.say("deliver %s as %d, due %v, attempt %d", t.Key.Name, number, t.Due.Sub(s.epoch), t.Attempt)
-	if late := s.now.Sub(t.Due); late < 0 {
+	if late := s.wall().Sub(t.Due); late < 0 {
 		panic(fmt.Sprintf("%s was delivered %v early", t.Key, -late))
 	}
 	return true
@@ -330,6 +603,9 @@ func (s *script) Commit(ctx context.Context, b *store.Batch) error {
 		}
 		s.say("%s %s", verb, s.describe(w))
 	}
+	if s.tight && slices.ContainsFunc(b.Writes, func(w store.Write) bool { return !w.Remove }) {
+		return job.ErrFull
+	}
 	broken, swallowed := s.broken, s.swallowed
 	s.broken, s.swallowed = nil, false
 	if broken != nil && swallowed {
@@ -363,10 +639,16 @@ func (s *script) describe(w store.Write) string {
 }
 
 func (s *script) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
+	if s.blind != nil {
+		return nil, s.blind
+	}
 	return s.db.Get(ctx, keys...)
 }
 
 func (s *script) Scan(ctx context.Context, r store.Range, limit int) pairs {
+	if s.blind != nil {
+		return func(yield func(store.Pair, error) bool) { yield(store.Pair{}, s.blind) }
+	}
 	return s.db.Scan(ctx, r, limit)
 }
 

@@ -1,0 +1,270 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"carillon/internal/job"
+	"carillon/internal/seal"
+	"carillon/internal/store"
+)
+
+// A faulty store fails once, after so many operations: each key that is read by a scan is one.
+type faulty struct {
+	store.Store
+	left int // before it fails; negative when it has
+}
+
+func (s *faulty) fails() bool {
+	s.left--
+	return s.left == -1
+}
+
+func (s *faulty) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
+	if s.fails() {
+		return nil, errMute
+	}
+	return s.Store.Get(ctx, keys...)
+}
+
+func (s *faulty) Scan(ctx context.Context, r store.Range, limit int) iter.Seq2[store.Pair, error] {
+	return func(yield func(store.Pair, error) bool) {
+		for p, err := range s.Store.Scan(ctx, r, limit) {
+			if s.fails() {
+				yield(store.Pair{}, errMute)
+				return
+			}
+			if !yield(p, err) {
+				return
+			}
+		}
+		if s.fails() {
+			yield(store.Pair{}, errMute)
+		}
+	}
+}
+
+func (s *faulty) Commit(ctx context.Context, b *store.Batch) error {
+	if s.fails() {
+		return errMute
+	}
+	return s.Store.Commit(ctx, b)
+}
+
+// TestNoErrorOfTheStoreIsSwallowed has each thing that reads or writes the store beside turns meet an error at each of its
+// operations. It is told each time, and does what it is to do when there is none, also when it has failed before.
+func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
+	keys, err := seal.Open(filepath.Join("testdata", "record", "keys"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	current := keys.Current()
+	for name, c := range map[string]struct {
+		sealed bool
+		do     func(t *testing.T, s store.Store) error
+	}{
+		"inspect": {false, func(t *testing.T, s store.Store) error {
+			found := 0
+			err := Inspect(t.Context(), s, nil, func(f Finding) error {
+				found++
+				return nil
+			})
+			if err == nil && found != 4 {
+				t.Errorf("%d findings, want 4", found)
+			}
+			return err
+		}},
+		"inspect what is sealed": {true, func(t *testing.T, s store.Store) error {
+			return Inspect(t.Context(), s, keys, func(f Finding) error { return nil })
+		}},
+		"release": {false, func(t *testing.T, s store.Store) error {
+			return Release(t.Context(), s, Finding{Key: jobKey(appKey("app", 3))})
+		}},
+		"count by key": {true, func(t *testing.T, s store.Store) error {
+			counts, err := Sealed(t.Context(), s)
+			if n, ok := counts["gone"]; err == nil && (counts[current] != 2 || counts[""] != 1 || !ok || n != 0) {
+				t.Errorf("%v are sealed", counts)
+			}
+			return err
+		}},
+		"usage": {false, func(t *testing.T, s store.Store) error {
+			jobs, bytes, err := New(Config{Partitions: 1}, s, nil, logTo(t)).Usage(t.Context(), "ns")
+			if err == nil && (jobs != 4 || bytes == 0) {
+				t.Errorf("%d jobs have %d bytes", jobs, bytes)
+			}
+			return err
+		}},
+		"list": {false, func(t *testing.T, s store.Store) error {
+			n := 0
+			for _, err := range New(Config{Partitions: 1}, s, nil, logTo(t)).List(t.Context(), job.Prefix{Kind: job.App, Namespace: "ns"}) {
+				if err != nil {
+					return err
+				}
+				n++
+			}
+			if n != 3 {
+				t.Errorf("%d are listed, want 3", n)
+			}
+			return nil
+		}},
+		"delete": {false, func(t *testing.T, s store.Store) error {
+			return New(Config{Partitions: 1}, s, nil, logTo(t)).DeleteThrough(t.Context(), job.Prefix{Kind: job.App, Namespace: "ns"},
+				func(context.Context, []job.Request) func(context.Context) []error {
+					return func(context.Context) []error { return nil }
+				})
+		}},
+		"get": {false, func(t *testing.T, s store.Store) error {
+			_, err := New(Config{Partitions: 1}, s, nil, logTo(t)).Get(t.Context(), appKey("app", 1))
+			return err
+		}},
+		"check a store": {false, func(t *testing.T, s store.Store) error {
+			return New(Config{Partitions: 1}, s, nil, logTo(t)).checkStore(t.Context())
+		}},
+		"check a store that is sealed": {true, func(t *testing.T, s store.Store) error {
+			err := New(Config{Partitions: 1, Keys: keys}, s, nil, logTo(t)).checkStore(t.Context())
+			if err == nil {
+				for key, there := range map[string]bool{string(sealKey("gone")): false, string(checkKey("gone")): false, string(checkKey(current)): true, string(sealKey(current)): true} {
+					values, err := s.Get(t.Context(), []byte(key))
+					if err != nil || (values[0] != nil) != there {
+						t.Errorf("after the check %q is there: %v, %v", key, !there, err)
+					}
+				}
+			}
+			return err
+		}},
+		"seal anew": {true, func(t *testing.T, s store.Store) error {
+			e := New(Config{Partitions: 1, Keys: keys, Full: func() error { return job.ErrFull }}, s, nil, logTo(t))
+			counts, err := e.walk(t.Context(), current)
+			if err == nil && (counts[current] != 2 || counts[""] != 1) {
+				t.Errorf("%v are sealed", counts)
+			}
+			return err
+		}},
+		"read a partition": {false, func(t *testing.T, s store.Store) error {
+			l := scriptOn(t, s)
+			fronts, err := l.fronts(t.Context(), 0)
+			if err == nil && len(fronts) != 1 {
+				t.Errorf("%d lanes, want one", len(fronts))
+			}
+			return err
+		}},
+		"read records": {false, func(t *testing.T, s store.Store) error {
+			l := scriptOn(t, s)
+			read, bytes, err := l.records(t.Context(), []job.Key{appKey("app", 1), appKey("app", 9), appKey("app", 2)})
+			if err == nil && (read[0].spec == nil || read[1].spec != nil || !read[2].moved || bytes == 0) {
+				t.Errorf("%+v, %d bytes", read, bytes)
+			}
+			return err
+		}},
+		"read what is due": {false, func(t *testing.T, s store.Store) error {
+			l := scriptOn(t, s)
+			at := time.Unix(1000, 0).UTC()
+			picked, records, err := l.readDue(t.Context(), []entry{l.machine.entry(appKey("app", 1), at), l.machine.entry(appKey("app", 2), at)})
+			if err == nil && (len(picked) != 2 || len(records) != 2 || records[0].elsewhere || !records[1].elsewhere) {
+				t.Errorf("%+v, %+v", picked, records)
+			}
+			return err
+		}},
+		"read what commands concern": {false, func(t *testing.T, s store.Store) error {
+			l := scriptOn(t, s)
+			records, err := l.readConcerned(t.Context(), []*command{{key: appKey("app", 3)}, {key: appKey("app", 1)}})
+			if err == nil && (len(records) != 2 || len(records[0].strays) != 1 || records[1].strays != nil) {
+				t.Errorf("%+v", records)
+			}
+			return err
+		}},
+		"read notes": {false, func(t *testing.T, s store.Store) error {
+			q := newQuarantine(s, logTo(t), nil)
+			err := q.load(t.Context())
+			if err == nil && len(q.all()) != 2 {
+				t.Errorf("%d are in quarantine, want 2", len(q.all()))
+			}
+			return err
+		}},
+		"look at findings": {false, func(t *testing.T, s store.Store) error {
+			q := newQuarantine(s, logTo(t), nil)
+			q.report(t.Context(), jobKey(appKey("app", 3)), 1, errRecord)
+			q.report(t.Context(), []byte("not there"), 1, errRecord)
+			q.report(t.Context(), jobKey(appKey("app", 2)), 1, errRecord)
+			return q.look(t.Context(), inspector{store: s, partitions: 1}, true)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			world := faultyWorld(t, c.sealed, keys)
+			for n := 0; ; n++ {
+				s := &faulty{Store: world, left: n}
+				err := c.do(t, s)
+				if s.left >= 0 {
+					if err != nil {
+						t.Errorf("without an error of the store: %v", err)
+					}
+					break
+				}
+				if !errors.Is(err, errMute) {
+					t.Errorf("when operation %d fails it ends with %v", n, err)
+				}
+				if n == 100 {
+					t.Fatal("it has no end")
+				}
+			}
+		})
+	}
+}
+
+// scriptOn returns the loop of a script on a store.
+func scriptOn(t *testing.T, s store.Store) *loop {
+	t.Helper()
+	l := newScript(t, 1).loop
+	l.store = s
+	return l
+}
+
+// faultyWorld returns a store with jobs 1, which has not moved, 2, which has and has another entry of the index besides,
+// and 3, which cannot be read; a job of an actor; and two notes.
+func faultyWorld(t *testing.T, sealIt bool, keys *seal.Keys) store.Store {
+	t.Helper()
+	db := openStore(t)
+	at := time.Unix(1000, 0).UTC()
+	spec := *dueAt(at)
+	var b, plain store.Batch
+	put := func(b *store.Batch, k job.Key) {
+		b.Put(jobKey(k), encodeSpec(k, &spec))
+		b.Put(dueKey(entry{due: at, key: k}), nil)
+	}
+	put(&b, appKey("app", 1))
+	put(&b, appKey("app", 2))
+	b.Put(stateKey(appKey("app", 2)), encodeState(State{Settled: 1, Last: at, Due: at.Add(1)}))
+	b.Put(dueKey(entry{due: at.Add(1), key: appKey("app", 2)}), nil)
+	actor := job.Key{Target: job.Target{Kind: job.Actor, Namespace: "ns", Name: "type"}, ActorID: "1", Name: "x"}
+	plain.Put(formatKey(), []byte{formatVersion, 1})
+	if sealIt {
+		put(&plain, actor)
+		plain.Put(sealKey(""), nil)
+		plain.Put(sealKey("gone"), nil)
+		plain.Put(checkKey("gone"), []byte("x"))
+		plain.Put(sealKey(keys.Current()), nil)
+		if err := (sealing{db, keys}).Commit(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+	} else {
+		b.Put(jobKey(appKey("app", 3)), []byte("no record"))
+		b.Put(dueKey(entry{due: at, key: appKey("app", 3)}), nil)
+		b.Put([]byte("zebra"), nil)
+		b.Put(stateKey(appKey("app", 4)), nil)
+		b.Put(jobKey(appKey("app", 5)), encodeSpec(appKey("app", 5), &spec)) // without an entry
+		for _, k := range []string{"zebra", "zoo"} {
+			plain.Put(noteKey([]byte(k)), encodeNote(Finding{Key: []byte(k), FirstSeen: at, Bytes: 1, Reason: "why"}))
+		}
+		if err := db.Commit(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := db.Commit(t.Context(), &plain); err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
