@@ -123,3 +123,40 @@ func TestRunThatIsNotGivenUpIsNotWarnedOf(t *testing.T) {
 		}
 	})
 }
+
+func TestWhatIsReplacedLostOrNeverStoredIsLoggedForDebugging(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		lost := true
+		a := &app{answer: func(tr job.Trigger) (job.Outcome, time.Duration) {
+			if tr.Key.Name == "lost" && lost {
+				lost = false
+				return job.Lost, time.Second
+			}
+			return job.Handled, time.Second
+		}}
+		got := logged(t, slog.LevelDebug, a, func(e *engine.Engine) {
+			mustSchedule(t, e, key("app", "lost"), once(time.Now()))
+			time.Sleep(time.Minute)
+			mustSchedule(t, e, key("app", "replaced"), once(time.Now()))
+			synctest.Wait()
+			if err := e.Delete(t.Context(), key("app", "replaced")); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Minute)
+			never := every(time.Now().Add(time.Hour), time.Hour)
+			never.Plan.Until = time.Now().Add(time.Minute)
+			mustSchedule(t, e, key("app", "never"), never)
+		})
+		all := strings.Join(got, "\n")
+		for _, line := range []string{
+			`level=DEBUG msg="trigger settled" job=` + key("app", "lost").String() + ` due=2000-01-01T00:00:00.000Z attempt=0 outcome=lost next=2000-01-01T00:00:00.000Z`,
+			`level=DEBUG msg="trigger settled" job=` + key("app", "lost").String() + ` due=2000-01-01T00:00:00.000Z attempt=0 outcome=handled` + "\n",
+			`level=DEBUG msg="trigger settled" job=` + key("app", "replaced").String() + ` due=2000-01-01T00:01:00.000Z attempt=0 outcome=handled replaced=true` + "\n",
+			`level=DEBUG msg="job not stored: it ends before it is due" job=` + key("app", "never").String(),
+		} {
+			if strings.Count(all, line) != 1 {
+				t.Errorf("the log has no line, or more than one, with\n%s\nbut\n%s", line, all)
+			}
+		}
+	})
+}

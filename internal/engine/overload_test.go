@@ -380,3 +380,31 @@ func TestStopRecordsAllOutcomesThatHaveCome(t *testing.T) {
 		}
 	})
 }
+
+// TestStopRecordsOutcomesForASecondAtMost stops an engine that has more outcomes to record than that takes.
+func TestStopRecordsOutcomesForASecondAtMost(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := open(t, vfs.NewMem())
+		due := time.Now().Add(time.Minute)
+		a := &app{answer: func(job.Trigger) (job.Outcome, time.Duration) {
+			return job.Handled, time.Until(due.Add(10 * time.Second))
+		}}
+		e, stop := run(t, pacedStore{db, 300 * time.Millisecond}, a, engine.Config{Loops: 1, Turn: 10})
+		all := make([]job.Request, 200)
+		for i := range all {
+			all[i] = job.Request{Key: key("a", fmt.Sprint(i)), Spec: once(due)}
+		}
+		if err := errors.Join(e.ScheduleAll(t.Context(), all)(t.Context())...); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Until(due.Add(10*time.Second + time.Millisecond)))
+		begun := time.Now()
+		stop()
+		if took := time.Since(begun); took < time.Second || took > 1600*time.Millisecond {
+			t.Errorf("a stop with more outcomes than turns record took %v, want a second and a turn", took)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+}
