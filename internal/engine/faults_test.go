@@ -93,8 +93,13 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 		}},
 		"usage": {false, func(t *testing.T, s store.Store) error {
 			jobs, bytes, err := New(Config{Partitions: 1}, s, nil, logTo(t)).Usage(t.Context(), "ns")
-			if err == nil && (jobs != 4 || bytes == 0) {
-				t.Errorf("%d jobs have %d bytes", jobs, bytes)
+			want := int64(0)
+			for _, k := range []job.Key{appKey("app", 1), appKey("app", 2), appKey("app", 5)} {
+				want += int64(len(jobKey(k)) + len(encodeSpec(k, dueAt(time.Unix(1000, 0)))))
+			}
+			want += int64(len(jobKey(appKey("app", 3))) + len("no record"))
+			if err == nil && (jobs != 4 || bytes != want) {
+				t.Errorf("%d jobs have %d bytes, want 4 with %d", jobs, bytes, want)
 			}
 			return err
 		}},

@@ -338,3 +338,30 @@ func TestNumbersOfARecordThatAreTooLargeAreErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestSlotsOfManyAreTakenAsTheyComeFree posts more commands of one group than there is room for.
+func TestSlotsOfManyAreTakenAsTheyComeFree(t *testing.T) {
+	i := newInbox(4, 4<<10)
+	g := newGroup(7)
+	var all []*command
+	for n := range 7 {
+		all = append(all, &command{key: appKey("app", n), group: g, index: n})
+	}
+	all[5].bytes = 2 << 10 // takes three
+	if n := i.claim(t.Context(), all); n != 4 || i.slots.TryAcquire(1) {
+		t.Errorf("of 4 slots %d are claimed", n)
+	}
+	i.slots.Release(1)
+	if n := i.claim(t.Context(), all[4:]); n != 1 {
+		t.Errorf("of one slot %d are claimed", n)
+	}
+	i.slots.Release(4)
+	if n := i.claim(t.Context(), all[5:]); n != 2 || i.slots.TryAcquire(1) {
+		t.Errorf("of a large one and a small one %d are claimed, which take all slots", n)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if n := i.claim(ctx, all); n != 0 {
+		t.Errorf("by a caller that has gone %d are claimed", n)
+	}
+}

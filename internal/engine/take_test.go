@@ -165,3 +165,26 @@ func TestTurnsThatACommandWaitsAreCounted(t *testing.T) {
 		t.Errorf("a turn without commands counts %d turns", w.waited)
 	}
 }
+
+func TestManyCommandsOfOneJobMakeNoOtherTargetWait(t *testing.T) {
+	i := inboxOf(t)
+	for range 40 {
+		i.add(func() { i.enqueue(&command{key: appKey("a", 0), bytes: 1}) })
+	}
+	i.addCommands("b", 5, 1)
+	w := i.take(20, 1<<20)
+	if a, _ := w.of("a"); a != 1 {
+		t.Errorf("a turn takes %d commands of one job, want one", a)
+	}
+	if b, _ := w.of("b"); b != 5 {
+		t.Errorf("a turn takes %d commands of the other target, want all 5", b)
+	}
+	for turn := range 39 {
+		if w := i.take(20, 1<<20); len(w.commands) != 1 {
+			t.Errorf("turn %d takes %d commands of one job, want one", turn, len(w.commands))
+		}
+	}
+	if i.busy() {
+		t.Error("some wait yet")
+	}
+}
