@@ -182,3 +182,48 @@ func TestSurveyAddsWhatLoopsHold(t *testing.T) {
 		t.Errorf("it is shown as %v, want %v", shown, want)
 	}
 }
+
+func TestErrorOfTheStoreMayPassUnlessTheCallerHasGone(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	if err := unavailable(ctx, errMute); !errors.Is(err, job.ErrUnavailable) || !errors.Is(err, errMute) {
+		t.Errorf("an error of the store becomes %v", err)
+	}
+	cancel()
+	if err := unavailable(ctx, errMute); !errors.Is(err, job.ErrUnavailable) {
+		t.Errorf("an error of the store becomes %v when its caller has gone", err)
+	}
+	if err := unavailable(ctx, ctx.Err()); errors.Is(err, job.ErrUnavailable) || !errors.Is(err, context.Canceled) {
+		t.Errorf("the end of a caller becomes %v", err)
+	}
+}
+
+func TestFormatThatIsEmptyOrLaterIsRefusedByItsVersion(t *testing.T) {
+	for format, want := range map[string]string{
+		"": "knows only format", "\x02": "knows only format", "\x01\x02": "was made with 2 partitions and cannot be used with 1", "\x01\x01": "",
+	} {
+		s := openStore(t)
+		var b store.Batch
+		b.Put(formatKey(), []byte(format))
+		if err := s.Commit(t.Context(), &b); err != nil {
+			t.Fatal(err)
+		}
+		err := New(Config{Partitions: 1}, s, nil, logTo(t)).checkFormat(t.Context())
+		var other *formatError
+		if (want != "") != errors.As(err, &other) || want != "" && !strings.Contains(err.Error(), want) {
+			t.Errorf("with the format %q: %v, want %q", format, err, want)
+		}
+	}
+}
+
+func TestLoopThatIsToBePunctualHasABell(t *testing.T) {
+	for _, punctual := range []bool{false, true} {
+		s := newScript(t, 1)
+		s.punctual = punctual
+		ctx, stop := context.WithCancel(t.Context())
+		stop()
+		s.loop.run(ctx)
+		if got := s.bell != nil; got != punctual {
+			t.Errorf("a loop that is to be punctual: %v, has a bell: %v", punctual, got)
+		}
+	}
+}

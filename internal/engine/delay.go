@@ -50,10 +50,9 @@ func (d *delivery) again(e entry, ended time.Time) entry {
 	return e
 }
 
-// behind is e as the first attempt at the occurrence that follows d's, which has ended at that instant: the app has kept
-// it waiting if it was due while d was out.
+// behind is e, which nothing has kept yet, as the first attempt at the occurrence that follows d's, which has ended at that
+// instant: the app has kept it waiting if it was due while d was out.
 func (d *delivery) behind(e entry, ended time.Time) entry {
-	e.delay = nil
 	if !e.due.Before(ended) {
 		return e
 	}

@@ -106,3 +106,31 @@ func TestAKeyOfAJobIsReadWholeOrNotAtAll(t *testing.T) {
 		}
 	}
 }
+
+func TestKeysOfTheStoreSayWhatTheyAreOf(t *testing.T) {
+	k := keyOf(true, "ns", "type", "id", "name")
+	for _, c := range []struct {
+		key          []byte
+		ofJob, isJob bool
+	}{
+		{jobKey(k), true, true}, {stateKey(k), true, false}, {dueKey(entry{key: k}), true, false}, {formatKey(), false, false},
+		{sealKey("a"), false, false}, {noteKey(jobKey(k)), false, false}, {checkKey("a"), false, false}, {nil, true, false}, {[]byte{tagJob}, true, true},
+	} {
+		if OfJob(c.key) != c.ofJob || IsJob(c.key) != c.isJob {
+			t.Errorf("%q is about a job: %v, and is a job: %v", c.key, OfJob(c.key), IsJob(c.key))
+		}
+	}
+}
+
+func TestMostOfAnOutcomeIsTheKeysOfItsWrites(t *testing.T) {
+	k := keyOf(true, "namespace", "type", "an id", "a name")
+	names := len("namespace") + len("type") + len("an id") + len("a name")
+	o := outcome{delivery: &delivery{entry: entry{key: k}}}
+	if got, want := o.bytes(), writesPerJob*(names+64); got != want {
+		t.Errorf("an outcome has %d bytes, want %d", got, want)
+	}
+	written := len(jobKey(k)) + len(stateKey(k)) + 2*len(dueKey(entry{key: k})) + len(encodeState(State{Attempts: 1}))
+	if got := o.bytes(); got < written {
+		t.Errorf("an outcome is said to have %d bytes at most, and has %d", got, written)
+	}
+}

@@ -365,3 +365,22 @@ func TestSlotsOfManyAreTakenAsTheyComeFree(t *testing.T) {
 		t.Errorf("by a caller that has gone %d are claimed", n)
 	}
 }
+
+func TestFullStoreIsTriedAgainWhenItIsTimeOrSaysThatItHasRoom(t *testing.T) {
+	var full error
+	says := func() error { return full }
+	for _, c := range []struct {
+		now  time.Duration
+		says func() error
+		full error
+		want bool
+	}{
+		{4 * time.Second, nil, nil, true}, {5 * time.Second, nil, nil, false}, {4 * time.Second, says, job.ErrFull, true},
+		{4 * time.Second, says, nil, false}, {5 * time.Second, says, job.ErrFull, false},
+	} {
+		s := strain{until: 5 * time.Second, full: c.says}
+		if full = c.full; s.on(c.now) != c.want {
+			t.Errorf("after %v, with %v, nothing but deletions is tried: %v", c.now, c.full, !c.want)
+		}
+	}
+}

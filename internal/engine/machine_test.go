@@ -47,3 +47,17 @@ func TestRequestIsTheSameOnTheOtherNode(t *testing.T) {
 		t.Error("a spec in no format is taken")
 	}
 }
+
+func TestWindowsDoNotGrowWhileAllOfThemHaveWhatTheyMayHave(t *testing.T) {
+	for _, c := range []struct{ others, size, window, wantSize, want int }{
+		{0, 8, 4, 16, 12}, {0, 8, 0, 16, 16}, {0, 200, 10, 256, 246}, {0, 256, 0, 256, 256},
+		{101, 8, 4, 8, 4}, {101, 2, 0, 4, 4}, {101, 64, 10, 10, 0}, {100, 8, 4, 16, 12},
+	} {
+		m := newMachine(1, 100)
+		m.entries = c.others
+		l := &lane{size: c.size, window: make([]entry, c.window)}
+		if got := m.grow(l); got != c.want || l.size != c.wantSize {
+			t.Errorf("%+v: a window becomes one of %d, and %d are read", c, l.size, got)
+		}
+	}
+}

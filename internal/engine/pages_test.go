@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"testing"
 
 	"carillon/internal/job"
@@ -114,6 +116,34 @@ func TestJobOfTheLargestSizeIsTakenAndOneByteMoreIsNot(t *testing.T) {
 		}
 		if want && (c.bytes != size+writesPerJob*len(jobKey(k)) || !c.stores || c.spec == nil || c.partition != e.Partition(k)) {
 			t.Errorf("its command is %+v", c)
+		}
+	}
+}
+
+// A rereadStore counts scans, and calls again before the second one.
+type rereadStore struct {
+	store.Store
+	scans int
+	again func()
+}
+
+func (s *rereadStore) Scan(ctx context.Context, r store.Range, limit int) iter.Seq2[store.Pair, error] {
+	if s.scans++; s.scans == 2 {
+		s.again()
+	}
+	return s.Store.Scan(ctx, r, limit)
+}
+
+func TestPageThatWasReadBesideACommitThatFailedIsReadAgain(t *testing.T) {
+	for fails := range 3 {
+		s := &rereadStore{Store: openStore(t)}
+		e := New(Config{Partitions: 3, Loops: 3}, s, nil, logTo(t))
+		c := &commit{ended: make(chan struct{}), err: errMute}
+		close(c.ended)
+		e.loops[fails].commit.Store(c)
+		s.again = func() { e.loops[fails].commit.Store(nil) }
+		if _, err := e.page(t.Context(), prefixRange(job.Prefix{Kind: job.App, Namespace: "ns"}), true); err != nil || s.scans != 2 {
+			t.Errorf("beside a commit of loop %d that failed a page was read %d times, %v; want twice", fails, s.scans, err)
 		}
 	}
 }

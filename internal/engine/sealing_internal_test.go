@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"path/filepath"
 	"testing"
 
@@ -53,5 +54,36 @@ func TestOnlyRecordsOfJobsAreTakenForSealed(t *testing.T) {
 	values, err := s.Get(t.Context(), []byte("state"))
 	if err != nil || string(values[0]) != string(value) {
 		t.Errorf("Get = %q, %v; want what is there", values, err)
+	}
+}
+
+func TestKeyIsMissingWhereTheStoreSaysThatItIsUsed(t *testing.T) {
+	s, under := sealed(t)
+	id := s.keys.Current()
+	record := func(id string) []byte {
+		return append([]byte{sealedVersion, byte(len(id))}, id+" and what is sealed"...)
+	}
+	var b store.Batch
+	b.Put(sealKey("known"), nil)
+	b.Put(sealKey(id), nil)
+	if err := under.Commit(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+	own := s.keys.Seal([]byte{sealedVersion}, []byte("value"), []byte("j"))
+	for name, c := range map[string]struct {
+		record  []byte
+		keys    *seal.Keys
+		missing bool
+	}{
+		"nothing": {nil, nil, false}, "what is not sealed": {[]byte{specVersion, 0}, nil, false}, "a key that is there": {own, s.keys, false},
+		"a node without keys": {own, nil, true}, "another key of the store": {record("known"), s.keys, true},
+		"a key that nobody knows": {record("other"), s.keys, false}, "rubbish": {[]byte{sealedVersion}, s.keys, false},
+	} {
+		if err := missingKey(t.Context(), under, c.keys, c.record); errors.Is(err, errMissingKey) != c.missing || err != nil && !c.missing {
+			t.Errorf("%s: %v, want that a key is missing: %v", name, err, c.missing)
+		}
+	}
+	if err := missingKey(t.Context(), &faulty{Store: under}, nil, own); !errors.Is(err, errMute) {
+		t.Errorf("of a store that does not answer: %v", err)
 	}
 }
