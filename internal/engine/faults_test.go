@@ -69,7 +69,7 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 	}{
 		"inspect": {false, func(t *testing.T, s store.Store) error {
 			found := 0
-			err := Inspect(t.Context(), s, nil, func(f Finding) error {
+			err := Inspect(t.Context(), s, nil, func(Finding) error {
 				found++
 				return nil
 			})
@@ -79,7 +79,7 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 			return err
 		}},
 		"inspect what is sealed": {true, func(t *testing.T, s store.Store) error {
-			return Inspect(t.Context(), s, keys, func(f Finding) error { return nil })
+			return Inspect(t.Context(), s, keys, func(Finding) error { return nil })
 		}},
 		"release": {false, func(t *testing.T, s store.Store) error {
 			return Release(t.Context(), s, Finding{Key: jobKey(appKey("app", 3))})

@@ -54,7 +54,7 @@ func TestPartitionComesAndGoesOnlyFromWhereItStands(t *testing.T) {
 				// a command goes where the partition is
 				replied, waits, early := len(c.done) == 1, i.commands.Len() == 1, len(i.early) == 1
 				switch {
-				case moved && want == held && !waits, moved && want == gone && !replied, !(moved && (want == held || want == gone)) && !early:
+				case moved && want == held && !waits, moved && want == gone && !replied, (!moved || want != held && want != gone) && !early:
 					t.Errorf("after %s from %d a command is answered %v, waits for a turn %v, waits for the partition %v", op.name, from, replied, waits, early)
 				}
 				if replied && !errors.Is(<-c.done, ErrNotOwner) {
@@ -87,7 +87,7 @@ func TestPartitionIsMissingWhenItHasNotComeForAWhile(t *testing.T) {
 		i.lost(1)
 		time.Sleep(3 * time.Second)
 		missing()
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		missing(1)
 		i.disown(1)
 		missing()
@@ -156,12 +156,12 @@ func TestLoopSleepsUntilTheFirstThingThatIsToBeDone(t *testing.T) {
 		s := newScript(t, 2)
 		want := func(sleep time.Duration, due bool) {
 			t.Helper()
-			got, at, ok := s.loop.next()
+			got, at, ok := s.next()
 			if !ok || got != sleep || at.IsZero() == due {
 				t.Errorf("it sleeps for %v until %v, %v; want %v", got, at, ok, sleep)
 			}
 		}
-		if _, _, ok := s.loop.next(); ok || s.leaving() {
+		if _, _, ok := s.next(); ok || s.leaving() {
 			t.Error("with nothing to do it does not sleep")
 		}
 		s.put(t, appKey("app", 1), *dueAt(s.now.Add(2 * time.Hour)), false)

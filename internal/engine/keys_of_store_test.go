@@ -167,7 +167,7 @@ func TestWalkThatLeavesJobsIsTriedAgainEachMinute(t *testing.T) {
 			mustSchedule(t, e, key("app", fmt.Sprint(i)), secretAt(time.Now().Add(1000*time.Hour)))
 		}
 		stop()
-		var full error = errDisk
+		full := errDisk
 		s, reg := &walked{Store: db}, prometheus.NewRegistry()
 		_, stop = run(t, s, a, engine.Config{Keys: only(keyFile(t, keyLine("a", 1))), Metrics: reg, Full: func() error { return full }})
 		defer stop()

@@ -113,8 +113,15 @@ func TestKeysOfTheStoreSayWhatTheyAreOf(t *testing.T) {
 		key          []byte
 		ofJob, isJob bool
 	}{
-		{jobKey(k), true, true}, {stateKey(k), true, false}, {dueKey(entry{key: k}), true, false}, {formatKey(), false, false},
-		{sealKey("a"), false, false}, {noteKey(jobKey(k)), false, false}, {checkKey("a"), false, false}, {nil, true, false}, {[]byte{tagJob}, true, true},
+		{jobKey(k), true, true},
+		{stateKey(k), true, false},
+		{dueKey(entry{key: k}), true, false},
+		{formatKey(), false, false},
+		{sealKey("a"), false, false},
+		{noteKey(jobKey(k)), false, false},
+		{checkKey("a"), false, false},
+		{nil, true, false},
+		{[]byte{tagJob}, true, true},
 	} {
 		if OfJob(c.key) != c.ofJob || IsJob(c.key) != c.isJob {
 			t.Errorf("%q is about a job: %v, and is a job: %v", c.key, OfJob(c.key), IsJob(c.key))

@@ -122,7 +122,7 @@ func TestWhatIsDueBesideACommitLeavesUnlessItIsAboutThat(t *testing.T) {
 				s.put(t, appKey("many", 10+n), at(40*time.Second), false)
 			}
 			ends := make(chan error)
-			s.loop.store = heldStore{s, ends}
+			s.store = heldStore{s, ends}
 			time.AfterFunc(time.Minute, func() { ends <- failure })
 			c := &command{key: appKey("app", 2), stores: true, done: make(chan error, 1), decide: func(m *machine, old record) error {
 				spec := at(25 * time.Second)
@@ -145,9 +145,9 @@ func TestWhatIsDueBesideACommitLeavesUnlessItIsAboutThat(t *testing.T) {
 			if len(got) != len(want) {
 				t.Errorf("beside a commit %q left, want %q", got, want)
 			}
-			for i, at := range []time.Duration{10, 30, 40, 40, 40, 40, 40} {
-				if i < len(left) && left[i] != at*time.Second {
-					t.Errorf("trigger %d left after %v, want %v s", i, left[i], int(at))
+			for i, at := range []int{10, 30, 40, 40, 40, 40, 40} {
+				if i < len(left) && left[i] != time.Duration(at)*time.Second {
+					t.Errorf("trigger %d left after %v, want %v s", i, left[i], at)
 				}
 			}
 			if took := time.Since(begun); took != time.Minute {
@@ -192,9 +192,9 @@ func TestTurnTakesNoMoreThanACommitCarries(t *testing.T) {
 		{1, 0, 10_000, 1 << 20, limits{1, 1 << 19, 1, 1}},
 	} {
 		s := newScript(t, 1)
-		s.loop.store = boundedStore{s, c.writes, c.bytes}
+		s.store = boundedStore{s, c.writes, c.bytes}
 		s.most, s.mostBytes = c.turn, c.most
-		if got := s.loop.limits(); got != c.want {
+		if got := s.limits(); got != c.want {
 			t.Errorf("%+v: a turn takes %+v", c, got)
 		}
 	}
@@ -375,8 +375,11 @@ func TestFullStoreIsTriedAgainWhenItIsTimeOrSaysThatItHasRoom(t *testing.T) {
 		full error
 		want bool
 	}{
-		{4 * time.Second, nil, nil, true}, {5 * time.Second, nil, nil, false}, {4 * time.Second, says, job.ErrFull, true},
-		{4 * time.Second, says, nil, false}, {5 * time.Second, says, job.ErrFull, false},
+		{4 * time.Second, nil, nil, true},
+		{5 * time.Second, nil, nil, false},
+		{4 * time.Second, says, job.ErrFull, true},
+		{4 * time.Second, says, nil, false},
+		{5 * time.Second, says, job.ErrFull, false},
 	} {
 		s := strain{until: 5 * time.Second, full: c.says}
 		if full = c.full; s.on(c.now) != c.want {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math"
 	"testing"
 	"time"
 
@@ -50,8 +51,14 @@ func TestRequestIsTheSameOnTheOtherNode(t *testing.T) {
 
 func TestWindowsDoNotGrowWhileAllOfThemHaveWhatTheyMayHave(t *testing.T) {
 	for _, c := range []struct{ others, size, window, wantSize, want int }{
-		{0, 8, 4, 16, 12}, {0, 8, 0, 16, 16}, {0, 200, 10, 256, 246}, {0, 256, 0, 256, 256},
-		{101, 8, 4, 8, 4}, {101, 2, 0, 4, 4}, {101, 64, 10, 10, 0}, {100, 8, 4, 16, 12},
+		{0, 8, 4, 16, 12},
+		{0, 8, 0, 16, 16},
+		{0, 200, 10, 256, 246},
+		{0, 256, 0, 256, 256},
+		{101, 8, 4, 8, 4},
+		{101, 2, 0, 4, 4},
+		{101, 64, 10, 10, 0},
+		{100, 8, 4, 16, 12},
 	} {
 		m := newMachine(1, 100)
 		m.entries = c.others
@@ -59,5 +66,16 @@ func TestWindowsDoNotGrowWhileAllOfThemHaveWhatTheyMayHave(t *testing.T) {
 		if got := m.grow(l); got != c.want || l.size != c.wantSize {
 			t.Errorf("%+v: a window becomes one of %d, and %d are read", c, l.size, got)
 		}
+	}
+}
+
+func TestCountsOfAJobStayAtTheirMost(t *testing.T) {
+	d := &delivery{state: State{Settled: math.MaxUint32, Attempts: math.MaxUint32}}
+	if s, _ := d.after(job.Handled); s.Settled != math.MaxUint32 || s.Attempts != 0 {
+		t.Errorf("a job that has settled all it can count has %+v afterwards", s)
+	}
+	d.policy = job.Policy{Interval: new(time.Duration)} // without an end
+	if s, again := d.after(job.Failed); s.Attempts != math.MaxUint32 || !again {
+		t.Errorf("a job that has failed as often as it can count has %+v afterwards, and is tried again: %v", s, again)
 	}
 }

@@ -41,8 +41,12 @@ func TestPageOfAListHasTenThousandJobsOrAMebibyteAndSaysWhereTheNextBegins(t *te
 		specs          bool
 		want           int
 	}{
-		{pageJobs, 0, false, pageJobs}, {pageJobs + 1, 0, false, pageJobs},
-		{5, 300 << 10, true, 4}, {4, 300 << 10, true, 4}, {5, 300 << 10, false, 5}, {3, 2 << 20, true, 1},
+		{pageJobs, 0, false, pageJobs},
+		{pageJobs + 1, 0, false, pageJobs},
+		{5, 300 << 10, true, 4},
+		{4, 300 << 10, true, 4},
+		{5, 300 << 10, false, 5},
+		{3, 2 << 20, true, 1},
 	} {
 		e := pageOf(t, c.records, c.bytes)
 		seen := 0
