@@ -11,6 +11,8 @@ import (
 type delay struct {
 	until time.Time     // before which it could not leave
 	byApp time.Duration // how long its app has kept it waiting: by an attempt that it had, or one that it failed
+	lane  bool          // its lane has, and this goes when it is taken back
+	rest  *delay        // then: what is left
 }
 
 // free returns when the attempt at e could leave: when it was due, or, if that is later, when nothing but the scheduler
@@ -30,10 +32,46 @@ func (e entry) byApp() time.Duration {
 	return e.delay.byApp
 }
 
-// heldUntil is e, if it could not leave before t.
-func (e entry) heldUntil(t time.Time) entry {
-	if t.After(e.free()) {
-		e.delay = &delay{until: t, byApp: e.byApp()}
+// A stall is a time in which a lane could fire nothing, for reasons that are not the scheduler's. Times that follow one
+// another, while entries that are due stay in the lane, are one stall, as long as all of them together.
+type stall struct{ from, until time.Time }
+
+// stall notes that the lane could fire nothing from one instant to another.
+func (l *lane) stall(from, until time.Time) {
+	if len(l.window) > 0 && l.window[0].due.Before(l.held.until) { // which that has kept, too
+		from = from.Add(-l.held.until.Sub(l.held.from))
+	}
+	l.held = stall{from, until}
+}
+
+// held is e, kept from leaving during h. What kept it before that, or since, is not taken from its lateness.
+func (e entry) held(h stall) entry {
+	free := e.free()
+	switch {
+	case !free.Before(h.until):
+		return e
+	case free.Before(h.from):
+		free = free.Add(h.until.Sub(h.from))
+	default:
+		free = h.until
+	}
+	e.delay = &delay{until: free, byApp: e.byApp()}
+	return e
+}
+
+// pickedAfter is e, which leaves its lane after a stall of that.
+func (e entry) pickedAfter(h stall) entry {
+	before := e.delay
+	if e = e.held(h); e.delay != before {
+		e.delay.lane, e.delay.rest = true, before
+	}
+	return e
+}
+
+// unpicked is e, taken back into its lane, which may be stalled for longer.
+func (e entry) unpicked() entry {
+	if e.delay != nil && e.delay.lane {
+		e.delay = e.delay.rest
 	}
 	return e
 }

@@ -91,6 +91,7 @@ func TestLatenessIsNotThatOfASlowApp(t *testing.T) {
 type absentApp struct {
 	app
 	there atomic.Bool
+	some  atomic.Int32 // how many it takes before it is away again; 0: no end
 	room  func(int)
 }
 
@@ -98,6 +99,9 @@ func (a *absentApp) Deliver(t job.Trigger, done func(job.Outcome), room func(int
 	if !a.there.Load() {
 		a.room = room
 		return false
+	}
+	if a.some.Add(-1) == 0 {
+		a.there.Store(false)
 	}
 	return a.app.Deliver(t, done, room)
 }
@@ -158,6 +162,59 @@ func TestLatenessAfterARestartCountsADayAtMost(t *testing.T) {
 		time.Sleep(time.Second)
 		if late := figure(t, r, "carillon_lateness_seconds"); late < 86400+3600 || late > 86400+3601 {
 			t.Errorf("late by %v s together, want a day and an hour", late)
+		}
+	})
+}
+
+// A lane waits for its sidecar after a restart. That is not the scheduler's lateness, but what it missed before is.
+func TestLatenessKeepsWhatWasMissedBeforeTheAppWasAwaited(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := vfs.NewMem()
+		s := open(t, disk)
+		e, stop := run(t, s, &absentApp{}, engine.Config{Partitions: 1})
+		mustSchedule(t, e, key("app", "missed"), once(time.Now().Add(time.Minute)))
+		stop()
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Hour + time.Minute)
+		s, r, a := open(t, disk), prometheus.NewRegistry(), &absentApp{}
+		defer s.Close()
+		_, stop = run(t, s, a, engine.Config{Partitions: 1, Metrics: r})
+		defer stop()
+		time.Sleep(5 * time.Minute)
+		synctest.Wait()
+		a.there.Store(true)
+		a.room(10)
+		time.Sleep(time.Second)
+		if late := figure(t, r, "carillon_lateness_seconds"); late < 3600 || late > 3601 {
+			t.Errorf("late by %v s, want the hour in which the scheduler was off", late)
+		}
+	})
+}
+
+func TestLatenessIsNotThatOfAnAppThatIsAbsentTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := &absentApp{}
+		late, _ := delays(t, a, func(e *engine.Engine) {
+			for i := range 4 {
+				mustSchedule(t, e, key("app", strconv.Itoa(i)), once(time.Now().Add(time.Second)))
+			}
+			for range 2 {
+				time.Sleep(time.Hour)
+				synctest.Wait()
+				a.some.Store(2)
+				a.there.Store(true)
+				a.room(2)
+				time.Sleep(time.Second)
+				synctest.Wait()
+			}
+			if got := len(a.triggers(t)); got != 4 {
+				t.Errorf("%d triggers came, want 4", got)
+			}
+		})
+		if late != 0 {
+			t.Errorf("late by %v s, want 0", late)
 		}
 	})
 }

@@ -59,7 +59,8 @@ type lane struct {
 	index     int       // in machine.waiting, while place is inHeap
 	prepaid   int       // how many of the next triggers its namespace's quota has paid for
 	notBefore time.Time // when it may fire those, if that was not at once
-	free      time.Time // before which it could fire nothing, because of its receivers or its namespace's quota
+	parked    time.Time // since when, while place is parked
+	held      stall     // when it could last fire nothing, because of its receivers or its namespace's quota
 	credit    int       // how many triggers its receivers had room for when they last said so; 0: not known
 }
 

@@ -414,7 +414,7 @@ func (lp *loop) release(ctx context.Context, d *delivery, spec *job.Spec) {
 	}
 	more := func(n int) { lp.inbox.room(room{d.entry.lane(), n}) }
 	if !lp.deliver.Deliver(t, done, more) {
-		m.refuse(d)
+		m.refuse(lp.wall(), d)
 		return
 	}
 	lp.metrics.observe(d, lp.wall())

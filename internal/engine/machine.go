@@ -156,7 +156,7 @@ func (m *machine) schedule(k job.Key, spec *job.Spec, encoded []byte, overwrite 
 		m.batch.Delete(stateKey(k))
 	}
 	m.clear(old.strays, e)
-	e = e.heldUntil(m.picked) // of what was due before it was scheduled, only the rest is lateness
+	e = e.held(stall{e.due, m.picked}) // of what was due before it was scheduled, only the rest is lateness
 	if old.spec == nil {
 		m.replace(k, entry{})
 		m.batch.Put(dueKey(e), nil)
@@ -244,7 +244,7 @@ func (m *machine) pick(now time.Time, most int) []entry {
 		before := len(picked)
 		taken := l.take(now, min(paid, l.allowance()))
 		for _, e := range taken {
-			e = e.heldUntil(l.free)
+			e = e.pickedAfter(l.held)
 			if d := m.out[e.key]; d != nil {
 				if d.replaced { // otherwise it is e that is out, and was learned afresh
 					d.next = &e
@@ -297,8 +297,8 @@ func (m *machine) fire(e entry, r record) *delivery {
 	return d
 }
 
-// refuse takes back a delivery that no receiver had room for. Its lane waits until room is called.
-func (m *machine) refuse(d *delivery) {
+// refuse takes back a delivery that no receiver has room for, now. Its lane waits until room is called.
+func (m *machine) refuse(now time.Time, d *delivery) {
 	m.takeBack(d)
 	l := m.lanes[d.entry.lane()]
 	if l == nil { // its job, or its partition, has gone meanwhile
@@ -309,21 +309,22 @@ func (m *machine) refuse(d *delivery) {
 		m.unthrottle(l)
 	}
 	m.leave(l)
-	l.place = parked
+	l.place, l.parked = parked, now
 	m.shrink(l)
 }
 
 // takeBack takes back a delivery that has not left.
 func (m *machine) takeBack(d *delivery) {
 	m.end(d)
-	m.unpick(d.entry)
+	m.unpick(d.entry.unpicked())
 	m.unpay(d.entry)
 }
 
 // room says that there is, now, room for about n triggers of the lane again.
 func (m *machine) room(now time.Time, id laneID, n int) {
 	if l := m.lanes[id]; l != nil && l.place == parked {
-		l.place, l.credit, l.free = nowhere, n, now
+		l.place, l.credit = nowhere, n
+		l.stall(l.parked, now)
 		m.place(l)
 	}
 }

@@ -17,13 +17,11 @@ func (m *machine) pay(now time.Time, l *lane, most int) int {
 		}
 		if at := m.rates.Take(now, l.id.target.Namespace, l.prepaid); at.After(now) {
 			l.notBefore = at
+			l.stall(now, at)
 		}
 	}
 	if l.notBefore.After(now) {
 		return 0
-	}
-	if l.notBefore.After(l.free) {
-		l.free = l.notBefore
 	}
 	return min(most, l.prepaid)
 }
