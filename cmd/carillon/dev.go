@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -105,21 +106,41 @@ func dev(ctx context.Context, args []string, std stdio) error {
 	if err != nil {
 		return err
 	}
+	forced := make(chan struct{})
+	force := sync.OnceFunc(func() { close(forced) })
+	cfg.Sidecar.Shutdown = func(bool) { force() } // which the node asks for a forced one alone
 	node, err := app.OpenAllInOne(cfg, l, nil, log)
 	if err != nil {
 		return err
 	}
 	c.announce(cfg, std)
-	if len(command) == 0 {
-		return node.Run(ctx)
-	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return cmp.Or(node.Run(ctx), errNodeEnded) })
-	g.Go(func() error { return runApp(ctx, command, c.appEnv(), c.appGrace, std) })
-	if err := g.Wait(); err != nil && !errors.Is(err, errAppEnded) && !errors.Is(err, errNodeEnded) {
-		return err
+	if len(command) > 0 {
+		g.Go(func() error { return runApp(ctx, command, c.appEnv(), c.appGrace, std) })
 	}
-	return nil
+	return awaitEnd(g, forced, std)
+}
+
+// awaitEnd waits until the node and its app have ended, or until a client has asked for their end at once: then the app is
+// killed, and the process is to end without the node.
+func awaitEnd(g *errgroup.Group, forced <-chan struct{}, std stdio) error {
+	ended := make(chan error, 1)
+	go func() { ended <- g.Wait() }()
+	select {
+	case err := <-ended:
+		if errors.Is(err, errAppEnded) || errors.Is(err, errNodeEnded) {
+			return nil
+		}
+		return err
+	case <-forced:
+	}
+	if std.AtKill != nil {
+		if kill := std.AtKill.Load(); kill != nil {
+			(*kill)()
+		}
+	}
+	return errForced
 }
 
 // node checks the flags and returns the configuration that they mean.

@@ -189,28 +189,41 @@ func TestSignalsStopItCleanly(t *testing.T) {
 }
 
 func TestAShutdownOverTheAPIEndsTheNodeAndItsApp(t *testing.T) {
-	n := startNode(t, "--data-dir", t.TempDir(), "--", "sleep", "1000")
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.api+"/v1.0/shutdown", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	if resp.StatusCode != http.StatusNoContent {
-		t.Errorf("POST = %s, want 204", resp.Status)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- n.cmd.Wait() }()
-	select {
-	case err := <-ended:
-		if err != nil {
-			t.Errorf("it ended with %v, want exit code 0", err)
-		}
-	case <-time.After(patience):
-		t.Error("it did not end")
+	stubborn := []string{"sh", "-c", `trap "" TERM; while :; do sleep 1; done`}
+	for what, c := range map[string]struct {
+		app   []string
+		force string
+		code  int
+	}{
+		"in good order": {[]string{"sleep", "1000"}, "", exitOK},
+		"by force":      {stubborn, "true", exitError},
+	} {
+		t.Run(what, func(t *testing.T) {
+			n := startNode(t, append([]string{"--data-dir", t.TempDir(), "--app-grace-period", "1h", "--"}, c.app...)...)
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, n.api+"/v1.0/shutdown", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			req.Header.Set("dapr-force-shutdown", c.force)
+			resp, err := http.DefaultClient.Do(req)
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusNoContent {
+				t.Errorf("POST = %s, want 204", resp.Status)
+			}
+			ended := make(chan error, 1)
+			go func() { ended <- n.cmd.Wait() }()
+			select {
+			case err := <-ended:
+				if exitCode(err) != c.code {
+					t.Errorf("it ended with %v, want exit code %d", err, c.code)
+				}
+			case <-time.After(patience):
+				t.Error("it did not end")
+			}
+		})
 	}
 }
 

@@ -52,7 +52,14 @@ func OpenAllInOne(cfg AllInOneConfig, l AllInOneListeners, dialApp sidecar.Diale
 	cfg.Sidecar.Schedulers, cfg.Scheduler.Hosts = hosts, hosts
 	asked := make(chan struct{}) // closed when a client has asked for the end
 	ask := sync.OnceFunc(func() { close(asked) })
-	cfg.Sidecar.Shutdown = func(bool) { ask() }
+	force := cfg.Sidecar.Shutdown
+	cfg.Sidecar.Shutdown = func(forced bool) {
+		if forced && force != nil {
+			force(true)
+			return
+		}
+		ask()
+	}
 	var c core
 	cfg.Sidecar.Check = func() error { return found(c.checks) } // which are there before the sidecar runs
 	cfg.Sidecar.Connected = func(t job.Target) bool { return c.served(t) }

@@ -70,11 +70,16 @@ func (s *Sidecar) helpReady(missing []string) string {
 	var waits []string
 	for _, name := range missing {
 		switch name {
+		case "security-provider": // for which all else waits
+			return name + " waits for a certificate, from Sentry or from files: the log says what is wrong"
 		case "grpc-api-server":
 			waits = append(waits, name+" opens its ports")
 		case "runtime":
 			var apps []string
 			for _, a := range s.cfg.Apps {
+				if a.Address == "" {
+					continue
+				}
 				apps = append(apps, fmt.Sprintf("%.100q at %s", a.ID, a.Address))
 			}
 			waits = append(waits, name+" waits until the app listens, "+strings.Join(apps, ", ")+": start it, or correct --app-port")
