@@ -23,7 +23,9 @@ import (
 	"github.com/spiffe/go-spiffe/v2/spiffetls/tlsconfig"
 	"github.com/spiffe/go-spiffe/v2/svid/x509svid"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/status"
 )
 
 // signTimeout bounds a request for a certificate, the connection included.
@@ -141,12 +143,22 @@ func (s *sentry) sign(ctx context.Context) (*x509svid.SVID, error) {
 		CertificateSigningRequest: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: request}),
 	})
 	if err != nil {
-		if token == "" && len(s.Token.Files) > 0 {
+		if token == "" && len(s.Token.Files) > 0 && refused(err) {
 			err = fmt.Errorf("%w; %w", err, s.Token.missing())
 		}
 		return nil, err
 	}
 	return s.take(response, public, key)
+}
+
+// refused reports whether a call failed because of what it asked for, and not for want of an answer.
+func refused(err error) bool {
+	switch status.Code(err) {
+	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
+		return false
+	default:
+		return true
+	}
 }
 
 // take checks that a certificate is what was asked for.

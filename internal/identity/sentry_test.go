@@ -5,6 +5,7 @@ import (
 	"net"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -89,20 +90,49 @@ func TestSentryIsAskedWithoutTheTokenOfThePodAsDaprAsksIt(t *testing.T) {
 		token, legacy := filepath.Join(dir, "token"), filepath.Join(dir, "legacy")
 		p := newPlane(t, identitytest.NewAuthority(t), sentryID)
 		p.ask.Token = identity.Token{Files: []string{token, legacy}, Kubernetes: true}
-		p.Down(true)
+		p.Refuse(status.Error(codes.PermissionDenied, "who are you?"))
 		s := p.open(t)
 		synctest.Wait()
 		want := "there is no token that Sentry could be shown: no such file as " + token + " or " + legacy + ": mount the token of the pod's service account there"
 		if err := s.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
-		p.Down(false)
+		p.Refuse(nil)
 		if err := s.Held(t.Context()); err != nil {
 			t.Error(err)
 		}
 		for _, r := range p.Asked() {
 			if r.GetToken() != "" || r.GetTokenValidator() != sentryv1.SignCertificateRequest_UNKNOWN {
 				t.Errorf("asked for %v", r)
+			}
+		}
+	})
+}
+
+// The missing token is not why a Sentry is down, or does not answer.
+func TestTokenIsMissedOnlyIfSentryRefuses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for want, spoil := range map[string]func(p *plane){
+			"connection refused": func(p *plane) {
+				p.ask.Dial = func(context.Context, string) (net.Conn, error) { return nil, syscall.ECONNREFUSED }
+			},
+			"deadline exceeded": func(p *plane) {
+				p.ask.Dial = func(ctx context.Context, _ string) (net.Conn, error) {
+					<-ctx.Done()
+					return nil, ctx.Err()
+				}
+			},
+			"told to be down": func(p *plane) { p.Down(true) },
+			"not now":         func(p *plane) { p.Refuse(status.Error(codes.Canceled, "not now")) },
+		} {
+			p := newPlane(t, identitytest.NewAuthority(t), sentryID)
+			p.ask.Token = identity.Token{Files: []string{"no/file"}, Kubernetes: true}
+			spoil(p)
+			s := p.open(t)
+			time.Sleep(15 * time.Second)
+			synctest.Wait()
+			if err := s.Check(); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "token") {
+				t.Errorf("%v, want %q and no word of a token", err, want)
 			}
 		}
 	})

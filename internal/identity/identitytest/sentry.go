@@ -22,12 +22,12 @@ import (
 type Sentry struct {
 	sentryv1.UnimplementedCAServer
 
-	mu    sync.Mutex // guards the fields below
-	by    *Authority
-	lasts time.Duration
-	asked []*sentryv1.SignCertificateRequest
-	down  bool
-	bend  func(*sentryv1.SignCertificateRequest, *sentryv1.SignCertificateResponse)
+	mu      sync.Mutex // guards the fields below
+	by      *Authority
+	lasts   time.Duration
+	asked   []*sentryv1.SignCertificateRequest
+	refused error // of each request; nil: none
+	bend    func(*sentryv1.SignCertificateRequest, *sentryv1.SignCertificateResponse)
 }
 
 // Serve runs a Sentry on l until the test ends. It shows the given SPIFFE id, and its certificates last so long.
@@ -61,9 +61,18 @@ func (s *Sentry) Asked() []*sentryv1.SignCertificateRequest {
 
 // Down has all requests fail, or no longer.
 func (s *Sentry) Down(down bool) {
+	if down {
+		s.Refuse(status.Error(codes.Unavailable, "told to be down"))
+		return
+	}
+	s.Refuse(nil)
+}
+
+// Refuse has all requests fail with err from now on; nil: no longer.
+func (s *Sentry) Refuse(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.down = down
+	s.refused = err
 }
 
 // SignWith makes a the authority that signs from now on.
@@ -87,8 +96,8 @@ func (s *Sentry) SignCertificate(
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.asked = append(s.asked, req)
-	if s.down {
-		return nil, status.Error(codes.Unavailable, "told to be down")
+	if s.refused != nil {
+		return nil, s.refused
 	}
 	csr, err := parseRequest(req.GetCertificateSigningRequest())
 	if err != nil {
