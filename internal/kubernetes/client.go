@@ -131,7 +131,7 @@ func events(body io.Reader, each func(event) error) error {
 	for lines.Scan() {
 		var e event
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			return expired{fmt.Errorf("an event that is no JSON: %w", err)}
+			return expired{error: fmt.Errorf("an event that is no JSON: %w", err)}
 		}
 		if e.Type == "ERROR" {
 			return refusal(e.Object.Code, fmt.Sprintf("the API server says %q", e.Object.Message))
@@ -142,13 +142,16 @@ func events(body io.Reader, each func(event) error) error {
 	}
 	err := lines.Err()
 	if errors.Is(err, bufio.ErrTooLong) { // it would come again
-		return expired{fmt.Errorf("an event is larger than %d bytes: %w", maxEvent, err)}
+		return expired{error: fmt.Errorf("an event is larger than %d bytes: %w", maxEvent, err)}
 	}
 	return err
 }
 
 // An expired error says that a watch cannot go on where the last one ended, so that a list has to come first.
-type expired struct{ error }
+type expired struct {
+	error
+	gone bool // it is what the API server says of a version that it has forgotten: 410 Gone
+}
 
 // Unwrap returns what is wrong.
 func (e expired) Unwrap() error { return e.error }
@@ -162,7 +165,7 @@ func refusal(code int, text string) error {
 		http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable:
 		return err
 	default: // 410 Gone; and 504, by which it refuses a version that is yet to come
-		return expired{err}
+		return expired{err, code == http.StatusGone}
 	}
 }
 

@@ -11,6 +11,6 @@
 // The API server is the one of the pod, or the one that a kubeconfig says is current. Tokens and certificates are read anew for
 // each connection, as Kubernetes replaces them; but a kubeconfig that names another API server by then is not followed,
 // because in another cluster our namespaces would seem to be gone. When the API server cannot be reached, that is logged
-// once and tried again, within a second, then two, and at most thirty. As much time lies between watches that the API
-// server ends at once.
+// once and tried again, within a second, then two, and at most thirty. So it is with watches that the API server ends
+// within five seconds, or never begins; only a 410 Gone after a watch that has worked is not logged.
 package kubernetes

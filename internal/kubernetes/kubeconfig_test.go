@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/pem"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -71,13 +70,13 @@ func run(t *testing.T, cfg kubernetes.Config) (g *told, log *page) {
 	if err := cfg.Check(); err != nil {
 		t.Fatal(err)
 	}
-	log = new(page)
 	t.Cleanup(func() { // when the watcher has ended
-		if strings.Contains(log.String(), secret) {
+		if strings.Contains(g.log.String(), secret) {
 			t.Error("the token is in the log")
 		}
 	})
-	return watch(t, cfg, slog.New(slog.NewTextHandler(io.MultiWriter(log, t.Output()), nil))), log
+	g = watch(t, cfg)
+	return g, &g.log
 }
 
 func TestAKubeconfigSaysWhereTheAPIServerIsAndWhatItIsShown(t *testing.T) {

@@ -3,6 +3,7 @@ package kubernetes
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
@@ -22,10 +23,11 @@ func New(cfg Config, log *slog.Logger) *Watcher {
 }
 
 // How long it waits at most before it watches again: the first time, and in the end, after twice as long each time. A
-// watch that has lasted for longer than the wait before the next one makes that a first one.
+// watch that has lasted for long enough makes the next wait a first one.
 const (
-	minPause = time.Second
-	maxPause = 30 * time.Second
+	minPause   = time.Second
+	maxPause   = 30 * time.Second
+	longEnough = 5 * time.Second
 )
 
 // Run calls gone for each namespace that is gone until ctx ends, and then returns nil. It is to be called once.
@@ -38,15 +40,21 @@ func (w *Watcher) Run(ctx context.Context, gone func(ctx context.Context, namesp
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // it was stopped
 		}
-		if lasted >= wait {
-			level, wait = slog.LevelWarn, minPause
+		switch {
+		case lasted >= longEnough:
+			level, wait, s.worked = slog.LevelWarn, minPause, true
 			if err == nil { // the API server ends a watch now and then
 				continue
 			}
+		case err == nil:
+			err = fmt.Errorf("watch namespaces: the API server ended it after %v, and should after %v", lasted, watchTime)
 		}
-		if _, old := errors.AsType[expired](err); old && s.version != "" {
-			s.version = "" // a list comes next, and no harm is done
-		} else if err != nil {
+		old, listNext := errors.AsType[expired](err)
+		harmless := old.gone && s.worked
+		if listNext {
+			s.version, s.worked = "", false
+		}
+		if !harmless {
 			w.log.Log(ctx, level, "cannot follow the namespaces of Kubernetes; it is tried again", slog.Any("err", err))
 			level = slog.LevelDebug
 		}
@@ -65,6 +73,7 @@ func (w *Watcher) Run(ctx context.Context, gone func(ctx context.Context, namesp
 type state struct {
 	gone    func(ctx context.Context, namespace string) error
 	version string // as of which the rest is known, and after which a watch goes on; empty: a list comes first
+	worked  bool   // a watch has, since that list: it lasted, or brought an event
 	there   map[string]bool
 	owed    map[string]bool // are gone, and nobody has been told successfully
 }
@@ -94,7 +103,7 @@ func (w *Watcher) follow(ctx context.Context, s *state) (lasted time.Duration, e
 			delete(s.there, name)
 			s.owed[name] = true
 		}
-		s.version = e.Object.Metadata.ResourceVersion // of a BOOKMARK, too
+		s.version, s.worked = e.Object.Metadata.ResourceVersion, true // of a BOOKMARK, too
 		return s.settle(ctx)
 	})
 }

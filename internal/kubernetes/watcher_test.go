@@ -6,10 +6,12 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -25,6 +27,9 @@ import (
 	"carillon/internal/memnet"
 )
 
+// pageOf is how many namespaces a page of a list has.
+const pageOf = 3
+
 // An apiServer answers as Kubernetes does about namespaces: lists in pages, and watches that begin at a version.
 type apiServer struct {
 	*httptest.Server
@@ -39,8 +44,9 @@ type apiServer struct {
 	cut    int      // counts up when all watches are to end
 	brief  bool     // each watch ends at once
 	token  string
-	lists  int      // pages that were asked for
-	starts []string // versions at which watches were to begin
+	lie    func(w http.ResponseWriter, q url.Values) bool // answers in place of the server if it returns true; may be nil
+	lists  int                                            // pages that were asked for
+	starts []string                                       // versions at which watches were to begin
 }
 
 func newAPIServer(t *testing.T, names ...string) *apiServer {
@@ -48,9 +54,12 @@ func newAPIServer(t *testing.T, names ...string) *apiServer {
 	return serve(t, httptest.NewUnstartedServer(nil), names)
 }
 
-// serve starts a server that answers for these namespaces.
+// serve starts a server that answers for these namespaces, and default, which every cluster has.
 func serve(t *testing.T, on *httptest.Server, names []string) *apiServer {
 	t.Helper()
+	if !slices.Contains(names, "default") {
+		names = append([]string{"default"}, names...)
+	}
 	s := &apiServer{Server: on, t: t, names: names, gone: "event", token: "first"}
 	s.changed = sync.NewCond(&s.mu)
 	s.Config.Handler = http.HandlerFunc(s.answer)
@@ -73,15 +82,19 @@ func (s *apiServer) answer(w http.ResponseWriter, r *http.Request) {
 	case q.Get("watch") == "true":
 		s.watch(w, r, q.Get("resourceVersion"))
 	default:
-		s.list(w, q.Get("continue"))
+		s.list(w, q)
 	}
 }
 
-// list answers with a page of two.
-func (s *apiServer) list(w http.ResponseWriter, from string) {
+// list answers with a page of three.
+func (s *apiServer) list(w http.ResponseWriter, q url.Values) {
 	s.lists++
+	if s.lie != nil && s.lie(w, q) {
+		return
+	}
+	from := q.Get("continue")
 	at, _ := strconv.Atoi(from)
-	end := min(at+2, len(s.names))
+	end := min(at+pageOf, len(s.names))
 	page := map[string]any{"resourceVersion": strconv.Itoa(len(s.events))}
 	if end < len(s.names) {
 		page["continue"] = strconv.Itoa(end)
@@ -90,11 +103,14 @@ func (s *apiServer) list(w http.ResponseWriter, from string) {
 	for _, name := range s.names[at:end] {
 		items = append(items, map[string]any{"metadata": map[string]any{"name": name}})
 	}
-	_ = json.NewEncoder(w).Encode(map[string]any{"metadata": page, "items": items})
+	_ = json.NewEncoder(w).Encode(map[string]any{"kind": "NamespaceList", "apiVersion": "v1", "metadata": page, "items": items})
 }
 
 func (s *apiServer) watch(w http.ResponseWriter, r *http.Request, version string) {
 	s.starts = append(s.starts, version)
+	if s.lie != nil && s.lie(w, r.URL.Query()) {
+		return
+	}
 	at, _ := strconv.Atoi(version)
 	switch {
 	case at < s.oldest && s.gone == "status":
@@ -130,7 +146,7 @@ func (s *apiServer) happens(kind, name string) {
 	if kind != "DELETED" {
 		s.names = append(s.names, name)
 	}
-	s.events = append(s.events, fmt.Sprintf(`{"type":%q,"object":{"metadata":{"name":%q,"resourceVersion":"%d"}}}`, kind, name, len(s.events)+1))
+	s.events = append(s.events, fmt.Sprintf(`{"type":%q,"object":{"kind":"Namespace","apiVersion":"v1","metadata":{"name":%q,"resourceVersion":"%d"}}}`, kind, name, len(s.events)+1))
 }
 
 // end ends all watches.
@@ -144,6 +160,7 @@ func (s *apiServer) end() {
 // A told is what a watcher tells.
 type told struct {
 	t     *testing.T
+	log   page
 	names chan string
 	fail  chan error // what the next calls return
 }
@@ -199,15 +216,14 @@ func (s *apiServer) followAt(t *testing.T, host string, dial func(context.Contex
 			t.Fatal(err)
 		}
 	}
-	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelDebug}))
-	return watch(t, cfg, log), cfg.TokenFile
+	return watch(t, cfg), cfg.TokenFile
 }
 
 // watch runs a watcher until the test ends, and returns what it tells.
-func watch(t *testing.T, cfg kubernetes.Config, log *slog.Logger) *told {
+func watch(t *testing.T, cfg kubernetes.Config) *told {
 	t.Helper()
 	g := &told{t: t, names: make(chan string, 100), fail: make(chan error, 100)}
-	w := kubernetes.New(cfg, log)
+	w := kubernetes.New(cfg, slog.New(slog.NewTextHandler(io.MultiWriter(&g.log, t.Output()), &slog.HandlerOptions{Level: slog.LevelDebug})))
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx, g.gone) }()
@@ -256,15 +272,15 @@ func TestANamespaceThatIsDeletedIsTold(t *testing.T) {
 	t.Parallel()
 	s := newAPIServer(t, "default", "a", "b", "c", "default-foo")
 	g, _ := s.follow(t)
-	s.listed(3)
+	s.listed(2)
 	s.change("DELETED", "a")
 	g.want("a")
 	s.change("ADDED", "new")
 	s.change("MODIFIED", "new")
 	g.want()
 	s.change("DELETED", "new")
-	s.change("DELETED", "default")
-	g.want("default", "new")
+	s.change("DELETED", "c")
+	g.want("c", "new")
 }
 
 func TestWhatIsDeletedWhileNobodyWatchesIsFoundByTheNextList(t *testing.T) {
@@ -274,7 +290,7 @@ func TestWhatIsDeletedWhileNobodyWatchesIsFoundByTheNextList(t *testing.T) {
 		g, _ := s.follow(t)
 		s.listed(2)
 		s.mu.Lock()
-		s.names, s.oldest, s.gone = []string{"a", "c"}, 1, how // and no event tells
+		s.names, s.oldest, s.gone = []string{"default", "a", "c"}, 1, how // and no event tells
 		s.events = append(s.events, `{"type":"DELETED"}`)
 		s.mu.Unlock()
 		s.end()
@@ -308,7 +324,7 @@ func TestBookmarkMovesTheVersionOn(t *testing.T) {
 	g, _ := s.follow(t)
 	s.watched(1)
 	s.mu.Lock()
-	s.events = append(s.events, "", "", `{"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"3"}}}`)
+	s.events = append(s.events, "", "", `{"type":"BOOKMARK","object":{"kind":"Namespace","apiVersion":"v1","metadata":{"resourceVersion":"3"}}}`)
 	s.events[0], s.events[1] = s.events[2], s.events[2]
 	s.changed.Broadcast()
 	s.mu.Unlock()
@@ -404,6 +420,103 @@ func TestFirstFailureToWatchIsRetriedWithinASecond(t *testing.T) {
 		defer s.mu.Unlock()
 		if len(s.starts) != 2 || s.lists != 1 {
 			t.Errorf("%d watches and %d lists, want a second watch", len(s.starts), s.lists)
+		}
+	})
+}
+
+// With a watch that lasts for a few seconds all is well again.
+func TestWaitBeginsAnewAfterAWatchOfSeconds(t *testing.T) {
+	inFakeTime(t, func(t *testing.T, s *apiServer, _ *told) {
+		s.mu.Lock()
+		s.brief = true
+		s.mu.Unlock()
+		time.Sleep(10 * time.Minute)
+		s.mu.Lock()
+		s.brief = false
+		before := len(s.starts)
+		s.mu.Unlock()
+		for s.begun() == before {
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(6 * time.Second)
+		s.end()
+		synctest.Wait()
+		if got := s.begun() - before; got != 2 {
+			t.Errorf("%d watches have begun, want a second one at once", got)
+		}
+	})
+}
+
+// begun returns how many watches have begun.
+func (s *apiServer) begun() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.starts)
+}
+
+// lies has the server answer with f from now on; all watches end.
+func (s *apiServer) lies(f func(w http.ResponseWriter, q url.Values) bool) {
+	s.mu.Lock()
+	s.lie = f
+	s.mu.Unlock()
+	s.end()
+}
+
+// ofWatches returns an answer to watches alone.
+func ofWatches(f func(w http.ResponseWriter)) func(http.ResponseWriter, url.Values) bool {
+	return func(w http.ResponseWriter, q url.Values) bool {
+		if q.Get("watch") == "" {
+			return false
+		}
+		f(w)
+		return true
+	}
+}
+
+func TestWatchThatNeverWorksIsLoggedOnce(t *testing.T) {
+	for want, lie := range map[string]func(w http.ResponseWriter){
+		"404 Not Found":                    func(w http.ResponseWriter) { http.Error(w, "<html>", http.StatusNotFound) },
+		"an event that is no JSON":         func(w http.ResponseWriter) { fmt.Fprintln(w, "<html>") },
+		"an event is larger than":          func(w http.ResponseWriter) { fmt.Fprintln(w, strings.Repeat(" ", 4<<20)) },
+		"410 Gone":                         func(w http.ResponseWriter) { http.Error(w, "expired", http.StatusGone) },
+		"the API server ended it after 0s": func(http.ResponseWriter) {},
+		"too old": func(w http.ResponseWriter) {
+			fmt.Fprintln(w, `{"type":"ERROR","object":{"kind":"Status","code":410,"message":"too old"}}`)
+		},
+	} {
+		t.Run(want, func(t *testing.T) {
+			inFakeTime(t, func(t *testing.T, s *apiServer, g *told) {
+				time.Sleep(time.Minute)
+				s.lies(ofWatches(lie))
+				time.Sleep(10 * time.Minute)
+				var warnings []string
+				for line := range strings.Lines(g.log.String()) {
+					if strings.Contains(line, "level=WARN") {
+						warnings = append(warnings, line)
+					}
+				}
+				if len(warnings) != 1 || !strings.Contains(warnings[0], want) || !strings.Contains(g.log.String(), "level=DEBUG") {
+					t.Errorf("the warnings are %q, want one of %q", warnings, want)
+				}
+			})
+		})
+	}
+}
+
+func TestExpiredVersionOfAWatchThatWorkedIsNotLogged(t *testing.T) {
+	inFakeTime(t, func(t *testing.T, s *apiServer, g *told) {
+		for n := range 3 {
+			time.Sleep(time.Minute)
+			s.lies(ofWatches(func(w http.ResponseWriter) {
+				s.lie = nil // s.mu is held
+				http.Error(w, "expired", http.StatusGone)
+			}))
+			time.Sleep(time.Minute)
+			s.mu.Lock()
+			if s.lists != n+2 || strings.Contains(g.log.String(), "cannot follow") {
+				t.Errorf("after %d lists the log says: %s", s.lists, &g.log)
+			}
+			s.mu.Unlock()
 		}
 	})
 }
