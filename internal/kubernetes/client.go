@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 )
@@ -26,6 +27,7 @@ const (
 
 // An object is what we read of anything.
 type object struct {
+	Kind     string `json:"kind"` // empty in an item of a list
 	Metadata struct {
 		Name            string `json:"name"`
 		ResourceVersion string `json:"resourceVersion"`
@@ -75,7 +77,11 @@ func (w *Watcher) connect() (*client, error) {
 
 func (c *client) close() { c.http.CloseIdleConnections() }
 
-// list returns the names of all namespaces, and the version that a watch begins at.
+// immortal is a namespace that no cluster is without: Kubernetes refuses to delete it.
+const immortal = "default"
+
+// list returns the names of all namespaces, and the version that a watch begins at. It believes nothing that does not look
+// like all of a list: of what is missing there, the jobs are deleted.
 func (c *client) list(ctx context.Context) (names map[string]bool, version string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, listTime)
 	defer cancel()
@@ -91,13 +97,51 @@ func (c *client) list(ctx context.Context) (names map[string]bool, version strin
 		if err = errors.Join(err, body.Close()); err != nil {
 			return nil, "", fmt.Errorf("list namespaces: %w", err)
 		}
+		if err := page.checkList(); err != nil {
+			return nil, "", fmt.Errorf("list namespaces: %w", err)
+		}
+		version = page.Metadata.ResourceVersion
 		for _, item := range page.Items {
 			names[item.Metadata.Name] = true
 		}
 		if page.Metadata.Continue == "" {
-			return names, page.Metadata.ResourceVersion, nil
+			break
 		}
 		query.Set("continue", page.Metadata.Continue)
+	}
+	if !names[immortal] {
+		return nil, "", fmt.Errorf("list namespaces: the list lacks the namespace %s, which every cluster has: ask the API server, and no proxy that hides some", immortal)
+	}
+	return names, version, nil
+}
+
+// checkList returns why an answer is no page of a list, if it is none.
+func (o *object) checkList() error {
+	switch {
+	case o.Kind != "NamespaceList":
+		return fmt.Errorf("the answer is no NamespaceList, its kind is %.100q: is that the API server?", o.Kind)
+	case o.Metadata.ResourceVersion == "":
+		return errors.New("the list has no resourceVersion: is that the API server?")
+	case slices.ContainsFunc(o.Items, func(item object) bool { return item.Metadata.Name == "" }):
+		return errors.New("the list has an item without a name: is that the API server?")
+	default:
+		return nil
+	}
+}
+
+// check returns why a line of a watch is no event, if it is none. Errors are not for it.
+func (e *event) check() error {
+	switch meta := e.Object.Metadata; {
+	case !slices.Contains([]string{"ADDED", "MODIFIED", "DELETED", "BOOKMARK"}, e.Type):
+		return fmt.Errorf("an event of the unknown type %.100q", e.Type)
+	case e.Object.Kind != "Namespace":
+		return fmt.Errorf("an event %s is of the kind %.100q, and no Namespace", e.Type, e.Object.Kind)
+	case meta.ResourceVersion == "":
+		return fmt.Errorf("an event %s comes without a resourceVersion", e.Type)
+	case meta.Name == "" && e.Type != "BOOKMARK":
+		return fmt.Errorf("an event %s comes without a name", e.Type)
+	default:
+		return nil
 	}
 }
 
@@ -135,6 +179,9 @@ func events(body io.Reader, each func(event) error) error {
 		}
 		if e.Type == "ERROR" {
 			return refusal(e.Object.Code, fmt.Sprintf("the API server says %q", e.Object.Message))
+		}
+		if err := e.check(); err != nil {
+			return expired{error: err}
 		}
 		if err := each(e); err != nil {
 			return err

@@ -8,6 +8,10 @@
 // not been created again. What was gone when the process began is not found, because from outside that looks like the
 // wrong cluster.
 //
+// Answers are doubted, since jobs are deleted on their word: a list has to be a NamespaceList with a version on each page, and
+// to have the namespace default, which no cluster is without; an event has to be of a Namespace, with a version and a name.
+// Of all else nothing is believed. Each namespace whose jobs were deleted is logged, at info.
+//
 // The API server is the one of the pod, or the one that a kubeconfig says is current. Tokens and certificates are read anew for
 // each connection, as Kubernetes replaces them; but a kubeconfig that names another API server by then is not followed,
 // because in another cluster our namespaces would seem to be gone. When the API server cannot be reached, that is logged

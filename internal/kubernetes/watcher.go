@@ -32,7 +32,7 @@ const (
 
 // Run calls gone for each namespace that is gone until ctx ends, and then returns nil. It is to be called once.
 func (w *Watcher) Run(ctx context.Context, gone func(ctx context.Context, namespace string) error) error {
-	s := &state{gone: gone, there: make(map[string]bool), owed: make(map[string]bool)}
+	s := &state{gone: gone, log: w.log, there: make(map[string]bool), owed: make(map[string]bool)}
 	level := slog.LevelWarn // of the next failure: the first of several is worth a warning
 	wait := minPause
 	for {
@@ -72,6 +72,7 @@ func (w *Watcher) Run(ctx context.Context, gone func(ctx context.Context, namesp
 // A state is what is known of the namespaces. It belongs to one goroutine.
 type state struct {
 	gone    func(ctx context.Context, namespace string) error
+	log     *slog.Logger
 	version string // as of which the rest is known, and after which a watch goes on; empty: a list comes first
 	worked  bool   // a watch has, since that list: it lasted, or brought an event
 	there   map[string]bool
@@ -135,6 +136,7 @@ func (s *state) settle(ctx context.Context) error {
 			failed = errors.Join(failed, err)
 			continue
 		}
+		s.log.LogAttrs(ctx, slog.LevelInfo, "a namespace of Kubernetes is gone: all its jobs were deleted", slog.String("namespace", name))
 		delete(s.owed, name)
 	}
 	return failed

@@ -275,6 +275,7 @@ func TestANamespaceThatIsDeletedIsTold(t *testing.T) {
 	s.listed(2)
 	s.change("DELETED", "a")
 	g.want("a")
+	g.log.want(t, `level=INFO msg="a namespace of Kubernetes is gone: all its jobs were deleted" component=kubernetes namespace=a`, func() {})
 	s.change("ADDED", "new")
 	s.change("MODIFIED", "new")
 	g.want()
@@ -519,6 +520,99 @@ func TestExpiredVersionOfAWatchThatWorkedIsNotLogged(t *testing.T) {
 			s.mu.Unlock()
 		}
 	})
+}
+
+// What is no list says nothing about which namespaces there are.
+func TestAnswerThatIsNoListDeletesNothing(t *testing.T) {
+	first := `{"kind":"NamespaceList","metadata":{"resourceVersion":"9","continue":"x"},"items":[{"metadata":{"name":"default"}}]}`
+	for name, c := range map[string]struct{ answer, next, want string }{
+		"an empty object":     {"{}", "", `its kind is \"\"`},
+		"a proxy's":           {`{"status":"ok"}`, "", `its kind is \"\"`},
+		"null":                {"null", "", `its kind is \"\"`},
+		"an array":            {"[]", "", "cannot unmarshal array"},
+		"HTML":                {"<html>", "", "invalid character"},
+		"nothing":             {" ", "", "EOF"},
+		"a Status":            {`{"kind":"Status","metadata":{"resourceVersion":"9"},"status":"Failure"}`, "", `its kind is \"Status\"`},
+		"another list":        {`{"kind":"PodList","metadata":{"resourceVersion":"9"},"items":[{"metadata":{"name":"default"}}]}`, "", `its kind is \"PodList\"`},
+		"no version":          {`{"kind":"NamespaceList","metadata":{},"items":[{"metadata":{"name":"default"}}]}`, "", "no resourceVersion"},
+		"an empty list":       {`{"kind":"NamespaceList","metadata":{"resourceVersion":"9"},"items":[]}`, "", "lacks the namespace default"},
+		"some of the list":    {`{"kind":"NamespaceList","metadata":{"resourceVersion":"9"},"items":[{"metadata":{"name":"a"}}]}`, "", "lacks the namespace default"},
+		"items without names": {`{"kind":"NamespaceList","metadata":{"resourceVersion":"9"},"items":[{"metadata":{"name":"default"}},{}]}`, "", "without a name"},
+		"half a page":         {first[:len(first)/2], "", "unexpected EOF"},
+		"half a second page":  {first, first[:len(first)/2], "unexpected EOF"},
+		"no second page":      {first, "{}", `its kind is \"\"`},
+		"a second page without a version": {
+			first, `{"kind":"NamespaceList","metadata":{},"items":[{"metadata":{"name":"a"}}]}`, "no resourceVersion",
+		},
+		"a second page that is expired": {first, "", "410 Gone"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			inFakeTime(t, func(t *testing.T, s *apiServer, g *told) {
+				time.Sleep(time.Minute)
+				s.lies(func(w http.ResponseWriter, q url.Values) bool {
+					switch {
+					case q.Get("watch") != "", q.Get("continue") != "" && c.next == "":
+						http.Error(w, "expired", http.StatusGone)
+					case q.Get("continue") != "":
+						fmt.Fprintln(w, c.next)
+					default:
+						fmt.Fprintln(w, c.answer)
+					}
+					return true
+				})
+				time.Sleep(5 * time.Minute)
+				if text := g.log.String(); len(g.names) > 0 || strings.Count(text, "level=WARN") != 1 || !strings.Contains(text, c.want) {
+					t.Errorf("%d namespaces are gone, want none and one warning of %s", len(g.names), c.want)
+				}
+				s.lies(nil)
+				time.Sleep(time.Minute)
+				s.change("DELETED", "a")
+				synctest.Wait()
+				if len(g.names) != 1 {
+					t.Errorf("%d namespaces are gone, want a", len(g.names))
+				}
+			})
+		})
+	}
+}
+
+// A list follows on an event that is none, as it would come again.
+func TestEventThatIsNoneDeletesNothing(t *testing.T) {
+	for line, want := range map[string]string{
+		"{}":              "unknown type",
+		`{"status":"ok"}`: "unknown type",
+		"null":            "unknown type",
+		`{"kind":"NamespaceList","metadata":{"resourceVersion":"9"},"items":[]}`:                         "unknown type",
+		`{"type":"RENAMED","object":{"kind":"Namespace","metadata":{"name":"a","resourceVersion":"9"}}}`: "unknown type",
+		`{"type":"DELETED","object":{}}`:  `of the kind \"\"`,
+		`{"type":"ADDED","object":{}}`:    `of the kind \"\"`,
+		`{"type":"BOOKMARK","object":{}}`: `of the kind \"\"`,
+		`{"type":"DELETED","object":{"kind":"Pod","metadata":{"name":"a","resourceVersion":"9"}}}`:                 `of the kind \"Pod\"`,
+		`{"type":"DELETED","object":{"kind":"Namespace","metadata":{"name":"a"}}}`:                                 "without a resourceVersion",
+		`{"type":"BOOKMARK","object":{"kind":"Namespace","metadata":{}}}`:                                          "without a resourceVersion",
+		`{"type":"ADDED","object":{"kind":"Namespace","metadata":{"resourceVersion":"9"}}}`:                        "without a name",
+		`{"type":"DELETED","object":{"kind":"Namespace","metadata":{"name":"","resourceVersion":"9"}}}`:            "without a name",
+		`{"type":"DELETED","object":{"kind":"Namespace","metadata":{"name":"a","resourceVersion":"9"}}} and so on`: "no JSON",
+	} {
+		t.Run(line, func(t *testing.T) {
+			inFakeTime(t, func(t *testing.T, s *apiServer, g *told) {
+				time.Sleep(time.Minute)
+				s.mu.Lock()
+				s.events = append(s.events, line)
+				s.changed.Broadcast()
+				s.mu.Unlock()
+				time.Sleep(time.Minute)
+				if text := g.log.String(); len(g.names) > 0 || strings.Count(text, "level=WARN") != 1 || !strings.Contains(text, want) {
+					t.Errorf("%d namespaces are gone, want none and a warning of %s", len(g.names), want)
+				}
+				s.change("DELETED", "b")
+				synctest.Wait()
+				if len(g.names) != 1 || s.lists != 2 {
+					t.Errorf("%d namespaces are gone, after %d lists; want b, after two", len(g.names), s.lists)
+				}
+			})
+		})
+	}
 }
 
 func TestATokenIsReadAnewAndRefusalsAreTriedAgain(t *testing.T) {
