@@ -5,7 +5,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -81,13 +83,48 @@ func endsWell(t *testing.T, n *node) {
 	}
 }
 
-func TestSchedulerPortIsClosedUntilThereIsACertificate(t *testing.T) {
-	t.Parallel()
-	ca, sentry, anchors := identitytest.NewAuthority(t), freeAddress(t), filepath.Join(t.TempDir(), "ca.pem")
+// closedPorts is what a node says, with their addresses, while they wait for a certificate.
+const closedPorts = `msg="ports are closed until there is a certificate"`
+
+// startClosedScheduler starts a scheduler whose Sentry does not run yet, at free ports, as the log names none of them.
+func startClosedScheduler(t *testing.T, ca *identitytest.Authority, sentry string) *daprd {
+	t.Helper()
+	anchors := filepath.Join(t.TempDir(), "ca.pem")
 	if err := os.WriteFile(anchors, ca.PEM(), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	d := startScheduler(t, "--tls-enabled", "--trust-anchors-file", anchors, "--sentry-address", sentry, "--etcd-data-dir", t.TempDir())
+	healthz, metrics := freeAddress(t), freeAddress(t)
+	d := launchScheduler(t, func(*exec.Cmd) {}, closedPorts, "--tls-enabled", "--trust-anchors-file", anchors, "--sentry-address", sentry,
+		"--etcd-data-dir", t.TempDir(), "--healthz-port", portOf(t, healthz), "--healthz-listen-address", "127.0.0.1",
+		"--metrics-port", portOf(t, metrics), "--metrics-listen-address", "127.0.0.1")
+	d.address = map[string]string{"scheduler": d.address["ports"], "healthz": healthz, "metrics": metrics}
+	return d
+}
+
+// listens waits until a node says where it listens, and holds that these addresses are open by then.
+func (n *node) listens(t *testing.T, addresses ...string) {
+	t.Helper()
+	waitFor(t, "listening", func() bool { return strings.Contains(n.said.String(), "msg=listening ") })
+	for _, address := range addresses {
+		c, err := net.DialTimeout("tcp", address, patience)
+		if err != nil {
+			t.Errorf("it says that it listens: %v", err)
+			continue
+		}
+		c.Close()
+	}
+	line := regexp.MustCompile(`msg=listening .*`).FindString(n.said.String())
+	for _, address := range addresses {
+		if !strings.Contains(line, "="+address+" ") && !strings.HasSuffix(line, "="+address) {
+			t.Errorf("%s is not in %s", address, line)
+		}
+	}
+}
+
+func TestSchedulerPortIsClosedUntilThereIsACertificate(t *testing.T) {
+	t.Parallel()
+	ca, sentry := identitytest.NewAuthority(t), freeAddress(t)
+	d := startClosedScheduler(t, ca, sentry)
 	port := d.address["scheduler"]
 	for range 20 {
 		refused(t, port)
@@ -99,13 +136,13 @@ func TestSchedulerPortIsClosedUntilThereIsACertificate(t *testing.T) {
 	if status, _ := d.get(t, "metrics", "/"); status != http.StatusOK {
 		t.Errorf("metrics: %d", status)
 	}
-	if said := d.said.String(); strings.Contains(said, "Dapr Scheduler listening") || strings.Contains(said, "api is ready") || !strings.Contains(said, "ports are closed until there is a certificate") {
+	if said := d.said.String(); strings.Contains(said, "listening") || strings.Contains(said, "api is ready") {
 		t.Errorf("the log says %s", said)
 	}
 	refused(t, port)
 	sentryAt(t, ca, sentry)
+	d.listens(t, port, d.address["healthz"], d.address["metrics"])
 	d.health(t, http.StatusOK)
-	opens(t, port)
 	endsWell(t, d.node)
 	if said := d.said.String(); !strings.Contains(said, "Dapr Scheduler listening on: "+port) {
 		t.Errorf("the log says %s", said)
@@ -114,56 +151,64 @@ func TestSchedulerPortIsClosedUntilThereIsACertificate(t *testing.T) {
 
 func TestSchedulerWithoutACertificateStops(t *testing.T) {
 	t.Parallel()
-	anchors := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(anchors, identitytest.NewAuthority(t).PEM(), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	d := startScheduler(t, "--tls-enabled", "--trust-anchors-file", anchors, "--sentry-address", freeAddress(t), "--etcd-data-dir", t.TempDir())
+	d := startClosedScheduler(t, identitytest.NewAuthority(t), freeAddress(t))
 	d.health(t, http.StatusServiceUnavailable)
 	endsWell(t, d.node)
+	if said := d.said.String(); strings.Contains(said, "listening") {
+		t.Errorf("the log says %s", said)
+	}
 }
 
 func TestPortsOfASidecarAreClosedUntilThereIsACertificate(t *testing.T) {
 	t.Parallel()
 	ca, sentry := identitytest.NewAuthority(t), freeAddress(t)
-	_, internal, err := net.SplitHostPort(freeAddress(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := startSidecar(t, []string{"DAPR_TRUST_ANCHORS=" + string(ca.PEM())}, "--enable-mtls", "--sentry-address", sentry,
-		"--dapr-public-port=0", "--dapr-public-listen-address=127.0.0.1", "--dapr-internal-grpc-port="+internal)
-	closed := append(append([]string{"127.0.0.1:" + internal}, s.address["http"]...), s.address["grpc"]...)
+	public, metrics := freeAddress(t), freeAddress(t)
+	s := launchSidecar(t, []string{"DAPR_TRUST_ANCHORS=" + string(ca.PEM())}, closedPorts, "--enable-mtls", "--sentry-address", sentry,
+		"--dapr-public-port", portOf(t, public), "--dapr-public-listen-address=127.0.0.1", "--metrics-port", portOf(t, metrics))
+	closed := s.ports(t)
 	for range 20 {
 		refused(t, closed...)
 		time.Sleep(25 * time.Millisecond)
 	}
-	if status, body := ask(t, http.DefaultClient, http.MethodGet, s.address["public"][0], "/v1.0/healthz", ""); status != http.StatusInternalServerError || !strings.Contains(body, "security-provider") {
+	if status, body := ask(t, http.DefaultClient, http.MethodGet, public, "/v1.0/healthz", ""); status != http.StatusInternalServerError || !strings.Contains(body, "security-provider") {
 		t.Errorf("public health: %d %s", status, body)
 	}
-	if status, _ := ask(t, http.DefaultClient, http.MethodGet, s.address["metrics"][0], "/metrics", ""); status != http.StatusOK {
+	if status, _ := ask(t, http.DefaultClient, http.MethodGet, metrics, "/metrics", ""); status != http.StatusOK {
 		t.Errorf("metrics: %d", status)
 	}
 	said := s.said.String()
-	for _, line := range []string{"api is ready", "Internal gRPC server is running", "API gRPC server is running", "HTTP server is running on port " + portOf(t, s.address["http"][0])} {
+	for _, line := range []string{"msg=listening", "api is ready", "Internal gRPC server is running", "API gRPC server is running", "HTTP server is running on port " + portOf(t, closed[0])} {
 		if strings.Contains(said, line) {
 			t.Errorf("the log says %q", line)
 		}
 	}
-	if !strings.Contains(said, "ports are closed until there is a certificate") || !strings.Contains(said, "ask Sentry at "+sentry) {
+	if !strings.Contains(said, "ask Sentry at "+sentry) {
 		t.Errorf("the log does not say why: %s", said)
 	}
 	refused(t, closed...)
 	sentryAt(t, ca, sentry)
+	s.listens(t, closed[0], closed[1], public, metrics)
 	opens(t, closed...)
 	s.health(t, http.StatusNoContent, "")
 	s.stop(t, syscall.SIGTERM)
 }
 
+// ports returns the ports that a sidecar says are closed: of HTTP, of gRPC, and the internal one.
+func (s *carilloned) ports(t *testing.T) []string {
+	t.Helper()
+	all := s.address["ports"]
+	if len(all) != 3 {
+		t.Fatalf("the closed ports are %v, want three", all)
+	}
+	s.address["http"], s.address["grpc"] = all[:1], all[1:2]
+	return all
+}
+
 func TestSidecarWithoutACertificateStopsAndLeavesNoSocket(t *testing.T) {
 	t.Parallel()
 	ca, dir := identitytest.NewAuthority(t), t.TempDir()
-	s := startSidecar(t, []string{"DAPR_TRUST_ANCHORS=" + string(ca.PEM())}, "--enable-mtls", "--sentry-address", freeAddress(t), "--unix-domain-socket", dir)
-	refused(t, s.address["http"][0], s.address["grpc"][0])
+	s := launchSidecar(t, []string{"DAPR_TRUST_ANCHORS=" + string(ca.PEM())}, closedPorts, "--enable-mtls", "--sentry-address", freeAddress(t), "--unix-domain-socket", dir)
+	refused(t, s.ports(t)...)
 	s.stop(t, syscall.SIGTERM)
 	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)

@@ -86,10 +86,6 @@ func (c *schedulerConfig) run(ctx context.Context, std stdio, log *slog.Logger) 
 	cfg.Scheduler.Identity = who
 	cfg.Engine.Keys, cfg.Engine.Punctual = keys, true
 	cfg.Namespaces = namespaces
-	node, err := app.OpenScheduler(cfg, l, log)
-	if err != nil {
-		return fmt.Errorf("--etcd-data-dir %s: %w", c.dataDir, err)
-	}
 	listening := []slog.Attr{
 		slog.String("id", c.id), slog.String("sidecars_use", address), slog.String("data_folder", c.dataDir),
 		slog.String("scheduler", l.Scheduler.Addr().String()), slog.String("healthz", l.Health.Addr().String()),
@@ -97,7 +93,11 @@ func (c *schedulerConfig) run(ctx context.Context, std stdio, log *slog.Logger) 
 	if l.Metrics != nil {
 		listening = append(listening, slog.String("metrics", l.Metrics.Addr().String()))
 	}
-	log.LogAttrs(ctx, slog.LevelInfo, "listening", listening...)
+	cfg.Opened = func(ctx context.Context) { log.LogAttrs(ctx, slog.LevelInfo, "listening", listening...) }
+	node, err := app.OpenScheduler(cfg, l, log)
+	if err != nil {
+		return fmt.Errorf("--etcd-data-dir %s: %w", c.dataDir, err)
+	}
 	ways := c.etcd.ways(c.id)
 	if who == nil {
 		ways = append(ways, wayTo(l.Scheduler, "every job of every app, to read, change and delete, and the apps' triggers"))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -36,13 +37,19 @@ func startScheduler(t *testing.T, args ...string) *daprd {
 // startSchedulerAs is startScheduler by a command that change has changed.
 func startSchedulerAs(t *testing.T, change func(*exec.Cmd), args ...string) *daprd {
 	t.Helper()
+	return launchScheduler(t, change, "msg=listening", args...)
+}
+
+// launchScheduler is startSchedulerAs that waits for a line with this text, and learns the addresses from it.
+func launchScheduler(t *testing.T, change func(*exec.Cmd), text string, args ...string) *daprd {
+	t.Helper()
 	args = append([]string{"scheduler", "--listen-address=127.0.0.1", "--port=0", "--healthz-port=0", "--metrics-port=0"}, args...)
 	cmd := self(t, args...)
 	cmd.Env = []string{"CARILLON_TEST_MAIN=1"}
 	change(cmd)
 	d := &daprd{address: map[string]string{}}
 	d.node = launch(t, cmd, func(line string) bool {
-		if !strings.Contains(line, "msg=listening") {
+		if !strings.Contains(line, text) {
 			return false
 		}
 		for _, m := range regexp.MustCompile(`(\w+)=(\S+)`).FindAllStringSubmatch(line, -1) {
@@ -50,7 +57,7 @@ func startSchedulerAs(t *testing.T, change func(*exec.Cmd), args ...string) *dap
 		}
 		return true
 	})
-	conn, err := grpc.NewClient(d.address["scheduler"], grpc.WithTransportCredentials(insecure.NewCredentials()))
+	conn, err := grpc.NewClient(cmp.Or(d.address["scheduler"], d.address["ports"]), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -93,11 +93,12 @@ func (c *sidecarConfig) run(ctx context.Context, std stdio, log *slog.Logger) er
 			stop(errAsked)
 		}
 	}
+	cfg.Opened = listening(cfg.Sidecar, l, log)
 	node, err := app.OpenSidecar(cfg, l, log)
 	if err != nil {
 		return err
 	}
-	c.announce(ctx, cfg.Sidecar, l, log)
+	warnSidecar(ctx, cfg.Sidecar, l, log)
 	return c.supervise(ctx, node.Run, forced, log)
 }
 

@@ -27,6 +27,12 @@ type carilloned struct {
 // startSidecar starts a sidecar of the app sub on free ports of loopback, and with nothing in its environment but env.
 func startSidecar(t *testing.T, env []string, args ...string) *carilloned {
 	t.Helper()
+	return launchSidecar(t, env, "msg=listening", args...)
+}
+
+// launchSidecar is startSidecar that waits for a line with this text, and learns the addresses from it.
+func launchSidecar(t *testing.T, env []string, text string, args ...string) *carilloned {
+	t.Helper()
 	args = append([]string{
 		"sidecar", "--app-id=sub", "--dapr-http-port=0", "--dapr-grpc-port=0", "--metrics-port=0",
 		"--metrics-listen-address=127.0.0.1",
@@ -39,7 +45,7 @@ func startSidecar(t *testing.T, env []string, args ...string) *carilloned {
 	cmd.Env = append(env, "CARILLON_TEST_MAIN=1", name+"="+value)
 	s := &carilloned{address: map[string][]string{}}
 	s.node = launch(t, cmd, func(line string) bool {
-		if !strings.Contains(line, "msg=listening") {
+		if !strings.Contains(line, text) {
 			return false
 		}
 		for _, m := range regexp.MustCompile(`(\w+)=(\S+)`).FindAllStringSubmatch(line, -1) {

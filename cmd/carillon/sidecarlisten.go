@@ -114,22 +114,26 @@ func listenSocket(ctx context.Context, path string) (net.Listener, error) {
 	return l, nil
 }
 
-// announce logs where everything is, and what can be foreseen.
-func (*sidecarConfig) announce(ctx context.Context, cfg sidecar.Config, l app.SidecarListeners, log *slog.Logger) {
-	if cfg.Namespace == "" && len(cfg.Schedulers) > 0 {
-		log.LogAttrs(ctx, slog.LevelWarn, "NAMESPACE is set and empty: the scheduler will refuse every call; unset it, or give it a value")
-	}
-	listening := []slog.Attr{
+// listening returns what logs where everything is.
+func listening(cfg sidecar.Config, l app.SidecarListeners, log *slog.Logger) func(context.Context) {
+	attrs := []slog.Attr{
 		slog.String("namespace", cfg.Namespace), slog.String("schedulers", strings.Join(cfg.Schedulers, ",")),
 		slog.String("http", addresses(l.HTTP)), slog.String("grpc", addresses(l.GRPC)),
 	}
 	if l.Public != nil {
-		listening = append(listening, slog.String("public", addresses(l.Public)))
+		attrs = append(attrs, slog.String("public", addresses(l.Public)))
 	}
 	if l.Metrics != nil {
-		listening = append(listening, slog.String("metrics", l.Metrics.Addr().String()))
+		attrs = append(attrs, slog.String("metrics", l.Metrics.Addr().String()))
 	}
-	log.LogAttrs(ctx, slog.LevelInfo, "listening", listening...)
+	return func(ctx context.Context) { log.LogAttrs(ctx, slog.LevelInfo, "listening", attrs...) }
+}
+
+// warnSidecar logs what can be foreseen.
+func warnSidecar(ctx context.Context, cfg sidecar.Config, l app.SidecarListeners, log *slog.Logger) {
+	if cfg.Namespace == "" && len(cfg.Schedulers) > 0 {
+		log.LogAttrs(ctx, slog.LevelWarn, "NAMESPACE is set and empty: the scheduler will refuse every call; unset it, or give it a value")
+	}
 	leads := "the jobs API, for everybody: set DAPR_API_TOKEN, or --dapr-listen-addresses to 127.0.0.1"
 	if cfg.APIToken != "" {
 		leads = "the jobs API, for whoever has the token, which can be overheard"

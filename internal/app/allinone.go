@@ -78,7 +78,10 @@ func OpenAllInOne(cfg AllInOneConfig, l AllInOneListeners, dialApp sidecar.Diale
 	}
 	stages := append(c.base, c.engine.Run, func(ctx context.Context) error { return c.service.Run(ctx, memory) })
 	for _, one := range l.Scheduler {
-		stages = append(stages, func(ctx context.Context) error { return c.service.Run(ctx, one, scheduler.Pings()) })
+		stages = append(stages, func(ctx context.Context) error {
+			sayListening(ctx, log, one)
+			return c.service.Run(ctx, one, scheduler.Pings())
+		})
 	}
 	return &Node{store: c.store, stages: append(stages,
 		func(ctx context.Context) error { return side.Run(ctx, sidecar.Listeners{HTTP: l.HTTP, GRPC: l.GRPC}) },

@@ -47,6 +47,9 @@ type Config struct {
 	Hosts browser.Hosts
 	// Namespaces are those of Kubernetes, whose jobs are deleted with them; nil: jobs stay.
 	Namespaces *kubernetes.Watcher
+	// Opened is called once the node's listeners are open, and before the node says that it is ready; it may be nil. A port
+	// that is closed until there is a certificate is open then.
+	Opened func(ctx context.Context)
 }
 
 // A Node holds its listeners, and its store if it has one. Only Run lets go of them.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -38,6 +39,13 @@ func healthWith(notes []func() string, checks ...check) http.Handler {
 		}
 	})
 	return mux
+}
+
+// sayListening logs where a scheduler listens, in the words that programs wait for.
+func sayListening(ctx context.Context, log *slog.Logger, l net.Listener) {
+	if l.Addr().Network() == "tcp" {
+		log.LogAttrs(ctx, slog.LevelInfo, "Dapr Scheduler listening on: "+l.Addr().String()) //nolint:sloglint // the line is not ours to choose
+	}
 }
 
 // sayReady returns a stage that logs once when no check finds anything, in the words that people and scripts wait for.

@@ -15,9 +15,10 @@ import (
 // The latePorts of a node are ports that are closed until the node has a certificate: connections to them are refused, as where nobody
 // listens, so that clients and supervisors wait as they do for a process that has not started.
 type latePorts struct {
-	who   *identity.Source // nil: there is nothing to wait for
-	log   *slog.Logger
-	ports []*latePort
+	who    *identity.Source // nil: there is nothing to wait for
+	log    *slog.Logger
+	ports  []*latePort
+	opened func(ctx context.Context) // is called when all ports are open, before the check finds them so; nil: nobody is told
 
 	mu   sync.Mutex // guards the field below
 	open bool
@@ -46,9 +47,22 @@ func closeUntil(who *identity.Source, log *slog.Logger, listeners ...*net.Listen
 
 // await waits until there is a certificate, and opens the ports. It returns the error of ctx if that ends before.
 func (p *latePorts) await(ctx context.Context) error {
-	if p.who == nil {
-		return nil
+	if p.who != nil {
+		if err := p.openAll(ctx); err != nil {
+			return err
+		}
 	}
+	if p.opened != nil {
+		p.opened(ctx)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open = true
+	return nil
+}
+
+// openAll waits until there is a certificate, and opens the ports.
+func (p *latePorts) openAll(ctx context.Context) error {
 	if len(p.ports) > 0 {
 		var all []string
 		for _, late := range p.ports {
@@ -64,9 +78,6 @@ func (p *latePorts) await(ctx context.Context) error {
 			return err
 		}
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.open = true
 	return nil
 }
 
@@ -77,10 +88,14 @@ var errClosedPorts = errors.New("ports are closed until there is a certificate")
 func (p *latePorts) check() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.who != nil && !p.open {
+	switch {
+	case p.open:
+		return nil
+	case p.who == nil:
+		return errNotOpen
+	default:
 		return errClosedPorts
 	}
-	return nil
 }
 
 // whenHeld returns run as a stage that does nothing before who has a certificate; nil needs none.

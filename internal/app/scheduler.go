@@ -30,6 +30,12 @@ func OpenScheduler(cfg Config, l SchedulerListeners, log *slog.Logger) (*Node, e
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
+	late.opened = func(ctx context.Context) {
+		if cfg.Opened != nil {
+			cfg.Opened(ctx)
+		}
+		sayListening(ctx, log, l.Scheduler)
+	}
 	most := divideConns(cfg.Descriptors, maxSchedulerConns, 1, 2)
 	bounded(most.main, log, &l.Scheduler)
 	l.Scheduler = bound.Pace(l.Scheduler, schedulerConnRate)

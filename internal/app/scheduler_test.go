@@ -6,13 +6,17 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"carillon/internal/app"
+	"carillon/internal/logtest"
 	"carillon/internal/memnet"
 	"carillon/internal/scheduler"
 	"carillon/internal/store/pebblestore"
@@ -61,6 +65,57 @@ func TestASchedulerNodeShowsHowItIs(t *testing.T) {
 			if status != http.StatusOK || !strings.Contains(body, "\ngo_goroutines ") {
 				t.Errorf("metrics at %s: %d %.200s", path, status, body)
 			}
+		}
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		synctest.Wait()
+	})
+}
+
+// A port is a listener in memory that says it is one of this host.
+type port struct{ *memnet.Listener }
+
+func (port) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 50006} }
+
+// slowly is a log that takes ten seconds for each line that says where a node listens.
+type slowly struct{ slog.Handler }
+
+func (h slowly) Handle(ctx context.Context, r slog.Record) error {
+	if strings.Contains(r.Message, "listening") {
+		time.Sleep(10 * time.Second)
+	}
+	return h.Handler.Handle(ctx, r)
+}
+
+func (h slowly) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return slowly{h.Handler.WithAttrs(attrs)}
+}
+
+func TestSchedulerSaysWhereItListensBeforeItIsReady(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said logtest.Page
+		log := slog.New(slowly{slog.NewTextHandler(&said, nil)})
+		node, err := app.OpenScheduler(app.Config{
+			Store:     pebblestore.Config{Dir: "store", FS: vfs.NewMem(), NoTickers: true},
+			Scheduler: scheduler.Config{Hosts: []string{"here:1"}},
+			Opened:    func(ctx context.Context) { log.InfoContext(ctx, "listening") },
+		}, app.SchedulerListeners{Scheduler: port{memnet.Listen()}, Health: memnet.Listen()}, log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- node.Run(ctx) }()
+		time.Sleep(time.Minute)
+		var lines []string
+		for _, m := range regexp.MustCompile(`msg="?(listening|Dapr Scheduler [^"]+)`).FindAllStringSubmatch(said.String(), -1) {
+			lines = append(lines, m[1])
+		}
+		want := []string{"listening", "Dapr Scheduler listening on: 127.0.0.1:50006", "Dapr Scheduler api is ready"}
+		if !slices.Equal(lines, want) {
+			t.Errorf("it says %q, want %q", lines, want)
 		}
 		stop()
 		if err := <-ended; err != nil {

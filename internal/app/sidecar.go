@@ -25,6 +25,9 @@ type SidecarConfig struct {
 	Descriptors descriptors.Shares
 	// Dialers say how apps and schedulers are reached; over TCP if they are nil.
 	Dialers sidecar.Dialers
+	// Opened is called once all of the node's listeners are open; it may be nil. A port that is closed until there is a
+	// certificate is open then.
+	Opened func(ctx context.Context)
 }
 
 // SidecarListeners are where a sidecar node can be reached.
@@ -53,7 +56,7 @@ func OpenSidecar(cfg SidecarConfig, l SidecarListeners, log *slog.Logger) (*Node
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	cfg.Sidecar.Await = late.await
+	late.opened, cfg.Sidecar.Await = cfg.Opened, late.await
 	most := divideConns(cfg.Descriptors, maxAPIConns, len(l.HTTP)+len(l.GRPC), len(l.Public)+len(l.Internal)+1)
 	l.HTTP, l.GRPC = boundedAll(most.main, log, l.HTTP), boundedAll(most.main, log, l.GRPC)
 	l.Public, l.Internal = boundedAll(most.watcher, log, l.Public), boundedAll(most.watcher, log, l.Internal)

@@ -49,9 +49,6 @@ func (s *Service) Run(ctx context.Context, l net.Listener, opts ...grpc.ServerOp
 
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(l) }()
-	if l.Addr().Network() == "tcp" { // programs wait for the line
-		s.log.LogAttrs(ctx, slog.LevelInfo, "Dapr Scheduler listening on: "+l.Addr().String()) //nolint:sloglint // likewise
-	}
 	select {
 	case <-ctx.Done():
 	case err := <-served:
