@@ -33,7 +33,7 @@ func TestMeaninglessDurationOfADaprdIsAcceptedAndLogged(t *testing.T) {
 		before := len(page.String())
 		schedule("a "+text, text)
 		line := page.String()[before:]
-		if !strings.Contains(line, "level=WARN") || !strings.Contains(line, `warning="due time \"`+text+`\"`) {
+		if !strings.Contains(line, "level=WARN") || !strings.Contains(line, `warning="dueTime \"`+text+`\"`) {
 			t.Errorf("due time %q: the log has %s", text, line)
 		}
 	}

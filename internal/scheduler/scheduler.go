@@ -139,11 +139,7 @@ func (s *Service) ScheduleJob(
 // doubt logs what is doubtful about a job: the first few, and then one a second. Only single calls come here, as
 // daprd makes them, which shows nobody what it is answered; our sidecar has the stream, and warns its callers itself.
 func (s *Service) doubt(ctx context.Context, r *job.Request) {
-	doubts := r.Spec.Words.Doubts()
-	if d, never := r.Spec.Words.Never(s.cfg.Now()); never {
-		doubts = append(doubts, d)
-	}
-	for _, d := range doubts {
+	for _, d := range r.Spec.Words.Doubts(s.cfg.Now()) {
 		s.doubted.Do(func() {
 			s.log.LogAttrs(ctx, slog.LevelWarn, "a job was accepted that may not do what its author thinks",
 				slog.String("job", r.Key.String()), slog.String("warning", d.String()))

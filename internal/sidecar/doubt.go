@@ -12,20 +12,16 @@ import (
 	"carillon/internal/wire"
 )
 
-// doubt returns what the author of r is to be warned of if it is accepted; found is what else there is. The error says that it is to be refused: as published, and by a strict sidecar, if words in it mean nothing and Dapr takes
-// them for something all the same; by a strict one, for any doubt.
+// doubt returns what the author of r is to be warned of if it is accepted; found is what else there is. The error says
+// that it is to be refused: as published, and by a strict sidecar, if words in it mean nothing and Dapr takes them for
+// something all the same; by a strict one, for any doubt.
 func (s *Sidecar) doubt(target job.Target, r *runtimev1.ScheduleJobRequest, published bool, found []string) ([]string, *wire.APIError) {
-	words := wire.APIWords(r.GetJob())
-	doubts := words.Doubts()
+	doubts := wire.APIWords(r.GetJob()).Doubts(time.Now())
 	if e := wire.Meaningless(target, doubts); e != nil && published {
 		return nil, e
 	}
 	all := append(found, wire.MessageDoubts(r)...)
 	for _, d := range doubts {
-		all = append(all, d.String())
-	}
-	said := len(doubts) > 0 && doubts[len(doubts)-1].Field == "ttl" // which says nothing, and so ends at once
-	if d, never := words.Never(time.Now()); never && !said {
 		all = append(all, d.String())
 	}
 	if s.cfg.Strict && len(all) > 0 {

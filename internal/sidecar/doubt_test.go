@@ -30,6 +30,7 @@ func doubtful() map[string]string {
 		`{"dueTime":"5s","data":1,"job":{"dueTime":"1h"}}`:                      `the object \"job\" is ignored`,
 		`{"schedule":"@daily","data":1,"ttl":"1999-01-01T00:00:00Z"}`:           `ttl \"1999-01-01T00:00:00Z\" ends at 1999-01-01T00:00:00Z, before the job is first due`,
 		`{"schedule":"@daily","data":1,"ttl":"1h","failurePolicy":{"drop":{}}}`: `ttl \"1h\" ends at`,
+		`{"schedule":"@every 1h","data":1,"ttl":"PT1M30"}`:                      `ttl \"PT1M30\" ends in \"30\"`,
 		`{"dueTime":"5s"}`: `the job has no data`,
 	}
 }
@@ -61,7 +62,7 @@ func TestDoubtfulRequestIsAcceptedWithAWarning(t *testing.T) {
 
 func TestDoubtfulRequestIsRefusedIfStrict(t *testing.T) {
 	all := doubtful()
-	all[`{"dueTime":"PT30s","data":1}`] = `due time \"PT30s\" says nothing`
+	all[`{"dueTime":"PT30s","data":1}`] = `dueTime \"PT30s\" says nothing`
 	for body, want := range all {
 		t.Run(body, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -131,6 +132,17 @@ func TestJobOfAnAppThatNobodyServesIsWarnedOf(t *testing.T) {
 			if got.code != http.StatusOK || !slices.Equal(got.header.Values("Warning"), want) {
 				t.Errorf("a batch of %s: %d %q, want 200 with %q", app, got.code, got.header.Values("Warning"), want)
 			}
+		}
+	})
+}
+
+func TestJobThatNeverRunsIsWarnedOfBesideOtherDoubts(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f, _ := warned(t)
+		got := f.send("POST", "/v1.0-alpha1/jobs/a", `{"schedule":"@every 1h","ttl":"PT1M30"}`)
+		warnings := got.header.Values("Warning")
+		if got.code != http.StatusNoContent || len(warnings) != 2 || !strings.HasSuffix(warnings[1], `the job is not stored, and never runs"`) {
+			t.Errorf("POST = %d %q, want 204, and a warning that the job never runs", got.code, warnings)
 		}
 	})
 }

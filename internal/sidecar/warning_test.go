@@ -83,7 +83,7 @@ func TestMeaninglessDurationIsAcceptedAsInDaprWithAWarning(t *testing.T) {
 				f, page := warned(t)
 				got := f.send("POST", "/v1.0-alpha1/jobs/a", `{"dueTime":"`+text+`","schedule":"@daily","ttl":"`+text+`"}`)
 				want := []string{
-					`299 - "due time \"` + text + `\" says nothing: units are upper-case letters behind whole numbers, as in P1D, PT5M or PT30S; as it is, the job is due at once"`,
+					`299 - "dueTime \"` + text + `\" says nothing: units are upper-case letters behind whole numbers, as in P1D, PT5M or PT30S; as it is, the job is due at once"`,
 					`299 - "ttl \"` + text + `\" says nothing: units are upper-case letters behind whole numbers, as in P1D, PT5M or PT30S; as it is, the job ends as soon as it begins"`,
 				}
 				if got.code != http.StatusNoContent || !slices.Equal(got.header.Values("Warning"), want) {
@@ -116,7 +116,7 @@ func TestWhatADurationIgnoresIsAcceptedWithAWarning(t *testing.T) {
 				for header, code := range map[string]int{"dapr-app-id: sub": http.StatusAccepted, "X: y": http.StatusNoContent} {
 					got := f.send("POST", "/v1.0-alpha1/jobs/a", `{"overwrite":true,"dueTime":"`+text+`"}`, header)
 					if warnings := got.header.Values("Warning"); got.code != code || len(warnings) != 1 ||
-						!strings.HasPrefix(warnings[0], `299 - "due time \"`+text+`\" ends in \"`) || !strings.HasSuffix(warnings[0], `; as it is, that is ignored"`) {
+						!strings.HasPrefix(warnings[0], `299 - "dueTime \"`+text+`\" ends in \"`) || !strings.HasSuffix(warnings[0], `; as it is, that is ignored"`) {
 						t.Errorf("%s: %d %q, want %d and what is ignored", header, got.code, warnings, code)
 					}
 				}

@@ -16,7 +16,7 @@ func TestADurationThatSaysNothingIsDoubted(t *testing.T) {
 		if err != nil || plan.First != now {
 			t.Errorf("due time %q = %v, %v, want now, as in Dapr", text, plan, err)
 		}
-		doubts := w.Doubts()
+		doubts := w.Doubts(now)
 		if len(doubts) != 1 || !doubts[0].Empty || doubts[0].Field != "due_time" || doubts[0].Effect != "the job is due at once" {
 			t.Errorf("due time %q is doubted as %+v, want that it says nothing", text, doubts)
 		}
@@ -28,7 +28,7 @@ func TestADurationThatSaysNothingIsDoubted(t *testing.T) {
 		if _, ok := plan.Next(0, time.Time{}); ok {
 			t.Errorf("ttl %q: the job is due", text)
 		}
-		doubts = w.Doubts()
+		doubts = w.Doubts(now)
 		if len(doubts) != 1 || !doubts[0].Empty || doubts[0].Field != "ttl" || doubts[0].Effect != "the job ends as soon as it begins" {
 			t.Errorf("ttl %q is doubted as %+v, want that it says nothing", text, doubts)
 		}
@@ -43,7 +43,7 @@ func TestWhatADurationIgnoresIsDoubted(t *testing.T) {
 		if err != nil || plan.First != now.Add(want) {
 			t.Errorf("due time %q = %v, %v, want %v from now, as in Dapr", text, plan, err, want)
 		}
-		if doubts := w.Doubts(); len(doubts) != 1 || doubts[0].Empty || doubts[0].Effect != "that is ignored" {
+		if doubts := w.Doubts(now); len(doubts) != 1 || doubts[0].Empty || doubts[0].Effect != "that is ignored" {
 			t.Errorf("due time %q is doubted as %+v, want that something is ignored", text, doubts)
 		}
 	}
@@ -54,7 +54,7 @@ func TestWhatIsPlainOrRefusedIsNotDoubted(t *testing.T) {
 		"PT30S", "P1D", "P0D", "PT0S", "P1DT", "P-1D", "P1D-1D", "30s", "0", "2030-01-01T00:00:00Z", "9999-12-31T23:59:59.999999999Z",
 		"", "P", "30", "1d", "P1H", "p1d", "PT1.5S", "P1dT1H", "R1/PT", "R5", "tomorrow",
 	} {
-		if doubts := (when.Words{DueTime: &text, TTL: &text}).Doubts(); len(doubts) > 0 {
+		if doubts := (when.Words{DueTime: &text, TTL: &text}).Doubts(now); len(doubts) > 0 {
 			t.Errorf("%q is doubted: %+v", text, doubts)
 		}
 	}
@@ -63,7 +63,7 @@ func TestWhatIsPlainOrRefusedIsNotDoubted(t *testing.T) {
 // A doubt goes into a header.
 func TestADoubtIsShortAndInASCII(t *testing.T) {
 	w := when.Words{DueTime: new("P\r\n\u20ac\xff" + strings.Repeat("x", 1<<20)), TTL: new("P1D\u20ac" + strings.Repeat("x", 1<<20))}
-	for _, d := range w.Doubts() {
+	for _, d := range w.Doubts(now) {
 		text := d.String()
 		if len(text) > 1000 {
 			t.Errorf("a doubt has %d bytes", len(text))
@@ -88,18 +88,28 @@ func TestATTLThatEndsBeforeTheFirstInstantIsDoubted(t *testing.T) {
 		{"@daily", "10s", "0s", false},
 		{"@daily", "2000-01-01T00:00:00Z", "1h", false},
 		{"@daily", "10s", "2000-01-01T00:00:00Z", false},
-		{"nonsense", "", "1s", false}, // which are refused
+		{"nonsense", "", "1s", false},     // which are refused
+		{"@every 1h", "", "PT1M30", true}, // of which more is doubtful
+		{"@every 1h", "", "PT30s", false}, // which is doubted as empty
 	} {
 		w := when.Words{Schedule: &test.schedule, TTL: &test.ttl}
 		if test.due != "" {
 			w.DueTime = &test.due
 		}
-		d, never := w.Never(now)
-		if never != test.never || never && (!strings.HasPrefix(d.String(), "ttl ") || !strings.HasSuffix(d.String(), "; as it is, the job is not stored, and never runs")) {
-			t.Errorf("%+v: %v, %v", test, d, never)
+		never := 0
+		for _, d := range w.Doubts(now) {
+			if text := d.String(); strings.HasSuffix(text, "; as it is, the job is not stored, and never runs") {
+				never++
+				if d.Field != "ttl" || d.Empty || !strings.HasPrefix(text, "ttl ") {
+					t.Errorf("%+v: %+v, want that it is about the ttl", test, d)
+				}
+			}
+		}
+		if (never == 1) != test.never || never > 1 {
+			t.Errorf("%+v: %d doubts say that it never runs", test, never)
 		}
 	}
-	if d, never := (when.Words{Schedule: new("@daily")}).Never(now); never {
-		t.Errorf("without a ttl: %v", d)
+	if doubts := (when.Words{Schedule: new("@daily")}).Doubts(now); len(doubts) > 0 {
+		t.Errorf("without a ttl: %v", doubts)
 	}
 }
