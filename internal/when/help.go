@@ -1,8 +1,11 @@
 package when
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -25,14 +28,14 @@ func helpFields(prefix, text string) string {
 		return howToRecur
 	}
 	texts := strings.Fields(text)
-	if zone, rest, ok := strayZone(texts); ok {
-		return fmt.Sprintf("a time zone goes first, behind TZ=: write %q", "TZ="+zone+" "+six(rest))
+	if zone, rest, ok := strayZone(texts); ok && prefix == "" {
+		return "a time zone goes first, behind TZ=: " + helpLine("TZ="+zone+" "+six(rest), "put TZ="+zone+" there")
 	}
 	switch len(texts) {
 	case 1:
 		return helpWord(texts[0])
 	case 5:
-		return fmt.Sprintf("five fields are those of a crontab; here, seconds come first: write %q", prefix+six(texts)) + helpMore(six(texts))
+		return "five fields are those of a crontab; here, seconds come first: " + helpLine(prefix+six(texts), "put a 0 there")
 	case 6:
 		for i, f := range calendarFields() {
 			if _, _, err := f.parse(texts[i]); err != nil {
@@ -41,7 +44,7 @@ func helpFields(prefix, text string) string {
 		}
 	case 7:
 		if year.MatchString(texts[6]) {
-			return fmt.Sprintf("there is no field for years: write %q, and end it with a ttl", prefix+strings.Join(texts[:6], " "))
+			return "there is no field for years, but a ttl to end it: " + helpLine(prefix+strings.Join(texts[:6], " "), "leave it out")
 		}
 	}
 	return howToRecur
@@ -49,23 +52,57 @@ func helpFields(prefix, text string) string {
 
 var year = regexp.MustCompile(`^(\*|\?|(19|20)\d\d.*)$`)
 
+// helpLine says to write a schedule, or, if that is wrong as well, to do something about it and what is wrong then.
+func helpLine(schedule, do string) string {
+	if e := refusal(schedule); e != nil {
+		return do + "; and " + cmp.Or(e.Help, e.Reason)
+	}
+	return fmt.Sprintf("write %q", schedule)
+}
+
+// refusal returns what is wrong with a job of that schedule, or nil.
+func refusal(schedule string) *Error {
+	_, err := Words{Schedule: &schedule}.Resolve(time.Time{})
+	e, _ := errors.AsType[*Error](err)
+	return e
+}
+
 // six returns fields as one text. Five are those of a crontab, without the seconds, and with a 7 for Sundays.
 func six(texts []string) string {
 	if len(texts) == 5 {
 		texts = append([]string{"0"}, texts...)
-		if texts[5] == "7" {
-			texts[5] = "0"
-		}
+		texts[5] = sundays(texts[5])
 	}
 	return strings.Join(texts, " ")
 }
 
-// helpMore says what else is wrong in six fields, or nothing.
-func helpMore(text string) string {
-	if _, err := parseFields(text); err != nil {
-		return "; and " + helpFields("", text)
+// sundays returns a crontab's days of the week, in which Sunday is 7 or comes last, with Sunday as 0.
+func sundays(list string) string {
+	var all []string
+	for item := range strings.SplitSeq(list, ",") {
+		bounds, stepText, stepped := strings.Cut(item, "/")
+		low, high, ranged := strings.Cut(bounds, "-")
+		from, err := calendarFields()[5].value(low)
+		step := 1
+		if stepped && err == nil {
+			step, err = number(stepText)
+		}
+		switch {
+		case err != nil || step == 0:
+		case item == "7" || from == 7 && high == "7":
+			item = "0"
+		case !ranged || from > 6 || high != "7" && (from == 0 || !strings.EqualFold(high, "sun")):
+		case from < 2 && step == 1:
+			item = "*"
+		default:
+			item = low + "-6" + strings.TrimPrefix(item, bounds)
+			if (7-from)%step == 0 {
+				item += ",0"
+			}
+		}
+		all = append(all, item)
 	}
-	return ""
+	return strings.Join(all, ",")
 }
 
 // strayZone returns the zone that is among fields, first or last, and the fields.
@@ -94,12 +131,10 @@ func helpWord(word string) string {
 		return helpDescriptor(word)
 	}
 	if d, err := time.ParseDuration(word); err == nil && d > 0 {
-		return fmt.Sprintf("an interval is written %q", "@every "+word)
+		return "an interval begins with @every: " + helpLine("@every "+word, "begin with that")
 	}
-	if d, err := parseSpan(word); err == nil && d.years == 0 && d.months == 0 && d.ignored == "" {
-		if every := time.Duration(d.seconds)*time.Second + time.Duration(d.days)*24*time.Hour; every > 0 {
-			return fmt.Sprintf("an interval is written %q", "@every "+every.String())
-		}
+	if every, ok := goDuration(word); ok {
+		return "an interval begins with @every: " + helpLine("@every "+every, howToWait)
 	}
 	if _, err := time.Parse(time.RFC3339, word); err == nil {
 		return fmt.Sprintf("an instant is a due time: give %q as dueTime", word)
@@ -116,7 +151,7 @@ func helpDescriptor(text string) string {
 	lower := strings.ToLower(strings.Join(strings.Fields(text), " "))
 	if d, ok := strings.CutPrefix(lower, "@every"); ok {
 		if _, err := time.ParseDuration(strings.TrimSpace(d)); err == nil {
-			return fmt.Sprintf("write %q", "@every "+strings.TrimSpace(d))
+			return helpLine("@every "+strings.TrimSpace(d), "begin with @every and a blank")
 		}
 		return `an interval such as 5m follows it, as in "@every 5m"`
 	}
@@ -130,30 +165,49 @@ func helpDescriptor(text string) string {
 func helpInterval(text string) string {
 	if m := days.FindStringSubmatch(text); m != nil {
 		if d, err := time.ParseDuration(m[1] + "h"); err == nil && d < 100*24*time.Hour {
-			return fmt.Sprintf("there is no unit of days: write %q", fmt.Sprintf("@every %dh", 24*int(d.Hours())))
+			return "there is no unit of days: " + helpLine(fmt.Sprintf("@every %dh", 24*int(d.Hours())), howToWait)
 		}
 	}
 	if near, ok := nearInterval(text); ok {
-		return fmt.Sprintf("write %q", "@every "+near)
+		return helpLine("@every "+near, howToWait)
 	}
 	return howToWait
 }
 
-var days = regexp.MustCompile(`^(\d{1,9})d$`)
+var (
+	days     = regexp.MustCompile(`^(\d{1,9})d$`)
+	unitless = regexp.MustCompile(`^[-+]?(?:.*\d(h|m))?[\d.]+$`)
+)
 
 // nearInterval returns the Go duration that text is likely to mean.
 func nearInterval(text string) (string, bool) {
-	for _, near := range []string{strings.ToLower(strings.Join(strings.Fields(text), "")), text + "s"} {
-		if _, err := time.ParseDuration(near); err == nil && near != text {
-			return near, true
+	if len(text) > maxHelped {
+		return "", false
+	}
+	near := strings.ToLower(strings.Join(strings.Fields(text), ""))
+	if m := unitless.FindStringSubmatch(near); m != nil {
+		switch m[1] {
+		case "h":
+			near += "m"
+		default:
+			near += "s"
 		}
 	}
-	if d, err := parseSpan(strings.ToUpper(text)); err == nil && d.years == 0 && d.months == 0 && d.ignored == "" {
-		if every := time.Duration(d.seconds)*time.Second + time.Duration(d.days)*24*time.Hour; every > 0 {
-			return every.String(), true
-		}
+	if _, err := time.ParseDuration(near); err == nil && near != text {
+		return near, true
 	}
-	return "", false
+	return goDuration(strings.ToUpper(text))
+}
+
+// goDuration returns the Go duration that is as long as one in ISO 8601, if that has a length of its own.
+func goDuration(text string) (string, bool) {
+	const most = 100 * 366 * 24 * 60 * 60 // seconds, which a Go duration has room for
+	d, err := parseSpan(text)
+	if err != nil || d.years != 0 || d.months != 0 || d.ignored != "" || d.days < 0 || d.days > most/86400 || d.seconds < 0 || d.seconds > most {
+		return "", false
+	}
+	every := time.Duration(d.seconds)*time.Second + time.Duration(d.days)*24*time.Hour
+	return every.String(), every > 0
 }
 
 // help says what the field, the one at that index, takes in the place of text.
@@ -164,33 +218,47 @@ func (f field) help(index int, text string) string {
 	}
 	help := fmt.Sprintf("field %d, the %s, is %s, and takes *, %s, lists as in 1,2, ranges as in 1-5, and steps as in */2", index+1, f.name, quote(text), takes)
 	switch {
-	case text == "7" && f.names != "" && f.least == 0:
+	case f.reversed(text) != "":
+		help += "; a range goes upwards: write " + f.reversed(text) + " in its place"
+	case f.names != "" && f.least == 0 && text != sundays(text):
 		help += "; Sunday is 0 or SUN"
 	case special.MatchString(text):
 		help += "; L, W and # are not supported"
-	case strings.Contains(text, "-"):
-		help += "; a range goes upwards: write two, as in 5-6,0-1"
 	case f.names != "":
-		for i := 0; i < len(f.names); i += 3 {
-			if name := f.names[i : i+3]; len(text) > 3 && strings.HasPrefix(strings.ToLower(text), name) {
-				return help + "; a name has three letters: write " + strings.ToUpper(name)
-			}
+		near := longName.ReplaceAllStringFunc(text, func(name string) string { return strings.ToUpper(name[:3]) })
+		if _, _, err := f.parse(near); err == nil {
+			help += "; a name has three letters: write " + near
 		}
 	}
 	return help
 }
 
+var longName = regexp.MustCompile(`[A-Za-z]{4,}`)
+
+// reversed returns two ranges for the first one in a list that goes downwards, and has no step; empty if there is none.
+func (f field) reversed(list string) string {
+	for item := range strings.SplitSeq(list, ",") {
+		low, high, ranged := strings.Cut(item, "-")
+		from, err := f.value(low)
+		to, errTo := f.value(high)
+		if ranged && err == nil && errTo == nil && f.least <= to && to < from && from <= f.most {
+			return fmt.Sprintf("%d-%d,%d-%d", from, f.most, f.least, to)
+		}
+	}
+	return ""
+}
+
 var special = regexp.MustCompile(`^(\d*[LW]|LW|\w+#\d)$`)
 
 // helpMoment says how to put right a due time or a ttl, which the user has called name.
-func helpMoment(name, text string) string {
+func helpMoment(name, text string, base time.Time) string {
 	general := fmt.Sprintf("%s %s is neither an instant such as 2026-12-24T18:00:00Z nor a duration such as 30s, 1h30m or P1DT2H", name, quote(text))
 	if len(text) > maxHelped {
 		return general
 	}
 	trimmed := strings.TrimSpace(text)
 	for _, near := range []string{trimmed, strings.ToUpper(trimmed), strings.Replace(trimmed, " ", "T", 1)} {
-		if _, err := parseMoment(near, time.Time{}); err == nil && near != text {
+		if near != text && plainMoment(near, base) {
 			return fmt.Sprintf("%s %s is likely to mean %q: write that", name, quote(text), near)
 		}
 	}
@@ -199,16 +267,23 @@ func helpMoment(name, text string) string {
 			return fmt.Sprintf("%s %s has no time zone, or only a part of the time: write %q, or +02:00 in the place of Z", name, quote(text), t.Format(time.RFC3339))
 		}
 	}
-	if m := days.FindStringSubmatch(trimmed); m != nil {
+	if m := days.FindStringSubmatch(trimmed); m != nil && plainMoment("P"+m[1]+"D", base) {
 		return fmt.Sprintf("%s %s: there is no unit of days there; write %q", name, quote(text), "P"+m[1]+"D")
 	}
-	if near, ok := nearInterval(trimmed); ok {
+	if near, ok := nearInterval(trimmed); ok && plainMoment(near, base) {
 		return fmt.Sprintf("%s %s is likely to mean %q: write that", name, quote(text), near)
 	}
 	if isSchedule(trimmed) {
 		return fmt.Sprintf("%s %s is a schedule: give it as schedule", name, quote(text))
 	}
 	return general
+}
+
+// plainMoment reports whether text is a due time or a ttl, and says all that it seems to.
+func plainMoment(text string, base time.Time) bool {
+	t, err := parseMoment(text, base)
+	_, doubtful := doubtDuration(&text, "", "", "")
+	return err == nil && mayBeDue(text, t) && !doubtful
 }
 
 func isSchedule(text string) bool {
@@ -220,8 +295,9 @@ func isSchedule(text string) bool {
 // helpRepeats says how to write the ISO 8601 repetition that is no due time.
 func helpRepeats(text string) string {
 	if count, rest, ok := strings.Cut(strings.TrimPrefix(text, "R"), "/"); ok && len(text) <= maxHelped {
-		if every, ok := nearInterval(rest); ok {
-			return fmt.Sprintf("dueTime %s asks for it: give schedule %q and repeats %s", quote(text), "@every "+every, count)
+		n, err := strconv.ParseUint(count, 10, 32)
+		if every, ok := nearInterval(rest); ok && err == nil && refusal("@every "+every) == nil {
+			return fmt.Sprintf("dueTime %s asks for it: give schedule %q and repeats %d", quote(text), "@every "+every, n)
 		}
 	}
 	return fmt.Sprintf("dueTime %s asks for it: give a schedule such as %q, and how often as repeats", quote(text), "@every 5m")

@@ -2,7 +2,10 @@ package when_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -35,9 +38,9 @@ func TestWrongScheduleIsAnsweredWithTheCorrectedOne(t *testing.T) {
 		"0 0 9 * * * TZ=europe/berlin":    `write "TZ=Europe/Berlin 0 0 9 * * *"`,
 		"Europe/Berlin 0 0 9 * * *":       `write "TZ=Europe/Berlin 0 0 9 * * *"`,
 		"0 9 * * * UTC":                   `write "TZ=UTC 0 0 9 * * *"`,
-		"0 0 12 * * ? 2030":               `there is no field for years: write "0 0 12 * * ?", and end it with a ttl`,
-		"5m":                              `an interval is written "@every 5m"`,
-		"PT5M":                            `an interval is written "@every 5m0s"`,
+		"0 0 12 * * ? 2030":               `there is no field for years, but a ttl to end it: write "0 0 12 * * ?"`,
+		"5m":                              `an interval begins with @every: write "@every 5m"`,
+		"PT5M":                            `an interval begins with @every: write "@every 5m0s"`,
 		"daily":                           `write "@daily"`,
 		"@Daily":                          `write "@daily"`,
 		" @daily":                         `write "@daily"`,
@@ -56,9 +59,27 @@ func TestWrongScheduleIsAnsweredWithTheCorrectedOne(t *testing.T) {
 		"0 0 0 L * *":                     `field 4, the day of the month, is "L", and takes *, numbers from 1 to 31, lists as in 1,2, ranges as in 1-5, and steps as in */2; L, W and # are not supported`,
 		"0 0 0 * * 5#3":                   `field 6, the day of the week, is "5#3", and takes *, numbers from 0 to 6 or SUN to SAT`,
 		"0 0 0 * january *":               `a name has three letters: write JAN`,
-		"0 9 * * 8":                       `write "0 0 9 * * 8"; and field 6, the day of the week, is "8", and takes *, numbers from 0 to 6 or SUN to SAT, lists as in 1,2, ranges as in 1-5, and steps as in */2`,
+		"0 9 * * 8":                       `seconds come first: put a 0 there; and field 6, the day of the week, is "8", and takes *, numbers from 0 to 6 or SUN to SAT, lists as in 1,2, ranges as in 1-5, and steps as in */2`,
 		"0 0 0 * * 7":                     `Sunday is 0 or SUN`,
-		"0 0 0 * * fri-mon":               `a range goes upwards: write two, as in 5-6,0-1`,
+		"0 0 0 * * fri-mon":               `a range goes upwards: write 5-6,0-1 in its place`,
+		"0 0 22-6 * * *":                  `a range goes upwards: write 22-23,0-6 in its place`,
+		"0 0 0 * nov-feb *":               `a range goes upwards: write 11-12,1-2 in its place`,
+		"0 0 0 * * Monday-Friday":         `a name has three letters: write MON-FRI`,
+		"0 0 0 * * mon-8":                 `ranges as in 1-5, and steps as in */2`,
+		"0 0 0 * * 1-7":                   `; Sunday is 0 or SUN`,
+		"0 9 * * 1-7":                     `write "0 0 9 * * *"`,
+		"0 9 * * 5-7":                     `write "0 0 9 * * 5-6,0"`,
+		"0 9 * * 1,3,7":                   `write "0 0 9 * * 1,3,0"`,
+		"0 9 * * fri-sun":                 `write "0 0 9 * * fri-6,0"`,
+		"0 9 * * 1-7/2":                   `write "0 0 9 * * 1-6/2,0"`,
+		"0 9 * * 2-7/2":                   `write "0 0 9 * * 2-6/2"`,
+		"0 9 * * sun-sun":                 `write "0 0 9 * * sun-sun"`,
+		"@every 1h30":                     `write "@every 1h30m"`,
+		"@every 1m30":                     `write "@every 1m30s"`,
+		"@every -30":                      `give an interval such as 30s, 5m or 1h30m; a day is 24h`,
+		"@every 0d":                       `give an interval such as 30s, 5m or 1h30m; a day is 24h`,
+		"TZ=Asia/Tokyo @every -1h":        `leave the zone out; and interval of @every -1h is negative`,
+		"@Every -5m":                      `interval of @every -5m is negative`,
 		"0 0 0 * * 8":                     `field 6, the day of the week, is "8"`,
 		"0 0 25 * * *":                    `field 3, the hour, is "25", and takes *, numbers from 0 to 23`,
 		"0 0 0 30 2 *":                    `correct fields 4 and 5, the day and the month`,
@@ -89,6 +110,12 @@ func TestWrongMomentIsAnsweredWithTheCorrectedOne(t *testing.T) {
 		"2026-12-24t18:00:00z":     `is likely to mean "2026-12-24T18:00:00Z"`,
 		"1d":                       `there is no unit of days there; write "P1D"`,
 		"30":                       `is likely to mean "30s"`,
+		"1h30":                     `is likely to mean "1h30m"`,
+		"1H 30":                    `is likely to mean "1h30m"`,
+		"2m30":                     `is likely to mean "2m30s"`,
+		"1h2m30":                   `is likely to mean "1h2m30s"`,
+		"pt1m30":                   `is neither an instant`,
+		"p9999y":                   `is neither an instant`,
 		"30 s":                     `is likely to mean "30s"`,
 		"5M":                       `is likely to mean "5m"`,
 		"p1d":                      `is likely to mean "P1D"`,
@@ -122,17 +149,61 @@ func TestWrongMomentIsAnsweredWithTheCorrectedOne(t *testing.T) {
 
 // What help says to write can be written.
 func TestCorrectedScheduleIsValid(t *testing.T) {
-	for _, schedule := range []string{
-		"*/5 * * * *", "0 9 * * * Europe/Berlin", "0 0 12 * * ? 2030", "5m", "PT5M", "daily", "@every5m", "@every 1d", "@every 90",
-	} {
-		_, after, _ := strings.Cut(helpFor(t, when.Words{Schedule: &schedule}), `written "`)
-		if after == "" {
-			_, after, _ = strings.Cut(helpFor(t, when.Words{Schedule: &schedule}), `write "`)
+	line := regexp.MustCompile(`(?:write|likely to mean|give schedule|give) ("(?:[^"\\]|\\.)*")( as dueTime)?`)
+	field := regexp.MustCompile(`field (\d), .* write (\S+)( in its place)?$`)
+	lines := 0
+	check := func(w when.Words) {
+		_, err := w.Resolve(now)
+		e, wrong := errors.AsType[*when.Error](err)
+		if !wrong {
+			return
 		}
-		corrected, _, _ := strings.Cut(after, `"`)
-		if _, err := when.ParseRule(corrected); err != nil {
-			t.Errorf("the help for %q is to write %q: %v", schedule, corrected, err)
+		for _, m := range line.FindAllStringSubmatch(e.Help, -1) {
+			text, err := strconv.Unquote(m[1])
+			if err != nil {
+				t.Errorf("%q: %v", e.Help, err)
+			}
+			better := when.Words{Schedule: &text}
+			switch {
+			case m[2] != "", e.Field == "due_time" && !strings.Contains(m[0], "schedule"):
+				better = when.Words{DueTime: &text}
+			case e.Field == "ttl":
+				better = when.Words{Schedule: new("@daily"), TTL: &text}
+			}
+			if _, err := better.Resolve(now); err != nil {
+				t.Errorf("the help is %q, and that is refused: %v", e.Help, err)
+			}
+			lines++
 		}
+		if m := field.FindStringSubmatch(e.Help); m != nil {
+			fields := strings.Fields("0 0 0 * * *")
+			fields[m[1][0]-'1'] = m[2]
+			if _, err := when.ParseRule(strings.Join(fields, " ")); err != nil {
+				t.Errorf("the help is %q, and that is refused: %v", e.Help, err)
+			}
+			lines++
+		}
+	}
+	words := []string{
+		"5m", "PT5M", "daily", "@every5m", "@every 1d", "@every 90", "@every 1h30", "@Every 1M30", "@every -30", "@every 0d", "0s", "-5m",
+		"5 ns", "@every 5 ns", "@every 1d ", "@EVERY 0s", "TZ=UTC @every -1h", "TZ=UTC @every 5s", "TZ=UTC @every " + strings.Repeat("1h", 99),
+		"30", "-30", "1h30", "1d", "0d", "999999999d", "p9999y", "pt1m30", "P1d ", "p1", "2030-01-01", "2030-01-01T00:00:00Z", "2030-01-01 00:00:00Z",
+		"R5/PT10S", "R5/PT0S", "R5/P1M", "R99999999999/PT1S", "R+5/PT1S", "R5/PT-1S", "R5/P-9999999D", "UTC UTC UTC UTC UTC UTC UTC UTC UTC",
+	}
+	for _, day := range []string{"*", "7", "8", "1-7", "5-7", "7-7", "0-7", "7-3", "6-7", "1-7/2", "1-7/0", "1,7", "7,1-7,8", "fri-sun", "sat-mon", "7/2", "monday-friday", "L", "5#3", "mon-8"} {
+		for _, rest := range []string{"*/5 * * *", "0 9 30 2", "0 9 * january", "70 9 * *", "0 22-6 * nov-feb"} {
+			for _, form := range []string{"%s %s", "0 %s %s", "0 %s %s 2030", "%s %s UTC", "Europe/Berlin %s %s", "TZ=Asia/Tokyo %s %s", "TZ=UTC %s %s Europe/Berlin"} {
+				words = append(words, fmt.Sprintf(form, rest, day))
+			}
+		}
+	}
+	for _, text := range words {
+		check(when.Words{Schedule: &text})
+		check(when.Words{DueTime: &text})
+		check(when.Words{Schedule: new("@daily"), TTL: &text})
+	}
+	if lines < 200 {
+		t.Errorf("there are %d lines, want hundreds", lines)
 	}
 }
 

@@ -18,11 +18,20 @@ func parseDue(s string, now time.Time) (time.Time, error) {
 	case errors.Is(err, errRepeats):
 		return time.Time{}, &Error{"due_time", "repeats not supported for due time", helpRepeats(s)}
 	case err != nil:
-		return time.Time{}, &Error{"due_time", "due time format not recognized", helpMoment("dueTime", s)}
-	case !InRange(due):
+		return time.Time{}, &Error{"due_time", "due time format not recognized", helpMoment("dueTime", s, now)}
+	case !mayBeDue(s, due):
 		return time.Time{}, &Error{"due_time", "due time is out of range: it must lie in the years 0 to 9999", "dueTime is " + quote(s)}
 	}
 	return due, nil
+}
+
+// mayBeDue reports whether t, which s names, is a due time: what RFC 3339 writes,
+// in any zone, and what a duration leads to in the same years in UTC.
+func mayBeDue(s string, t time.Time) bool {
+	if _, err := time.Parse(time.RFC3339, s); err == nil {
+		return true
+	}
+	return InRange(t) && 0 <= t.Year() && t.Year() <= 9999
 }
 
 // parseTTL reads a ttl, relative to base if it is a duration. The result may
@@ -30,7 +39,7 @@ func parseDue(s string, now time.Time) (time.Time, error) {
 func parseTTL(s string, base time.Time) (time.Time, error) {
 	until, err := parseMoment(s, base)
 	if err != nil {
-		return time.Time{}, &Error{"ttl", "ttl format not recognized", helpMoment("ttl", s)}
+		return time.Time{}, &Error{"ttl", "ttl format not recognized", helpMoment("ttl", s, base)}
 	}
 	return until, nil
 }

@@ -76,6 +76,7 @@ func TestADueTimeHasThreeFormats(t *testing.T) {
 		"P300Y":                   now.AddDate(300, 0, 0),
 		"P-2023Y":                 now.AddDate(-2023, 0, 0),
 		"P7975Y":                  now.AddDate(7975, 0, 0),
+		"P-2024Y":                 now.AddDate(-2024, 0, 0),
 		"P2000M":                  now.AddDate(0, 2000, 0),
 		"P80000D":                 now.AddDate(0, 0, 80000),
 		"R-99999999999999999/P1D": now.Add(day),
@@ -134,7 +135,8 @@ func TestADueTimeInNoFormatIsRefused(t *testing.T) {
 		"R99999999999999999999/P1D":           repeats,
 		"10000-01-01T00:00:00Z":               format,
 		"-0001-01-01T00:00:00Z":               format,
-		"P7977Y":                              outOfRange,
+		"P7976Y":                              outOfRange, // the year 10000
+		"P-2025Y":                             outOfRange, // the year -1
 		"P-2026Y":                             outOfRange,
 		"P99999999999999999999Y":              outOfRange,
 		"P9223372036854775807M":               outOfRange,

@@ -70,7 +70,7 @@ func parseRule(s string) (Rule, error) {
 	}
 	if text, ok := strings.CutPrefix(rest, "@every "); ok {
 		if len(rest) != len(s) {
-			return Rule{}, badSchedule("an interval is the same in every zone: write "+quote(rest), "timezone is not supported for @every schedules: %s", s)
+			return Rule{}, badSchedule("an interval is the same in every zone: "+helpLine(rest, "leave the zone out"), "timezone is not supported for @every schedules: %s", s)
 		}
 		d, err := time.ParseDuration(text)
 		if err != nil {
