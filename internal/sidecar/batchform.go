@@ -18,7 +18,7 @@ func (b *batch) array(body []byte) (iter.Seq2[[]byte, *wire.APIError], *wire.API
 		err = errors.New("it is not an array of jobs; for a job on each line say Content-Type: " + ndjson)
 	}
 	if err != nil {
-		return nil, b.malformed(err)
+		return nil, wire.MalformedBatch(b.target, err)
 	}
 	number := 0
 	for range elements(body) {
@@ -56,10 +56,10 @@ func elements(array []byte) iter.Seq[[]byte] {
 	}
 }
 
-// lines yields the lines of body but for empty ones, each valid until the next. It calls awake before each portion. An error
+// readLines yields the lines of body but for empty ones, each valid until the next. It calls awake before each portion. An error
 // stands in the place of a line that is too long, of the first of too many, and of one that could not be read; after the
 // latter two nothing follows.
-func (b *batch) lines(body io.Reader, awake func()) iter.Seq2[[]byte, *wire.APIError] {
+func (b *batch) readLines(body io.Reader, awake func()) iter.Seq2[[]byte, *wire.APIError] {
 	return func(yield func([]byte, *wire.APIError) bool) {
 		r := bufio.NewReaderSize(body, 64<<10)
 		for n := 0; ; {

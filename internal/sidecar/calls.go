@@ -116,7 +116,7 @@ func (r *reservation) parse(target job.Target, body []byte) (*runtimev1.Schedule
 	case errors.Is(err, wire.ErrDataTooLarge):
 		return nil, wire.Body{}, wire.ScheduleFailed(target, status.Error(codes.ResourceExhausted, err.Error()))
 	}
-	return nil, wire.Body{}, wire.Malformed(target, err)
+	return nil, wire.Body{}, wire.Malformed(target, err, body)
 }
 
 func (c *calls) tooMany(target job.Target) *wire.APIError {

@@ -31,7 +31,7 @@ func AnswerForTest(ctx context.Context, conn net.Conn, maxHeader int64) (status 
 // LinesForTest returns the lines of a batch, and a word for what stands in the place of one.
 func LinesForTest(body []byte, maxBody int64) (lines []string) {
 	b := &batch{sidecar: &Sidecar{cfg: Config{MaxBody: maxBody}}, target: job.Target{Kind: job.App, Namespace: "ns", Name: "app"}}
-	for line, e := range b.lines(bytes.NewReader(body), func() {}) {
+	for line, e := range b.readLines(bytes.NewReader(body), func() {}) {
 		if e != nil {
 			line = []byte("refused")
 		}

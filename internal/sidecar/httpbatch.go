@@ -49,7 +49,8 @@ func (s *Sidecar) postBatch(w http.ResponseWriter, r *http.Request) {
 			_ = client.SetReadDeadline(time.Now().Add(bodyTime))
 			_ = client.SetWriteDeadline(time.Now().Add(takeTime))
 		}
-		b.run(withWarnings(r.Context(), w.Header()), b.lines(r.Body, goOn))
+		b.lines = true
+		b.run(withWarnings(r.Context(), w.Header()), b.readLines(r.Body, goOn))
 		goOn()
 		b.write(w, ndjson, "", "\n", "\n")
 		return
@@ -80,6 +81,7 @@ type batch struct {
 	sidecar   *Sidecar
 	target    job.Target
 	published bool   // it is in the published dialect, whatever form its jobs have
+	lines     bool   // it has a job on each line
 	unserved  string // to warn of once; empty if it is not so
 	next      portion
 	inWork    <-chan portion // yields the one that is being scheduled; nil if there is none
@@ -144,6 +146,9 @@ func (b *batch) add(item []byte, e *wire.APIError) {
 	r, body, e := p.held.parse(b.target, item)
 	p.bytes += max(len(item), len(r.GetJob().GetData().GetValue()))
 	if e != nil {
+		if b.lines && len(item) > 0 && item[0] == '[' {
+			e = e.WithHelp("leave out Content-Type: " + ndjson + ", which announces a job on each line, to send an array")
+		}
 		p.results = append(p.results, batchResult{err: e})
 		return
 	}
@@ -151,7 +156,9 @@ func (b *batch) add(item []byte, e *wire.APIError) {
 		name: r.GetJob().GetName(), published: b.published || body.Form == wire.WrappedBody,
 		err: wire.CheckAPIJob(b.target, r.GetJob()),
 	}
-	if result.err == nil {
+	if result.err != nil {
+		result.err = result.err.HelpEmpty(body, item)
+	} else {
 		found := body.Doubts(item)
 		if b.sidecar.cfg.Strict && b.unserved != "" {
 			found = append(found, b.unserved)
@@ -165,10 +172,6 @@ func (b *batch) add(item []byte, e *wire.APIError) {
 	if result.err == nil {
 		p.requests = append(p.requests, wire.APIScheduleRequest(b.target, r))
 	}
-}
-
-func (b *batch) malformed(err error) *wire.APIError {
-	return wire.Malformed(b.target, err)
 }
 
 func (b *batch) tooMany() *wire.APIError {

@@ -111,12 +111,15 @@ func TestAnArrayThatIsNoneSchedulesNothing(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, bulk := startBulk(t, sidecar.Config{})
 		for _, body := range []string{
-			"", "null", "{}", `{"name":"a","dueTime":"1h"}`, `[{"name":"a","dueTime":"1h"}`, `[{"name":"a","dueTime":"1h"},]`,
+			"", "null", "{}", "[", `{"name":"a","dueTime":"1h"}`, `[{"name":"a","dueTime":"1h"}`, `[{"name":"a","dueTime":"1h"},]`,
 			`[{"name":"a","dueTime":"1h"}] x`,
 		} {
 			got := f.send("POST", batchPath, body)
 			if got.code != 400 || !strings.HasPrefix(got.body, `{"errorCode":"ERR_MALFORMED_REQUEST","message":"failed deserializing HTTP body: `) {
 				t.Errorf("%s: %d %s", body, got.code, got.body)
+			}
+			if !strings.Contains(got.body, `"help":"send one array, as in [`) {
+				t.Errorf("%s: %s, want the help to send an array", body, got.body)
 			}
 			if whole := json.Valid([]byte(body)); whole != strings.Contains(got.body, "not an array of jobs; for a job on each line say") {
 				t.Errorf("%s: %s", body, got.body)
@@ -302,4 +305,24 @@ func TestLongBatchOfLinesHasAMinuteForEachThousand(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestArrayThatIsAnnouncedAsLinesIsToldSo(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f, _ := startBulk(t, sidecar.Config{})
+		for _, body := range []string{`[{"name":"a","dueTime":"1h"}]`, "[\n{\"name\":\"a\",\"dueTime\":\"1h\"}\n]\n"} {
+			got := f.send("POST", batchPath, body, asLines)
+			if got.code != 207 || !strings.Contains(got.body, `"help":"leave out Content-Type: application/x-ndjson`) {
+				t.Errorf("%q: %d %s, want to be told to leave the content type out", body, got.code, got.body)
+			}
+		}
+		got := f.send("POST", batchPath, `[{"name":"a","job":{"dueTime":"1h"},"overwrite":true}]`)
+		if got.code != 207 || !strings.Contains(got.body, `move \"overwrite\" into \"job\"`) {
+			t.Errorf("a job that is ignored: %d %s", got.code, got.body)
+		}
+		got = f.send("POST", "/v1.0/jobs/a", `{"job":{"dueTime":"1h"},"overwrite":true}`)
+		if got.code != 400 || !strings.Contains(got.body, `move \"overwrite\" into \"job\"`) {
+			t.Errorf("a job that is ignored: %d %s", got.code, got.body)
+		}
+	})
 }

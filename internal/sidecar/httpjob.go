@@ -76,9 +76,11 @@ func (s *Sidecar) postJob(w http.ResponseWriter, r *http.Request, target job.Tar
 	found := append(b.Doubts(body), noData(r.Header.Get("Content-Type"), req.GetJob())...)
 	if err := s.schedule(withWarnings(r.Context(), w.Header()), target, req, published, found...); err != nil {
 		// Today's clients know Dapr's text for a body of today's form. In any other case it says too little.
-		if e, ok := errors.AsType[*wire.APIError](err); ok && e.Reason == wire.ReasonScheduleEmpty &&
-			(published || b.Form == wire.NeitherBody) {
-			e.Message += `: the body needs "schedule" or "dueTime", in an object "job" or at its top level`
+		if e, ok := errors.AsType[*wire.APIError](err); ok && e.Reason == wire.ReasonScheduleEmpty {
+			_ = e.HelpEmpty(b, body)
+			if published || b.Form == wire.NeitherBody {
+				e.Message += `: the body needs "schedule" or "dueTime", in an object "job" or at its top level`
+			}
 		}
 		answer(w, target, err)
 		return

@@ -86,3 +86,57 @@ func TestHelpThatTheSchedulerHasSaidIsNotRepeated(t *testing.T) {
 		t.Errorf("the body is %s, want no help in it, and the details %v", e.Body(), e.GRPCStatus().Details())
 	}
 }
+
+func TestMalformedBodyIsAnsweredWithWhatToWrite(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"dueTime":"1s","data":{"b":{"a":1,"a":2}}}`:                     `an object in data has the key "a" twice`,
+		`{"dueTime":"1s","dueTime":"2s"}`:                                 `give each field once`,
+		`{"dueTime":"1s","data":"\ud800"}`:                                `one half of a surrogate pair`,
+		`{"dueTime":"1s","data":{"\ud800\u0041":1}}`:                      `one half of a surrogate pair`,
+		`{"dueTime":"1s","data":"\x"}`:                                    `send a JSON object`,
+		`{"dueTime":"1s","data":"`:                                        `the body ends too early`,
+		`{"dueTime":"1s","data":[-1e400]}`:                                `the number -1e400 in data is too large here: send it as a string`,
+		`{"dueTime":"1s","data":` + strings.Repeat("9", 400) + `}`:        `in data is too large here: send it as a string`,
+		`{"failurePolicy":{"constant":{"interval":5}},"dueTime":"1s"}`:    `a quoted text such as "5s", and not 5`,
+		`{"job":{"failure_policy":{"constant":{"interval": 5 }}}}`:        `a quoted text such as "5s", and not 5`,
+		`{"failurePolicy":{"constant":{"interval":"5m"}},"dueTime":"1s"}`: `write "300s"`,
+		`{"failurePolicy":{"constant":5}}`:                                `a failurePolicy is {"drop": {}} or`,
+		`[]`:                                                              `send a JSON object`,
+	} {
+		_, _, err := wire.ParseAPIBody([]byte(body), nil)
+		if err == nil {
+			t.Errorf("%s is accepted", body)
+			continue
+		}
+		if got := wire.Malformed(job.Target{}, err, []byte(body)).Help; !strings.Contains(got, want) || len(got) > 400 {
+			t.Errorf("%.60s is answered with %q, want a short text with %q", body, got, want)
+		}
+	}
+}
+
+func TestJobThatIsIgnoredIsSaidToBe(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"job":{"dueTime":"2h"},"overwrite":true}`:           `the object "job" is ignored because of what stands beside it: move "overwrite" into "job"`,
+		`{"repeats":2,"job":{"dueTime":"2h"},"data":{"x":1}}`: `move "repeats" and "data" into "job"`,
+		`{"job":[]}`:                       `"job" is ignored, as it is no object`,
+		`{"job":"x"}`:                      `"job" is ignored, as it is no object`,
+		`{"job":{"job":{"dueTime":"1s"}}}`: `the "job" within "job" is ignored`,
+		`{"job":{"data":1}}`:               `give dueTime, such as`,
+		`{"name":"a","job":{}}`:            `give dueTime, such as`,
+		`{"data":{"job":{}}}`:              `give dueTime, such as`,
+		``:                                 `give dueTime, such as`,
+	} {
+		r, b, err := wire.ParseAPIBody([]byte(body), nil)
+		if err != nil {
+			t.Errorf("%s: %v", body, err)
+			continue
+		}
+		r.Job.Name = "a"
+		e := wire.CheckAPIJob(job.Target{}, r.GetJob())
+		if e == nil {
+			t.Errorf("%s is accepted", body)
+		} else if got := e.HelpEmpty(b, []byte(body)); !strings.Contains(got.Help, want) || got.Field != "job.schedule" {
+			t.Errorf("%s is answered with %q about %s, want %q", body, got.Help, got.Field, want)
+		}
+	}
+}
