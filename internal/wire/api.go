@@ -101,14 +101,17 @@ func ParseAPIBody(body []byte, room Room) (*runtimev1.ScheduleJobRequest, Body, 
 	}
 	if flat.GetData() != nil {
 		r.Job.Data = &anypb.Any{TypeUrl: valueURL}
-		p := plainJSON{left: member(fields, "data"), room: room, granted: len(body), judged: true}
+		text := member(fields, "data")
+		p := plainJSON{left: text, room: room, granted: len(body), judged: true}
 		value, ok := p.data()
 		if p.err != nil {
 			return nil, Body{}, p.err
 		}
 		b.Changed = p.changed
 		if !ok {
-			b.Changed = TooDeepToKeep
+			if losesSpelling(text) {
+				b.Changed = TooDeepToKeep
+			}
 			if value, err = proto.Marshal(flat.GetData()); err != nil {
 				return nil, Body{}, err
 			}

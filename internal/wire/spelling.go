@@ -3,7 +3,9 @@ package wire
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -50,6 +52,48 @@ func (l Loss) String() string {
 			maxPlainDepth, as, instead)
 	default:
 		return ""
+	}
+}
+
+// losesSpelling reports whether a number in text is rendered otherwise than it is written there, or the keys of an object
+// are not in order, if the text is not noted. It is for JSON of any depth, which proto-JSON has accepted.
+func losesSpelling(text []byte) bool {
+	type level struct {
+		object, value bool // value: one is next, and not a key
+		last          string
+	}
+	var within []level
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	for {
+		token, err := dec.Token()
+		if err != nil {
+			return !errors.Is(err, io.EOF)
+		}
+		if n := len(within); n > 0 && within[n-1].object && token != json.Delim('}') {
+			in := &within[n-1]
+			if in.value = !in.value; in.value {
+				key, _ := token.(string)
+				if key < in.last {
+					return true
+				}
+				in.last = key
+				continue
+			}
+		}
+		switch token := token.(type) {
+		case json.Delim:
+			if token == '{' || token == '[' {
+				within = append(within, level{object: token == '{'})
+			} else {
+				within = within[:len(within)-1]
+			}
+		case json.Number:
+			n, _ := token.Float64()
+			if rendered, ok := appendPlainNumber(nil, n); !ok || string(rendered) != token.String() {
+				return true
+			}
+		}
 	}
 }
 

@@ -234,6 +234,25 @@ func TestDataThatIsTooLargeForItsSpellingsIsThatOfDapr(t *testing.T) {
 	if loss != 0 {
 		t.Errorf("a large text and a number: loss %q, want none", loss)
 	}
+	for _, same := range []string{
+		strings.Repeat("[", 101) + strings.Repeat("]", 101),
+		strings.Repeat(`{"a":`, 101) + `{"a":[1,"x",{"b":true}],"b":{"a":null},"c":-1.5}` + strings.Repeat("}", 101),
+	} {
+		data, loss = post(t, same)
+		wantText(t, data, same)
+		if loss != 0 {
+			t.Errorf("%s: loss %q, want none", same, loss)
+		}
+	}
+	for _, lost := range []string{
+		strings.Repeat("[", 101) + "1.0" + strings.Repeat("]", 101),
+		strings.Repeat(`{"a":`, 101) + `{"c":{"x":[{"d":1}]},"b":2}` + strings.Repeat("}", 101),
+		strings.Repeat("[", 101) + strings.Repeat("]", 101)[1:] + ",9007199254740993]",
+	} {
+		if _, loss = post(t, lost); loss != wire.TooDeepToKeep {
+			t.Errorf("%s: loss %q, want that it is too deep", lost, loss)
+		}
+	}
 	deep := strings.Repeat("[", 100) + "1.0" + strings.Repeat("]", 100)
 	data, loss = post(t, deep)
 	wantText(t, data, strings.ReplaceAll(deep, ".0", ""))
