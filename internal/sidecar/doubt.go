@@ -21,11 +21,11 @@ func (s *Sidecar) doubt(target job.Target, r *runtimev1.ScheduleJobRequest, publ
 		return nil, e
 	}
 	all := append(found, wire.MessageDoubts(r)...)
+	if s.cfg.Strict && len(all)+len(doubts) > 0 {
+		return nil, wire.Doubtful(target, all, doubts)
+	}
 	for _, d := range doubts {
 		all = append(all, d.String())
-	}
-	if s.cfg.Strict && len(all) > 0 {
-		return nil, wire.Doubtful(target, all)
 	}
 	return all, nil
 }

@@ -128,7 +128,7 @@ func IsMalformed(err error) bool {
 func Meaningless(target job.Target, doubts []when.Doubt) *APIError {
 	for _, d := range doubts {
 		if d.Empty {
-			return NewAPIError(ReasonSchedule, target, "failed to schedule job due to: "+d.Wrong).AsInvalid()
+			return NewAPIError(ReasonSchedule, target, "failed to schedule job due to: "+d.Wrong).AsInvalid().About("job."+d.Field, d.Wrong)
 		}
 	}
 	return nil

@@ -4,16 +4,15 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"strings"
 
 	internalsv1 "github.com/dapr/dapr/pkg/proto/internals/v1"
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"carillon/internal/job"
+	"carillon/internal/when"
 )
 
 // maxDoubts is how many doubts there are about one request.
@@ -186,9 +185,14 @@ func MessageDoubts(r *runtimev1.ScheduleJobRequest) []string {
 }
 
 // Doubtful is the error of a schedule call that would be accepted, with a warning of each doubt, were it not for a
-// sidecar that is strict.
-func Doubtful(target job.Target, doubts []string) *APIError {
-	e := NewAPIError(ReasonSchedule, target, "failed to schedule job due to: "+strings.Join(doubts, "; ")+" (refused because of --strict)")
-	e.HTTP, e.Code = http.StatusBadRequest, codes.InvalidArgument
-	return e
+// sidecar that is strict: what was found, and the doubts about its words.
+func Doubtful(target job.Target, found []string, words []when.Doubt) *APIError {
+	for _, d := range words {
+		found = append(found, d.String())
+	}
+	e := NewAPIError(ReasonSchedule, target, "failed to schedule job due to: "+strings.Join(found, "; ")+" (refused because of --strict)").AsInvalid()
+	if len(words) == 0 {
+		return e
+	}
+	return e.About("job."+words[0].Field, words[0].Wrong)
 }

@@ -4,11 +4,15 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	commonv1 "github.com/dapr/dapr/pkg/proto/common/v1"
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/protobuf/encoding/protowire"
 
+	"carillon/internal/job"
+	"carillon/internal/when"
 	"carillon/internal/wire"
 )
 
@@ -86,5 +90,26 @@ func TestWhatOfAMessageIsIgnoredIsDoubted(t *testing.T) {
 	r = &runtimev1.ScheduleJobRequest{Job: &runtimev1.Job{Name: "a"}}
 	if got := wire.MessageDoubts(r); len(got) > 0 {
 		t.Errorf("a plain message: %q", got)
+	}
+}
+
+func TestDoubtAboutAFieldNamesItOverGRPC(t *testing.T) {
+	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
+	doubts := when.Words{Schedule: new("@daily"), TTL: new("PT30s")}.Doubts(now)
+	for what, e := range map[string]*wire.APIError{
+		"meaningless": wire.Meaningless(job.Target{}, doubts),
+		"doubtful":    wire.Doubtful(job.Target{}, []string{"something"}, doubts),
+	} {
+		details := e.GRPCStatus().Details()
+		bad, ok := details[len(details)-1].(*errdetails.BadRequest)
+		if !ok || bad.GetFieldViolations()[0].GetField() != "job.ttl" || !strings.HasPrefix(bad.GetFieldViolations()[0].GetDescription(), `ttl "PT30s" says nothing`) {
+			t.Errorf("%s: %v, want a field violation of job.ttl", what, details)
+		}
+		if !strings.Contains(e.Message, `ttl "PT30s" says nothing`) || strings.Contains(string(e.Body()), `"help"`) {
+			t.Errorf("%s: %s, want that it is said once", what, e.Body())
+		}
+	}
+	if e := wire.Doubtful(job.Target{}, []string{"something"}, nil); e.Message != "failed to schedule job due to: something (refused because of --strict)" || e.Field != "" {
+		t.Errorf("%v about %q", e, e.Field)
 	}
 }
