@@ -90,8 +90,8 @@ func (s *Sidecar) dialWhile(ctx context.Context) Dialer {
 	}
 }
 
-// trigger delivers a trigger once there is room for it, and counts the attempt. The outcome is Lost if ctx ended first, or if this process could
-// not make the call.
+// trigger delivers a trigger once there is room for it, and counts the attempt. The outcome is Lost if ctx ended first,
+// or if this process could not make the call.
 func (a *app) trigger(ctx context.Context, t job.Trigger) job.Outcome {
 	v := a.call(ctx, t)
 	a.metrics.attempts.of(v.label()).Inc()
