@@ -38,6 +38,8 @@ func scheduled() []refusal {
 		{"a five-field line of a crontab", `{"schedule":"*/5 * * * *"}`},
 		{"a five-field line with a zone", `{"schedule":"TZ=Europe/Berlin 30 9 * * MON-FRI"}`},
 		{"a five-field line with Sunday as 7", `{"schedule":"0 9 * * 7"}`},
+		{"a five-field line with a range to Sunday as 7", `{"schedule":"0 9 * * 1-7"}`},
+		{"a five-field line with another mistake", `{"schedule":"0 9 * * 8"}`},
 		{"a zone at the end", `{"schedule":"0 0 9 * * * Europe/Berlin"}`},
 		{"a zone at the end of five fields", `{"schedule":"0 9 * * * UTC"}`},
 		{"a misspelled zone", `{"schedule":"TZ=Europe/Berln 0 0 9 * * *"}`},
@@ -55,6 +57,7 @@ func scheduled() []refusal {
 		{"@every with days", `{"schedule":"@every 1d"}`},
 		{"@every in ISO 8601", `{"schedule":"@every PT5M"}`},
 		{"@every without a unit", `{"schedule":"@every 90"}`},
+		{"@every without the last unit", `{"schedule":"@every 1h30"}`},
 		{"a negative @every", `{"schedule":"@every -5m"}`},
 		{"@every below a millisecond", `{"schedule":"@every 1us"}`},
 		{"@every 0s without repeats", `{"schedule":"@every 0s"}`},
@@ -99,6 +102,11 @@ func requested() []refusal {
 	return []refusal{
 		{what: "a policy's interval as a Go duration", method: "POST", path: "/v1.0/jobs/a", body: `{"schedule":"@daily","failurePolicy":{"constant":{"interval":"5m"}}}`},
 		{what: "a policy's interval in words", method: "POST", path: "/v1.0/jobs/a", body: `{"schedule":"@daily","failurePolicy":{"constant":{"interval":"soon"}}}`},
+		{what: "a policy's interval as a number", method: "POST", path: "/v1.0/jobs/a", body: `{"schedule":"@daily","failurePolicy":{"constant":{"interval":5}}}`},
+		{what: "a key twice in data", method: "POST", path: "/v1.0/jobs/a", body: `{"dueTime":"1h","data":{"a":1,"a":2}}`},
+		{what: "half a surrogate pair in data", method: "POST", path: "/v1.0/jobs/a", body: `{"dueTime":"1h","data":"\ud83d"}`},
+		{what: "a number too large in data", method: "POST", path: "/v1.0/jobs/a", body: `{"dueTime":"1h","data":1e400}`},
+		{what: "a field beside the wrapper", method: "POST", path: "/v1.0/jobs/a", body: `{"job":{"dueTime":"1h"},"overwrite":true}`},
 		{what: "a policy that is a word", method: "POST", path: "/v1.0/jobs/a", body: `{"schedule":"@daily","failurePolicy":"drop"}`},
 		{what: "a due time that is a number", method: "POST", path: "/v1.0/jobs/a", body: `{"dueTime":30}`},
 		{what: "repeats that are negative", method: "POST", path: "/v1.0/jobs/a", body: `{"schedule":"@daily","repeats":-1}`},
@@ -125,6 +133,7 @@ func requested() []refusal {
 		{what: "no token", method: "GET", path: "/v1.0/jobs/a", token: "none"},
 		{what: "a wrong token", method: "GET", path: "/v1.0/jobs/a", token: "wrong"},
 		{what: "a batch that is an object", method: "POST", path: "/v1/jobs/batch", body: `{"name":"a","dueTime":"1h"}`},
+		{what: "a batch that ends early", method: "POST", path: "/v1/jobs/batch", body: `[`},
 		{what: "a batch with a job that is wrong", method: "POST", path: "/v1/jobs/batch", body: `[{"name":"a","schedule":"*/5 * * * *"},{"name":"taken","dueTime":"1h"},{"dueTime":"1h"}]`},
 	}
 }

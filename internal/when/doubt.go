@@ -53,8 +53,10 @@ func doubtDuration(text *string, field, name, empty string) (d Doubt, ok bool) {
 	case s.empty(*text):
 		return Doubt{field, fmt.Sprintf("%s %+.64q says nothing: %s", name, *text, howToWrite), empty, true}, true
 	case s.ignored != "":
-		wrong := fmt.Sprintf("%s %+.64q ends in %+.64q, which says nothing: %s", name, *text, s.ignored, howToWrite)
-		return Doubt{field, wrong, "that is ignored", false}, true
+		return Doubt{
+			field, fmt.Sprintf("%s %+.64q ends in %+.64q, which says nothing: %s", name, *text, s.ignored, howToWrite),
+			"that is ignored", false,
+		}, true
 	}
 	return Doubt{}, false
 }
