@@ -22,6 +22,10 @@ const callTimeout = 30 * time.Second
 // back within it; beyond, whoever waits should know that there is none.
 const connectTime = 5 * time.Second
 
+// headStart is how long the host whose turn it is has to connect before the call goes to another that is connected
+// (RFC 8305, section 5, recommends as much between attempts to connect).
+const headStart = 250 * time.Millisecond
+
 // Dapr's texts, which users see.
 var (
 	errDisabled error = &wire.HelpfulError{
@@ -127,8 +131,9 @@ func (s *schedulers) close() {
 	s.leaving.Wait()
 }
 
-// call makes a call of some scheduler. It waits for the first list of hosts, and tries another host when the one it
-// had leaves the list before the call was sent; nothing else is tried again. The error is the call's, or else one that never reached a scheduler.
+// call makes a call of the scheduler whose turn it is, or, where that is not connected, of another. It waits for the first
+// list of hosts, and looks again when the host it had leaves the list before the call was sent; a call that a scheduler may
+// have got is made nowhere else. The error is the call's, or else one that never reached a scheduler.
 func (s *schedulers) call(ctx context.Context, f func(context.Context, *host) error) error {
 	if len(s.configured) == 0 {
 		return errDisabled
@@ -138,13 +143,10 @@ func (s *schedulers) call(ctx context.Context, f func(context.Context, *host) er
 	until := time.Now().Add(connectTime)
 	for {
 		h, err := s.pick(ctx, until)
-		if err != nil {
-			return err
-		}
-		if err = h.connected(ctx, until); err == nil {
+		if err == nil {
 			err = f(ctx, h)
+			h.inUse.Done()
 		}
-		h.inUse.Done()
 		if status.Code(err) != codes.Canceled || ctx.Err() != nil {
 			return err
 		}
@@ -154,7 +156,8 @@ func (s *schedulers) call(ctx context.Context, f func(context.Context, *host) er
 	}
 }
 
-// pick returns the host whose turn it is, once there is a list, for which it waits until then. It is in use then.
+// pick returns a host that is connected, for which it waits until then: the one whose turn it is, if it can. It is in use
+// then. The code of the error is Canceled if the host has left the list meanwhile.
 func (s *schedulers) pick(ctx context.Context, until time.Time) (*host, error) {
 	if _, known, changed := s.list(); !known {
 		waiting, cancel := context.WithDeadline(ctx, until)
@@ -168,13 +171,31 @@ func (s *schedulers) pick(ctx context.Context, until time.Time) (*host, error) {
 			return nil, unreachable(s.configured...)
 		}
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if len(s.hosts) == 0 {
+	hosts := s.inTurn()
+	if len(hosts) == 0 {
 		return nil, errNoHosts
 	}
-	s.next++
-	h := s.conns[s.hosts[s.next%len(s.hosts)]]
+	h, err := firstConnected(ctx, until, hosts)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.conns[h.address] != h {
+		return nil, status.Error(codes.Canceled, "the scheduler has left")
+	}
 	h.inUse.Add(1)
 	return h, nil
+}
+
+// inTurn returns the hosts, beginning with the one whose turn it is.
+func (s *schedulers) inTurn() []*host {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.next++
+	hosts := make([]*host, len(s.hosts))
+	for i := range hosts {
+		hosts[i] = s.conns[s.hosts[(s.next+i)%len(hosts)]]
+	}
+	return hosts
 }

@@ -3,6 +3,7 @@ package sidecar_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"sync/atomic"
 	"testing"
@@ -176,6 +177,58 @@ func TestCallsGoToSchedulersInTurn(t *testing.T) {
 	})
 }
 
+func TestCallsPassOverASchedulerThatIsDown(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f, b, c := cluster(t)
+		for range 3 {
+			f.send("DELETE", "/v1.0/jobs/a", "")
+		}
+		b.die()
+		for i := range 6 {
+			began := time.Now()
+			got := f.send("POST", "/v1.0/jobs/a"+fmt.Sprint(i), `{"dueTime":"1h"}`)
+			if d := time.Since(began); got.code != 204 || d != 0 {
+				t.Errorf("call %d: POST = %d %s after %v, want 204 at once", i+1, got.code, got.body, d)
+			}
+		}
+		if a, c := len(f.scheduler.took()), len(c.took()); a+c != 2+6 || a < 2 || c < 2 {
+			t.Errorf("the schedulers that are up got %d and %d calls, want 8 shared", a, c)
+		}
+		b.serve()
+		time.Sleep(10 * time.Second)
+		b.took()
+		for range 3 {
+			f.send("DELETE", "/v1.0/jobs/a", "")
+		}
+		if got := len(b.took()); got != 1 {
+			t.Errorf("the scheduler that is up again got %d calls of 3, want 1", got)
+		}
+	})
+}
+
+func TestCallsPassOverASchedulerThatDoesNotAnswer(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := &fixture{network: new(network), t: t}
+		f.dialer = func(ctx context.Context, address string) (net.Conn, error) {
+			if address == "b:1" {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return f.dial(ctx, address)
+		}
+		f.scheduler = newScheduler(t, f.network, "a:1", "a:1", "b:1", "c:1")
+		newScheduler(t, f.network, "c:1")
+		f.run(sidecar.Config{Schedulers: []string{"a:1"}})
+		for i := range 6 {
+			began := time.Now()
+			got := f.send("POST", "/v1.0/jobs/a"+fmt.Sprint(i), `{"dueTime":"1h"}`)
+			if d := time.Since(began); got.code != 204 || d > 250*time.Millisecond {
+				t.Errorf("call %d: POST = %d %s after %v, want 204 within 250 ms", i+1, got.code, got.body, d)
+			}
+		}
+	})
+}
+
 func TestACallThatASchedulerHasGotIsMadeNowhereElseWhenThatLeavesTheList(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, b, c := cluster(t)
@@ -198,6 +251,8 @@ func TestACallThatASchedulerHasGotIsMadeNowhereElseWhenThatLeavesTheList(t *test
 func TestACallThatWaitsForASchedulerMovesOnWhenThatLeavesTheList(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, b, _ := cluster(t)
+		f.scheduler.publish("b:1")
+		synctest.Wait()
 		b.die()
 		began := time.Now()
 		time.AfterFunc(4*time.Second, func() { f.scheduler.publish("a:1", "c:1") })

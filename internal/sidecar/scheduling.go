@@ -35,25 +35,70 @@ func newHost(address string, conn *grpc.ClientConn, calls *family[rpc, rpcSeries
 	}
 }
 
-// connected waits until then for the connection. One that is closed counts as there: a call says so.
-func (h *host) connected(ctx context.Context, until time.Time) error {
-	state := h.conn.GetState()
-	if state == connectivity.Ready {
-		return nil
+// firstConnected returns the first of hosts, or, if it does not connect, any that does until then.
+func firstConnected(ctx context.Context, until time.Time, hosts []*host) (*host, error) {
+	if hosts[0].conn.GetState() == connectivity.Ready {
+		return hosts[0], nil
 	}
 	waiting, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
-	for state != connectivity.Ready && state != connectivity.Shutdown {
-		h.conn.Connect()
-		if !h.conn.WaitForStateChange(waiting, state) {
-			if ctx.Err() != nil {
-				return status.FromContextError(ctx.Err()).Err()
-			}
-			return unreachable(h.address)
-		}
-		state = h.conn.GetState()
+	if hosts[0].startsWell(waiting) {
+		return hosts[0], nil
 	}
-	return nil
+	for _, h := range hosts {
+		if h.conn.GetState() == connectivity.Ready {
+			return h, nil
+		}
+	}
+	connected := make(chan *host, len(hosts))
+	var waits sync.WaitGroup
+	defer waits.Wait()
+	defer cancel()
+	for _, h := range hosts {
+		waits.Go(func() {
+			if h.connects(waiting, connectivity.Shutdown) {
+				connected <- h
+			}
+		})
+	}
+	select {
+	case h := <-connected:
+		return h, nil
+	case <-waiting.Done():
+	}
+	if ctx.Err() != nil {
+		return nil, status.FromContextError(ctx.Err()).Err()
+	}
+	addresses := make([]string, len(hosts))
+	for i, h := range hosts {
+		addresses[i] = h.address
+	}
+	return nil, unreachable(addresses...)
+}
+
+// startsWell reports whether h is connected within its head start, without a failure before.
+func (h *host) startsWell(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, headStart)
+	defer cancel()
+	return h.connects(ctx, connectivity.TransientFailure)
+}
+
+// connects connects h, and reports whether that comes about before its state is the given one, or ctx ends. A connection
+// that is closed counts as there: a call says so.
+func (h *host) connects(ctx context.Context, before connectivity.State) bool {
+	for {
+		switch state := h.conn.GetState(); {
+		case state == connectivity.Ready || state == connectivity.Shutdown:
+			return true
+		case state == before:
+			return false
+		default:
+			h.conn.Connect()
+			if !h.conn.WaitForStateChange(ctx, state) {
+				return false
+			}
+		}
+	}
 }
 
 // leave ends the connection when all calls that were sent over it have ended, or given has. What waits for a connection is
