@@ -16,6 +16,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"carillon/internal/app"
+	"carillon/internal/logtest"
 	"carillon/internal/memnet"
 	"carillon/internal/sidecar"
 	"carillon/internal/store/pebblestore"
@@ -24,6 +25,7 @@ import (
 // A world is a whole node in memory, between a user and an app: real HTTP, real gRPC and a real store, on connections
 // and a disk in memory.
 type world struct {
+	log  logtest.Page
 	t    *testing.T
 	disk vfs.FS
 	user *http.Client
@@ -93,7 +95,7 @@ func start(t *testing.T, disk vfs.FS, change ...func(*sidecar.Config)) *world {
 		c(&cfg.Sidecar)
 	}
 	dialApp := func(ctx context.Context, _ string) (net.Conn, error) { return w.app.listener.DialContext(ctx) }
-	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	log := slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &w.log), nil))
 	node, err := app.OpenAllInOne(cfg, app.AllInOneListeners{
 		HTTP: []net.Listener{api}, GRPC: []net.Listener{w.grpc}, Scheduler: []net.Listener{memnet.Listen()},
 	}, dialApp, log)

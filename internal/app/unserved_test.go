@@ -30,3 +30,20 @@ func TestAllInOneNodeWarnsOfAnAppThatNobodyServes(t *testing.T) {
 		}
 	})
 }
+
+func TestDoubtfulJobIsLoggedOnceByAnAllInOneNode(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := start(t, vfs.NewMem())
+		defer w.stop()
+		for _, path := range []string{"/v1.0-alpha1/jobs/a", "/v1.0-alpha1/jobs/b"} { // the first before the stream of schedule calls is open
+			before := len(w.log.String())
+			if status, answer := w.call(http.MethodPost, path, `{"schedule":"@daily","ttl":"PT5M"}`); status != http.StatusAccepted {
+				t.Fatalf("%s: %d %s", path, status, answer)
+			}
+			synctest.Wait()
+			if text := w.log.String()[before:]; strings.Count(text, "may not do what its author thinks") != 1 {
+				t.Errorf("%s: the doubt is logged otherwise than once:\n%s", path, text)
+			}
+		}
+	})
+}

@@ -17,7 +17,7 @@ func (lp *loop) debugging(ctx context.Context) bool { return lp.log.Enabled(ctx,
 
 // tellDone logs what has become of a command whose effects are committed.
 func (lp *loop) tellDone(ctx context.Context, c *command) {
-	attrs := []slog.Attr{slog.String("job", c.key.String())}
+	attrs := c.key.Attrs()
 	if c.spec == nil {
 		lp.log.LogAttrs(ctx, slog.LevelDebug, "job deleted", attrs...)
 		return
@@ -32,9 +32,7 @@ func (lp *loop) tellDone(ctx context.Context, c *command) {
 
 // attrs name the attempt that d is.
 func (d *delivery) attrs() []slog.Attr {
-	return []slog.Attr{
-		slog.String("job", d.entry.key.String()), slog.Time("due", d.due), slog.Uint64("attempt", uint64(d.state.Attempts)),
-	}
+	return append(d.entry.key.Attrs(), slog.Time("due", d.due), slog.Uint64("attempt", uint64(d.state.Attempts)))
 }
 
 func (lp *loop) tellDue(ctx context.Context, d *delivery) {

@@ -51,14 +51,14 @@ func TestEachStepOfAJobIsLoggedForDebugging(t *testing.T) {
 		at := func(d time.Duration) string {
 			return time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).Add(d).Format("2006-01-02T15:04:05.000Z")
 		}
-		name := key("app", "a").String()
+		name := "app=app namespace=ns job=a"
 		line := func(message string, attempt int, rest string) string {
-			return fmt.Sprintf(`level=DEBUG msg=%q job=%s due=%s attempt=%d%s`, message, name, at(time.Second), attempt, rest)
+			return fmt.Sprintf(`level=DEBUG msg=%q %s due=%s attempt=%d%s`, message, name, at(time.Second), attempt, rest)
 		}
 		want := []string{
-			`level=DEBUG msg="job scheduled" job=` + name + ` due=` + at(time.Second),
-			`level=DEBUG msg="job scheduled" job=` + key("app", "b").String() + ` due=` + at(time.Hour),
-			`level=DEBUG msg="job deleted" job=` + key("app", "b").String(),
+			`level=DEBUG msg="job scheduled" ` + name + ` due=` + at(time.Second),
+			`level=DEBUG msg="job scheduled" app=app namespace=ns job=b` + ` due=` + at(time.Hour),
+			`level=DEBUG msg="job deleted" app=app namespace=ns job=b`,
 			line("trigger due", 0, ""), line("trigger delivered", 0, " late=0s"),
 			line("trigger settled", 0, " outcome=failed next="+at(2*time.Second)),
 			line("trigger due", 1, ""), line("trigger delivered", 1, " late=0s"),

@@ -366,7 +366,7 @@ func (lp *loop) fire(ctx context.Context, picked []entry, records []record) []fi
 			lp.aside.report(ctx, dueKey(e), 0, errDiffers)
 		default:
 			lp.log.LogAttrs(ctx, slog.LevelError, "removed an entry of the due index that no job stands behind",
-				slog.String("job", e.key.String()), slog.Time("due", e.due))
+				append(e.key.Attrs(), slog.Time("due", e.due))...)
 		}
 	}
 	return fired

@@ -2,6 +2,7 @@ package job_test
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -111,5 +112,18 @@ func TestAnInvalidPlanIsToldInDaprsWords(t *testing.T) {
 	err := s.Resolve(time.Now())
 	if want := "job failed validation: expected exactly 6 fields, found 3: [1 2 3]"; !errors.As(err, &invalid) || invalid.Reason != want || invalid.Field != "schedule" {
 		t.Errorf("Resolve = %v, want %s", err, want)
+	}
+}
+
+func TestLogSaysWhoseJobItIsByItsParts(t *testing.T) {
+	for want, k := range map[string]job.Key{
+		"[app=shop namespace=ns job=a]": {Target: job.Target{Kind: job.App, Namespace: "ns", Name: "shop"}, Name: "a"},
+		"[actor_type=cart actor_id=7 namespace=ns job=a]": {
+			Target: job.Target{Kind: job.Actor, Namespace: "ns", Name: "cart"}, ActorID: "7", Name: "a",
+		},
+	} {
+		if got := fmt.Sprint(k.Attrs()); got != want {
+			t.Errorf("the attributes of %v are %s, want %s", k, got, want)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package job
 import (
 	"cmp"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"unicode"
@@ -62,6 +63,16 @@ func (k Key) String() string {
 		return k.Target.String() + "||" + k.ActorID + "||" + k.Name
 	}
 	return k.Target.String() + "||" + k.Name
+}
+
+// Attrs returns what a log says of whose job it is, and of its name.
+func (k Key) Attrs() []slog.Attr {
+	attrs := make([]slog.Attr, 0, 8) // with room for what a line says of the job
+	namespace, name := slog.String("namespace", k.Target.Namespace), slog.String("job", k.Name)
+	if k.Target.Kind == Actor {
+		return append(attrs, slog.String("actor_type", k.Target.Name), slog.String("actor_id", k.ActorID), namespace, name)
+	}
+	return append(attrs, slog.String("app", k.Target.Name), namespace, name)
 }
 
 // MaxName is the most bytes that a composite name may have (scheduler specification §4.8).

@@ -10,12 +10,12 @@ import (
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/time/rate"
 
 	"carillon/internal/bound"
 	"carillon/internal/dispatch"
 	"carillon/internal/identity"
 	"carillon/internal/job"
+	"carillon/internal/lograte"
 	"carillon/internal/peerv1"
 	"carillon/internal/wire"
 )
@@ -89,7 +89,7 @@ type Service struct {
 	quotas   *quotas
 	messages *bound.Messages
 	lists    *lists
-	doubted  rate.Sometimes
+	doubts   *lograte.Line
 	gets     chan struct{} // holds a token of each job that is being read for a caller
 }
 
@@ -105,18 +105,21 @@ func New(cfg Config, jobs Jobs, d *dispatch.Dispatcher, log *slog.Logger) *Servi
 		cfg.MaxListBytes = 512 << 20
 	}
 	m := newMetrics(cfg.Metrics)
+	log = log.With(slog.String("component", "scheduler"))
 	return &Service{
 		cfg:      cfg,
 		jobs:     jobs,
 		dispatch: d,
-		log:      log.With(slog.String("component", "scheduler")),
+		log:      log,
 		metrics:  m,
 		hosts:    newHosts(cfg.Hosts),
 		quotas:   newQuotas(cfg.Quota, m),
 		messages: newMessages(cfg.MaxBodyBytes),
 		lists:    newLists(cfg.MaxListBytes),
-		doubted:  rate.Sometimes{First: 8, Interval: time.Second},
-		gets:     make(chan struct{}, maxGets),
+		doubts: lograte.NewFew(8, func(ctx context.Context, level slog.Level, attrs ...slog.Attr) {
+			log.LogAttrs(ctx, level, "a job was accepted that may not do what its author thinks", attrs...)
+		}),
+		gets: make(chan struct{}, maxGets),
 	}
 }
 
@@ -132,18 +135,16 @@ func (s *Service) ScheduleJob(
 		return nil, s.notStored(r.Key, err)
 	}
 	s.metrics.created.WithLabelValues(r.Key.Target.Kind.String()).Inc()
-	s.doubt(ctx, &r)
+	if !wire.IsFromSidecar(ctx) { // which tells its callers, and its own log
+		s.doubt(ctx, &r)
+	}
 	return new(schedulerv1.ScheduleJobResponse), nil
 }
 
-// doubt logs what is doubtful about a job: the first few, and then one a second. Only single calls come here, as
-// daprd makes them, which shows nobody what it is answered; our sidecar has the stream, and warns its callers itself.
+// doubt logs what is doubtful about a job that came from another sidecar than ours, which shows nobody what it is answered.
 func (s *Service) doubt(ctx context.Context, r *job.Request) {
 	for _, d := range r.Spec.Words.Doubts(s.cfg.Now()) {
-		s.doubted.Do(func() {
-			s.log.LogAttrs(ctx, slog.LevelWarn, "a job was accepted that may not do what its author thinks",
-				slog.String("job", r.Key.String()), slog.String("warning", d.String()))
-		})
+		s.doubts.Warn(ctx, append(r.Key.Attrs(), slog.String("warning", d.String()))...)
 	}
 }
 

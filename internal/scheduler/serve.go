@@ -34,6 +34,7 @@ func Pings() grpc.ServerOption {
 // Run serves s on l until ctx ends, and closes l. It returns when every connection is closed and every goroutine that
 // it started has ended; nil if ctx ended it. It may be called for several listeners.
 func (s *Service) Run(ctx context.Context, l net.Listener, opts ...grpc.ServerOption) error {
+	defer s.doubts.Close(ctx)
 	open, closeStreams := context.WithCancel(ctx)
 	defer closeStreams()
 	serving := &server{Service: s, atClose: func(f func()) func() bool { return context.AfterFunc(open, f) }}

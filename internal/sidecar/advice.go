@@ -1,6 +1,7 @@
 package sidecar
 
 import (
+	"context"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -8,6 +9,7 @@ import (
 	"strings"
 
 	"carillon/internal/job"
+	"carillon/internal/lograte"
 	"carillon/internal/wire"
 )
 
@@ -26,10 +28,13 @@ func (s *Sidecar) refuseToken(w http.ResponseWriter, r *http.Request) {
 		help = noToken
 	}
 	w.Header().Set(warningHeader, formatWarning(help))
-	ctx := r.Context()
-	s.refusals.Do(func() {
-		s.log.LogAttrs(ctx, slog.LevelWarn, "a request without the API token was refused",
-			slog.String("reason", help), slog.String("client", r.RemoteAddr), slog.String("method", r.Method), slog.String("path", r.URL.Path))
+	s.refusals.Warn(r.Context(), slog.String("reason", help), slog.String("client", r.RemoteAddr), slog.String("method", r.Method),
+		slog.String("path", r.URL.Path))
+}
+
+func newRefusals(log *slog.Logger) *lograte.Line {
+	return lograte.NewFew(maxLines, func(ctx context.Context, level slog.Level, attrs ...slog.Attr) {
+		log.LogAttrs(ctx, level, "a request without the API token was refused", attrs...)
 	})
 }
 

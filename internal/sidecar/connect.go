@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/keepalive"
 
 	"carillon/internal/bound"
+	"carillon/internal/wire"
 )
 
 // host makes a host of a scheduler, with a connection for calls.
@@ -27,6 +28,7 @@ func (s *Sidecar) host(address string) (*host, error) {
 func (s *Sidecar) connect(address string) (*grpc.ClientConn, error) {
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(s.cfg.Credentials),
+		grpc.WithUserAgent(wire.UserAgent),
 		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
 			return s.dial.Scheduler(ctx, address)
 		}),

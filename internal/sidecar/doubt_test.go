@@ -45,7 +45,7 @@ func TestDoubtfulRequestIsAcceptedWithAWarning(t *testing.T) {
 				if got.code != http.StatusNoContent && got.code != http.StatusAccepted || len(warnings) == 0 || !strings.HasPrefix(warnings[0], `299 - "`+want) {
 					t.Errorf("POST = %d %q, want that it is accepted with %q", got.code, warnings, want)
 				}
-				if f.scheduler.job("default|sub|a") == nil || !strings.Contains(page.String(), `level=WARN msg="a request was accepted that may not do what its author thinks" component=sidecar app=sub job=a warning="`+want) {
+				if f.scheduler.job("default|sub|a") == nil || !strings.Contains(page.String(), `level=WARN msg="a request was accepted that may not do what its author thinks" component=sidecar app=sub namespace=default job=a warning="`+want) {
 					t.Errorf("it is not scheduled, or not logged:\n%s", page)
 				}
 				if want == "the job has no data" {

@@ -15,6 +15,7 @@ import (
 	"google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/reflection"
 
 	"carillon/internal/bound"
@@ -80,35 +81,46 @@ func (s *Sidecar) serveGRPC(ctx context.Context, listeners []net.Listener) error
 	return g.Wait()
 }
 
-func (s *Sidecar) checkUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
-	ctx, err := s.authenticate(ctx)
+func (s *Sidecar) checkUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler) (any, error) {
+	ctx, err := s.authenticate(ctx, info.FullMethod)
 	if err != nil {
 		return nil, err
 	}
 	return next(ctx, req)
 }
 
-func (s *Sidecar) checkStream(srv any, st grpc.ServerStream, _ *grpc.StreamServerInfo, next grpc.StreamHandler) error {
-	if _, err := s.authenticate(st.Context()); err != nil {
+func (s *Sidecar) checkStream(srv any, st grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler) error {
+	if _, err := s.authenticate(st.Context(), info.FullMethod); err != nil {
 		return err
 	}
 	return next(srv, st)
 }
 
 // authenticate returns the context of a call that has the API token, without the token.
-func (s *Sidecar) authenticate(ctx context.Context) (context.Context, error) {
+func (s *Sidecar) authenticate(ctx context.Context, method string) (context.Context, error) {
 	if s.cfg.APIToken == "" {
 		return ctx, nil
 	}
 	md, _ := metadata.FromIncomingContext(ctx)
 	tokens := md.Get(tokenHeader)
 	if len(tokens) == 0 {
+		s.logRefusal(ctx, method, noToken)
 		return nil, wire.BadToken("missing api token in request metadata", noToken)
 	}
 	if !s.authentic(tokens[0]) {
+		s.logRefusal(ctx, method, wrongToken)
 		return nil, wire.BadToken("authentication error: api token mismatch", wrongToken)
 	}
 	md = md.Copy()
 	md.Delete(tokenHeader)
 	return metadata.NewIncomingContext(ctx, md), nil
+}
+
+// logRefusal logs that a call was refused for its token.
+func (s *Sidecar) logRefusal(ctx context.Context, method, reason string) {
+	client := ""
+	if p, ok := peer.FromContext(ctx); ok {
+		client = p.Addr.String()
+	}
+	s.refusals.Warn(ctx, slog.String("reason", reason), slog.String("client", client), slog.String("method", method))
 }

@@ -11,10 +11,10 @@ import (
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
-	"golang.org/x/time/rate"
 
 	"carillon/internal/bound"
 	"carillon/internal/browser"
+	"carillon/internal/lograte"
 )
 
 // drainTime is how long API calls in flight have to finish when the sidecar stops.
@@ -35,8 +35,8 @@ type Sidecar struct {
 	triggers   *triggers
 	extended   extended
 	shutdowns  shutdowns
-	warnings   *warnings
-	refusals   rate.Sometimes // lines about calls without the token
+	warnings   *lograte.Line
+	refusals   *lograte.Line  // of calls without the token
 	browsers   *browser.Guard // of listeners that ask for no token
 }
 
@@ -65,8 +65,9 @@ func New(cfg Config, dial Dialers, log *slog.Logger) (*Sidecar, error) {
 	s := &Sidecar{
 		cfg: cfg, dial: dial, log: log.With(slog.String("component", "sidecar")), began: time.Now(),
 		calls: calls{bytes: bound.NewBudget(cfg.MaxCallBytes)}, shutdowns: newShutdowns(),
-		metrics: newMetrics(cfg), vitals: newVitals(cfg.Apps), warnings: newWarnings(), refusals: rate.Sometimes{First: 8, Interval: time.Second}, browsers: browser.New(cfg.Hosts),
+		metrics: newMetrics(cfg), vitals: newVitals(cfg.Apps), browsers: browser.New(cfg.Hosts),
 	}
+	s.warnings, s.refusals = newWarnings(s.log), newRefusals(s.log)
 	s.lists = semaphore.NewWeighted(cfg.MaxCallBytes)
 	s.triggers = newTriggers(maxInWork, cfg.MaxTriggerBytes)
 	s.extended.set("daprRuntimeVersion", cfg.Version)
@@ -78,6 +79,8 @@ func New(cfg Config, dial Dialers, log *slog.Logger) (*Sidecar, error) {
 // Run serves until ctx ends, and then returns nil; or until a listener fails. All that it started has ended by then.
 // It is to be called once.
 func (s *Sidecar) Run(ctx context.Context, l Listeners) error {
+	defer s.warnings.Close(ctx)
+	defer s.refusals.Close(ctx)
 	defer s.schedulers.close() // last: API calls that drain still use them
 	ctx, stop := s.outlast(ctx)
 	defer stop()

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"carillon/internal/logtest"
 	"carillon/internal/sidecar"
 )
 
@@ -86,6 +87,30 @@ func TestAGRPCClientThatNeverGetsToThePointIsCutOff(t *testing.T) {
 		err = slow.RecvMsg(new(schedulerv1.GetJobResponse))
 		if took := time.Since(began); status.Code(err) != codes.DeadlineExceeded || took > 3*time.Minute {
 			t.Errorf("a call that asks for nothing ended after %v with %v", took, err)
+		}
+	})
+}
+
+func TestEachCallWithoutTheTokenIsLoggedOrCounted(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f, page := newFixture(t), new(logtest.Page)
+		f.log = slog.New(slog.NewTextHandler(page, nil))
+		f.run(sidecar.Config{Schedulers: []string{schedulerAddress}, APIToken: "right"})
+		client := runtimev1.NewDaprClient(f.grpc())
+		_, _ = client.GetJob(t.Context(), &runtimev1.GetJobRequest{Name: "a"})
+		_, _ = client.GetJob(metadata.AppendToOutgoingContext(t.Context(), "dapr-api-token", "wrong"), &runtimev1.GetJobRequest{Name: "a"})
+		const line = `level=WARN msg="a request without the API token was refused" component=sidecar `
+		for _, reason := range []string{"no token came", "the token in the header dapr-api-token is not the value"} {
+			if !strings.Contains(page.String(), line+`reason="`+reason) || !strings.Contains(page.String(), "method="+runtimev1.Dapr_GetJob_FullMethodName) {
+				t.Errorf("over gRPC no line says %q:\n%s", reason, page)
+			}
+		}
+		for range 100 {
+			f.send("GET", "/v1.0/jobs/a", "")
+		}
+		time.Sleep(time.Minute)
+		if n := strings.Count(page.String(), line); n != 9 || !strings.Contains(page.String(), line+"count=94 ") {
+			t.Errorf("there are %d lines of 102 calls, want 8 and one that counts 94:\n%s", n, page)
 		}
 	})
 }

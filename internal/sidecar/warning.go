@@ -5,13 +5,12 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
-	"time"
 
-	"golang.org/x/time/rate"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
 	"carillon/internal/job"
+	"carillon/internal/lograte"
 )
 
 // A warning tells whose request is accepted that it will not do what its author is likely to think. The response carries
@@ -24,10 +23,14 @@ const (
 	maxWarning    = 1024 // bytes of a text
 )
 
-// warnings are where warn logs: the first few at once, and then one a second.
-type warnings struct{ said rate.Sometimes }
+// maxLines is how many lines about what clients ask for are logged at once, and then one a second with the count of the rest.
+const maxLines = 8
 
-func newWarnings() *warnings { return &warnings{rate.Sometimes{First: 8, Interval: time.Second}} }
+func newWarnings(log *slog.Logger) *lograte.Line {
+	return lograte.NewFew(maxLines, func(ctx context.Context, level slog.Level, attrs ...slog.Attr) {
+		log.LogAttrs(ctx, level, "a request was accepted that may not do what its author thinks", attrs...)
+	})
+}
 
 type warningKey struct{}
 
@@ -46,10 +49,7 @@ func (s *Sidecar) warn(ctx context.Context, target job.Target, name, text string
 	} else if len(h.Values(warningHeader)) < maxWarnings {
 		h.Add(warningHeader, value)
 	}
-	s.warnings.said.Do(func() {
-		s.log.LogAttrs(ctx, slog.LevelWarn, "a request was accepted that may not do what its author thinks",
-			slog.String("app", target.Name), slog.String("job", name), slog.String("warning", text))
-	})
+	s.warnings.Warn(ctx, append(job.Key{Target: target, Name: name}.Attrs(), slog.String("warning", text))...)
 }
 
 // formatWarning returns the value of a header that says text: what is not printable ASCII becomes a question mark, which
