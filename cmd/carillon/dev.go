@@ -21,6 +21,7 @@ import (
 	"carillon/internal/descriptors"
 	"carillon/internal/memory"
 	"carillon/internal/sidecar"
+	"carillon/internal/store/datadir"
 )
 
 const devUsage = `Usage: carillon dev [flags] [-- command args...]
@@ -77,6 +78,11 @@ func dev(ctx context.Context, args []string, std stdio) error {
 	if err := parse(fs, devUsage, args, std); err != nil {
 		return err
 	}
+	log, closeLog, err := c.log.open(std.Err)
+	if err != nil {
+		return err
+	}
+	defer closeLog()
 	cfg, err := c.node(std)
 	if err != nil {
 		return err
@@ -85,12 +91,10 @@ func dev(ctx context.Context, args []string, std stdio) error {
 	if err != nil {
 		return fmt.Errorf("--data-dir %s: %w", cfg.Store.Dir, err)
 	}
-	fmt.Fprintf(std.Out, "carillon dev keeps its jobs in %s; Ctrl-C stops it.\n", dir)
-	log, closeLog, err := c.log.open(std.Err)
+	keys, err := openKeys(c.keyFile)
 	if err != nil {
 		return err
 	}
-	defer closeLog()
 	shares, release, err := c.memory.apply(ctx, memory.AllInOne, std, log)
 	if err != nil {
 		return err
@@ -98,10 +102,8 @@ func dev(ctx context.Context, args []string, std stdio) error {
 	defer release()
 	cfg.Memory = shares
 	cfg.Descriptors = divideDescriptors(ctx, descriptors.Parts{Store: true, Sidecar: true}, log)
-	if cfg.Engine.Keys, err = openKeys(c.keyFile); err != nil {
-		return err
-	}
-	cfg.Engine.Punctual = true
+	cfg.Engine.Keys, cfg.Engine.Punctual = keys, true
+	fmt.Fprintf(std.Out, "carillon dev keeps its jobs in %s; Ctrl-C stops it.\n", dir)
 	l, err := c.listen(ctx)
 	if err != nil {
 		return err
@@ -111,7 +113,7 @@ func dev(ctx context.Context, args []string, std stdio) error {
 	cfg.Sidecar.Shutdown = func(bool) { force() } // which the node asks for a forced one alone
 	node, err := app.OpenAllInOne(cfg, l, nil, log)
 	if err != nil {
-		return err
+		return fmt.Errorf("--data-dir %s: %w", dir, err)
 	}
 	c.announce(cfg, std)
 	g, ctx := errgroup.WithContext(ctx)
@@ -201,6 +203,8 @@ func parseApp(text string) (sidecar.App, error) {
 	}
 	u, err := url.Parse(address)
 	switch {
+	case address != "" && !strings.Contains(address, "://"):
+		return sidecar.App{}, fmt.Errorf("%q has no protocol: write %s=http://%s", address, id, address)
 	case err != nil:
 		return sidecar.App{}, err
 	case u.Scheme == "":
@@ -230,7 +234,7 @@ func checkAppID(id string) error {
 // with a file that tells git to ignore it.
 func projectDir() (string, error) {
 	const project = ".carillon"
-	err := os.MkdirAll(project, 0o700)
+	err := datadir.Make(project)
 	if file := filepath.Join(project, ".gitignore"); err == nil {
 		if _, missing := os.Stat(file); missing != nil {
 			err = os.WriteFile(file, []byte("*\n"), 0o600)

@@ -5,8 +5,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
+	"time"
 )
 
 // parse sets fs from args, and each flag that args leave out from its environment variable, if that is set. Nothing but
@@ -23,6 +25,9 @@ func parse(fs *flag.FlagSet, usage string, args []string, std stdio) error {
 	case err != nil:
 		fmt.Fprintln(std.Err, usage)
 		text := strings.NewReplacer("flag -", "flag --", "defined: -", "defined: --", "argument: -", "argument: --", " for -", " for --").Replace(err.Error())
+		if m := malformed.FindStringSubmatch(text); m != nil {
+			text = m[1] + formOf(fs.Lookup(m[2]))
+		}
 		return usagef("%s%s; 'carillon %s --help' lists the flags", text, suggestFlag(fs, text), fs.Name())
 	case fs.NArg() > 0:
 		fmt.Fprintln(std.Err, usage)
@@ -33,6 +38,29 @@ func parse(fs *flag.FlagSet, usage string, args []string, std stdio) error {
 		return usagef("%s: unexpected argument %q: %s", fs.Name(), fs.Arg(0), hint)
 	}
 	return fromEnvironment(fs, std)
+}
+
+// parseError is what the flag package says of what it cannot read.
+const parseError = "parse error"
+
+// malformed is its whole text, and the flag that it is about.
+var malformed = regexp.MustCompile(`(?s)^(.* for (?:flag )?--([\w-]+): )` + parseError + `$`)
+
+// formOf says how to write the value of a flag of one of the flag package's types.
+func formOf(f *flag.Flag) string {
+	if g, ok := f.Value.(flag.Getter); ok {
+		switch g.Get().(type) {
+		case time.Duration:
+			return "it is a number and its unit, such as 5s or 1m30s"
+		case bool:
+			return "it is true or false"
+		case int, int64, uint, uint64:
+			return "it is a whole number, such as 5"
+		case float64:
+			return "it is a number, such as 0.5"
+		}
+	}
+	return parseError
 }
 
 // suggestFlag returns a hint at the flag that text, an error of the flag package, may mean.
@@ -77,7 +105,11 @@ func fromEnvironment(fs *flag.FlagSet, std stdio) error {
 		}
 		if ok && !given[f.Name] && err == nil {
 			if bad := fs.Set(f.Name, value); bad != nil {
-				err = usagef("invalid value %q for environment variable %s: %v", value, name, bad)
+				why := bad.Error()
+				if why == parseError {
+					why = formOf(f)
+				}
+				err = usagef("invalid value %q for environment variable %s: %s", value, name, why)
 			}
 		}
 	})

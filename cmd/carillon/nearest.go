@@ -6,7 +6,11 @@ import "github.com/agnivade/levenshtein"
 func nearest(word string, candidates []string) (near string, ok bool) {
 	best := 1 + len(word)/4 // of a short word, little may differ
 	for _, c := range candidates {
-		if d := levenshtein.ComputeDistance(word, c); d <= best {
+		d := levenshtein.ComputeDistance(word, c)
+		if swapped(word, c) {
+			d = 1
+		}
+		if d <= best {
 			if d < best || !ok {
 				near, ok = c, true
 			}
@@ -14,4 +18,14 @@ func nearest(word string, candidates []string) (near string, ok bool) {
 		}
 	}
 	return near, ok
+}
+
+// swapped reports whether a and b are the same but for two neighbours that have changed places.
+func swapped(a, b string) bool {
+	for i := 1; i < len(a) && len(a) == len(b); i++ {
+		if a[:i-1]+a[i:i+1]+a[i-1:i]+a[i+1:] == b {
+			return a != b
+		}
+	}
+	return false
 }

@@ -7,7 +7,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
@@ -305,4 +307,53 @@ func TestASecondSignalEndsANodeAndItsStubbornApp(t *testing.T) {
 		}
 	}
 	t.Error("it did not end")
+}
+
+func TestWrongCommandLineSaysWhatToWrite(t *testing.T) {
+	for _, c := range []struct{ args, env, want string }{
+		{"dev --app foo=127.0.0.1:80", "", "write foo=http://127.0.0.1:80"},
+		{"dev --app foo=localhost:80", "", "write foo=http://localhost:80"},
+		{"dev --app-grace-period 5", "", `invalid value "5" for flag --app-grace-period: it is a number and its unit, such as 5s`},
+		{"dev", "CARILLON_APP_GRACE_PERIOD=5", "CARILLON_APP_GRACE_PERIOD: it is a number and its unit, such as 5s"},
+		{"dev --strict=perhaps", "", "--strict: it is true or false"},
+		{"dev --app-port abc", "", "a port is a number from 0 to 65535"},
+		{"dev", "CARILLON_APP_PORT=abc", "a port is a number from 0 to 65535"},
+		{"dve", "", "did you mean dev?"},
+		{"dev --log-level loud", "", `--log-level: "loud" is none of`},
+	} {
+		cmd := self(t, strings.Fields(c.args)...)
+		cmd.Dir = t.TempDir()
+		cmd.Env = append(cmd.Environ(), c.env)
+		var out, errs strings.Builder
+		cmd.Stdout, cmd.Stderr = &out, &errs
+		if err := cmd.Run(); exitCode(err) != exitUsage || !strings.Contains(errs.String(), c.want) || out.Len() > 0 {
+			t.Errorf("%s %s: exit code %d, %s%s, want %q", c.env, c.args, exitCode(err), out.String(), errs.String(), c.want)
+		}
+	}
+}
+
+func TestDevSaysWhyItsFolderCannotBe(t *testing.T) {
+	for _, c := range []struct{ link, to, args, want string }{
+		{".carillon", "/nonexist", "", ".carillon is a symbolic link to /nonexist, which is not there"},
+		{".carillon", ".carillon", "", "a symbolic link that leads back to itself"},
+		{"x", "/nonexist", "--data-dir=x", "--data-dir "},
+	} {
+		cmd := self(t, append([]string{"dev", "--dapr-http-port=0", "--dapr-grpc-port=0", "--port=0"}, strings.Fields(c.args)...)...)
+		cmd.Dir = t.TempDir()
+		if err := os.Symlink(c.to, filepath.Join(cmd.Dir, c.link)); err != nil {
+			t.Fatal(err)
+		}
+		out, err := cmd.CombinedOutput()
+		if exitCode(err) != exitError || !strings.Contains(string(out), c.want) || !strings.Contains(string(out), "--data-dir") {
+			t.Errorf("%s -> %s: exit code %d, %s, want %q", c.link, c.to, exitCode(err), out, c.want)
+		}
+	}
+}
+
+func TestVersionKnowsItsFlagByBothNames(t *testing.T) {
+	for _, flag := range []string{"-o", "--output"} {
+		if out, err := self(t, "version", flag, "json").CombinedOutput(); err != nil || !strings.Contains(string(out), `"goVersion"`) {
+			t.Errorf("version %s json: %v, %s", flag, err, out)
+		}
+	}
 }

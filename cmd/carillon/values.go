@@ -85,7 +85,7 @@ func (p *port) Set(value string) error {
 func parsePort(value string) (int, error) {
 	n, err := strconv.ParseUint(value, 10, 16)
 	if err != nil {
-		return 0, errors.New("ports are 0 to 65535")
+		return 0, errors.New("a port is a number from 0 to 65535")
 	}
 	return int(n), nil
 }

@@ -22,7 +22,8 @@ type versionConfig struct{ output string }
 func versionFlags() (*flag.FlagSet, *versionConfig) {
 	c := &versionConfig{}
 	fs := flag.NewFlagSet("version", flag.ContinueOnError)
-	choiceVar(fs, &c.output, "o", "what to print: text or json", "text", "json")
+	choiceVar(fs, &c.output, "output", "what to print: text or json; -o is the same", "text", "json")
+	choiceVar(fs, &c.output, "o", hidden, "text", "json")
 	return fs, c
 }
 

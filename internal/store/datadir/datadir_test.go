@@ -115,8 +115,13 @@ func TestDirectoryThatCannotBeMadeSaysWhatToDo(t *testing.T) {
 	if err := os.Symlink("nowhere", filepath.Join(dir, "dangling")); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Symlink("loop", filepath.Join(dir, "loop")); err != nil {
+		t.Fatal(err)
+	}
 	for path, want := range map[string]string{
 		filepath.Join(dir, "a", "b"):     "",
+		filepath.Join(dir, "loop"):       "loop leads through a symbolic link that leads back to itself: remove it, or choose another folder",
+		filepath.Join(dir, "loop/a"):     "leads back to itself",
 		filepath.Join(dir, "file"):       "choose a folder",
 		filepath.Join(dir, "file", "a"):  "choose a folder",
 		filepath.Join(dir, "dangling"):   "dangling is a symbolic link to nowhere, which is not there: make that folder, or remove the link",

@@ -18,6 +18,8 @@ func Make(dir string) error {
 		return nil
 	case dangling(dir) != "":
 		return errors.New(dangling(dir))
+	case loops(dir):
+		return fmt.Errorf("%s leads through a symbolic link that leads back to itself: remove it, or choose another folder", dir)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
 		return fmt.Errorf("%w: give this user the right to write there, or choose another folder", err)
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, fs.ErrExist):
@@ -28,6 +30,12 @@ func Make(dir string) error {
 		return fmt.Errorf("%w: no folder can be made there, choose another", err)
 	}
 	return err
+}
+
+// loops reports whether the symbolic links of a path have no end.
+func loops(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, syscall.ELOOP)
 }
 
 // dangling says which part of a path is a symbolic link that leads nowhere, or nothing if none is.
