@@ -39,6 +39,12 @@ var telling = map[string]string{
 // texts are the types of errors whose fields are a text for a user.
 var texts = []string{"Error", "InvalidError", "HelpfulError", "UnreachableError", "FullError", "Doubt"}
 
+// advising are the files of functions that return a text for a user.
+var advising = []string{
+	"internal/job/key.go", "internal/sidecar/advice.go", "internal/sidecar/doubt.go", "internal/when/doubt.go", "internal/when/help.go",
+	"internal/wire/doubt.go", "internal/wire/help.go",
+}
+
 // TestMessagesAreThoseOfTheGoldenFile keeps every text that may reach a user in one file, so that a change of any shows in
 // review. Run it with -update to write the file. What a whole answer looks like is in internal/app/testdata/refusals.txt.
 func TestMessagesAreThoseOfTheGoldenFile(t *testing.T) {
@@ -48,6 +54,8 @@ func TestMessagesAreThoseOfTheGoldenFile(t *testing.T) {
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s has no files of Go, %v: correct the list in this file", dir, err)
 		}
+		var parsed []*ast.File
+		named := constants{}
 		for _, name := range files {
 			if strings.HasSuffix(name, "_test.go") {
 				continue
@@ -56,8 +64,17 @@ func TestMessagesAreThoseOfTheGoldenFile(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			named.read(f)
+			if slices.Contains(advising, name) {
+				for _, text := range named.advice(f) {
+					all[fmt.Sprintf("%s\thelp\t%s", dir, text)] = true
+				}
+			}
+			parsed = append(parsed, f)
+		}
+		for _, f := range parsed {
 			ast.Inspect(f, func(n ast.Node) bool {
-				if kind, text := message(n); text != "" {
+				if kind, text := named.message(n); text != "" {
 					all[fmt.Sprintf("%s\t%s\t%s", dir, kind, text)] = true
 				}
 				return true
@@ -81,7 +98,7 @@ func TestMessagesAreThoseOfTheGoldenFile(t *testing.T) {
 }
 
 // message returns what kind of text n is, and the text, or nothing if it is none. What is not a literal is shown as {}.
-func message(n ast.Node) (kind, text string) {
+func (named constants) message(n ast.Node) (kind, text string) {
 	switch n := n.(type) {
 	case *ast.CallExpr:
 		var name string
@@ -93,26 +110,26 @@ func message(n ast.Node) (kind, text string) {
 		}
 		if kind = telling[name]; kind != "" {
 			for _, a := range n.Args {
-				text = join(text, literal(a))
+				text = join(text, named.literal(a))
 			}
 		}
 	case *ast.CompositeLit:
 		if name, ok := n.Type.(*ast.Ident); ok && slices.Contains(texts, name.Name) {
-			return "error", literals(n.Elts)
+			return "error", named.literals(n.Elts)
 		}
 		if name, ok := n.Type.(*ast.SelectorExpr); ok && slices.Contains(texts, name.Sel.Name) {
-			return "error", literals(n.Elts)
+			return "error", named.literals(n.Elts)
 		}
 	}
 	return kind, text
 }
 
-func literals(all []ast.Expr) (text string) {
+func (named constants) literals(all []ast.Expr) (text string) {
 	for _, e := range all {
 		if pair, ok := e.(*ast.KeyValueExpr); ok {
 			e = pair.Value
 		}
-		text = join(text, literal(e))
+		text = join(text, named.literal(e))
 	}
 	return text
 }
@@ -125,19 +142,23 @@ func join(a, b string) string {
 }
 
 // literal returns the text of a literal, of a sum of some, or of a format.
-func literal(e ast.Expr) string {
+func (named constants) literal(e ast.Expr) string {
 	switch e := e.(type) {
 	case *ast.BasicLit:
 		if text, err := strconv.Unquote(e.Value); err == nil && e.Kind == token.STRING {
 			return strings.ReplaceAll(text, "\n", `\n`)
 		}
+	case *ast.Ident:
+		return named[e.Name]
+	case *ast.ParenExpr:
+		return named.literal(e.X)
 	case *ast.BinaryExpr:
-		if left, right := literal(e.X), literal(e.Y); left != "" || right != "" {
+		if left, right := named.literal(e.X), named.literal(e.Y); left != "" || right != "" {
 			return orGap(left) + orGap(right)
 		}
 	case *ast.CallExpr:
 		if f, ok := e.Fun.(*ast.SelectorExpr); ok && f.Sel.Name == "Sprintf" && len(e.Args) > 0 {
-			return literal(e.Args[0])
+			return named.literal(e.Args[0])
 		}
 	}
 	return ""
@@ -148,4 +169,43 @@ func orGap(text string) string {
 		return "{}"
 	}
 	return text
+}
+
+// constants are the texts of a package's constants, of each whose text is a literal or a sum.
+type constants map[string]string
+
+// read adds those of f, of the package or of a function.
+func (named constants) read(f *ast.File) {
+	ast.Inspect(f, func(n ast.Node) bool {
+		if d, ok := n.(*ast.GenDecl); ok && d.Tok == token.CONST {
+			for _, s := range d.Specs {
+				for i, value := range s.(*ast.ValueSpec).Values {
+					if text := named.literal(value); text != "" {
+						named[s.(*ast.ValueSpec).Names[i].Name] = text
+					}
+				}
+			}
+		}
+		return true
+	})
+}
+
+// advice returns the texts of f with several words: those of its constants, and of its functions.
+func (named constants) advice(f *ast.File) (all []string) {
+	ast.Inspect(f, func(n ast.Node) bool {
+		if _, imported := n.(*ast.ImportSpec); imported {
+			return false
+		}
+		if e, ok := n.(ast.Expr); ok {
+			if _, isName := e.(*ast.Ident); isName {
+				return false
+			}
+			if text := named.literal(e); text != "" && strings.Contains(strings.TrimSpace(text), " ") {
+				all = append(all, text)
+				return false
+			}
+		}
+		return true
+	})
+	return all
 }
