@@ -149,10 +149,10 @@ func TestWhatIsReplacedLostOrNeverStoredIsLoggedForDebugging(t *testing.T) {
 		})
 		all := strings.Join(got, "\n")
 		for _, line := range []string{
-			`level=DEBUG msg="trigger settled" job=` + key("app", "lost").String() + ` due=2000-01-01T00:00:00.000Z attempt=0 outcome=lost next=2000-01-01T00:00:00.000Z`,
-			`level=DEBUG msg="trigger settled" job=` + key("app", "lost").String() + ` due=2000-01-01T00:00:00.000Z attempt=0 outcome=handled` + "\n",
-			`level=DEBUG msg="trigger settled" job=` + key("app", "replaced").String() + ` due=2000-01-01T00:01:00.000Z attempt=0 outcome=handled replaced=true` + "\n",
-			`level=DEBUG msg="job not stored: it ends before it is due" job=` + key("app", "never").String(),
+			`level=DEBUG msg="trigger settled" app=app namespace=ns job=lost due=2000-01-01T00:00:00.000Z attempt=0 outcome=lost next=2000-01-01T00:00:00.000Z`,
+			`level=DEBUG msg="trigger settled" app=app namespace=ns job=lost due=2000-01-01T00:00:00.000Z attempt=0 outcome=handled` + "\n",
+			`level=DEBUG msg="trigger settled" app=app namespace=ns job=replaced due=2000-01-01T00:01:00.000Z attempt=0 outcome=handled replaced=true` + "\n",
+			`level=DEBUG msg="job not stored: it ends before it is due" app=app namespace=ns job=never`,
 		} {
 			if strings.Count(all, line) != 1 {
 				t.Errorf("the log has no line, or more than one, with\n%s\nbut\n%s", line, all)

@@ -530,8 +530,8 @@ func (s *script) describeLane(l *lane) string {
 	case nowhere:
 		line += ", nowhere"
 	}
-	if !l.free.IsZero() {
-		line += ", free " + s.at(l.free)
+	if !l.held.until.IsZero() {
+		line += ", held from " + s.at(l.held.from) + " until " + s.at(l.held.until)
 	}
 	if l.credit > 0 {
 		line += fmt.Sprintf(", credit %d", l.credit)
