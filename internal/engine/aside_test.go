@@ -8,6 +8,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -186,13 +188,23 @@ func TestQuarantineHasABoundAndSaysSo(t *testing.T) {
 type lookStore struct {
 	store.Store
 	begun time.Time
-	gets  []time.Duration
-	fails bool
+	fails atomic.Bool
+
+	mu   sync.Mutex // guards the field below
+	gets []time.Duration
+}
+
+func (s *lookStore) read() []time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.gets)
 }
 
 func (s *lookStore) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
+	s.mu.Lock()
 	s.gets = append(s.gets, time.Since(s.begun))
-	if s.fails {
+	s.mu.Unlock()
+	if s.fails.Load() {
 		return nil, errMute
 	}
 	return s.Store.Get(ctx, keys...)
@@ -220,16 +232,17 @@ func TestFindingsAreNotedSoonAndLookedAtEachMinute(t *testing.T) {
 		w.check(t, "more than a second")
 		seconds := map[time.Duration]int{}
 		time.Sleep(3 * time.Minute)
-		for _, at := range s.gets {
+		gets := s.read()
+		for _, at := range gets {
 			seconds[at.Round(time.Second)/time.Second]++
 		}
 		// new ones after a second, and again for the second report; then all of them each minute
-		if seconds[11] != 2 || len(s.gets) < 2+2*2 || seconds[71]+seconds[72] != 2 || seconds[131]+seconds[132] != 2 {
-			t.Errorf("findings are looked at at %v", s.gets)
+		if seconds[11] != 2 || len(gets) < 2+2*2 || seconds[71]+seconds[72] != 2 || seconds[131]+seconds[132] != 2 {
+			t.Errorf("findings are looked at at %v", gets)
 		}
-		s.fails = true
+		s.fails.Store(true)
 		time.Sleep(3 * time.Minute)
-		s.fails = false
+		s.fails.Store(false)
 		if n := strings.Count(w.log.String(), "cannot note"); n != 1 {
 			t.Errorf("that it cannot be looked at is logged %d times, want once", n)
 		}

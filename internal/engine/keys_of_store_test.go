@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -40,12 +41,12 @@ func about(t *testing.T, db store.Store) map[string]string {
 // A walked store counts the walks over all jobs.
 type walked struct {
 	store.Store
-	walks int
+	walks atomic.Int32
 }
 
 func (s *walked) Scan(ctx context.Context, r store.Range, limit int) iter.Seq2[store.Pair, error] {
 	if string(r.From) == "j" {
-		s.walks++
+		s.walks.Add(1)
 	}
 	return s.Store.Scan(ctx, r, limit)
 }
@@ -61,7 +62,7 @@ func TestStoreRemembersTheKeysOfItsJobsAndNoOthers(t *testing.T) {
 			keys  string
 			job   bool // one is scheduled
 			want  map[string]string
-			walks int
+			walks int32
 		}{
 			{"", false, map[string]string{"mf": format}, 0},
 			{keyLine("a", 1), false, map[string]string{"mf": format, "mk": "a", "mka": "", "mha": "true"}, 1},
@@ -86,8 +87,8 @@ func TestStoreRemembersTheKeysOfItsJobsAndNoOthers(t *testing.T) {
 			if got := about(t, db); !maps.Equal(got, c.want) {
 				t.Errorf("run %d: the store says %q about itself, want %q", i, got, c.want)
 			}
-			if s.walks != c.walks {
-				t.Errorf("run %d: there were %d walks over all jobs, want %d", i, s.walks, c.walks)
+			if s.walks.Load() != c.walks {
+				t.Errorf("run %d: there were %d walks over all jobs, want %d", i, s.walks.Load(), c.walks)
 			}
 		}
 		if got, want := sealedIn(t, db), (map[string]int64{"b": 0, "c": 2}); !maps.Equal(got, want) {
@@ -167,23 +168,29 @@ func TestWalkThatLeavesJobsIsTriedAgainEachMinute(t *testing.T) {
 			mustSchedule(t, e, key("app", fmt.Sprint(i)), secretAt(time.Now().Add(1000*time.Hour)))
 		}
 		stop()
-		full := errDisk
+		var roomy atomic.Bool
+		full := func() error {
+			if roomy.Load() {
+				return nil
+			}
+			return errDisk
+		}
 		s, reg := &walked{Store: db}, prometheus.NewRegistry()
-		_, stop = run(t, s, a, engine.Config{Keys: only(keyFile(t, keyLine("a", 1))), Metrics: reg, Full: func() error { return full }})
+		_, stop = run(t, s, a, engine.Config{Keys: only(keyFile(t, keyLine("a", 1))), Metrics: reg, Full: full})
 		defer stop()
 		time.Sleep(10*time.Minute + 30*time.Second)
-		if got := gather(t, reg); s.walks != 11 || got["carillon_sealed_jobs{}"] != 7 || got["carillon_sealed_jobs{a}"] != 0 {
-			t.Errorf("in ten minutes without room there were %d walks, want one each minute; and the metrics say %v", s.walks, got)
+		if got := gather(t, reg); s.walks.Load() != 11 || got["carillon_sealed_jobs{}"] != 7 || got["carillon_sealed_jobs{a}"] != 0 {
+			t.Errorf("in ten minutes without room there were %d walks, want one each minute; and the metrics say %v", s.walks.Load(), got)
 		}
-		full = nil
+		roomy.Store(true)
 		time.Sleep(2 * time.Minute)
-		walks := s.walks
+		walks := s.walks.Load()
 		if got := gather(t, reg); got["carillon_sealed_jobs{}"] != 0 || got["carillon_sealed_jobs{a}"] != 7 {
 			t.Errorf("with room the metrics say %v", got)
 		}
 		time.Sleep(time.Hour)
-		if s.walks != walks {
-			t.Errorf("when all was sealed there were %d more walks", s.walks-walks)
+		if s.walks.Load() != walks {
+			t.Errorf("when all was sealed there were %d more walks", s.walks.Load()-walks)
 		}
 	})
 }

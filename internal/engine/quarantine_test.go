@@ -236,13 +236,15 @@ func notes(t *testing.T, db store.Store) (all []string) {
 type notebook struct {
 	store.Store
 	torn    atomic.Bool
-	commits int
-	largest int // notes of one commit
+	commits atomic.Int32
+	largest atomic.Int32 // notes of one commit
 }
 
 func (n *notebook) Commit(ctx context.Context, b *store.Batch) error {
 	if len(b.Writes) > 0 && bytes.HasPrefix(b.Writes[0].Key, []byte("mq")) {
-		if n.commits, n.largest = n.commits+1, max(n.largest, len(b.Writes)); n.torn.Load() {
+		n.commits.Add(1)
+		n.largest.Store(max(n.largest.Load(), int32(len(b.Writes))))
+		if n.torn.Load() {
 			return errDisk
 		}
 	}
@@ -265,15 +267,15 @@ func TestNotesOfQuarantineAreWrittenInFewSmallCommitsAndOutliveARestart(t *testi
 		first := time.Now()
 		time.Sleep(10 * time.Second)
 		stop()
-		if got := len(notes(t, db)); got != bad || n.largest != 64 || n.commits != 3 {
-			t.Errorf("%d notes were written in %d commits of up to %d, want %d in 3 of up to 64", got, n.commits, n.largest, bad)
+		if got := len(notes(t, db)); got != bad || n.largest.Load() != 64 || n.commits.Load() != 3 {
+			t.Errorf("%d notes were written in %d commits of up to %d, want %d in 3 of up to 64", got, n.commits.Load(), n.largest.Load(), bad)
 		}
 		time.Sleep(time.Hour)
 		_, stop = run(t, n, &app{}, engine.Config{Partitions: 1})
 		time.Sleep(10 * time.Minute)
 		stop()
-		if n.commits != 3 {
-			t.Errorf("what had been noted was noted in %d more commits", n.commits-3)
+		if n.commits.Load() != 3 {
+			t.Errorf("what had been noted was noted in %d more commits", n.commits.Load()-3)
 		}
 		for k, f := range inspected(t, db) {
 			if late := f.FirstSeen.Sub(first); late < 0 || late > time.Second {
@@ -297,8 +299,8 @@ func TestQuarantineThatCannotBeNotedIsLoggedOnceAndTriedAgain(t *testing.T) {
 		_, stop := runWith(t, n, &app{}, engine.Config{Partitions: 1}, slog.New(slog.NewTextHandler(&said, nil)))
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
-		if got := strings.Count(said.String(), "cannot note what is in quarantine"); got != 1 || n.commits < 5 {
-			t.Errorf("that no note could be written was logged %d times, in %d tries; want once, and some", got, n.commits)
+		if got := strings.Count(said.String(), "cannot note what is in quarantine"); got != 1 || n.commits.Load() < 5 {
+			t.Errorf("that no note could be written was logged %d times, in %d tries; want once, and some", got, n.commits.Load())
 		}
 		n.torn.Store(false)
 		time.Sleep(2 * time.Minute)

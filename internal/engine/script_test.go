@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,6 +45,7 @@ type script struct {
 	refused   map[laneID]func(int) // whose rooms have not been called
 	out       map[string]delivered // by job name and number
 	latest    map[string]int       // number of a job's last delivery
+	saying    sync.Mutex           // guards events where a commit goes on beside a turn
 	events    []string
 	delivered []string // what the model test compares
 	sentAll   int      // how many were delivered ever
@@ -311,6 +313,8 @@ func (s *script) sayFigures(t *testing.T) {
 }
 
 func (s *script) say(format string, args ...any) {
+	s.saying.Lock()
+	defer s.saying.Unlock()
 	s.events = append(s.events, fmt.Sprintf(format, args...))
 }
 

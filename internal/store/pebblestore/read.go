@@ -36,7 +36,7 @@ func (s *Store) get(ctx context.Context, keys [][]byte) (_ [][]byte, err error) 
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if !it.SeekPrefixGE(k) { // the prefix of a key is all of it
+		if !seek(it, k) {
 			if err := it.Error(); err != nil {
 				return nil, err
 			}
@@ -49,6 +49,14 @@ func (s *Store) get(ctx context.Context, keys [][]byte) (_ [][]byte, err error) 
 		values[i] = append([]byte{}, v...)
 	}
 	return values, nil
+}
+
+// seek moves it to the key, and reports whether that is there.
+func seek(it *pebble.Iterator, key []byte) bool {
+	if len(key) == 0 { // a prefix has a byte
+		return it.First() && len(it.Key()) == 0
+	}
+	return it.SeekPrefixGE(key) // the prefix of a key is all of it
 }
 
 // Scan keeps the contract of [store.Store]. It sees the store at the moment when it is ranged over, and what it sees
