@@ -87,10 +87,10 @@ func (h *host) startsWell(ctx context.Context) bool {
 // that is closed counts as there: a call says so.
 func (h *host) connects(ctx context.Context, before connectivity.State) bool {
 	for {
-		switch state := h.conn.GetState(); {
-		case state == connectivity.Ready || state == connectivity.Shutdown:
+		switch state := h.conn.GetState(); state {
+		case connectivity.Ready, connectivity.Shutdown:
 			return true
-		case state == before:
+		case before:
 			return false
 		default:
 			h.conn.Connect()
