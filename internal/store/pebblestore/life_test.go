@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -187,8 +188,13 @@ func TestIdleStoreGetsRoomBackWhileItsDiskIsFullAndFailsWhenItIsMoved(t *testing
 	synctest.Test(t, func(t *testing.T) {
 		s := openAt(t, Config{Dir: dir})
 		defer s.Close()
-		usage := space.Usage{Free: 1 << 40, Total: 1 << 40}
-		s.room = space.New(func() (space.Usage, error) { return usage, nil }, slog.New(slog.DiscardHandler))
+		var full atomic.Bool
+		s.room = space.New(func() (space.Usage, error) {
+			if full.Load() {
+				return space.Usage{Total: 1 << 40}, nil
+			}
+			return space.Usage{Free: 1 << 40, Total: 1 << 40}, nil
+		}, slog.New(slog.DiscardHandler))
 		if err := s.Commit(t.Context(), batch("key", "")); err != nil {
 			t.Fatal(err)
 		}
@@ -202,7 +208,7 @@ func TestIdleStoreGetsRoomBackWhileItsDiskIsFullAndFailsWhenItIsMoved(t *testing
 		if time.Sleep(2500 * time.Millisecond); flushed() != before || s.Full() != nil {
 			t.Errorf("on a disk with room, %v, there were %d flushes", s.Full(), flushed()-before)
 		}
-		usage.Free = 0
+		full.Store(true)
 		if time.Sleep(time.Second); flushed() != before+1 || !errors.Is(s.Full(), job.ErrFull) {
 			t.Errorf("on a disk that is full, %v, there were %d flushes, want one", s.Full(), flushed()-before)
 		}

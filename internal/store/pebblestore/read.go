@@ -78,7 +78,11 @@ func (s *Store) scan(ctx context.Context, r store.Range, limit int, yield func(s
 	if r.To != nil && bytes.Compare(r.From, r.To) >= 0 {
 		return nil
 	}
-	it, err := s.db.NewIterWithContext(ctx, &pebble.IterOptions{LowerBound: r.From, UpperBound: r.To})
+	opts := &pebble.IterOptions{UpperBound: r.To}
+	if len(r.From) > 0 { // Pebble takes an empty bound for a mistake, and its own checks end the process
+		opts.LowerBound = r.From
+	}
+	it, err := s.db.NewIterWithContext(ctx, opts)
 	if err != nil {
 		return err
 	}
