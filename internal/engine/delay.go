@@ -11,8 +11,8 @@ import (
 type delay struct {
 	until time.Time     // before which it could not leave
 	byApp time.Duration // how long its app has kept it waiting: by an attempt that it had, or one that it failed
-	lane  bool          // its lane has, and this goes when it is taken back
-	rest  *delay        // then: what is left
+	stall stall         // of its lane, with which it has left that; zero if there was none
+	rest  *delay        // what it was without that stall
 }
 
 // free returns when the attempt at e could leave: when it was due, or, if that is later, when nothing but the scheduler
@@ -38,41 +38,46 @@ type stall struct{ from, until time.Time }
 
 // stall notes that the lane could fire nothing from one instant to another.
 func (l *lane) stall(from, until time.Time) {
-	if len(l.window) > 0 && l.window[0].due.Before(l.held.until) { // which that has kept, too
-		from = from.Add(-l.held.until.Sub(l.held.from))
+	if len(l.window) > 0 && l.window[0].due.Before(l.stalled.until) { // which that has delayed, too
+		from = from.Add(-l.stalled.until.Sub(l.stalled.from))
 	}
-	l.held = stall{from, until}
+	l.stalled = stall{from, until}
 }
 
-// held is e, kept from leaving during h. What kept it before that, or since, is not taken from its lateness.
-func (e entry) held(h stall) entry {
+// delayedBy is e, which could not leave during s. What delayed it before that, or since, is the scheduler's.
+func (e entry) delayedBy(s stall) entry {
 	free := e.free()
 	switch {
-	case !free.Before(h.until):
+	case !free.Before(s.until):
 		return e
-	case free.Before(h.from):
-		free = free.Add(h.until.Sub(h.from))
+	case free.Before(s.from):
+		free = free.Add(s.until.Sub(s.from))
 	default:
-		free = h.until
+		free = s.until
 	}
 	e.delay = &delay{until: free, byApp: e.byApp()}
 	return e
 }
 
-// pickedAfter is e, which leaves its lane after a stall of that.
-func (e entry) pickedAfter(h stall) entry {
+// withStall is e as it leaves its lane, after a stall of that.
+func (e entry) withStall(s stall) entry {
 	before := e.delay
-	if e = e.held(h); e.delay != before {
-		e.delay.lane, e.delay.rest = true, before
+	if e = e.delayedBy(s); e.delay != before {
+		e.delay.stall, e.delay.rest = s, before
 	}
 	return e
 }
 
-// unpicked is e, taken back into its lane, which may be stalled for longer.
-func (e entry) unpicked() entry {
-	if e.delay != nil && e.delay.lane {
-		e.delay = e.delay.rest
+// comeBack is e as it comes back into its lane l, which may be stalled for longer: the stall with which it left is the
+// lane's again, which may have been forgotten and made anew meanwhile.
+func (l *lane) comeBack(e entry) entry {
+	if e.delay == nil || e.delay.stall == (stall{}) {
+		return e
 	}
+	if e.delay.stall.until.After(l.stalled.until) {
+		l.stalled = e.delay.stall
+	}
+	e.delay = e.delay.rest
 	return e
 }
 

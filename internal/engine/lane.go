@@ -60,7 +60,7 @@ type lane struct {
 	prepaid   int       // how many of the next triggers its namespace's quota has paid for
 	notBefore time.Time // when it may fire those, if that was not at once
 	parked    time.Time // since when, while place is parked
-	held      stall     // when it could last fire nothing, because of its receivers or its namespace's quota
+	stalled   stall     // when it could last fire nothing, because of its receivers or its namespace's quota
 	credit    int       // how many triggers its receivers had room for when they last said so; 0: not known
 }
 

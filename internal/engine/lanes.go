@@ -33,7 +33,7 @@ func (m *machine) insert(e entry) {
 		l.size = tinyWindow
 		l.trim()
 	}
-	l.insert(e)
+	l.insert(l.comeBack(e))
 	m.place(l)
 }
 

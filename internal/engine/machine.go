@@ -156,7 +156,7 @@ func (m *machine) schedule(k job.Key, spec *job.Spec, encoded []byte, overwrite 
 		m.batch.Delete(stateKey(k))
 	}
 	m.clear(old.strays, e)
-	e = e.held(stall{e.due, m.picked}) // of what was due before it was scheduled, only the rest is lateness
+	e = e.delayedBy(stall{e.due, m.picked}) // of what was due before it was scheduled, only the rest is lateness
 	if old.spec == nil {
 		m.replace(k, entry{})
 		m.batch.Put(dueKey(e), nil)
@@ -244,7 +244,7 @@ func (m *machine) pick(now time.Time, most int) []entry {
 		before := len(picked)
 		taken := l.take(now, min(paid, l.allowance()))
 		for _, e := range taken {
-			e = e.pickedAfter(l.held)
+			e = e.withStall(l.stalled)
 			if d := m.out[e.key]; d != nil {
 				if d.replaced { // otherwise it is e that is out, and was learned afresh
 					d.next = &e
@@ -316,7 +316,7 @@ func (m *machine) refuse(now time.Time, d *delivery) {
 // takeBack takes back a delivery that has not left.
 func (m *machine) takeBack(d *delivery) {
 	m.end(d)
-	m.unpick(d.entry.unpicked())
+	m.unpick(d.entry)
 	m.unpay(d.entry)
 }
 

@@ -534,8 +534,8 @@ func (s *script) describeLane(l *lane) string {
 	case nowhere:
 		line += ", nowhere"
 	}
-	if !l.held.until.IsZero() {
-		line += ", held from " + s.at(l.held.from) + " until " + s.at(l.held.until)
+	if !l.stalled.until.IsZero() {
+		line += ", stalled from " + s.at(l.stalled.from) + " until " + s.at(l.stalled.until)
 	}
 	if l.credit > 0 {
 		line += fmt.Sprintf(", credit %d", l.credit)

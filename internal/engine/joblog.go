@@ -48,8 +48,8 @@ func (lp *loop) tellDelivered(ctx context.Context, d *delivery) {
 	}
 }
 
-// tellEnded logs how deliveries have ended, when that is committed: each for debugging, and a run that is given up for
-// whoever has to act.
+// tellEnded logs how deliveries have ended, when that is committed: each at debug, and each run that is given up as a
+// warning.
 func (lp *loop) tellEnded(ctx context.Context, ended []*delivery) {
 	debugging := lp.debugging(ctx)
 	for _, d := range ended {
