@@ -42,7 +42,7 @@ var texts = []string{"Error", "InvalidError", "HelpfulError", "UnreachableError"
 // advising are the files of functions that return a text for a user.
 var advising = []string{
 	"internal/job/key.go", "internal/sidecar/advice.go", "internal/sidecar/doubt.go", "internal/when/doubt.go", "internal/when/help.go",
-	"internal/wire/doubt.go", "internal/wire/help.go",
+	"internal/wire/doubt.go", "internal/wire/help.go", "internal/wire/malformed.go",
 }
 
 // TestMessagesAreThoseOfTheGoldenFile keeps every text that may reach a user in one file, so that a change of any shows in

@@ -1,8 +1,6 @@
 package wire
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -85,82 +83,6 @@ func names(fields protoreflect.FieldDescriptors) string {
 		all = append(all, fields.Get(i).JSONName())
 	}
 	return strings.Join(all, ", ")
-}
-
-// members calls each for each member of a JSON object, which must be valid, in its order. Of anything else it has none.
-func members(object []byte, each func(key, value []byte)) {
-	s := jsonScanner{object}
-	if s.next() != '{' {
-		return
-	}
-	s.left = s.left[1:]
-	for s.next() == '"' {
-		raw := s.value()
-		key := raw[1 : len(raw)-1]
-		if bytes.IndexByte(key, '\\') >= 0 {
-			var text string
-			_ = json.Unmarshal(raw, &text) // it is valid
-			key = []byte(text)
-		}
-		if s.next() != ':' {
-			return
-		}
-		s.left = s.left[1:]
-		s.next()
-		value := s.value()
-		if len(value) == 0 {
-			return
-		}
-		each(key, value)
-		if s.next() == ',' {
-			s.left = s.left[1:]
-		}
-	}
-}
-
-// A jsonScanner finds where the values of valid JSON end.
-type jsonScanner struct{ left []byte }
-
-// next skips white space and returns the next byte; 0 at the end.
-func (s *jsonScanner) next() byte {
-	for i, c := range s.left {
-		if c != ' ' && c != '\n' && c != '\t' && c != '\r' {
-			s.left = s.left[i:]
-			return c
-		}
-	}
-	s.left = nil
-	return 0
-}
-
-// value returns the value at the front, and what is before a comma or a closing bracket after it.
-func (s *jsonScanner) value() []byte {
-	all, depth, quoted := s.left, 0, false
-	for i := 0; i < len(all); i++ {
-		switch c := all[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-			if !quoted && depth == 0 {
-				s.left = all[i+1:]
-				return all[:i+1]
-			}
-		case quoted:
-		case c == '{' || c == '[':
-			depth++
-		case (c == '}' || c == ']') && depth > 0:
-			if depth--; depth == 0 {
-				s.left = all[i+1:]
-				return all[:i+1]
-			}
-		case (c == ',' || c == '}' || c == ']') && depth == 0:
-			s.left = all[i:]
-			return all[:i]
-		}
-	}
-	s.left = nil
-	return all
 }
 
 // MessageDoubts returns what of r has no effect, other than words of which [when.Words.Doubts] tells.

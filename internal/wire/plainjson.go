@@ -145,15 +145,9 @@ func (p *plainJSON) grow(size int) bool {
 }
 
 // next skips white space and returns the next byte; 0 at the end.
-func (p *plainJSON) next() byte {
-	for i, c := range p.left {
-		if c != ' ' && c != '\n' && c != '\t' && c != '\r' {
-			p.left = p.left[i:]
-			return c
-		}
-	}
-	p.left = nil
-	return 0
+func (p *plainJSON) next() (c byte) {
+	p.left, c = skipSpace(p.left)
+	return c
 }
 
 // skip reads one byte.

@@ -12,7 +12,7 @@ import (
 
 // A google.protobuf.Value has a float64 for every number, a text without escapes for every string, and no order of the
 // keys of an object. What it lacks of the JSON that it was made from is noted in fields that the message does not have,
-// and that whoever does not know them skips: Dapr's programs read the value that they would read without. Schedulers keep
+// which readers skip that do not know them: Dapr's programs read the value that they would read without. Schedulers keep
 // data byte for byte.
 //
 // A number or a string that would be rendered otherwise than it was written is followed by a spelling: the text of it. That
@@ -127,13 +127,4 @@ func cutKey(key, value []byte) (written, rest []byte, ok bool) {
 	p := plainJSON{left: written, judged: true}
 	says, token, ok := p.text()
 	return written, rest[n:], ok && bytes.Equal(says, key) && bytes.Equal(token, written)
-}
-
-// member returns the value of that name in an object, as it is written there; nil if there is none.
-func member(object []byte, name string) []byte {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(object, &members) != nil {
-		return nil
-	}
-	return members[name]
 }

@@ -1,0 +1,118 @@
+package wire
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	internalsv1 "github.com/dapr/dapr/pkg/proto/internals/v1"
+
+	"carillon/internal/brief"
+	"carillon/internal/job"
+)
+
+// This file says what is wrong with a body that is refused, and what to write instead.
+
+// Malformed is the error of a request whose body cannot be read as a job, as err says.
+func Malformed(target job.Target, err error, body []byte) *APIError {
+	return NewAPIError(ReasonMalformed, target, "failed deserializing HTTP body: "+err.Error()).WithHelp(helpMalformed(err.Error(), body))
+}
+
+// MalformedBatch is the error of a batch that is not an array in JSON, as err says.
+func MalformedBatch(target job.Target, err error) *APIError {
+	return Malformed(target, err, nil).WithHelp(`send one array, as in [{"name": "a", "dueTime": "30s"}, …], with commas only between ` +
+		`jobs and nothing after it; a job on each line, with Content-Type: application/x-ndjson; or for one job POST /v1.0/jobs/NAME`)
+}
+
+var (
+	wrongDuration = regexp.MustCompile(`invalid google\.protobuf\.Duration value (".*")`)
+	wrongValue    = regexp.MustCompile(`invalid value for (\w+) field (\w+): (.*)$`)
+	wrongNumber   = regexp.MustCompile(`invalid google\.protobuf\.Value: (-?\d.*)$`)
+	repeatedKey   = regexp.MustCompile(`duplicate map key (".*")$`)
+)
+
+// helpMalformed says what to write in the place of what the parser of body complains about.
+func helpMalformed(text string, body []byte) string {
+	if m := wrongDuration.FindStringSubmatch(text); m != nil {
+		help := `the interval of a failurePolicy is in seconds, such as "1.5s"`
+		if value, err := strconv.Unquote(m[1]); err == nil {
+			if d, err := time.ParseDuration(value); err == nil {
+				help = fmt.Sprintf("the interval of a failurePolicy is in seconds, unlike dueTime: write %q", strconv.FormatFloat(d.Seconds(), 'f', -1, 64)+"s")
+			}
+		}
+		return help
+	}
+	if m := wrongValue.FindStringSubmatch(text); m != nil {
+		switch kind, field, value := m[1], m[2], brief.To(m[3], 100); kind {
+		case "string":
+			return fmt.Sprintf("%s is a text in quotes, and not %s", field, value)
+		case "uint32":
+			return fmt.Sprintf("%s is a whole number from 0 to 4294967295, and not %s", field, value)
+		case "bool":
+			return fmt.Sprintf("%s is true or false without quotes, and not %s", field, value)
+		}
+	}
+	if m := wrongNumber.FindStringSubmatch(text); m != nil {
+		return fmt.Sprintf("the number %s in data is too large here: send it as a string", brief.To(m[1], 100))
+	}
+	if m := repeatedKey.FindStringSubmatch(text); m != nil {
+		return fmt.Sprintf("an object in data has the key %s twice: give each key once", brief.To(m[1], 100))
+	}
+	valid := json.Valid(body)
+	early := strings.Contains(text, "unexpected EOF")
+	if valid && (early || strings.Contains(text, "invalid escape code")) { // both have that grammar, but for this
+		return `a text has one half of a surrogate pair, such as "\ud83d": write both, as in "\ud83d\ude00", or the character itself`
+	}
+	if early {
+		return "the body ends too early: close each text, array and object"
+	}
+	if interval := findInterval(body); valid && len(interval) > 0 && interval[0] != '"' && strings.Contains(text, "unexpected token") {
+		return fmt.Sprintf(`the interval of a failurePolicy is a quoted text such as "5s", and not %s`, brief.To(string(interval), 100))
+	}
+	if strings.Contains(text, "duplicate field") || strings.Contains(text, "oneof") {
+		return "give each field once, in one spelling, and one kind of failurePolicy"
+	}
+	return `send a JSON object such as {"dueTime": "30s", "data": {"order": 7}}; a failurePolicy is {"drop": {}} or {"constant": {"interval": "5s", "maxRetries": 3}}`
+}
+
+// findInterval returns the interval of the failure policy in a body, which must be valid JSON; empty if there is none.
+func findInterval(body []byte) []byte {
+	policy := member(body, "failurePolicy", "failure_policy")
+	if policy == nil {
+		policy = member(member(body, "job"), "failurePolicy", "failure_policy")
+	}
+	return bytes.TrimSpace(member(member(policy, "constant"), "interval"))
+}
+
+// HelpEmpty adds help to e, the error of a job in the body text that does not say when it is due: why what it says is ignored.
+func (e *APIError) HelpEmpty(b Body, text []byte) *APIError {
+	if e.Reason != ReasonScheduleEmpty {
+		return e
+	}
+	fields := (*internalsv1.JobHTTPRequest)(nil).ProtoReflect().Descriptor().Fields()
+	var object []byte
+	var beside []string
+	members(text, func(key, value []byte) {
+		if string(key) == "job" {
+			object = value
+		} else if f := known(fields, string(key)); f != nil && f.Name() != "name" {
+			beside = append(beside, strconv.Quote(f.JSONName()))
+		}
+	})
+	switch {
+	case object == nil:
+		return e
+	case object[0] != '{':
+		return e.WithHelp(`"job" is ignored, as it is no object: give {"job": {"dueTime": "30s"}}, or {"dueTime": "30s"}`)
+	case b.Form == FlatBody:
+		return e.WithHelp(fmt.Sprintf(`the object "job" is ignored because of what stands beside it: move %s into "job"`, strings.Join(beside, " and ")))
+	}
+	if member(object, "job") != nil {
+		return e.WithHelp(`the "job" within "job" is ignored: give {"job": {"dueTime": "30s"}}, or {"dueTime": "30s"}`)
+	}
+	return e
+}
