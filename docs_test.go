@@ -254,7 +254,7 @@ func warns(call *ast.CallExpr) bool {
 		return true
 	case "Log", "LogAttrs":
 		level := last(call.Args[1])
-		return level != "LevelDebug" && level != "LevelInfo" && level != "levelTrace"
+		return level != "LevelDebug" && level != "LevelInfo" && level != "LevelTrace"
 	}
 	return false
 }

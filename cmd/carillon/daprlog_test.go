@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"carillon/internal/store"
 )
 
 func TestLogHasTheFormsOfDapr(t *testing.T) {
@@ -65,7 +67,7 @@ func TestTraceIsALevelBelowDebug(t *testing.T) {
 			t.Fatal(err)
 		}
 		log.Debug("a")
-		log.Log(t.Context(), levelTrace, "b")
+		log.Log(t.Context(), store.LevelTrace, "b")
 		var got []string
 		for _, m := range regexp.MustCompile(`level=(\w+)`).FindAllStringSubmatch(out.String(), -1) {
 			got = append(got, m[1])

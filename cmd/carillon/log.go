@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"carillon/internal/brief"
+	"carillon/internal/store"
 )
 
 // A logConfig is the flags about logs, which all roles share.
@@ -44,13 +45,10 @@ func (c *logConfig) open(w io.Writer) (log *slog.Logger, closeLog func(), err er
 	return log, f.Close, nil
 }
 
-// levelTrace is that of what Pebble and etcd have to say of themselves. It is ours: Dapr's levels end with debug.
-const levelTrace = slog.LevelDebug - 4
-
 // logger returns a logger to w.
 func (c *logConfig) logger(w io.Writer) (*slog.Logger, error) {
 	levels := map[string]slog.Level{
-		"trace": levelTrace, "debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
+		"trace": store.LevelTrace, "debug": slog.LevelDebug, "info": slog.LevelInfo, "warn": slog.LevelWarn, "error": slog.LevelError,
 		"fatal": levelFatal,
 	}
 	level, ok := levels[strings.ToLower(c.level)]

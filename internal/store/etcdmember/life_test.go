@@ -26,6 +26,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"carillon/internal/logtest"
+	"carillon/internal/store"
 	"carillon/internal/store/datadir"
 )
 
@@ -65,7 +66,7 @@ type life struct {
 func live(t *testing.T, cfg Config) *life {
 	t.Helper()
 	l := &life{page: new(logtest.Page), ended: make(chan error, 1)}
-	m, err := New(cfg, slog.New(slog.NewTextHandler(l.page, &slog.HandlerOptions{Level: levelTrace})))
+	m, err := New(cfg, slog.New(slog.NewTextHandler(l.page, &slog.HandlerOptions{Level: store.LevelTrace})))
 	if err != nil {
 		t.Fatal(err)
 	}

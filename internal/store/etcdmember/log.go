@@ -9,6 +9,8 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"carillon/internal/store"
 )
 
 // logger returns what etcd logs to. What it calls fatal fails the member and ends the goroutine that said so: etcd would
@@ -29,9 +31,6 @@ func (c *logCore) Enabled(l zapcore.Level) bool {
 	return l >= zapcore.FatalLevel || c.member.log.Enabled(none, level(l))
 }
 
-// levelTrace is that of what etcd has to say of itself, as opposed to the lines for debugging about jobs.
-const levelTrace = slog.LevelDebug - 4
-
 func level(l zapcore.Level) slog.Level {
 	switch {
 	case l >= zapcore.DPanicLevel:
@@ -39,7 +38,7 @@ func level(l zapcore.Level) slog.Level {
 	case l == zapcore.ErrorLevel:
 		return slog.LevelWarn
 	}
-	return levelTrace
+	return store.LevelTrace
 }
 
 // With is [zapcore.Core.With].
@@ -70,7 +69,7 @@ func (c *logCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
 		c.member.log.Warn("etcd met an error", slog.String("event", event))
 	default:
 		none := context.Background() //nolint:forbidigo // as in Enabled
-		c.member.log.LogAttrs(none, levelTrace, "etcd", slog.String("event", event))
+		c.member.log.LogAttrs(none, store.LevelTrace, "etcd", slog.String("event", event))
 	}
 	return nil
 }

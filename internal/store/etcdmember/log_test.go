@@ -9,11 +9,13 @@ import (
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+
+	"carillon/internal/store"
 )
 
 func TestWhatEtcdSaysIsLoggedLowerAndWhatIsFatalFailsTheMember(t *testing.T) {
 	var text bytes.Buffer
-	m := &Member{failed: make(chan struct{}), log: slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: levelTrace}))}
+	m := &Member{failed: make(chan struct{}), log: slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: store.LevelTrace}))}
 	log := m.logger().With(zap.String("field", "of the log"))
 	said := func(want string) {
 		t.Helper()
@@ -62,7 +64,7 @@ func TestWhatEtcdSaysIsLoggedLowerAndWhatIsFatalFailsTheMember(t *testing.T) {
 
 func TestLevelOfALineIsLowerThanEtcdsAndNoneIsLostThatIsFatal(t *testing.T) {
 	for of, want := range map[zapcore.Level]slog.Level{
-		zapcore.DebugLevel: levelTrace, zapcore.InfoLevel: levelTrace, zapcore.WarnLevel: levelTrace, zapcore.ErrorLevel: slog.LevelWarn,
+		zapcore.DebugLevel: store.LevelTrace, zapcore.InfoLevel: store.LevelTrace, zapcore.WarnLevel: store.LevelTrace, zapcore.ErrorLevel: slog.LevelWarn,
 		zapcore.DPanicLevel: slog.LevelError, zapcore.PanicLevel: slog.LevelError, zapcore.FatalLevel: slog.LevelError,
 	} {
 		if got := level(of); got != want {

@@ -10,6 +10,8 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"carillon/internal/store"
 )
 
 const (
@@ -84,14 +86,11 @@ type logger struct {
 	disk *disk
 }
 
-// levelTrace is that of what Pebble has to say of itself, as opposed to the lines for debugging about jobs.
-const levelTrace = slog.LevelDebug - 4
-
 // Infof is [pebble.Logger.Infof].
 func (l logger) Infof(format string, args ...any) {
 	ctx := context.Background() //nolint:forbidigo // Pebble has none to give, and no level depends on it
-	if l.log.Enabled(ctx, levelTrace) {
-		l.log.LogAttrs(ctx, levelTrace, "pebble", slog.String("event", fmt.Sprintf(format, args...)))
+	if l.log.Enabled(ctx, store.LevelTrace) {
+		l.log.LogAttrs(ctx, store.LevelTrace, "pebble", slog.String("event", fmt.Sprintf(format, args...)))
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"carillon/internal/logtest"
+	"carillon/internal/store"
 )
 
 // A sizedDisk has as many bytes as it says, in the folder "there".
@@ -158,7 +159,7 @@ func TestWhatAnOperatorShouldKnowOfPebbleIsLogged(t *testing.T) {
 			t.Errorf("%s fails the disk: %q, want %q", c.name, got, c.fails)
 		}
 	}
-	log, page := plainLog(levelTrace)
+	log, page := plainLog(store.LevelTrace)
 	logger{log: log}.Infof("it is %s", "so")
 	if got, want := page.String(), "level=DEBUG-4 msg=pebble event=\"it is so\"\n"; got != want {
 		t.Errorf("what Pebble says of itself is logged as %s, want %s", got, want)
