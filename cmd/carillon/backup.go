@@ -78,8 +78,10 @@ func (c *storeConfig) open(ctx context.Context) (jobStore, error) {
 	log := slog.New(slog.DiscardHandler) // errors are returned
 	if c.etcd != "" {
 		endpoints := strings.Split(c.etcd, ",")
-		if err := etcdmember.Reach(ctx, endpoints[0]); err != nil && len(endpoints) == 1 {
-			return nil, err
+		if len(endpoints) == 1 { // of several, a client tries each
+			if err := etcdmember.Reach(ctx, endpoints[0]); err != nil {
+				return nil, err
+			}
 		}
 		return etcdstore.Open(etcdstore.Config{
 			Endpoints: endpoints, MaxRequestBytes: etcdmember.DefaultMaxRequestBytes,

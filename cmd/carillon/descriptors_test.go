@@ -36,7 +36,7 @@ func slowApp(t *testing.T) (address string, taken chan string) {
 	t.Helper()
 	taken = make(chan string, 10_000)
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		time.Sleep(time.Second)
+		time.Sleep(time.Second) // so that calls of a real process are open together
 		taken <- strings.TrimPrefix(r.URL.Path, "/job/")
 	}))
 	t.Cleanup(s.Close)

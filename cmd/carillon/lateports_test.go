@@ -126,7 +126,7 @@ func TestSchedulerPortIsClosedUntilThereIsACertificate(t *testing.T) {
 	ca, sentry := identitytest.NewAuthority(t), freeAddress(t)
 	d := startClosedScheduler(t, ca, sentry)
 	port := d.address["scheduler"]
-	for range 20 {
+	for range 20 { // half a second of a real process, to which no fake time reaches
 		refused(t, port)
 		time.Sleep(25 * time.Millisecond)
 	}
@@ -166,7 +166,7 @@ func TestPortsOfASidecarAreClosedUntilThereIsACertificate(t *testing.T) {
 	s := launchSidecar(t, []string{"DAPR_TRUST_ANCHORS=" + string(ca.PEM())}, closedPorts, "--enable-mtls", "--sentry-address", sentry,
 		"--dapr-public-port", portOf(t, public), "--dapr-public-listen-address=127.0.0.1", "--metrics-port", portOf(t, metrics))
 	closed := s.ports(t)
-	for range 20 {
+	for range 20 { // as of a scheduler
 		refused(t, closed...)
 		time.Sleep(25 * time.Millisecond)
 	}

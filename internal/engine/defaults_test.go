@@ -97,7 +97,7 @@ func (s *mute) Commit(ctx context.Context, b *store.Batch) error {
 	return s.Store.Commit(ctx, b)
 }
 
-func TestStoreThatDoesNotAnswerIsAskedLessAndLessAndItIsLoggedAsAnErrorLater(t *testing.T) {
+func TestSilentStoreIsAskedLessAndLess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		page := new(logtest.Page)
 		s := &mute{Store: openStore(t), begun: time.Now(), until: 6 * time.Second, writes: errMute}

@@ -19,7 +19,7 @@ import (
 const callTimeout = 30 * time.Second
 
 // connectTime is how long a call waits until a scheduler can be asked. One that restarts, or another that takes over, is
-// back within it; beyond, whoever waits should know that there is none.
+// back within it. After that the caller should know that there is none.
 const connectTime = 5 * time.Second
 
 // headStart is how long the host whose turn it is has to connect before the call goes to another that is connected

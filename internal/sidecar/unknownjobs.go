@@ -12,7 +12,8 @@ import (
 const maxUnknownJobs = 1000
 
 // unknownJobs are the jobs that an app does not know: it answers their triggers with 404, or NotFound. As in Dapr such a
-// trigger counts as handled, so nothing but this log, and failures in Dapr's metrics, says that no code ran. It is safe for concurrent use.
+// trigger counts as handled, so nothing but this log, and failures in Dapr's metrics, says that no code ran. It is safe for
+// concurrent use.
 type unknownJobs struct {
 	write func(ctx context.Context, level slog.Level, attrs ...slog.Attr)
 	rest  *lograte.Line // of paths that are not remembered
@@ -34,35 +35,28 @@ func newUnknownJobs(log *slog.Logger) *unknownJobs {
 // second tells of all others.
 func (u *unknownJobs) add(ctx context.Context, path string, attrs ...slog.Attr) {
 	attrs = append(attrs, slog.String("path", path))
-	switch u.news(path) {
-	case newPath:
-		u.write(ctx, slog.LevelWarn, attrs...)
-	case knownPath:
+	switch known, room := u.remember(path); {
+	case known:
 		u.write(ctx, slog.LevelDebug, attrs...)
-	case onePathTooMany:
+	case room:
+		u.write(ctx, slog.LevelWarn, attrs...)
+	default:
 		u.rest.Warn(ctx, attrs...)
 	}
 }
 
-type news uint8
-
-const (
-	newPath news = iota
-	knownPath
-	onePathTooMany
-)
-
-func (u *unknownJobs) news(path string) news {
+// remember reports whether the path is known, and, if not, whether there was room to remember it.
+func (u *unknownJobs) remember(path string) (known, room bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if _, known := u.seen[path]; known {
-		return knownPath
+	if _, known = u.seen[path]; known {
+		return true, false
 	}
 	if len(u.seen) == maxUnknownJobs {
-		return onePathTooMany
+		return false, false
 	}
 	u.seen[path] = struct{}{}
-	return newPath
+	return false, true
 }
 
 func (u *unknownJobs) close(ctx context.Context) { u.rest.Close(ctx) }

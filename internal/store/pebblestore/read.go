@@ -53,7 +53,7 @@ func (s *Store) get(ctx context.Context, keys [][]byte) (_ [][]byte, err error) 
 
 // seek moves it to the key, and reports whether that is there.
 func seek(it *pebble.Iterator, key []byte) bool {
-	if len(key) == 0 { // a prefix has a byte
+	if len(key) == 0 { // of a damaged store: Pebble's own checks do not take it for a prefix
 		return it.First() && len(it.Key()) == 0
 	}
 	return it.SeekPrefixGE(key) // the prefix of a key is all of it

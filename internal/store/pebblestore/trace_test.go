@@ -11,7 +11,7 @@ import (
 	"carillon/internal/store/pebblestore"
 )
 
-// Whoever debugs a job wants none of them.
+// A user who debugs a job needs none of them.
 func TestPebblesOwnLinesAreALevelBelowDebug(t *testing.T) {
 	for level, want := range map[slog.Level]bool{slog.LevelDebug: false, slog.LevelDebug - 4: true} {
 		page := new(logtest.Page)
