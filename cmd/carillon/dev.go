@@ -109,8 +109,7 @@ func dev(ctx context.Context, args []string, std stdio) error {
 		return err
 	}
 	forced := make(chan struct{})
-	force := sync.OnceFunc(func() { close(forced) })
-	cfg.Sidecar.Shutdown = func(bool) { force() } // which the node asks for a forced one alone
+	cfg.Forced = sync.OnceFunc(func() { close(forced) })
 	node, err := app.OpenAllInOne(cfg, l, nil, log)
 	if err != nil {
 		return fmt.Errorf("--data-dir %s: %w", dir, err)

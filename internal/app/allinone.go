@@ -17,11 +17,14 @@ import (
 )
 
 // An AllInOneConfig is what an operator may choose of an all-in-one node. Its scheduler's hosts, and its sidecar's
-// schedulers, check, connected and shutdown, are the node's to say: a client that asks for a shutdown, even by force, ends the node in
+// schedulers, check, connected and shutdown, are the node's to say: a client that asks for a shutdown ends the node in
 // good order, as if the context of Run had ended.
 type AllInOneConfig struct {
 	Config
 	Sidecar sidecar.Config
+	// Forced is called, from a goroutine of its own and perhaps more than once, when a client has asked for a shutdown by
+	// force: the process is to end at once, without the node. Where it is nil, the node ends in good order then, too.
+	Forced func()
 }
 
 // AllInOneListeners are where an all-in-one node can be reached.
@@ -52,10 +55,9 @@ func OpenAllInOne(cfg AllInOneConfig, l AllInOneListeners, dialApp sidecar.Diale
 	cfg.Sidecar.Schedulers, cfg.Scheduler.Hosts = hosts, hosts
 	asked := make(chan struct{}) // closed when a client has asked for the end
 	ask := sync.OnceFunc(func() { close(asked) })
-	force := cfg.Sidecar.Shutdown
-	cfg.Sidecar.Shutdown = func(forced bool) {
-		if forced && force != nil {
-			force(true)
+	cfg.Sidecar.Shutdown = func(byForce bool) {
+		if byForce && cfg.Forced != nil {
+			cfg.Forced()
 			return
 		}
 		ask()
