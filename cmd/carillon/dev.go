@@ -95,6 +95,7 @@ func dev(ctx context.Context, args []string, std stdio) error {
 	if err != nil {
 		return err
 	}
+	fmt.Fprintf(std.Out, "carillon dev keeps its jobs in %s; Ctrl-C stops it.\n", dir)
 	shares, release, err := c.memory.apply(ctx, memory.AllInOne, std, log)
 	if err != nil {
 		return err
@@ -103,7 +104,6 @@ func dev(ctx context.Context, args []string, std stdio) error {
 	cfg.Memory = shares
 	cfg.Descriptors = divideDescriptors(ctx, descriptors.Parts{Store: true, Sidecar: true}, log)
 	cfg.Engine.Keys, cfg.Engine.Punctual = keys, true
-	fmt.Fprintf(std.Out, "carillon dev keeps its jobs in %s; Ctrl-C stops it.\n", dir)
 	l, err := c.listen(ctx)
 	if err != nil {
 		return err

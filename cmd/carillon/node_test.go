@@ -254,6 +254,9 @@ func TestATakenPortIsNamedByItsFlag(t *testing.T) {
 		if exitCode(err) != exitError || !strings.Contains(string(out), name+" "+port) || !strings.Contains(string(out), "choose another port") {
 			t.Errorf("%s: exit code %d, %s", name, exitCode(err), out)
 		}
+		if first, _, _ := strings.Cut(string(out), "\n"); !strings.HasPrefix(first, "carillon dev keeps its jobs in "+args[2]) {
+			t.Errorf("%s: the first line on a terminal is %q, want one that names the directory of the jobs", name, first)
+		}
 	}
 }
 
