@@ -129,7 +129,7 @@ func listening(cfg sidecar.Config, l app.SidecarListeners, log *slog.Logger) fun
 	return func(ctx context.Context) { log.LogAttrs(ctx, slog.LevelInfo, "listening", attrs...) }
 }
 
-// warnSidecar logs what can be foreseen.
+// warnSidecar warns of what the configuration leaves open or will not do, before the sidecar runs.
 func warnSidecar(ctx context.Context, cfg sidecar.Config, l app.SidecarListeners, log *slog.Logger) {
 	if cfg.Namespace == "" && len(cfg.Schedulers) > 0 {
 		log.LogAttrs(ctx, slog.LevelWarn, "NAMESPACE is set and empty: the scheduler will refuse every call; unset it, or give it a value")

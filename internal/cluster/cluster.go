@@ -29,8 +29,8 @@ type View struct {
 }
 
 // Place returns the place of a member in the list of the members' addresses, in ascending order, and how many members
-// there are; ok is false if there is no member of that ID. What nodes divide by it, they divide alike if they see the same
-// view. Members with the same address are in the order of their IDs.
+// there are; ok is false if there is no member of that ID. Nodes that see the same view divide alike by it. Members with the
+// same address are in the order of their IDs.
 func (v View) Place(id string) (index, of int, ok bool) {
 	at := slices.IndexFunc(v.Members, func(n Node) bool { return n.ID == id })
 	if at < 0 {

@@ -113,8 +113,8 @@ func appendSpelling(b, encoded, notes []byte) (_ []byte, ok bool) {
 	return append(b, written...), true
 }
 
-// cutKey returns how the key was written of a value in an object, if that is noted, and the value without that. It reports
-// whether it is true.
+// cutKey cuts the note off the value of an object's entry that says how the entry's key was written, and returns it and the
+// rest; ok is false if the note does not spell that key.
 func cutKey(key, value []byte) (written, rest []byte, ok bool) {
 	rest, noted := bytes.CutPrefix(value, []byte(keyTag))
 	if !noted {
