@@ -8,16 +8,16 @@ import (
 	"maps"
 	"slices"
 
+	"carillon/internal/encryption"
 	"carillon/internal/engine"
-	"carillon/internal/seal"
 )
 
 // openKeys returns the keys of a file, or nil if there is none.
-func openKeys(file string) (*seal.Keys, error) {
+func openKeys(file string) (*encryption.Keys, error) {
 	if file == "" {
 		return nil, nil
 	}
-	keys, err := seal.Open(file)
+	keys, err := encryption.Open(file)
 	if err != nil {
 		return nil, fmt.Errorf("--encryption-key-file: %w", err)
 	}

@@ -4,8 +4,8 @@ import (
 	"log/slog"
 	"net"
 
-	"carillon/internal/bound"
 	"carillon/internal/descriptors"
+	"carillon/internal/limits"
 )
 
 // How many connections a listener has at most. A sidecar has five to each scheduler; an app a few to its sidecar; and
@@ -37,7 +37,7 @@ func divideConns(d descriptors.Shares, most, mains, watchers int) conns {
 func bounded(most int, log *slog.Logger, listeners ...*net.Listener) {
 	for _, l := range listeners {
 		if *l != nil {
-			*l = bound.Listen(*l, most, log)
+			*l = limits.Listen(*l, most, log)
 		}
 	}
 }
@@ -46,7 +46,7 @@ func bounded(most int, log *slog.Logger, listeners ...*net.Listener) {
 func boundedAll(most int, log *slog.Logger, listeners []net.Listener) []net.Listener {
 	var all []net.Listener
 	for _, l := range listeners {
-		all = append(all, bound.Listen(l, most, log))
+		all = append(all, limits.Listen(l, most, log))
 	}
 	return all
 }

@@ -6,7 +6,7 @@ import (
 	"log/slog"
 	"net"
 
-	"carillon/internal/bound"
+	"carillon/internal/limits"
 	"carillon/internal/scheduler"
 )
 
@@ -38,7 +38,7 @@ func OpenScheduler(cfg Config, l SchedulerListeners, log *slog.Logger) (*Node, e
 	}
 	most := divideConns(cfg.Descriptors, maxSchedulerConns, 1, 2)
 	bounded(most.main, log, &l.Scheduler)
-	l.Scheduler = bound.Pace(l.Scheduler, schedulerConnRate)
+	l.Scheduler = limits.Pace(l.Scheduler, schedulerConnRate)
 	bounded(most.watcher, log, &l.Health, &l.Metrics)
 	metrics := newRegistry()
 	cfg.Engine.Metrics, cfg.Dispatch.Metrics, cfg.Scheduler.Metrics = metrics, metrics, metrics

@@ -128,7 +128,7 @@ func (lp *loop) dueBefore(c *commit) bool {
 	d := min(at.Sub(lp.wall()), maxSleep)
 	timer := time.NewTimer(d)
 	defer timer.Stop()
-	lp.ring(d)
+	lp.wakeIn(d)
 	select {
 	case <-c.ended:
 		return false

@@ -215,15 +215,15 @@ func TestFormatThatIsEmptyOrLaterIsRefusedByItsVersion(t *testing.T) {
 	}
 }
 
-func TestLoopThatIsToBePunctualHasABell(t *testing.T) {
+func TestPunctualLoopHasAWaker(t *testing.T) {
 	for _, punctual := range []bool{false, true} {
 		s := newScript(t, 1)
 		s.punctual = punctual
 		ctx, stop := context.WithCancel(t.Context())
 		stop()
 		s.loop.run(ctx)
-		if got := s.bell != nil; got != punctual {
-			t.Errorf("a loop that is to be punctual: %v, has a bell: %v", punctual, got)
+		if got := s.waker != nil; got != punctual {
+			t.Errorf("a loop that is to be punctual: %v, has a waker: %v", punctual, got)
 		}
 	}
 }

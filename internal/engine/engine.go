@@ -12,10 +12,10 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"carillon/internal/encryption"
 	"carillon/internal/fair"
 	"carillon/internal/job"
 	"carillon/internal/lograte"
-	"carillon/internal/seal"
 	"carillon/internal/store"
 )
 
@@ -73,7 +73,7 @@ type Config struct {
 	Full func() error
 	// Keys seal the specs of jobs, payloads among them; nil: they are stored as they are. A store with sealed jobs is not
 	// opened without their keys.
-	Keys *seal.Keys
+	Keys *encryption.Keys
 	// Now is the clock on the wall, which may be stepped, with a reading of the other clock, which timers and leases go by;
 	// nil is [time.Now].
 	Now func() time.Time

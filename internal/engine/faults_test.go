@@ -8,8 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"carillon/internal/encryption"
 	"carillon/internal/job"
-	"carillon/internal/seal"
 	"carillon/internal/store"
 )
 
@@ -58,7 +58,7 @@ func (s *faulty) Commit(ctx context.Context, b *store.Batch) error {
 // TestNoErrorOfTheStoreIsSwallowed has each thing that reads or writes the store beside turns meet an error at each of its
 // operations. It is told each time, and does what it is to do when there is none, also when it has failed before.
 func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
-	keys, err := seal.Open(filepath.Join("testdata", "record", "keys"))
+	keys, err := encryption.Open(filepath.Join("testdata", "record", "keys"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +230,7 @@ func scriptOn(t *testing.T, s store.Store) *loop {
 
 // faultyWorld returns a store with jobs 1, which has not moved, 2, which has and has another entry of the index besides,
 // and 3, which cannot be read; a job of an actor; and two notes.
-func faultyWorld(t *testing.T, sealIt bool, keys *seal.Keys) store.Store {
+func faultyWorld(t *testing.T, sealIt bool, keys *encryption.Keys) store.Store {
 	t.Helper()
 	db := openStore(t)
 	at := time.Unix(1000, 0).UTC()

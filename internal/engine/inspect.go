@@ -7,8 +7,8 @@ import (
 	"errors"
 	"fmt"
 
+	"carillon/internal/encryption"
 	"carillon/internal/job"
-	"carillon/internal/seal"
 	"carillon/internal/store"
 )
 
@@ -22,7 +22,7 @@ type inspector struct {
 
 // Inspect calls f with each key of s that an engine cannot use, in the order of keys. Jobs that are sealed are looked into
 // only if there are keys. It reads everything; s may be in use.
-func Inspect(ctx context.Context, s store.Store, keys *seal.Keys, f func(Finding) error) error {
+func Inspect(ctx context.Context, s store.Store, keys *encryption.Keys, f func(Finding) error) error {
 	values, err := s.Get(ctx, formatKey())
 	if err != nil {
 		return fmt.Errorf("read the store's format: %w", err)
@@ -157,11 +157,11 @@ func present(ctx context.Context, s store.Store, e entry) (bool, error) {
 // missingKey returns an error if a record is sealed with a key of the store that keys have not. That is no trouble of the
 // record: a node without a key must not put aside what it cannot read. The store remembers all keys that it is sealed with,
 // so that an envelope which names another one is damaged.
-func missingKey(ctx context.Context, s store.Store, keys *seal.Keys, record []byte) error {
+func missingKey(ctx context.Context, s store.Store, keys *encryption.Keys, record []byte) error {
 	if len(record) == 0 || record[0] != sealedVersion {
 		return nil
 	}
-	id := seal.KeyID(record[1:])
+	id := encryption.KeyID(record[1:])
 	if id == "" || keys != nil && keys.Has(id) {
 		return nil
 	}

@@ -10,11 +10,11 @@ import (
 	"sync/atomic"
 	"time"
 
-	"carillon/internal/awake"
+	"carillon/internal/encryption"
 	"carillon/internal/job"
 	"carillon/internal/lograte"
-	"carillon/internal/seal"
 	"carillon/internal/store"
+	"carillon/internal/timerfd"
 )
 
 // A loop turns the machine of some partitions. Its goroutine, that of run, owns the machine; the inbox and the present
@@ -33,8 +33,8 @@ type loop struct {
 	metrics    *metrics
 	givenUp    *lograte.Line // of all loops
 	aside      *quarantine
-	keys       *seal.Keys // nil if nothing is sealed
-	all        int        // partitions, of all loops
+	keys       *encryption.Keys // nil if nothing is sealed
+	all        int              // partitions, of all loops
 	pulse      pulse
 	tenures    map[int]*tenure // of the partitions that it has
 	strain     strain
@@ -45,8 +45,8 @@ type loop struct {
 	progress   bool                   // a tenure has begun since the last error
 	commit     atomic.Pointer[commit] // the one under way; nil between two turns
 	punctual   bool
-	bell       *awake.Bell // rings when timers are due; nil if there is none
-	spare      store.Batch // empty: what the machine writes to while its other batch is being committed
+	waker      *timerfd.Waker // wakes the process when timers are due; nil if there is none
+	spare      store.Batch    // empty: what the machine writes to while its other batch is being committed
 }
 
 func newLoop(
@@ -83,7 +83,7 @@ const (
 // forgets what it knew, and the partitions are claimed and read afresh; other loops go on meanwhile.
 func (lp *loop) run(ctx context.Context) {
 	defer lp.inbox.close()
-	defer lp.listen(ctx)()
+	defer lp.openWaker(ctx)()
 	steady := context.WithoutCancel(ctx) // a turn that has begun is brought to its end
 	for wait := minBackoff; ctx.Err() == nil; wait = min(2*wait, maxBackoff) {
 		lp.progress = false
@@ -164,7 +164,7 @@ func (lp *loop) turns(ctx, steady context.Context) error {
 		lp.pulse.end(lp.wall(), due, ok && !due.IsZero())
 		if ok {
 			timer.Reset(sleep)
-			lp.ring(sleep)
+			lp.wakeIn(sleep)
 		} else {
 			timer.Stop()
 		}

@@ -12,8 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"carillon/internal/encryption"
 	"carillon/internal/job"
-	"carillon/internal/seal"
 	"carillon/internal/store"
 	"carillon/internal/when"
 )
@@ -83,7 +83,7 @@ func TestRecordsOfEveryVersionAreWrittenAndReadAsEver(t *testing.T) {
 
 // A sealed record is another each time; the one that testdata keeps has to open for ever, with the keys beside it.
 func TestSealedRecordsAreReadAsEver(t *testing.T) {
-	keys, err := seal.Open(filepath.Join("testdata", "record", "keys"))
+	keys, err := encryption.Open(filepath.Join("testdata", "record", "keys"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,8 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"carillon/internal/encryption"
 	"carillon/internal/job"
-	"carillon/internal/seal"
 	"carillon/internal/store"
 )
 
@@ -53,7 +53,7 @@ func sealedWith(record []byte) string {
 	if len(record) == 0 || record[0] != sealedVersion {
 		return ""
 	}
-	return seal.KeyID(record[1:])
+	return encryption.KeyID(record[1:])
 }
 
 // eachJob calls f with the records of all jobs, page by page, and rests after each for so many times as long as it took.

@@ -11,9 +11,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"carillon/internal/encryption"
 	"carillon/internal/engine"
 	"carillon/internal/job"
-	"carillon/internal/seal"
 	"carillon/internal/store"
 )
 
@@ -27,9 +27,9 @@ func sealedIn(t *testing.T, s store.Store) map[string]int64 {
 	return counts
 }
 
-func mustKeys(t *testing.T, file string) *seal.Keys {
+func mustKeys(t *testing.T, file string) *encryption.Keys {
 	t.Helper()
-	keys, err := seal.Open(file)
+	keys, err := encryption.Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}

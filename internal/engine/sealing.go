@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"time"
 
-	"carillon/internal/seal"
+	"carillon/internal/encryption"
 	"carillon/internal/store"
 )
 
@@ -19,7 +19,7 @@ const sealedVersion = 2
 // jobs, and what says when a job is due and how far it has got can be read by whoever has the disk.
 type sealing struct {
 	store.Store
-	keys *seal.Keys
+	keys *encryption.Keys
 }
 
 // Get implements [store.Store].

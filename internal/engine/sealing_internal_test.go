@@ -5,14 +5,14 @@ import (
 	"path/filepath"
 	"testing"
 
-	"carillon/internal/seal"
+	"carillon/internal/encryption"
 	"carillon/internal/store"
 )
 
 // sealed returns an empty store that seals jobs, and what it is on.
 func sealed(t *testing.T) (s sealing, under store.Store) {
 	t.Helper()
-	keys, err := seal.Open(filepath.Join("testdata", "record", "keys"))
+	keys, err := encryption.Open(filepath.Join("testdata", "record", "keys"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestKeyIsMissingWhereTheStoreSaysThatItIsUsed(t *testing.T) {
 	own := s.keys.Seal([]byte{sealedVersion}, []byte("value"), []byte("j"))
 	for name, c := range map[string]struct {
 		record  []byte
-		keys    *seal.Keys
+		keys    *encryption.Keys
 		missing bool
 	}{
 		"nothing": {nil, nil, false}, "what is not sealed": {[]byte{specVersion, 0}, nil, false}, "a key that is there": {own, s.keys, false},

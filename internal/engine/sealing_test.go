@@ -13,9 +13,9 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"carillon/internal/encryption"
 	"carillon/internal/engine"
 	"carillon/internal/job"
-	"carillon/internal/seal"
 	"carillon/internal/store"
 )
 
@@ -25,11 +25,11 @@ func keyLine(id string, b byte) string {
 }
 
 // keyFile returns a new file of keys and what it holds.
-func keyFile(t *testing.T, text string) (*seal.Keys, string) {
+func keyFile(t *testing.T, text string) (*encryption.Keys, string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "keys")
 	writeFile(t, file, text)
-	keys, err := seal.Open(file)
+	keys, err := encryption.Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +130,7 @@ func TestAStoreIsNotOpenedWithoutTheKeysOfItsJobs(t *testing.T) {
 		}
 		stop()
 
-		for want, keys := range map[string]*seal.Keys{
+		for want, keys := range map[string]*encryption.Keys{
 			`: name the file`: nil,
 			`sealed with the key "second", 3 of them, which the key file has not`: only(keyFile(t, keyLine("first", 1))),
 		} {
@@ -148,7 +148,7 @@ func TestAStoreIsNotOpenedWithoutTheKeysOfItsJobs(t *testing.T) {
 	})
 }
 
-func only(k *seal.Keys, _ string) *seal.Keys { return k }
+func only(k *encryption.Keys, _ string) *encryption.Keys { return k }
 
 func TestJobsOfBeforeSealingBeganAreDelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

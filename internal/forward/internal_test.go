@@ -10,11 +10,11 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 
+	"carillon/internal/batchstream"
 	"carillon/internal/cluster"
 	"carillon/internal/engine"
 	"carillon/internal/job"
 	"carillon/internal/peerv1"
-	"carillon/internal/pipe"
 	"carillon/internal/store/pebblestore"
 )
 
@@ -90,10 +90,10 @@ func TestAnswersThatDoNotFitTheMessageAreRefused(t *testing.T) {
 func TestLargestCommandIsTriedAgainAndALargerOneRefused(t *testing.T) {
 	p := newPeer(cluster.Node{ID: "b", Addr: "b"})
 	var large *job.TooLargeError
-	if err := p.explain(t.Context(), pipe.ErrNotBegun, maxCommand); !errors.Is(err, engine.ErrNotOwner) {
+	if err := p.explain(t.Context(), batchstream.ErrNotBegun, maxCommand); !errors.Is(err, engine.ErrNotOwner) {
 		t.Errorf("the largest command that has not begun = %v, want ErrNotOwner", err)
 	}
-	if err := p.explain(t.Context(), pipe.ErrNotBegun, maxCommand+1); !errors.As(err, &large) {
+	if err := p.explain(t.Context(), batchstream.ErrNotBegun, maxCommand+1); !errors.As(err, &large) {
 		t.Errorf("a larger one = %v, want that it is too large", err)
 	}
 }

@@ -11,11 +11,11 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/status"
 
+	"carillon/internal/batchstream"
 	"carillon/internal/cluster"
 	"carillon/internal/engine"
 	"carillon/internal/job"
 	"carillon/internal/peerv1"
-	"carillon/internal/pipe"
 )
 
 // The bounds of what goes to one node. A command is smaller than a message may be.
@@ -32,7 +32,7 @@ const reopenAfter = 50 * time.Millisecond
 // drain is how long a node that is no member any more has for the calls that are under way.
 const drain = 2 * time.Second
 
-type stream = pipe.Stream[*peerv1.Command, peerv1.ApplyRequest, peerv1.ApplyResponse]
+type stream = batchstream.Stream[*peerv1.Command, peerv1.ApplyRequest, peerv1.ApplyResponse]
 
 // A peer is another node, and the stream to it. It is safe for concurrent use.
 type peer struct {
@@ -91,7 +91,7 @@ func (p *peer) keep(ctx context.Context, client peerv1.PeerClient) error {
 	if _, err := apply.Recv(); err != nil {
 		return err
 	}
-	s := pipe.New(pipe.Config[*peerv1.Command, peerv1.ApplyRequest, peerv1.ApplyResponse]{
+	s := batchstream.New(batchstream.Config[*peerv1.Command, peerv1.ApplyRequest, peerv1.ApplyResponse]{
 		Calls: maxCommands, Bytes: maxBytes, Unanswered: maxUnanswered, Pack: pack, Unpack: unpack,
 	}, apply)
 	p.set(s)
@@ -138,9 +138,9 @@ func (p *peer) post(requests []job.Request) (results func(ctx context.Context) [
 // explain returns what became of a command of that size, about which the stream says err.
 func (p *peer) explain(ctx context.Context, err error, size int) error {
 	switch {
-	case errors.Is(err, pipe.ErrNotBegun) && size > maxCommand:
+	case errors.Is(err, batchstream.ErrNotBegun) && size > maxCommand:
 		return &job.TooLargeError{Size: size, Limit: maxCommand}
-	case errors.Is(err, pipe.ErrNotBegun):
+	case errors.Is(err, batchstream.ErrNotBegun):
 		return fmt.Errorf("node %s: %w", p.node.ID, engine.ErrNotOwner)
 	case ctx.Err() != nil:
 		return context.Cause(ctx)

@@ -8,18 +8,18 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"carillon/internal/batchstream"
 	"carillon/internal/engine"
 	"carillon/internal/job"
 	"carillon/internal/peerv1"
-	"carillon/internal/pipe"
 )
 
 // Apply carries out what another node asks for over a stream, until that ends or closing does. spawn and contain are
-// those of [pipe.Service].
+// those of [batchstream.Service].
 func (r *Router) Apply(
 	closing context.Context, stream peerv1.Peer_ApplyServer, spawn func(func()), contain func(func() error) error,
 ) error {
-	return pipe.Serve(closing, stream, pipe.Service[peerv1.ApplyRequest, peerv1.ApplyResponse]{
+	return batchstream.Serve(closing, stream, batchstream.Service[peerv1.ApplyRequest, peerv1.ApplyResponse]{
 		Unanswered: 2 * maxUnanswered,
 		Check: func(m *peerv1.ApplyRequest) error {
 			if n := len(m.GetCommands()); n > maxCommands {

@@ -10,10 +10,10 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"carillon/internal/bound"
+	"carillon/internal/batchstream"
 	"carillon/internal/bulkv1"
 	"carillon/internal/job"
-	"carillon/internal/pipe"
+	"carillon/internal/limits"
 )
 
 // The bounds of a stream that schedules. A message with more jobs ends its stream; while as many messages as that are
@@ -37,7 +37,7 @@ func (b bulkServer) Schedule(stream bulkv1.Bulk_ScheduleServer) error {
 	closing, end := context.WithCancel(stream.Context())
 	defer end()
 	defer s.atClose(end)()
-	return pipe.Serve(closing, stream, pipe.Service[bulkv1.ScheduleRequest, bulkv1.ScheduleResponse]{
+	return batchstream.Serve(closing, stream, batchstream.Service[bulkv1.ScheduleRequest, bulkv1.ScheduleResponse]{
 		Unanswered: maxBulkMessages,
 		Check: func(m *bulkv1.ScheduleRequest) error {
 			if n := len(m.GetJobs()); n > maxBulkJobs {
@@ -72,7 +72,7 @@ func (s *server) begin(ctx context.Context, now time.Time, jobs []*schedulerv1.S
 		err := s.guard(ctx, bulkv1.Bulk_Schedule_FullMethodName, func() (err error) {
 			if err := s.admit(ctx, r); err != nil {
 				if status.Code(err) == codes.ResourceExhausted {
-					bound.Slow(ctx, 1) // as for a call of its own
+					limits.Slow(ctx, 1) // as for a call of its own
 				}
 				return err
 			}

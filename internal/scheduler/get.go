@@ -10,7 +10,7 @@ import (
 	"google.golang.org/grpc/status"
 	protobuf "google.golang.org/protobuf/proto"
 
-	"carillon/internal/bound"
+	"carillon/internal/limits"
 )
 
 // maxGets is how many jobs are read for callers at a time. A job may have 2 MiB, however short the question is, and takes as much
@@ -26,7 +26,7 @@ func (s *Service) get(ctx context.Context, req any, handle grpc.UnaryHandler) (a
 	defer func() { <-s.gets }()
 	resp, err := handle(ctx, req)
 	m, ok := resp.(*schedulerv1.GetJobResponse)
-	if err != nil || !ok || protobuf.Size(m) <= bound.SmallMessage {
+	if err != nil || !ok || protobuf.Size(m) <= limits.SmallMessage {
 		return resp, err
 	}
 	piece := make([]byte, 0, protobuf.Size(m))

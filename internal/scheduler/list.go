@@ -13,7 +13,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	protobuf "google.golang.org/protobuf/proto"
 
-	"carillon/internal/bound"
+	"carillon/internal/limits"
 	"carillon/internal/wire"
 )
 
@@ -43,10 +43,10 @@ const listShare = 8 << 20
 // while it is put together, so that no two wait for one another. Shares are half of the budget at most, so that a list can
 // have the other half, or all if it is alone, but for one share that it leaves to a small list.
 type lists struct {
-	budget *bound.Budget
-	shares *bound.Budget // the half of budget that shares may have
-	grow   chan struct{} // holds a token while a list grows
-	share  int64         // of each list
+	budget *limits.Budget
+	shares *limits.Budget // the half of budget that shares may have
+	grow   chan struct{}  // holds a token while a list grows
+	share  int64          // of each list
 	step   int64
 }
 
@@ -54,7 +54,7 @@ func newLists(bytes int64) *lists {
 	bytes = max(bytes, minListBytes)
 	share := min(listShare, bytes/4)
 	return &lists{
-		budget: bound.NewBudget(bytes), shares: bound.NewBudget(bytes / 2), grow: make(chan struct{}, 1), share: share, step: share / 2,
+		budget: limits.NewBudget(bytes), shares: limits.NewBudget(bytes / 2), grow: make(chan struct{}, 1), share: share, step: share / 2,
 	}
 }
 
@@ -168,7 +168,7 @@ func (l *encodedList) end() {
 }
 
 // sent is where the pieces of lists end when they have been sent.
-type sent struct{ budget *bound.Budget }
+type sent struct{ budget *limits.Budget }
 
 // Get implements [mem.BufferPool].
 func (sent) Get(length int) *[]byte { return new(make([]byte, length)) }

@@ -10,8 +10,8 @@ import (
 	"google.golang.org/grpc/status"
 	protobuf "google.golang.org/protobuf/proto"
 
-	"carillon/internal/bound"
 	"carillon/internal/job"
+	"carillon/internal/limits"
 )
 
 // A Quota is what each namespace may keep and ask for. What is zero has no bound.
@@ -77,7 +77,7 @@ func (q *quotas) call(ctx context.Context, now time.Time, namespace string, call
 	defer q.mu.Unlock()
 	a := q.account(now, namespace)
 	if a == nil || a.calls < 1 {
-		bound.Slow(ctx, calls-1)
+		limits.Slow(ctx, calls-1)
 		return q.refuse("rate", "the namespace %q makes more than %v calls a second: make fewer, or try again", namespace, q.Rate)
 	}
 	a.calls = max(a.calls-float64(calls), -q.Rate)

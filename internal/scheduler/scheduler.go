@@ -11,10 +11,10 @@ import (
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"github.com/prometheus/client_golang/prometheus"
 
-	"carillon/internal/bound"
 	"carillon/internal/dispatch"
 	"carillon/internal/identity"
 	"carillon/internal/job"
+	"carillon/internal/limits"
 	"carillon/internal/lograte"
 	"carillon/internal/peerv1"
 	"carillon/internal/wire"
@@ -87,7 +87,7 @@ type Service struct {
 	metrics  *metrics
 	hosts    *hosts
 	quotas   *quotas
-	messages *bound.Messages
+	messages *limits.Messages
 	lists    *lists
 	doubts   *lograte.Line
 	gets     chan struct{} // holds a token of each job that is being read for a caller

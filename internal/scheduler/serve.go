@@ -16,8 +16,8 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
 
-	"carillon/internal/bound"
 	"carillon/internal/bulkv1"
+	"carillon/internal/limits"
 	"carillon/internal/peerv1"
 	"carillon/internal/wire"
 )
@@ -75,16 +75,16 @@ const maxRequest = 4 << 20
 
 // calls are the bounds of what clients may have open, all of them together. A sidecar has a stream or two on each of its
 // five connections.
-func (s *Service) calls() bound.Calls {
-	return bound.Calls{Most: 100_000, Lasts: 5 * time.Minute, Header: 64 << 10, Messages: s.messages}
+func (s *Service) calls() limits.Calls {
+	return limits.Calls{Most: 100_000, Lasts: 5 * time.Minute, Header: 64 << 10, Messages: s.messages}
 }
 
 // newMessages returns the bounds of what is received. A node that has no room for what others send it could not answer
 // those for whom it has.
-func newMessages(bytes int64) *bound.Messages {
+func newMessages(bytes int64) *limits.Messages {
 	peer := peerv1.Peer_Apply_FullMethodName
-	return &bound.Messages{
-		Budget: bound.NewBudget(max(bytes, bound.MinMessageBytes)), Max: maxRequest, Codec: newCodec(),
+	return &limits.Messages{
+		Budget: limits.NewBudget(max(bytes, limits.MinMessageBytes)), Max: maxRequest, Codec: newCodec(),
 		Answered: []string{bulkv1.Bulk_Schedule_FullMethodName, peer}, Reserved: []string{peer},
 	}
 }

@@ -41,7 +41,7 @@ func (s *server) WatchJobs(stream schedulerv1.Scheduler_WatchJobsServer) error {
 		return s.metrics.refused(err)
 	}
 	log := s.log.With(slog.String("namespace", initial.GetNamespace()), slog.String("app", initial.GetAppId()))
-	receiver := s.dispatch.Connect(targets, limits(initial)...)
+	receiver := s.dispatch.Connect(targets, concurrencyLimits(initial)...)
 	defer receiver.Close()
 	s.metrics.connected.WithLabelValues().Inc()
 	defer s.metrics.connected.WithLabelValues().Dec()
@@ -55,8 +55,8 @@ func (s *server) WatchJobs(stream schedulerv1.Scheduler_WatchJobsServer) error {
 	return err
 }
 
-// limits returns what the sidecar that sent i limits.
-func limits(i *schedulerv1.WatchJobsRequestInitial) []dispatch.Limit {
+// concurrencyLimits returns what the sidecar that sent i limits.
+func concurrencyLimits(i *schedulerv1.WatchJobsRequestInitial) []dispatch.Limit {
 	var all []dispatch.Limit
 	for _, l := range i.GetConcurrencyLimits() {
 		if target, key, ok := wire.Limit(i.GetNamespace(), l); ok {

@@ -11,8 +11,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"carillon/internal/bound"
 	"carillon/internal/job"
+	"carillon/internal/limits"
 	"carillon/internal/wire"
 )
 
@@ -31,7 +31,7 @@ const maxStreams = 1000
 
 // calls counts the API calls in work, and the bytes of their bodies. It is safe for concurrent use.
 type calls struct {
-	bytes *bound.Budget
+	bytes *limits.Budget
 
 	mu     sync.Mutex // guards the field below
 	number int
@@ -58,7 +58,7 @@ func (c *calls) leave() {
 // Large bodies leave room for small ones.
 func (c *calls) reserve(bytes int64) bool {
 	limit := c.bytes.Max()
-	if bytes > bound.SmallMessage {
+	if bytes > limits.SmallMessage {
 		limit = c.bytes.Large()
 	}
 	return c.bytes.TakeWithin(bytes, limit)

@@ -11,7 +11,7 @@ import (
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/keepalive"
 
-	"carillon/internal/bound"
+	"carillon/internal/limits"
 	"carillon/internal/wire"
 )
 
@@ -43,7 +43,7 @@ func (s *Sidecar) connect(address string) (*grpc.ClientConn, error) {
 			MinConnectTimeout: 5 * time.Second,
 		}),
 		// What a stream has received while it may take no more triggers is not counted, and so has to be little.
-		grpc.WithStaticStreamWindowSize(4 * bound.Window), grpc.WithStaticConnWindowSize(bound.ConnWindow),
+		grpc.WithStaticStreamWindowSize(4 * limits.Window), grpc.WithStaticConnWindowSize(limits.ConnWindow),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithIdleTimeout(0),
 	}

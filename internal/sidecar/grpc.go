@@ -18,7 +18,7 @@ import (
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/reflection"
 
-	"carillon/internal/bound"
+	"carillon/internal/limits"
 	"carillon/internal/wire"
 )
 
@@ -52,8 +52,8 @@ func (s *Sidecar) serveGRPC(ctx context.Context, listeners []net.Listener) error
 				MinTime: 8 * time.Second, PermitWithoutStream: true,
 			}))
 	}
-	calls := bound.Calls{Most: maxOpen, Lasts: 2 * bodyTime, Header: uint32(min(s.cfg.MaxHeader, maxHeader/headerFactor)) * headerFactor}
-	calls.Messages = &bound.Messages{
+	calls := limits.Calls{Most: maxOpen, Lasts: 2 * bodyTime, Header: uint32(min(s.cfg.MaxHeader, maxHeader/headerFactor)) * headerFactor}
+	calls.Messages = &limits.Messages{
 		Budget: s.calls.bytes, Max: int(min(s.cfg.MaxBody, math.MaxInt32)), Codec: encoding.GetCodecV2(proto.Name),
 		Stats: s.metrics.api.stats(),
 	}

@@ -9,8 +9,8 @@ import (
 	"net/url"
 	"strings"
 
-	"carillon/internal/bound"
 	"carillon/internal/job"
+	"carillon/internal/limits"
 	"carillon/internal/wire"
 )
 
@@ -99,7 +99,7 @@ func (s *Sidecar) getJob(w http.ResponseWriter, r *http.Request, target job.Targ
 	}
 	held := reservation{of: &s.calls}
 	defer held.end()
-	if n := len(j.GetData().GetValue()); n > bound.SmallMessage && !held.take(renderCost*n) {
+	if n := len(j.GetData().GetValue()); n > limits.SmallMessage && !held.take(renderCost*n) {
 		writeError(w, s.calls.tooMany(target))
 		return
 	}

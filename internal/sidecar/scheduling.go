@@ -15,7 +15,7 @@ import (
 
 	"carillon/internal/bulkv1"
 
-	"carillon/internal/pipe"
+	"carillon/internal/batchstream"
 )
 
 // A host is a scheduler, and how calls get there.
@@ -169,7 +169,7 @@ func (h *host) scheduleAll(ctx context.Context, all []*schedulerv1.ScheduleJobRe
 	took := time.Since(began)
 	var others []*schedulerv1.ScheduleJobRequest
 	for i, err := range errs {
-		if errors.Is(err, pipe.ErrNotBegun) {
+		if errors.Is(err, batchstream.ErrNotBegun) {
 			others = append(others, all[i])
 			continue
 		}
@@ -188,7 +188,7 @@ func (h *host) scheduleAll(ctx context.Context, all []*schedulerv1.ScheduleJobRe
 	}
 	results := h.oneByOne(ctx, others)
 	for i, err := range errs {
-		if errors.Is(err, pipe.ErrNotBegun) {
+		if errors.Is(err, batchstream.ErrNotBegun) {
 			errs[i], results = results[0], results[1:]
 		}
 	}

@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
-	"carillon/internal/bound"
 	"carillon/internal/browser"
+	"carillon/internal/limits"
 	"carillon/internal/lograte"
 )
 
@@ -64,7 +64,7 @@ func New(cfg Config, dial Dialers, log *slog.Logger) (*Sidecar, error) {
 	}
 	s := &Sidecar{
 		cfg: cfg, dial: dial, log: log.With(slog.String("component", "sidecar")), began: time.Now(),
-		calls: calls{bytes: bound.NewBudget(cfg.MaxCallBytes)}, shutdowns: newShutdowns(),
+		calls: calls{bytes: limits.NewBudget(cfg.MaxCallBytes)}, shutdowns: newShutdowns(),
 		metrics: newMetrics(cfg), vitals: newVitals(cfg.Apps), browsers: browser.New(cfg.Hosts),
 	}
 	s.warnings, s.refusals = newWarnings(s.log), newRefusals(s.log)

@@ -8,7 +8,7 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/storage/wal"
 
-	"carillon/internal/store/space"
+	"carillon/internal/store/diskspace"
 )
 
 var whole = Config{Name: "b", Dir: "data", Client: "http://127.0.0.1:2379", Peer: "http://127.0.0.1:2380"}
@@ -125,14 +125,14 @@ func TestSmallDiskHasASmallLogAndAQuota(t *testing.T) {
 		{1024*mib - 64, 0, (1024*mib - 64) / 3, 16*mib - 1},
 	} {
 		wal.SegmentSizeBytes = was
-		got := Config{QuotaBytes: c.quota}.fit(space.Usage{Total: c.total})
+		got := Config{QuotaBytes: c.quota}.fit(diskspace.Usage{Total: c.total})
 		if got.QuotaBytes != c.want || wal.SegmentSizeBytes != c.segment {
 			t.Errorf("on a disk of %d bytes a quota of %d is %d and a file of the log has %d, want %d and %d",
 				c.total, c.quota, got.QuotaBytes, wal.SegmentSizeBytes, c.want, c.segment)
 		}
 	}
 	wal.SegmentSizeBytes = 3
-	if (Config{}).fit(space.Usage{Total: 768 * mib}); wal.SegmentSizeBytes != 3 {
+	if (Config{}).fit(diskspace.Usage{Total: 768 * mib}); wal.SegmentSizeBytes != 3 {
 		t.Error("a file of the log became larger for a small disk")
 	}
 }

@@ -3,7 +3,7 @@ package etcdmember
 import (
 	"go.etcd.io/etcd/server/v3/storage/wal"
 
-	"carillon/internal/store/space"
+	"carillon/internal/store/diskspace"
 )
 
 // A disk that is smaller than smallDisk gets smaller files of the log, and a quota. Etcd makes a file of the log, and the next
@@ -17,7 +17,7 @@ const (
 
 // fit returns c with what a disk of that size, in bytes, allows. The size of the log's files holds for the process; only those
 // of a small disk change it.
-func (c Config) fit(u space.Usage) Config {
+func (c Config) fit(u diskspace.Usage) Config {
 	if u.Total == 0 || u.Total >= smallDisk {
 		return c
 	}

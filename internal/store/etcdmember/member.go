@@ -13,7 +13,7 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 
 	"carillon/internal/store/datadir"
-	"carillon/internal/store/space"
+	"carillon/internal/store/diskspace"
 )
 
 // A Member is one member of an etcd cluster.
@@ -22,7 +22,7 @@ type Member struct {
 	awaitTLS func(context.Context) error // until its certificate is there, and good
 	config   *embed.Config
 	log      *slog.Logger
-	room     *space.Watch
+	room     *diskspace.Watch
 
 	kv      kv
 	folder  atomic.Pointer[folder]     // nil before it has started
@@ -36,7 +36,7 @@ type Member struct {
 
 // New returns the member that cfg describes. It does nothing until it runs.
 func New(cfg Config, log *slog.Logger) (*Member, error) {
-	if u, err := space.Of(cfg.Dir); err == nil {
+	if u, err := diskspace.Of(cfg.Dir); err == nil {
 		cfg = cfg.fit(u)
 	}
 	ec, err := cfg.embedded()
@@ -45,7 +45,7 @@ func New(cfg Config, log *slog.Logger) (*Member, error) {
 	}
 	m := &Member{joining: cfg.joining, awaitTLS: cfg.awaitTLS, config: ec, failed: make(chan struct{}), log: log.With(slog.String("component", "etcd"))}
 	m.kv.present = m.present
-	m.room = space.New(func() (space.Usage, error) { return space.Of(cfg.Dir) }, m.log)
+	m.room = diskspace.New(func() (diskspace.Usage, error) { return diskspace.Of(cfg.Dir) }, m.log)
 	ec.ZapLoggerBuilder = embed.NewZapLoggerBuilder(m.logger())
 	if err := ec.Validate(); err != nil {
 		return nil, fmt.Errorf("configure the member of etcd: %w", err)
@@ -54,7 +54,7 @@ func New(cfg Config, log *slog.Logger) (*Member, error) {
 }
 
 // Full returns why nothing new should be stored, because the member's disk has too little left for that, or nil: see
-// [space.Watch]. When there is none left at all, the member fails.
+// [diskspace.Watch]. When there is none left at all, the member fails.
 func (m *Member) Full() error { return m.room.Full() }
 
 const (

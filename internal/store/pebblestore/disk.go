@@ -14,7 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/atomicfs"
 
 	"carillon/internal/store/datadir"
-	"carillon/internal/store/space"
+	"carillon/internal/store/diskspace"
 )
 
 // retryAfter is how long Pebble waits before it tries again to write a table; left alone it tries in a busy loop.
@@ -113,13 +113,13 @@ func (d *disk) look() {
 }
 
 // usage returns how much is left on the disk that holds the folder, or will hold it once it is made.
-func (d *disk) usage(dir string) (space.Usage, error) {
+func (d *disk) usage(dir string) (diskspace.Usage, error) {
 	u, err := d.GetDiskUsage(dir)
 	for errors.Is(err, os.ErrNotExist) && dir != d.PathDir(dir) {
 		dir = d.PathDir(dir)
 		u, err = d.GetDiskUsage(dir)
 	}
-	return space.Usage{Free: u.AvailBytes, Total: u.TotalBytes}, err
+	return diskspace.Usage{Free: u.AvailBytes, Total: u.TotalBytes}, err
 }
 
 // failure returns the reason given to fail, or nil.

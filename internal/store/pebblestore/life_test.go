@@ -22,7 +22,7 @@ import (
 	"carillon/internal/job"
 	"carillon/internal/store"
 	"carillon/internal/store/datadir"
-	"carillon/internal/store/space"
+	"carillon/internal/store/diskspace"
 )
 
 func batch(keyValues ...string) *store.Batch {
@@ -189,11 +189,11 @@ func TestIdleStoreGetsRoomBackWhileItsDiskIsFullAndFailsWhenItIsMoved(t *testing
 		s := openAt(t, Config{Dir: dir})
 		defer s.Close()
 		var full atomic.Bool
-		s.room = space.New(func() (space.Usage, error) {
+		s.room = diskspace.New(func() (diskspace.Usage, error) {
 			if full.Load() {
-				return space.Usage{Total: 1 << 40}, nil
+				return diskspace.Usage{Total: 1 << 40}, nil
 			}
-			return space.Usage{Free: 1 << 40, Total: 1 << 40}, nil
+			return diskspace.Usage{Free: 1 << 40, Total: 1 << 40}, nil
 		}, slog.New(slog.DiscardHandler))
 		if err := s.Commit(t.Context(), batch("key", "")); err != nil {
 			t.Fatal(err)

@@ -14,7 +14,7 @@ import (
 
 	"carillon/internal/store"
 	"carillon/internal/store/datadir"
-	"carillon/internal/store/space"
+	"carillon/internal/store/diskspace"
 )
 
 // A Config says where a store is and what it may use. All but Dir may be left at zero.
@@ -44,7 +44,7 @@ type Store struct {
 	dir  string
 	db   *pebble.DB
 	disk *disk
-	room *space.Watch
+	room *diskspace.Watch
 	// health watches the disk while the store is open.
 	health io.Closer
 	// turn is held while a batch enters the log and the memtable, not while it waits for the disk: so the batches of
@@ -94,7 +94,7 @@ func open(cfg Config, log *slog.Logger) (*Store, error) {
 	}
 	d.open()
 	s := &Store{dir: dir, db: db, disk: d, health: health, turn: make(chan struct{}, 1)}
-	s.room = space.New(func() (space.Usage, error) { return d.usage(dir) }, log)
+	s.room = diskspace.New(func() (diskspace.Usage, error) { return d.usage(dir) }, log)
 	if err := s.begin(); err != nil {
 		return nil, explain(errors.Join(err, s.Close()))
 	}
@@ -104,7 +104,7 @@ func open(cfg Config, log *slog.Logger) (*Store, error) {
 	return s, nil
 }
 
-// Full returns why nothing new should be stored, because the disk has too little left for that, or nil: see [space.Watch].
+// Full returns why nothing new should be stored, because the disk has too little left for that, or nil: see [diskspace.Watch].
 func (s *Store) Full() error { return s.room.Full() }
 
 // begin begins a log, which the manifest then names as the first of those that matter: so it is missed if it is gone.

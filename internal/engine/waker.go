@@ -1,0 +1,30 @@
+package engine
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"carillon/internal/timerfd"
+)
+
+// openWaker gives a punctual loop its waker, and returns what closes that.
+func (lp *loop) openWaker(ctx context.Context) (closeIt func()) {
+	if !lp.punctual {
+		return func() {}
+	}
+	waker, err := timerfd.New(nil)
+	if err != nil {
+		lp.log.LogAttrs(ctx, slog.LevelWarn, "jobs of an idle node will be up to a millisecond late", slog.Any("err", err))
+		return func() {}
+	}
+	lp.waker = waker
+	return func() { _ = waker.Close() }
+}
+
+// wakeIn has the waker wake the process in d, when timers that the caller has set before are due.
+func (lp *loop) wakeIn(d time.Duration) {
+	if lp.waker != nil && d > 0 {
+		lp.waker.Set(d)
+	}
+}

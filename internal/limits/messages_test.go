@@ -1,0 +1,355 @@
+package limits_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/encoding"
+	"google.golang.org/grpc/encoding/gzip"
+	"google.golang.org/grpc/encoding/proto"
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
+	protobuf "google.golang.org/protobuf/proto"
+
+	"carillon/internal/limits"
+)
+
+const (
+	mib   = 1 << 20
+	large = 4*mib - 100<<10 // bytes of a message
+)
+
+// A holder holds large calls of DeleteJob until they are let go, and answers each message of WatchJobs when it is let go.
+type holder struct {
+	schedulerv1.UnimplementedSchedulerServer
+	let  chan struct{}
+	held atomic.Int64
+}
+
+func (h *holder) DeleteJob(_ context.Context, r *schedulerv1.DeleteJobRequest) (*schedulerv1.DeleteJobResponse, error) {
+	if len(r.GetName()) > mib {
+		h.held.Add(1)
+		defer h.held.Add(-1)
+		<-h.let
+	}
+	return new(schedulerv1.DeleteJobResponse), nil
+}
+
+func (h *holder) WatchJobs(s schedulerv1.Scheduler_WatchJobsServer) error {
+	for {
+		if _, err := s.Recv(); err != nil {
+			return err
+		}
+		h.held.Add(1)
+		<-h.let
+		h.held.Add(-1)
+		if err := s.Send(new(schedulerv1.WatchJobsResponse)); err != nil {
+			return err
+		}
+	}
+}
+
+// A bounded server takes messages within a budget.
+type boundedServer struct {
+	*holder
+	messages *limits.Messages
+	dial     func() (net.Conn, error)
+}
+
+func newBoundedServer(t *testing.T, budget int64) *boundedServer {
+	t.Helper()
+	l := bufconn.Listen(1 << 16)
+	s := &boundedServer{
+		holder:   &holder{let: make(chan struct{})},
+		messages: &limits.Messages{Budget: limits.NewBudget(budget), Max: 4 * mib, Codec: encoding.GetCodecV2(proto.Name)},
+		dial:     func() (net.Conn, error) { return l.DialContext(t.Context()) },
+	}
+	server := limits.Calls{Most: 1000, Lasts: time.Minute, Header: 8 << 10, Messages: s.messages}.NewServer()
+	schedulerv1.RegisterSchedulerServer(server, s)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	t.Cleanup(func() {
+		server.Stop()
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+func (s *boundedServer) client(t *testing.T, opts ...grpc.CallOption) schedulerv1.SchedulerClient {
+	t.Helper()
+	conn, err := grpc.NewClient("passthrough:service", grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultCallOptions(opts...), grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) { return s.dial() }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return schedulerv1.NewSchedulerClient(conn)
+}
+
+func (s *boundedServer) raw(t *testing.T) *rawClient {
+	t.Helper()
+	conn, err := s.dial()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { conn.Close() })
+	return newRawClient(t, conn)
+}
+
+// small makes a small call, which is to succeed at once.
+func (s *boundedServer) small(t *testing.T, when string, c schedulerv1.SchedulerClient) {
+	t.Helper()
+	began := time.Now()
+	if _, err := c.DeleteJob(t.Context(), &schedulerv1.DeleteJobRequest{Name: "a"}); err != nil || time.Since(began) > time.Second {
+		t.Errorf("%s a small call got %v after %v, want success at once", when, err, time.Since(began))
+	}
+}
+
+// allFree checks that nothing is in use any more.
+func (s *boundedServer) allFree(t *testing.T) {
+	t.Helper()
+	synctest.Wait()
+	if used := s.messages.Budget.Used(); used != 0 {
+		t.Errorf("%d bytes are in use when all calls have ended", used)
+	}
+}
+
+func nameOf(bytes int) *schedulerv1.DeleteJobRequest {
+	return &schedulerv1.DeleteJobRequest{Name: strings.Repeat("a", bytes)}
+}
+
+// sharedCodec sends the same bytes for each message, so that they are in memory once.
+type sharedCodec struct {
+	encoding.CodecV2
+	bytes mem.BufferSlice
+}
+
+func (c sharedCodec) Marshal(any) (mem.BufferSlice, error) { return c.bytes, nil }
+
+func TestLargeMessagesStayWithinTheBudget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newBoundedServer(t, 32*mib)
+		encoded, err := protobuf.Marshal(nameOf(large))
+		if err != nil {
+			t.Fatal(err)
+		}
+		codec := sharedCodec{encoding.GetCodecV2(proto.Name), mem.BufferSlice{mem.SliceBuffer(encoded)}}
+		small := s.client(t)
+		s.small(t, "before,", small)
+		before := inUse()
+		var calls sync.WaitGroup
+		refused := make(chan error, 64)
+		for range 8 {
+			c := s.client(t, grpc.ForceCodecV2(codec))
+			for range 8 {
+				calls.Go(func() {
+					if _, err := c.DeleteJob(t.Context(), nil); err != nil {
+						refused <- err
+					}
+				})
+			}
+		}
+		synctest.Wait()
+		time.Sleep(10 * time.Second) // connections that are slowed down
+		synctest.Wait()
+		if held, used := s.held.Load(), s.messages.Budget.Used(); held != 3 || used > 24*mib {
+			t.Errorf("%d calls are carried out with %d bytes: want 3 with 24 MiB at most, of 64", held, used)
+		}
+		// On top of the budget: windows of the connections, and their buffers at both ends.
+		if used := inUse() - before; used > 32*mib {
+			t.Errorf("%d MiB are in use, want no more than the budget", used/mib)
+		} else {
+			t.Logf("%.1f MiB are in use", float64(used)/mib)
+		}
+		s.small(t, "meanwhile,", small)
+		close(s.let)
+		calls.Wait()
+		close(refused)
+		n := 0
+		for err := range refused {
+			if n++; status.Code(err) != codes.ResourceExhausted || !strings.Contains(err.Error(), "33554432 bytes, is in use: try again") {
+				t.Fatalf("refused with %v, want ResourceExhausted with the budget and what to do", err)
+			}
+		}
+		if n != 61 {
+			t.Errorf("%d are refused, want 61", n)
+		}
+		s.allFree(t)
+	})
+}
+
+// inUse is how many bytes of memory are in use.
+func inUse() int64 {
+	runtime.GC()
+	runtime.GC() // what a pool has kept goes with the second
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+func TestSlowMessagesGiveWayToOthers(t *testing.T) {
+	for _, size := range []int{large, 60 << 10} {
+		t.Run(fmt.Sprintf("%d KiB", size>>10), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newBoundedServer(t, 16*mib)
+				c := s.client(t)
+				var ended []<-chan codes.Code
+				for range 10 {
+					r := s.raw(t)
+					for range 20 {
+						id, e := r.begin(schedulerv1.Scheduler_DeleteJob_FullMethodName, size)
+						ended = append(ended, e)
+						r.send(id, 10<<10)
+						r.send(id, 10<<10)
+					}
+				}
+				synctest.Wait()
+				full := size
+				if size > 64<<10 {
+					full = mib // they leave room for smaller ones
+					s.small(t, "beside large ones", c)
+				}
+				_, err := c.DeleteJob(t.Context(), nameOf(full))
+				if status.Code(err) != codes.ResourceExhausted {
+					t.Errorf("before they are slow, another gets %v, want ResourceExhausted", err)
+				}
+				time.Sleep(6 * time.Second)
+				if _, err := c.DeleteJob(t.Context(), nameOf(full)); err != nil {
+					t.Errorf("when they are slow, another gets %v, want success", err)
+				}
+				synctest.Wait()
+				for i, e := range ended {
+					select {
+					case code := <-e:
+						if code != codes.ResourceExhausted {
+							t.Fatalf("slow call %d ended with %v, want ResourceExhausted", i, code)
+						}
+					default:
+						t.Fatalf("slow call %d has not ended", i)
+					}
+				}
+				s.allFree(t)
+			})
+		})
+	}
+}
+
+func TestSlowMessageMayFinishWhileThereIsRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newBoundedServer(t, 16*mib)
+		r := s.raw(t)
+		id, ended := r.begin(schedulerv1.Scheduler_DeleteJob_FullMethodName, 10)
+		r.send(id, 5)
+		time.Sleep(30 * time.Second)
+		s.small(t, "beside a slow one", s.client(t))
+		if len(ended) > 0 || s.messages.Budget.Used() != 20 {
+			t.Errorf("it has ended, or %d bytes are in use, want 20", s.messages.Budget.Used())
+		}
+		time.Sleep(time.Minute)
+		if code := <-ended; code != codes.DeadlineExceeded {
+			t.Errorf("it ended with %v, want DeadlineExceeded, as before", code)
+		}
+		s.allFree(t)
+	})
+}
+
+func TestStreamMessageWaitsForRoom(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newBoundedServer(t, 16*mib)
+		s.messages.Answered = []string{schedulerv1.Scheduler_WatchJobs_FullMethodName}
+		name := strings.Repeat("a", 3*mib-100)
+		m := &schedulerv1.WatchJobsRequest{WatchJobRequestType: &schedulerv1.WatchJobsRequest_Initial{
+			Initial: &schedulerv1.WatchJobsRequestInitial{AppId: name},
+		}}
+		var streams []schedulerv1.Scheduler_WatchJobsClient
+		for range 3 { // of which there is room for two
+			st, err := s.client(t).WatchJobs(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			go func() { _ = st.Send(m) }()
+			streams = append(streams, st)
+			synctest.Wait()
+		}
+		if held := s.held.Load(); held != 2 {
+			t.Errorf("%d messages are in work, want 2", held)
+		}
+		s.let <- struct{}{}
+		synctest.Wait()
+		if held := s.held.Load(); held != 2 {
+			t.Errorf("%d messages are in work when one is answered, want 2", held)
+		}
+		for range 2 {
+			s.let <- struct{}{}
+		}
+		for _, st := range streams {
+			if _, err := st.Recv(); err != nil {
+				t.Errorf("a message that had to wait got %v", err)
+			}
+		}
+		s.allFree(t)
+
+		for _, st := range streams {
+			go func() { _ = st.Send(m) }()
+		}
+		synctest.Wait()
+		began, failed := time.Now(), make(chan error, 3)
+		for _, st := range streams {
+			go func() {
+				_, err := st.Recv()
+				failed <- err
+			}()
+		}
+		if err := <-failed; status.Code(err) != codes.ResourceExhausted || time.Since(began) != 10*time.Second {
+			t.Errorf("after %v: %v, want ResourceExhausted after ten seconds", time.Since(began), err)
+		}
+		close(s.let)
+	})
+}
+
+func TestCompressedMessageCountsAsItIs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newBoundedServer(t, 32*mib)
+		c := s.client(t, grpc.UseCompressor(gzip.Name))
+		var calls sync.WaitGroup
+		var refused atomic.Int64
+		for range 20 {
+			calls.Go(func() {
+				if _, err := c.DeleteJob(t.Context(), nameOf(3*mib)); status.Code(err) == codes.ResourceExhausted {
+					refused.Add(1)
+				} else if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		time.Sleep(10 * time.Second)
+		if held, used := s.held.Load(), s.messages.Budget.Used(); held < 2 || held > 4 || used < 2*3*mib*held {
+			t.Errorf("%d calls are carried out with %d bytes, want each with twice its own", held, used)
+		}
+		close(s.let)
+		calls.Wait()
+		if refused.Load() == 0 {
+			t.Error("none is refused")
+		}
+		if _, err := c.DeleteJob(t.Context(), nameOf(4*mib)); status.Code(err) != codes.ResourceExhausted {
+			t.Errorf("one that is too large when it is decompressed: %v", err)
+		}
+		s.allFree(t)
+	})
+}

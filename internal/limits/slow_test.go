@@ -1,0 +1,93 @@
+package limits_test
+
+import (
+	"context"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+)
+
+func TestAConnectionWhoseCallsAreRefusedIsReadMoreSlowlyAndNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, l := serve(t, bounds())
+		loud := schedulerv1.NewSchedulerClient(conn)
+		quietConn, err := grpc.NewClient("passthrough:service", grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer quietConn.Close()
+		quiet := schedulerv1.NewSchedulerClient(quietConn)
+
+		const refusals = 100
+		began := time.Now()
+		for range refusals {
+			if _, err := loud.DeleteJob(t.Context(), new(schedulerv1.DeleteJobRequest)); status.Code(err) != codes.PermissionDenied {
+				t.Fatal(err)
+			}
+			now := time.Now()
+			if _, err := quiet.GetJob(t.Context(), new(schedulerv1.GetJobRequest)); err != nil || time.Since(now) > 0 {
+				t.Fatalf("another connection waits for %v: %v", time.Since(now), err)
+			}
+		}
+		if took := time.Since(began); took < 400*time.Millisecond || took > 2*time.Second {
+			t.Errorf("%d calls are refused in %v, want a few milliseconds for each", refusals, took)
+		}
+		time.Sleep(time.Second)
+		began = time.Now()
+		if _, err := loud.GetJob(t.Context(), new(schedulerv1.GetJobRequest)); err != nil || time.Since(began) > 0 {
+			t.Errorf("a second later it waits yet for %v: %v", time.Since(began), err)
+		}
+	})
+}
+
+func TestAConnectionIsNotSlowedDownForLongAndCanBeClosedMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := bounds()
+		b.Most = 10_000
+		conn, _ := serve(t, b)
+		client := schedulerv1.NewSchedulerClient(conn)
+		refused := make(chan error, 500)
+		for range cap(refused) {
+			go func() {
+				_, err := client.DeleteJob(t.Context(), new(schedulerv1.DeleteJobRequest))
+				refused <- err
+			}()
+		}
+		for range cap(refused) {
+			if err := <-refused; status.Code(err) != codes.PermissionDenied {
+				t.Fatal(err)
+			}
+		}
+		began := time.Now()
+		if _, err := client.GetJob(t.Context(), new(schedulerv1.GetJobRequest)); err != nil || time.Since(began) > time.Second {
+			t.Errorf("the next call waits for %v, %v: want a second at most", time.Since(began), err)
+		}
+		_, _ = client.DeleteJob(t.Context(), new(schedulerv1.DeleteJobRequest)) // and the server stops while the connection waits
+	})
+}
+
+func TestAMessageThatIsTooLargeSlowsItsConnectionDownByMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, _ := serve(t, bounds())
+		client := schedulerv1.NewSchedulerClient(conn)
+		large := &schedulerv1.GetJobRequest{Name: strings.Repeat("a", 5<<20)}
+		began := time.Now()
+		for range 3 {
+			if _, err := client.GetJob(t.Context(), large); status.Code(err) != codes.ResourceExhausted {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(began); took < 200*time.Millisecond {
+			t.Errorf("three are refused in %v, want a tenth of a second for each", took)
+		}
+	})
+}
