@@ -47,6 +47,7 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	cc := cfg.Cluster
 	cc.Node.Secret = rand.Text() // for as long as the process lives
 	cfg.Scheduler.PeerSecret = cc.Node.Secret
+	cc.Node.Format = engine.RecordFormat
 	cc.Etcd.Metrics = cfg.Engine.Metrics
 	var c core
 	full := func() error { return nil }

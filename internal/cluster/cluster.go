@@ -18,6 +18,8 @@ type Node struct {
 	Addr string
 	// Secret is what the others show it. It is for nodes alone: not for clients, and not for the log.
 	Secret string
+	// Format is the newest format of records that the node reads. A node that does not say reads only the first, 1.
+	Format int
 }
 
 // A View is what the members of a cluster are at one moment, and who should own what.
@@ -26,6 +28,16 @@ type View struct {
 	Members []Node
 	// Owners is the ID of the member that each partition is assigned to. It may own it later, or have owned it before.
 	Owners []string
+}
+
+// Oldest returns the member that reads the fewest formats of records; ok is false if there are no members.
+func (v View) Oldest() (oldest Node, ok bool) {
+	for _, n := range v.Members {
+		if !ok || n.Format < oldest.Format {
+			oldest, ok = n, true
+		}
+	}
+	return oldest, ok
 }
 
 // Place returns the place of a member in the list of the members' addresses, in ascending order, and how many members

@@ -114,7 +114,8 @@ func TestWithoutAMajorityEverythingStopsAndResumesByItself(t *testing.T) {
 	w.settle("a", "b")
 }
 
-func TestNodesLearnOneAnothersSecrets(t *testing.T) {
+// Node c does not say which format of records it reads, as an older version.
+func TestNodesLearnOneAnothersSecretsAndFormats(t *testing.T) {
 	inBoth(t, func(t *testing.T, w *world) {
 		w.start("a")
 		w.start("b")
@@ -127,6 +128,9 @@ func TestNodesLearnOneAnothersSecrets(t *testing.T) {
 				for _, m := range v.Members {
 					if m.Secret != "of "+m.ID {
 						t.Errorf("the secret of %s is %q", m.ID, m.Secret)
+					}
+					if want := map[bool]int{true: 1, false: 2}[m.ID == "c"]; m.Format != want {
+						t.Errorf("the format of %s is %d, want %d", m.ID, m.Format, want)
 					}
 				}
 				if len(v.Members) == 3 {

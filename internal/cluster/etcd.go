@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -58,6 +59,8 @@ func (e *Etcd) nodesKey() string           { return e.clusterKey() + "node/" }
 func (e *Etcd) nodeKey(id string) string   { return e.nodesKey() + id }
 func (e *Etcd) secretsKey() string         { return e.clusterKey() + "secret/" }
 func (e *Etcd) secretKey(id string) string { return e.secretsKey() + id }
+func (e *Etcd) formatsKey() string         { return e.clusterKey() + "format/" }
+func (e *Etcd) formatKey(id string) string { return e.formatsKey() + id }
 func (e *Etcd) claimKey(partition int) string {
 	return fmt.Sprintf("%sclaim/%04d", e.config.Prefix, partition)
 }
@@ -117,7 +120,8 @@ func (s *etcdSession) register(ctx context.Context, n Node) error {
 		resp, err := s.etcd.client.Txn(ctx).
 			If(clientv3.Compare(clientv3.CreateRevision(key), "=", 0)).
 			Then(clientv3.OpPut(key, n.Addr, clientv3.WithLease(s.lease)),
-				clientv3.OpPut(s.etcd.secretKey(n.ID), n.Secret, clientv3.WithLease(s.lease))).
+				clientv3.OpPut(s.etcd.secretKey(n.ID), n.Secret, clientv3.WithLease(s.lease)),
+				clientv3.OpPut(s.etcd.formatKey(n.ID), strconv.Itoa(n.Format), clientv3.WithLease(s.lease))).
 			Else(clientv3.OpGet(key)).Commit()
 		if err != nil {
 			return err

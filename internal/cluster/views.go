@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strconv"
 	"strings"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -51,11 +52,17 @@ func (e *Etcd) census(ctx context.Context) (census, error) {
 	}
 	c := census{revision: resp.Header.Revision}
 	owners := make([]string, e.config.Partitions)
-	secrets := map[string]string{}
+	secrets, formats := map[string]string{}, map[string]int{}
 	var ids []string
 	for _, kv := range resp.Kvs {
 		if id, ok := strings.CutPrefix(string(kv.Key), e.secretsKey()); ok {
 			secrets[id] = string(kv.Value)
+		} else if id, ok := strings.CutPrefix(string(kv.Key), e.formatsKey()); ok {
+			format, err := strconv.Atoi(string(kv.Value))
+			if err != nil {
+				return census{}, fmt.Errorf("read the record format of node %q at %q: %w", id, kv.Key, err)
+			}
+			formats[id] = format
 		} else if id, ok := strings.CutPrefix(string(kv.Key), e.nodesKey()); ok {
 			ids = append(ids, id)
 			c.view.Members = append(c.view.Members, Node{ID: id, Addr: string(kv.Value)})
@@ -71,7 +78,8 @@ func (e *Etcd) census(ctx context.Context) (census, error) {
 		return census{}, fmt.Errorf("the cluster has %d partitions and this node %d: give all nodes the same", len(owners), e.config.Partitions)
 	}
 	for i := range c.view.Members {
-		c.view.Members[i].Secret = secrets[c.view.Members[i].ID]
+		n := &c.view.Members[i]
+		n.Secret, n.Format = secrets[n.ID], max(1, formats[n.ID])
 	}
 	c.view.Owners = Assign(owners, ids)
 	c.settled = slices.Equal(owners, c.view.Owners)

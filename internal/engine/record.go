@@ -69,7 +69,7 @@ func encodeSpec(k job.Key, s *job.Spec) []byte {
 		size += len(s.Data.TypeURL) + len(s.Data.Value)
 	}
 	e := encoder(make([]byte, 0, size))
-	wide := !narrow(s.Plan.First) || !narrow(s.Plan.Until)
+	wide := FormatOf(s) > 1
 	if wide {
 		e = append(e, wideSpecVersion)
 	} else {

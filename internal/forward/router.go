@@ -35,8 +35,9 @@ type Router struct {
 	engine *engine.Engine
 	log    *slog.Logger
 
-	mu      sync.Mutex // guards the fields below
-	owners  []string   // the ID of each partition's; empty while the node is no member
+	mu      sync.Mutex   // guards the fields below
+	owners  []string     // the ID of each partition's; empty while the node is no member
+	oldest  cluster.Node // the member that reads the fewest formats of records
 	peers   map[string]*peer
 	changed chan struct{} // closed, and replaced, when the owners change
 	loaded  bool          // the engine has had all of the node's partitions once
@@ -58,6 +59,7 @@ func (r *Router) Follow(v cluster.View) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.owners = v.Owners
+	r.oldest, _ = v.Oldest()
 	others := map[string]cluster.Node{}
 	for _, m := range v.Members {
 		if m.ID != r.config.ID {
@@ -152,15 +154,11 @@ func (r *Router) DeleteAll(ctx context.Context, p job.Prefix) error {
 
 // ScheduleAll schedules or removes each of all, as [engine.Engine.ScheduleAll] does, wherever its owner is.
 func (r *Router) ScheduleAll(ctx context.Context, all []job.Request) (results func(ctx context.Context) []error) {
-	indices := make([]int, len(all))
-	for i := range indices {
-		indices[i] = i
-	}
-	under, changed := r.send(ctx, all, indices)
+	errs := make([]error, len(all))
+	under, changed := r.send(ctx, all, r.readable(all, errs))
 	return func(ctx context.Context) []error {
 		bounded, cancel := context.WithTimeoutCause(ctx, patience, job.ErrUnavailable)
 		defer cancel()
-		errs := make([]error, len(all))
 		for wait := minWait; ; wait = min(2*wait, maxWait) {
 			again := under.wait(ctx, errs)
 			if len(again) == 0 {
@@ -176,6 +174,26 @@ func (r *Router) ScheduleAll(ctx context.Context, all []job.Request) (results fu
 			under, changed = r.send(ctx, all, again)
 		}
 	}
+}
+
+// readable returns the indices of the requests whose jobs each member can read, since each may own them next. It notes the
+// errors of the others.
+func (r *Router) readable(all []job.Request, errs []error) (indices []int) {
+	r.mu.Lock()
+	oldest := r.oldest
+	r.mu.Unlock()
+	indices = make([]int, 0, len(all))
+	for i := range all {
+		if oldest.ID != "" && oldest.Format < engine.RecordFormat && !all[i].Remove {
+			if format := engine.FormatOf(&all[i].Spec); format > oldest.Format {
+				errs[i] = fmt.Errorf("the job needs record format %d, and node %s, which runs an older version, reads only up to %d: upgrade that node first: %w",
+					format, oldest.ID, oldest.Format, job.ErrUnavailable)
+				continue
+			}
+		}
+		indices = append(indices, i)
+	}
+	return indices
 }
 
 // The wait before a call that has not begun is tried again doubles from the first to the second; it is over at once

@@ -105,8 +105,11 @@ func (w *world) deliveries() (occurrences, again int) {
 	return occurrences, again
 }
 
-// start runs a node until it is stopped, at the end of the test at the latest.
-func (w *world) start(id string) *node {
+// start runs a node of this version until it is stopped, at the end of the test at the latest.
+func (w *world) start(id string) *node { return w.startFormat(id, engine.RecordFormat) }
+
+// startFormat runs a node of a version that reads records up to the format.
+func (w *world) startFormat(id string, format int) *node {
 	l := memnet.Listen()
 	w.mu.Lock()
 	w.listeners[id] = l
@@ -138,7 +141,7 @@ func (w *world) start(id string) *node {
 	run(func(ctx context.Context) error { return n.service.Run(ctx, l) })
 	run(func(ctx context.Context) error {
 		return cluster.Run(ctx, cluster.Config{
-			Node: cluster.Node{ID: id, Addr: id, Secret: secret},
+			Node: cluster.Node{ID: id, Addr: id, Secret: secret, Format: format},
 			Own:  func(ctx context.Context, p int, c cluster.Claim) { e.Own(ctx, p, c) },
 			View: func(v cluster.View) {
 				r.Follow(v)

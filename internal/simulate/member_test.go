@@ -127,7 +127,7 @@ func (c *member) run(ctx, steady context.Context, s *scheduler.Service, serve fu
 	router.Go(func() { _ = c.router.Run(routing) })
 	service.Go(func() { serve(serving) })
 	cfg := cluster.Config{
-		Node: cluster.Node{ID: c.node.host.address, Addr: c.node.host.address, Secret: c.secret()},
+		Node: cluster.Node{ID: c.node.host.address, Addr: c.node.host.address, Secret: c.secret(), Format: engine.RecordFormat},
 		Own:  c.own,
 		View: func(v cluster.View) {
 			var addresses []string
