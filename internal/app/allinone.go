@@ -47,7 +47,7 @@ func OpenAllInOne(cfg AllInOneConfig, l AllInOneListeners, dialApp sidecar.Diale
 	most := divideConns(cfg.Descriptors, maxAPIConns, len(l.HTTP)+len(l.GRPC)+len(l.Scheduler), 0)
 	l.Scheduler = boundedAll(most.main, log, l.Scheduler)
 	for i, one := range l.Scheduler {
-		l.Scheduler[i] = limits.Pace(one, schedulerConnRate)
+		l.Scheduler[i] = limits.AcceptRate(one, schedulerConnRate)
 	}
 	l.HTTP, l.GRPC = boundedAll(most.main, log, l.HTTP), boundedAll(most.main, log, l.GRPC)
 	memory := bufconn.Listen(memoryBuffer) // on which the node's own sidecar finds the Scheduler service

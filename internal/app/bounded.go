@@ -37,7 +37,7 @@ func divideConns(d descriptors.Shares, most, mains, watchers int) conns {
 func bounded(most int, log *slog.Logger, listeners ...*net.Listener) {
 	for _, l := range listeners {
 		if *l != nil {
-			*l = limits.Listen(*l, most, log)
+			*l = limits.Connections(*l, most, log)
 		}
 	}
 }
@@ -46,7 +46,7 @@ func bounded(most int, log *slog.Logger, listeners ...*net.Listener) {
 func boundedAll(most int, log *slog.Logger, listeners []net.Listener) []net.Listener {
 	var all []net.Listener
 	for _, l := range listeners {
-		all = append(all, limits.Listen(l, most, log))
+		all = append(all, limits.Connections(l, most, log))
 	}
 	return all
 }

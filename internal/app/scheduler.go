@@ -38,7 +38,7 @@ func OpenScheduler(cfg Config, l SchedulerListeners, log *slog.Logger) (*Node, e
 	}
 	most := divideConns(cfg.Descriptors, maxSchedulerConns, 1, 2)
 	bounded(most.main, log, &l.Scheduler)
-	l.Scheduler = limits.Pace(l.Scheduler, schedulerConnRate)
+	l.Scheduler = limits.AcceptRate(l.Scheduler, schedulerConnRate)
 	bounded(most.watcher, log, &l.Health, &l.Metrics)
 	metrics := newRegistry()
 	cfg.Engine.Metrics, cfg.Dispatch.Metrics, cfg.Scheduler.Metrics = metrics, metrics, metrics

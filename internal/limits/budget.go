@@ -6,13 +6,14 @@ import (
 	"sync/atomic"
 )
 
-// A Budget is a number of bytes that may be in use at once. A user takes bytes before it uses them, and gives them back
-// afterwards. It is safe for concurrent use. While there is room, to take and to give back is an atomic operation each.
+// A Budget is a counting semaphore of bytes. A user acquires bytes before it allocates them, and
+// releases them afterwards. It is safe for concurrent use. While bytes are free, an acquisition or
+// a release is one atomic operation.
 type Budget struct {
 	max  int64
 	used atomic.Int64
 
-	waiting atomic.Int32 // callers of Wait
+	waiting atomic.Int32 // callers of AcquireWithin that are blocked
 	mu      sync.Mutex   // guards the field below
 	freed   chan struct{}
 }
@@ -23,17 +24,18 @@ func NewBudget(bytes int64) *Budget { return &Budget{max: bytes, freed: make(cha
 // Max returns how many bytes may be in use.
 func (b *Budget) Max() int64 { return b.max }
 
-// Large returns how many bytes may be in use with a large message: the rest is for small ones.
+// Large returns how many bytes may be in use when a large message is admitted. The rest is reserved
+// for small ones.
 func (b *Budget) Large() int64 { return b.max - b.max/4 }
 
 // Used returns how many bytes are in use.
 func (b *Budget) Used() int64 { return b.used.Load() }
 
-// Take takes n bytes and returns true if they are free.
-func (b *Budget) Take(n int64) bool { return b.TakeWithin(n, b.max) }
+// TryAcquire acquires n bytes and returns true if they are free.
+func (b *Budget) TryAcquire(n int64) bool { return b.TryAcquireWithin(n, b.max) }
 
-// TakeWithin takes n bytes and returns true if no more than limit are in use then.
-func (b *Budget) TakeWithin(n, limit int64) bool {
+// TryAcquireWithin acquires n bytes and returns true if at most limit bytes are then in use.
+func (b *Budget) TryAcquireWithin(n, limit int64) bool {
 	for {
 		used := b.used.Load()
 		if n > 0 && used+n > min(limit, b.max) {
@@ -45,10 +47,10 @@ func (b *Budget) TakeWithin(n, limit int64) bool {
 	}
 }
 
-// WaitWithin is TakeWithin, but waits until ctx ends. Those who wait have no order: a caller that wants less may be
-// served first.
-func (b *Budget) WaitWithin(ctx context.Context, n, limit int64) bool {
-	if b.TakeWithin(n, limit) {
+// AcquireWithin is TryAcquireWithin, but blocks until ctx ends. Blocked callers have no order: one
+// that asks for less may be served first.
+func (b *Budget) AcquireWithin(ctx context.Context, n, limit int64) bool {
+	if b.TryAcquireWithin(n, limit) {
 		return true
 	}
 	b.waiting.Add(1)
@@ -57,7 +59,7 @@ func (b *Budget) WaitWithin(ctx context.Context, n, limit int64) bool {
 		b.mu.Lock()
 		freed := b.freed
 		b.mu.Unlock()
-		if b.TakeWithin(n, limit) { // bytes given back from here on close freed
+		if b.TryAcquireWithin(n, limit) { // a release from here on closes freed
 			return true
 		}
 		select {
@@ -68,10 +70,10 @@ func (b *Budget) WaitWithin(ctx context.Context, n, limit int64) bool {
 	}
 }
 
-// Give gives n bytes back.
-func (b *Budget) Give(n int64) {
+// Release releases n bytes.
+func (b *Budget) Release(n int64) {
 	if b.used.Add(-n) < 0 {
-		panic("bound: more bytes were given back than were taken")
+		panic("limits: more bytes were released than were acquired")
 	}
 	if b.waiting.Load() == 0 {
 		return

@@ -11,36 +11,36 @@ import (
 
 func TestBudgetIsNeverExceeded(t *testing.T) {
 	b := limits.NewBudget(10)
-	if !b.Take(6) || b.Take(5) || b.TakeWithin(1, 6) || !b.TakeWithin(1, 7) || b.TakeWithin(4, 100) {
-		t.Errorf("%d of 10 bytes are in use: want 7, taken as 6 and 1, and nothing beyond a limit", b.Used())
+	if !b.TryAcquire(6) || b.TryAcquire(5) || b.TryAcquireWithin(1, 6) || !b.TryAcquireWithin(1, 7) || b.TryAcquireWithin(4, 100) {
+		t.Errorf("%d of 10 bytes are in use: want 7, acquired as 6 and 1, and nothing beyond a limit", b.Used())
 	}
-	b.Give(7)
-	if !b.Take(10) {
-		t.Error("not all bytes are free after they were given back")
+	b.Release(7)
+	if !b.TryAcquire(10) {
+		t.Error("not all bytes are free after they were released")
 	}
 }
 
 func TestBudgetWaiterGetsFreedBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := limits.NewBudget(10)
-		b.Take(10)
+		b.TryAcquire(10)
 		got := make(chan bool, 20)
 		for range cap(got) {
-			go func() { got <- b.WaitWithin(t.Context(), 5, 10) }()
+			go func() { got <- b.AcquireWithin(t.Context(), 5, 10) }()
 		}
 		for n := range cap(got) {
 			synctest.Wait()
 			if len(got) != n {
 				t.Fatalf("%d have got their bytes, want %d", len(got), n)
 			}
-			b.Give(5)
+			b.Release(5)
 		}
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		b.Take(5)
+		b.TryAcquire(5)
 		began := time.Now()
-		if b.WaitWithin(ctx, 6, 10) || time.Since(began) != time.Second {
+		if b.AcquireWithin(ctx, 6, 10) || time.Since(began) != time.Second {
 			t.Errorf("the wait ended after %v, want nothing after a second", time.Since(began))
 		}
 	})

@@ -1,7 +1,9 @@
-// Package limits keeps what strangers can make a server hold within bounds: a [Listener] the connections that are open, and
-// [Calls] the gRPC calls, which cost memory before anybody has looked at them.
+// Package limits bounds the resources that untrusted clients can make a server hold.
 //
-// Whoever comes beyond a bound is refused at once; who is inside goes on. Nobody waits here: those who wait would be as
-// many. But a connection whose calls are refused is read more slowly ([Slow]), so that to refuse costs next to nothing,
-// too.
+// [Connections] limits the open connections of a listener, and [AcceptRate] how fast it accepts
+// them. [Calls] limits the concurrent calls of a gRPC server and the memory of their messages.
+//
+// Connections and calls beyond a limit are refused at once; existing ones are unaffected. Nothing
+// queues here, because the queue would need a limit of its own. Reads from a connection whose calls
+// are refused are delayed ([Throttle]), so that refusals cost the server little.
 package limits

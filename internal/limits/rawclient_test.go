@@ -13,13 +13,13 @@ import (
 	"google.golang.org/grpc/codes"
 )
 
-// A rawClient makes calls over HTTP/2 itself, so that a message can come in part.
+// A rawClient makes calls with raw HTTP/2 frames, so that it can send part of a message.
 type rawClient struct {
 	conn   net.Conn
 	framer *http2.Framer
 	header *hpack.Encoder
 	block  *bytes.Buffer
-	turn   chan struct{} // holds a token while somebody writes: in fake time nobody may wait for a mutex
+	turn   chan struct{} // a semaphore for writes: a goroutine blocked on a mutex would stop fake time
 	next   uint32
 	ended  sync.Map // by stream, channels of codes
 }
@@ -39,7 +39,7 @@ func newRawClient(t *testing.T, conn net.Conn) *rawClient {
 	return c
 }
 
-// read hears how calls end, until the connection does.
+// read records the status of calls until the connection ends.
 func (c *rawClient) read() {
 	for {
 		f, err := c.framer.ReadFrame()
@@ -69,10 +69,10 @@ func (c *rawClient) read() {
 func (c *rawClient) write(f func() error) {
 	c.turn <- struct{}{}
 	defer func() { <-c.turn }()
-	_ = f() // a connection that has ended
+	_ = f() // the connection may have ended
 }
 
-// begin begins a call whose message has length bytes, of which none come. ended yields the status.
+// begin begins a call whose message has length bytes, and sends none of them. ended yields the status.
 func (c *rawClient) begin(method string, length int) (id uint32, ended <-chan codes.Code) {
 	c.turn <- struct{}{}
 	defer func() { <-c.turn }()

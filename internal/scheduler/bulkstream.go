@@ -72,7 +72,7 @@ func (s *server) begin(ctx context.Context, now time.Time, jobs []*schedulerv1.S
 		err := s.guard(ctx, bulkv1.Bulk_Schedule_FullMethodName, func() (err error) {
 			if err := s.admit(ctx, r); err != nil {
 				if status.Code(err) == codes.ResourceExhausted {
-					limits.Slow(ctx, 1) // as for a call of its own
+					limits.Throttle(ctx, 1) // as for a call of its own
 				}
 				return err
 			}

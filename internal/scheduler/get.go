@@ -31,7 +31,7 @@ func (s *Service) get(ctx context.Context, req any, handle grpc.UnaryHandler) (a
 	}
 	piece := make([]byte, 0, protobuf.Size(m))
 	budget := s.lists.budget
-	if !budget.Take(int64(cap(piece))) {
+	if !budget.TryAcquire(int64(cap(piece))) {
 		return nil, status.Errorf(codes.ResourceExhausted,
 			"get a job of %d bytes: the memory for lists and large jobs, %d bytes, is in use: try again later", cap(piece), budget.Max())
 	}

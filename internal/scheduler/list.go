@@ -124,7 +124,7 @@ func (l *encodedList) take(ctx context.Context, bytes int64) error {
 	defer cancel()
 	limit := l.of.budget.Max()
 	if !l.share {
-		l.share = l.of.shares.WaitWithin(waiting, l.of.share, limit)
+		l.share = l.of.shares.AcquireWithin(waiting, l.of.share, limit)
 	} else {
 		limit -= l.of.share
 		if l.held+bytes > limit { // however long it waits
@@ -133,7 +133,7 @@ func (l *encodedList) take(ctx context.Context, bytes int64) error {
 		}
 		l.grows = l.grows || enter(waiting, l.of.grow)
 	}
-	if (l.grows || l.share && l.taken == 0) && l.of.budget.WaitWithin(waiting, bytes, limit) {
+	if (l.grows || l.share && l.taken == 0) && l.of.budget.AcquireWithin(waiting, bytes, limit) {
 		l.taken, l.held = l.taken+bytes, l.held+bytes
 		return nil
 	}
@@ -157,10 +157,10 @@ func enter(ctx context.Context, c chan<- struct{}) bool {
 
 // end gives back what is not in pieces: nothing is added any more.
 func (l *encodedList) end() {
-	l.of.budget.Give(l.taken)
+	l.of.budget.Release(l.taken)
 	l.taken = 0
 	if l.share {
-		l.of.shares.Give(l.of.share)
+		l.of.shares.Release(l.of.share)
 	}
 	if l.grows {
 		<-l.of.grow
@@ -174,4 +174,4 @@ type sent struct{ budget *limits.Budget }
 func (sent) Get(length int) *[]byte { return new(make([]byte, length)) }
 
 // Put implements [mem.BufferPool].
-func (s sent) Put(piece *[]byte) { s.budget.Give(int64(cap(*piece))) }
+func (s sent) Put(piece *[]byte) { s.budget.Release(int64(cap(*piece))) }

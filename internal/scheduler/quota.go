@@ -77,7 +77,7 @@ func (q *quotas) call(ctx context.Context, now time.Time, namespace string, call
 	defer q.mu.Unlock()
 	a := q.account(now, namespace)
 	if a == nil || a.calls < 1 {
-		limits.Slow(ctx, calls-1)
+		limits.Throttle(ctx, calls-1)
 		return q.refuse("rate", "the namespace %q makes more than %v calls a second: make fewer, or try again", namespace, q.Rate)
 	}
 	a.calls = max(a.calls-float64(calls), -q.Rate)

@@ -87,7 +87,7 @@ type Service struct {
 	metrics  *metrics
 	hosts    *hosts
 	quotas   *quotas
-	messages *limits.Messages
+	messages *limits.MessageMemory
 	lists    *lists
 	doubts   *lograte.Line
 	gets     chan struct{} // holds a token of each job that is being read for a caller

@@ -76,14 +76,14 @@ const maxRequest = 4 << 20
 // calls are the bounds of what clients may have open, all of them together. A sidecar has a stream or two on each of its
 // five connections.
 func (s *Service) calls() limits.Calls {
-	return limits.Calls{Most: 100_000, Lasts: 5 * time.Minute, Header: 64 << 10, Messages: s.messages}
+	return limits.Calls{MaxConcurrent: 100_000, Timeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10, Messages: s.messages}
 }
 
 // newMessages returns the bounds of what is received. A node that has no room for what others send it could not answer
 // those for whom it has.
-func newMessages(bytes int64) *limits.Messages {
+func newMessages(bytes int64) *limits.MessageMemory {
 	peer := peerv1.Peer_Apply_FullMethodName
-	return &limits.Messages{
+	return &limits.MessageMemory{
 		Budget: limits.NewBudget(max(bytes, limits.MinMessageBytes)), Max: maxRequest, Codec: newCodec(),
 		Answered: []string{bulkv1.Bulk_Schedule_FullMethodName, peer}, Reserved: []string{peer},
 	}

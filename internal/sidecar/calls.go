@@ -61,10 +61,10 @@ func (c *calls) reserve(bytes int64) bool {
 	if bytes > limits.SmallMessage {
 		limit = c.bytes.Large()
 	}
-	return c.bytes.TakeWithin(bytes, limit)
+	return c.bytes.TryAcquireWithin(bytes, limit)
 }
 
-func (c *calls) release(bytes int64) { c.bytes.Give(bytes) }
+func (c *calls) release(bytes int64) { c.bytes.Release(bytes) }
 
 // A reservation is what one call has reserved. It belongs to one goroutine; the zero value of bytes has nothing.
 type reservation struct {

@@ -52,8 +52,8 @@ func (s *Sidecar) serveGRPC(ctx context.Context, listeners []net.Listener) error
 				MinTime: 8 * time.Second, PermitWithoutStream: true,
 			}))
 	}
-	calls := limits.Calls{Most: maxOpen, Lasts: 2 * bodyTime, Header: uint32(min(s.cfg.MaxHeader, maxHeader/headerFactor)) * headerFactor}
-	calls.Messages = &limits.Messages{
+	calls := limits.Calls{MaxConcurrent: maxOpen, Timeout: 2 * bodyTime, MaxHeaderBytes: uint32(min(s.cfg.MaxHeader, maxHeader/headerFactor)) * headerFactor}
+	calls.Messages = &limits.MessageMemory{
 		Budget: s.calls.bytes, Max: int(min(s.cfg.MaxBody, math.MaxInt32)), Codec: encoding.GetCodecV2(proto.Name),
 		Stats: s.metrics.api.stats(),
 	}

@@ -17,7 +17,7 @@ import (
 // serveInternal serves the port on which Dapr's sidecars call one another, until ctx ends. There is nothing to call here:
 // every call is answered with Unimplemented. Programs wait for the port, or for the line in the log.
 func (s *Sidecar) serveInternal(ctx context.Context, listeners []net.Listener) error {
-	server := limits.Calls{Most: maxOpen, Lasts: time.Minute}.NewServer(grpc.MaxConcurrentStreams(1), grpc.MaxRecvMsgSize(1), grpc.ConnectionTimeout(10*time.Second),
+	server := limits.Calls{MaxConcurrent: maxOpen, Timeout: time.Minute}.NewServer(grpc.MaxConcurrentStreams(1), grpc.MaxRecvMsgSize(1), grpc.ConnectionTimeout(10*time.Second),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: time.Minute}))
 	g, ctx := errgroup.WithContext(ctx)
 	for _, l := range listeners {

@@ -14,11 +14,11 @@ import (
 	"carillon/internal/memnet"
 )
 
-func TestAListenerHasSoManyConnectionsAndNoMore(t *testing.T) {
+func TestConnectionsBeyondLimitAreClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var text strings.Builder
 		memory := memnet.Listen()
-		l := limits.Listen(memory, 2, slog.New(slog.NewTextHandler(&text, nil)))
+		l := limits.Connections(memory, 2, slog.New(slog.NewTextHandler(&text, nil)))
 		accepted := make(chan net.Conn, 10)
 		go func() {
 			defer close(accepted)
@@ -51,10 +51,10 @@ func TestAListenerHasSoManyConnectionsAndNoMore(t *testing.T) {
 		}
 		first := <-accepted
 		first.Close()
-		first.Close() // which is one place, not two
+		first.Close() // the second Close releases nothing
 		dial()
 		if len(accepted) != 2 {
-			t.Errorf("%d are accepted, want the second and the one in the place of the first", len(accepted))
+			t.Errorf("%d are accepted, want the second and the one that replaces the first", len(accepted))
 		}
 		time.Sleep(time.Minute)
 		dial()

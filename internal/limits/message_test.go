@@ -32,7 +32,7 @@ const (
 	large = 4*mib - 100<<10 // bytes of a message
 )
 
-// A holder holds large calls of DeleteJob until they are let go, and answers each message of WatchJobs when it is let go.
+// A holder blocks large calls of DeleteJob, and answers to messages of WatchJobs, until let yields.
 type holder struct {
 	schedulerv1.UnimplementedSchedulerServer
 	let  chan struct{}
@@ -62,10 +62,10 @@ func (h *holder) WatchJobs(s schedulerv1.Scheduler_WatchJobsServer) error {
 	}
 }
 
-// A bounded server takes messages within a budget.
+// A boundedServer receives messages within a budget.
 type boundedServer struct {
 	*holder
-	messages *limits.Messages
+	messages *limits.MessageMemory
 	dial     func() (net.Conn, error)
 }
 
@@ -74,10 +74,10 @@ func newBoundedServer(t *testing.T, budget int64) *boundedServer {
 	l := bufconn.Listen(1 << 16)
 	s := &boundedServer{
 		holder:   &holder{let: make(chan struct{})},
-		messages: &limits.Messages{Budget: limits.NewBudget(budget), Max: 4 * mib, Codec: encoding.GetCodecV2(proto.Name)},
+		messages: &limits.MessageMemory{Budget: limits.NewBudget(budget), Max: 4 * mib, Codec: encoding.GetCodecV2(proto.Name)},
 		dial:     func() (net.Conn, error) { return l.DialContext(t.Context()) },
 	}
-	server := limits.Calls{Most: 1000, Lasts: time.Minute, Header: 8 << 10, Messages: s.messages}.NewServer()
+	server := limits.Calls{MaxConcurrent: 1000, Timeout: time.Minute, MaxHeaderBytes: 8 << 10, Messages: s.messages}.NewServer()
 	schedulerv1.RegisterSchedulerServer(server, s)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
@@ -111,7 +111,7 @@ func (s *boundedServer) raw(t *testing.T) *rawClient {
 	return newRawClient(t, conn)
 }
 
-// small makes a small call, which is to succeed at once.
+// small makes a small call, and checks that it succeeds at once.
 func (s *boundedServer) small(t *testing.T, when string, c schedulerv1.SchedulerClient) {
 	t.Helper()
 	began := time.Now()
@@ -120,7 +120,7 @@ func (s *boundedServer) small(t *testing.T, when string, c schedulerv1.Scheduler
 	}
 }
 
-// allFree checks that nothing is in use any more.
+// allFree checks that the whole budget is free.
 func (s *boundedServer) allFree(t *testing.T) {
 	t.Helper()
 	synctest.Wait()
@@ -165,7 +165,7 @@ func TestLargeMessagesStayWithinTheBudget(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		time.Sleep(10 * time.Second) // connections that are slowed down
+		time.Sleep(10 * time.Second) // reads of the connections are throttled
 		synctest.Wait()
 		if held, used := s.held.Load(), s.messages.Budget.Used(); held != 3 || used > 24*mib {
 			t.Errorf("%d calls are carried out with %d bytes: want 3 with 24 MiB at most, of 64", held, used)
@@ -193,16 +193,16 @@ func TestLargeMessagesStayWithinTheBudget(t *testing.T) {
 	})
 }
 
-// inUse is how many bytes of memory are in use.
+// inUse returns how many bytes of the heap are in use.
 func inUse() int64 {
 	runtime.GC()
-	runtime.GC() // what a pool has kept goes with the second
+	runtime.GC() // a pool drops its contents in the second cycle
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
 
-func TestSlowMessagesGiveWayToOthers(t *testing.T) {
+func TestStalledMessagesAreCanceledForOthers(t *testing.T) {
 	for _, size := range []int{large, 60 << 10} {
 		t.Run(fmt.Sprintf("%d KiB", size>>10), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -221,26 +221,26 @@ func TestSlowMessagesGiveWayToOthers(t *testing.T) {
 				synctest.Wait()
 				full := size
 				if size > 64<<10 {
-					full = mib // they leave room for smaller ones
+					full = mib // large messages leave memory to smaller ones
 					s.small(t, "beside large ones", c)
 				}
 				_, err := c.DeleteJob(t.Context(), nameOf(full))
 				if status.Code(err) != codes.ResourceExhausted {
-					t.Errorf("before they are slow, another gets %v, want ResourceExhausted", err)
+					t.Errorf("before they are stalled, another gets %v, want ResourceExhausted", err)
 				}
 				time.Sleep(6 * time.Second)
 				if _, err := c.DeleteJob(t.Context(), nameOf(full)); err != nil {
-					t.Errorf("when they are slow, another gets %v, want success", err)
+					t.Errorf("when they are stalled, another gets %v, want success", err)
 				}
 				synctest.Wait()
 				for i, e := range ended {
 					select {
 					case code := <-e:
 						if code != codes.ResourceExhausted {
-							t.Fatalf("slow call %d ended with %v, want ResourceExhausted", i, code)
+							t.Fatalf("stalled call %d ended with %v, want ResourceExhausted", i, code)
 						}
 					default:
-						t.Fatalf("slow call %d has not ended", i)
+						t.Fatalf("stalled call %d has not ended", i)
 					}
 				}
 				s.allFree(t)
@@ -249,7 +249,7 @@ func TestSlowMessagesGiveWayToOthers(t *testing.T) {
 	}
 }
 
-func TestSlowMessageMayFinishWhileThereIsRoom(t *testing.T) {
+func TestSlowMessageMayFinishWhileMemoryIsFree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newBoundedServer(t, 16*mib)
 		r := s.raw(t)
@@ -268,7 +268,7 @@ func TestSlowMessageMayFinishWhileThereIsRoom(t *testing.T) {
 	})
 }
 
-func TestStreamMessageWaitsForRoom(t *testing.T) {
+func TestStreamMessageWaitsForMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newBoundedServer(t, 16*mib)
 		s.messages.Answered = []string{schedulerv1.Scheduler_WatchJobs_FullMethodName}
@@ -277,7 +277,7 @@ func TestStreamMessageWaitsForRoom(t *testing.T) {
 			Initial: &schedulerv1.WatchJobsRequestInitial{AppId: name},
 		}}
 		var streams []schedulerv1.Scheduler_WatchJobsClient
-		for range 3 { // of which there is room for two
+		for range 3 { // two fit in memory
 			st, err := s.client(t).WatchJobs(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -287,12 +287,12 @@ func TestStreamMessageWaitsForRoom(t *testing.T) {
 			synctest.Wait()
 		}
 		if held := s.held.Load(); held != 2 {
-			t.Errorf("%d messages are in work, want 2", held)
+			t.Errorf("%d messages are being handled, want 2", held)
 		}
 		s.let <- struct{}{}
 		synctest.Wait()
 		if held := s.held.Load(); held != 2 {
-			t.Errorf("%d messages are in work when one is answered, want 2", held)
+			t.Errorf("%d messages are being handled when one is answered, want 2", held)
 		}
 		for range 2 {
 			s.let <- struct{}{}
@@ -322,7 +322,7 @@ func TestStreamMessageWaitsForRoom(t *testing.T) {
 	})
 }
 
-func TestCompressedMessageCountsAsItIs(t *testing.T) {
+func TestCompressedMessageCountsItsDecompressedSize(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newBoundedServer(t, 32*mib)
 		c := s.client(t, grpc.UseCompressor(gzip.Name))

@@ -61,10 +61,10 @@ func serve(t *testing.T, c limits.Calls) (*grpc.ClientConn, *bufconn.Listener) {
 }
 
 func bounds() limits.Calls {
-	return limits.Calls{Most: 3, Lasts: time.Minute, Header: 8 << 10}
+	return limits.Calls{MaxConcurrent: 3, Timeout: time.Minute, MaxHeaderBytes: 8 << 10}
 }
 
-func TestCallsAndStreamsTogetherAreBoundedOverAllConnections(t *testing.T) {
+func TestCallsAreLimitedOverAllConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		conn, l := serve(t, bounds())
 		ctx, end := context.WithCancel(t.Context())
@@ -105,7 +105,7 @@ func TestCallsAndStreamsTogetherAreBoundedOverAllConnections(t *testing.T) {
 	})
 }
 
-// A drip is a call whose client never says what it asks.
+// drip begins a call whose client never sends the message.
 func drip(ctx context.Context, t *testing.T, conn *grpc.ClientConn, method string) grpc.ClientStream {
 	t.Helper()
 	s, err := conn.NewStream(ctx, &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, method)
@@ -115,7 +115,7 @@ func drip(ctx context.Context, t *testing.T, conn *grpc.ClientConn, method strin
 	return s
 }
 
-func TestACallEndsThatNeverSaysWhatItAsksAndAStreamDoesNot(t *testing.T) {
+func TestCallWithoutMessageTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		conn, _ := serve(t, bounds())
 		ctx, end := context.WithCancel(t.Context())
@@ -141,7 +141,7 @@ func TestACallEndsThatNeverSaysWhatItAsksAndAStreamDoesNot(t *testing.T) {
 	})
 }
 
-func TestHeadersOfCallsAreBounded(t *testing.T) {
+func TestCallHeadersAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		conn, _ := serve(t, bounds())
 		client := schedulerv1.NewSchedulerClient(conn)
@@ -162,7 +162,7 @@ func TestHeadersOfCallsAreBounded(t *testing.T) {
 	})
 }
 
-func TestAConnectionThatNeverBecomesOneIsClosed(t *testing.T) {
+func TestConnectionWithoutHandshakeIsClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		_, l := serve(t, bounds())
 		for _, text := range []string{"", "PRI * HTTP/2.0\r\n\r", "GET / HTTP/1.1\r\nHost: a\r\n"} {
@@ -178,7 +178,7 @@ func TestAConnectionThatNeverBecomesOneIsClosed(t *testing.T) {
 			for err == nil {
 				_, err = c.Read(buffer)
 			}
-			if took := time.Since(began); took > limits.Handshake {
+			if took := time.Since(began); took > limits.HandshakeTimeout {
 				t.Errorf("after %q the connection lasted %v", text, took)
 			}
 			c.Close()

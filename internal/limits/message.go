@@ -16,81 +16,41 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// MinMessageBytes is the least that a budget for messages of up to 4 MiB may have: less would never take a large one.
-const MinMessageBytes = 16 << 20
+// readStep is how many bytes of a large message are read at a time. Received bytes that are not
+// read do not count against the budget.
+const readStep = 4 << 10
 
-// Messages bounds the memory of the messages that a server receives, over all connections. A message takes twice its
-// bytes, since it is held as it came and decoded, from when its bytes come until its call has ended; a large one takes them
-// as they come.
-//
-// A call whose message finds no room is refused; a message of a stream waits for a while, and then its stream is refused.
-// Messages of more than 64 KiB leave a quarter of the budget to others. If there are methods in Reserved, all others leave an
-// eighth of the budget to them, or Max if that is more, and large messages an eighth more than small ones.
-// When there is no room, messages are refused that are still on their way five seconds later, if there is none then: a slow
-// client does not keep out the rest.
-//
-// On top of the budget a connection holds what its streams have received and nobody has read, which is [Window] bytes for
-// each stream at most, and 4 KiB for each message that is being received.
-type Messages struct {
-	Budget *Budget
-	// Max is how many bytes one message may have.
-	Max int
-	// Codec decodes messages. If its error is a status, it is the call's.
-	Codec encoding.CodecV2
-	// Stats is told of each message, if it is not nil.
-	Stats stats.Handler
-	// Answered are the full names of methods whose streams answer each message with one, in their order: a message
-	// counts until it is answered. One of any other stream counts until the next is asked for.
-	Answered []string
-	// Reserved are the full names of methods for which an eighth of the budget is reserved, or Max if that is more.
-	Reserved []string
-
-	onWay onWay
-}
-
-const (
-	// Window is how many bytes of a stream a client may send before they are read.
-	Window = 64 << 10
-	// SmallMessage is how many bytes a message may have that large ones leave room for.
-	SmallMessage = 64 << 10
-	// ConnWindow is how many bytes may be on their way on a connection. They are given to their streams as they come.
-	ConnWindow = 1 << 20
-
-	readStep   = 4 << 10 // what a stream has received is not counted before it is read
-	streamWait = 10      // seconds that a stream's message waits for room
-)
-
-// A source is where a message comes from: what grpc-go gives a call as its transport stream. It is not declared there for
-// others, so that a test shows that it still is one.
-type source interface {
+// A transportStream is the part of a call's transport stream in grpc-go from which messages are
+// read. It is no public interface of grpc-go; a test checks that a transport stream still has it.
+type transportStream interface {
 	ReadMessageHeader(header []byte) error
 	Read(n int) (mem.BufferSlice, error)
 	RecvCompress() string
 	WriteStatus(s *status.Status) error
 }
 
-// A message is one that is being received, and then counts until it is released. It belongs to one goroutine, but for what
-// onWay guards.
+// A message is one that is being received, and counts against the budget until it is released. It
+// belongs to one goroutine, except for its link, which incoming guards.
 type message struct {
-	of       *Messages
-	from     source
+	of       *MessageMemory
+	from     transportStream // nil if grpc-go does not expose it
 	ctx      context.Context //nolint:containedctx // of the call that the message is a part of
 	small    int64           // limits of the budget, for small and for large messages
 	large    int64
 	isStream bool
-	taken    int64
+	acquired int64 // bytes of the budget
 	length   int
 	header   [5]byte
-	place    place
+	link     link
 }
 
-func (m *Messages) newMessage(ctx context.Context, method string, isStream bool) *message {
+func newMessage(ctx context.Context, m *MessageMemory, method string, isStream bool) *message {
 	msg := &message{of: m, ctx: ctx, isStream: isStream}
-	msg.from, _ = grpc.ServerTransportStreamFromContext(ctx).(source)
+	msg.from, _ = grpc.ServerTransportStreamFromContext(ctx).(transportStream)
 	msg.small, msg.large = m.Budget.max, m.Budget.Large()
 	if len(m.Reserved) > 0 {
 		msg.small -= max(m.Budget.max/8, int64(m.Max))
-		msg.large = min(msg.large, msg.small-m.Budget.max/8) // small calls go on while large ones are refused
+		msg.large = min(msg.large, msg.small-m.Budget.max/8) // leaves an eighth to small messages
 	}
 	if isStream && slices.Contains(m.Reserved, method) {
 		msg.small, msg.large = m.Budget.max, m.Budget.max
@@ -98,11 +58,11 @@ func (m *Messages) newMessage(ctx context.Context, method string, isStream bool)
 	return msg
 }
 
-// read receives a message into v. If grpc-go does not show its transport stream, read is how a message is received, and
-// counts as the largest.
+// read receives a message into v. If grpc-go does not expose the transport stream, it receives with
+// the function read, and the message counts as the largest.
 func (m *message) read(v any, read func(any) error) error {
 	if m.from == nil {
-		if err := m.take(2*m.of.Max, m.large); err != nil {
+		if err := m.acquire(2*m.of.Max, m.large); err != nil {
 			return err
 		}
 		return read(v)
@@ -126,17 +86,18 @@ func (m *message) read(v any, read func(any) error) error {
 	return m.decode(data, v)
 }
 
-// receive returns the bytes of the message when all have come, and of a call nothing else.
+// receive returns the bytes of the message when all have arrived. The message of a unary call must
+// be the only one.
 func (m *message) receive() (data mem.BufferSlice, err error) {
 	size := m.length
-	if !m.isStream { // which would hold what it has while it waits for more
+	if !m.isStream { // a stream, which may wait for memory, acquires all at once and holds none meanwhile
 		size = min(size, SmallMessage)
 	}
 	limit := m.limit(m.length)
-	if err := m.take(2*size, limit); err != nil {
+	if err := m.acquire(2*size, limit); err != nil {
 		return nil, err
 	}
-	m.of.onWay.enter(m)
+	m.of.incoming.add(m)
 	if m.length <= readStep {
 		data, err = m.from.Read(m.length)
 	} else {
@@ -145,8 +106,8 @@ func (m *message) receive() (data mem.BufferSlice, err error) {
 	if err == nil && !m.isStream {
 		err = m.end()
 	}
-	if m.of.onWay.leave(m) {
-		err = refusedSlow(m.length)
+	if m.of.incoming.remove(m) {
+		err = stalled(m.length)
 	}
 	if err != nil {
 		data.Free()
@@ -155,14 +116,14 @@ func (m *message) receive() (data mem.BufferSlice, err error) {
 	return data, nil
 }
 
-// gather returns the bytes of a message that does not come at once. There is room for the first size bytes, and it takes
-// more of the budget as they come.
+// gather returns the bytes of a message of more than readStep bytes. The first size bytes are acquired
+// already; it acquires more as they arrive.
 func (m *message) gather(size int, limit int64) (mem.BufferSlice, error) {
 	bytes := make([]byte, 0, size)
 	for len(bytes) < m.length {
 		if len(bytes) == size {
 			size = min(m.length, 2*size)
-			if err := m.take(2*(size-len(bytes)), limit); err != nil {
+			if err := m.acquire(2*(size-len(bytes)), limit); err != nil {
 				return nil, err
 			}
 			bytes = append(make([]byte, 0, size), bytes...)
@@ -179,9 +140,9 @@ func (m *message) gather(size int, limit int64) (mem.BufferSlice, error) {
 	return mem.BufferSlice{mem.SliceBuffer(bytes)}, nil
 }
 
-// end waits until the client has said that nothing follows the message of a call.
+// end waits until the client has half-closed a unary call: nothing may follow the message.
 func (m *message) end() error {
-	err := m.from.ReadMessageHeader(m.header[1:]) // the first byte is of use yet
+	err := m.from.ReadMessageHeader(m.header[1:]) // decode still needs the first byte
 	switch {
 	case errors.Is(err, io.EOF):
 		return nil
@@ -215,7 +176,7 @@ func (m *message) decode(data mem.BufferSlice, v any) error {
 	return nil
 }
 
-// decompress returns data as it was before it was compressed.
+// decompress returns data decompressed.
 func (m *message) decompress(data mem.BufferSlice) (mem.BufferSlice, error) {
 	name := m.from.RecvCompress()
 	compressor := encoding.GetCompressor(name)
@@ -233,7 +194,7 @@ func (m *message) decompress(data mem.BufferSlice) (mem.BufferSlice, error) {
 	for {
 		if len(bytes) == cap(bytes) {
 			size := max(readStep, 2*len(bytes))
-			if err := m.take(2*(size-len(bytes)), m.limit(size)); err != nil {
+			if err := m.acquire(2*(size-len(bytes)), m.limit(size)); err != nil {
 				return nil, err
 			}
 			bytes = append(make([]byte, 0, size), bytes...)
@@ -251,7 +212,7 @@ func (m *message) decompress(data mem.BufferSlice) (mem.BufferSlice, error) {
 	}
 }
 
-// limit returns how much of the budget may be in use with a message of that many bytes.
+// limit returns how many bytes of the budget may be in use when a message of this size is admitted.
 func (m *message) limit(bytes int) int64 {
 	if bytes <= SmallMessage {
 		return m.small
@@ -259,43 +220,25 @@ func (m *message) limit(bytes int) int64 {
 	return m.large
 }
 
-// take takes n bytes of the budget, or says why not.
-func (m *message) take(n int, limit int64) error {
-	if m.of.take(m.ctx, int64(n), limit, m.isStream) {
-		m.taken += int64(n)
+// acquire acquires n bytes of the budget, or returns the error of the call.
+func (m *message) acquire(n int, limit int64) error {
+	if m.of.acquire(m.ctx, int64(n), limit, m.isStream) {
+		m.acquired += int64(n)
 		return nil
 	}
 	return status.Errorf(codes.ResourceExhausted, "receive a message of %d bytes: the memory for requests, %d bytes, is in use: "+
 		"try again later, or raise the memory limit", max(m.length, n/2), m.of.Budget.max)
 }
 
-func (m *Messages) take(ctx context.Context, n, limit int64, isStream bool) bool {
-	if m.Budget.TakeWithin(n, limit) {
-		return true
-	}
-	for range streamWait {
-		if refused := m.onWay.refuseSlow(time.Now()); !refused && !isStream {
-			return false
-		}
-		second, cancel := context.WithTimeout(ctx, time.Second)
-		taken := m.Budget.WaitWithin(second, n, limit)
-		cancel()
-		if taken || ctx.Err() != nil || !isStream {
-			return taken
-		}
-	}
-	return false
-}
-
-// release gives back what the message has taken.
+// release releases the bytes that the message has acquired.
 func (m *message) release() {
-	if m.taken > 0 {
-		m.of.Budget.Give(m.taken)
-		m.taken = 0
+	if m.acquired > 0 {
+		m.of.Budget.Release(m.acquired)
+		m.acquired = 0
 	}
 }
 
-// asStatus returns an error of a transport as grpc-go returns it.
+// asStatus converts an error of a transport stream as grpc-go does.
 func asStatus(err error) error {
 	if _, ok := status.FromError(err); ok || errors.Is(err, io.EOF) {
 		return err

@@ -9,10 +9,10 @@ import (
 	"carillon/internal/memnet"
 )
 
-func TestConnectionsAreTakenAtAPace(t *testing.T) {
+func TestConnectionsAreAcceptedAtTheRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := memnet.Listen()
-		l := limits.Pace(memory, 10)
+		l := limits.AcceptRate(memory, 10)
 		defer l.Close()
 		go func() {
 			for range 35 {

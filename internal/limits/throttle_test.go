@@ -15,7 +15,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-func TestAConnectionWhoseCallsAreRefusedIsReadMoreSlowlyAndNoOther(t *testing.T) {
+func TestOnlyConnectionsWithRefusedCallsAreThrottled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		conn, l := serve(t, bounds())
 		loud := schedulerv1.NewSchedulerClient(conn)
@@ -39,20 +39,20 @@ func TestAConnectionWhoseCallsAreRefusedIsReadMoreSlowlyAndNoOther(t *testing.T)
 			}
 		}
 		if took := time.Since(began); took < 400*time.Millisecond || took > 2*time.Second {
-			t.Errorf("%d calls are refused in %v, want a few milliseconds for each", refusals, took)
+			t.Errorf("%d calls are refused in %v, want a delay of a few milliseconds for each", refusals, took)
 		}
 		time.Sleep(time.Second)
 		began = time.Now()
 		if _, err := loud.GetJob(t.Context(), new(schedulerv1.GetJobRequest)); err != nil || time.Since(began) > 0 {
-			t.Errorf("a second later it waits yet for %v: %v", time.Since(began), err)
+			t.Errorf("a second later it still waits %v: %v", time.Since(began), err)
 		}
 	})
 }
 
-func TestAConnectionIsNotSlowedDownForLongAndCanBeClosedMeanwhile(t *testing.T) {
+func TestThrottlingIsShortAndLetsConnectionClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := bounds()
-		b.Most = 10_000
+		b.MaxConcurrent = 10_000
 		conn, _ := serve(t, b)
 		client := schedulerv1.NewSchedulerClient(conn)
 		refused := make(chan error, 500)
@@ -71,11 +71,11 @@ func TestAConnectionIsNotSlowedDownForLongAndCanBeClosedMeanwhile(t *testing.T) 
 		if _, err := client.GetJob(t.Context(), new(schedulerv1.GetJobRequest)); err != nil || time.Since(began) > time.Second {
 			t.Errorf("the next call waits for %v, %v: want a second at most", time.Since(began), err)
 		}
-		_, _ = client.DeleteJob(t.Context(), new(schedulerv1.DeleteJobRequest)) // and the server stops while the connection waits
+		_, _ = client.DeleteJob(t.Context(), new(schedulerv1.DeleteJobRequest)) // the server stops while reads are delayed
 	})
 }
 
-func TestAMessageThatIsTooLargeSlowsItsConnectionDownByMore(t *testing.T) {
+func TestTooLargeMessageThrottlesLonger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		conn, _ := serve(t, bounds())
 		client := schedulerv1.NewSchedulerClient(conn)
