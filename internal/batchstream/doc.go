@@ -1,9 +1,11 @@
-// Package batchstream carries calls in the messages of a stream: many in one, and several messages before the first is answered.
+// Package batchstream carries calls over a stream, many in one message, and with several messages
+// in flight.
 //
-// [Stream] is the client's side. Whoever calls while a message leaves goes with the next one; a call that comes alone
-// leaves at once. Calls beyond the bounds wait in line, as many as there are callers. They are carried out in the order
-// in which they came. [Serve] is the server's: it begins messages in their order, and answers each when all that it asks
-// for is done.
+// [Client] is the client's side. Calls that arrive while a message is sent share the next message; a
+// single call is sent at once. Calls beyond the limits of a message wait in a queue that is bounded
+// by the number of callers. Calls are carried out in the order in which they arrive. [Serve] is the
+// server's side: it begins messages in order, and answers each when all its calls have ended.
 //
-// A call whose stream ends has either not begun, or nobody knows: its error says which.
+// When the stream ends, each unanswered call gets an error. [ErrNotBegun] says that the server has
+// not begun it; any other error says that the outcome is unknown.
 package batchstream

@@ -32,7 +32,7 @@ const reopenAfter = 50 * time.Millisecond
 // drain is how long a node that is no member any more has for the calls that are under way.
 const drain = 2 * time.Second
 
-type stream = batchstream.Stream[*peerv1.Command, peerv1.ApplyRequest, peerv1.ApplyResponse]
+type stream = batchstream.Client[*peerv1.Command, peerv1.ApplyRequest, peerv1.ApplyResponse]
 
 // A peer is another node, and the stream to it. It is safe for concurrent use.
 type peer struct {
@@ -91,8 +91,8 @@ func (p *peer) keep(ctx context.Context, client peerv1.PeerClient) error {
 	if _, err := apply.Recv(); err != nil {
 		return err
 	}
-	s := batchstream.New(batchstream.Config[*peerv1.Command, peerv1.ApplyRequest, peerv1.ApplyResponse]{
-		Calls: maxCommands, Bytes: maxBytes, Unanswered: maxUnanswered, Pack: pack, Unpack: unpack,
+	s := batchstream.NewClient(batchstream.ClientConfig[*peerv1.Command, peerv1.ApplyRequest, peerv1.ApplyResponse]{
+		MaxCalls: maxCommands, MaxBytes: maxBytes, MaxInFlight: maxUnanswered, Pack: pack, Unpack: unpack,
 	}, apply)
 	p.set(s)
 	defer p.set(nil)

@@ -15,12 +15,12 @@ import (
 )
 
 // Apply carries out what another node asks for over a stream, until that ends or closing does. spawn and contain are
-// those of [batchstream.Service].
+// those of [batchstream.ServerConfig].
 func (r *Router) Apply(
 	closing context.Context, stream peerv1.Peer_ApplyServer, spawn func(func()), contain func(func() error) error,
 ) error {
-	return batchstream.Serve(closing, stream, batchstream.Service[peerv1.ApplyRequest, peerv1.ApplyResponse]{
-		Unanswered: 2 * maxUnanswered,
+	return batchstream.Serve(closing, stream, batchstream.ServerConfig[peerv1.ApplyRequest, peerv1.ApplyResponse]{
+		MaxInFlight: 2 * maxUnanswered,
 		Check: func(m *peerv1.ApplyRequest) error {
 			if n := len(m.GetCommands()); n > maxCommands {
 				return status.Errorf(codes.InvalidArgument, "a message has %d commands, and at most %d are taken", n, maxCommands)

@@ -37,8 +37,8 @@ func (b bulkServer) Schedule(stream bulkv1.Bulk_ScheduleServer) error {
 	closing, end := context.WithCancel(stream.Context())
 	defer end()
 	defer s.atClose(end)()
-	return batchstream.Serve(closing, stream, batchstream.Service[bulkv1.ScheduleRequest, bulkv1.ScheduleResponse]{
-		Unanswered: maxBulkMessages,
+	return batchstream.Serve(closing, stream, batchstream.ServerConfig[bulkv1.ScheduleRequest, bulkv1.ScheduleResponse]{
+		MaxInFlight: maxBulkMessages,
 		Check: func(m *bulkv1.ScheduleRequest) error {
 			if n := len(m.GetJobs()); n > maxBulkJobs {
 				return tooManyJobs(n)

@@ -11,14 +11,14 @@ import (
 )
 
 // A bulkStream carries schedule calls to one scheduler. A job that is too large for any message is not for streams.
-type bulkStream = batchstream.Stream[*schedulerv1.ScheduleJobRequest, bulkv1.ScheduleRequest, bulkv1.ScheduleResponse]
+type bulkStream = batchstream.Client[*schedulerv1.ScheduleJobRequest, bulkv1.ScheduleRequest, bulkv1.ScheduleResponse]
 
 // maxBulkJob is how many bytes a job may have that goes over a stream.
 const maxBulkJob = 4<<20 - 16
 
 func newBulkStream(client bulkv1.Bulk_ScheduleClient) *bulkStream {
-	return batchstream.New(batchstream.Config[*schedulerv1.ScheduleJobRequest, bulkv1.ScheduleRequest, bulkv1.ScheduleResponse]{
-		Calls: 1000, Bytes: 1 << 20, Unanswered: 4,
+	return batchstream.NewClient(batchstream.ClientConfig[*schedulerv1.ScheduleJobRequest, bulkv1.ScheduleRequest, bulkv1.ScheduleResponse]{
+		MaxCalls: 1000, MaxBytes: 1 << 20, MaxInFlight: 4,
 		Pack: func(jobs []*schedulerv1.ScheduleJobRequest) *bulkv1.ScheduleRequest {
 			return &bulkv1.ScheduleRequest{Jobs: jobs}
 		},
