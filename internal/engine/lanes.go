@@ -183,7 +183,7 @@ func (m *machine) resume() {
 // resumeTarget has the lanes of a target go on if it may have more in flight.
 func (m *machine) resumeTarget(target job.Target) {
 	lanes := m.throttled[target]
-	if len(lanes) == 0 || m.inFlight.Room(target) == 0 {
+	if len(lanes) == 0 || m.inFlight.Available(target) == 0 {
 		return
 	}
 	delete(m.throttled, target)

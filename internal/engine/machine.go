@@ -123,7 +123,7 @@ func (m *machine) forget() (again int) {
 			again++
 		}
 		d.replaced, d.next = true, nil
-		m.inFlight.Take(d.entry.key.Target, 1)
+		m.inFlight.Acquire(d.entry.key.Target, 1)
 	}
 	m.ended, m.overtaken = nil, nil
 	return again
@@ -228,7 +228,7 @@ func (m *machine) pick(now time.Time, most int) []entry {
 		if !ok {
 			break
 		}
-		room := m.inFlight.Room(target)
+		room := m.inFlight.Available(target)
 		if room == 0 {
 			m.throttle(target)
 			continue
@@ -254,7 +254,7 @@ func (m *machine) pick(now time.Time, most int) []entry {
 			picked = append(picked, e)
 		}
 		fired := len(picked) - before
-		m.inFlight.Take(target, fired)
+		m.inFlight.Acquire(target, fired)
 		m.paid(now, l, len(taken), fired)
 		m.ready.Charge(target, max(1, fired))
 		if len(l.window) > 0 && !l.window[0].due.After(now) {
@@ -271,7 +271,7 @@ func (m *machine) pick(now time.Time, most int) []entry {
 
 // unpick says that e, which was picked, is in flight no longer. It does not put e into its window.
 func (m *machine) unpick(e entry) {
-	m.inFlight.Give(e.key.Target, 1)
+	m.inFlight.Release(e.key.Target, 1)
 	m.resumeTarget(e.key.Target)
 }
 

@@ -15,7 +15,7 @@ func (m *machine) pay(now time.Time, l *lane, most int) int {
 		if l.prepaid = l.due(now, most); l.prepaid == 0 {
 			return most // and there is nothing to fire
 		}
-		if at := m.rates.Take(now, l.id.target.Namespace, l.prepaid); at.After(now) {
+		if at := m.rates.Reserve(now, l.id.target.Namespace, l.prepaid); at.After(now) {
 			l.notBefore = at
 			l.stall(now, at)
 		}
@@ -48,14 +48,14 @@ func (m *machine) paid(now time.Time, l *lane, taken, fired int) {
 // refund gives back n triggers that l has paid for.
 func (m *machine) refund(l *lane, n int) {
 	if m.rates != nil && n > 0 {
-		m.rates.Give(l.id.target.Namespace, n)
+		m.rates.Cancel(l.id.target.Namespace, n)
 	}
 }
 
 // unpay gives back what was paid for e, which was picked and does not leave.
 func (m *machine) unpay(e entry) {
 	if m.rates != nil {
-		m.rates.Give(e.key.Target.Namespace, 1)
+		m.rates.Cancel(e.key.Target.Namespace, 1)
 	}
 }
 

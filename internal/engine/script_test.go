@@ -291,8 +291,8 @@ func (s *script) quotaLeft(t *testing.T) float64 {
 		return 0
 	}
 	const many = 1_000_000
-	at := s.machine.rates.Take(s.now, "ns", many)
-	s.machine.rates.Give("ns", many)
+	at := s.machine.rates.Reserve(s.now, "ns", many)
+	s.machine.rates.Cancel("ns", many)
 	return many - at.Sub(s.now).Seconds()*s.quota
 }
 

@@ -7,15 +7,15 @@ import (
 	"carillon/internal/fair"
 )
 
-// fill has k hold as much as it may, one at a time.
+// fill makes k hold as much as it may, and returns how much that is.
 func fill(p *fair.Pool[string], k string) int {
-	for p.Room(k) > 0 {
-		p.Take(k, 1)
+	for p.Available(k) > 0 {
+		p.Acquire(k, 1)
 	}
 	return p.HeldBy(k)
 }
 
-func TestOneThatHoldsMuchLeavesRoomForOthers(t *testing.T) {
+func TestSharesShrinkWithTheNumberOfHolders(t *testing.T) {
 	p := fair.NewPool[string](1000, 10)
 	for i, want := range []int{500, 250, 125, 63} {
 		if got := fill(p, fmt.Sprint(i)); got < want-2 || got > want+2 {
@@ -24,7 +24,7 @@ func TestOneThatHoldsMuchLeavesRoomForOthers(t *testing.T) {
 	}
 }
 
-func TestEachHasItsGuaranteedPartWhateverOthersHold(t *testing.T) {
+func TestGuaranteedPartIsAlwaysAvailable(t *testing.T) {
 	p := fair.NewPool[string](1000, 10)
 	for i := range 50 {
 		if got := fill(p, fmt.Sprint(i)); got < 10 {
@@ -33,7 +33,7 @@ func TestEachHasItsGuaranteedPartWhateverOthersHold(t *testing.T) {
 	}
 }
 
-func TestGuaranteedPartsHaveABoundTogether(t *testing.T) {
+func TestGuaranteedPartsAreBoundedTogether(t *testing.T) {
 	p := fair.NewPool[string](1000, 10)
 	for i := range 5000 {
 		if got := fill(p, fmt.Sprint(i)); got < 1 {
@@ -45,21 +45,21 @@ func TestGuaranteedPartsHaveABoundTogether(t *testing.T) {
 	}
 }
 
-func TestWhatIsGivenBackIsThereForOthers(t *testing.T) {
+func TestReleasedAmountIsAvailableToOthers(t *testing.T) {
 	p := fair.NewPool[string](1000, 10)
 	for i := range 8 {
 		fill(p, fmt.Sprint(i))
 	}
 	held := p.HeldBy("0")
-	p.Give("0", held)
-	if room := p.Room("another"); room < held/3 {
-		t.Errorf("when one has given %d back there is room for %d, want a third at least", held, room)
+	p.Release("0", held)
+	if n := p.Available("another"); n < held/3 {
+		t.Errorf("after one has released %d another may hold %d, want a third at least", held, n)
 	}
 	for i := range 8 {
 		k := fmt.Sprint(i)
-		p.Give(k, p.HeldBy(k))
+		p.Release(k, p.HeldBy(k))
 	}
 	if p.Held() != 0 || p.HeldBy("5") != 0 {
-		t.Errorf("%d are held when all is given back", p.Held())
+		t.Errorf("%d are held after all is released", p.Held())
 	}
 }

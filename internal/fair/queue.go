@@ -2,34 +2,36 @@ package fair
 
 import "github.com/gammazero/deque"
 
-// A Queue holds items of many flows, first in, first out within each. Flows take turns: each yields items that cost as
-// much as the quantum, then the next flow has its turn. A flow that had nothing waiting goes before those that have
-// waited in rotation, for one quantum; so an item of a flow that asks for little waits for little, however much the busy
-// ones hold (RFC 8290, section 4). After every freshTurns such turns one of the rotation comes, so that new flows without
-// end starve nobody.
+// A Queue holds items of many flows, first in, first out within each. It schedules flows by deficit
+// round robin: each yields items up to the cost of a quantum, then the next has its turn.
 //
-// A Queue has no bound of its own: its caller bounds it. Make it with [NewQueue].
+// A flow that had nothing waiting goes before those in the rotation, for one quantum. So an item of a
+// flow that asks for little waits only briefly, however much the busy ones hold (RFC 8290, section 4).
+// After every freshTurns such turns a flow of the rotation has one, so that new flows cannot starve
+// it.
+//
+// A Queue is not bounded; its caller has to bound it. Use [NewQueue] to create one.
 type Queue[K comparable, T any] struct {
 	quantum  int
 	flows    map[K]*flow[K, T]
-	fresh    deque.Deque[*flow[K, T]] // had nothing waiting when their first item came; before the others
+	fresh    deque.Deque[*flow[K, T]] // had nothing waiting when their first item arrived; before the others
 	rotation deque.Deque[*flow[K, T]]
-	turns    int // that fresh flows have had since one of the rotation had its own
+	turns    int // of fresh flows since the last turn of the rotation
 	len      int
 }
 
-// freshTurns is how many turns fresh flows have before one of the rotation has its turn.
+// freshTurns is how many turns fresh flows have before a flow of the rotation has one.
 const freshTurns = 8
 
-// A flow is the items of one key. It is in one of the two lists of its queue, perhaps without items: then it leaves the
-// queue when its turn comes.
+// A flow is the items of one key. It is in one of the two lists of its queue. If it has no items, it
+// leaves the queue when it has its turn.
 type flow[K comparable, T any] struct {
 	key    K
 	items  deque.Deque[T]
-	credit int // what its items may cost before the next flow has its turn
+	credit int // what its items may still cost in this turn
 }
 
-// NewQueue returns an empty queue whose flows yield items of that cost in each turn, which is positive.
+// NewQueue returns an empty queue. The quantum is the cost of a turn; it is positive.
 func NewQueue[K comparable, T any](quantum int) *Queue[K, T] {
 	return &Queue[K, T]{quantum: quantum, flows: make(map[K]*flow[K, T])}
 }
@@ -57,8 +59,8 @@ func (q *Queue[K, T]) Push(k K, item T) {
 	q.len++
 }
 
-// Resume is Push for a flow that has been served before and was taken out with [Queue.Remove]: it does not go before
-// the others.
+// Resume is Push for a flow that was served before and removed with [Queue.Remove]: it joins the
+// rotation, not the fresh flows.
 func (q *Queue[K, T]) Resume(k K, item T) {
 	if q.flows[k] == nil {
 		f := &flow[K, T]{key: k}
@@ -68,7 +70,7 @@ func (q *Queue[K, T]) Resume(k K, item T) {
 	q.Push(k, item)
 }
 
-// PushFront puts an item that was popped back to the front of k's flow.
+// PushFront returns a popped item to the front of k's flow.
 func (q *Queue[K, T]) PushFront(k K, item T) {
 	q.Push(k, item)
 	items := &q.flows[k].items
@@ -84,23 +86,24 @@ func (q *Queue[K, T]) Next() (k K, ok bool) {
 	return q.front().key, true
 }
 
-// Pop removes and returns the first item of the flow whose turn it is, which must not be empty. Its cost is to be told to
-// Charge, before the next call.
+// Pop removes and returns the first item of the flow whose turn it is. The queue must not be empty. The
+// caller calls Charge with the cost of the item before it pops the next.
 func (q *Queue[K, T]) Pop() (k K, item T) {
 	f := q.front()
 	item = f.items.PopFront()
-	q.took(1)
+	q.removed(1)
 	return f.key, item
 }
 
-// Charge says what items of k that were popped have cost.
+// Charge charges k the cost of popped items.
 func (q *Queue[K, T]) Charge(k K, cost int) {
 	if f := q.flows[k]; f != nil {
 		f.credit -= cost
 	}
 }
 
-// front returns the flow whose turn it is and brings it to the front of its list. Something must wait.
+// front returns the flow whose turn it is and moves it to the front of its list. The queue must not be
+// empty.
 func (q *Queue[K, T]) front() *flow[K, T] {
 	for {
 		from := &q.fresh
@@ -113,7 +116,7 @@ func (q *Queue[K, T]) front() *flow[K, T] {
 		}
 		from.PopFront()
 		switch {
-		case from == &q.fresh: // an empty one stays for a rotation: otherwise it would have priority whenever it is empty
+		case from == &q.fresh: // also an empty one: if it were deleted, its next item would make it fresh again
 			q.turns++
 			f.credit = min(f.credit+q.quantum, q.quantum)
 			q.rotation.PushBack(f)
@@ -127,7 +130,7 @@ func (q *Queue[K, T]) front() *flow[K, T] {
 	}
 }
 
-// Remove takes all items of k out and returns them in their order.
+// Remove removes all items of k and returns them in order.
 func (q *Queue[K, T]) Remove(k K) []T {
 	f := q.flows[k]
 	if f == nil {
@@ -135,32 +138,32 @@ func (q *Queue[K, T]) Remove(k K) []T {
 	}
 	items := f.items.AppendToSlice(nil)
 	f.items = deque.Deque[T]{}
-	q.took(len(items))
+	q.removed(len(items))
 	return items
 }
 
-// took notes that items have left. An empty queue keeps no flows.
-func (q *Queue[K, T]) took(n int) {
+// removed counts n items less. An empty queue deletes its flows.
+func (q *Queue[K, T]) removed(n int) {
 	if q.len -= n; q.len == 0 {
 		clear(q.flows)
 		q.fresh, q.rotation, q.turns = deque.Deque[*flow[K, T]]{}, deque.Deque[*flow[K, T]]{}, 0
 	}
 }
 
-// DeleteFunc removes the items of k of which del says so.
+// DeleteFunc removes the items of k for which del returns true.
 func (q *Queue[K, T]) DeleteFunc(k K, del func(T) bool) {
 	if f := q.flows[k]; f != nil {
 		before := f.items.Len()
-		for range before { // all of them once around: those that stay keep their order
+		for range before { // rotates the whole flow once, so that the rest keep their order
 			if item := f.items.PopFront(); !del(item) {
 				f.items.PushBack(item)
 			}
 		}
-		q.took(before - f.items.Len())
+		q.removed(before - f.items.Len())
 	}
 }
 
-// Drain takes all items out and returns them: those of one flow in their order.
+// Drain removes and returns all items; those of one flow are in order.
 func (q *Queue[K, T]) Drain() []T {
 	var all []T
 	for q.len > 0 {

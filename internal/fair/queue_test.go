@@ -42,7 +42,7 @@ func TestFlowsTakeTurns(t *testing.T) {
 	}
 }
 
-func TestFlowThatAsksForLittleGoesFirst(t *testing.T) {
+func TestIdleFlowGoesBeforeBusyOnes(t *testing.T) {
 	q := fair.NewQueue[string, int](4)
 	for i := range 100 {
 		for f := range 10 {
@@ -56,7 +56,7 @@ func TestFlowThatAsksForLittleGoesFirst(t *testing.T) {
 	}
 }
 
-func TestNewFlowsWithoutEndStarveNoOther(t *testing.T) {
+func TestNewFlowsDoNotStarveOldOnes(t *testing.T) {
 	q := fair.NewQueue[string, int](4)
 	for i := range 100 {
 		q.Push("old", i)
@@ -74,11 +74,11 @@ func TestNewFlowsWithoutEndStarveNoOther(t *testing.T) {
 		}
 	}
 	if seen < 100 {
-		t.Errorf("of 100 items of a flow %d came among 1000, beside ever new ones", seen)
+		t.Errorf("of 100 items of a flow %d came among 1000, beside ever new flows", seen)
 	}
 }
 
-func TestQueueKeepsNoFlowsThatHaveNothing(t *testing.T) {
+func TestQueueForgetsEmptyFlows(t *testing.T) {
 	q := fair.NewQueue[string, int](4)
 	for i := range 10_000 {
 		q.Push("one", i)
@@ -99,7 +99,7 @@ func TestQueueKeepsNoFlowsThatHaveNothing(t *testing.T) {
 	}
 }
 
-func TestFlowCannotBeFreshAtWill(t *testing.T) {
+func TestEmptiedFlowIsNotFreshAgain(t *testing.T) {
 	q := fair.NewQueue[string, int](4)
 	for i := range 100 {
 		q.Push("busy", i)
@@ -116,7 +116,7 @@ func TestFlowCannotBeFreshAtWill(t *testing.T) {
 	}
 }
 
-func TestCostsDivideTurns(t *testing.T) {
+func TestTurnsAreDividedByCost(t *testing.T) {
 	q := fair.NewQueue[string, int](4)
 	for i := range 1000 {
 		q.Push("large", i)
@@ -134,7 +134,7 @@ func TestCostsDivideTurns(t *testing.T) {
 	}
 }
 
-func TestWhatIsPutBackComesFirst(t *testing.T) {
+func TestPushFrontGoesFirst(t *testing.T) {
 	q := fair.NewQueue[string, int](4)
 	q.Push("a", 0)
 	q.Push("a", 1)
@@ -145,7 +145,7 @@ func TestWhatIsPutBackComesFirst(t *testing.T) {
 	}
 }
 
-func TestRemovedFlowKeepsItsPlaceWhenItResumes(t *testing.T) {
+func TestResumedFlowIsNotFresh(t *testing.T) {
 	q := fair.NewQueue[string, int](1)
 	for i := range 3 {
 		q.Push("a", i)
@@ -160,7 +160,7 @@ func TestRemovedFlowKeepsItsPlaceWhenItResumes(t *testing.T) {
 	}
 }
 
-// TestQueueKeepsOrderAndCount does random things to a queue and holds it against plain slices.
+// TestQueueKeepsOrderAndCount runs random operations on a queue and compares it with plain slices.
 func TestQueueKeepsOrderAndCount(t *testing.T) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 0))

@@ -5,80 +5,81 @@ import (
 	"time"
 )
 
-// Rates limits how many units each key takes per second. A key that took none for a second may take a second's worth at
-// once. Beyond that, Take reserves units for a later instant, in the order of the calls, and returns that instant. It is safe
-// for concurrent use. Make it with [NewRates].
+// Rates limits how many units a second each key uses: a token bucket for each key. Its burst is the
+// units of one second. Beyond that, Reserve reserves units of a later instant, in the order of the
+// calls. It is safe for concurrent use. Use [NewRates] to create one.
 type Rates[K comparable] struct {
 	perSecond float64
 
 	mu    sync.Mutex // guards the fields below
-	by    map[K]*account
-	sweep int // how many accounts there may be until those are forgotten that say nothing
+	by    map[K]*bucket
+	sweep int // the number of buckets at which the full ones are deleted
 }
 
-// An account is what a key may have as of at, less what it has been promised.
-type account struct {
-	credit float64
+// A bucket is the token bucket of one key, as of at. It is negative by what was reserved of the future.
+type bucket struct {
+	tokens float64
 	at     time.Time
 }
 
-// minSweep is the least number of accounts that is worth a look.
+// minSweep is the smallest value of sweep.
 const minSweep = 1024
 
-// NewRates returns rates of which nothing has been taken. The figure is positive.
+// NewRates returns rates with full buckets. perSecond is positive.
 func NewRates[K comparable](perSecond float64) *Rates[K] {
-	return &Rates[K]{perSecond: perSecond, by: make(map[K]*account), sweep: minSweep}
+	return &Rates[K]{perSecond: perSecond, by: make(map[K]*bucket), sweep: minSweep}
 }
 
-// Take takes n for k, and returns as of when k has them: now, or an instant in the future.
-func (r *Rates[K]) Take(now time.Time, k K, n int) time.Time {
+// Reserve reserves n units for k, and returns when k may use them: now, or a later instant.
+func (r *Rates[K]) Reserve(now time.Time, k K, n int) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	a := r.account(now, k)
-	a.credit -= float64(n)
-	if a.credit >= 0 {
+	a := r.bucket(now, k)
+	a.tokens -= float64(n)
+	if a.tokens >= 0 {
 		return now
 	}
-	return now.Add(time.Duration(-a.credit / r.perSecond * float64(time.Second)))
+	return now.Add(time.Duration(-a.tokens / r.perSecond * float64(time.Second)))
 }
 
-// Give takes n back that k has taken and has no use for.
-func (r *Rates[K]) Give(k K, n int) {
+// Cancel returns n units that k has reserved and does not use.
+func (r *Rates[K]) Cancel(k K, n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if a := r.by[k]; a != nil { // otherwise it may have all there is
-		a.credit += float64(n)
+	if a := r.by[k]; a != nil { // otherwise its bucket is full
+		a.tokens += float64(n)
 	}
 }
 
-// account returns that of k as of now. The caller holds mu.
-func (r *Rates[K]) account(now time.Time, k K) *account {
+// bucket returns the bucket of k as of now. The caller holds mu.
+func (r *Rates[K]) bucket(now time.Time, k K) *bucket {
 	a := r.by[k]
 	if a == nil {
 		if len(r.by) >= r.sweep {
 			for other, a := range r.by {
-				if a.update(now, r.perSecond); a.credit >= r.burst() {
+				if a.update(now, r.perSecond); a.tokens >= r.burst() {
 					delete(r.by, other)
 				}
 			}
 			r.sweep = max(minSweep, 2*len(r.by))
 		}
-		a = &account{credit: r.burst(), at: now}
+		a = &bucket{tokens: r.burst(), at: now}
 		r.by[k] = a
 	}
 	a.update(now, r.perSecond)
-	a.credit = min(a.credit, r.burst())
+	a.tokens = min(a.tokens, r.burst())
 	return a
 }
 
 func (r *Rates[K]) burst() float64 { return max(1, r.perSecond) }
 
-// update adds what has come since. What comes is counted once, also if the clocks of several callers differ: an earlier
-// instant than the latest adds nothing. A clock that was set back by more than a second counts from there on.
-func (a *account) update(now time.Time, perSecond float64) {
+// update adds the tokens of the time since the last update. The clocks of callers may differ: an
+// instant before the last update adds none, so that no time counts twice. A clock that was set back
+// by more than a second counts from its new time.
+func (a *bucket) update(now time.Time, perSecond float64) {
 	since := now.Sub(a.at)
 	if since > 0 || since < -time.Second {
-		a.credit += max(0, since.Seconds()) * perSecond
+		a.tokens += max(0, since.Seconds()) * perSecond
 		a.at = now
 	}
 }
