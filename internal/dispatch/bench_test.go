@@ -8,7 +8,7 @@ import (
 	"carillon/internal/job"
 )
 
-// One trigger's whole way: delivered, sent, settled.
+// A trigger is delivered, sent and settled.
 func BenchmarkDeliverNextSettle(b *testing.B) {
 	for _, streams := range []int{1, 3, 100} {
 		for _, out := range []int{1, 1000} {
@@ -22,7 +22,7 @@ func BenchmarkDeliverNextSettle(b *testing.B) {
 				t.Data = &job.Data{Value: make([]byte, 100)}
 				b.ReportAllocs()
 				for i := 0; b.Loop(); i++ {
-					if !d.Deliver(t, ignore, nobody) {
+					if !d.Deliver(t, ignore, ignoreWake) {
 						b.Fatal("refused")
 					}
 					s := all[i%streams]
@@ -39,15 +39,15 @@ func BenchmarkDeliverNextSettle(b *testing.B) {
 	}
 }
 
-// The same with every waiter of a full house woken for each place that comes free.
-func BenchmarkSettleWhenRoomIsScarce(b *testing.B) {
+// The same, but each freed slot wakes every waiter.
+func BenchmarkSettleWithScarceCapacity(b *testing.B) {
 	d := dispatch.New(dispatch.Config{})
 	s := d.Connect([]job.Target{app("a")})
 	t := trigger(app("a"), "a-job-with-a-name")
-	for d.Deliver(t, ignore, nobody) {
+	for d.Deliver(t, ignore, ignoreWake) {
 	}
 	for range 63 {
-		d.Deliver(t, ignore, nobody)
+		d.Deliver(t, ignore, ignoreWake)
 	}
 	b.ReportAllocs()
 	for b.Loop() {
@@ -57,7 +57,7 @@ func BenchmarkSettleWhenRoomIsScarce(b *testing.B) {
 		}
 		s.Settle(id, job.Handled)
 		for d.Stats().Waiting < 64 {
-			d.Deliver(t, ignore, nobody)
+			d.Deliver(t, ignore, ignoreWake)
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"carillon/internal/job"
 )
 
-// out returns how many of n triggers go out at once where the limit is most.
+// out returns how many of n triggers are sent at once under a limit of most.
 func out(t *testing.T, most, n int, share dispatch.Share) int {
 	t.Helper()
 	d := dispatch.New(dispatch.Config{})
@@ -17,9 +17,9 @@ func out(t *testing.T, most, n int, share dispatch.Share) int {
 	s := d.Connect([]job.Target{actor("T")}, limit(actor("T"), most))
 	defer s.Close()
 	for range n {
-		mustTake(t, d, trigger(actor("T"), "x"), ignore)
+		mustAccept(t, d, trigger(actor("T"), "x"), ignore)
 	}
-	return d.Stats().Out - d.Stats().Held
+	return d.Stats().InFlight - d.Stats().Held
 }
 
 func TestLimitIsSplitOverTheNodes(t *testing.T) {
@@ -49,7 +49,7 @@ func TestLimitIsSplitOverTheNodes(t *testing.T) {
 	}
 }
 
-func TestLimitIsWholeBeforeANodeKnowsItsCluster(t *testing.T) {
+func TestLimitIsWholeWithoutCluster(t *testing.T) {
 	w := newWorker(t, dispatch.Config{})
 	s := w.d.Connect([]job.Target{actor("T")}, limit(actor("T"), 2))
 	defer s.Close()
@@ -57,7 +57,7 @@ func TestLimitIsWholeBeforeANodeKnowsItsCluster(t *testing.T) {
 	w.want(s, "-1", "-2")
 }
 
-func TestOpenStreamsFollowTheSizeOfTheCluster(t *testing.T) {
+func TestOpenStreamsFollowClusterSize(t *testing.T) {
 	w := newWorker(t, dispatch.Config{})
 	w.d.SetShare(dispatch.Share{Nodes: 2, Index: 0})
 	s := w.d.Connect([]job.Target{actor("T")}, limit(actor("T"), 6), limitKey(actor("T"), "x", 2))
@@ -78,7 +78,7 @@ func TestOpenStreamsFollowTheSizeOfTheCluster(t *testing.T) {
 	w.want(s, "-6")
 }
 
-func TestShareOfEveryTypeChangesAtOnce(t *testing.T) {
+func TestShareOfEveryTypeChanges(t *testing.T) {
 	w := newWorker(t, dispatch.Config{})
 	w.d.SetShare(dispatch.Share{Nodes: 2, Index: 1})
 	var streams []*dispatch.Stream
@@ -89,8 +89,8 @@ func TestShareOfEveryTypeChangesAtOnce(t *testing.T) {
 		w.deliver(target, fmt.Sprint("a", i), fmt.Sprint("b", i))
 	}
 	w.d.SetShare(dispatch.Share{Nodes: 1})
-	if got := w.d.Stats(); got.Held != 0 || got.Out != 6 {
-		t.Errorf("%+v, want nothing held and 6 out", got)
+	if got := w.d.Stats(); got.Held != 0 || got.InFlight != 6 {
+		t.Errorf("%+v, want none held and 6 in flight", got)
 	}
 	for _, s := range streams {
 		s.Close()

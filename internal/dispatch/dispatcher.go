@@ -11,54 +11,63 @@ import (
 	"carillon/internal/job"
 )
 
-// wakeDelay is the longest that waiters wait for more room to come free, so that they are woken together.
-const wakeDelay = 5 * time.Millisecond
-
-// Config bounds what is out with one stream: when either bound is reached, the stream is passed over. And it bounds
-// what is held of one actor type: when either bound is reached, triggers that would have to wait are refused.
+// Config has the limits of a [Dispatcher]. A stream that has reached either of its limits is skipped.
+// A trigger that would have to be held is refused when its actor type has reached either of its
+// limits.
 type Config struct {
-	MaxOut   int // triggers; default 10,000
-	MaxBytes int // of their names and payloads; default 64 MiB. A larger trigger goes out when nothing else is.
+	MaxInFlight int // triggers on one stream; default 10,000
+	// MaxBytes is of the names and payloads in flight on one stream. A larger trigger is accepted when
+	// nothing else is in flight. Default 64 MiB.
+	MaxBytes int
 
-	MaxHeld      int // triggers; default 100,000
-	MaxHeldBytes int // of their names and payloads; default 64 MiB. A larger trigger is held when nothing else is.
+	MaxHeld int // triggers of one actor type; default 100,000
+	// MaxHeldBytes is of the names and payloads of the held triggers of one actor type. A larger
+	// trigger is held when no other is. Default 64 MiB.
+	MaxHeldBytes int
 
-	// MaxPayload is how many bytes of names and payloads may wait to be sent to all streams together, what is held included.
-	// Targets share them fairly; each may have 32 KiB in any case, and one larger trigger, of which
-	// there are four at a time. Default 256 MiB.
+	// MaxPayload is how many bytes of names and payloads may wait to be sent to all streams together,
+	// held triggers included. Targets share them fairly. Each may always have 32 KiB, or one trigger
+	// that is larger than its share; there are at most four such triggers. Default 256 MiB.
 	MaxPayload int
 
-	Metrics prometheus.Registerer // of the dispatcher's metrics; nil: none
+	Metrics prometheus.Registerer // for the dispatcher's metrics; nil: none
 }
 
-// A Dispatcher carries triggers to the streams that serve their targets. It is safe for concurrent use.
+// A Dispatcher delivers triggers to the streams that serve their targets. It is safe for concurrent
+// use.
 type Dispatcher struct {
 	cfg   Config
 	began time.Time
 
-	mu      sync.Mutex // guards everything below, and everything in a route and a Stream that is not fixed
-	routes  map[job.Target]*route
-	streams int
-	out     int
-	held    int
-	waiting int
-	ignored uint64
-	payload payload
+	// mu guards the fields below, all targetStates, and the fields of Streams that are not fixed.
+	mu           sync.Mutex
+	targets      map[job.Target]*targetState
+	streams      int
+	inFlight     int
+	held         int
+	waiting      int
+	ignored      uint64
+	payload      payloadBudget
+	payloadTimer *time.Timer // wakes targets that the budget refused; nil when it is not set
 
 	tallies   [3]tally          // by kind of target
-	throttled map[string]uint64 // triggers that were held, by the label of the gate that was full
-	labels    labels            // of gates
-	share     Share             // of limits
+	throttled map[string]uint64 // triggers that were held, by the label of the semaphore that was full
+	labels    labels            // of semaphores
+	share     Share             // of concurrency limits
 }
 
 // New returns a dispatcher without streams.
 func New(cfg Config) *Dispatcher {
-	cfg.MaxOut = cmp.Or(cfg.MaxOut, 10_000)
+	cfg.MaxInFlight = cmp.Or(cfg.MaxInFlight, 10_000)
 	cfg.MaxBytes = cmp.Or(cfg.MaxBytes, 64<<20)
 	cfg.MaxHeld = cmp.Or(cfg.MaxHeld, 100_000)
 	cfg.MaxPayload = cmp.Or(cfg.MaxPayload, 256<<20)
 	cfg.MaxHeldBytes = cmp.Or(cfg.MaxHeldBytes, 64<<20)
-	d := &Dispatcher{cfg: cfg, began: time.Now(), routes: make(map[job.Target]*route), throttled: make(map[string]uint64), labels: make(labels), share: Share{Nodes: 1}, payload: newPayload(cfg.MaxPayload)}
+	d := &Dispatcher{
+		cfg: cfg, began: time.Now(), targets: make(map[job.Target]*targetState),
+		payload: newPayloadBudget(cfg.MaxPayload), throttled: make(map[string]uint64),
+		labels: make(labels), share: Share{Nodes: 1},
+	}
 	if cfg.Metrics != nil {
 		cfg.Metrics.MustRegister(newMetrics(d))
 	}
@@ -69,21 +78,21 @@ func New(cfg Config) *Dispatcher {
 func (d *Dispatcher) Connected(target job.Target) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	r := d.routes[target]
+	r := d.targets[target]
 	return r != nil && len(r.streams) > 0
 }
 
-// Stats is what a Dispatcher holds at one moment.
+// Stats is a snapshot of a Dispatcher.
 type Stats struct {
-	Streams int    // that are connected
-	Out     int    // triggers taken and not ended, those held included
-	Held    int    // triggers that wait at a gate
-	Waiting int    // partitions' refusals that were not woken yet, for all targets
-	Targets int    // that have a stream, a waiter or a gate
-	Ignored uint64 // results for triggers that were not out, since the start
+	Streams  int    // that are connected
+	InFlight int    // triggers accepted and not ended, held ones included
+	Held     int    // triggers that wait for a slot of a concurrency limit
+	Waiting  int    // waiters: refusals of partitions that were not woken yet, of all targets
+	Targets  int    // that have a stream, a waiter or a concurrency limit
+	Ignored  uint64 // results for triggers that were not in flight, since the start
 }
 
-// Stats returns what d holds now.
+// Stats returns a snapshot of d.
 func (d *Dispatcher) Stats() Stats {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -92,68 +101,72 @@ func (d *Dispatcher) Stats() Stats {
 
 func (d *Dispatcher) stats() Stats {
 	return Stats{
-		Streams: d.streams, Out: d.out, Held: d.held, Waiting: d.waiting, Targets: len(d.routes), Ignored: d.ignored,
+		Streams: d.streams, InFlight: d.inFlight, Held: d.held, Waiting: d.waiting, Targets: len(d.targets),
+		Ignored: d.ignored,
 	}
 }
 
-// Deliver takes t without blocking and reports whether a receiver had room, or will have: a trigger that a [Limit]
-// keeps back is taken, and held. If so, done is called exactly once, from another goroutine, when the attempt has ended.
-// If not, room is called once, from another goroutine, when that may have changed, with a fair share (at least
-// 1) of how many triggers there is room for; unless a trigger of the same target and partition is refused before, or
-// [Dispatcher.Withdraw] is called. Neither may block.
+// Deliver accepts t without blocking and reports whether it did. It accepts a trigger for which a
+// stream has capacity, and holds one whose [ConcurrencyLimit] is used up.
 //
-// So no more waiters are kept than there are partitions for each target, however often they are refused.
-func (d *Dispatcher) Deliver(t job.Trigger, done func(job.Outcome), room func(n int)) (taken bool) {
+// If t is accepted, done is called exactly once, from another goroutine, when the attempt has ended.
+// If t is refused, wake is called once, from another goroutine, when there may be capacity, with a
+// fair share (at least 1) of the number of triggers for which there is. It is not called if another
+// trigger of the same target and partition is refused first, or after [Dispatcher.Withdraw]. Neither
+// may block.
+//
+// So there is one waiter at most for each partition and target, however often they are refused.
+func (d *Dispatcher) Deliver(t job.Trigger, done func(job.Outcome), wake func(n int)) (accepted bool) {
 	bytes := size(t)
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	r := d.route(t.Key.Target)
-	if !r.take(t, bytes, done) {
+	r := d.target(t.Key.Target)
+	if !r.accept(t, bytes, done) {
 		if len(r.streams) == 0 {
 			d.tallies[t.Key.Target.Kind].undelivered++
 		}
-		r.wait(t.Partition, room)
+		r.wait(t.Partition, wake)
 		return false
 	}
-	d.out++
+	d.inFlight++
 	return true
 }
 
-// Withdraw lets go of what was refused last of the target and the partition: its room is not called any more, unless that
-// has begun. Whoever lets a trigger that was refused go without another try calls it, or a waiter would stay for as long
-// as nobody serves the target.
+// Withdraw removes the waiter of the target and the partition: its wake is not called any more, unless
+// the call has begun. A caller that drops a refused trigger without another try must call it.
+// Otherwise the waiter would stay until a stream serves the target.
 func (d *Dispatcher) Withdraw(target job.Target, partition int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if r := d.routes[target]; r != nil {
+	if r := d.targets[target]; r != nil {
 		r.withdraw(partition)
-		r.tidy()
+		r.cleanUp()
 	}
 }
 
-// Connect returns a receiver that serves these targets; it may be none. Its limits need not be of targets that it
-// serves. It must be closed.
-func (d *Dispatcher) Connect(targets []job.Target, limits ...Limit) *Stream {
-	s := &Stream{d: d, wake: make(chan struct{}, 1), out: make(map[uint64]attempt)}
+// Connect returns a stream that serves these targets, or none. It may limit targets that it does not
+// serve. The caller must close it.
+func (d *Dispatcher) Connect(targets []job.Target, limits ...ConcurrencyLimit) *Stream {
+	s := &Stream{d: d, wake: make(chan struct{}, 1), inFlight: make(map[uint64]attempt)}
 	d.mu.Lock()
 	seen := make(map[job.Target]bool, len(targets))
 	for _, t := range targets {
 		if !seen[t] {
 			seen[t] = true
-			r := d.route(t)
+			r := d.target(t)
 			r.streams = append(r.streams, s)
-			s.routes = append(s.routes, r)
+			s.targets = append(s.targets, r)
 		}
 	}
 	for _, l := range limits {
 		if l.Target.Kind != job.Actor || l.Max <= 0 {
 			continue
 		}
-		r := d.route(l.Target)
-		if r.gates == nil {
-			r.gates = newGates(l.Target.Name, d)
+		r := d.target(l.Target)
+		if r.limits == nil {
+			r.limits = newActorLimits(l.Target.Name, d)
 		}
-		r.gates.claim(s, l)
+		r.limits.addLimit(s, l)
 		if !slices.Contains(s.limited, r) {
 			s.limited = append(s.limited, r)
 		}
@@ -161,26 +174,66 @@ func (d *Dispatcher) Connect(targets []job.Target, limits ...Limit) *Stream {
 	d.streams++
 	var calls []wakeUp
 	for _, r := range s.limited {
-		r.gates.sort()
+		r.limits.requeue()
 		calls = r.admit(calls)
 	}
-	calls = s.wakeWaiters(calls)
+	calls = s.admit(calls)
 	d.mu.Unlock()
-	call(calls)
+	wakeAll(calls)
 	return s
 }
 
-// route returns the route of t, which is made if need be. The caller holds d.mu, and leaves something in the route.
-func (d *Dispatcher) route(t job.Target) *route {
-	r := d.routes[t]
+// SetShare sets the share of concurrency limits for connected and later streams. If it grows, held
+// triggers are sent at once. If it shrinks, triggers in flight continue, and no others are sent until
+// the new share allows it. A new dispatcher has the whole of each limit. s.Nodes must be positive.
+func (d *Dispatcher) SetShare(s Share) {
+	d.mu.Lock()
+	if d.share == s {
+		d.mu.Unlock()
+		return
+	}
+	d.share = s
+	var calls []wakeUp
+	for _, r := range d.targets {
+		if r.limits != nil {
+			calls = r.admit(calls)
+		}
+	}
+	d.mu.Unlock()
+	wakeAll(calls)
+}
+
+// target returns the state of t, and creates it if necessary. The caller holds d.mu, and adds a
+// stream, a limit or a waiter to it.
+func (d *Dispatcher) target(t job.Target) *targetState {
+	r := d.targets[t]
 	if r == nil {
-		r = &route{d: d, target: t}
-		d.routes[t] = r
+		r = &targetState{d: d, target: t}
+		d.targets[t] = r
 	}
 	return r
 }
 
-// size returns how much t counts towards [Config.MaxBytes].
+// release releases the payload bytes of a trigger that was sent, or never will be. The caller holds
+// d.mu.
+func (d *Dispatcher) release(t job.Target, bytes int) {
+	d.payload.release(t, bytes)
+	if len(d.payload.refused) > 0 && d.payloadTimer == nil {
+		d.payloadTimer = time.AfterFunc(wakeDelay, d.wakeRefused)
+	}
+}
+
+// wakeRefused is called by payloadTimer.
+func (d *Dispatcher) wakeRefused() {
+	var calls []wakeUp
+	d.mu.Lock()
+	d.payloadTimer = nil
+	d.payload.popFitting(func(r *targetState) { calls = r.wakeIfCapacity(calls) })
+	d.mu.Unlock()
+	wakeAll(calls)
+}
+
+// size returns how many bytes t counts towards the limits of [Config].
 func size(t job.Trigger) int {
 	n := len(t.Key.Target.Namespace) + len(t.Key.Target.Name) + len(t.Key.ActorID) + len(t.Key.Name) + len(t.AppID)
 	if t.ConcurrencyKey != nil {

@@ -27,9 +27,9 @@ func sized(target job.Target, bytes int) job.Trigger {
 
 func ignore(job.Outcome) {}
 
-func nobody(int) {}
+func ignoreWake(int) {}
 
-// next returns what s is to send, which must be there.
+// next returns the next trigger of s; there must be one.
 func next(t *testing.T, s *dispatch.Stream) (uint64, job.Trigger) {
 	t.Helper()
 	id, trig, err := s.Next(t.Context())
@@ -39,21 +39,21 @@ func next(t *testing.T, s *dispatch.Stream) (uint64, job.Trigger) {
 	return id, trig
 }
 
-func mustTake(t *testing.T, d *dispatch.Dispatcher, trig job.Trigger, done func(job.Outcome)) {
+func mustAccept(t *testing.T, d *dispatch.Dispatcher, trig job.Trigger, done func(job.Outcome)) {
 	t.Helper()
-	if !d.Deliver(trig, done, func(int) { t.Error("room of a taken trigger was called") }) {
+	if !d.Deliver(trig, done, func(int) { t.Error("wake of an accepted trigger was called") }) {
 		t.Fatalf("Deliver refused %v", trig.Key)
 	}
 }
 
-func TestStreamsTakeStrictTurnsInTheOrderInWhichTheyConnected(t *testing.T) {
+func TestStreamsReceiveRoundRobin(t *testing.T) {
 	d := dispatch.New(dispatch.Config{})
 	var streams []*dispatch.Stream
 	for range 3 {
 		streams = append(streams, d.Connect([]job.Target{app("a")}))
 	}
 	for i := range 30 {
-		mustTake(t, d, trigger(app("a"), fmt.Sprint(i)), ignore)
+		mustAccept(t, d, trigger(app("a"), fmt.Sprint(i)), ignore)
 	}
 	for i, s := range streams {
 		for n := range 10 {
@@ -65,12 +65,12 @@ func TestStreamsTakeStrictTurnsInTheOrderInWhichTheyConnected(t *testing.T) {
 	}
 }
 
-func TestAStreamWithoutRoomIsPassedOver(t *testing.T) {
-	d := dispatch.New(dispatch.Config{MaxOut: 2})
+func TestStreamWithoutCapacityIsSkipped(t *testing.T) {
+	d := dispatch.New(dispatch.Config{MaxInFlight: 2})
 	slow, fast := d.Connect([]job.Target{app("a")}), d.Connect([]job.Target{app("a")})
 	lost := 0
 	for range 4 {
-		mustTake(t, d, trigger(app("a"), "x"), func(o job.Outcome) {
+		mustAccept(t, d, trigger(app("a"), "x"), func(o job.Outcome) {
 			if o == job.Lost {
 				lost++
 			}
@@ -79,7 +79,7 @@ func TestAStreamWithoutRoomIsPassedOver(t *testing.T) {
 	for range 100 {
 		id, _ := next(t, fast)
 		fast.Settle(id, job.Handled)
-		mustTake(t, d, trigger(app("a"), "x"), ignore)
+		mustAccept(t, d, trigger(app("a"), "x"), ignore)
 	}
 	slow.Close()
 	if lost != 2 {
@@ -87,19 +87,19 @@ func TestAStreamWithoutRoomIsPassedOver(t *testing.T) {
 	}
 }
 
-func TestTheTurnPassesOnWhenAStreamLeaves(t *testing.T) {
+func TestRotationContinuesWhenStreamCloses(t *testing.T) {
 	for leaver := range 3 {
 		d := dispatch.New(dispatch.Config{})
 		var streams []*dispatch.Stream
 		for range 3 {
 			streams = append(streams, d.Connect([]job.Target{app("a")}))
 		}
-		mustTake(t, d, trigger(app("a"), "0"), ignore) // to the first; it is the second's turn
+		mustAccept(t, d, trigger(app("a"), "0"), ignore) // to the first; it is the second's turn
 		streams[leaver].Close()
 		want := map[int][]int{0: {1, 2, 1}, 1: {2, 0, 2}, 2: {1, 0, 1}}[leaver]
 		for i, s := range want {
 			name := fmt.Sprint(i + 1)
-			mustTake(t, d, trigger(app("a"), name), ignore)
+			mustAccept(t, d, trigger(app("a"), name), ignore)
 			_, trig := next(t, streams[s])
 			if trig.Key.Name == "0" {
 				_, trig = next(t, streams[s])
@@ -111,12 +111,12 @@ func TestTheTurnPassesOnWhenAStreamLeaves(t *testing.T) {
 	}
 }
 
-func TestATargetNamedTwiceHasOneTurn(t *testing.T) {
+func TestDuplicateTargetHasOneTurn(t *testing.T) {
 	d := dispatch.New(dispatch.Config{})
 	one := d.Connect([]job.Target{app("a"), app("a"), app("a")})
 	two := d.Connect([]job.Target{app("a")})
-	mustTake(t, d, trigger(app("a"), "1"), ignore)
-	mustTake(t, d, trigger(app("a"), "2"), ignore)
+	mustAccept(t, d, trigger(app("a"), "1"), ignore)
+	mustAccept(t, d, trigger(app("a"), "2"), ignore)
 	if _, trig := next(t, one); trig.Key.Name != "1" {
 		t.Errorf("first stream got %q, want 1", trig.Key.Name)
 	}
@@ -125,16 +125,16 @@ func TestATargetNamedTwiceHasOneTurn(t *testing.T) {
 	}
 }
 
-func TestWhatIsOutWithAClosedStreamIsLostAndGoesToTheNext(t *testing.T) {
+func TestClosedStreamLosesItsTriggersToTheNext(t *testing.T) {
 	d := dispatch.New(dispatch.Config{})
 	first, second := d.Connect([]job.Target{app("a")}), d.Connect([]job.Target{app("a")})
 	var outcomes []job.Outcome
 	var names []string
 	for i := range 6 { // three with each
 		name := fmt.Sprint(i)
-		mustTake(t, d, trigger(app("a"), name), func(o job.Outcome) {
+		mustAccept(t, d, trigger(app("a"), name), func(o job.Outcome) {
 			outcomes, names = append(outcomes, o), append(names, name)
-			mustTake(t, d, trigger(app("a"), name+" again"), ignore)
+			mustAccept(t, d, trigger(app("a"), name+" again"), ignore)
 		})
 	}
 	next(t, first) // one is sent, two are not
@@ -156,11 +156,11 @@ func TestWhatIsOutWithAClosedStreamIsLostAndGoesToTheNext(t *testing.T) {
 	}
 }
 
-func TestALateRepeatedOrUnknownResultIsIgnoredAndCounted(t *testing.T) {
+func TestLateRepeatedOrUnknownResultIsIgnored(t *testing.T) {
 	d := dispatch.New(dispatch.Config{})
 	s := d.Connect([]job.Target{app("a")})
 	var outcomes []job.Outcome
-	mustTake(t, d, trigger(app("a"), "x"), func(o job.Outcome) { outcomes = append(outcomes, o) })
+	mustAccept(t, d, trigger(app("a"), "x"), func(o job.Outcome) { outcomes = append(outcomes, o) })
 	settle := func(id uint64, want bool) {
 		t.Helper()
 		if got := s.Settle(id, job.Handled); got != want {
@@ -168,7 +168,7 @@ func TestALateRepeatedOrUnknownResultIsIgnoredAndCounted(t *testing.T) {
 		}
 	}
 	settle(0, false)
-	settle(1, false) // it was taken, but nobody has sent it yet
+	settle(1, false) // it was accepted, but not sent yet
 	settle(2, false)
 	next(t, s)
 	settle(1, true)
@@ -205,12 +205,12 @@ func TestNextWakesWhenItsStreamCloses(t *testing.T) {
 	})
 }
 
-func TestTheBytesOutAreBounded(t *testing.T) {
+func TestBytesInFlightAreBounded(t *testing.T) {
 	d := dispatch.New(dispatch.Config{MaxBytes: 1000})
 	s := d.Connect([]job.Target{app("a")})
 	deliver := func(bytes int, want bool) {
 		t.Helper()
-		if got := d.Deliver(sized(app("a"), bytes), ignore, nobody); got != want {
+		if got := d.Deliver(sized(app("a"), bytes), ignore, ignoreWake); got != want {
 			t.Errorf("Deliver of %d bytes = %v, want %v", bytes, got, want)
 		}
 	}
@@ -224,11 +224,11 @@ func TestTheBytesOutAreBounded(t *testing.T) {
 	deliver(10, false)
 }
 
-func TestNothingIsLeftOfATargetThatNobodyServes(t *testing.T) {
-	d := dispatch.New(dispatch.Config{MaxOut: 1})
+func TestUnservedTargetUsesNoMemory(t *testing.T) {
+	d := dispatch.New(dispatch.Config{MaxInFlight: 1})
 	for i := range 100 {
 		s := d.Connect([]job.Target{app(fmt.Sprint(i)), app("shared")})
-		mustTake(t, d, trigger(app("shared"), "x"), ignore)
+		mustAccept(t, d, trigger(app("shared"), "x"), ignore)
 		s.Close()
 	}
 	if got := d.Stats(); got != (dispatch.Stats{}) {
@@ -236,10 +236,10 @@ func TestNothingIsLeftOfATargetThatNobodyServes(t *testing.T) {
 	}
 }
 
-// A target that is only waited for is not served.
+// A target that only has waiters is not connected.
 func TestTargetIsConnectedWhileAStreamServesIt(t *testing.T) {
 	d := dispatch.New(dispatch.Config{})
-	if d.Deliver(trigger(app("a"), ""), ignore, nobody) || d.Connected(app("a")) {
+	if d.Deliver(trigger(app("a"), ""), ignore, ignoreWake) || d.Connected(app("a")) {
 		t.Error("it is connected before any stream is")
 	}
 	s := d.Connect([]job.Target{app("a")})

@@ -1,18 +1,18 @@
 package dispatch
 
-// The bounds of what the metrics of limits say by name: actor types and concurrency keys are what sidecars make up, and a
-// series is never given up.
+// Limits of the labels in metrics. Sidecars choose actor types and concurrency keys freely, and a
+// series is kept until the process ends.
 const (
 	maxLabels  = 200
 	maxLabel   = 256 // bytes
 	otherLabel = "other"
 )
 
-// labels are the names that gates have in metrics, since the process began. The first maxLabels have their own, and all
-// that come later share one.
+// labels are the labels of semaphores in metrics, since the process began. The first maxLabels names
+// have their own, and all later ones share otherLabel.
 type labels map[string]struct{}
 
-// of returns what metrics call a gate of that name.
+// of returns the label of a semaphore of this name.
 func (l labels) of(name string) string {
 	if _, known := l[name]; known {
 		return name

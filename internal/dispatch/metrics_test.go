@@ -33,7 +33,7 @@ func wantMetrics(t *testing.T, from prometheus.Gatherer, prefix string, want ...
 	}
 }
 
-func TestWhatHasNeverHappenedHasNoSeries(t *testing.T) {
+func TestZeroCounterHasNoSeries(t *testing.T) {
 	r := prometheus.NewPedanticRegistry()
 	dispatch.New(dispatch.Config{Metrics: r})
 	wantMetrics(t, r, "",
@@ -42,19 +42,19 @@ func TestWhatHasNeverHappenedHasNoSeries(t *testing.T) {
 	)
 }
 
-func TestEveryEndIsCountedOnce(t *testing.T) {
+func TestEachOutcomeIsCountedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := prometheus.NewPedanticRegistry()
-		d := dispatch.New(dispatch.Config{MaxOut: 5, Metrics: r})
+		d := dispatch.New(dispatch.Config{MaxInFlight: 5, Metrics: r})
 		actor := job.Target{Kind: job.Actor, Namespace: "ns", Name: "type"}
-		d.Deliver(trigger(app("a"), "x"), ignore, nobody) // undelivered
-		d.Deliver(trigger(actor, "x"), ignore, nobody)    // undelivered
+		d.Deliver(trigger(app("a"), "x"), ignore, ignoreWake) // undelivered
+		d.Deliver(trigger(actor, "x"), ignore, ignoreWake)    // undelivered
 		s := d.Connect([]job.Target{app("a"), actor})
 		for _, target := range []job.Target{app("a"), app("a"), app("a"), actor, actor} {
-			mustTake(t, d, trigger(target, "x"), ignore)
+			mustAccept(t, d, trigger(target, "x"), ignore)
 			next(t, s)
 		}
-		d.Deliver(trigger(app("a"), "x"), ignore, nobody) // somebody is there
+		d.Deliver(trigger(app("a"), "x"), ignore, ignoreWake) // a stream is connected
 		time.Sleep(100*time.Millisecond + 500*time.Microsecond)
 		s.Settle(1, job.Handled)
 		s.Settle(1, job.Handled) // ignored
@@ -96,22 +96,22 @@ func TestEveryEndIsCountedOnce(t *testing.T) {
 	})
 }
 
-func TestSidecarsCannotMakeSeriesWithoutBound(t *testing.T) {
+func TestLabelsOfLimitsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := prometheus.NewPedanticRegistry()
 		d := dispatch.New(dispatch.Config{Metrics: r})
 		for i := range 2000 {
 			actor := job.Target{Kind: job.Actor, Namespace: "ns", Name: "T" + strconv.Itoa(i/4)}
 			key := strconv.Itoa(i) + strings.Repeat("k", i)
-			limits := []dispatch.Limit{{Target: actor, Key: &key, Max: 1}}
+			limits := []dispatch.ConcurrencyLimit{{Target: actor, Key: &key, Max: 1}}
 			if i%2 == 0 {
-				limits = append(limits, dispatch.Limit{Target: actor, Max: 1})
+				limits = append(limits, dispatch.ConcurrencyLimit{Target: actor, Max: 1})
 			}
 			s := d.Connect([]job.Target{actor}, limits...)
 			for range 2 {
 				tr := trigger(actor, "x")
 				tr.ConcurrencyKey = &key
-				mustTake(t, d, tr, ignore)
+				mustAccept(t, d, tr, ignore)
 			}
 			s.Close()
 		}

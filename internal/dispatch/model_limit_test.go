@@ -10,7 +10,7 @@ import (
 )
 
 // limited returns the targets that the limits name.
-func limited(limits []dispatch.Limit) []job.Target {
+func limited(limits []dispatch.ConcurrencyLimit) []job.Target {
 	var targets []job.Target
 	for _, l := range limits {
 		targets = append(targets, l.Target)
@@ -18,7 +18,7 @@ func limited(limits []dispatch.Limit) []job.Target {
 	return targets
 }
 
-// join has the node be the last one of so many.
+// join makes the node the last of so many.
 func (m *model) join(t *testing.T, nodes int, limited job.Target) {
 	m.share = dispatch.Share{Nodes: nodes, Index: nodes - 1}
 	m.mu.Lock()
@@ -30,8 +30,8 @@ func (m *model) join(t *testing.T, nodes int, limited job.Target) {
 	m.admit(t, []job.Target{limited})
 }
 
-// most returns the limit of a key of a target, or of the whole target if the key is empty; 0 if there is none.
-func (m *model) most(target job.Target, key string) int {
+// limit returns the limit of a key of a target, or of the whole target if the key is empty; 0 if there is none.
+func (m *model) limit(target job.Target, key string) int {
 	most := 0
 	for _, s := range m.streams {
 		for _, l := range s.limits {
@@ -47,7 +47,7 @@ func (m *model) most(target job.Target, key string) int {
 }
 
 func (m *model) limited(target job.Target) bool {
-	return m.most(target, "") > 0 || m.most(target, "x") > 0 || m.most(target, "y") > 0
+	return m.limit(target, "") > 0 || m.limit(target, "x") > 0 || m.limit(target, "y") > 0
 }
 
 func (m *model) served(target job.Target) bool {
@@ -67,16 +67,16 @@ func (m *model) passes(a *modelAttempt) bool {
 			}
 		}
 	}
-	most := m.most(a.target, "")
+	most := m.limit(a.target, "")
 	if most > 0 && whole >= most {
 		return false
 	}
-	most = m.most(a.target, a.key)
+	most = m.limit(a.target, a.key)
 	return a.key == "" || most == 0 || named < most
 }
 
-// load returns how many triggers of a target are held, and how many bytes they have.
-func (m *model) load(target job.Target) (n, bytes int) {
+// heldOf returns how many triggers of a target are held, and how many bytes they have.
+func (m *model) heldOf(target job.Target) (n, bytes int) {
 	for _, a := range m.held {
 		if a.target == target {
 			n++
@@ -87,16 +87,16 @@ func (m *model) load(target job.Target) (n, bytes int) {
 }
 
 func (m *model) holds(a *modelAttempt) bool {
-	n, bytes := m.load(a.target)
+	n, bytes := m.heldOf(a.target)
 	return n == 0 || n < modelHold && bytes+a.bytes <= modelBytes
 }
 
 func (m *model) crowded(target job.Target) bool {
-	n, bytes := m.load(target)
+	n, bytes := m.heldOf(target)
 	return n >= modelHold || n > 0 && bytes >= modelBytes
 }
 
-// admit sends what is held of these targets and may go, one by one, looking at everything each time.
+// admit sends the held triggers of these targets whose slots are free, one by one.
 func (m *model) admit(t *testing.T, targets []job.Target) {
 	for _, target := range targets {
 		for {
@@ -112,7 +112,7 @@ func (m *model) admit(t *testing.T, targets []job.Target) {
 			m.held = slices.Delete(m.held, i, i+1)
 			m.send(t, s, a)
 			a.whole = true
-			m.roomAppeared([]job.Target{target})
+			m.capacityAppeared([]job.Target{target})
 		}
 	}
 	if got := m.d.Stats().Held; got != len(m.held) {
@@ -120,7 +120,7 @@ func (m *model) admit(t *testing.T, targets []job.Target) {
 	}
 }
 
-// abandoned returns what is held that nobody serves any more, and forgets it.
+// abandoned removes and returns the held triggers that no stream serves any more.
 func (m *model) abandoned() []*modelAttempt {
 	var lost []*modelAttempt
 	m.held = slices.DeleteFunc(m.held, func(a *modelAttempt) bool {
@@ -142,8 +142,8 @@ func (a *modelAttempt) trigger() job.Trigger {
 	return trig
 }
 
-func randomLimits(rnd *rand.Rand, target job.Target) []dispatch.Limit {
-	var limits []dispatch.Limit
+func randomLimits(rnd *rand.Rand, target job.Target) []dispatch.ConcurrencyLimit {
+	var limits []dispatch.ConcurrencyLimit
 	for _, key := range []string{"", "x", "y"} {
 		if rnd.IntN(3) > 0 {
 			continue

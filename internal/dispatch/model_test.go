@@ -15,25 +15,25 @@ import (
 	"carillon/internal/job"
 )
 
-// The model is the dispatcher without its data structures: it looks at everything each time.
+// A model is a dispatcher without data structures: it searches everything each time.
 type model struct {
 	d       *dispatch.Dispatcher
 	streams []*modelStream     // in the order in which they connected
 	last    map[job.Target]int // the stream that had the last turn
-	held    []*modelAttempt    // eldest first
+	held    []*modelAttempt    // oldest first
 	share   dispatch.Share
 
 	mu      sync.Mutex             // timers wake waiters, too
 	waiters map[*waiter]job.Target // not woken yet
 
-	connected, delivered, taken, ended int
+	connected, delivered, accepted, ended int
 }
 
 type modelStream struct {
 	*dispatch.Stream
 	number  int
 	targets []job.Target
-	limits  []dispatch.Limit
+	limits  []dispatch.ConcurrencyLimit
 	out     []*modelAttempt
 	sent    uint64
 }
@@ -44,18 +44,18 @@ type modelAttempt struct {
 	name   string
 	key    string // empty if there is none
 	bytes  int
-	whole  bool // it has a slot of its type's gate
+	whole  bool // it has a slot of the semaphore of its type
 	named  bool // and of its key's
 	ended  []job.Outcome
 }
 
-// A waiter is a refusal. It may be woken once there has been room, or could have been.
+// A waiter is a refusal. It may be woken once there was capacity, or could have been.
 type waiter struct {
-	room, may, woken bool
+	capacity, may, woken bool
 }
 
 const (
-	bound      = 5 // of what is out with a stream of TestEverythingAtOnce
+	bound      = 5 // of what is out with a stream of TestConcurrentPartitionsAndSidecars
 	modelOut   = 3
 	modelBytes = 1000
 	modelHold  = 4
@@ -73,7 +73,8 @@ func (s *modelStream) fits(bytes int) bool {
 	return len(s.out) == 0 || len(s.out) < modelOut && s.bytes()+bytes <= modelBytes
 }
 
-// turn returns the stream whose turn it is: the first after the last one that has room, else the first of all.
+// turn returns the next stream of the rotation: the first with capacity after the last one, else the
+// first of all.
 func (m *model) turn(target job.Target, bytes int) *modelStream {
 	var first *modelStream
 	for _, s := range m.streams {
@@ -90,31 +91,31 @@ func (m *model) turn(target job.Target, bytes int) *modelStream {
 	return first
 }
 
-func (m *model) roomAppeared(targets []job.Target) {
+func (m *model) capacityAppeared(targets []job.Target) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for w, target := range m.waiters {
-		w.room = w.room || slices.Contains(targets, target)
-		w.may = w.may || w.room
+		w.capacity = w.capacity || slices.Contains(targets, target)
+		w.may = w.may || w.capacity
 	}
 }
 
-// check says whether somebody still waits although there has been room, and there is.
+// check fails if a waiter was not woken although there was capacity, and still is.
 func (m *model) check(t *testing.T) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for w, target := range m.waiters {
 		for _, s := range m.streams {
-			if w.room && !m.crowded(target) && slices.Contains(s.targets, target) && len(s.out) < modelOut && s.bytes() < modelBytes {
+			if w.capacity && !m.crowded(target) && slices.Contains(s.targets, target) && len(s.out) < modelOut && s.bytes() < modelBytes {
 				t.Errorf("a waiter for %v was not woken", target)
 			}
 		}
 	}
 }
 
-func (m *model) connect(t *testing.T, targets []job.Target, limits []dispatch.Limit) {
-	m.roomAppeared(targets)
-	m.roomAppeared(limited(limits))
+func (m *model) connect(t *testing.T, targets []job.Target, limits []dispatch.ConcurrencyLimit) {
+	m.capacityAppeared(targets)
+	m.capacityAppeared(limited(limits))
 	m.connected++
 	s := &modelStream{number: m.connected, targets: targets, limits: limits}
 	s.Stream = m.d.Connect(targets, limits...)
@@ -141,7 +142,7 @@ func (m *model) close(t *testing.T, s *modelStream) {
 func (m *model) settle(t *testing.T, s *modelStream, i int) {
 	a := s.out[i]
 	s.out = slices.Delete(s.out, i, i+1)
-	m.roomAppeared(s.targets)
+	m.capacityAppeared(s.targets)
 	if !s.Settle(a.id, job.Failed) || !slices.Equal(a.ended, []job.Outcome{job.Failed}) {
 		t.Fatalf("a settled attempt ended as %v, want failed", a.ended)
 	}
@@ -156,11 +157,11 @@ func (m *model) deliver(t *testing.T, target job.Target, key string, bytes int) 
 		a.ended = append(a.ended, o)
 		m.ended++
 	}
-	room := func(n int) {
+	wake := func(n int) {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		if !w.may || w.woken || n < 1 {
-			t.Errorf("woken for %d; there may have been room: %v; woken before: %v", n, w.may, w.woken)
+			t.Errorf("woken for %d; there may have been capacity: %v; woken before: %v", n, w.may, w.woken)
 		}
 		w.woken = true
 		delete(m.waiters, w)
@@ -170,15 +171,15 @@ func (m *model) deliver(t *testing.T, target job.Target, key string, bytes int) 
 	want := !hold && s != nil || hold && m.holds(a)
 	trig := a.trigger()
 	trig.Partition = m.delivered // each waits by itself
-	if taken := m.d.Deliver(trig, done, room); taken != want {
-		t.Fatalf("Deliver = %v, want %v", taken, want)
+	if accepted := m.d.Deliver(trig, done, wake); accepted != want {
+		t.Fatalf("Deliver = %v, want %v", accepted, want)
 	}
 	switch {
 	case !want:
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		for other, at := range m.waiters { // who joins those that are about to be woken is woken with them
-			w.room = w.room || at == target && other.room
+			w.capacity = w.capacity || at == target && other.capacity
 			w.may = w.may || at == target && other.may
 		}
 		m.waiters[w] = target
@@ -188,13 +189,13 @@ func (m *model) deliver(t *testing.T, target job.Target, key string, bytes int) 
 	default:
 		m.send(t, s, a)
 	}
-	m.taken++
+	m.accepted++
 }
 
 // send has s send a.
 func (m *model) send(t *testing.T, s *modelStream, a *modelAttempt) {
 	a.whole = m.limited(a.target)
-	a.named = a.key != "" && m.most(a.target, a.key) > 0
+	a.named = a.key != "" && m.limit(a.target, a.key) > 0
 	m.last[a.target] = s.number
 	s.out = append(s.out, a)
 	s.sent++
@@ -205,14 +206,14 @@ func (m *model) send(t *testing.T, s *modelStream, a *modelAttempt) {
 	a.id = id
 }
 
-func TestTheDispatcherDoesWhatTheModelDoes(t *testing.T) {
+func TestDispatcherAgreesWithModel(t *testing.T) {
 	targets := []job.Target{app("a"), app("b"), {Kind: job.Actor, Namespace: "ns", Name: "a"}}
 	for seed := range uint64(100) {
 		synctest.Test(t, func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 0))
 			m := &model{
 				d: dispatch.New(dispatch.Config{
-					MaxOut: modelOut, MaxBytes: modelBytes, MaxHeld: modelHold, MaxHeldBytes: modelBytes,
+					MaxInFlight: modelOut, MaxBytes: modelBytes, MaxHeld: modelHold, MaxHeldBytes: modelBytes,
 				}),
 				last:    make(map[job.Target]int),
 				share:   dispatch.Share{Nodes: 1},
@@ -243,25 +244,25 @@ func TestTheDispatcherDoesWhatTheModelDoes(t *testing.T) {
 			for _, s := range slices.Clone(m.streams) {
 				m.close(t, s)
 			}
-			if m.ended != m.taken {
-				t.Errorf("%d were taken, %d ended", m.taken, m.ended)
+			if m.ended != m.accepted {
+				t.Errorf("%d were accepted, %d ended", m.accepted, m.ended)
 			}
 			got := m.d.Stats()
-			if got.Out != 0 || got.Held != 0 || got.Streams != 0 || got.Waiting != len(m.waiters) {
+			if got.InFlight != 0 || got.Held != 0 || got.Streams != 0 || got.Waiting != len(m.waiters) {
 				t.Errorf("left behind: %+v, want %d waiters", got, len(m.waiters))
 			}
 		})
 	}
 }
 
-// Partitions deliver, sidecars come and go and answer or not, all at once: every trigger is handled in the end, and
-// nobody waits for ever.
-func TestEverythingAtOnce(t *testing.T) {
+// Partitions deliver, and sidecars connect, answer or not, and close, all concurrently. Every trigger is
+// handled in the end, and no waiter waits for ever.
+func TestConcurrentPartitionsAndSidecars(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const partitions, jobs, sidecars = 8, 2000, 6
-		d := dispatch.New(dispatch.Config{MaxOut: bound, MaxHeld: 2})
+		d := dispatch.New(dispatch.Config{MaxInFlight: bound, MaxHeld: 2})
 		targets := []job.Target{app("a"), actor("T"), app("c")}
-		limits := []dispatch.Limit{limit(actor("T"), 2), limitKey(actor("T"), "0", 1)}
+		limits := []dispatch.ConcurrencyLimit{limit(actor("T"), 2), limitKey(actor("T"), "0", 1)}
 		var handled, lost atomic.Int64
 		over := make(chan struct{})
 
@@ -312,27 +313,27 @@ func isOver(over <-chan struct{}) bool {
 	}
 }
 
-// deliverOnce delivers t, waiting for room as often as need be, and returns how the attempt ended.
+// deliverOnce delivers t, waits for capacity as often as necessary, and returns the outcome.
 func deliverOnce(t *testing.T, d *dispatch.Dispatcher, trig job.Trigger) job.Outcome {
 	for {
-		ended, room := make(chan job.Outcome, 2), make(chan int, 2)
-		taken := d.Deliver(trig, func(o job.Outcome) { ended <- o }, func(n int) { room <- n })
+		ended, woken := make(chan job.Outcome, 2), make(chan int, 2)
+		accepted := d.Deliver(trig, func(o job.Outcome) { ended <- o }, func(n int) { woken <- n })
 		var outcome job.Outcome
-		if taken {
+		if accepted {
 			outcome = <-ended
 		} else {
-			<-room
+			<-woken
 		}
-		if len(ended) > 0 || len(room) > 0 {
-			t.Errorf("called back twice, or for both: taken %v", taken)
+		if len(ended) > 0 || len(woken) > 0 {
+			t.Errorf("called back twice, or for both: accepted %v", accepted)
 		}
-		if taken {
+		if accepted {
 			return outcome
 		}
 	}
 }
 
-// sidecarTurn takes a trigger, if one comes, and answers it more often than not.
+// sidecarTurn receives a trigger, if there is one, and usually settles it.
 func sidecarTurn(t *testing.T, d *dispatch.Dispatcher, s *dispatch.Stream, rnd *rand.Rand) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 	defer cancel()
@@ -340,8 +341,8 @@ func sidecarTurn(t *testing.T, d *dispatch.Dispatcher, s *dispatch.Stream, rnd *
 	if err != nil {
 		return
 	}
-	if now := d.Stats(); now.Out-now.Held > bound*now.Streams {
-		t.Errorf("%d are out with %d streams, want %d with each at most", now.Out-now.Held, now.Streams, bound)
+	if now := d.Stats(); now.InFlight-now.Held > bound*now.Streams {
+		t.Errorf("%d are in flight on %d streams, want at most %d on each", now.InFlight-now.Held, now.Streams, bound)
 	}
 	if rnd.IntN(50) > 0 {
 		s.Settle(id, job.Handled)

@@ -15,15 +15,15 @@ import (
 
 func actor(name string) job.Target { return job.Target{Kind: job.Actor, Namespace: "ns", Name: name} }
 
-func limit(target job.Target, most int) dispatch.Limit {
-	return dispatch.Limit{Target: target, Max: most}
+func limit(target job.Target, most int) dispatch.ConcurrencyLimit {
+	return dispatch.ConcurrencyLimit{Target: target, Max: most}
 }
 
-func limitKey(target job.Target, key string, most int) dispatch.Limit {
-	return dispatch.Limit{Target: target, Key: &key, Max: most}
+func limitKey(target job.Target, key string, most int) dispatch.ConcurrencyLimit {
+	return dispatch.ConcurrencyLimit{Target: target, Key: &key, Max: most}
 }
 
-// A worker is a stream that keeps the order in which triggers came, and a caller that keeps how they ended.
+// A worker records the order of the triggers that its streams receive, and their outcomes.
 type worker struct {
 	t  *testing.T
 	d  *dispatch.Dispatcher
@@ -40,7 +40,7 @@ func newWorker(t *testing.T, cfg dispatch.Config) *worker {
 func (w *worker) deliver(target job.Target, names ...string) {
 	w.t.Helper()
 	for _, name := range names {
-		if !w.d.Deliver(keyed(target, name), w.done(name), nobody) {
+		if !w.d.Deliver(keyed(target, name), w.done(name), ignoreWake) {
 			w.t.Errorf("%s was refused", name)
 		}
 	}
@@ -58,11 +58,11 @@ func keyed(target job.Target, name string) job.Trigger {
 	return trig
 }
 
-// got returns the names of what s is to send now.
+// want checks the names of the triggers that s is to send now.
 func (w *worker) want(s *dispatch.Stream, names ...string) {
 	w.t.Helper()
 	var got []string
-	for w.d.Stats().Out-w.d.Stats().Held > len(w.at) {
+	for w.d.Stats().InFlight-w.d.Stats().Held > len(w.at) {
 		id, trig := next(w.t, s)
 		w.at[trig.Key.Name] = id
 		got = append(got, trig.Key.Name)
@@ -80,7 +80,7 @@ func (w *worker) settle(s *dispatch.Stream, name string) {
 	delete(w.at, name)
 }
 
-func TestATriggerThatNeedsTwoFullGatesGoesOnWhenBothAreFreed(t *testing.T) {
+func TestTriggerWaitsForSlotsOfBothLimits(t *testing.T) {
 	w := newWorker(t, dispatch.Config{})
 	s := w.d.Connect([]job.Target{actor("T")}, limit(actor("T"), 2), limitKey(actor("T"), "x", 1))
 	w.deliver(actor("T"), "x1", "x2", "x3")
@@ -95,7 +95,7 @@ func TestATriggerThatNeedsTwoFullGatesGoesOnWhenBothAreFreed(t *testing.T) {
 	}
 }
 
-func TestEldersGoFirstAsManyAsFit(t *testing.T) {
+func TestOldestHeldTriggersGoFirst(t *testing.T) {
 	w := newWorker(t, dispatch.Config{})
 	s := w.d.Connect([]job.Target{actor("T")}, limit(actor("T"), 3), limitKey(actor("T"), "x", 1))
 	w.deliver(actor("T"), "x1", "y1", "-1", "x2", "x3", "y2", "-2", "y3")
@@ -112,7 +112,7 @@ func TestEldersGoFirstAsManyAsFit(t *testing.T) {
 	w.want(s, "y3")
 }
 
-func TestALimitHoldsForAllStreamsOfANamespaceAndNoOther(t *testing.T) {
+func TestLimitAppliesToAllStreamsOfItsNamespace(t *testing.T) {
 	w := newWorker(t, dispatch.Config{})
 	elsewhere := job.Target{Kind: job.Actor, Namespace: "ns2", Name: "T"}
 	s := w.d.Connect([]job.Target{actor("T"), actor("U"), elsewhere, app("T")})
@@ -126,7 +126,7 @@ func TestALimitHoldsForAllStreamsOfANamespaceAndNoOther(t *testing.T) {
 	s.Close()
 }
 
-func TestTheStreamThatConnectedLastSetsTheLimit(t *testing.T) {
+func TestLastConnectedStreamSetsTheLimit(t *testing.T) {
 	w := newWorker(t, dispatch.Config{})
 	s := w.d.Connect([]job.Target{actor("T")}, limit(actor("T"), 2))
 	w.deliver(actor("T"), "-1", "-2", "-3", "-4", "-5", "-6")
@@ -142,7 +142,7 @@ func TestTheStreamThatConnectedLastSetsTheLimit(t *testing.T) {
 	s.Close()
 }
 
-func TestWhenAGateGoesWhoWaitedGoesOn(t *testing.T) {
+func TestHeldTriggersGoWhenLimitIsRemoved(t *testing.T) {
 	w := newWorker(t, dispatch.Config{})
 	s := w.d.Connect([]job.Target{actor("T")})
 	all, x := w.d.Connect(nil, limit(actor("T"), 1)), w.d.Connect(nil, limitKey(actor("T"), "x", 1))
@@ -152,7 +152,7 @@ func TestWhenAGateGoesWhoWaitedGoesOn(t *testing.T) {
 	w.want(s, "x1", "y2")
 	x.Close()
 	w.want(s, "x2")
-	x = w.d.Connect(nil, limitKey(actor("T"), "x", 1)) // the gate did not count x2
+	x = w.d.Connect(nil, limitKey(actor("T"), "x", 1)) // the semaphore did not count x2
 	w.deliver(actor("T"), "x3", "x4")
 	w.settle(s, "x1")
 	w.settle(s, "x2")
@@ -164,7 +164,7 @@ func TestWhenAGateGoesWhoWaitedGoesOn(t *testing.T) {
 	}
 }
 
-func TestWhatIsHeldIsLostWithTheLastStreamOfItsTarget(t *testing.T) {
+func TestHeldTriggersAreLostWithLastStreamOfTarget(t *testing.T) {
 	w := newWorker(t, dispatch.Config{})
 	keeper := w.d.Connect([]job.Target{actor("U")}, limit(actor("T"), 1))
 	one, two := w.d.Connect([]job.Target{actor("T")}), w.d.Connect([]job.Target{actor("T")})
@@ -180,8 +180,8 @@ func TestWhatIsHeldIsLostWithTheLastStreamOfItsTarget(t *testing.T) {
 	if want := []string{"-1 lost", "-2 lost", "-3 lost"}; !slices.Equal(w.ended, want) {
 		t.Errorf("ended %q, want %q", w.ended, want)
 	}
-	if w.d.Deliver(keyed(actor("T"), "-4"), ignore, nobody) {
-		t.Error("a trigger was held that nobody serves")
+	if w.d.Deliver(keyed(actor("T"), "-4"), ignore, ignoreWake) {
+		t.Error("a trigger was held that no stream serves")
 	}
 	keeper.Close()
 	if got := w.d.Stats(); got != (dispatch.Stats{Waiting: 1, Targets: 1}) {
@@ -189,7 +189,7 @@ func TestWhatIsHeldIsLostWithTheLastStreamOfItsTarget(t *testing.T) {
 	}
 }
 
-func TestWhatIsHeldIsBounded(t *testing.T) {
+func TestHeldTriggersAreBounded(t *testing.T) {
 	for what, tc := range map[string]struct {
 		cfg   dispatch.Config
 		bytes int
@@ -201,28 +201,28 @@ func TestWhatIsHeldIsBounded(t *testing.T) {
 			d := dispatch.New(tc.cfg)
 			s := d.Connect([]job.Target{actor("T"), app("a")}, limit(actor("T"), 1))
 			defer s.Close()
-			mustTake(t, d, trigger(app("a"), "x"), ignore)
+			mustAccept(t, d, trigger(app("a"), "x"), ignore)
 			for range 3 {
-				mustTake(t, d, sized(actor("T"), tc.bytes), ignore)
+				mustAccept(t, d, sized(actor("T"), tc.bytes), ignore)
 			}
-			w := &waitingRoom{d: d}
+			w := &refusals{d: d}
 			w.refuse(t, actor("T"), 1)
 			id, _ := next(t, s)
 			s.Settle(id, job.Handled)
 			time.Sleep(time.Second)
-			w.want(t) // the stream has room, but that is not what they wait for
+			w.want(t) // the stream has capacity, but they wait for slots
 			id, _ = next(t, s)
 			s.Settle(id, job.Handled)
 			w.want(t, 1)
-			if got := d.Stats(); got.Held != 1 || got.Out != 2 {
+			if got := d.Stats(); got.Held != 1 || got.InFlight != 2 {
 				t.Errorf("%s: %+v, want one held and one with the stream", what, got)
 			}
 		})
 	}
 }
 
-func TestWhoIsHeldWaitsForRoomAtAStreamToo(t *testing.T) {
-	w := newWorker(t, dispatch.Config{MaxOut: 2})
+func TestHeldTriggerWaitsForStreamCapacity(t *testing.T) {
+	w := newWorker(t, dispatch.Config{MaxInFlight: 2})
 	s := w.d.Connect([]job.Target{actor("T"), app("a")}, limit(actor("T"), 1))
 	w.deliver(actor("T"), "-1", "-2", "-3")
 	w.deliver(app("a"), "a1")
@@ -231,14 +231,14 @@ func TestWhoIsHeldWaitsForRoomAtAStreamToo(t *testing.T) {
 	w.want(s, "-2")
 	w.deliver(actor("T"), "-4")
 	w.settle(s, "a1")
-	w.want(s) // room, but no slot
+	w.want(s) // capacity, but no slot
 	w.deliver(app("a"), "a2")
 	w.settle(s, "-2")
 	w.want(s, "a2", "-3")
 	s.Close()
 }
 
-func TestGatesAreMeasured(t *testing.T) {
+func TestLimitsHaveMetrics(t *testing.T) {
 	r := prometheus.NewPedanticRegistry()
 	w := newWorker(t, dispatch.Config{Metrics: r})
 	elsewhere := job.Target{Kind: job.Actor, Namespace: "ns2", Name: "T"}
@@ -269,14 +269,14 @@ func TestGatesAreMeasured(t *testing.T) {
 	)
 }
 
-func BenchmarkALimitedTriggersWay(b *testing.B) {
+func BenchmarkLimitedTrigger(b *testing.B) {
 	for _, waiting := range []int{0, 10_000} {
 		b.Run(fmt.Sprintf("held=%d", waiting), func(b *testing.B) {
 			d := dispatch.New(dispatch.Config{})
 			s := d.Connect([]job.Target{actor("T")}, limit(actor("T"), 10), limitKey(actor("T"), "x", 5))
 			t := keyed(actor("T"), "x")
 			for range waiting + 5 {
-				d.Deliver(t, ignore, nobody)
+				d.Deliver(t, ignore, ignoreWake)
 			}
 			b.ReportAllocs()
 			for b.Loop() {
@@ -285,7 +285,7 @@ func BenchmarkALimitedTriggersWay(b *testing.B) {
 					b.Fatal(err)
 				}
 				s.Settle(id, job.Handled)
-				d.Deliver(t, ignore, nobody)
+				d.Deliver(t, ignore, ignoreWake)
 			}
 		})
 	}

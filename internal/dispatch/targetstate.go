@@ -7,56 +7,60 @@ import (
 	"carillon/internal/job"
 )
 
-// A route is what the dispatcher knows of one target.
-type route struct {
+// A targetState is what the dispatcher knows of one target. The mutex of the dispatcher guards it.
+type targetState struct {
 	d      *Dispatcher
 	target job.Target
 
-	streams []*Stream   // that serve the target, in the order in which they connected
-	next    int         // whose turn it is; their number means the first's, unless one more connects
-	waiters []waiter    // one for each partition at most
+	streams []*Stream    // that serve the target, in the order in which they connected
+	next    int          // index of the next stream in the rotation; may be len(streams)
+	limits  *actorLimits // nil if no stream limits the target
+	needs   int          // bytes of a trigger that the payload budget refused; 0 if it refused none
+
+	waiters []waiter    // at most one for each partition
 	timer   *time.Timer // wakes the waiters; nil when it is not set
-	gates   *gates      // nil if nobody limits the target
-	needs   int         // bytes of a trigger that was refused for want of them; 0 if none was
 }
 
-// take puts t out with a stream that has room, or holds it if its gates say so. It reports whether it did either.
-func (r *route) take(t job.Trigger, bytes int, done func(job.Outcome)) bool {
+// accept sends t to a stream with capacity, or holds it if its concurrency limits are used up. It
+// reports whether it did either.
+func (r *targetState) accept(t job.Trigger, bytes int, done func(job.Outcome)) bool {
 	if len(r.streams) > 0 && !r.d.payload.fits(r.target, bytes) {
 		r.d.payload.refuse(r, bytes)
 		return false
 	}
-	var at *gate
-	if r.gates != nil && len(r.streams) > 0 && r.gates.limited() {
-		at = r.gates.of(t)
-		if full := at.closed(); full != nil {
-			return r.hold(at, full, t, bytes, done)
+	var sem *semaphore
+	if r.limits != nil && len(r.streams) > 0 && r.limits.limited() {
+		sem = r.limits.of(t)
+		if full := sem.full(); full != nil {
+			return r.hold(sem, full, t, bytes, done)
 		}
 	}
-	s := r.turn(bytes)
+	s := r.pick(bytes)
 	if s == nil {
 		return false
 	}
-	r.d.payload.take(r.target, bytes)
-	s.take(t, bytes, done, at)
+	r.d.payload.acquire(r.target, bytes)
+	s.accept(t, bytes, done, sem)
 	return true
 }
 
-// hold has t wait at that gate, because of that full one. It reports whether there was room for one more.
-func (r *route) hold(at, full *gate, t job.Trigger, bytes int, done func(job.Outcome)) bool {
-	g, cfg := r.gates, &r.d.cfg
-	if g.held > 0 && (g.held >= cfg.MaxHeld || g.bytes+bytes > cfg.MaxHeldBytes) {
+// hold appends t to the queue of sem, because full has no slot. It reports whether the bounds of held
+// triggers admit it.
+func (r *targetState) hold(sem, full *semaphore, t job.Trigger, bytes int, done func(job.Outcome)) bool {
+	l, cfg := r.limits, &r.d.cfg
+	if l.held > 0 && (l.held >= cfg.MaxHeld || l.bytes+bytes > cfg.MaxHeldBytes) {
 		return false
 	}
-	at.hold(t, bytes, done)
-	r.d.payload.take(r.target, bytes)
+	sem.hold(t, bytes, done)
+	r.d.payload.acquire(r.target, bytes)
 	r.d.held++
 	r.d.throttled[full.label]++
 	return true
 }
 
-// turn returns the stream that a trigger of that size goes to, and passes the turn on; nil if none has room.
-func (r *route) turn(bytes int) *Stream {
+// pick returns the next stream of the rotation with capacity for a trigger of this size, and advances
+// the rotation. It returns nil if no stream has capacity.
+func (r *targetState) pick(bytes int) *Stream {
 	for i := range r.streams {
 		at := (r.next + i) % len(r.streams)
 		if s := r.streams[at]; s.fits(bytes) {
@@ -67,8 +71,8 @@ func (r *route) turn(bytes int) *Stream {
 	return nil
 }
 
-// leave takes s out of the rotation.
-func (r *route) leave(s *Stream) {
+// remove removes s from the rotation.
+func (r *targetState) remove(s *Stream) {
 	i := slices.Index(r.streams, s)
 	r.streams = slices.Delete(r.streams, i, i+1)
 	if i < r.next {
@@ -76,144 +80,66 @@ func (r *route) leave(s *Stream) {
 	}
 }
 
-// A waiter is called when there may be room for the triggers of one partition.
-type waiter struct {
-	partition int
-	room      func(n int)
-}
-
-// wait has room called when there may be some for the partition's triggers. It takes the place of what the partition
-// had called before.
-func (r *route) wait(partition int, room func(n int)) {
-	r.withdraw(partition)
-	r.waiters = append(r.waiters, waiter{partition, room})
-	r.d.waiting++
-}
-
-// withdraw lets go of the partition's waiter, if it has one.
-func (r *route) withdraw(partition int) {
-	i := slices.IndexFunc(r.waiters, func(w waiter) bool { return w.partition == partition })
-	if i >= 0 {
-		r.waiters = slices.Delete(r.waiters, i, i+1)
-		r.d.waiting--
+// cleanUp drops what is no longer in use, the target itself included.
+func (r *targetState) cleanUp() {
+	if r.limits != nil && r.limits.idle() {
+		r.limits = nil
 	}
-}
-
-// tidy lets go of what is without use.
-func (r *route) tidy() {
-	if r.gates != nil && r.gates.idle() {
-		r.gates = nil
-	}
-	if len(r.streams) == 0 && len(r.waiters) == 0 && r.gates == nil {
+	if len(r.streams) == 0 && len(r.waiters) == 0 && r.limits == nil {
 		r.d.payload.forget(r)
-		delete(r.d.routes, r.target)
+		delete(r.d.targets, r.target)
 	}
 }
 
-// abandon returns what is held, eldest first, and holds it no longer: nobody is left who could take it.
-func (r *route) abandon() []held {
-	all := r.gates.releaseAll()
+// abandon removes all held triggers and returns them, the oldest first. It is called when no stream
+// serves the target any more.
+func (r *targetState) abandon() []heldTrigger {
+	all := r.limits.popAll()
 	for _, h := range all {
-		r.d.sent(r.target, h.bytes)
+		r.d.release(r.target, h.bytes)
 	}
 	r.d.held -= len(all)
-	r.d.out -= len(all)
+	r.d.inFlight -= len(all)
 	r.d.tallies[r.target.Kind].undelivered += uint64(len(all))
 	return all
 }
 
-// admit puts out what is held and may go, eldest first, and then appends the calls that wake r's waiters if there is
-// room for them.
-func (r *route) admit(calls []wakeUp) []wakeUp {
-	if r.gates != nil {
+// admit sends the held triggers whose slots are free, the oldest first. Then it appends the calls that
+// wake waiters, if there is capacity for them.
+func (r *targetState) admit(calls []wakeUp) []wakeUp {
+	if r.limits != nil {
 		r.admitHeld()
 	}
-	return r.wakeSome(calls)
+	return r.wakeIfCapacity(calls)
 }
 
-func (r *route) admitHeld() {
-	for r.gates.held > 0 {
-		at := r.gates.eldest()
-		if at == nil {
+func (r *targetState) admitHeld() {
+	for r.limits.held > 0 {
+		sem := r.limits.oldest()
+		if sem == nil {
 			return
 		}
-		s := r.turn(at.line.Front().bytes)
+		s := r.pick(sem.queue.Front().bytes)
 		if s == nil {
 			return
 		}
-		h := r.gates.release(at)
+		h := r.limits.pop(sem)
 		r.d.held--
-		s.take(h.t, h.bytes, h.done, at)
+		s.accept(h.t, h.bytes, h.done, sem)
 	}
 }
 
-// free returns about how many triggers the streams of r have room for together.
-func (r *route) free() int {
+// capacity returns about how many more triggers the target can take.
+func (r *targetState) capacity() int {
 	n := 0
 	for _, s := range r.streams {
-		n += s.free()
+		n += s.capacity()
 	}
-	if r.gates != nil {
-		n = min(n, left(r.gates.held, r.d.cfg.MaxHeld, r.gates.bytes, r.d.cfg.MaxHeldBytes))
+	if r.limits != nil {
+		n = min(n, remaining(r.limits.held, r.d.cfg.MaxHeld, r.limits.bytes, r.d.cfg.MaxHeldBytes))
 	}
 	if r.needs > 0 && !r.d.payload.fits(r.target, r.needs) {
 		return 0
 	}
 	return n
-}
-
-// wakeSome appends the calls that wake r's waiters if there is room for each of them. If there is room for some only,
-// it sees to it that they are woken a little later.
-func (r *route) wakeSome(calls []wakeUp) []wakeUp {
-	if len(r.waiters) == 0 {
-		return calls
-	}
-	if free := r.free(); free >= len(r.waiters) {
-		return r.wakeAll(calls, free)
-	}
-	if r.timer == nil {
-		r.timer = time.AfterFunc(wakeDelay, r.wakeLate)
-	}
-	return calls
-}
-
-// wakeLate is called by the timer.
-func (r *route) wakeLate() {
-	var calls []wakeUp
-	r.d.mu.Lock()
-	r.timer = nil
-	if free := r.free(); free > 0 { // or else the next place that comes free wakes them
-		calls = r.wakeAll(calls, free)
-	}
-	r.d.mu.Unlock()
-	call(calls)
-}
-
-func (r *route) wakeAll(calls []wakeUp, free int) []wakeUp {
-	if len(r.waiters) == 0 {
-		return calls
-	}
-	share := max(1, free/len(r.waiters))
-	for _, w := range r.waiters {
-		calls = append(calls, wakeUp{w.room, share})
-	}
-	r.d.waiting -= len(r.waiters)
-	r.waiters = nil
-	if r.timer != nil {
-		r.timer.Stop() // if it fires all the same, it finds nobody to wake, or wakes somebody a little early
-		r.timer = nil
-	}
-	return calls
-}
-
-// A wakeUp is a call that is made when d.mu is free again.
-type wakeUp struct {
-	room  func(n int)
-	share int
-}
-
-func call(calls []wakeUp) {
-	for _, c := range calls {
-		c.room(c.share)
-	}
 }

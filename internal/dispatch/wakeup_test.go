@@ -13,8 +13,8 @@ import (
 	"carillon/internal/job"
 )
 
-// A waiting room counts the wake-ups of the refusals that it stands behind, each of a partition of its own.
-type waitingRoom struct {
+// refusals record the wake-ups of refused triggers, each of its own partition.
+type refusals struct {
 	d          *dispatch.Dispatcher
 	partitions int
 
@@ -22,9 +22,9 @@ type waitingRoom struct {
 	shares []int
 }
 
-func (w *waitingRoom) refuse(t *testing.T, target job.Target, n int) {
+func (w *refusals) refuse(t *testing.T, target job.Target, n int) {
 	t.Helper()
-	room := func(n int) {
+	wake := func(n int) {
 		w.mu.Lock()
 		defer w.mu.Unlock()
 		w.shares = append(w.shares, n)
@@ -33,13 +33,13 @@ func (w *waitingRoom) refuse(t *testing.T, target job.Target, n int) {
 		refused := trigger(target, "refused")
 		w.partitions++
 		refused.Partition = w.partitions
-		if w.d.Deliver(refused, ignore, room) {
+		if w.d.Deliver(refused, ignore, wake) {
 			t.Fatal("Deliver took a trigger, want a refusal")
 		}
 	}
 }
 
-func (w *waitingRoom) want(t *testing.T, shares ...int) {
+func (w *refusals) want(t *testing.T, shares ...int) {
 	t.Helper()
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -49,9 +49,9 @@ func (w *waitingRoom) want(t *testing.T, shares ...int) {
 	w.shares = nil
 }
 
-func TestAStreamThatConnectsWakesEverybodyWithAFairShare(t *testing.T) {
-	d := dispatch.New(dispatch.Config{MaxOut: 100})
-	w := &waitingRoom{d: d}
+func TestConnectWakesAllWaitersWithFairShare(t *testing.T) {
+	d := dispatch.New(dispatch.Config{MaxInFlight: 100})
+	w := &refusals{d: d}
 	w.refuse(t, app("a"), 3)
 	w.refuse(t, app("b"), 1)
 	other := d.Connect([]job.Target{app("c")})
@@ -68,31 +68,31 @@ func TestAStreamThatConnectsWakesEverybodyWithAFairShare(t *testing.T) {
 	}
 }
 
-func TestAnEndedDeliveryWakesALoneWaiterAtOnce(t *testing.T) {
-	d := dispatch.New(dispatch.Config{MaxOut: 1})
+func TestSettleWakesSingleWaiterAtOnce(t *testing.T) {
+	d := dispatch.New(dispatch.Config{MaxInFlight: 1})
 	s := d.Connect([]job.Target{app("a"), app("b")})
-	w := &waitingRoom{d: d}
-	mustTake(t, d, trigger(app("a"), "x"), ignore)
-	w.refuse(t, app("b"), 1) // the room is the stream's, whoever uses it
+	w := &refusals{d: d}
+	mustAccept(t, d, trigger(app("a"), "x"), ignore)
+	w.refuse(t, app("b"), 1) // the capacity is of the stream, for all its targets
 	id, _ := next(t, s)
 	s.Settle(id, job.Failed)
 	w.want(t, 1)
-	mustTake(t, d, trigger(app("b"), "x"), ignore)
+	mustAccept(t, d, trigger(app("b"), "x"), ignore)
 	s.Close()
 	w.want(t)
 }
 
-func TestScarceRoomWakesEverybodyTogetherALittleLater(t *testing.T) {
+func TestScarceCapacityWakesWaitersTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const out = 10
-		d := dispatch.New(dispatch.Config{MaxOut: out})
+		d := dispatch.New(dispatch.Config{MaxInFlight: out})
 		s := d.Connect([]job.Target{app("a")})
 		defer s.Close()
 		for range out {
-			mustTake(t, d, trigger(app("a"), "x"), ignore)
+			mustAccept(t, d, trigger(app("a"), "x"), ignore)
 			next(t, s)
 		}
-		w := &waitingRoom{d: d}
+		w := &refusals{d: d}
 		w.refuse(t, app("a"), 64)
 		for id := range uint64(3) {
 			s.Settle(id+1, job.Handled)
@@ -108,16 +108,16 @@ func TestScarceRoomWakesEverybodyTogetherALittleLater(t *testing.T) {
 	})
 }
 
-func TestRoomForEverybodyDoesNotWaitForTheTimer(t *testing.T) {
+func TestCapacityForAllWaitersWakesAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := dispatch.New(dispatch.Config{MaxOut: 2})
+		d := dispatch.New(dispatch.Config{MaxInFlight: 2})
 		s := d.Connect([]job.Target{app("a")})
 		defer s.Close()
 		for range 2 {
-			mustTake(t, d, trigger(app("a"), "x"), ignore)
+			mustAccept(t, d, trigger(app("a"), "x"), ignore)
 			next(t, s)
 		}
-		w := &waitingRoom{d: d}
+		w := &refusals{d: d}
 		w.refuse(t, app("a"), 2)
 		s.Settle(1, job.Handled)
 		w.want(t)
@@ -128,17 +128,17 @@ func TestRoomForEverybodyDoesNotWaitForTheTimer(t *testing.T) {
 	})
 }
 
-func TestRoomThatIsGoneAgainWakesNobody(t *testing.T) {
+func TestCapacityUsedUpAgainWakesNoWaiter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := dispatch.New(dispatch.Config{MaxOut: 1})
+		d := dispatch.New(dispatch.Config{MaxInFlight: 1})
 		s := d.Connect([]job.Target{app("a")})
-		mustTake(t, d, trigger(app("a"), "x"), ignore)
+		mustAccept(t, d, trigger(app("a"), "x"), ignore)
 		next(t, s)
-		w := &waitingRoom{d: d}
+		w := &refusals{d: d}
 		w.refuse(t, app("a"), 2)
 
 		s.Settle(1, job.Handled)
-		mustTake(t, d, trigger(app("a"), "somebody was faster"), ignore)
+		mustAccept(t, d, trigger(app("a"), "another caller was faster"), ignore)
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		w.want(t)
@@ -157,29 +157,29 @@ func TestRoomThatIsGoneAgainWakesNobody(t *testing.T) {
 	})
 }
 
-func TestScarceBytesAreScarceRoom(t *testing.T) {
+func TestScarceBytesDelayWakeUps(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := dispatch.New(dispatch.Config{MaxBytes: 1000})
 		s := d.Connect([]job.Target{app("a")})
 		defer s.Close()
 		for range 10 {
-			mustTake(t, d, sized(app("a"), 100), ignore)
+			mustAccept(t, d, sized(app("a"), 100), ignore)
 			next(t, s)
 		}
-		w := &waitingRoom{d: d}
+		w := &refusals{d: d}
 		w.refuse(t, app("a"), 2)
 		s.Settle(1, job.Handled)
-		w.want(t) // there is room for one more like those that are out
+		w.want(t) // there is capacity for one more like those in flight
 		time.Sleep(time.Second)
 		synctest.Wait()
 		w.want(t, 1, 1)
 	})
 }
 
-func TestAWaiterMayDeliverAndWaitAgainFromWithinItsWakeUp(t *testing.T) {
+func TestWaiterMayDeliverInItsWakeUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const partitions, jobs = 64, 50
-		d := dispatch.New(dispatch.Config{MaxOut: 7})
+		d := dispatch.New(dispatch.Config{MaxInFlight: 7})
 		delivered := 0
 		var fire func(partition, left int)
 		fire = func(partition, left int) {
@@ -211,49 +211,47 @@ func TestAWaiterMayDeliverAndWaitAgainFromWithinItsWakeUp(t *testing.T) {
 	})
 }
 
-func TestLargeTriggerGoesBesideReceiversThatTakeNothing(t *testing.T) {
+func TestLargeTriggerPassesStuckReceivers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := dispatch.New(dispatch.Config{MaxPayload: 1 << 20})
 		var streams []*dispatch.Stream
 		for i := range 30 { // together they have more than the limit waiting
 			a := app(fmt.Sprint("hung", i))
 			streams = append(streams, d.Connect([]job.Target{a}))
-			for d.Deliver(sized(a, 20_000), ignore, ignoreRoom) {
+			for d.Deliver(sized(a, 20_000), ignore, ignoreWake) {
 			}
 		}
 		healthy := app("healthy")
 		s := d.Connect([]job.Target{healthy})
-		mustTake(t, d, sized(healthy, 500_000), ignore)
+		mustAccept(t, d, sized(healthy, 500_000), ignore)
 		woken := make(chan struct{}, 1)
 		if d.Deliver(sized(healthy, 500_000), ignore, func(int) { woken <- struct{}{} }) {
-			t.Error("a second large trigger is taken while the first waits to be sent")
+			t.Error("a second large trigger is accepted while the first waits to be sent")
 		}
 		id, _ := next(t, s)
 		s.Settle(id, job.Handled)
 		again, cancel := context.WithCancel(t.Context())
 		go func() { _, _, _ = s.Next(again) }() // it has been sent
 		<-woken
-		mustTake(t, d, sized(healthy, 500_000), ignore)
+		mustAccept(t, d, sized(healthy, 500_000), ignore)
 		cancel()
 		s.Close()
 		for _, s := range streams {
 			s.Close()
 		}
 		synctest.Wait()
-		if got := d.Stats(); got.Out != 0 || got.Streams != 0 {
+		if got := d.Stats(); got.InFlight != 0 || got.Streams != 0 {
 			t.Errorf("left behind: %+v", got)
 		}
 	})
 }
 
-func ignoreRoom(int) {}
-
-func TestRefusalsOfOnePartitionKeepOneWaiter(t *testing.T) {
+func TestPartitionHasAtMostOneWaiter(t *testing.T) {
 	d := dispatch.New(dispatch.Config{})
 	woken := 0
 	for i := range 100 {
 		if d.Deliver(trigger(app("a"), "x"), ignore, func(int) { woken = i }) {
-			t.Fatal("an app that is not there has room")
+			t.Fatal("an app without a stream has capacity")
 		}
 	}
 	if got := d.Stats(); got != (dispatch.Stats{Waiting: 1, Targets: 1}) {
@@ -266,9 +264,9 @@ func TestRefusalsOfOnePartitionKeepOneWaiter(t *testing.T) {
 	}
 }
 
-func TestWithdrawnWaiterIsNotWokenAndLeavesNoTrace(t *testing.T) {
+func TestWithdrawnWaiterIsRemoved(t *testing.T) {
 	d := dispatch.New(dispatch.Config{})
-	w := &waitingRoom{d: d}
+	w := &refusals{d: d}
 	w.refuse(t, app("a"), 3)
 	d.Withdraw(app("a"), 2)
 	d.Withdraw(app("a"), 2)

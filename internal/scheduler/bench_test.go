@@ -27,7 +27,7 @@ func BenchmarkWatchJobs(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	d := dispatch.New(dispatch.Config{MaxOut: 1000})
+	d := dispatch.New(dispatch.Config{MaxInFlight: 1000})
 	s := scheduler.New(scheduler.Config{}, new(memory), d, slog.New(slog.DiscardHandler))
 	ended := make(chan error, 1)
 	go func() { ended <- s.Run(ctx, l, scheduler.Pings()) }()
@@ -60,7 +60,7 @@ func BenchmarkWatchJobs(b *testing.B) {
 			<-room
 		}
 	}
-	for d.Stats().Out > 0 {
+	for d.Stats().InFlight > 0 {
 		runtime.Gosched()
 	}
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "triggers/s")

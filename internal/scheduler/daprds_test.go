@@ -97,7 +97,7 @@ func TestEverythingIsHandledWhateverSidecarsDo(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if got := n.dispatch.Stats(); got.Out != 0 || got.Held != 0 || got.Waiting != 0 || got.Ignored == 0 {
+		if got := n.dispatch.Stats(); got.InFlight != 0 || got.Held != 0 || got.Waiting != 0 || got.Ignored == 0 {
 			t.Errorf("in the end: %+v, want nothing but ignored results", got)
 		}
 	})

@@ -189,7 +189,7 @@ func start(
 		if err := <-n.stopped; err != nil {
 			t.Errorf("Run: %v", err)
 		}
-		if got := n.dispatch.Stats(); got.Streams != 0 || got.Out != 0 {
+		if got := n.dispatch.Stats(); got.Streams != 0 || got.InFlight != 0 {
 			t.Errorf("left in dispatch: %+v", got)
 		}
 	})

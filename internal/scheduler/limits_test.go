@@ -48,8 +48,8 @@ func TestLimitsHoldOverAllStreams(t *testing.T) {
 		}
 		for range 5 {
 			synctest.Wait()
-			if d := n.dispatch.Stats(); d.Out-d.Held > 2 {
-				t.Errorf("%d are out, want 2 at most", d.Out-d.Held)
+			if d := n.dispatch.Stats(); d.InFlight-d.Held > 2 {
+				t.Errorf("%d are out, want 2 at most", d.InFlight-d.Held)
 			}
 			m := recv(t, reminders)
 			got = append(got, m.GetName())

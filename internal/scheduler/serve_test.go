@@ -73,7 +73,7 @@ func TestStoppingIsBoundedWhateverClientsDo(t *testing.T) {
 		if took := time.Since(before); took > 5*time.Second {
 			t.Errorf("took %v", took)
 		}
-		if got := n.dispatch.Stats(); got.Out != 0 || got.Streams != 0 {
+		if got := n.dispatch.Stats(); got.InFlight != 0 || got.Streams != 0 {
 			t.Errorf("left behind: %+v", got)
 		}
 	})

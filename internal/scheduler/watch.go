@@ -56,11 +56,11 @@ func (s *server) WatchJobs(stream schedulerv1.Scheduler_WatchJobsServer) error {
 }
 
 // concurrencyLimits returns what the sidecar that sent i limits.
-func concurrencyLimits(i *schedulerv1.WatchJobsRequestInitial) []dispatch.Limit {
-	var all []dispatch.Limit
+func concurrencyLimits(i *schedulerv1.WatchJobsRequestInitial) []dispatch.ConcurrencyLimit {
+	var all []dispatch.ConcurrencyLimit
 	for _, l := range i.GetConcurrencyLimits() {
 		if target, key, ok := wire.Limit(i.GetNamespace(), l); ok {
-			all = append(all, dispatch.Limit{Target: target, Key: key, Max: int(l.GetMaxConcurrent())})
+			all = append(all, dispatch.ConcurrencyLimit{Target: target, Key: key, Max: int(l.GetMaxConcurrent())})
 		}
 	}
 	return all

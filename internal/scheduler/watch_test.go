@@ -347,7 +347,7 @@ func TestAClientThatDoesNotReadHoldsUpNobodyElse(t *testing.T) {
 			send(t, reader, wire.Result(id+1, job.Handled))
 		}
 		synctest.Wait()
-		if got := n.dispatch.Stats().Out; got != each {
+		if got := n.dispatch.Stats().InFlight; got != each {
 			t.Errorf("%d are out, want the slow stream's %d", got, each)
 		}
 	})

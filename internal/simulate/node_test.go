@@ -108,7 +108,7 @@ func (n *node) run(ctx context.Context) string {
 	if plant := n.world.plant.store; plant != nil {
 		kept = plant(kept)
 	}
-	d := dispatch.New(dispatch.Config{MaxOut: p.maxOut})
+	d := dispatch.New(dispatch.Config{MaxInFlight: p.maxOut})
 	var e *engine.Engine
 	partition := func(k job.Key) int { return e.Partition(k) }
 	var deliver engine.Deliverer = deliverProbe{d, n.world.history, n.life, partition}
