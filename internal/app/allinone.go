@@ -82,7 +82,7 @@ func OpenAllInOne(cfg AllInOneConfig, l AllInOneListeners, dialApp sidecar.Diale
 	for _, one := range l.Scheduler {
 		stages = append(stages, func(ctx context.Context) error {
 			sayListening(ctx, log, one)
-			return c.service.Run(ctx, one, scheduler.Pings())
+			return c.service.Run(ctx, one, scheduler.Keepalive())
 		})
 	}
 	return &Node{store: c.store, stages: append(stages,

@@ -68,7 +68,7 @@ func OpenScheduler(cfg Config, l SchedulerListeners, log *slog.Logger) (*Node, e
 		case err != nil:
 			return errors.Join(err, l.Scheduler.Close())
 		}
-		return c.service.Run(ctx, l.Scheduler, scheduler.Pings())
+		return c.service.Run(ctx, l.Scheduler, scheduler.Keepalive())
 	})
 	if ns := cfg.Namespaces; ns != nil {
 		stages = append(stages, func(ctx context.Context) error { return ns.Run(ctx, c.forget) })

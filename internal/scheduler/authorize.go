@@ -13,57 +13,56 @@ import (
 	"carillon/internal/wire"
 )
 
-// This file holds each request against the identity of the connection that it came over, where connections have one. It
-// stands before all methods, and what it does not know it refuses: a method that is added is closed until it is added
-// here. The service of the nodes is for them alone, whether connections have an identity or not.
-
-// mayAsk returns why the caller of ctx may not make a request, as it is told, or nil.
-func (s *Service) mayAsk(ctx context.Context, req any) error {
+// authorize returns the error of a request that the caller of ctx may not make, or nil. With mTLS it
+// compares the request with the identity of the connection. It runs before all methods and refuses
+// unknown requests, so that a new method is refused until it is added here.
+func (s *Service) authorize(ctx context.Context, req any) error {
 	if s.cfg.Identity == nil {
 		return nil
 	}
 	switch r := req.(type) {
 	case *schedulerv1.ScheduleJobRequest:
-		return s.mayBe(ctx, r.GetMetadata())
+		return s.authorizeMetadata(ctx, r.GetMetadata())
 	case *schedulerv1.GetJobRequest:
-		return s.mayBe(ctx, r.GetMetadata())
+		return s.authorizeMetadata(ctx, r.GetMetadata())
 	case *schedulerv1.DeleteJobRequest:
-		return s.mayBe(ctx, r.GetMetadata())
+		return s.authorizeMetadata(ctx, r.GetMetadata())
 	case *schedulerv1.ListJobsRequest:
-		return s.mayBe(ctx, r.GetMetadata())
+		return s.authorizeMetadata(ctx, r.GetMetadata())
 	case *schedulerv1.DeleteByMetadataRequest:
-		err := s.mayBe(ctx, r.GetMetadata())
+		err := s.authorizeMetadata(ctx, r.GetMetadata())
 		if _, app := r.GetMetadata().GetTarget().GetType().(*schedulerv1.JobTargetMetadata_Job); err == nil && app && r.GetIdPrefixMatch() {
-			// The jobs of other apps, too: Dapr lets that pass.
-			err = s.metrics.refused(status.Error(codes.PermissionDenied, "identity does not match request: it is about all apps whose ids begin so"))
+			// The prefix includes the jobs of other apps. Dapr allows that; we do not.
+			err = s.metrics.refused(status.Error(codes.PermissionDenied, "identity does not match request: it is about all apps whose ids have this prefix"))
 		}
-		return inBulk(err)
+		return bulkError(err)
 	case *schedulerv1.DeleteByNamePrefixRequest:
-		return inBulk(s.mayBe(ctx, r.GetMetadata()))
+		return bulkError(s.authorizeMetadata(ctx, r.GetMetadata()))
 	case *schedulerv1.WatchJobsRequest:
 		if r.GetInitial() == nil {
-			return nil // of a stream whose initial was admitted, or of one that is refused for want of it
+			return nil // not the first of its stream, which was authorized; or it is refused because it is the first
 		}
-		return s.mayAct(ctx, r.GetInitial().GetNamespace(), r.GetInitial().GetAppId())
+		return s.authorizeApp(ctx, r.GetInitial().GetNamespace(), r.GetInitial().GetAppId())
 	case *bulkv1.ScheduleRequest:
 		for _, j := range r.GetJobs() {
-			if err := s.mayBe(ctx, j.GetMetadata()); err != nil {
+			if err := s.authorizeMetadata(ctx, j.GetMetadata()); err != nil {
 				return err
 			}
 		}
 		return nil
-	case *peerv1.ApplyRequest: // of a stream that mayApply has let in; for whom it asks, another node has checked
+	case *peerv1.ApplyRequest: // of a stream that authorizePeer has admitted; the other node has authorized its client
 		return nil
-	case *schedulerv1.WatchHostsRequest: // for everybody who has an identity, as in Dapr
+	case *schedulerv1.WatchHostsRequest: // allowed with any identity, as in Dapr
 		return nil
 	default:
-		return s.metrics.refused(status.Errorf(codes.PermissionDenied, "nobody may send a %T", req))
+		return s.metrics.refused(status.Errorf(codes.PermissionDenied, "requests of type %T are not allowed", req))
 	}
 }
 
-// mayApply returns why the caller of ctx, who is no node of this cluster, may not call [peerv1.PeerServer], as it is told, or
-// nil. With mTLS a node has the identity of this one; in any case it knows the secret, which no client does.
-func (s *Service) mayApply(ctx context.Context) error {
+// authorizePeer returns an error unless the caller of ctx is a node of this cluster, which alone may
+// call [peerv1.PeerServer]. A node knows the secret of the cluster, and with mTLS it also has the
+// identity of this node.
+func (s *Service) authorizePeer(ctx context.Context) error {
 	if s.cfg.Identity != nil {
 		if err := s.cfg.Identity.AuthorizePeer(ctx); err != nil {
 			return s.metrics.refused(err)
@@ -75,12 +74,12 @@ func (s *Service) mayApply(ctx context.Context) error {
 	return nil
 }
 
-func (s *Service) mayBe(ctx context.Context, m *schedulerv1.JobMetadata) error {
-	return s.mayAct(ctx, m.GetNamespace(), m.GetAppId())
+func (s *Service) authorizeMetadata(ctx context.Context, m *schedulerv1.JobMetadata) error {
+	return s.authorizeApp(ctx, m.GetNamespace(), m.GetAppId())
 }
 
-// mayAct returns why the caller of ctx may not act for this app of this namespace, or nil.
-func (s *Service) mayAct(ctx context.Context, namespace, app string) error {
+// authorizeApp returns an error if the caller of ctx may not act for this app of this namespace.
+func (s *Service) authorizeApp(ctx context.Context, namespace, app string) error {
 	err := wire.CheckCaller(namespace, app)
 	if err == nil {
 		err = s.cfg.Identity.Authorize(ctx, namespace, app)
@@ -88,24 +87,24 @@ func (s *Service) mayAct(ctx context.Context, namespace, app string) error {
 	return s.metrics.refused(err)
 }
 
-// inBulk returns err as bulk deletes return it.
-func inBulk(err error) error {
+// bulkError returns err as bulk deletes return it.
+func bulkError(err error) error {
 	if err == nil {
 		return nil
 	}
 	return status.Errorf(status.Code(err), "failed to parse metadata: %v", err)
 }
 
-// An authorized stream hands on only what its caller may ask.
-type authorized struct {
+// An authorizedStream authorizes each message that it receives.
+type authorizedStream struct {
 	grpc.ServerStream
 	service *Service
 }
 
 // RecvMsg implements [grpc.ServerStream].
-func (a authorized) RecvMsg(m any) error {
+func (a authorizedStream) RecvMsg(m any) error {
 	if err := a.ServerStream.RecvMsg(m); err != nil {
 		return err
 	}
-	return a.service.mayAsk(a.Context(), m)
+	return a.service.authorize(a.Context(), m)
 }

@@ -23,7 +23,7 @@ import (
 	"carillon/internal/scheduler"
 )
 
-// who returns a source of a certificate for an app in a namespace.
+// who returns an identity source for an app in a namespace.
 func who(t *testing.T, a *identitytest.Authority, domain, ns, app string) *identity.Source {
 	t.Helper()
 	cert, key, ca := a.Write(t, "spiffe://"+domain+"/ns/"+ns+"/"+app, time.Hour)
@@ -45,7 +45,7 @@ func runFor(t *testing.T, ns, app string) *node {
 	return runAs(t, who(t, a, "localhost", "default", "dapr-scheduler"), who(t, a, "public", ns, app).Client(server))
 }
 
-// callsAbout are all methods, each as a call about an app of a namespace. Of a stream it is what comes first.
+// callsAbout returns a call of each method about an app of a namespace; for a stream, the first message.
 func callsAbout(n *node) map[string]func(ctx context.Context, m *schedulerv1.JobMetadata) error {
 	return map[string]func(ctx context.Context, m *schedulerv1.JobMetadata) error{
 		"ScheduleJob": func(ctx context.Context, m *schedulerv1.JobMetadata) error {
@@ -110,7 +110,7 @@ func callsAbout(n *node) map[string]func(ctx context.Context, m *schedulerv1.Job
 	}
 }
 
-// firstOf returns what f returns, or nil if it is still waiting when no connection is slowed down any more.
+// firstOf returns the result of f, or nil if f still waits when no connection is throttled any more.
 func firstOf(f func() error) error {
 	got := make(chan error, 1)
 	go func() { got <- f() }()
@@ -123,7 +123,7 @@ func firstOf(f func() error) error {
 	}
 }
 
-func TestWithMTLSNoMethodIsAboutAnotherAppThanTheCaller(t *testing.T) {
+func TestMTLSCallerMayActOnlyForItsApp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := runFor(t, "ns", "app")
 		calls := callsAbout(n)
@@ -176,7 +176,7 @@ func TestWithMTLSNoMethodIsAboutAnotherAppThanTheCaller(t *testing.T) {
 }
 
 // Dapr deletes those of app2, too, when app asks for all whose app ids begin so.
-func TestWithMTLSAnAppDoesNotDeleteTheJobsOfAppsWhoseIDsBeginAsItsOwn(t *testing.T) {
+func TestMTLSCallerMayNotDeleteByAppPrefix(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := runFor(t, "ns", "app")
 		ask := func(m *schedulerv1.JobMetadata) error {
@@ -207,7 +207,7 @@ func (nodes) Apply(_ context.Context, stream peerv1.Peer_ApplyServer, _ func(fun
 	}
 }
 
-func TestWithMTLSOnlyNodesOfTheClusterAreAnsweredAsSuch(t *testing.T) {
+func TestMTLSPeerServiceIsForNodesOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := identitytest.NewAuthority(t)
 		server, err := identity.ID("localhost", "default", "dapr-scheduler")
@@ -236,7 +236,7 @@ func TestWithMTLSOnlyNodesOfTheClusterAreAnsweredAsSuch(t *testing.T) {
 	})
 }
 
-// apply sends what another node sends first, and returns how it is answered.
+// apply sends the first message of another node, and returns the answer.
 func apply(ctx context.Context, n *node) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -251,7 +251,7 @@ func apply(ctx context.Context, n *node) error {
 	return err
 }
 
-func TestWithoutMTLSOnlyNodesThatKnowTheSecretAreAnswered(t *testing.T) {
+func TestPeerServiceNeedsSecretWithoutMTLS(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for own, shown := range map[string]map[string]codes.Code{
 			"secret": {"secret": codes.OK, "Secret": codes.PermissionDenied, "secret2": codes.PermissionDenied, "": codes.PermissionDenied},
@@ -275,7 +275,7 @@ func TestWithoutMTLSOnlyNodesThatKnowTheSecretAreAnswered(t *testing.T) {
 	})
 }
 
-func TestWithMTLSAPlaintextClientGetsNowhere(t *testing.T) {
+func TestMTLSRefusesPlaintextClient(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := runFor(t, "ns", "app")
 		plain := n.client(t)

@@ -30,7 +30,7 @@ func BenchmarkWatchJobs(b *testing.B) {
 	d := dispatch.New(dispatch.Config{MaxInFlight: 1000})
 	s := scheduler.New(scheduler.Config{}, new(memory), d, slog.New(slog.DiscardHandler))
 	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx, l, scheduler.Pings()) }()
+	go func() { ended <- s.Run(ctx, l, scheduler.Keepalive()) }()
 	conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		b.Fatal(err)
@@ -81,7 +81,7 @@ func BenchmarkScheduleJob(b *testing.B) {
 	}
 	s := scheduler.New(scheduler.Config{}, idle{}, dispatch.New(dispatch.Config{}), slog.New(slog.DiscardHandler))
 	ended := make(chan error, 1)
-	go func() { ended <- s.Run(ctx, l, scheduler.Pings()) }()
+	go func() { ended <- s.Run(ctx, l, scheduler.Keepalive()) }()
 	conn, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		b.Fatal(err)

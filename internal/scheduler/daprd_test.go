@@ -13,7 +13,7 @@ import (
 	"carillon/internal/wire"
 )
 
-// A daprd is on its streams what Dapr's sidecar is: it opens three to each scheduler, all with the same first message,
+// A daprd behaves like Dapr's sidecar on its streams: it opens three to each scheduler, all with the same first message,
 // answers triggers in the order in which its app is done with them, and connects again 250 to 750 ms after a stream
 // has ended, for whatever reason. It needs nothing but a client, whatever stands behind it.
 type daprd struct {
@@ -21,11 +21,11 @@ type daprd struct {
 	hello  *schedulerv1.WatchJobsRequestInitial
 	// life is how long a stream lives, about; 0: until the scheduler ends it.
 	life time.Duration
-	// app says how a trigger is answered. It is called from several goroutines.
+	// app returns the answer to a trigger. It is called concurrently.
 	app func(*schedulerv1.WatchJobsResponse) answer
 }
 
-// An answer is what an app makes of a trigger.
+// An answer is the answer of an app to a trigger.
 type answer struct {
 	after time.Duration
 	as    job.Outcome

@@ -1,16 +1,17 @@
-// Package scheduler is Dapr's Scheduler service over gRPC: the front of a node, for unmodified sidecars.
+// Package scheduler implements Dapr's Scheduler service over gRPC, for unmodified sidecars.
 //
-// It checks who calls and what they ask in the order in which Dapr does, and says no in Dapr's codes and words
-// ([wire.Status]). It is where a relative time becomes an instant: each request is resolved as of one reading of the
-// clock. It keeps no jobs ([Jobs] does) and chooses no receivers (dispatch does).
+// It checks callers and requests in Dapr's order, and refuses them with Dapr's codes and texts
+// ([wire.Status]). It turns relative times into instants: each request is resolved as of one reading
+// of the clock. It stores no jobs ([Jobs] does) and chooses no receivers (package dispatch does).
 //
-// [Service.Run] owns the server, its connections and the two goroutines of each WatchJobs stream: the one that sends
-// triggers and the one that hears results. Either's end is the end of the stream, and then everything that was out with
-// it is lost, which dispatch tells the engine. Other streams do not notice. A client that does not read blocks only its
-// own sender; dispatch's bound on what may be out is the queue behind it.
+// [Service.Run] owns the server, its connections and two goroutines of each WatchJobs stream: one
+// sends triggers and one receives results. When either ends, the stream ends, and everything in flight
+// on it is lost, which dispatch tells the engine. Other streams are unaffected. A client that does not
+// read blocks only its own sender; what queues behind it counts towards the limit that dispatch has for
+// triggers in flight.
 //
-// When Run's context ends, it takes no more connections, ends the streams at once, those that have never said
-// anything included, gives the requests under way three seconds, and closes what is left. A panic costs the request
-// or the stream that met it, not the process. Errors that a client cannot mend are logged here, once, and reach the
-// client without their details.
+// When the context of Run ends, it accepts no more connections and ends all streams at once, even
+// those without a first message. It gives open requests three seconds, and closes the remaining
+// connections. A panic fails the request or the stream that caused it, not the process. Errors that a
+// client cannot fix are logged here, once, and reach the client without their details.
 package scheduler

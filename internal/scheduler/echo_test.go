@@ -16,7 +16,7 @@ import (
 	"carillon/internal/bulkv1"
 )
 
-func TestErrorsRepeatLittleOfWhatWasSent(t *testing.T) {
+func TestErrorsTruncateEchoedInput(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
 		long := strings.Repeat("long", 1<<16) // 256 KiB

@@ -2,6 +2,8 @@ package scheduler
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"google.golang.org/grpc"
@@ -10,17 +12,37 @@ import (
 	"google.golang.org/grpc/status"
 	protobuf "google.golang.org/protobuf/proto"
 
+	"carillon/internal/job"
 	"carillon/internal/limits"
+	"carillon/internal/wire"
 )
 
-// maxGets is how many jobs are read for callers at a time. A job may have 2 MiB, however short the question is, and takes as much
-// again when it is encoded.
+// GetJob implements [schedulerv1.SchedulerServer].
+func (s *Service) GetJob(
+	ctx context.Context, req *schedulerv1.GetJobRequest,
+) (*schedulerv1.GetJobResponse, error) {
+	k, err := s.key(req.GetName(), req.GetMetadata())
+	if err != nil {
+		return nil, err
+	}
+	spec, err := s.jobs.Get(ctx, k)
+	if errors.Is(err, job.ErrNotFound) {
+		return nil, fmt.Errorf("%w: %s", job.ErrNotFound, req.GetName())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("get %s: %w", k, err)
+	}
+	return &schedulerv1.GetJobResponse{Job: wire.Job(spec)}, nil
+}
+
+// maxGets is how many calls of GetJob are handled at a time. A job may have 2 MiB, however short its
+// request is, and as much again when it is encoded.
 const maxGets = 16
 
-// get answers GetJob by handle. A large job takes its bytes of the memory for lists until it has been sent, since a client
-// may ask for many and read none. Where there is no room it is refused at once.
+// get handles GetJob with handle. A large job acquires its bytes of the budget of lists until it is
+// sent, because a client may request many and read none. If they are not free, it is refused at once.
 func (s *Service) get(ctx context.Context, req any, handle grpc.UnaryHandler) (any, error) {
-	if !enter(ctx, s.gets) {
+	if !acquireToken(ctx, s.gets) {
 		return nil, ctx.Err()
 	}
 	defer func() { <-s.gets }()
@@ -36,7 +58,7 @@ func (s *Service) get(ctx context.Context, req any, handle grpc.UnaryHandler) (a
 			"get a job of %d bytes: the memory for lists and large jobs, %d bytes, is in use: try again later", cap(piece), budget.Max())
 	}
 	piece, err = protobuf.MarshalOptions{UseCachedSize: true}.MarshalAppend(piece, m)
-	answer := &encodedList{of: s.lists, bytes: len(piece), pieces: mem.BufferSlice{mem.NewBuffer(&piece, sent{budget})}}
+	answer := &encodedList{of: s.lists, bytes: len(piece), pieces: mem.BufferSlice{mem.NewBuffer(&piece, releasingPool{budget})}}
 	if err != nil {
 		answer.pieces.Free()
 		return nil, err

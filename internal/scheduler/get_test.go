@@ -17,8 +17,8 @@ import (
 	"carillon/internal/scheduler"
 )
 
-// TestLargeJobsThatNobodyReadsAreBounded has a client ask for a large job again and again, and read nothing of it.
-func TestLargeJobsThatNobodyReadsAreBounded(t *testing.T) {
+// TestUnreadLargeJobsAreBounded has a client ask for a large job again and again, and read nothing of it.
+func TestUnreadLargeJobsAreBounded(t *testing.T) {
 	const asked, size, room = 64, 1 << 20, 16 << 20
 	n := runWith(t, func(c *scheduler.Config, _ *memory) { c.MaxListBytes = room })
 	target := &schedulerv1.JobTargetMetadata{Type: &schedulerv1.JobTargetMetadata_Job{Job: new(schedulerv1.TargetJob)}}
@@ -72,7 +72,7 @@ func TestLargeJobsThatNobodyReadsAreBounded(t *testing.T) {
 	if refused == 0 {
 		t.Error("no call was refused, want some beyond what is waiting to be read")
 	}
-	for _, s := range waiting { // what was refused, and what is read now
+	for _, s := range waiting { // refused ones, and those read now
 		_ = s.RecvMsg(new(schedulerv1.GetJobResponse))
 	}
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(10 * time.Millisecond) {

@@ -136,7 +136,7 @@ type node struct {
 	listener *bufconn.Listener
 	conn     *grpc.ClientConn
 	dials    atomic.Int32
-	hung     atomic.Bool // nothing that the server says reaches the client any more, nor the other way round
+	hung     atomic.Bool // drops what either side sends from now on
 	stop     func()
 	stopped  chan error // what Run returned
 }

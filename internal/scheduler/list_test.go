@@ -87,7 +87,7 @@ func TestListCountsUntilItIsSent(t *testing.T) {
 	})
 }
 
-func TestListAloneNeverWaits(t *testing.T) {
+func TestSingleListNeverWaits(t *testing.T) {
 	fits := false
 	for mib := int64(16); mib <= 36; mib += 4 {
 		synctest.Test(t, func(t *testing.T) {
@@ -105,7 +105,7 @@ func TestListAloneNeverWaits(t *testing.T) {
 	}
 }
 
-func TestListsAtTheSameTimeAllEnd(t *testing.T) {
+func TestConcurrentListsComplete(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := runLists(t, 64)
 		ended := make(chan error, 12)

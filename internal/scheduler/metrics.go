@@ -6,8 +6,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// metrics are those of scheduler specification §8 that the service itself knows, and ours of quotas. They are vectors even without labels,
-// because what has never happened has no series.
+// metrics are the metrics of scheduler specification §8 that concern calls, and our metric of quotas.
+// All are vectors, even without labels, because a vector has no series before its first event.
 type metrics struct {
 	created, createdFailed, deleted *prometheus.CounterVec // by type
 	bulkDeleted                     *prometheus.CounterVec
@@ -16,23 +16,23 @@ type metrics struct {
 	overQuota                       *prometheus.CounterVec // by quota
 }
 
-// newMetrics returns metrics that are registered with r, if there is one.
+// newMetrics returns metrics, and registers them with r if that is not nil.
 func newMetrics(r prometheus.Registerer) *metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		opts := prometheus.CounterOpts{Namespace: "dapr", Subsystem: "scheduler", Name: name, Help: help}
 		return prometheus.NewCounterVec(opts, labels)
 	}
 	m := &metrics{
-		created:       counter("jobs_created_total", "Jobs that were scheduled.", "type"),
-		createdFailed: counter("jobs_created_failed_total", "Jobs that were refused, or could not be stored.", "type"),
-		deleted:       counter("jobs_deleted_total", "Requests to delete a job that were carried out.", "type"),
-		bulkDeleted:   counter("jobs_bulk_deleted_total", "Requests to delete many jobs that were carried out."),
-		errors:        counter("sidecar_errors_total", "What went wrong with sidecars.", "reason"),
+		created:       counter("jobs_created_total", "Jobs scheduled.", "type"),
+		createdFailed: counter("jobs_created_failed_total", "Jobs that were invalid or could not be stored.", "type"),
+		deleted:       counter("jobs_deleted_total", "Requests to delete one job that succeeded.", "type"),
+		bulkDeleted:   counter("jobs_bulk_deleted_total", "Requests to delete jobs by metadata or by name prefix that succeeded."),
+		errors:        counter("sidecar_errors_total", "Refused callers and broken WatchJobs streams, by reason.", "reason"),
 		connected: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Namespace: "dapr", Subsystem: "scheduler", Name: "sidecars_connected", Help: "WatchJobs streams that are open.",
+			Namespace: "dapr", Subsystem: "scheduler", Name: "sidecars_connected", Help: "Open WatchJobs streams.",
 		}, nil),
 		overQuota: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Namespace: "carillon", Name: "quota_refused_total", Help: "Calls that a quota of their namespace refused.",
+			Namespace: "carillon", Name: "quota_refused_total", Help: "Calls refused because their namespace has reached a quota.",
 		}, []string{"quota"}),
 	}
 	if r != nil {
@@ -41,7 +41,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	return m
 }
 
-// refused returns err, which says what is wrong with who calls or with whom a request is about, and counts the former.
+// refused counts err if its code blames the caller or the request, and returns it.
 func (m *metrics) refused(err error) error {
 	switch status.Code(err) {
 	case codes.InvalidArgument, codes.Unauthenticated, codes.PermissionDenied:

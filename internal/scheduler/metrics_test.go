@@ -33,7 +33,7 @@ func (n *node) wantMetrics(t *testing.T, when string, want ...string) {
 	}
 }
 
-func TestEachCallIsCountedAsWhatItWas(t *testing.T) {
+func TestCallsAreCountedByResult(t *testing.T) {
 	n := run(t)
 	n.wantMetrics(t, "at first")
 
@@ -45,7 +45,7 @@ func TestEachCallIsCountedAsWhatItWas(t *testing.T) {
 	ask("a", meta, inAnHour())
 	ask("a", actor, inAnHour())
 	ask("b", actor, inAnHour())
-	ask("a", meta, inAnHour())                                                    // taken
+	ask("a", meta, inAnHour())                                                    // exists already
 	ask("a/b", meta, inAnHour())                                                  // no name
 	ask("b", actor, nil)                                                          // no job
 	ask("b", jobMetadata("", "app"), inAnHour())                                  // nobody
@@ -72,7 +72,7 @@ func TestEachCallIsCountedAsWhatItWas(t *testing.T) {
 	)
 }
 
-func TestEveryKindOfCallCountsACallerWhoIsNobody(t *testing.T) {
+func TestRefusedCallersAreCountedForEachMethod(t *testing.T) {
 	n := run(t)
 	calls := []func() error{
 		func() error { _, err := n.ScheduleJob(t.Context(), new(schedulerv1.ScheduleJobRequest)); return err },
@@ -97,7 +97,7 @@ func TestEveryKindOfCallCountsACallerWhoIsNobody(t *testing.T) {
 	n.wantMetrics(t, "nobody", `sidecar_errors_total{reason="auth_failed"} 7`)
 }
 
-func TestStreamsAndWhatBecameOfTheirTriggersAreCounted(t *testing.T) {
+func TestStreamsAndOutcomesAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
 		e := newEngine(n)
@@ -120,7 +120,7 @@ func TestStreamsAndWhatBecameOfTheirTriggersAreCounted(t *testing.T) {
 			`sidecars_connected 3`,
 		)
 		send(t, bad, new(schedulerv1.WatchJobsRequest)) // breaks the protocol
-		if err := gone.CloseSend(); err != nil {        // leaves as it should
+		if err := gone.CloseSend(); err != nil {        // a regular half-close
 			t.Error(err)
 		}
 		synctest.Wait()

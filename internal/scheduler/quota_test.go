@@ -19,7 +19,7 @@ import (
 	"carillon/internal/scheduler"
 )
 
-// usage counts what the memory has, and how often it was asked.
+// usage counts the jobs of the store in memory, and how often it was called.
 func (m *memory) usage(counts *int) func(context.Context, string) (jobs, bytes int64, err error) {
 	return func(_ context.Context, namespace string) (jobs, bytes int64, err error) {
 		m.mu.Lock()
@@ -41,7 +41,7 @@ func request(ns, name string, bytes int) *schedulerv1.ScheduleJobRequest {
 	return r
 }
 
-// stored schedules jobs at the same time, and returns how many were taken. The others have to be over their quota.
+// stored schedules jobs concurrently, and returns how many were stored. The others must exceed the quota.
 func (n *node) stored(t *testing.T, ns, prefix string, jobs, bytes int) (taken int) {
 	t.Helper()
 	var calls sync.WaitGroup
@@ -62,7 +62,7 @@ func (n *node) stored(t *testing.T, ns, prefix string, jobs, bytes int) (taken i
 	return int(ok.Load())
 }
 
-// streamed schedules jobs by one message, and returns how many were taken.
+// streamed schedules jobs in one message, and returns how many were stored.
 func (n *node) streamed(t *testing.T, ns, prefix string, jobs int) (taken int) {
 	t.Helper()
 	stream, err := bulkv1.NewBulkClient(n.conn).Schedule(t.Context())
@@ -91,7 +91,7 @@ func (n *node) streamed(t *testing.T, ns, prefix string, jobs int) (taken int) {
 	return jobs - len(answer.GetRefused())
 }
 
-func TestANamespaceKeepsAsManyJobsAsItsQuotaAllowsAndOthersTheirs(t *testing.T) {
+func TestQuotaLimitsJobsOfNamespace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := runWith(t, func(c *scheduler.Config, _ *memory) { c.Quota.Jobs = 10 })
 		if got := n.stored(t, "a", "x", 10, 1); got != 10 {
@@ -118,7 +118,7 @@ func TestANamespaceKeepsAsManyJobsAsItsQuotaAllowsAndOthersTheirs(t *testing.T) 
 	})
 }
 
-func TestANamespaceKeepsAsManyBytesAsItsQuotaAllows(t *testing.T) {
+func TestQuotaLimitsBytesOfNamespace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := runWith(t, func(c *scheduler.Config, _ *memory) { c.Quota.Bytes = 100 << 10 })
 		if got := n.stored(t, "a", "x", 30, 8<<10); got < 11 || got > 12 {
@@ -131,7 +131,7 @@ func TestANamespaceKeepsAsManyBytesAsItsQuotaAllows(t *testing.T) {
 }
 
 // A count reads all jobs of a namespace: one that is full, and asks for more all the time, is not counted all the time.
-func TestAFullNamespaceIsNotCountedAllTheTime(t *testing.T) {
+func TestFullNamespaceIsCountedRarely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		counts := 0
 		n := runWith(t, func(c *scheduler.Config, m *memory) {
@@ -153,7 +153,7 @@ func TestAFullNamespaceIsNotCountedAllTheTime(t *testing.T) {
 	})
 }
 
-func TestANamespaceThatCannotBeCountedStoresNothing(t *testing.T) {
+func TestUncountableNamespaceStoresNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := runWith(t, func(c *scheduler.Config, _ *memory) {
 			c.Quota.Jobs = 10
@@ -167,7 +167,7 @@ func TestANamespaceThatCannotBeCountedStoresNothing(t *testing.T) {
 	})
 }
 
-func TestANamespaceMakesAsManyCallsASecondAsItsQuotaAllows(t *testing.T) {
+func TestQuotaLimitsCallRateOfNamespace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := runWith(t, func(c *scheduler.Config, _ *memory) { c.Quota.Rate = 10 })
 		if got := n.streamed(t, "a", "y", 25); got != 10 {
@@ -201,7 +201,7 @@ func TestANamespaceMakesAsManyCallsASecondAsItsQuotaAllows(t *testing.T) {
 }
 
 // A large job is worth several small ones, and so is a large list.
-func TestWhatIsLargeCountsForSeveralCalls(t *testing.T) {
+func TestLargeJobsAndListsCountAsSeveralCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := runWith(t, func(c *scheduler.Config, _ *memory) { c.Quota.Rate = 10 })
 		const megabyte = 1 << 20
@@ -228,8 +228,8 @@ func TestWhatIsLargeCountsForSeveralCalls(t *testing.T) {
 	})
 }
 
-// To refuse costs as well: whoever floods is read more slowly, and nobody else is.
-func TestWhoMakesTooManyCallsIsSlowedDownAndNobodyElse(t *testing.T) {
+// Refusals are not free: the server reads more slowly from a client that floods it, and from no other.
+func TestOnlyNamespaceOverItsRateIsThrottled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := runWith(t, func(c *scheduler.Config, _ *memory) { c.Quota.Rate = 10 })
 		other := n.client(t)
@@ -273,7 +273,7 @@ func TestWhoMakesTooManyCallsIsSlowedDownAndNobodyElse(t *testing.T) {
 }
 
 // A namespace that is longer than any name may be has no account: its jobs are refused for its length, and it is not kept.
-func TestANamespaceThatNoJobCanHaveIsNotRemembered(t *testing.T) {
+func TestInvalidNamespaceIsNotTracked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := runWith(t, func(c *scheduler.Config, _ *memory) { c.Quota.Rate = 1 })
 		long := strings.Repeat("n", 1<<20)
@@ -285,8 +285,8 @@ func TestANamespaceThatNoJobCanHaveIsNotRemembered(t *testing.T) {
 	})
 }
 
-// What docs/security.md says of a call that is refused: five milliseconds, whichever way it came and whichever quota it was.
-func TestACallOverItsQuotaSlowsItsConnectionDownOnce(t *testing.T) {
+// docs/security.md promises a delay of five milliseconds for each refused call, for every method and quota.
+func TestCallOverQuotaThrottlesOnce(t *testing.T) {
 	for name, quota := range map[string]scheduler.Quota{"rate": {Rate: 0.001}, "jobs": {Jobs: 1}} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -326,8 +326,8 @@ func TestACallOverItsQuotaSlowsItsConnectionDownOnce(t *testing.T) {
 	}
 }
 
-// Whoever makes up namespaces does not fill the memory, and those of a second ago make place.
-func TestNamespacesAreForgottenThatAskForNothing(t *testing.T) {
+// Invented namespaces do not fill the memory: idle ones are forgotten after a second.
+func TestIdleNamespacesAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := runWith(t, func(c *scheduler.Config, _ *memory) { c.Quota.Rate = 10 })
 		stream, err := bulkv1.NewBulkClient(n.conn).Schedule(t.Context())

@@ -22,7 +22,7 @@ import (
 
 func inAnHour() *schedulerv1.Job { return &schedulerv1.Job{DueTime: new("1h")} }
 
-func TestARequestIsRefusedForTheFirstThingWrongWithIt(t *testing.T) {
+func TestRequestReportsFirstError(t *testing.T) {
 	n := run(t)
 	meta := jobMetadata("ns", "app")
 	noTarget := &schedulerv1.JobMetadata{Namespace: "ns", AppId: "app"}
@@ -72,7 +72,7 @@ func forever() *schedulerv1.Job {
 	return &schedulerv1.Job{DueTime: new("1h"), FailurePolicy: policy}
 }
 
-func TestAJobComesBackAsItWasScheduled(t *testing.T) {
+func TestGetReturnsJobAsScheduled(t *testing.T) {
 	n := run(t)
 	before := time.Now().Truncate(time.Second)
 	for name, meta := range map[string]*schedulerv1.JobMetadata{
@@ -105,7 +105,7 @@ func TestAJobComesBackAsItWasScheduled(t *testing.T) {
 	}
 }
 
-func TestATakenNameIsRefusedUnlessOverwritten(t *testing.T) {
+func TestExistingNameIsRefusedUnlessOverwritten(t *testing.T) {
 	n := run(t)
 	req := &schedulerv1.ScheduleJobRequest{Name: "x", Metadata: jobMetadata("ns", "app"), Job: inAnHour()}
 	if _, err := n.ScheduleJob(t.Context(), req); err != nil {
@@ -126,7 +126,7 @@ func TestATakenNameIsRefusedUnlessOverwritten(t *testing.T) {
 	}
 }
 
-func TestAMissingJobIsNotFoundButCanBeDeleted(t *testing.T) {
+func TestMissingJobIsNotFoundButCanBeDeleted(t *testing.T) {
 	n := run(t)
 	meta := jobMetadata("ns", "app")
 	_, err := n.GetJob(t.Context(), &schedulerv1.GetJobRequest{Name: "x", Metadata: meta})
@@ -144,7 +144,7 @@ func TestAMissingJobIsNotFoundButCanBeDeleted(t *testing.T) {
 	wantStatus(t, "get after delete", err, codes.NotFound, "job not found: x")
 }
 
-func TestWhatTheStoreSaysReachesTheClientWithoutOurDetails(t *testing.T) {
+func TestStoreErrorsReachClientWithoutDetails(t *testing.T) {
 	n := run(t)
 	for what, tc := range map[string]struct {
 		err  error
@@ -171,7 +171,7 @@ func TestWhatTheStoreSaysReachesTheClientWithoutOurDetails(t *testing.T) {
 	}
 }
 
-func TestAPayloadOfTwoMegabytesPassesAndAMessageOfFourIsNotRead(t *testing.T) {
+func TestPayloadOf2MiBPassesAndMessageOf4MiBDoesNot(t *testing.T) {
 	n := run(t)
 	for size, want := range map[int]codes.Code{2_000_000: codes.OK, 3 << 20: codes.OK, 8 << 20: codes.ResourceExhausted} {
 		j := inAnHour()
@@ -184,7 +184,7 @@ func TestAPayloadOfTwoMegabytesPassesAndAMessageOfFourIsNotRead(t *testing.T) {
 	}
 }
 
-func TestAPanicCostsOneRequest(t *testing.T) {
+func TestPanicFailsOnlyItsRequest(t *testing.T) {
 	n := run(t)
 	j := inAnHour()
 	j.Data = &anypb.Any{Value: []byte("panic")}

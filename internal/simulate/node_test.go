@@ -153,7 +153,7 @@ func (n *node) run(ctx context.Context) string {
 	})
 	n.host.wire.plug(l, &n.dead)
 	member.run(ctx, steady, s, func(ctx context.Context) {
-		if err := s.Run(ctx, l, scheduler.Pings()); err != nil {
+		if err := s.Run(ctx, l, scheduler.Keepalive()); err != nil {
 			panic(err)
 		}
 	})

@@ -34,7 +34,7 @@ func bulkOf(jobs ...*schedulerv1.ScheduleJobRequest) *bulkv1.ScheduleRequest {
 	return &bulkv1.ScheduleRequest{Jobs: jobs}
 }
 
-// due asks for a job that is due in an hour; its data says which one of that name it is.
+// due returns a request for a job that is due in an hour; its data identifies it among those of its name.
 func due(name, data string) *schedulerv1.ScheduleJobRequest {
 	return &schedulerv1.ScheduleJobRequest{
 		Name: name, Metadata: jobMetadata("ns", "app"), Overwrite: data != "",
@@ -60,7 +60,7 @@ func wantRefused(t *testing.T, stream bulkv1.Bulk_ScheduleClient, want ...*bulkv
 	}
 }
 
-func TestABulkAnswersForEachJobAsAScheduleCallWould(t *testing.T) {
+func TestBulkAnswersEachJobAsCallWould(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
 		bad := []*schedulerv1.ScheduleJobRequest{
@@ -109,7 +109,7 @@ func refusal(t *testing.T, index int, err error) *bulkv1.Refusal {
 	return &bulkv1.Refusal{Index: uint32(index), Code: int32(s.Code()), Message: s.Message()}
 }
 
-func TestOfABulkWithOneNameTheLastWins(t *testing.T) {
+func TestLastJobOfSameNameInBulkWins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := runEngine(t)
 		stream := n.bulk(t)
@@ -131,7 +131,7 @@ func TestOfABulkWithOneNameTheLastWins(t *testing.T) {
 	})
 }
 
-func TestAMessageOfTooManyJobsEndsItsStreamAfterWhatCameBefore(t *testing.T) {
+func TestMessageOfTooManyJobsEndsItsStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
 		stream := n.bulk(t)
@@ -151,7 +151,7 @@ func TestAMessageOfTooManyJobsEndsItsStreamAfterWhatCameBefore(t *testing.T) {
 	})
 }
 
-func TestABulkStreamReadsNoMoreThanItCarriesOut(t *testing.T) {
+func TestBulkStreamLimitsMessagesInFlight(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
 		hold := make(chan struct{})
@@ -183,7 +183,7 @@ func TestABulkStreamReadsNoMoreThanItCarriesOut(t *testing.T) {
 	})
 }
 
-func TestAStoppingServerAnswersTheBulkThatItHasBegunAndEndsWell(t *testing.T) {
+func TestStoppingServerAnswersBegunBulk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
 		hold := make(chan struct{})
@@ -210,7 +210,7 @@ func TestAStoppingServerAnswersTheBulkThatItHasBegunAndEndsWell(t *testing.T) {
 	})
 }
 
-func TestABulkThatHangsDoesNotKeepAServerFromStopping(t *testing.T) {
+func TestHangingBulkDoesNotBlockStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
 		n.jobs.hold = make(chan struct{})
@@ -227,7 +227,7 @@ func TestABulkThatHangsDoesNotKeepAServerFromStopping(t *testing.T) {
 	})
 }
 
-func TestAClientThatLeavesItsBulkLeavesNothingBehind(t *testing.T) {
+func TestCanceledBulkLeavesNothingBehind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
 		n.jobs.hold = make(chan struct{})
@@ -249,7 +249,7 @@ func TestAClientThatLeavesItsBulkLeavesNothingBehind(t *testing.T) {
 	})
 }
 
-func TestAPanicIsTheMisfortuneOfItsStreamAlone(t *testing.T) {
+func TestPanicEndsOnlyItsBulkStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
 		stream := n.bulk(t)

@@ -16,22 +16,23 @@ import (
 	"carillon/internal/limits"
 )
 
-// The bounds of a stream that schedules. A message with more jobs ends its stream; while as many messages as that are
-// in work, no more is read, so that the client has to wait.
+// Limits of a bulk stream. A message with more jobs ends its stream. While the maximum of messages is
+// in flight, no more are received, and flow control blocks the client.
 const (
 	maxBulkJobs     = 1000
 	maxBulkMessages = 8
 )
 
-// A bulkServer answers carillon.v1.Bulk, which has a method of a name that Dapr may want one day.
+// A bulkServer implements carillon.v1.Bulk. It is a type of its own because Dapr might add a method
+// named Schedule to its service.
 type bulkServer struct {
 	bulkv1.UnimplementedBulkServer
 	server *server
 }
 
-// Schedule stores the jobs that a stream asks for, several messages at a time: while the jobs of one go to the disk,
-// those of the next are prepared. It ends well when the client has closed its side or the server closes, and has then
-// answered all that it began.
+// Schedule stores the jobs of a stream, several messages at a time: while the jobs of one are written
+// to the disk, those of the next are prepared. It returns nil when the client has closed its side or
+// the server stops, after it has answered all messages that it began.
 func (b bulkServer) Schedule(stream bulkv1.Bulk_ScheduleServer) error {
 	s := b.server
 	closing, end := context.WithCancel(stream.Context())
@@ -52,7 +53,7 @@ func (b bulkServer) Schedule(stream bulkv1.Bulk_ScheduleServer) error {
 	})
 }
 
-// A bulkGroup is what one message asks for.
+// A bulkGroup is the jobs of one message.
 type bulkGroup struct {
 	server   *server
 	response *bulkv1.ScheduleResponse
@@ -61,7 +62,7 @@ type bulkGroup struct {
 	results  func(context.Context) []error
 }
 
-// begin prepares jobs as of now and has those that can be stored scheduled, in their order.
+// begin resolves jobs as of now and schedules those that are valid, in order.
 func (s *server) begin(ctx context.Context, now time.Time, jobs []*schedulerv1.ScheduleJobRequest) *bulkGroup {
 	g := &bulkGroup{
 		server: s, response: new(bulkv1.ScheduleResponse),
@@ -69,10 +70,10 @@ func (s *server) begin(ctx context.Context, now time.Time, jobs []*schedulerv1.S
 	}
 	for i, r := range jobs {
 		var request job.Request
-		err := s.guard(ctx, bulkv1.Bulk_Schedule_FullMethodName, func() (err error) {
-			if err := s.admit(ctx, r); err != nil {
+		err := s.translate(ctx, bulkv1.Bulk_Schedule_FullMethodName, func() (err error) {
+			if err := s.checkQuota(ctx, r); err != nil {
 				if status.Code(err) == codes.ResourceExhausted {
-					limits.Throttle(ctx, 1) // as for a call of its own
+					limits.Throttle(ctx, 1) // as the server does for a unary call
 				}
 				return err
 			}
@@ -89,7 +90,7 @@ func (s *server) begin(ctx context.Context, now time.Time, jobs []*schedulerv1.S
 	return g
 }
 
-// answer waits until what was begun has been carried out, or ctx ends.
+// answer waits until all jobs are stored or refused, or ctx ends.
 func (g *bulkGroup) answer(ctx context.Context) *bulkv1.ScheduleResponse {
 	var stored [job.Actor + 1]int
 	for i, err := range g.results(ctx) {
@@ -99,7 +100,7 @@ func (g *bulkGroup) answer(ctx context.Context) *bulkv1.ScheduleResponse {
 			continue
 		}
 		err = g.server.notStored(k, err)
-		g.refuse(g.indices[i], g.server.guard(ctx, bulkv1.Bulk_Schedule_FullMethodName, func() error { return err }))
+		g.refuse(g.indices[i], g.server.translate(ctx, bulkv1.Bulk_Schedule_FullMethodName, func() error { return err }))
 	}
 	for kind, n := range stored {
 		if n > 0 {

@@ -15,9 +15,9 @@ import (
 	"carillon/internal/bulkv1"
 )
 
-// FuzzABulkMessageIsAnsweredAsItsCallsWouldBe holds that whatever a message of many jobs says, each job is answered as a
+// FuzzBulkMessageIsAnsweredAsCalls holds that whatever a message of many jobs says, each job is answered as a
 // call for it alone would have been, and no error is a mistake of ours.
-func FuzzABulkMessageIsAnsweredAsItsCallsWouldBe(f *testing.F) {
+func FuzzBulkMessageIsAnsweredAsCalls(f *testing.F) {
 	for _, m := range []*bulkv1.ScheduleRequest{
 		bulkOf(), bulkOf(due("a", ""), due("b", "x")), bulkOf(due("a", ""), due("a", "")),
 		bulkOf(&schedulerv1.ScheduleJobRequest{Name: "a/b", Metadata: jobMetadata("ns", "app"), Job: &schedulerv1.Job{Schedule: new("@never")}}),

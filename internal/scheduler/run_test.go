@@ -21,7 +21,7 @@ import (
 	"carillon/internal/scheduler"
 )
 
-func TestStoppingEndsEveryStreamAtOnce(t *testing.T) {
+func TestStopEndsAllStreamsAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
 		e := newEngine(n)
@@ -53,7 +53,7 @@ func TestStoppingEndsEveryStreamAtOnce(t *testing.T) {
 	})
 }
 
-func TestStoppingIsBoundedWhateverClientsDo(t *testing.T) {
+func TestStopIsBoundedDespiteHangingClients(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
 		e := newEngine(n)
@@ -79,7 +79,7 @@ func TestStoppingIsBoundedWhateverClientsDo(t *testing.T) {
 	})
 }
 
-func TestADayOfIdlenessCostsNoStream(t *testing.T) {
+func TestIdleStreamSurvivesADay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
 		e := newEngine(n)
@@ -92,7 +92,7 @@ func TestADayOfIdlenessCostsNoStream(t *testing.T) {
 }
 
 // Dapr's sidecars would ping this often, if the server did not.
-func TestAClientThatPingsIsNotSentAway(t *testing.T) {
+func TestPingingClientIsNotDisconnected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
 		pings := keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 5 * time.Second, PermitWithoutStream: true}
@@ -114,9 +114,9 @@ func TestAClientThatPingsIsNotSentAway(t *testing.T) {
 	})
 }
 
-func TestAPeerThatHasVanishedIsNoticed(t *testing.T) {
+func TestDeadClientIsDetected(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n := run(t, scheduler.Pings())
+		n := run(t, scheduler.Keepalive())
 		e := newEngine(n)
 		n.watch(t, hello("ns", "app"))
 		synctest.Wait()
@@ -127,7 +127,7 @@ func TestAPeerThatHasVanishedIsNoticed(t *testing.T) {
 	})
 }
 
-func TestAListenerThatBreaksEndsRun(t *testing.T) {
+func TestBrokenListenerEndsRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := scheduler.New(scheduler.Config{}, new(memory), dispatch.New(dispatch.Config{}), slog.New(slog.DiscardHandler))
 		if err := s.Run(t.Context(), broken{}); !errors.Is(err, errBroken) {
@@ -136,7 +136,7 @@ func TestAListenerThatBreaksEndsRun(t *testing.T) {
 	})
 }
 
-func TestARunThatIsOverBeforeItBeginsIsNoError(t *testing.T) {
+func TestRunWithEndedContextReturnsNil(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -156,7 +156,7 @@ func (broken) Close() error              { return nil }
 func (broken) Addr() net.Addr            { return new(net.UnixAddr) }
 
 // A client that never gets to the point is cut off: before it has a connection, and before it has asked.
-func TestAClientThatNeverGetsToThePointIsCutOff(t *testing.T) {
+func TestClientWithoutMessageTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
 		conn, err := n.listener.Dial()

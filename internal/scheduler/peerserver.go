@@ -6,13 +6,13 @@ import (
 	"carillon/internal/peerv1"
 )
 
-// A peerServer answers carillon.v1.Peer, which is what the other nodes of the cluster call.
+// A peerServer implements carillon.v1.Peer, the service for the other nodes of the cluster.
 type peerServer struct {
 	peerv1.UnimplementedPeerServer
 	server *server
 }
 
-// Apply has the node's [Peer] carry out what another node asks for.
+// Apply passes the stream of another node to the [Peer] of this node.
 func (p peerServer) Apply(stream peerv1.Peer_ApplyServer) error {
 	s := p.server
 	closing, end := context.WithCancel(stream.Context())

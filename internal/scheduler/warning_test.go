@@ -13,8 +13,8 @@ import (
 	"carillon/internal/scheduler"
 )
 
-// A stock daprd passes such words on, and shows nobody a header of ours.
-func TestMeaninglessDurationOfADaprdIsAcceptedAndLogged(t *testing.T) {
+// A stock daprd passes such values on, and does not pass our warning header back.
+func TestMeaninglessDurationIsAcceptedAndLogged(t *testing.T) {
 	page := new(logtest.Page)
 	jobs := &memory{jobs: make(map[job.Key]job.Spec)}
 	s := scheduler.New(scheduler.Config{}, jobs, dispatch.New(dispatch.Config{}), slog.New(slog.NewTextHandler(page, nil)))

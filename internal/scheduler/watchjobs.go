@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"sync"
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"google.golang.org/grpc/codes"
@@ -16,17 +15,7 @@ import (
 	"carillon/internal/wire"
 )
 
-// A server is a Service as one Run serves it.
-type server struct {
-	*Service
-
-	// atClose has f called when the server closes, unless it is cancelled.
-	atClose func(f func()) (cancel func() bool)
-	// receivers are the goroutines that hear what clients send. Each ends soon after its stream's handler.
-	receivers sync.WaitGroup
-}
-
-// WatchJobs sends triggers to a sidecar and hears how they ended, until either side ends the stream.
+// WatchJobs sends triggers to a sidecar and receives their results, until either side ends the stream.
 func (s *server) WatchJobs(stream schedulerv1.Scheduler_WatchJobsServer) error {
 	ctx, end := context.WithCancelCause(stream.Context())
 	defer end(nil)
@@ -51,11 +40,11 @@ func (s *server) WatchJobs(stream schedulerv1.Scheduler_WatchJobsServer) error {
 		end(contain(func() error { return s.receive(ctx, stream, receiver, log) }))
 	})
 	err = s.send(ctx, stream, receiver)
-	log.DebugContext(ctx, "sidecar gone", slog.Any("err", err))
+	log.DebugContext(ctx, "sidecar disconnected", slog.Any("err", err))
 	return err
 }
 
-// concurrencyLimits returns what the sidecar that sent i limits.
+// concurrencyLimits returns the limits that a sidecar states.
 func concurrencyLimits(i *schedulerv1.WatchJobsRequestInitial) []dispatch.ConcurrencyLimit {
 	var all []dispatch.ConcurrencyLimit
 	for _, l := range i.GetConcurrencyLimits() {
@@ -66,13 +55,14 @@ func concurrencyLimits(i *schedulerv1.WatchJobsRequestInitial) []dispatch.Concur
 	return all
 }
 
-// What a stream is for is kept while it is open, and takes many times the bytes that it came in.
+// Limits of the first message of a stream. It is held while the stream is open, at many times its
+// encoded size.
 const (
 	maxInitial      = 256 << 10
-	maxInitialTypes = 4096 // actor types and limits of them
+	maxInitialTypes = 4096 // actor types and concurrency limits
 )
 
-// initial returns a stream's first message. It waits for it without a limit but ctx.
+// initial receives the first message of a stream. It waits until ctx ends.
 func (s *server) initial(
 	ctx context.Context, stream schedulerv1.Scheduler_WatchJobsServer,
 ) (*schedulerv1.WatchJobsRequestInitial, error) {
@@ -88,7 +78,7 @@ func (s *server) initial(
 		return nil, context.Cause(ctx)
 	case err := <-received:
 		if err != nil {
-			return nil, hungUp(err)
+			return nil, streamEnd(err)
 		}
 	}
 	if m.GetInitial() == nil {
@@ -96,12 +86,12 @@ func (s *server) initial(
 	}
 	if n := len(m.GetInitial().GetActorTypes()) + len(m.GetInitial().GetConcurrencyLimits()); n > maxInitialTypes || proto.Size(m) > maxInitial {
 		return nil, status.Errorf(codes.ResourceExhausted,
-			"the stream is for %d actor types and limits: it may be for %d, and its first message of %d bytes", n, maxInitialTypes, maxInitial)
+			"the first message has %d actor types and concurrency limits, of at most %d, or more than %d bytes", n, maxInitialTypes, maxInitial)
 	}
 	return m.GetInitial(), nil
 }
 
-// send sends triggers until ctx ends or the client is gone. It returns why.
+// send sends triggers until ctx ends or the stream breaks. It returns the reason.
 func (s *server) send(ctx context.Context, stream schedulerv1.Scheduler_WatchJobsServer, from *dispatch.Stream) error {
 	for {
 		id, t, err := from.Next(ctx)
@@ -118,7 +108,8 @@ func (s *server) send(ctx context.Context, stream schedulerv1.Scheduler_WatchJob
 	}
 }
 
-// receive hears results until the client is gone or breaks the protocol. It returns why, never nil.
+// receive receives results until the stream ends or the client violates the protocol. It returns the
+// reason, never nil.
 func (s *server) receive(
 	ctx context.Context, stream schedulerv1.Scheduler_WatchJobsServer, to *dispatch.Stream, log *slog.Logger,
 ) error {
@@ -128,22 +119,22 @@ func (s *server) receive(
 			if ctx.Err() == nil && !errors.Is(err, io.EOF) {
 				s.metrics.errors.WithLabelValues("recv_failed").Inc()
 			}
-			return hungUp(err)
+			return streamEnd(err)
 		}
 		r := m.GetResult()
 		if r == nil {
 			s.metrics.errors.WithLabelValues("recv_failed").Inc()
-			log.WarnContext(ctx, "sidecar sent something else than a result: ending its stream")
+			log.WarnContext(ctx, "sidecar sent a message that is not a result: ending its stream")
 			return context.Canceled
 		}
 		if !to.Settle(r.GetId(), wire.Outcome(r.GetStatus())) {
-			log.DebugContext(ctx, "ignored a result for a trigger that is not out", slog.Uint64("attempt", r.GetId()))
+			log.DebugContext(ctx, "ignored a result for a trigger that is not in flight", slog.Uint64("attempt", r.GetId()))
 		}
 	}
 }
 
-// hungUp returns what a stream ends with whose Recv returned err: a half-close cancels it.
-func hungUp(err error) error {
+// streamEnd converts the error of a stream's Recv to the error of the stream: a half-close cancels it.
+func streamEnd(err error) error {
 	if errors.Is(err, io.EOF) {
 		return context.Canceled
 	}

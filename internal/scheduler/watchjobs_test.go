@@ -46,7 +46,7 @@ type engine struct {
 
 func newEngine(n *node) *engine { return &engine{n: n, ended: make(map[string]job.Outcome)} }
 
-// deliver hands a trigger over, and reports whether it was taken.
+// deliver delivers a trigger, and reports whether it was accepted.
 func (e *engine) deliver(target job.Target, name string) bool {
 	t := job.Trigger{Key: job.Key{Target: target, Name: name}, AppID: "app", Data: &job.Data{Value: []byte(name)}}
 	return e.n.dispatch.Deliver(t, func(o job.Outcome) {
@@ -74,8 +74,8 @@ func (e *engine) want(t *testing.T, ended map[string]job.Outcome) {
 	}
 }
 
-// What a stream is for is kept for as long as it is open, and takes a hundred times the bytes that it came in.
-func TestAStreamIsForSoManyActorTypesAndNoMore(t *testing.T) {
+// The first message is held while the stream is open, at a hundred times its encoded size.
+func TestActorTypesOfStreamAreLimited(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
 		types := func(count, bytes int) *schedulerv1.WatchJobsRequestInitial {
@@ -105,7 +105,7 @@ func TestAStreamIsForSoManyActorTypesAndNoMore(t *testing.T) {
 	})
 }
 
-func TestAStreamsFirstMessageIsChecked(t *testing.T) {
+func TestFirstMessageOfStreamIsChecked(t *testing.T) {
 	twice := hello("ns", "app")
 	twice.AcceptJobTypes = []schedulerv1.JobTargetType{acceptActor, acceptActor}
 	first := func(m *schedulerv1.WatchJobsRequestInitial) *schedulerv1.WatchJobsRequest {
@@ -131,7 +131,7 @@ func TestAStreamsFirstMessageIsChecked(t *testing.T) {
 	}
 }
 
-func TestATriggerArrivesAsItWasStoredAndIsAnsweredInAnyOrder(t *testing.T) {
+func TestTriggersMayBeAnsweredInAnyOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
 		e := newEngine(n)
@@ -162,7 +162,7 @@ func TestATriggerArrivesAsItWasStoredAndIsAnsweredInAnyOrder(t *testing.T) {
 	})
 }
 
-func TestAResultForNothingIsIgnored(t *testing.T) {
+func TestResultWithoutTriggerIsIgnored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
 		e := newEngine(n)
@@ -185,7 +185,7 @@ func TestAResultForNothingIsIgnored(t *testing.T) {
 	})
 }
 
-func TestAStreamThatBreaksTheProtocolEndsAlone(t *testing.T) {
+func TestProtocolViolationEndsOnlyItsStream(t *testing.T) {
 	for what, end := range map[string]func(schedulerv1.Scheduler_WatchJobsClient) error{
 		"initial again": func(s schedulerv1.Scheduler_WatchJobsClient) error {
 			again := &schedulerv1.WatchJobsRequest_Initial{Initial: hello("ns", "app")}
@@ -217,7 +217,7 @@ func TestAStreamThatBreaksTheProtocolEndsAlone(t *testing.T) {
 	}
 }
 
-func TestAPanicCostsOneStream(t *testing.T) {
+func TestPanicEndsOnlyItsStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
 		e := newEngine(n)
@@ -236,7 +236,7 @@ func TestAPanicCostsOneStream(t *testing.T) {
 	})
 }
 
-func TestTriggersTakeTurnsOverTheStreamsOfAnApp(t *testing.T) {
+func TestTriggersRotateOverStreamsOfApp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
 		e := newEngine(n)
@@ -258,7 +258,7 @@ func TestTriggersTakeTurnsOverTheStreamsOfAnApp(t *testing.T) {
 	})
 }
 
-func TestWhatIsOutWithABrokenStreamIsLost(t *testing.T) {
+func TestBrokenStreamLosesItsTriggers(t *testing.T) {
 	for what, breakIt := range map[string]func(cancel func(), n *node){
 		"cancelled":         func(cancel func(), _ *node) { cancel() },
 		"connection broken": func(_ func(), n *node) { n.conn.Close() },
@@ -290,7 +290,7 @@ func TestWhatIsOutWithABrokenStreamIsLost(t *testing.T) {
 	}
 }
 
-func TestAStreamGetsWhatItAcceptsAndNothingElse(t *testing.T) {
+func TestStreamReceivesOnlyWhatItAccepts(t *testing.T) {
 	all := map[string]job.Target{
 		"own jobs": appTarget("ns", "app"), "other app": appTarget("ns", "app2"), "other namespace": appTarget("ns2", "app"),
 		"t1": actorTarget("ns", "t1"), "t2": actorTarget("ns", "t2"), "t1 elsewhere": actorTarget("ns2", "t1"),
@@ -330,7 +330,7 @@ func TestAStreamGetsWhatItAcceptsAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestAClientThatDoesNotReadHoldsUpNobodyElse(t *testing.T) {
+func TestClientThatDoesNotReadBlocksNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
 		e := newEngine(n)
@@ -353,7 +353,7 @@ func TestAClientThatDoesNotReadHoldsUpNobodyElse(t *testing.T) {
 	})
 }
 
-func TestAHostListIsSentOnce(t *testing.T) {
+func TestHostListIsSentOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
 		ctx, cancel := context.WithTimeout(t.Context(), 24*time.Hour)

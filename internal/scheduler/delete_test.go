@@ -42,7 +42,7 @@ func fill(t *testing.T, n *node) {
 	}
 }
 
-// left returns what is stored, as composite names, sorted.
+// left returns the composite names of the stored jobs, sorted.
 func (n *node) left() []string {
 	n.jobs.mu.Lock()
 	defer n.jobs.mu.Unlock()
@@ -54,7 +54,7 @@ func (n *node) left() []string {
 	return names
 }
 
-func TestAListShowsWhatWasScheduledAndNothingElse(t *testing.T) {
+func TestListReturnsExactlyScheduledJobs(t *testing.T) {
 	n := run(t)
 	fill(t, n)
 	odd := actorMetadata("ns", "other", "type", "a||b")
@@ -99,7 +99,7 @@ func TestAListShowsWhatWasScheduledAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestAListIsOneMessageHoweverLarge(t *testing.T) {
+func TestLargeListIsOneMessage(t *testing.T) {
 	n := run(t)
 	const jobs, size = 12, 2_000_000
 	for i := range jobs {
@@ -121,7 +121,7 @@ func TestAListIsOneMessageHoweverLarge(t *testing.T) {
 	}
 }
 
-func TestABulkDeleteRemovesWhatItsPrefixNames(t *testing.T) {
+func TestBulkDeleteRemovesJobsOfPrefix(t *testing.T) {
 	app, actor, all := jobMetadata("ns", "app"), actorMetadata("ns", "app", "app", "id"), actorMetadata("ns", "app", "app", "")
 	three := func(targets ...string) []string {
 		var names []string
@@ -176,7 +176,7 @@ func TestABulkDeleteRemovesWhatItsPrefixNames(t *testing.T) {
 	}
 }
 
-func TestABulkCallIsRefusedForTheFirstThingWrongWithIt(t *testing.T) {
+func TestBulkDeleteReportsFirstError(t *testing.T) {
 	n := run(t)
 	caller, target := "missing namespace or appID in request", "unknown job type: <nil>"
 	wrapped := "failed to parse metadata: rpc error: code = InvalidArgument desc = " + caller
@@ -205,7 +205,7 @@ func TestABulkCallIsRefusedForTheFirstThingWrongWithIt(t *testing.T) {
 	wantStatus(t, "name", err, codes.Unknown, `job name is invalid "app||ns||app||a/ba": must not contain '/', '\', '#' or '?': no name begins with "a/b"`)
 }
 
-func TestABulkCallThatCannotBeCarriedOutSaysWhy(t *testing.T) {
+func TestFailedBulkDeleteSaysWhy(t *testing.T) {
 	n := run(t)
 	fill(t, n)
 	meta := jobMetadata("ns", "app")
@@ -228,7 +228,7 @@ func TestABulkCallThatCannotBeCarriedOutSaysWhy(t *testing.T) {
 }
 
 // A list is sent in pieces of 256 KiB; this one has a dozen.
-func TestALongListIsWhole(t *testing.T) {
+func TestLongListIsComplete(t *testing.T) {
 	n := run(t)
 	j := inAnHour()
 	j.Data = &anypb.Any{Value: make([]byte, 1000)}

@@ -10,25 +10,26 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// hosts is the list of addresses at which sidecars reach the nodes of the cluster. It is safe for concurrent use.
-type hosts struct {
-	mu      sync.Mutex // guards the fields below
-	list    []string   // nil while none is known
-	changed chan struct{}
+// A hostList is the addresses at which sidecars reach the nodes of the cluster. It is safe for
+// concurrent use.
+type hostList struct {
+	mu      sync.Mutex    // guards the fields below
+	list    []string      // nil while it is unknown
+	changed chan struct{} // closed when list changes
 }
 
-func newHosts(list []string) *hosts { return &hosts{list: list, changed: make(chan struct{})} }
+func newHostList(list []string) *hostList { return &hostList{list: list, changed: make(chan struct{})} }
 
-// get returns the list, and what is closed when it changes.
-func (h *hosts) get() ([]string, <-chan struct{}) {
+// get returns the list, and a channel that is closed when it changes.
+func (h *hostList) get() ([]string, <-chan struct{}) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.list, h.changed
 }
 
-// SetHosts tells those who watch that sidecars reach the nodes of the cluster at these addresses now. They hear nothing
-// if that is no change. With nil the node knows of no cluster that it is part of: their streams end, so that they ask
-// another node.
+// SetHosts sets the addresses at which sidecars reach the nodes of the cluster, and sends them to open
+// WatchHosts streams if they have changed. Nil says that the node is cut off from its cluster: the
+// streams end, so that their sidecars connect to another node.
 func (s *Service) SetHosts(list []string) {
 	h := s.hosts
 	h.mu.Lock()
@@ -41,8 +42,8 @@ func (s *Service) SetHosts(list []string) {
 	h.changed = make(chan struct{})
 }
 
-// WatchHosts sends the addresses of the cluster's nodes, once they are known, and again when they have changed and not
-// before: a sidecar takes any further event on the stream as a reason to connect afresh.
+// WatchHosts sends the addresses of the cluster's nodes when they are known, and again only when they
+// change: a sidecar reconnects to all nodes at each further message.
 func (s *server) WatchHosts(
 	_ *schedulerv1.WatchHostsRequest, stream schedulerv1.Scheduler_WatchHostsServer,
 ) error {
