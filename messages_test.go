@@ -24,7 +24,7 @@ const messages = "testdata/messages.txt"
 // answering are the packages whose texts users see: they answer requests, read configuration, or stop the start.
 var answering = []string{
 	"cmd/carillon", "internal/app", "internal/limits", "internal/browser", "internal/cluster", "internal/dispatch", "internal/engine",
-	"internal/forward", "internal/identity", "internal/job", "internal/kubernetes", "internal/memory", "internal/scheduler", "internal/encryption",
+	"internal/forward", "internal/identity", "internal/job", "internal/jsonvalue", "internal/kubernetes", "internal/memory", "internal/scheduler", "internal/encryption",
 	"internal/sidecar", "internal/store", "internal/store/archive", "internal/store/datadir", "internal/store/etcdmember",
 	"internal/store/etcdstore", "internal/store/pebblestore", "internal/store/diskspace", "internal/when", "internal/wire",
 }
@@ -37,12 +37,12 @@ var telling = map[string]string{
 }
 
 // texts are the types of errors whose fields are a text for a user.
-var texts = []string{"Error", "InvalidError", "HelpfulError", "UnreachableError", "FullError", "Doubt"}
+var texts = []string{"Error", "InvalidError", "HelpfulError", "UnreachableError", "FullError", "Warning"}
 
 // advising are the files of functions that return a text for a user.
 var advising = []string{
-	"internal/job/key.go", "internal/sidecar/advice.go", "internal/sidecar/doubt.go", "internal/when/doubt.go", "internal/when/help.go",
-	"internal/wire/doubt.go", "internal/wire/help.go", "internal/wire/malformed.go",
+	"internal/job/key.go", "internal/sidecar/advice.go", "internal/sidecar/doubt.go", "internal/when/help.go", "internal/when/warning.go",
+	"internal/jsonvalue/loss.go", "internal/wire/help.go", "internal/wire/malformed.go", "internal/wire/warnings.go",
 }
 
 // TestMessagesAreThoseOfTheGoldenFile keeps every text that may reach a user in one file, so that a change of any shows in

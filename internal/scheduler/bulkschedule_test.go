@@ -144,7 +144,7 @@ func TestMessageOfTooManyJobsEndsItsStream(t *testing.T) {
 		wantRefused(t, stream)
 		_, err := stream.Recv()
 		wantStatus(t, "a message of 1,001 jobs", err, codes.InvalidArgument,
-			"a message has 1001 jobs, and at most 1000 are taken: send several messages")
+			"a message has 1001 jobs, and at most 1000 are accepted: send several messages")
 		if got := len(n.jobs.jobs); got != 1000 {
 			t.Errorf("%d jobs are stored, want the first message's 1000", got)
 		}

@@ -33,7 +33,7 @@ func (s *Service) ScheduleJob(
 
 // logWarnings logs the warnings about a job that came from a sidecar of Dapr, which passes none on.
 func (s *Service) logWarnings(ctx context.Context, r *job.Request) {
-	for _, d := range r.Spec.Words.Doubts(s.cfg.Now()) {
+	for _, d := range r.Spec.Words.Warnings(s.cfg.Now()) {
 		s.warnings.Warn(ctx, append(r.Key.Attrs(), slog.String("warning", d.String()))...)
 	}
 }

@@ -48,7 +48,7 @@ func (s *server) WatchJobs(stream schedulerv1.Scheduler_WatchJobsServer) error {
 func concurrencyLimits(i *schedulerv1.WatchJobsRequestInitial) []dispatch.ConcurrencyLimit {
 	var all []dispatch.ConcurrencyLimit
 	for _, l := range i.GetConcurrencyLimits() {
-		if target, key, ok := wire.Limit(i.GetNamespace(), l); ok {
+		if target, key, ok := wire.ConcurrencyLimit(i.GetNamespace(), l); ok {
 			all = append(all, dispatch.ConcurrencyLimit{Target: target, Key: key, Max: int(l.GetMaxConcurrent())})
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"carillon/internal/job"
+	"carillon/internal/jsonvalue"
 	"carillon/internal/limits"
 	"carillon/internal/wire"
 )
@@ -72,7 +73,7 @@ type reservation struct {
 	bytes int64
 }
 
-// take reports whether there is room for that many bytes more. It is a [wire.Room].
+// take reports whether there is room for that many bytes more. It is a [jsonvalue.Reserve].
 func (r *reservation) take(bytes int) bool {
 	if !r.of.reserve(int64(bytes)) {
 		return false
@@ -104,16 +105,16 @@ func (r *reservation) parse(target job.Target, body []byte) (*runtimev1.Schedule
 	before := r.bytes
 	req, b, err := wire.ParseAPIBody(body, r.take)
 	if err == nil && !r.resize(before+2*int64(len(req.GetJob().GetData().GetValue()))) {
-		err = wire.ErrNoRoom
+		err = jsonvalue.ErrNoMemory
 	}
 	if err == nil {
 		return req, b, nil
 	}
 	r.resize(before)
 	switch {
-	case errors.Is(err, wire.ErrNoRoom):
+	case errors.Is(err, jsonvalue.ErrNoMemory):
 		return nil, wire.Body{}, wire.NewAPIError(wire.ReasonTooManyCalls, target, err.Error())
-	case errors.Is(err, wire.ErrDataTooLarge):
+	case errors.Is(err, jsonvalue.ErrTooLarge):
 		return nil, wire.Body{}, wire.ScheduleFailed(target, status.Error(codes.ResourceExhausted, err.Error()))
 	}
 	return nil, wire.Body{}, wire.Malformed(target, err, body)

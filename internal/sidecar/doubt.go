@@ -16,13 +16,13 @@ import (
 // that it is to be refused: as published, and by a strict sidecar, if words in it mean nothing and Dapr takes them for
 // something all the same; by a strict one, for any doubt.
 func (s *Sidecar) doubt(target job.Target, r *runtimev1.ScheduleJobRequest, published bool, found []string) ([]string, *wire.APIError) {
-	doubts := wire.APIWords(r.GetJob()).Doubts(time.Now())
+	doubts := wire.APIWords(r.GetJob()).Warnings(time.Now())
 	if e := wire.Meaningless(target, doubts); e != nil && published {
 		return nil, e
 	}
-	all := append(found, wire.MessageDoubts(r)...)
+	all := append(found, wire.MessageWarnings(r)...)
 	if s.cfg.Strict && len(all)+len(doubts) > 0 {
-		return nil, wire.Doubtful(target, all, doubts)
+		return nil, wire.Strict(target, all, doubts)
 	}
 	for _, d := range doubts {
 		all = append(all, d.String())

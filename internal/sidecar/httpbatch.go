@@ -159,7 +159,7 @@ func (b *batch) add(item []byte, e *wire.APIError) {
 	if result.err != nil {
 		result.err = result.err.HelpEmpty(body, item)
 	} else {
-		found := body.Doubts(item)
+		found := body.Warnings(item)
 		if b.sidecar.cfg.Strict && b.unserved != "" {
 			found = append(found, b.unserved)
 		}

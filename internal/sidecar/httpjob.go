@@ -73,7 +73,7 @@ func (s *Sidecar) postJob(w http.ResponseWriter, r *http.Request, target job.Tar
 	}
 	published = published || b.Form == wire.WrappedBody
 	req.Job.Name = name
-	found := append(b.Doubts(body), noData(r.Header.Get("Content-Type"), req.GetJob())...)
+	found := append(b.Warnings(body), noData(r.Header.Get("Content-Type"), req.GetJob())...)
 	if err := s.schedule(withWarnings(r.Context(), w.Header()), target, req, published, found...); err != nil {
 		// Today's clients know Dapr's text for a body of today's form. In any other case it says too little.
 		if e, ok := errors.AsType[*wire.APIError](err); ok && e.Reason == wire.ReasonScheduleEmpty {

@@ -22,8 +22,8 @@ type calendar struct {
 	zone                    *time.Location // nil: UTC
 }
 
-// impossible reports whether no year has a date that matches. Weekdays come
-// round in every month, so it takes a rule that goes by the day alone.
+// impossible reports whether no year has a date that matches. Each month has
+// every weekday, so that only a rule for days of the month can be.
 func (c *calendar) impossible() bool {
 	if c.either {
 		return false
@@ -85,7 +85,7 @@ func (c *calendar) match(from, limit int64) (wall int64, ok bool) {
 	h, m, s := date.Clock()
 	rest, more := c.clock(h, m, s)
 	if !more {
-		today++ // nothing left of today
+		today++ // no match is left today
 	}
 	for {
 		if c.months.has(int(month)) {

@@ -13,7 +13,7 @@ import (
 // The wall clocks of eight zones jump forward, fall back, or lose a day. Each
 // line names a schedule and the readings at which it fires from the given one
 // on; a reading is a local time with its offset from UTC.
-func TestAScheduleFollowsTheClockOnTheWall(t *testing.T) {
+func TestScheduleFollowsWallClock(t *testing.T) {
 	for _, c := range []struct{ zone, schedule, after, want string }{
 		// New York, 2024-03-10: 02:00 to 03:00 is skipped.
 		{"America/New_York", "0 30 2 * * *", "2024-03-08T12:00:00-05:00", "03-09T02:30:00-05:00 03-11T02:30:00-04:00"},

@@ -10,19 +10,21 @@ import (
 	"time"
 )
 
-// This file says how to put wrong words right. It runs after words were refused, and never decides whether they are.
-
 const (
 	howToRecur = `give six fields with the seconds first, such as "0 30 9 * * MON-FRI", or an interval such as "@every 5m", or "@daily"`
 	howToWait  = "give an interval such as 30s, 5m or 1h30m; a day is 24h"
-	// maxHelped is how many bytes a text may have to be corrected; nobody has written a longer one by hand.
+	// maxHelped is how many bytes a text may have to be corrected; people do not write longer ones by hand.
 	maxHelped = 100
 )
 
 // quote returns s in quotes, cut off where it is long.
 func quote(s string) string { return fmt.Sprintf("%.100q", s) }
 
-// helpFields says how to put right what is no six fields. prefix is the zone that goes before them, if any.
+// The functions of this file suggest how to correct a text that was refused. They never decide whether it
+// is.
+
+// helpFields suggests how to correct a text that is not six valid fields. prefix is the zone before them,
+// if any.
 func helpFields(prefix, text string) string {
 	if len(text) > maxHelped {
 		return howToRecur
@@ -52,7 +54,7 @@ func helpFields(prefix, text string) string {
 
 var year = regexp.MustCompile(`^(\*|\?|(19|20)\d\d.*)$`)
 
-// helpLine says to write a schedule, or, if that is wrong as well, to do something about it and what is wrong then.
+// helpLine suggests a schedule. If that is invalid as well, it says what to do, and what else is wrong.
 func helpLine(schedule, do string) string {
 	if e := refusal(schedule); e != nil {
 		return do + "; and " + cmp.Or(e.Help, e.Reason)
@@ -60,14 +62,15 @@ func helpLine(schedule, do string) string {
 	return fmt.Sprintf("write %q", schedule)
 }
 
-// refusal returns what is wrong with a job of that schedule, or nil.
+// refusal returns the error of a schedule, or nil.
 func refusal(schedule string) *Error {
 	_, err := Words{Schedule: &schedule}.Resolve(time.Time{})
 	e, _ := errors.AsType[*Error](err)
 	return e
 }
 
-// six returns fields as one text. Five are those of a crontab, without the seconds, and with a 7 for Sundays.
+// six returns fields as one text. Five fields are those of a crontab, without seconds, in which Sunday may
+// be 7.
 func six(texts []string) string {
 	if len(texts) == 5 {
 		texts = append([]string{"0"}, texts...)
@@ -76,7 +79,7 @@ func six(texts []string) string {
 	return strings.Join(texts, " ")
 }
 
-// sundays returns a crontab's days of the week, in which Sunday is 7 or comes last, with Sunday as 0.
+// sundays returns the days of the week of a crontab, in which Sunday may be 7 or last, with Sunday as 0.
 func sundays(list string) string {
 	var all []string
 	for item := range strings.SplitSeq(list, ",") {
@@ -105,7 +108,7 @@ func sundays(list string) string {
 	return strings.Join(all, ",")
 }
 
-// strayZone returns the zone that is among fields, first or last, and the fields.
+// strayZone returns a zone that is the first or the last field, and the other fields.
 func strayZone(texts []string) (zone string, rest []string, ok bool) {
 	if len(texts) < 6 {
 		return "", nil, false
@@ -125,7 +128,7 @@ func strayZone(texts []string) (zone string, rest []string, ok bool) {
 
 func isLetter(r rune) bool { return 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' }
 
-// helpWord says how to put right a schedule that is a single word.
+// helpWord suggests how to correct a schedule of one word.
 func helpWord(word string) string {
 	if strings.HasPrefix(word, "@") {
 		return helpDescriptor(word)
@@ -139,13 +142,13 @@ func helpWord(word string) string {
 	if _, err := time.Parse(time.RFC3339, word); err == nil {
 		return fmt.Sprintf("an instant is a due time: give %q as dueTime", word)
 	}
-	if described("@"+strings.ToLower(word)) != "" {
+	if descriptorFields("@"+strings.ToLower(word)) != "" {
 		return fmt.Sprintf("write %q", "@"+strings.ToLower(word))
 	}
 	return howToRecur
 }
 
-// helpDescriptor says how to put right what begins with @ and is no descriptor.
+// helpDescriptor suggests how to correct a text that begins with @ and is no descriptor.
 func helpDescriptor(text string) string {
 	const known = "@hourly, @daily, @weekly, @monthly, @yearly and @every"
 	lower := strings.ToLower(strings.Join(strings.Fields(text), " "))
@@ -155,13 +158,13 @@ func helpDescriptor(text string) string {
 		}
 		return `an interval such as 5m follows it, as in "@every 5m"`
 	}
-	if described(lower) != "" {
+	if descriptorFields(lower) != "" {
 		return fmt.Sprintf("write %q", lower)
 	}
 	return "those that there are: " + known
 }
 
-// helpInterval says how to put right what follows @every.
+// helpInterval suggests how to correct the text after @every.
 func helpInterval(text string) string {
 	if m := days.FindStringSubmatch(text); m != nil {
 		if d, err := time.ParseDuration(m[1] + "h"); err == nil && d < 100*24*time.Hour {
@@ -179,7 +182,7 @@ var (
 	unitless = regexp.MustCompile(`^[-+]?(?:.*\d(h|m))?[\d.]+$`)
 )
 
-// nearInterval returns the Go duration that text is likely to mean.
+// nearInterval returns the Go duration that text probably means.
 func nearInterval(text string) (string, bool) {
 	if len(text) > maxHelped {
 		return "", false
@@ -199,10 +202,10 @@ func nearInterval(text string) (string, bool) {
 	return goDuration(strings.ToUpper(text))
 }
 
-// goDuration returns the Go duration that is as long as one in ISO 8601, if that has a length of its own.
+// goDuration returns the Go duration of an ISO 8601 duration, if that has a fixed length.
 func goDuration(text string) (string, bool) {
-	const most = 100 * 366 * 24 * 60 * 60 // seconds, which a Go duration has room for
-	d, err := parseSpan(text)
+	const most = 100 * 366 * 24 * 60 * 60 // seconds; a Go duration can represent them
+	d, err := parseISODuration(text)
 	if err != nil || d.years != 0 || d.months != 0 || d.ignored != "" || d.days < 0 || d.days > most/86400 || d.seconds < 0 || d.seconds > most {
 		return "", false
 	}
@@ -210,7 +213,7 @@ func goDuration(text string) (string, bool) {
 	return every.String(), every > 0
 }
 
-// help says what the field, the one at that index, takes in the place of text.
+// help says what the field at this index accepts in place of text.
 func (f field) help(index int, text string) string {
 	takes := fmt.Sprintf("numbers from %d to %d", f.least, f.most)
 	if f.names != "" {
@@ -235,7 +238,7 @@ func (f field) help(index int, text string) string {
 
 var longName = regexp.MustCompile(`[A-Za-z]{4,}`)
 
-// reversed returns two ranges for the first one in a list that goes downwards, and has no step; empty if there is none.
+// reversed returns two ranges for the first descending range in a list; empty if there is none.
 func (f field) reversed(list string) string {
 	for item := range strings.SplitSeq(list, ",") {
 		low, high, ranged := strings.Cut(item, "-")
@@ -250,15 +253,15 @@ func (f field) reversed(list string) string {
 
 var special = regexp.MustCompile(`^(\d*[LW]|LW|\w+#\d)$`)
 
-// helpMoment says how to put right a due time or a ttl, which the user has called name.
-func helpMoment(name, text string, base time.Time) string {
+// helpInstant suggests how to correct a due time or a ttl, which has that name in the API of the user.
+func helpInstant(name, text string, base time.Time) string {
 	general := fmt.Sprintf("%s %s is neither an instant such as 2026-12-24T18:00:00Z nor a duration such as 30s, 1h30m or P1DT2H", name, quote(text))
 	if len(text) > maxHelped {
 		return general
 	}
 	trimmed := strings.TrimSpace(text)
 	for _, near := range []string{trimmed, strings.ToUpper(trimmed), strings.Replace(trimmed, " ", "T", 1)} {
-		if near != text && plainMoment(near, base) {
+		if near != text && clearInstant(near, base) {
 			return fmt.Sprintf("%s %s is likely to mean %q: write that", name, quote(text), near)
 		}
 	}
@@ -267,10 +270,10 @@ func helpMoment(name, text string, base time.Time) string {
 			return fmt.Sprintf("%s %s has no time zone, or only a part of the time: write %q, or +02:00 in the place of Z", name, quote(text), t.Format(time.RFC3339))
 		}
 	}
-	if m := days.FindStringSubmatch(trimmed); m != nil && plainMoment("P"+m[1]+"D", base) {
+	if m := days.FindStringSubmatch(trimmed); m != nil && clearInstant("P"+m[1]+"D", base) {
 		return fmt.Sprintf("%s %s: there is no unit of days there; write %q", name, quote(text), "P"+m[1]+"D")
 	}
-	if near, ok := nearInterval(trimmed); ok && plainMoment(near, base) {
+	if near, ok := nearInterval(trimmed); ok && clearInstant(near, base) {
 		return fmt.Sprintf("%s %s is likely to mean %q: write that", name, quote(text), near)
 	}
 	if isSchedule(trimmed) {
@@ -279,11 +282,11 @@ func helpMoment(name, text string, base time.Time) string {
 	return general
 }
 
-// plainMoment reports whether text is a due time or a ttl, and says all that it seems to.
-func plainMoment(text string, base time.Time) bool {
-	t, err := parseMoment(text, base)
-	_, doubtful := doubtDuration(&text, "", "", "")
-	return err == nil && mayBeDue(text, t) && !doubtful
+// clearInstant reports whether text is a due time or a ttl without a warning.
+func clearInstant(text string, base time.Time) bool {
+	t, err := parseInstant(text, base)
+	_, suspicious := warnDuration(&text, "", "", "")
+	return err == nil && mayBeDue(text, t) && !suspicious
 }
 
 func isSchedule(text string) bool {
@@ -292,7 +295,7 @@ func isSchedule(text string) bool {
 	return err == nil || five == nil
 }
 
-// helpRepeats says how to write the ISO 8601 repetition that is no due time.
+// helpRepeats suggests a schedule for an ISO 8601 repetition, which is no due time.
 func helpRepeats(text string) string {
 	if count, rest, ok := strings.Cut(strings.TrimPrefix(text, "R"), "/"); ok && len(text) <= maxHelped {
 		n, err := strconv.ParseUint(count, 10, 32)

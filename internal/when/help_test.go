@@ -27,7 +27,7 @@ func helpFor(t *testing.T, w when.Words) string {
 	return e.Help
 }
 
-func TestWrongScheduleIsAnsweredWithTheCorrectedOne(t *testing.T) {
+func TestHelpCorrectsInvalidSchedule(t *testing.T) {
 	for schedule, want := range map[string]string{
 		"*/5 * * * *":                     `seconds come first: write "0 */5 * * * *"`,
 		"30 9 * * MON-FRI":                `seconds come first: write "0 30 9 * * MON-FRI"`,
@@ -99,7 +99,7 @@ func TestWrongScheduleIsAnsweredWithTheCorrectedOne(t *testing.T) {
 	}
 }
 
-func TestWrongMomentIsAnsweredWithTheCorrectedOne(t *testing.T) {
+func TestHelpCorrectsInvalidInstant(t *testing.T) {
 	for text, want := range map[string]string{
 		"tomorrow":                 `"tomorrow" is neither an instant such as 2026-12-24T18:00:00Z nor a duration such as 30s, 1h30m or P1DT2H`,
 		"":                         `"" is neither an instant`,
@@ -207,7 +207,7 @@ func TestCorrectedScheduleIsValid(t *testing.T) {
 	}
 }
 
-func TestListOfZonesIsThatOfTheZoneData(t *testing.T) {
+func TestZoneNamesMatchZoneData(t *testing.T) {
 	names, err := os.ReadFile("zonenames.txt")
 	if err != nil {
 		t.Fatal(err)

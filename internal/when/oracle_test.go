@@ -10,7 +10,7 @@ import (
 
 // Around changes of offset, the instants of a rule are exactly the real seconds
 // at which the wall clock matches: a second-by-second walk finds the same ones.
-func TestARuleFiresWheneverTheWallClockMatches(t *testing.T) {
+func TestRuleFiresWheneverWallClockMatches(t *testing.T) {
 	t.Parallel()
 	const (
 		windows   = 4

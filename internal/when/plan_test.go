@@ -25,7 +25,7 @@ func dues(p when.Plan, start time.Time, n int) []time.Duration {
 	return all
 }
 
-func TestAPlanIsDueAsItsWordsSay(t *testing.T) {
+func TestPlanIsDueAsWordsSay(t *testing.T) {
 	const (
 		s  = time.Second
 		ms = time.Millisecond
@@ -90,7 +90,7 @@ func TestAPlanIsDueAsItsWordsSay(t *testing.T) {
 }
 
 // An interval stays on its grid for ever, however fine the grid is.
-func TestAnIntervalDoesNotDrift(t *testing.T) {
+func TestIntervalDoesNotDrift(t *testing.T) {
 	const every = 333_333_333 * time.Nanosecond
 	plan := when.Plan{First: now, Rule: when.Every(every)}
 	last := time.Time{}
@@ -103,7 +103,7 @@ func TestAnIntervalDoesNotDrift(t *testing.T) {
 	}
 }
 
-func TestTheNextInstantDependsOnTheLastAlone(t *testing.T) {
+func TestNextInstantDependsOnlyOnLast(t *testing.T) {
 	plan := when.Plan{First: now, Rule: when.Every(time.Hour)}
 	for _, last := range []time.Time{now, now.AddDate(-100, 0, 0), now.AddDate(100, 0, 0), now.Local()} {
 		due, ok := plan.Next(5, last)
@@ -115,7 +115,7 @@ func TestTheNextInstantDependsOnTheLastAlone(t *testing.T) {
 
 // If the rules of a zone change after a job was due, the last instant may no
 // longer match the schedule. The next one does.
-func TestANextInstantFollowsTheZoneAsItIsNow(t *testing.T) {
+func TestNextInstantFollowsCurrentZoneData(t *testing.T) {
 	rule, err := when.ParseRule("TZ=Europe/Berlin 0 0 9 * * *")
 	if err != nil {
 		t.Fatal(err)
@@ -132,7 +132,7 @@ func TestANextInstantFollowsTheZoneAsItIsNow(t *testing.T) {
 	}
 }
 
-func TestAPlanEndsRatherThanOverflow(t *testing.T) {
+func TestPlanEndsBeforeOverflow(t *testing.T) {
 	most := time.Date(10000, 12, 31, 23, 59, 59, 999_999_999, time.UTC)
 	for _, c := range []struct {
 		plan  when.Plan

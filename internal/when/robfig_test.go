@@ -17,7 +17,7 @@ const comparedSchedules, comparedInstants = 15_000, 20
 
 // Over a million random schedules and instants, robfig/cron gives the same
 // answer, or a different one for a reason that has a name below.
-func TestTheDifferencesFromRobfigCronAreExplained(t *testing.T) {
+func TestDifferencesFromRobfigCronAreKnown(t *testing.T) {
 	t.Parallel()
 	const shards = 10
 	var mu sync.Mutex

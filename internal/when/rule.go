@@ -14,16 +14,15 @@ type Rule struct {
 	every    time.Duration // not negative; zero: again at the same instant
 }
 
-// MinInterval is the shortest interval at which a job may recur or be tried
-// again, but for zero, which says at the same instant, and so often at most as
-// the plan repeats.
+// MinInterval is the shortest interval at which a job may recur or be retried,
+// except zero. Zero is the same instant again, for the repeats of the plan.
 const MinInterval = time.Millisecond
 
 // maxAtOnce is how often a job with an interval of zero may be due.
 const maxAtOnce = 1000
 
-// Every returns the rule that is due d after the last time. A negative d is a
-// mistake of the program, and panics.
+// Every returns the rule that is due d after the last time. It panics if d is
+// negative.
 func Every(d time.Duration) Rule {
 	if d < 0 {
 		panic(fmt.Sprintf("when: interval %v is negative", d))
@@ -39,23 +38,23 @@ func Every(d time.Duration) Rule {
 //
 // It refuses what could never be due: a date no month has, a field without a
 // value, a negative interval. An interval of zero is accepted; it needs a plan
-// with repeats. One that is shorter than MinInterval, which nobody can ask for
-// but an older store may hold, is MinInterval.
+// with repeats. A shorter one than MinInterval counts as MinInterval: new jobs cannot
+// have one, but an older store may.
 func ParseRule(s string) (Rule, error) {
 	r, err := parseRule(s)
 	if err != nil {
 		return Rule{}, err
 	}
-	if r.hasty() {
+	if r.tooFrequent() {
 		r.every = MinInterval
 	}
 	return r, nil
 }
 
-// hasty reports whether r is due more often than anything may be.
-func (r Rule) hasty() bool { return r.interval && 0 < r.every && r.every < MinInterval }
+// tooFrequent reports whether the interval of r is shorter than MinInterval.
+func (r Rule) tooFrequent() bool { return r.interval && 0 < r.every && r.every < MinInterval }
 
-// badSchedule returns what is wrong with a schedule.
+// badSchedule returns an error about a schedule.
 func badSchedule(help, format string, args ...any) error {
 	return &Error{"schedule", fmt.Sprintf(format, args...), help}
 }
@@ -83,7 +82,7 @@ func parseRule(s string) (Rule, error) {
 	}
 	fields := rest
 	if strings.HasPrefix(rest, "@") {
-		if fields = described(rest); fields == "" {
+		if fields = descriptorFields(rest); fields == "" {
 			return Rule{}, badSchedule(helpDescriptor(rest), "unrecognized descriptor: %s", rest)
 		}
 	}
@@ -99,7 +98,7 @@ func parseRule(s string) (Rule, error) {
 	return Rule{calendar: c}, nil
 }
 
-// cutZone returns the zone a schedule names, nil for UTC, and what follows it.
+// cutZone returns the zone of a schedule, nil for UTC, and the rest.
 func cutZone(s string) (zone *time.Location, rest string, err error) {
 	name, prefixed := strings.CutPrefix(s, "TZ=")
 	if !prefixed {
@@ -120,8 +119,8 @@ func cutZone(s string) (zone *time.Location, rest string, err error) {
 	return zone, rest, nil
 }
 
-// described returns the fields a descriptor stands for, or "" if there is none.
-func described(name string) string {
+// descriptorFields returns the fields of a descriptor, or "" if it is unknown.
+func descriptorFields(name string) string {
 	switch name {
 	case "@yearly", "@annually":
 		return "0 0 0 1 1 *"

@@ -18,8 +18,8 @@
 //     clock matches every field; an interval adds exactly itself.
 //   - It does not drift. The next instant follows from the previous due
 //     instant, never from when that one was delivered.
-//   - It skips nothing. Missed instants are returned one by one; how many of
-//     them to deliver is somebody else's choice.
+//   - It skips nothing. Missed instants are returned one by one; the
+//     caller decides how many of them to deliver.
 //   - It never panics on input, and it ends: a calendar schedule is searched
 //     for forty years, well beyond the eight between two leap days around a
 //     century, and one that names no possible date is refused when it is read.
@@ -40,11 +40,11 @@ package when
 
 import "time"
 
-// Error says what is wrong with a user's words. Its text is for that user.
+// Error is the error of an invalid field. Its text is for the user.
 type Error struct {
 	Field  string // what to correct: schedule, due_time, ttl or repeats
-	Reason string // in Dapr's words, where Dapr refuses it, too
-	Help   string // what to write instead, in a few hundred bytes; empty where the reason says it
+	Reason string // in the words of Dapr if Dapr refuses it, too
+	Help   string // what to write instead, in a few hundred bytes; empty if the reason says it
 }
 
 // Error returns the reason, and then the help.

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Words are the user's own words for when a job is due, kept verbatim. nil
-// means that the field was absent; an empty string is present, and wrong.
+// Words are the fields with which a user says when a job is due, kept verbatim.
+// nil means that the field is absent; an empty string is present, and invalid.
 type Words struct {
 	Schedule, DueTime, TTL *string
 	Repeats                *uint32
@@ -21,8 +21,8 @@ type Words struct {
 // is one, else from now; that a plan ends before it begins is no error, unless
 // the due time says so.
 //
-// Every error is an *Error; what is wrong with the combination of fields comes
-// before what is wrong in the schedule, the due time and the ttl, in this order.
+// Every error is an *Error. Errors of the combination of fields come first, then
+// those of the schedule, the due time and the ttl, in this order.
 func (w Words) Resolve(now time.Time) (Plan, error) {
 	if err := w.check(); err != nil {
 		return Plan{}, err
@@ -36,7 +36,7 @@ func (w Words) Resolve(now time.Time) (Plan, error) {
 		if err != nil {
 			return Plan{}, err
 		}
-		if rule.hasty() {
+		if rule.tooFrequent() {
 			return Plan{}, &Error{"schedule", fmt.Sprintf(
 				"%s is too often: an interval is at least %v", *w.Schedule, MinInterval), ""}
 		}
@@ -93,7 +93,7 @@ func end(t time.Time) time.Time {
 
 func show(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// check returns what is wrong with the combination of fields, whatever they say.
+// check returns the error of an invalid combination of fields.
 func (w Words) check() error {
 	switch {
 	case w.DueTime == nil && w.Schedule == nil:

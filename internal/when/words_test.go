@@ -20,7 +20,7 @@ func refused(t *testing.T, words string, got when.Plan, err error, field, reason
 
 // Everything is wrong with the first words. Each line puts right what the one
 // before was refused for.
-func TestWordsAreCheckedInOneOrder(t *testing.T) {
+func TestWordsAreCheckedInOrder(t *testing.T) {
 	for _, c := range []struct {
 		words         when.Words
 		field, reason string
@@ -60,7 +60,7 @@ func TestRepeatsOfOneNeedNoSchedule(t *testing.T) {
 	}
 }
 
-func TestAnIntervalOfZeroNeedsRepeats(t *testing.T) {
+func TestZeroIntervalNeedsRepeats(t *testing.T) {
 	for _, w := range []when.Words{
 		{Schedule: new("@every 0s")},
 		{Schedule: new("@every 0s"), TTL: new("1h")},
@@ -74,7 +74,7 @@ func TestAnIntervalOfZeroNeedsRepeats(t *testing.T) {
 	}
 }
 
-func TestAnIntervalOfZeroIsDueAThousandTimesAtMost(t *testing.T) {
+func TestZeroIntervalIsDueAtMost1000Times(t *testing.T) {
 	for repeats, want := range map[uint32]bool{1: true, 1000: true, 1001: false, math.MaxUint32: false} {
 		_, err := when.Words{Schedule: new("@every 0s"), Repeats: &repeats}.Resolve(now)
 		if (err == nil) != want {
@@ -85,7 +85,7 @@ func TestAnIntervalOfZeroIsDueAThousandTimesAtMost(t *testing.T) {
 
 // Whatever clock now comes from, a plan is in UTC, and two of the same words
 // are the same.
-func TestAPlanIsInUTCWithoutAMonotonicReading(t *testing.T) {
+func TestPlanIsInUTCWithoutMonotonicReading(t *testing.T) {
 	words := when.Words{Schedule: new("@every 1h"), TTL: new("P1D")}
 	local := time.Now().In(time.FixedZone("somewhere", 5*3600))
 	got, err := words.Resolve(local)
@@ -98,7 +98,7 @@ func TestAPlanIsInUTCWithoutAMonotonicReading(t *testing.T) {
 	}
 }
 
-func TestAScheduleThatIsOverIsRefused(t *testing.T) {
+func TestEndedScheduleIsRefused(t *testing.T) {
 	end := time.Date(10000, 12, 31, 23, 59, 59, 0, time.UTC)
 	for _, w := range []when.Words{
 		{Schedule: new("* * * * * *")},
@@ -111,7 +111,7 @@ func TestAScheduleThatIsOverIsRefused(t *testing.T) {
 	}
 }
 
-func TestIntervalsBelowTheShortestAreRefused(t *testing.T) {
+func TestTooShortIntervalsAreRefused(t *testing.T) {
 	for _, words := range []when.Words{
 		{Schedule: new("@every 1ns")},
 		{Schedule: new("@every 999us999ns"), DueTime: new("10s")},

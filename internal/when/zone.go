@@ -7,10 +7,10 @@ import (
 	_ "time/tzdata" // hosts and images without zone data
 )
 
-// zones keeps the zones that schedules have named, because loading one costs a
-// hundred times what parsing a schedule does.
+// zones caches the zones of schedules, because loading one takes a hundred times
+// as long as parsing a schedule.
 //
-//nolint:gochecknoglobals // A cache of immutable values: no caller can tell whether it is there.
+//nolint:gochecknoglobals // A cache of immutable values: callers cannot observe it.
 var zones zoneCache
 
 // maxZones bounds the cache. There are some six hundred zones, but where the

@@ -14,79 +14,22 @@ import (
 	"carillon/internal/when"
 )
 
-// Reason is a Dapr error code: the errorCode of an HTTP body, the reason of a gRPC ErrorInfo.
-type Reason string
-
-// The errors of the jobs API (sidecar specification §1.6, §2.2), and ours about the app that is asked for,
-// and about bounds.
-const (
-	ReasonBodyRead      Reason = "ERR_BODY_READ"
-	ReasonMalformed     Reason = "ERR_MALFORMED_REQUEST"
-	ReasonNotRoute      Reason = "ERR_DIRECT_INVOKE"
-	ReasonInternal      Reason = "ERR_INTERNAL"
-	ReasonNotReady      Reason = "ERR_HEALTH_NOT_READY"
-	ReasonOtherHealth   Reason = "ERR_HEALTH_APPID_NOT_MATCH"
-	ReasonAppMissing    Reason = "ERR_APP_ID_MISSING"
-	ReasonAppInvalid    Reason = "ERR_APP_ID_INVALID"
-	ReasonAppForbidden  Reason = "ERR_APP_ID_FORBIDDEN"
-	ReasonTooManyCalls  Reason = "ERR_TOO_MANY_CALLS"
-	ReasonTooManyJobs   Reason = "ERR_TOO_MANY_JOBS"
-	ReasonMetadataFull  Reason = "ERR_METADATA_FULL"
-	ReasonUnauthorized  Reason = "Unauthorized"
-	ReasonJobEmpty      Reason = "DAPR_SCHEDULER_EMPTY"
-	ReasonNameInBody    Reason = "DAPR_SCHEDULER_JOB_NAME"
-	ReasonNameEmpty     Reason = "DAPR_SCHEDULER_JOB_NAME_EMPTY"
-	ReasonScheduleEmpty Reason = "DAPR_SCHEDULER_SCHEDULE_EMPTY"
-	ReasonSchedule      Reason = "DAPR_SCHEDULER_SCHEDULE_JOB"
-	ReasonGet           Reason = "DAPR_SCHEDULER_GET_JOB"
-	ReasonDelete        Reason = "DAPR_SCHEDULER_DELETE_JOB"
-	ReasonList          Reason = "DAPR_SCHEDULER_LIST_JOBS"
-)
-
-// codes is the one table from a reason to its HTTP status and gRPC code, and whether its HTTP body has details.
-// That of ReasonSchedule is a default: the scheduler's own code decides.
-func (r Reason) codes() (httpStatus int, code codes.Code, rich bool) {
-	switch r {
-	case ReasonBodyRead, ReasonMalformed, ReasonAppMissing, ReasonAppInvalid:
-		return http.StatusBadRequest, codes.InvalidArgument, false
-	case ReasonUnauthorized:
-		return http.StatusUnauthorized, codes.Unauthenticated, false
-	case ReasonAppForbidden:
-		return http.StatusForbidden, codes.PermissionDenied, false
-	case ReasonNotRoute:
-		return http.StatusNotFound, codes.Unimplemented, false
-	case ReasonTooManyCalls:
-		return http.StatusServiceUnavailable, codes.ResourceExhausted, false
-	case ReasonTooManyJobs:
-		return http.StatusRequestEntityTooLarge, codes.ResourceExhausted, false
-	case ReasonMetadataFull:
-		return http.StatusTooManyRequests, codes.ResourceExhausted, false
-	case ReasonInternal, ReasonNotReady, ReasonOtherHealth:
-		return http.StatusInternalServerError, codes.Internal, false
-	case ReasonJobEmpty, ReasonNameInBody, ReasonNameEmpty, ReasonScheduleEmpty:
-		return http.StatusBadRequest, codes.InvalidArgument, true
-	case ReasonSchedule, ReasonGet, ReasonDelete, ReasonList:
-		return http.StatusInternalServerError, codes.Internal, true
-	default:
-		return http.StatusInternalServerError, codes.Internal, false
-	}
-}
-
-// An APIError is an error as a user of a sidecar's API sees it, over HTTP and over gRPC.
+// An APIError is an error of the API of a sidecar, over HTTP and over gRPC.
 type APIError struct {
 	Reason  Reason
 	Message string
-	// HTTP is the status, and Code the code, that it is answered with.
+	// HTTP is the HTTP status of the answer, and Code the gRPC code.
 	HTTP int
 	Code codes.Code
-	// Help says what to do, where the message does not; and Field which field of the gRPC request that is about, if any.
+	// Help says what to do, if the message does not. Field is the field of the gRPC request that it is
+	// about, if any.
 	Help, Field string
 
 	metadata map[string]string // of the ErrorInfo
 	rich     bool              // the HTTP body has the ErrorInfo, too
 }
 
-// NewAPIError is the error of reason in the API of target. A long message loses its middle.
+// NewAPIError returns the error of reason in the API of target. The middle of a long message is cut out.
 func NewAPIError(reason Reason, target job.Target, message string) *APIError {
 	e := &APIError{Reason: reason, Message: brief.Text(message), metadata: map[string]string{"appID": brief.To(target.Name, job.MaxName)}}
 	e.HTTP, e.Code, e.rich = reason.codes()
@@ -96,8 +39,8 @@ func NewAPIError(reason Reason, target job.Target, message string) *APIError {
 	return e
 }
 
-// ScheduleFailed is the error of a schedule call that the scheduler refused or that did not reach one: its code is the
-// scheduler's.
+// ScheduleFailed returns the error of a schedule call that a scheduler refused, or that reached none. Its
+// code is that of the scheduler.
 func ScheduleFailed(target job.Target, err error) *APIError {
 	e := failed(ReasonSchedule, target, "failed to schedule job due to: ", err)
 	if code := status.Code(err); code != codes.Unknown {
@@ -106,15 +49,16 @@ func ScheduleFailed(target job.Target, err error) *APIError {
 	return e
 }
 
-// AsInvalid has e answered as the client's mistake.
+// AsInvalid gives e the codes of an invalid request.
 func (e *APIError) AsInvalid() *APIError {
 	e.HTTP, e.Code = http.StatusBadRequest, codes.InvalidArgument
 	return e
 }
 
-// IsMalformed reports whether a scheduler, ours or one of Dapr's, refused a call for what its client can mend alone: the name
-// of a job, or when it is due. Their code for that is the one that they have for all else without a code (scheduler
-// specification §1.3), and so the texts tell. Names must be UTF-8 to get there at all.
+// IsMalformed reports whether a scheduler, ours or Dapr's, refused a call because of the name of the job
+// or of its times, which only the client can fix. Schedulers answer both with code Unknown, as they do
+// all errors without a code (scheduler specification §1.3), so that the text decides. gRPC refuses
+// names that are not UTF-8.
 func IsMalformed(err error) bool {
 	st, ok := status.FromError(err)
 	if !ok || st.Code() != codes.Unknown {
@@ -123,29 +67,29 @@ func IsMalformed(err error) bool {
 	return strings.HasPrefix(st.Message(), job.InvalidJob) || strings.HasPrefix(st.Message(), job.InvalidName)
 }
 
-// Meaningless is the error of a schedule call because of the first of doubts that is about words without any meaning, or
-// nil if there is none. Dapr accepts such words.
-func Meaningless(target job.Target, doubts []when.Doubt) *APIError {
-	for _, d := range doubts {
-		if d.Empty {
-			return NewAPIError(ReasonSchedule, target, "failed to schedule job due to: "+d.Wrong).AsInvalid().About("job."+d.Field, d.Wrong)
+// Meaningless returns the error of the first warning about a text without any meaning, or nil if there is
+// none. Dapr accepts such texts.
+func Meaningless(target job.Target, warnings []when.Warning) *APIError {
+	for _, w := range warnings {
+		if w.Empty {
+			return NewAPIError(ReasonSchedule, target, "failed to schedule job due to: "+w.Wrong).AsInvalid().About("job."+w.Field, w.Wrong)
 		}
 	}
 	return nil
 }
 
-// GetFailed is the error of any get call that failed, also for want of the job.
+// GetFailed returns the error of a failed get call, also if there is no such job.
 func GetFailed(target job.Target, err error) *APIError {
 	return failed(ReasonGet, target, "failed to get job due to: ", err)
 }
 
-// DeleteFailed is the error of any delete call that failed, by name or by prefix.
+// DeleteFailed returns the error of a failed delete call, by name or by prefix.
 func DeleteFailed(target job.Target, err error) *APIError {
 	return failed(ReasonDelete, target, "failed to delete job due to: ", err)
 }
 
-// ListFailed is the error of any list call that failed. A list that is too long is ResourceExhausted, whichever side
-// finds out; everything else is Internal.
+// ListFailed returns the error of a failed list call. A list that is too long is ResourceExhausted,
+// whether the scheduler or gRPC reports it; everything else is Internal.
 func ListFailed(target job.Target, err error) *APIError {
 	e := failed(ReasonList, target, "failed to list jobs due to: ", err)
 	if status.Code(err) == codes.ResourceExhausted {
@@ -154,7 +98,7 @@ func ListFailed(target job.Target, err error) *APIError {
 	return e
 }
 
-// BadToken is the error of a gRPC call without the API token, or with another.
+// BadToken returns the error of a gRPC call without the API token, or with a wrong one.
 func BadToken(message, help string) *APIError {
 	e := &APIError{Reason: ReasonUnauthorized, Message: "Unauthorized"}
 	e.HTTP, e.Code, e.rich = ReasonUnauthorized.codes()
@@ -164,7 +108,7 @@ func BadToken(message, help string) *APIError {
 
 func (e *APIError) Error() string { return string(e.Reason) + ": " + e.Message }
 
-// Body is the HTTP body of e.
+// Body returns the HTTP body of e.
 func (e *APIError) Body() []byte {
 	type info struct {
 		Type     string            `json:"@type"`
@@ -178,7 +122,7 @@ func (e *APIError) Body() []byte {
 		Help      string `json:"help,omitempty"`
 		Details   []info `json:"details,omitempty"`
 	}{ErrorCode: e.Reason, Message: e.Message}
-	if !strings.Contains(e.Message, e.Help) { // a scheduler may have said it
+	if !strings.Contains(e.Message, e.Help) { // the scheduler may have included it
 		out.Help = e.Help
 	}
 	if e.rich {
@@ -195,7 +139,8 @@ func (e *APIError) Body() []byte {
 
 const errorDomain = "dapr.io"
 
-// GRPCStatus is the status of e, with its one ErrorInfo, and its help behind that. The grpc package asks for it.
+// GRPCStatus returns the status of e, with an ErrorInfo and then its help as details. Package grpc calls
+// it.
 func (e *APIError) GRPCStatus() *status.Status {
 	details := []protoadapt.MessageV1{&errdetails.ErrorInfo{
 		Reason: string(e.Reason), Domain: errorDomain, Metadata: e.metadata,
@@ -208,32 +153,4 @@ func (e *APIError) GRPCStatus() *status.Status {
 		return status.New(e.Code, e.Message)
 	}
 	return s
-}
-
-// httpStatus is the HTTP status of a gRPC code.
-func httpStatus(code codes.Code) int {
-	switch code {
-	case codes.InvalidArgument, codes.FailedPrecondition, codes.OutOfRange:
-		return http.StatusBadRequest
-	case codes.Unauthenticated:
-		return http.StatusUnauthorized
-	case codes.PermissionDenied:
-		return http.StatusForbidden
-	case codes.NotFound:
-		return http.StatusNotFound
-	case codes.Canceled:
-		return http.StatusRequestTimeout
-	case codes.AlreadyExists, codes.Aborted:
-		return http.StatusConflict
-	case codes.ResourceExhausted:
-		return http.StatusTooManyRequests
-	case codes.Unimplemented:
-		return http.StatusNotImplemented
-	case codes.Unavailable:
-		return http.StatusServiceUnavailable
-	case codes.DeadlineExceeded:
-		return http.StatusGatewayTimeout
-	default:
-		return http.StatusInternalServerError
-	}
 }

@@ -17,22 +17,22 @@ import (
 	"carillon/internal/job"
 )
 
-// Clients know Dapr's messages, and some look for them: they stay as they are. What a person needs beside one stands in
-// its help: the field help of an HTTP body, and a google.rpc.BadRequest or Help over gRPC (docs/decisions/0026).
-
-// WithHelp sets the help of e: what to do about it. A long one loses its middle.
+// WithHelp sets the help of e: what to do about it. The middle of a long one is cut out.
+//
+// Some clients look for the messages of Dapr, so these stay unchanged, and the help is separate: the
+// field help of an HTTP body, and a google.rpc.BadRequest or Help over gRPC (docs/decisions/0026).
 func (e *APIError) WithHelp(help string) *APIError {
 	e.Help = brief.Text(help)
 	return e
 }
 
-// About says which field of the request is wrong, by its path in the message of Dapr's gRPC API, and what to do about it.
+// About sets the wrong field, by its path in the request of Dapr's gRPC API, and what to do about it.
 func (e *APIError) About(field, help string) *APIError {
 	e.Field = field
 	return e.WithHelp(help)
 }
 
-// helpDetail is the detail of a status that has the help of e, or nil if there is none.
+// helpDetail returns the help of e as a detail of a status, or nil if it has none.
 func (e *APIError) helpDetail() protoadapt.MessageV1 {
 	switch {
 	case e.Field != "":
@@ -43,12 +43,13 @@ func (e *APIError) helpDetail() protoadapt.MessageV1 {
 	return nil
 }
 
-// An UnreachableError is that no scheduler could be asked: it may be tried again. Its code is Unavailable.
+// An UnreachableError is the error of a call that reached no scheduler: it may be retried. Its code is
+// Unavailable.
 type UnreachableError struct{ Text string }
 
 func (e *UnreachableError) Error() string { return e.Text }
 
-// GRPCStatus is the status of e. The grpc package asks for it.
+// GRPCStatus returns the status of e. Package grpc calls it.
 func (e *UnreachableError) GRPCStatus() *status.Status { return status.New(codes.Unavailable, e.Text) }
 
 // A HelpfulError is an error whose text is Dapr's, with help for a person.
@@ -56,7 +57,7 @@ type HelpfulError struct{ Text, Help string }
 
 func (e *HelpfulError) Error() string { return e.Text }
 
-// failed is the error of a call that failed with err, behind a text of Dapr's.
+// failed returns the error of a call that failed with err. The text, which is Dapr's, precedes it.
 func failed(reason Reason, target job.Target, text string, err error) *APIError {
 	e := NewAPIError(reason, target, text+err.Error())
 	if h, ok := errors.AsType[*HelpfulError](err); ok {
@@ -71,7 +72,7 @@ func failed(reason Reason, target job.Target, text string, err error) *APIError 
 	return e
 }
 
-// helpCode says what a scheduler's code asks for, where its text does not.
+// helpCode returns what to do about a code of a scheduler whose text does not say it.
 func helpCode(code codes.Code) string {
 	switch code {
 	case codes.Unauthenticated:
@@ -87,7 +88,7 @@ func helpCode(code codes.Code) string {
 	}
 }
 
-// HelpGet adds help to the error of a get call for the job of that name, which failed with err.
+// HelpGet adds help to the error of a get call for the job of this name that failed with err.
 func (e *APIError) HelpGet(err error, target job.Target, name string) *APIError {
 	if status.Code(err) == codes.NotFound {
 		return e.About("name", fmt.Sprintf("the app %.100q has no job of the name %.100q: it was not scheduled for that app, was deleted, or has fired for the last time", target.Name, name))
@@ -95,8 +96,8 @@ func (e *APIError) HelpGet(err error, target job.Target, name string) *APIError 
 	return e
 }
 
-// HelpSchedule adds help to the error of a schedule call that asked a scheduler for r and failed with err: what the words
-// of r need, as of now, or how else to have it accepted. It works with any scheduler.
+// HelpSchedule adds help to the error of the schedule request r that failed with err, as of now: how to
+// correct it, or how else to get it accepted. It works with any scheduler.
 func (e *APIError) HelpSchedule(err error, r *schedulerv1.ScheduleJobRequest, now time.Time) *APIError {
 	switch code := status.Code(err); {
 	case code == codes.AlreadyExists:
@@ -111,7 +112,7 @@ func (e *APIError) HelpSchedule(err error, r *schedulerv1.ScheduleJobRequest, no
 	return e
 }
 
-// invalid returns what is wrong with what r asks for.
+// invalid returns the error of an invalid request, or nil.
 func invalid(r *schedulerv1.ScheduleJobRequest, now time.Time) error {
 	k, err := Key(r.GetName(), r.GetMetadata())
 	if err != nil {

@@ -31,7 +31,7 @@ func helpOf(t *testing.T, e *wire.APIError) string {
 }
 
 // Dapr's own Scheduler says what is wrong in few words; ours has the help in them.
-func TestHelpIsThereWithAnyScheduler(t *testing.T) {
+func TestHelpWorksWithAnyScheduler(t *testing.T) {
 	target := job.Target{Kind: job.App, Namespace: "default", Name: "sub"}
 	forever := &commonv1.JobFailurePolicy{Policy: &commonv1.JobFailurePolicy_Constant{
 		Constant: &commonv1.JobFailurePolicyConstant{Interval: durationpb.New(0)},
@@ -78,7 +78,7 @@ func TestHelpIsThereWithAnyScheduler(t *testing.T) {
 	}
 }
 
-func TestHelpThatTheSchedulerHasSaidIsNotRepeated(t *testing.T) {
+func TestHelpOfSchedulerIsNotRepeated(t *testing.T) {
 	target := job.Target{Kind: job.App, Namespace: "default", Name: "sub"}
 	asked := wire.APIScheduleRequest(target, &runtimev1.ScheduleJobRequest{Job: &runtimev1.Job{Name: "a", DueTime: new("30")}})
 	err := status.Error(codes.Unknown, `job failed validation: due time format not recognized: dueTime "30" is likely to mean "30s": write that`)
@@ -87,7 +87,7 @@ func TestHelpThatTheSchedulerHasSaidIsNotRepeated(t *testing.T) {
 	}
 }
 
-func TestMalformedBodyIsAnsweredWithWhatToWrite(t *testing.T) {
+func TestMalformedBodyGetsHelp(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"dueTime":"1s","data":{"b":{"a":1,"a":2}}}`:                     `an object in data has the key "a" twice`,
 		`{"dueTime":"1s","dueTime":"2s"}`:                                 `give each field once`,
@@ -114,7 +114,7 @@ func TestMalformedBodyIsAnsweredWithWhatToWrite(t *testing.T) {
 	}
 }
 
-func TestJobThatIsIgnoredIsSaidToBe(t *testing.T) {
+func TestIgnoredJobIsReported(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"job":{"dueTime":"2h"},"overwrite":true}`:           `the object "job" is ignored because of what stands beside it: move "overwrite" into "job"`,
 		`{"repeats":2,"job":{"dueTime":"2h"},"data":{"x":1}}`: `move "repeats" and "data" into "job"`,

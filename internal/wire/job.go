@@ -15,8 +15,8 @@ import (
 	"carillon/internal/when"
 )
 
-// Key returns the key of the job that m and name name. It does not check the name: [job.Key.Check] does. The error is
-// ready for a client (scheduler specification §1.3, steps 2 and 3).
+// Key returns the key of the job with these metadata and this name. It does not check the name;
+// [job.Key.Check] does. The error is ready for a client (scheduler specification §1.3, steps 2 and 3).
 func Key(name string, m *schedulerv1.JobMetadata) (job.Key, error) {
 	if err := CheckCaller(m.GetNamespace(), m.GetAppId()); err != nil {
 		return job.Key{}, err
@@ -34,7 +34,7 @@ func Key(name string, m *schedulerv1.JobMetadata) (job.Key, error) {
 	return k, nil
 }
 
-// CheckCaller returns a status where a request does not say who makes it.
+// CheckCaller returns an error for a request without a namespace or an app id.
 func CheckCaller(namespace, appID string) error {
 	if namespace == "" || appID == "" {
 		return status.Error(codes.InvalidArgument, "missing namespace or appID in request")
@@ -42,7 +42,7 @@ func CheckCaller(namespace, appID string) error {
 	return nil
 }
 
-// Metadata returns the metadata of a job: the inverse of [Key], and what an app sees beside a trigger.
+// Metadata returns the metadata of a job, which its triggers carry. It is the inverse of [Key].
 func Metadata(k job.Key, appID string, concurrencyKey *string) *schedulerv1.JobMetadata {
 	m := &schedulerv1.JobMetadata{
 		AppId:          appID,
@@ -59,7 +59,7 @@ func Metadata(k job.Key, appID string, concurrencyKey *string) *schedulerv1.JobM
 	return m
 }
 
-// Spec returns what j and m ask for, with its plan still to be resolved. The error is ready for a client.
+// Spec returns the spec of a job, without a resolved plan. The error is ready for a client.
 func Spec(j *schedulerv1.Job, m *schedulerv1.JobMetadata) (job.Spec, error) {
 	if j == nil {
 		return job.Spec{}, status.Error(codes.InvalidArgument, "missing job in request")
@@ -77,7 +77,7 @@ func Spec(j *schedulerv1.Job, m *schedulerv1.JobMetadata) (job.Spec, error) {
 	}, nil
 }
 
-// Job returns s as its user asked for it. It is the inverse of [Spec], but that a failure policy is always there.
+// Job returns a spec as its user wrote it. It is the inverse of [Spec], but a failure policy is always set.
 func Job(s job.Spec) *schedulerv1.Job {
 	j := &schedulerv1.Job{Data: dataTo(s.Data), FailurePolicy: policyTo(s.Policy)}
 	setWords(j, s.Words)
@@ -106,7 +106,8 @@ func policyFrom(p *commonv1.JobFailurePolicy) (job.Policy, error) {
 	}
 }
 
-// intervalFrom refuses what does not fit: a duration of ours ends after 292 years, protobuf's after 10,000.
+// intervalFrom returns an error for a duration beyond the 292 years of [time.Duration]; protobuf has
+// 10,000.
 func intervalFrom(d *durationpb.Duration) (*time.Duration, error) {
 	if d == nil {
 		return nil, nil

@@ -39,7 +39,7 @@ func drop() *commonv1.JobFailurePolicy {
 	return &commonv1.JobFailurePolicy{Policy: &commonv1.JobFailurePolicy_Drop{Drop: d}}
 }
 
-func TestTheTargetThatIsSetSelectsTheKind(t *testing.T) {
+func TestTargetSelectsKind(t *testing.T) {
 	app := job.Target{Kind: job.App, Namespace: "ns", Name: "my||app"}
 	actor := job.Target{Kind: job.Actor, Namespace: "ns", Name: "type"}
 	for name, tc := range map[string]struct {
@@ -62,7 +62,7 @@ func TestTheTargetThatIsSetSelectsTheKind(t *testing.T) {
 	}
 }
 
-func TestARequestSaysWhoCallsAndWhatItMeans(t *testing.T) {
+func TestRequestNeedsCallerAndTarget(t *testing.T) {
 	for name, tc := range map[string]struct {
 		m    *schedulerv1.JobMetadata
 		code codes.Code
@@ -87,7 +87,7 @@ func wantStatus(t *testing.T, name string, err error, code codes.Code, text stri
 	}
 }
 
-func TestWhatAUserAskedForComesBackAsItWas(t *testing.T) {
+func TestJobIsReturnedAsScheduled(t *testing.T) {
 	for name, j := range map[string]*schedulerv1.Job{
 		"everything": {
 			Schedule: new("@every 1h"), DueTime: new("PT10S"), Ttl: new("3h"), Repeats: new(uint32(7)),
@@ -117,7 +117,7 @@ func TestWhatAUserAskedForComesBackAsItWas(t *testing.T) {
 	}
 }
 
-func TestAbsentStaysAbsentButForThePolicy(t *testing.T) {
+func TestAbsentFieldsStayAbsentExceptPolicy(t *testing.T) {
 	for name, policy := range map[string]*commonv1.JobFailurePolicy{"absent": nil, "without a choice": {}} {
 		s, err := wire.Spec(&schedulerv1.Job{FailurePolicy: policy}, nil)
 		if err != nil {
@@ -137,7 +137,7 @@ func TestAbsentStaysAbsentButForThePolicy(t *testing.T) {
 	}
 }
 
-func TestAnIntervalThatDoesNotFitIsRefused(t *testing.T) {
+func TestIntervalOutOfRangeIsRefused(t *testing.T) {
 	for _, d := range []*durationpb.Duration{
 		{Seconds: 9_223_372_037},
 		{Seconds: math.MaxInt64, Nanos: math.MaxInt32},
@@ -152,7 +152,7 @@ func TestAnIntervalThatDoesNotFitIsRefused(t *testing.T) {
 	}
 }
 
-func TestARequestWithoutAJobIsRefused(t *testing.T) {
+func TestRequestWithoutJobIsRefused(t *testing.T) {
 	_, err := wire.Spec(nil, nil)
 	wantStatus(t, "no job", err, codes.InvalidArgument, "missing job in request")
 }

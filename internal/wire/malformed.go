@@ -13,16 +13,16 @@ import (
 
 	"carillon/internal/brief"
 	"carillon/internal/job"
+	"carillon/internal/jsonvalue"
 )
 
-// This file says what is wrong with a body that is refused, and what to write instead.
-
-// Malformed is the error of a request whose body cannot be read as a job, as err says.
+// Malformed returns the error of a request whose body is no job, because of err. It says what to write
+// instead.
 func Malformed(target job.Target, err error, body []byte) *APIError {
 	return NewAPIError(ReasonMalformed, target, "failed deserializing HTTP body: "+err.Error()).WithHelp(helpMalformed(err.Error(), body))
 }
 
-// MalformedBatch is the error of a batch that is not an array in JSON, as err says.
+// MalformedBatch returns the error of a batch that is no JSON array, because of err.
 func MalformedBatch(target job.Target, err error) *APIError {
 	return Malformed(target, err, nil).WithHelp(`send one array, as in [{"name": "a", "dueTime": "30s"}, …], with commas only between ` +
 		`jobs and nothing after it; a job on each line, with Content-Type: application/x-ndjson; or for one job POST /v1.0/jobs/NAME`)
@@ -35,7 +35,7 @@ var (
 	repeatedKey   = regexp.MustCompile(`duplicate map key (".*")$`)
 )
 
-// helpMalformed says what to write in the place of what the parser of body complains about.
+// helpMalformed returns what to write in place of the part of body that its parser refuses.
 func helpMalformed(text string, body []byte) string {
 	if m := wrongDuration.FindStringSubmatch(text); m != nil {
 		help := `the interval of a failurePolicy is in seconds, such as "1.5s"`
@@ -64,7 +64,7 @@ func helpMalformed(text string, body []byte) string {
 	}
 	valid := json.Valid(body)
 	early := strings.Contains(text, "unexpected EOF")
-	if valid && (early || strings.Contains(text, "invalid escape code")) { // both have that grammar, but for this
+	if valid && (early || strings.Contains(text, "invalid escape code")) { // proto-JSON refuses valid JSON only for this
 		return `a text has one half of a surrogate pair, such as "\ud83d": write both, as in "\ud83d\ude00", or the character itself`
 	}
 	if early {
@@ -79,16 +79,18 @@ func helpMalformed(text string, body []byte) string {
 	return `send a JSON object such as {"dueTime": "30s", "data": {"order": 7}}; a failurePolicy is {"drop": {}} or {"constant": {"interval": "5s", "maxRetries": 3}}`
 }
 
-// findInterval returns the interval of the failure policy in a body, which must be valid JSON; empty if there is none.
+// findInterval returns the source text of the interval of the failure policy in a body, which is valid
+// JSON; empty if there is none.
 func findInterval(body []byte) []byte {
-	policy := member(body, "failurePolicy", "failure_policy")
+	policy := jsonvalue.Member(body, "failurePolicy", "failure_policy")
 	if policy == nil {
-		policy = member(member(body, "job"), "failurePolicy", "failure_policy")
+		policy = jsonvalue.Member(jsonvalue.Member(body, "job"), "failurePolicy", "failure_policy")
 	}
-	return bytes.TrimSpace(member(member(policy, "constant"), "interval"))
+	return bytes.TrimSpace(jsonvalue.Member(jsonvalue.Member(policy, "constant"), "interval"))
 }
 
-// HelpEmpty adds help to e, the error of a job in the body text that does not say when it is due: why what it says is ignored.
+// HelpEmpty adds help to e if it is the error of a job without a due time and a schedule: which part of
+// the body text is ignored, and why.
 func (e *APIError) HelpEmpty(b Body, text []byte) *APIError {
 	if e.Reason != ReasonScheduleEmpty {
 		return e
@@ -96,7 +98,7 @@ func (e *APIError) HelpEmpty(b Body, text []byte) *APIError {
 	fields := (*internalsv1.JobHTTPRequest)(nil).ProtoReflect().Descriptor().Fields()
 	var object []byte
 	var beside []string
-	members(text, func(key, value []byte) {
+	jsonvalue.Members(text, func(key, value []byte) {
 		if string(key) == "job" {
 			object = value
 		} else if f := known(fields, string(key)); f != nil && f.Name() != "name" {
@@ -111,7 +113,7 @@ func (e *APIError) HelpEmpty(b Body, text []byte) *APIError {
 	case b.Form == FlatBody:
 		return e.WithHelp(fmt.Sprintf(`the object "job" is ignored because of what stands beside it: move %s into "job"`, strings.Join(beside, " and ")))
 	}
-	if member(object, "job") != nil {
+	if jsonvalue.Member(object, "job") != nil {
 		return e.WithHelp(`the "job" within "job" is ignored: give {"job": {"dueTime": "30s"}}, or {"dueTime": "30s"}`)
 	}
 	return e

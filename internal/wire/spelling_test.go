@@ -16,17 +16,18 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 
 	"carillon/internal/job"
+	"carillon/internal/jsonvalue"
 	"carillon/internal/wire"
 )
 
 // post returns the data that the body of a job with the data has for a scheduler.
-func post(t *testing.T, data string) (*anypb.Any, wire.Loss) {
+func post(t *testing.T, data string) (*anypb.Any, jsonvalue.Loss) {
 	t.Helper()
 	r, b, err := wire.ParseAPIBody([]byte(`{"dueTime":"1s","data":`+data+`}`), nil)
 	if err != nil {
 		t.Fatalf("data %.200s: %v", data, err)
 	}
-	return r.GetJob().GetData(), b.Changed
+	return r.GetJob().GetData(), b.Loss
 }
 
 // asDapr is the JSON that Dapr's own programs make of data.
@@ -67,7 +68,7 @@ func wantText(t *testing.T, data *anypb.Any, text string) {
 	}
 }
 
-func TestDataComesBackAsItWasGiven(t *testing.T) {
+func TestDataKeepsItsText(t *testing.T) {
 	for given, dapr := range map[string]string{
 		`12345678901234567890`:               `12345678901234567000`,
 		`9007199254740993`:                   `9007199254740992`,
@@ -159,7 +160,7 @@ func (w *writer) value(depth int) {
 	}
 }
 
-func TestRandomDataComesBackAsItWasGiven(t *testing.T) {
+func TestRandomDataKeepsItsText(t *testing.T) {
 	for seed := range uint64(2000) {
 		w := &writer{rand: rand.New(rand.NewPCG(seed, 0))}
 		w.value(int(seed % 5))
@@ -186,12 +187,12 @@ func TestRandomDataComesBackAsItWasGiven(t *testing.T) {
 	}
 }
 
-func TestWhiteSpaceBetweenTokensIsTakenOut(t *testing.T) {
+func TestWhiteSpaceBetweenTokensIsRemoved(t *testing.T) {
 	data, _ := post(t, " { \"b\" : [ 1.0 ,\t2 ] ,\r\n \"a\" : \" \\u0020\" } ")
 	wantText(t, data, `{"b":[1.0,2],"a":" \u0020"}`)
 }
 
-func TestDataThatIsAlikeAnywayTakesNoMoreThanInDapr(t *testing.T) {
+func TestDataWithoutSpellingsIsNoLargerThanInDapr(t *testing.T) {
 	for _, text := range []string{`{"a":1,"b":[true,null,"x",1.5]}`, `"text\n"`, `7`} {
 		data, _ := post(t, text)
 		var v structpb.Value
@@ -215,11 +216,11 @@ func TestDataThatIsAlikeAnywayTakesNoMoreThanInDapr(t *testing.T) {
 	}
 }
 
-func TestDataThatIsTooLargeForItsSpellingsIsThatOfDapr(t *testing.T) {
+func TestTooLargeDataHasNoSpellings(t *testing.T) {
 	numbers := "[" + strings.Repeat("1.0,", 150_000) + "1]" // 1.65 MB, and 0.9 MB of spellings
 	data, loss := post(t, numbers)
 	wantText(t, data, strings.ReplaceAll(numbers, ".0", ""))
-	if loss != wire.TooLargeToKeep || len(data.GetValue()) > 1<<21 {
+	if loss != jsonvalue.TooLargeToKeep || len(data.GetValue()) > 1<<21 {
 		t.Errorf("it takes %d bytes, loss %q; want what Dapr takes, and a loss", len(data.GetValue()), loss)
 	}
 	texts := `{"b":"` + strings.Repeat("x", 1_900_000) + `\/","a":7}` // only how it is escaped is lost
@@ -249,21 +250,21 @@ func TestDataThatIsTooLargeForItsSpellingsIsThatOfDapr(t *testing.T) {
 		strings.Repeat(`{"a":`, 101) + `{"c":{"x":[{"d":1}]},"b":2}` + strings.Repeat("}", 101),
 		strings.Repeat("[", 101) + strings.Repeat("]", 101)[1:] + ",9007199254740993]",
 	} {
-		if _, loss = post(t, lost); loss != wire.TooDeepToKeep {
+		if _, loss = post(t, lost); loss != jsonvalue.TooDeepToKeep {
 			t.Errorf("%s: loss %q, want that it is too deep", lost, loss)
 		}
 	}
 	deep := strings.Repeat("[", 100) + "1.0" + strings.Repeat("]", 100)
 	data, loss = post(t, deep)
 	wantText(t, data, strings.ReplaceAll(deep, ".0", ""))
-	if loss != wire.TooDeepToKeep {
+	if loss != jsonvalue.TooDeepToKeep {
 		t.Errorf("deep data: loss %q, want one", loss)
 	}
 }
 
-// TestSpellingsOfOtherValuesAreNotBelieved: a program that reads data, changes it and schedules it again keeps what it does
+// TestSpellingsOfOtherValuesAreIgnored: a program that reads data, changes it and schedules it again keeps what it does
 // not know.
-func TestSpellingsOfOtherValuesAreNotBelieved(t *testing.T) {
+func TestSpellingsOfOtherValuesAreIgnored(t *testing.T) {
 	data, _ := post(t, `{"b":1.0,"a":"\/"}`)
 	var v structpb.Value
 	if err := data.UnmarshalTo(&v); err != nil {

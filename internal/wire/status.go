@@ -11,17 +11,17 @@ import (
 	"carillon/internal/job"
 )
 
-// full begins as the text does by which users of Dapr know a full store (scheduler specification §1.4).
+// full is the beginning of the error of a full store in Dapr (scheduler specification §1.4).
 const full = "etcdserver: mvcc: database space exceeded: "
 
-// Status returns err as the Scheduler service reports it to a client; nil stays nil. Errors that users can mend keep
-// their text, if it is not too long. An Unavailable or Internal one has a fixed text, so that no detail of ours leaks: the
-// caller logs err.
+// Status converts err to the status of the Scheduler service; nil stays nil. Errors that users can fix keep
+// their text, truncated if it is long. Unavailable and Internal ones have a fixed text, so that no
+// internal detail leaks: the caller logs err.
 //
-// No status has details: daprd adds its own to what it gets (scheduler specification, section 1).
+// No status has details: daprd adds its own (scheduler specification, section 1).
 //
-// What is wrong with a job is Unknown, not InvalidArgument, because sidecars turn the two into different answers to
-// their apps (scheduler specification §1.3).
+// An invalid job is Unknown, not InvalidArgument, because sidecars of Dapr answer their apps differently
+// for the two (scheduler specification §1.3).
 func Status(err error) error {
 	type withStatus interface {
 		error
@@ -37,7 +37,7 @@ func Status(err error) error {
 			reason = e.Reason
 		}
 		return status.Error(codes.Unknown, full+reason)
-	case errors.Is(err, job.ErrUnavailable): // it may wrap a status or a context's error: those were not the client's
+	case errors.Is(err, job.ErrUnavailable): // it may wrap a status or the error of a context that is not the client's
 		return status.Error(codes.Unavailable, "the scheduler cannot carry this out now: try again")
 	}
 	if e, ok := errors.AsType[withStatus](err); ok && e.GRPCStatus().Code() != codes.OK {

@@ -20,7 +20,7 @@ const (
 	acceptActor = schedulerv1.JobTargetType_JOB_TARGET_TYPE_ACTOR_REMINDER
 )
 
-func TestAStreamServesWhatItAccepts(t *testing.T) {
+func TestStreamServesAcceptedKinds(t *testing.T) {
 	app := job.Target{Kind: job.App, Namespace: "ns", Name: "app"}
 	actors := []job.Target{{Kind: job.Actor, Namespace: "ns", Name: "t1"}, {Kind: job.Actor, Namespace: "ns", Name: "t2"}}
 	both := append([]job.Target{app}, actors...)
@@ -46,7 +46,7 @@ func TestAStreamServesWhatItAccepts(t *testing.T) {
 	}
 }
 
-func TestAnInitialRequestIsChecked(t *testing.T) {
+func TestInitialRequestIsChecked(t *testing.T) {
 	twice := []schedulerv1.JobTargetType{acceptJob, acceptActor, acceptJob}
 	for name, tc := range map[string]struct {
 		initial *schedulerv1.WatchJobsRequestInitial
@@ -71,7 +71,7 @@ func TestAnInitialRequestIsChecked(t *testing.T) {
 	}
 }
 
-func TestALimitNamesWhatItLimits(t *testing.T) {
+func TestConcurrencyLimitSelectsTargetAndKey(t *testing.T) {
 	actor := &schedulerv1.ConcurrencyLimit_Actor{Actor: &schedulerv1.ConcurrencyLimitActor{Type: "type"}}
 	target := job.Target{Kind: job.Actor, Namespace: "ns", Name: "type"}
 	for _, tc := range []struct {
@@ -87,14 +87,14 @@ func TestALimitNamesWhatItLimits(t *testing.T) {
 		{&schedulerv1.ConcurrencyLimit{Target: new(schedulerv1.ConcurrencyLimit_Actor)}, job.Target{}, nil, false},
 		{nil, job.Target{}, nil, false},
 	} {
-		got, key, ok := wire.Limit("ns", tc.limit)
+		got, key, ok := wire.ConcurrencyLimit("ns", tc.limit)
 		if got != tc.target || !cmp.Equal(key, tc.key) || ok != tc.ok {
 			t.Errorf("Limit(%v) = %v, %v, %v; want %v, %v, %v", tc.limit, got, key, ok, tc.target, tc.key, tc.ok)
 		}
 	}
 }
 
-func TestATriggerCarriesWhatWasStored(t *testing.T) {
+func TestTriggerCarriesStoredJob(t *testing.T) {
 	trig := job.Trigger{
 		Key:            job.Key{Target: job.Target{Kind: job.Actor, Namespace: "ns", Name: "type"}, ActorID: "id", Name: "my||name"},
 		AppID:          "app",
@@ -120,7 +120,7 @@ func TestATriggerCarriesWhatWasStored(t *testing.T) {
 	}
 }
 
-func TestAStatusThatWeDoNotKnowIsAFailure(t *testing.T) {
+func TestUnknownStatusIsFailure(t *testing.T) {
 	for s, want := range map[schedulerv1.WatchJobsRequestResultStatus]job.Outcome{
 		schedulerv1.WatchJobsRequestResultStatus_SUCCESS: job.Handled,
 		schedulerv1.WatchJobsRequestResultStatus_FAILED:  job.Failed,

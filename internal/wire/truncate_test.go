@@ -13,7 +13,7 @@ import (
 	"carillon/internal/wire"
 )
 
-func TestErrorsRepeatLittleOfTheirInput(t *testing.T) {
+func TestErrorsTruncateTheirInput(t *testing.T) {
 	long := strings.Repeat("long", 1<<20)
 	for _, err := range []error{
 		status.Errorf(codes.InvalidArgument, "the app %q is none", long),

@@ -108,7 +108,7 @@ func wantAsProtoJSON(t *testing.T, body []byte) {
 	if !proto.Equal(flat.GetData(), &value) {
 		t.Errorf("ParseAPIBody(%.80q) has the data %.200v, want %.200v", body, &value, flat.GetData())
 	}
-	if b.Changed != 0 {
+	if b.Loss != 0 {
 		wantBody(t, data.GetValue())
 		return
 	}
@@ -146,7 +146,7 @@ func wantBody(t *testing.T, encoded []byte) {
 	}
 }
 
-func TestBodiesMeanWhatProtoJSONSays(t *testing.T) {
+func TestBodiesAreParsedAsByProtoJSON(t *testing.T) {
 	for _, body := range bodies() {
 		wantAsProtoJSON(t, []byte(body))
 	}
@@ -165,7 +165,7 @@ func TestValuesAreRenderedAsByProtoJSON(t *testing.T) {
 	}
 }
 
-func TestAnOrdinaryBodyIsReadAndRenderedWithoutMuchAdo(t *testing.T) {
+func TestSimpleBodyTakesFewAllocations(t *testing.T) {
 	body := []byte(`{"dueTime":"1s","data":{"order":12345,"customer":{"name":"Ada","tags":["a","b"]},"note":"some text"}}`)
 	var data job.Data
 	read := testing.AllocsPerRun(100, func() {
@@ -185,7 +185,7 @@ func TestAnOrdinaryBodyIsReadAndRenderedWithoutMuchAdo(t *testing.T) {
 	}
 }
 
-func FuzzBodiesMeanWhatProtoJSONSays(f *testing.F) {
+func FuzzBodiesAreParsedAsByProtoJSON(f *testing.F) {
 	for _, body := range bodies() {
 		f.Add([]byte(body))
 	}
@@ -197,7 +197,7 @@ func FuzzBodiesMeanWhatProtoJSONSays(f *testing.F) {
 	})
 }
 
-func BenchmarkAnOrdinaryBody(b *testing.B) {
+func BenchmarkSimpleBody(b *testing.B) {
 	body := []byte(`{"dueTime":"1s","data":{"order":12345,"customer":{"name":"Ada","tags":["a","b"]},"note":"some text"}}`)
 	b.ReportAllocs()
 	for b.Loop() {

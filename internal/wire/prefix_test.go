@@ -19,7 +19,7 @@ func meta(target *schedulerv1.JobTargetMetadata) *schedulerv1.JobMetadata {
 	return &schedulerv1.JobMetadata{Namespace: "ns", AppId: "app", Target: target}
 }
 
-func TestMetadataNameManyKeys(t *testing.T) {
+func TestMetadataSelectJobsByPrefix(t *testing.T) {
 	list := func(m *schedulerv1.JobMetadata) (job.Prefix, error) { return wire.Prefix(m) }
 	exact := func(m *schedulerv1.JobMetadata) (job.Prefix, error) {
 		return wire.DeletePrefix(&schedulerv1.DeleteByMetadataRequest{Metadata: m})
@@ -57,7 +57,7 @@ func TestMetadataNameManyKeys(t *testing.T) {
 	}
 }
 
-func TestANamePrefixIsCheckedAsTheShortestNameThatItMatches(t *testing.T) {
+func TestNamePrefixIsCheckedAsShortestName(t *testing.T) {
 	most := strings.Repeat("x", job.MaxName-len("app||ns||app||")-1)
 	for prefix, text := range map[string]string{
 		"":         "",
@@ -77,7 +77,7 @@ func TestANamePrefixIsCheckedAsTheShortestNameThatItMatches(t *testing.T) {
 	}
 }
 
-func TestAnEntryOfAListOwesNothingToTheOneBefore(t *testing.T) {
+func TestListEntriesAreIndependent(t *testing.T) {
 	app := job.Target{Kind: job.App, Namespace: "ns", Name: "app"}
 	actor := job.Target{Kind: job.Actor, Namespace: "ns", Name: "type"}
 	words := when.Words{Schedule: new("@every 1s"), DueTime: new("1s"), TTL: new("1h"), Repeats: new(uint32(7))}

@@ -1,4 +1,4 @@
-package wire
+package jsonvalue
 
 import (
 	"bytes"
@@ -6,20 +6,21 @@ import (
 	"slices"
 )
 
-// member returns the value of that name, in any of its spellings, in a JSON object, as it is written there; nil if there is
-// none. The object must be valid. Of anything else it has none.
-func member(object []byte, spellings ...string) (found []byte) {
-	members(object, func(key, value []byte) {
-		if slices.Contains(spellings, string(key)) {
+// Member returns the source text of the last member of a JSON object with one of these names; nil if there
+// is none. The text must be valid JSON; if it is no object, it has no members.
+func Member(object []byte, names ...string) (found []byte) {
+	Members(object, func(key, value []byte) {
+		if slices.Contains(names, string(key)) {
 			found = value
 		}
 	})
 	return found
 }
 
-// members calls each for each member of a JSON object, which must be valid, in its order. Of anything else it has none.
-func members(object []byte, each func(key, value []byte)) {
-	s := jsonScanner{object}
+// Members calls each for each member of a JSON object, in order. The text must be valid JSON; if it is no
+// object, it has no members.
+func Members(object []byte, each func(key, value []byte)) {
+	s := scanner{object}
 	if s.next() != '{' {
 		return
 	}
@@ -29,7 +30,7 @@ func members(object []byte, each func(key, value []byte)) {
 		key := raw[1 : len(raw)-1]
 		if bytes.IndexByte(key, '\\') >= 0 {
 			var text string
-			_ = json.Unmarshal(raw, &text) // it is valid
+			_ = json.Unmarshal(raw, &text) // it is valid JSON
 			key = []byte(text)
 		}
 		if s.next() != ':' {
@@ -48,17 +49,17 @@ func members(object []byte, each func(key, value []byte)) {
 	}
 }
 
-// A jsonScanner finds where the values of valid JSON end.
-type jsonScanner struct{ left []byte }
+// A scanner splits valid JSON into values.
+type scanner struct{ left []byte }
 
 // next skips white space and returns the next byte; 0 at the end.
-func (s *jsonScanner) next() (c byte) {
+func (s *scanner) next() (c byte) {
 	s.left, c = skipSpace(s.left)
 	return c
 }
 
-// value returns the value at the front, and what is before a comma or a closing bracket after it.
-func (s *jsonScanner) value() []byte {
+// value reads the value at the front, with the white space before the comma or bracket after it.
+func (s *scanner) value() []byte {
 	all, depth, quoted := s.left, 0, false
 	for i := 0; i < len(all); i++ {
 		switch c := all[i]; {
@@ -87,7 +88,7 @@ func (s *jsonScanner) value() []byte {
 	return all
 }
 
-// skipSpace returns b from the first byte on that is no white space, and that byte; 0 if there is none.
+// skipSpace returns b without leading white space, and its first byte; 0 if there is none.
 func skipSpace(b []byte) (rest []byte, first byte) {
 	for i, c := range b {
 		if c != ' ' && c != '\n' && c != '\t' && c != '\r' {

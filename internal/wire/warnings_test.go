@@ -18,7 +18,7 @@ import (
 
 const jobFields = "name, schedule, repeats, dueTime, ttl, data, overwrite, failurePolicy"
 
-func TestWhatOfABodyIsIgnoredIsDoubted(t *testing.T) {
+func TestIgnoredPartsOfBodyAreWarnedOf(t *testing.T) {
 	unknown := func(field, known string) string {
 		return `the field "` + field + `" is ignored, as it is not known: there are ` + known
 	}
@@ -45,21 +45,21 @@ func TestWhatOfABodyIsIgnoredIsDoubted(t *testing.T) {
 			t.Errorf("%s: %v", body, err)
 			continue
 		}
-		if got := b.Doubts([]byte(body)); !slices.Equal(got, want) {
+		if got := b.Warnings([]byte(body)); !slices.Equal(got, want) {
 			t.Errorf("%s: %q, want %q", body, got, want)
 		}
 	}
 }
 
-func TestDoubtsAboutABodyAreFewAndShort(t *testing.T) {
+func TestWarningsOfBodyAreFewAndShort(t *testing.T) {
 	var b strings.Builder
 	for range 10_000 {
 		b.WriteString(`,"` + strings.Repeat("\u20ac", 300) + `":1`)
 	}
 	body := []byte(`{"dueTime":"5s"` + b.String() + `}`)
-	got := wire.Body{Form: wire.FlatBody}.Doubts(body)
+	got := wire.Body{Form: wire.FlatBody}.Warnings(body)
 	if len(got) != 8 {
-		t.Errorf("%d doubts, want 8", len(got))
+		t.Errorf("%d warnings, want 8", len(got))
 	}
 	for _, d := range got {
 		if len(d) > 800 || strings.ContainsFunc(d, func(r rune) bool { return r < ' ' || r > '~' }) {
@@ -68,37 +68,37 @@ func TestDoubtsAboutABodyAreFewAndShort(t *testing.T) {
 	}
 }
 
-func FuzzDoubtsOfABodyNeverPanic(f *testing.F) {
+func FuzzWarningsOfBodyNeverPanic(f *testing.F) {
 	f.Add([]byte(`{"a\\":"\"","job":{"b":[{}]},"failurePolicy":{"c":1}}`))
 	f.Fuzz(func(_ *testing.T, body []byte) {
 		if _, b, err := wire.ParseAPIBody(body, nil); err == nil {
-			b.Doubts(body)
+			b.Warnings(body)
 		}
 	})
 }
 
-func TestWhatOfAMessageIsIgnoredIsDoubted(t *testing.T) {
+func TestIgnoredPartsOfMessageAreWarnedOf(t *testing.T) {
 	r := &runtimev1.ScheduleJobRequest{Job: &runtimev1.Job{Name: "a", FailurePolicy: &commonv1.JobFailurePolicy{}}}
 	r.GetJob().ProtoReflect().SetUnknown(protowire.AppendVarint(protowire.AppendTag(nil, 99, protowire.VarintType), 1))
 	want := []string{
 		"field 99 of the job is ignored, as it is not known: the client speaks another version of the API",
 		"the failure policy is ignored, as it is neither constant nor drop: what fails is tried again three times, a second apart",
 	}
-	if got := wire.MessageDoubts(r); !slices.Equal(got, want) {
+	if got := wire.MessageWarnings(r); !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
 	r = &runtimev1.ScheduleJobRequest{Job: &runtimev1.Job{Name: "a"}}
-	if got := wire.MessageDoubts(r); len(got) > 0 {
+	if got := wire.MessageWarnings(r); len(got) > 0 {
 		t.Errorf("a plain message: %q", got)
 	}
 }
 
-func TestDoubtAboutAFieldNamesItOverGRPC(t *testing.T) {
+func TestWarningNamesItsFieldOverGRPC(t *testing.T) {
 	now := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
-	doubts := when.Words{Schedule: new("@daily"), TTL: new("PT30s")}.Doubts(now)
+	warnings := when.Words{Schedule: new("@daily"), TTL: new("PT30s")}.Warnings(now)
 	for what, e := range map[string]*wire.APIError{
-		"meaningless": wire.Meaningless(job.Target{}, doubts),
-		"doubtful":    wire.Doubtful(job.Target{}, []string{"something"}, doubts),
+		"meaningless": wire.Meaningless(job.Target{}, warnings),
+		"doubtful":    wire.Strict(job.Target{}, []string{"something"}, warnings),
 	} {
 		details := e.GRPCStatus().Details()
 		bad, ok := details[len(details)-1].(*errdetails.BadRequest)
@@ -109,7 +109,7 @@ func TestDoubtAboutAFieldNamesItOverGRPC(t *testing.T) {
 			t.Errorf("%s: %s, want that it is said once", what, e.Body())
 		}
 	}
-	if e := wire.Doubtful(job.Target{}, []string{"something"}, nil); e.Message != "failed to schedule job due to: something (refused because of --strict)" || e.Field != "" {
+	if e := wire.Strict(job.Target{}, []string{"something"}, nil); e.Message != "failed to schedule job due to: something (refused because of --strict)" || e.Field != "" {
 		t.Errorf("%v about %q", e, e.Field)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// The two ways in which a text names no moment.
+// The errors of parseInstant.
 var (
 	errFormat  = errors.New("format not recognized")
 	errRepeats = errors.New("repeats not supported")
@@ -13,20 +13,20 @@ var (
 
 // parseDue reads a due time, relative to now if it is a duration.
 func parseDue(s string, now time.Time) (time.Time, error) {
-	due, err := parseMoment(s, now)
+	due, err := parseInstant(s, now)
 	switch {
 	case errors.Is(err, errRepeats):
 		return time.Time{}, &Error{"due_time", "repeats not supported for due time", helpRepeats(s)}
 	case err != nil:
-		return time.Time{}, &Error{"due_time", "due time format not recognized", helpMoment("dueTime", s, now)}
+		return time.Time{}, &Error{"due_time", "due time format not recognized", helpInstant("dueTime", s, now)}
 	case !mayBeDue(s, due):
 		return time.Time{}, &Error{"due_time", "due time is out of range: it must lie in the years 0 to 9999", "dueTime is " + quote(s)}
 	}
 	return due, nil
 }
 
-// mayBeDue reports whether t, which s names, is a due time: what RFC 3339 writes,
-// in any zone, and what a duration leads to in the same years in UTC.
+// mayBeDue reports whether t, the instant of s, can be a due time: any instant of
+// RFC 3339, and one after a duration in the years 0 to 9999 in UTC.
 func mayBeDue(s string, t time.Time) bool {
 	if _, err := time.Parse(time.RFC3339, s); err == nil {
 		return true
@@ -37,23 +37,23 @@ func mayBeDue(s string, t time.Time) bool {
 // parseTTL reads a ttl, relative to base if it is a duration. The result may
 // be out of range.
 func parseTTL(s string, base time.Time) (time.Time, error) {
-	until, err := parseMoment(s, base)
+	until, err := parseInstant(s, base)
 	if err != nil {
-		return time.Time{}, &Error{"ttl", "ttl format not recognized", helpMoment("ttl", s, base)}
+		return time.Time{}, &Error{"ttl", "ttl format not recognized", helpInstant("ttl", s, base)}
 	}
 	return until, nil
 }
 
-// parseMoment reads an instant in RFC 3339, or a Go or an ISO 8601 duration
+// parseInstant reads an instant in RFC 3339, or a Go or an ISO 8601 duration
 // after base, tried in this order.
-func parseMoment(s string, base time.Time) (time.Time, error) {
+func parseInstant(s string, base time.Time) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, s); err == nil {
 		return t.UTC(), nil
 	}
 	if d, err := time.ParseDuration(s); err == nil {
 		return base.Add(d), nil
 	}
-	d, err := parseSpan(s)
+	d, err := parseISODuration(s)
 	if err != nil {
 		return time.Time{}, err
 	}

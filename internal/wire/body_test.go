@@ -28,7 +28,7 @@ import (
 
 const valueURL = "type.googleapis.com/google.protobuf.Value"
 
-func TestANameInTheBodyMayStandInEitherForm(t *testing.T) {
+func TestNameIsReadInBothBodyForms(t *testing.T) {
 	for body, want := range map[string]string{
 		`{"name":"a","dueTime":"1s"}`:                  "a",
 		`{"name":"a","job":{"dueTime":"1s"}}`:          "a",
@@ -43,7 +43,7 @@ func TestANameInTheBodyMayStandInEitherForm(t *testing.T) {
 	}
 }
 
-func TestTheBodysFormIsRecognised(t *testing.T) {
+func TestBodyFormIsDetected(t *testing.T) {
 	for body, want := range map[string]wire.BodyForm{
 		"":                               wire.FlatBody,
 		"{}":                             wire.FlatBody,
@@ -66,7 +66,7 @@ func TestTheBodysFormIsRecognised(t *testing.T) {
 	}
 }
 
-func TestBothFormsOfABodyMeanTheSame(t *testing.T) {
+func TestBothBodyFormsMeanTheSame(t *testing.T) {
 	const fields = `{"schedule":"@daily","repeats":2,"dueTime":"1s","ttl":"2s","data":{"@type":"x","b":[1,null]},` +
 		`"overwrite":true,"failurePolicy":{"constant":{"interval":"1.5s","maxRetries":3}}}`
 	want := &runtimev1.ScheduleJobRequest{Overwrite: true, Job: &runtimev1.Job{
@@ -101,7 +101,7 @@ func TestBothFormsOfABodyMeanTheSame(t *testing.T) {
 	}
 }
 
-func TestDataIsAcceptedJustIfItCanBeDelivered(t *testing.T) {
+func TestOnlyDeliverableDataIsAccepted(t *testing.T) {
 	for _, open := range []string{"[", `{"":`} {
 		shut := map[string]string{"[": "]", `{"":`: "}"}[open]
 		for _, depth := range []int{2000, 4000, 9900} {
@@ -121,7 +121,7 @@ func TestDataIsAcceptedJustIfItCanBeDelivered(t *testing.T) {
 	}
 }
 
-func TestAJobSurvivesTheWayToTheSchedulerAndBack(t *testing.T) {
+func TestJobSurvivesRoundTripToScheduler(t *testing.T) {
 	target := job.Target{Kind: job.App, Namespace: "ns", Name: "app"}
 	for _, j := range []*runtimev1.Job{
 		{Name: "a"},
@@ -196,7 +196,7 @@ func TestDataIsRendered(t *testing.T) {
 	}
 }
 
-func TestErrorsLookAlikeOverHTTPAndGRPC(t *testing.T) {
+func TestErrorsAreTheSameOverHTTPAndGRPC(t *testing.T) {
 	target := job.Target{Kind: job.App, Namespace: "ns", Name: "app"}
 	for _, c := range []struct {
 		err  *wire.APIError

@@ -10,18 +10,20 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"carillon/internal/job"
+	"carillon/internal/jsonvalue"
 	"carillon/internal/when"
 )
 
-// maxDoubts is how many doubts there are about one request.
-const maxDoubts = 8
+// maxWarnings is how many warnings there are at most about one body.
+const maxWarnings = 8
 
-// Doubts returns what of the text of a body that [ParseAPIBody] has accepted has no effect: fields that it ignores, as
-// proto-JSON does; and what of the data is lost. Each is in ASCII and has a few hundred bytes; there are eight at most.
-func (b Body) Doubts(text []byte) []string {
-	d := bodyDoubts{}
+// Warnings returns warnings about a body that [ParseAPIBody] has accepted: fields that have no effect
+// because proto-JSON ignores them, and what the data loses. Each is ASCII and has a few hundred bytes;
+// there are at most eight.
+func (b Body) Warnings(text []byte) []string {
+	d := bodyWarnings{}
 	fields := (*internalsv1.JobHTTPRequest)(nil).ProtoReflect().Descriptor().Fields()
-	members(text, func(key, value []byte) {
+	jsonvalue.Members(text, func(key, value []byte) {
 		switch {
 		case string(key) != "job" || value[0] != '{':
 			d.field(fields, "", key, value)
@@ -31,29 +33,30 @@ func (b Body) Doubts(text []byte) []string {
 			d.add(`the object "job" is ignored: the body has fields of a job beside it; give them in one of the two places`)
 		}
 	})
-	if b.Changed != 0 {
-		d.add(b.Changed.String())
+	if b.Loss != 0 {
+		d.add(b.Loss.String())
 	}
 	return d.all
 }
 
-// A bodyDoubts collects what is doubtful about a body.
-type bodyDoubts struct{ all []string }
+// bodyWarnings collects warnings about a body.
+type bodyWarnings struct{ all []string }
 
-func (d *bodyDoubts) add(text string) {
-	if len(d.all) < maxDoubts {
+func (d *bodyWarnings) add(text string) {
+	if len(d.all) < maxWarnings {
 		d.all = append(d.all, text)
 	}
 }
 
-// object looks for fields that a message with those fields does not have. path is where it is in the body.
-func (d *bodyDoubts) object(fields protoreflect.FieldDescriptors, path string, object []byte) {
-	members(object, func(key, value []byte) { d.field(fields, path, key, value) })
+// object adds a warning for each member of a JSON object that is none of the fields. path is its path in
+// the body.
+func (d *bodyWarnings) object(fields protoreflect.FieldDescriptors, path string, object []byte) {
+	jsonvalue.Members(object, func(key, value []byte) { d.field(fields, path, key, value) })
 }
 
-func (d *bodyDoubts) field(fields protoreflect.FieldDescriptors, path string, key, value []byte) {
+func (d *bodyWarnings) field(fields protoreflect.FieldDescriptors, path string, key, value []byte) {
 	if path == "" || path == "job." {
-		switch string(key) { // which costs less than to look it up
+		switch string(key) { // cheaper than a lookup
 		case "name", "schedule", "repeats", "dueTime", "ttl", "data", "overwrite":
 			return
 		}
@@ -63,13 +66,13 @@ func (d *bodyDoubts) field(fields protoreflect.FieldDescriptors, path string, ke
 		d.add(fmt.Sprintf("the field %+.64q is ignored, as it is not known: there are %s", path+string(key), names(fields)))
 		return
 	}
-	// Values and durations of JSON are not messages with fields there.
+	// Well-known types have their own form in JSON, without fields.
 	if m := f.Message(); m != nil && m.ParentFile().Package() != "google.protobuf" && value[0] == '{' {
 		d.object(m.Fields(), path+f.JSONName()+".", value)
 	}
 }
 
-// known returns the field that proto-JSON takes key for, or nil.
+// known returns the field to which proto-JSON assigns key, or nil.
 func known(fields protoreflect.FieldDescriptors, key string) protoreflect.FieldDescriptor {
 	if f := fields.ByJSONName(key); f != nil {
 		return f
@@ -85,8 +88,9 @@ func names(fields protoreflect.FieldDescriptors) string {
 	return strings.Join(all, ", ")
 }
 
-// MessageDoubts returns what of r has no effect, other than words of which [when.Words.Doubts] tells.
-func MessageDoubts(r *runtimev1.ScheduleJobRequest) []string {
+// MessageWarnings returns warnings about parts of r that have no effect. Those about its times come from
+// [when.Words.Warnings].
+func MessageWarnings(r *runtimev1.ScheduleJobRequest) []string {
 	var all []string
 	policy := r.GetJob().GetFailurePolicy()
 	for _, m := range []struct {
@@ -106,15 +110,15 @@ func MessageDoubts(r *runtimev1.ScheduleJobRequest) []string {
 	return all
 }
 
-// Doubtful is the error of a schedule call that would be accepted, with a warning of each doubt, were it not for a
-// sidecar that is strict: what was found, and the doubts about its words.
-func Doubtful(target job.Target, found []string, words []when.Doubt) *APIError {
-	for _, d := range words {
-		found = append(found, d.String())
+// Strict returns the error of a schedule call that a strict sidecar refuses because of its warnings: those
+// about the request, and those about its times.
+func Strict(target job.Target, found []string, times []when.Warning) *APIError {
+	for _, w := range times {
+		found = append(found, w.String())
 	}
 	e := NewAPIError(ReasonSchedule, target, "failed to schedule job due to: "+strings.Join(found, "; ")+" (refused because of --strict)").AsInvalid()
-	if len(words) == 0 {
+	if len(times) == 0 {
 		return e
 	}
-	return e.About("job."+words[0].Field, words[0].Wrong)
+	return e.About("job."+times[0].Field, times[0].Wrong)
 }

@@ -1,4 +1,4 @@
-package wire
+package jsonvalue
 
 import (
 	"bytes"
@@ -12,14 +12,9 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// This file turns an encoded google.protobuf.Value into JSON, and plainjson.go turns JSON into one, in one pass and
-// without a message in between: proto-JSON's way, by reflection, takes many times as long, for each schedule and each
-// trigger. Both know ordinary forms alone, and say of all others that they do not know them: whoever asks goes
-// proto-JSON's way then. So what is accepted, what is refused and in which words is up to proto-JSON.
-
 const (
-	maxPlainDepth  = 100 // of values within each other
-	maxPlainFields = 64  // of an object
+	maxDepth  = 100 // levels of nested values
+	maxFields = 64  // of an object that proto-JSON has not accepted
 )
 
 // The fields of google.protobuf.Value, as tags: numbers 1 to 6, each with the type that it has on the wire.
@@ -35,11 +30,14 @@ const (
 	entryTag   = 2<<3 | byte(protowire.BytesType) // the value of an entry
 )
 
-// appendPlainValue appends the JSON of an encoded google.protobuf.Value, which is as proto-JSON's but for its spaces and
-// what the value remembers of the text that it was made from, and reports whether the value is of an ordinary form.
-// Objects are in the order of their keys, or in their own if ordered.
-func appendPlainValue(b, encoded []byte, depth int, ordered bool) (_ []byte, ok bool) {
-	if depth == maxPlainDepth || len(encoded) == 0 {
+// Append appends the JSON of an encoded google.protobuf.Value, and reports whether the value is simple.
+// The JSON is that of proto-JSON, without spaces and with the spellings of the value.
+func Append(b, encoded []byte) (_ []byte, ok bool) { return appendValue(b, encoded, 0, false) }
+
+// appendValue appends the JSON of a value at this depth. It sorts the keys of objects, unless ordered is
+// set.
+func appendValue(b, encoded []byte, depth int, ordered bool) (_ []byte, ok bool) {
+	if depth == maxDepth || len(encoded) == 0 {
 		return b, false
 	}
 	tag, rest := encoded[0], encoded[1:]
@@ -61,7 +59,7 @@ func appendPlainValue(b, encoded []byte, depth int, ordered bool) (_ []byte, ok 
 		if notes := rest[8:]; len(notes) > 0 {
 			return appendSpelling(b, encoded, notes)
 		}
-		return appendPlainNumber(b, math.Float64frombits(binary.LittleEndian.Uint64(rest)))
+		return appendNumber(b, math.Float64frombits(binary.LittleEndian.Uint64(rest)))
 	}
 	rest, n := protowire.ConsumeBytes(rest)
 	if n < 0 {
@@ -79,9 +77,9 @@ func appendPlainValue(b, encoded []byte, depth int, ordered bool) (_ []byte, ok 
 	}
 	switch tag {
 	case stringTag:
-		return appendPlainText(b, rest)
+		return appendText(b, rest)
 	case objectTag:
-		return appendPlainObject(b, rest, depth, ordered)
+		return appendObject(b, rest, depth, ordered)
 	case listTag:
 		b = append(b, '[')
 		for i := 0; len(rest) > 0; i++ {
@@ -92,7 +90,7 @@ func appendPlainValue(b, encoded []byte, depth int, ordered bool) (_ []byte, ok 
 			if i > 0 {
 				b = append(b, ',')
 			}
-			if b, ok = appendPlainValue(b, element, depth+1, ordered); !ok {
+			if b, ok = appendValue(b, element, depth+1, ordered); !ok {
 				return b, false
 			}
 			rest = rest[1+n:]
@@ -103,7 +101,7 @@ func appendPlainValue(b, encoded []byte, depth int, ordered bool) (_ []byte, ok 
 	}
 }
 
-func appendPlainObject(b, rest []byte, depth int, ordered bool) (_ []byte, ok bool) {
+func appendObject(b, rest []byte, depth int, ordered bool) (_ []byte, ok bool) {
 	type field struct{ key, value []byte }
 	var fields []field
 	for len(rest) > 0 {
@@ -128,7 +126,7 @@ func appendPlainObject(b, rest []byte, depth int, ordered bool) (_ []byte, ok bo
 	b = append(b, '{')
 	for i, f := range fields {
 		if i > 0 {
-			if bytes.Equal(fields[i-1].key, f.key) { // the last one counts
+			if bytes.Equal(fields[i-1].key, f.key) { // not simple: the last one counts
 				return b, false
 			}
 			b = append(b, ',')
@@ -139,18 +137,18 @@ func appendPlainObject(b, rest []byte, depth int, ordered bool) (_ []byte, ok bo
 		}
 		if written != nil {
 			b = append(b, written...)
-		} else if b, ok = appendPlainText(b, f.key); !ok {
+		} else if b, ok = appendText(b, f.key); !ok {
 			return b, false
 		}
-		if b, ok = appendPlainValue(append(b, ':'), value, depth+1, ordered); !ok {
+		if b, ok = appendValue(append(b, ':'), value, depth+1, ordered); !ok {
 			return b, false
 		}
 	}
 	return append(b, '}'), true
 }
 
-// appendPlainText appends a text, with escapes where JSON needs them.
-func appendPlainText(b, text []byte) (_ []byte, ok bool) {
+// appendText appends a string, with escapes where JSON needs them.
+func appendText(b, text []byte) (_ []byte, ok bool) {
 	if !utf8.Valid(text) {
 		return b, false
 	}
@@ -178,8 +176,8 @@ func appendPlainText(b, text []byte) (_ []byte, ok bool) {
 	return append(b, '"'), true
 }
 
-// appendPlainNumber appends a number, if JSON has it.
-func appendPlainNumber(b []byte, n float64) (_ []byte, ok bool) {
+// appendNumber appends a number, and reports whether JSON can represent it.
+func appendNumber(b []byte, n float64) (_ []byte, ok bool) {
 	abs := math.Abs(n)
 	switch {
 	case math.IsNaN(n) || math.IsInf(n, 0):

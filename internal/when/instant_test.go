@@ -10,7 +10,7 @@ import (
 // now is the instant at which words are resolved: a leap day, with nanoseconds.
 var now = time.Date(2024, 1, 31, 10, 20, 30, 456_789_000, time.UTC)
 
-func TestADueTimeHasThreeFormats(t *testing.T) {
+func TestDueTimeHasThreeFormats(t *testing.T) {
 	const day = 24 * time.Hour
 	for text, want := range map[string]time.Time{
 		// RFC 3339: an instant.
@@ -88,7 +88,7 @@ func TestADueTimeHasThreeFormats(t *testing.T) {
 	}
 }
 
-func TestADueTimeInNoFormatIsRefused(t *testing.T) {
+func TestInvalidDueTimeIsRefused(t *testing.T) {
 	const (
 		format     = "due time format not recognized"
 		repeats    = "repeats not supported for due time"
@@ -152,7 +152,7 @@ func TestADueTimeInNoFormatIsRefused(t *testing.T) {
 	}
 }
 
-func TestATTLCountsFromTheDueTimeOrFromNow(t *testing.T) {
+func TestTTLCountsFromDueTimeOrNow(t *testing.T) {
 	schedule, due := "@every 1h", "2030-01-01T00:00:00Z"
 	first := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 	least, most := time.Date(-1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(10000, 12, 31, 23, 59, 59, 999_999_999, time.UTC)
@@ -186,7 +186,7 @@ func TestATTLCountsFromTheDueTimeOrFromNow(t *testing.T) {
 	}
 }
 
-func TestATTLInNoFormatIsRefusedInOneText(t *testing.T) {
+func TestInvalidTTLIsRefused(t *testing.T) {
 	schedule := "@every 1h"
 	for _, text := range []string{"", " ", "forever", "1d", "P", "p1d", "P1.5D", "P1H", "R1/PT1M", "R5", "3000000h", "2030-01-01T00:00:00"} {
 		got, err := when.Words{Schedule: &schedule, TTL: &text}.Resolve(now)

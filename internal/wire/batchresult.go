@@ -8,8 +8,8 @@ import (
 	"carillon/internal/job"
 )
 
-// APIResult is how a batch's answer tells what became of one job: the status that a call for this job alone would have
-// been answered with, and the body of its error, if there is one. A name that is too long for any job loses its middle.
+// APIResult returns the result of one job in the answer of a batch: the status of a call for this job
+// alone, and the body of its error, if there is one. The middle of a too long name is cut out.
 func APIResult(name string, e *APIError) []byte {
 	result := struct {
 		Name   string          `json:"name,omitempty"`
@@ -21,7 +21,7 @@ func APIResult(name string, e *APIError) []byte {
 	}
 	b, err := encodeJSON(result)
 	if err != nil {
-		panic(err) // strings can be encoded, and so can what has been encoded
+		panic(err) // strings and JSON can be encoded
 	}
 	return b
 }

@@ -13,16 +13,20 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/known/anypb"
 	"google.golang.org/protobuf/types/known/structpb"
+
+	"carillon/internal/job"
+	"carillon/internal/jsonvalue"
 )
 
-// errNoKind says that a google.protobuf.Value holds nothing, not even null.
+// errNoKind is the error of a google.protobuf.Value without a value, not even null.
 var errNoKind = errors.New("google.protobuf.Value: none of the oneof fields is set")
 
-// RenderAPIJob is the HTTP API's JSON of a job: proto-JSON, without absent fields.
+// RenderAPIJob returns the JSON of a job in the HTTP API: proto-JSON, without absent fields.
 //
-// Data that was given over HTTP comes back as it was given if asGiven, and else wrapped as a google.protobuf.Value in
-// an Any. Other data is proto-JSON's form of an Any. Where that has none, because the type is unknown here or not named
-// at all, it is {"@type":…,"value":"<base64>"}: Dapr answers 500 then, although most of its SDKs store such data.
+// Data that was given over HTTP is rendered as it was given if asGiven is set, and otherwise as an Any of
+// a google.protobuf.Value. Other data is rendered as an Any by proto-JSON. If its type is unknown or
+// absent, it is {"@type":…,"value":"<base64>"}; Dapr answers 500 then, although most of its SDKs store
+// such data.
 func RenderAPIJob(j *runtimev1.Job, asGiven bool) ([]byte, error) {
 	var out struct {
 		Name          string          `json:"name,omitempty"`
@@ -46,6 +50,25 @@ func RenderAPIJob(j *runtimev1.Job, asGiven bool) ([]byte, error) {
 	return encodeJSON(out)
 }
 
+// AppBody returns the body of an HTTP call to an app: JSON if the data was given as JSON, and otherwise
+// its bytes without surrounding white space (sidecar specification §3.2).
+func AppBody(d *job.Data) ([]byte, error) {
+	if d == nil {
+		return nil, nil
+	}
+	if d.TypeURL != valueURL {
+		return bytes.TrimSpace(d.Value), nil // includes Unicode white space, as in Dapr
+	}
+	value, err := valueJSON(d.Value)
+	if errors.Is(err, errNoKind) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("render data as JSON: %w", err)
+	}
+	return value, nil
+}
+
 func dataJSON(data *anypb.Any, asGiven bool) (json.RawMessage, error) {
 	switch {
 	case data == nil:
@@ -55,7 +78,7 @@ func dataJSON(data *anypb.Any, asGiven bool) (json.RawMessage, error) {
 		if err != nil || asGiven {
 			return value, err
 		}
-		return encodeJSON(typed{Type: valueURL, Value: value})
+		return encodeJSON(typedValue{Type: valueURL, Value: value})
 	case data.GetTypeUrl() == "" && len(data.GetValue()) == 0:
 		return json.RawMessage("{}"), nil
 	}
@@ -64,19 +87,20 @@ func dataJSON(data *anypb.Any, asGiven bool) (json.RawMessage, error) {
 		if err != nil {
 			return nil, err
 		}
-		return encodeJSON(typed{Type: data.GetTypeUrl(), Value: text})
+		return encodeJSON(typedValue{Type: data.GetTypeUrl(), Value: text})
 	}
 	return compactJSON(data)
 }
 
-type typed struct {
+// A typedValue is the JSON of an Any.
+type typedValue struct {
 	Type  string          `json:"@type"`
 	Value json.RawMessage `json:"value"`
 }
 
-// valueJSON renders an encoded google.protobuf.Value. The error is errNoKind if it holds nothing.
+// valueJSON renders an encoded google.protobuf.Value. It returns errNoKind for one without a value.
 func valueJSON(encoded []byte) ([]byte, error) {
-	if b, ok := appendPlainValue(make([]byte, 0, len(encoded)), encoded, 0, false); ok {
+	if b, ok := jsonvalue.Append(make([]byte, 0, len(encoded)), encoded); ok {
 		return b, nil
 	}
 	var value structpb.Value
@@ -89,7 +113,7 @@ func valueJSON(encoded []byte) ([]byte, error) {
 	return compactJSON(&value)
 }
 
-// compactJSON takes out the spaces that protojson puts in at random.
+// compactJSON renders m without the spaces that protojson inserts at random.
 func compactJSON(m proto.Message) ([]byte, error) {
 	b, err := protojson.Marshal(m)
 	if err != nil {
@@ -101,7 +125,7 @@ func compactJSON(m proto.Message) ([]byte, error) {
 	return out.Bytes(), err
 }
 
-// encodeJSON leaves <, > and & as they are: what a user gave is what a user gets.
+// encodeJSON renders v without escaping <, > and &, so that text is returned as it was given.
 func encodeJSON(v any) ([]byte, error) {
 	var out bytes.Buffer
 	enc := json.NewEncoder(&out)

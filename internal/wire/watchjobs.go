@@ -11,8 +11,8 @@ import (
 	"carillon/internal/job"
 )
 
-// Targets returns what the sidecar that sent i serves: its own app's jobs, the reminders of the actor types that it
-// lists, or both, as far as it accepts them; possibly nothing. The error is ready for a client (scheduler
+// Targets returns the targets that a sidecar serves: its own app, the actor types that it lists, or both,
+// as far as it accepts their jobs; possibly none. The error is ready for a client (scheduler
 // specification §2.1).
 func Targets(i *schedulerv1.WatchJobsRequestInitial) ([]job.Target, error) {
 	if err := CheckCaller(i.GetNamespace(), i.GetAppId()); err != nil {
@@ -39,16 +39,16 @@ func Targets(i *schedulerv1.WatchJobsRequestInitial) ([]job.Target, error) {
 	return targets, nil
 }
 
-// Limit returns what l limits: the triggers of an actor type, all of them or those with one concurrency key. A limit
-// that names no actor type limits nothing (scheduler specification §2.6).
-func Limit(namespace string, l *schedulerv1.ConcurrencyLimit) (target job.Target, key *string, ok bool) {
+// ConcurrencyLimit returns the actor type that l limits, and the concurrency key, or nil for all triggers
+// of the type. A limit without an actor type has no effect (scheduler specification §2.6).
+func ConcurrencyLimit(namespace string, l *schedulerv1.ConcurrencyLimit) (target job.Target, key *string, ok bool) {
 	if l.GetActor() == nil {
 		return job.Target{}, nil, false
 	}
 	return job.Target{Kind: job.Actor, Namespace: namespace, Name: l.GetActor().GetType()}, l.Name, true
 }
 
-// Response returns t as the message that a stream sends under the given number.
+// Response returns the message of a stream that carries t under this number.
 func Response(id uint64, t job.Trigger) *schedulerv1.WatchJobsResponse {
 	return &schedulerv1.WatchJobsResponse{
 		Id:       id,
@@ -58,7 +58,7 @@ func Response(id uint64, t job.Trigger) *schedulerv1.WatchJobsResponse {
 	}
 }
 
-// Trigger returns the trigger that r carries. Dapr's message does not say when it was due, nor which attempt it is.
+// Trigger returns the trigger that r carries. Its due time and attempt are not part of Dapr's message.
 func Trigger(r *schedulerv1.WatchJobsResponse) (job.Trigger, error) {
 	m := r.GetMetadata()
 	k, err := Key(r.GetName(), m)
@@ -68,7 +68,7 @@ func Trigger(r *schedulerv1.WatchJobsResponse) (job.Trigger, error) {
 	return job.Trigger{Key: k, AppID: m.GetAppId(), ConcurrencyKey: concurrencyKeyFrom(m), Data: dataFrom(r.GetData())}, nil
 }
 
-// Outcome returns how an attempt ended. A status that we do not know is a failure: silence would hold the job for ever.
+// Outcome returns the outcome of an attempt. An unknown status is a failure: the attempt must end.
 func Outcome(s schedulerv1.WatchJobsRequestResultStatus) job.Outcome {
 	if s == schedulerv1.WatchJobsRequestResultStatus_SUCCESS {
 		return job.Handled
@@ -76,8 +76,8 @@ func Outcome(s schedulerv1.WatchJobsRequestResultStatus) job.Outcome {
 	return job.Failed
 }
 
-// Result returns the message that reports how the attempt with the given number ended. A lost one has none: its
-// stream is gone, which says it.
+// Result returns the message that reports the outcome of the attempt with this number. There is none for
+// a lost attempt, because its stream has ended.
 func Result(id uint64, o job.Outcome) *schedulerv1.WatchJobsRequest {
 	s := schedulerv1.WatchJobsRequestResultStatus_FAILED
 	if o == job.Handled {

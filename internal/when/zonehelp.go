@@ -8,23 +8,24 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
-// zoneNames are those of the IANA time zone database, a line each, as of the release that Go's zone data is of. Loading a
-// zone does not need them.
+// zoneNames has the names of the IANA time zone database, one on a line, of the release of Go's zone data.
+// They are only for suggestions.
 //
 //go:embed zonenames.txt
 var zoneNames string
 
-// maxZoneName bounds what is compared with the names.
+// maxZoneName is how many bytes a name may have to be compared.
 const maxZoneName = 40
 
-// nearestZone returns the name of a zone, as it is written, that name is or is likely to mean: one that differs in case,
-// leaves out the region, or has a typing error. Short names have none: too many zones are near them.
+// nearestZone returns the name of the zone that name probably means, if it differs in case, omits the
+// region, or has a typing error. It corrects no typing errors in short names: too many zones are near
+// them.
 func nearestZone(name string) (near string, ok bool) {
 	if len(name) > maxZoneName {
 		return "", false
 	}
 	word := strings.ReplaceAll(strings.ToLower(name), " ", "_")
-	least := 1 + len(word)/6 // so much may differ
+	least := 1 + len(word)/6 // the largest edit distance
 	for zone := range strings.Lines(zoneNames) {
 		zone = strings.TrimSuffix(zone, "\n")
 		lower := strings.ToLower(zone)
@@ -33,14 +34,14 @@ func nearestZone(name string) (near string, ok bool) {
 		case lower == word:
 			return zone, true
 		case city == word && city != "":
-			near, ok, least = zone, true, -1 // nothing is nearer, but for the whole name
+			near, ok, least = zone, true, -1 // only the whole name is nearer
 		}
 		if len(word) < 6 || least < 0 {
 			continue
 		}
 		for _, candidate := range []string{lower, city} {
 			if abs(len(candidate)-len(word)) > least {
-				continue // they differ in more than that
+				continue // the edit distance is larger
 			}
 			if d := levenshtein.ComputeDistance(word, candidate); d < least || d == least && !ok {
 				near, ok, least = zone, true, d
@@ -52,7 +53,7 @@ func nearestZone(name string) (near string, ok bool) {
 
 func abs(n int) int { return max(n, -n) }
 
-// helpZone says how to put right a zone that is unknown.
+// helpZone suggests a zone for an unknown one.
 func helpZone(name string) string {
 	if near, ok := nearestZone(name); ok && near != name {
 		return fmt.Sprintf("did you mean %s?", near)
