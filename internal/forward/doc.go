@@ -1,14 +1,15 @@
 // Package forward brings calls about jobs to the node of the cluster that owns them.
 //
-// A [Router] stands where a node alone has its engine: it keeps jobs for the Scheduler service. What is about partitions
-// of its own node goes to the engine there, the rest over a stream to the owner, many calls in a message; the owner never
-// passes them on. Who owns what it learns from [Router.Follow]. Get and List are answered from the store, which all nodes
-// share and in which everything is that was acknowledged.
+// In a cluster a [Router] takes the place of the engine: it stores jobs for the Scheduler service. Calls
+// about partitions of its own node go to the engine there. The others go over a stream to the owner,
+// many in one message; the owner never forwards them. [Router.Follow] sets the owners. Get and List
+// read the store, which all nodes share and which holds every acknowledged job.
 //
-// While a partition moves, or its owner cannot be reached, a call that has not begun is tried again until its caller
-// gives up or ten seconds have passed; then it gets [job.ErrUnavailable]. So does a call whose owner was lost while it
-// was under way: nobody knows whether it was carried out. It is not tried again, because others may have been since.
+// While a partition moves, or its owner is unreachable, a call that has not begun is retried until its
+// caller gives up or ten seconds have passed; then it gets [job.ErrUnavailable]. A call whose owner was
+// lost after it began gets the same error: its outcome is unknown. It is not retried, because later
+// calls may have been carried out meanwhile.
 //
-// Of commands about one job that come in one call, the first is carried out first. If the first had to be tried again
-// when a later one was done already, it gets [job.ErrUnavailable] and was not done.
+// The commands about one job in one call are carried out in order. If the first has to be retried after
+// a later one was carried out, it gets [job.ErrUnavailable] and is not carried out.
 package forward

@@ -20,7 +20,7 @@ import (
 	"carillon/internal/peerv1"
 )
 
-func TestAnyNodeTakesAnyCallAndShowsWhatTheSameClientWrote(t *testing.T) {
+func TestAnyNodeTakesAnyCallAndReadsItsWrites(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		all := w.three()
@@ -66,8 +66,8 @@ func TestAnyNodeTakesAnyCallAndShowsWhatTheSameClientWrote(t *testing.T) {
 	})
 }
 
-// A client that speaks as a node does would get past the checks of names and quotas.
-func TestAClientCannotCallTheServiceOfTheNodes(t *testing.T) {
+// A client that could call the peer service would bypass the checks of names and quotas.
+func TestClientCannotCallPeerService(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		all := w.three()
@@ -110,7 +110,7 @@ func TestAClientCannotCallTheServiceOfTheNodes(t *testing.T) {
 	})
 }
 
-func TestAJobTooLargeIsRefusedInTheSameWayByEachNode(t *testing.T) {
+func TestTooLargeJobIsRefusedAlikeByEachNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := newWorld(t).three()
 		s := once(time.Now().Add(time.Hour))
@@ -124,7 +124,7 @@ func TestAJobTooLargeIsRefusedInTheSameWayByEachNode(t *testing.T) {
 	})
 }
 
-func TestManyCommandsOfOneCallAreCarriedOutInTheirOrder(t *testing.T) {
+func TestCommandsOfOneCallAreCarriedOutInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := newWorld(t).three()
 		due := time.Now().Add(time.Hour)
@@ -146,7 +146,7 @@ func TestManyCommandsOfOneCallAreCarriedOutInTheirOrder(t *testing.T) {
 	})
 }
 
-// A load schedules jobs through random nodes, and every job that was acknowledged has to come.
+// A load schedules jobs through random nodes. Every acknowledged job must be delivered.
 type load struct {
 	mu    sync.Mutex
 	acked int
@@ -173,7 +173,7 @@ func (l *load) run(ctx context.Context, seed uint64, nodes func() []*node) {
 	}
 }
 
-func TestARollingRestartUnderLoadLosesNothingAndNoCallFails(t *testing.T) {
+func TestRollingRestartUnderLoadLosesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		all := w.three()
@@ -221,7 +221,7 @@ func TestARollingRestartUnderLoadLosesNothingAndNoCallFails(t *testing.T) {
 	})
 }
 
-func TestANodeThatIsBeingStoppedBringsItsCallsToTheNextOwner(t *testing.T) {
+func TestStoppingNodeForwardsCallsToNextOwner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		all := w.three()
@@ -250,8 +250,9 @@ func TestANodeThatIsBeingStoppedBringsItsCallsToTheNextOwner(t *testing.T) {
 	})
 }
 
-// A stop is late by what the others cannot do before: hear that a claim is gone, and make it theirs.
-func TestANodeThatIsStoppedFiresOnUntilTheOthersWaitForItsShare(t *testing.T) {
+// Jobs of a stopped node are late by the time in which the others learn that its claims are released, and
+// claim its partitions.
+func TestStoppingNodeFiresUntilOthersTakeOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const lag = 30 * time.Millisecond
 		w := newWorld(t)
@@ -284,7 +285,7 @@ func TestANodeThatIsStoppedFiresOnUntilTheOthersWaitForItsShare(t *testing.T) {
 	})
 }
 
-func TestANodeThatIsCutOffFiresNoMoreAndTheOthersTakeItsShare(t *testing.T) {
+func TestPartitionedNodeStopsAndOthersTakeOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		all := w.three()
@@ -336,8 +337,8 @@ func TestANodeThatIsCutOffFiresNoMoreAndTheOthersTakeItsShare(t *testing.T) {
 	})
 }
 
-// A node that is cut off has begun what it was asked, and cannot end it. Whether it has nobody knows until its lease ends.
-func TestForwardedCallInDoubtIsNotSentAgain(t *testing.T) {
+// A partitioned node has begun the call and cannot finish it. The outcome is unknown until its lease ends.
+func TestForwardedCallOfUnknownOutcomeIsNotRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		all := w.three()
@@ -371,7 +372,7 @@ func TestForwardedCallInDoubtIsNotSentAgain(t *testing.T) {
 	})
 }
 
-func TestWithoutAMajorityEverythingStopsAndResumesByItself(t *testing.T) {
+func TestLostMajorityStopsAllUntilItReturns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		all := w.three()
@@ -403,7 +404,7 @@ func TestWithoutAMajorityEverythingStopsAndResumesByItself(t *testing.T) {
 	})
 }
 
-func TestTheHostsAreToldWhenTheyChangeAndNotBefore(t *testing.T) {
+func TestHostsAreSentOnlyWhenTheyChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		all := w.three()

@@ -22,7 +22,7 @@ func named(name string) job.Key {
 	return job.Key{Target: job.Target{Kind: job.App, Namespace: "ns", Name: "app"}, Name: name}
 }
 
-func TestCommandOvertakenByALaterOneIsGivenUp(t *testing.T) {
+func TestOvertakenCommandIsNotRetried(t *testing.T) {
 	request := func(name string) job.Request { return job.Request{Key: named(name)} }
 	all := []job.Request{request("a"), request("b"), request("a"), request("b"), request("c")}
 	lost := errors.New("lost")
@@ -36,7 +36,7 @@ func TestCommandOvertakenByALaterOneIsGivenUp(t *testing.T) {
 		"by one that failed":           {[]error{lost, nil, lost, nil, nil}, []int{0}, []int{0}},
 	} {
 		errs := append([]error(nil), c.errs...)
-		rest := giveUp(all, errs, c.again)
+		rest := dropOvertaken(all, errs, c.again)
 		if fmt.Sprint(rest) != fmt.Sprint(c.rest) {
 			t.Errorf("%s: %v are tried again, want %v", name, rest, c.rest)
 		}
@@ -52,23 +52,23 @@ func TestCommandOvertakenByALaterOneIsGivenUp(t *testing.T) {
 	}
 }
 
-func TestErrorsMeanTheSameOnBothNodes(t *testing.T) {
+func TestErrorsSurviveForwarding(t *testing.T) {
 	r := &Router{log: slog.New(slog.DiscardHandler)}
 	for _, want := range []error{engine.ErrNotOwner, job.ErrExists, job.ErrFull, job.ErrUnavailable} {
-		if got := problem(r.problem(t.Context(), 7, want)); !errors.Is(got, want) || errors.Is(got, engine.ErrNotOwner) != errors.Is(want, engine.ErrNotOwner) {
+		if got := fromProblem(r.problem(t.Context(), 7, want)); !errors.Is(got, want) || errors.Is(got, engine.ErrNotOwner) != errors.Is(want, engine.ErrNotOwner) {
 			t.Errorf("%v becomes %v", want, got)
 		}
 	}
 	var large *job.TooLargeError
-	if got := problem(r.problem(t.Context(), 7, &job.TooLargeError{Size: 3, Limit: 2})); !errors.As(got, &large) || *large != (job.TooLargeError{Size: 3, Limit: 2}) {
+	if got := fromProblem(r.problem(t.Context(), 7, &job.TooLargeError{Size: 3, Limit: 2})); !errors.As(got, &large) || *large != (job.TooLargeError{Size: 3, Limit: 2}) {
 		t.Errorf("a job that is too large becomes %v", got)
 	}
-	if got := r.problem(t.Context(), 7, errors.New("a secret")); got.GetIndex() != 7 || !errors.Is(problem(got), errInternal) {
+	if got := r.problem(t.Context(), 7, errors.New("a secret")); got.GetIndex() != 7 || !errors.Is(fromProblem(got), errInternal) {
 		t.Errorf("what a node keeps to itself becomes %v", got)
 	}
 }
 
-func TestAnswersThatDoNotFitTheMessageAreRefused(t *testing.T) {
+func TestAnswerThatDoesNotFitItsMessageIsRefused(t *testing.T) {
 	answer := func(indices ...uint32) *peerv1.ApplyResponse {
 		m := new(peerv1.ApplyResponse)
 		for _, i := range indices {
@@ -87,7 +87,7 @@ func TestAnswersThatDoNotFitTheMessageAreRefused(t *testing.T) {
 	}
 }
 
-func TestLargestCommandIsTriedAgainAndALargerOneRefused(t *testing.T) {
+func TestLargestCommandIsRetriedAndLargerOneRefused(t *testing.T) {
 	p := newPeer(cluster.Node{ID: "b", Addr: "b"})
 	var large *job.TooLargeError
 	if err := p.explain(t.Context(), batchstream.ErrNotBegun, maxCommand); !errors.Is(err, engine.ErrNotOwner) {
@@ -114,7 +114,7 @@ func alone(t *testing.T) *Router {
 	return New(Config{ID: "a"}, engine.New(engine.Config{Partitions: 2, Shared: true}, db, nil, log), log)
 }
 
-func TestCommandsOfAnotherNodeAboutJobsNotOwnedAreNotBegun(t *testing.T) {
+func TestPeerCommandsOfOtherOwnersAreNotBegun(t *testing.T) {
 	r := alone(t)
 	key, spec := engine.EncodeRequest(&job.Request{Key: named("x"), Spec: job.Spec{Policy: job.DefaultPolicy(), AppID: "app"}})
 	m := &peerv1.ApplyRequest{Commands: []*peerv1.Command{{Key: key, Spec: spec}}}
@@ -142,7 +142,7 @@ func TestNodeIsUnhealthyUntilItsPartitionsAreLoaded(t *testing.T) {
 	}
 }
 
-func TestCallThatWaitsIsSentAtOnceWhenTheOwnersChange(t *testing.T) {
+func TestWaitingCallIsSentWhenOwnersChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := alone(t)
 		_, changed := r.send(t.Context(), []job.Request{{Key: named("x")}}, []int{0})

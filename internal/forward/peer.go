@@ -18,38 +18,39 @@ import (
 	"carillon/internal/peerv1"
 )
 
-// The bounds of what goes to one node. A command is smaller than a message may be.
+// Limits of the stream to one node. A command is smaller than the largest message.
 const (
-	maxCommands   = 1000
-	maxBytes      = 1 << 20 // of a message with more than one command
-	maxCommand    = 4<<20 - 64
-	maxUnanswered = 4 // messages
+	maxCommands = 1000
+	maxBytes    = 1 << 20 // of a message with more than one command
+	maxCommand  = 4<<20 - 64
+	maxInFlight = 4 // messages
 )
 
-// reopenAfter is how long no stream is opened after one has broken.
-const reopenAfter = 50 * time.Millisecond
+// reopenDelay is the delay before a broken stream is opened again.
+const reopenDelay = 50 * time.Millisecond
 
-// drain is how long a node that is no member any more has for the calls that are under way.
-const drain = 2 * time.Second
+// drainTimeout is how long the calls in flight of a former member may take.
+const drainTimeout = 2 * time.Second
 
-type stream = batchstream.Client[*peerv1.Command, peerv1.ApplyRequest, peerv1.ApplyResponse]
+// A commandStream carries commands to another node.
+type commandStream = batchstream.Client[*peerv1.Command, peerv1.ApplyRequest, peerv1.ApplyResponse]
 
 // A peer is another node, and the stream to it. It is safe for concurrent use.
 type peer struct {
 	node cluster.Node
 	end  context.CancelFunc // of run; nil until it runs
 
-	mu     sync.Mutex // guards the field below
-	stream *stream    // nil while none is open
+	mu     sync.Mutex     // guards the field below
+	stream *commandStream // nil while none is open
 }
 
 func newPeer(n cluster.Node) *peer { return &peer{node: n} }
 
-// retire ends run when the node has had time to answer what it was asked: it may be leaving in good order. It is asked
-// nothing more.
+// retire ends run after the node had time to answer calls in flight, because it may be leaving regularly.
+// No more calls may be posted.
 func (p *peer) retire() {
 	if p.end != nil {
-		time.AfterFunc(drain, p.end)
+		time.AfterFunc(drainTimeout, p.end)
 	}
 }
 
@@ -57,17 +58,17 @@ func (p *peer) retire() {
 func (p *peer) run(ctx context.Context, dial func(string) (*grpc.ClientConn, error), log *slog.Logger) {
 	conn, err := dial(p.node.Addr)
 	if err != nil {
-		log.LogAttrs(ctx, slog.LevelError, "another node's address is none; give that node another",
+		log.LogAttrs(ctx, slog.LevelError, "the address of another node is invalid; configure another for that node",
 			slog.String("peer", p.node.ID), slog.String("address", p.node.Addr), slog.Any("err", err))
 		return
 	}
 	defer func() { _ = conn.Close() }()
 	client := peerv1.NewPeerClient(conn)
 	for ctx.Err() == nil {
-		if err := p.keep(ctx, client); ctx.Err() == nil {
+		if err := p.serve(ctx, client); ctx.Err() == nil {
 			log.LogAttrs(ctx, slog.LevelDebug, "the stream to another node ended", slog.String("peer", p.node.ID), slog.Any("err", err))
 		}
-		timer := time.NewTimer(reopenAfter)
+		timer := time.NewTimer(reopenDelay)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():
@@ -76,15 +77,15 @@ func (p *peer) run(ctx context.Context, dial func(string) (*grpc.ClientConn, err
 	}
 }
 
-// keep opens a stream and keeps it until it breaks. It returns why.
-func (p *peer) keep(ctx context.Context, client peerv1.PeerClient) error {
+// serve opens a stream and serves it until it breaks. It returns the reason.
+func (p *peer) serve(ctx context.Context, client peerv1.PeerClient) error {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	apply, err := client.Apply(peerv1.WithSecret(ctx, p.node.Secret), grpc.WaitForReady(true))
 	if err != nil {
 		return err
 	}
-	// The answer to an empty message shows that the node is there.
+	// The answer to an empty message shows that the node responds.
 	if err := apply.Send(new(peerv1.ApplyRequest)); err != nil {
 		return err
 	}
@@ -92,20 +93,21 @@ func (p *peer) keep(ctx context.Context, client peerv1.PeerClient) error {
 		return err
 	}
 	s := batchstream.NewClient(batchstream.ClientConfig[*peerv1.Command, peerv1.ApplyRequest, peerv1.ApplyResponse]{
-		MaxCalls: maxCommands, MaxBytes: maxBytes, MaxInFlight: maxUnanswered, Pack: pack, Unpack: unpack,
+		MaxCalls: maxCommands, MaxBytes: maxBytes, MaxInFlight: maxInFlight, Pack: pack, Unpack: unpack,
 	}, apply)
 	p.set(s)
 	defer p.set(nil)
 	return s.Run(ctx, end)
 }
 
-func (p *peer) set(s *stream) {
+func (p *peer) set(s *commandStream) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stream = s
 }
 
-// post hands commands to the node, in their order. What has not begun there is [engine.ErrNotOwner].
+// post sends commands to the node, in order. The error of a command that has not begun there is
+// [engine.ErrNotOwner].
 func (p *peer) post(requests []job.Request) (results func(ctx context.Context) []error) {
 	p.mu.Lock()
 	s := p.stream
@@ -135,7 +137,7 @@ func (p *peer) post(requests []job.Request) (results func(ctx context.Context) [
 	}
 }
 
-// explain returns what became of a command of that size, about which the stream says err.
+// explain converts the error of the stream for a command of this size.
 func (p *peer) explain(ctx context.Context, err error, size int) error {
 	switch {
 	case errors.Is(err, batchstream.ErrNotBegun) && size > maxCommand:
@@ -146,7 +148,7 @@ func (p *peer) explain(ctx context.Context, err error, size int) error {
 		return context.Cause(ctx)
 	}
 	if _, broken := status.FromError(err); broken {
-		return fmt.Errorf("node %s was lost while it was at it: %w: %w", p.node.ID, job.ErrUnavailable, err)
+		return fmt.Errorf("node %s was lost while it carried out the call: %w: %w", p.node.ID, job.ErrUnavailable, err)
 	}
 	return fmt.Errorf("node %s: %w", p.node.ID, err)
 }

@@ -31,7 +31,7 @@ const (
 	ttl        = 2 * time.Second
 )
 
-// A world is a cluster of whole nodes in fake time, and an app that all of them deliver to.
+// A world is a cluster of whole nodes in fake time, and an app to which all deliver.
 type world struct {
 	t       *testing.T
 	cluster *clustertest.Cluster
@@ -46,7 +46,7 @@ type world struct {
 	latest    time.Duration
 }
 
-// A node is one of them.
+// A node is one node of the cluster.
 type node struct {
 	*forward.Router
 	id      string
@@ -73,7 +73,7 @@ func newWorld(t *testing.T) *world {
 	}
 }
 
-// Deliver notes a trigger and handles it.
+// Deliver records a trigger and handles it.
 func (w *world) Deliver(tr job.Trigger, done func(job.Outcome), _ func(int)) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -92,7 +92,7 @@ func (w *world) Deliver(tr job.Trigger, done func(job.Outcome), _ func(int)) boo
 
 func (*world) Withdraw(job.Target, int) {}
 
-// deliveries returns how many occurrences came, and how many came again.
+// deliveries returns how many occurrences were delivered, and how many redelivered.
 func (w *world) deliveries() (occurrences, again int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

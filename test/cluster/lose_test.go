@@ -143,7 +143,7 @@ func (n *node) refuses(job string) {
 	}
 }
 
-func TestWithoutAMajorityEverythingStopsAndResumesByItself(t *testing.T) {
+func TestLostMajorityStopsAllUntilItReturns(t *testing.T) {
 	long(t)
 	t.Parallel()
 	c, l := loaded(t, 3)
