@@ -10,7 +10,7 @@ import (
 	"strings"
 	"syscall"
 
-	"carillon/internal/browser"
+	"carillon/internal/crossorigin"
 )
 
 // listen opens a port on the interfaces that host names, all if it is empty. Its error says which of the two flags to
@@ -63,13 +63,13 @@ func bare(host string) string {
 	return host
 }
 
-// allowedHosts is the usage of the flag about [browser.Hosts.Allowed].
+// allowedHosts is the usage of the flag about [crossorigin.Hosts.Allowed].
 const allowedHosts = "`names` and addresses by which clients may call the HTTP ports beside localhost, loopback addresses " +
 	"and those it listens on, with commas between them; no others are accepted then"
 
 // hostsOf returns by what the HTTP ports may be called that listen on these addresses, or names of addresses.
-func hostsOf(allowed list, listen ...string) (browser.Hosts, error) {
-	var h browser.Hosts
+func hostsOf(allowed list, listen ...string) (crossorigin.Hosts, error) {
+	var h crossorigin.Hosts
 	for _, name := range allowed {
 		if name = strings.TrimSpace(name); name != "" {
 			h.Allowed = append(h.Allowed, name)
@@ -82,7 +82,7 @@ func hostsOf(allowed list, listen ...string) (browser.Hosts, error) {
 		}
 	}
 	if err := h.Check(); err != nil {
-		return browser.Hosts{}, fmt.Errorf("--allowed-hosts: %w", err)
+		return crossorigin.Hosts{}, fmt.Errorf("--allowed-hosts: %w", err)
 	}
 	return h, nil
 }

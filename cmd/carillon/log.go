@@ -9,8 +9,8 @@ import (
 	"slices"
 	"strings"
 
-	"carillon/internal/brief"
 	"carillon/internal/store"
+	"carillon/internal/truncate"
 )
 
 // A logConfig is the flags about logs, which all roles share.
@@ -59,7 +59,7 @@ func (c *logConfig) logger(w io.Writer) (*slog.Logger, error) {
 		if l, ok := a.Value.Any().(slog.Level); ok && len(groups) == 0 {
 			return slog.String(a.Key, levelName(l))
 		}
-		return brief.Attr(a)
+		return truncate.Attr(a)
 	}}
 	if c.json {
 		return slog.New(slog.NewJSONHandler(w, options)), nil

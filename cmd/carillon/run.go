@@ -11,7 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"carillon/internal/brief"
+	"carillon/internal/truncate"
 )
 
 // A stdio is what a command may touch of the world around the process.
@@ -101,10 +101,10 @@ func run(ctx context.Context, args []string, std stdio) int {
 	case errors.Is(err, errInLog):
 		return exitError
 	case errors.As(err, &usage):
-		fmt.Fprintf(std.Err, "carillon: %s\n", brief.Text(err.Error()))
+		fmt.Fprintf(std.Err, "carillon: %s\n", truncate.Text(err.Error()))
 		return exitUsage
 	default:
-		fmt.Fprintf(std.Err, "carillon: %s\n", brief.Text(err.Error()))
+		fmt.Fprintf(std.Err, "carillon: %s\n", truncate.Text(err.Error()))
 		return exitError
 	}
 }

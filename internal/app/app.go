@@ -19,7 +19,7 @@ import (
 	"log/slog"
 	"net"
 
-	"carillon/internal/browser"
+	"carillon/internal/crossorigin"
 	"carillon/internal/descriptors"
 	"carillon/internal/dispatch"
 	"carillon/internal/engine"
@@ -44,7 +44,7 @@ type Config struct {
 	// Descriptors is how many file descriptors each part of the node may have open. Zero leaves it to their own defaults.
 	Descriptors descriptors.Shares
 	// Hosts are by which names and addresses the HTTP listeners may be called.
-	Hosts browser.Hosts
+	Hosts crossorigin.Hosts
 	// Namespaces are those of Kubernetes, whose jobs are deleted with them; nil: jobs stay.
 	Namespaces *kubernetes.Watcher
 	// Opened is called once the node's listeners are open, and before the node says that it is ready; it may be nil. A port

@@ -12,7 +12,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carillon/internal/browser"
+	"carillon/internal/crossorigin"
 	"carillon/internal/memnet"
 )
 
@@ -24,7 +24,7 @@ func TestHealthAndMetricsAreServedToFewAndQuickClients(t *testing.T) {
 		bounded(maxWatchers, log, &l)
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- serveHTTP("health", health(), l, browser.Hosts{}, log)(ctx) }()
+		go func() { ended <- serveHTTP("health", health(), l, crossorigin.Hosts{}, log)(ctx) }()
 		dial := func(text string) net.Conn {
 			t.Helper()
 			c, err := memory.DialContext(ctx)

@@ -8,15 +8,15 @@ import (
 	"net/http"
 	"time"
 
-	"carillon/internal/browser"
+	"carillon/internal/crossorigin"
 )
 
 // serveHTTP returns the stage that serves h on l, which is called by these hosts. When it is stopped, it cuts off what is
 // under way: health and metrics are not worth waiting for.
-func serveHTTP(what string, h http.Handler, l net.Listener, hosts browser.Hosts, log *slog.Logger) stage {
+func serveHTTP(what string, h http.Handler, l net.Listener, hosts crossorigin.Hosts, log *slog.Logger) stage {
 	return func(ctx context.Context) error {
 		srv := &http.Server{
-			Handler:           browser.New(hosts).Handler(h),
+			Handler:           crossorigin.New(hosts).Handler(h),
 			ReadHeaderTimeout: 5 * time.Second,
 			ReadTimeout:       10 * time.Second,
 			MaxHeaderBytes:    16 << 10,

@@ -11,14 +11,14 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
-// The cipher's own bytes in an envelope: a random nonce in front of the ciphertext, and a tag behind it.
+// An envelope has a random nonce before the ciphertext, and a tag after it.
 const (
 	nonceBytes = 24
 	tagBytes   = 16
 )
 
-// newCipher returns XAES-256-GCM with a key, as https://c2sp.org/XAES-256-GCM has it: of the nonce 12 bytes, which Tink
-// calls the salt, select the key of a message, and 12 are that message's nonce for AES-GCM.
+// newCipher returns XAES-256-GCM with a key, as in https://c2sp.org/XAES-256-GCM. 12 bytes of the nonce,
+// which Tink calls the salt, select the key of a message, and 12 are its nonce for AES-GCM.
 func newCipher(secret [keyBytes]byte) (tink.AEAD, error) {
 	parameters, err := xaesgcm.NewParameters(xaesgcm.VariantNoPrefix, nonceBytes/2)
 	if err != nil {

@@ -1,13 +1,15 @@
-// Package encryption encrypts what is kept on a disk, with keys from a file.
+// Package encryption encrypts data at rest, with keys from a file.
 //
-// [Keys.Seal] makes an envelope: which key it was sealed with, a nonce, and the ciphertext. The cipher is XAES-256-GCM
-// (C2SP): AES-256-GCM under a key that is derived for each envelope from a random nonce of 192 bits, so that one key is
-// good for more envelopes than there will ever be. With AES-GCM alone, random nonces would have to end after four
-// thousand million of them. What an envelope belongs to is authenticated with it: moved elsewhere, it does not open.
+// [Keys.Seal] makes an envelope: the id of its key, a nonce, and the ciphertext. The cipher is XAES-256-GCM
+// (C2SP): AES-256-GCM with a key that is derived for each envelope from a random nonce of 192 bits, so
+// that the number of envelopes of a key is practically unlimited. AES-GCM alone allows four thousand
+// million random nonces. The owner of an envelope is authenticated with it: an envelope that was moved
+// to another owner does not open.
 //
 // # The file
 //
-// One key a line: its id, blanks, and 32 bytes in base64. The first one seals; all of them open. What begins with # is a
-// remark. To change the key, put a new line in front, and leave the old one: the file is read anew while the program runs
-// ([Keys.Reload]). A key that has been there may not go: what was sealed with it would be lost.
+// Each line has a key: its id, blanks, and 32 bytes in base64. The first key encrypts; all of them decrypt.
+// Lines that begin with # are comments. To rotate the key, insert a new line before the others, and keep
+// them: the program reads the file again while it runs ([Keys.Reload]). A key must not be removed, because
+// data that was encrypted with it would be lost.
 package encryption

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// TestItIsTheCipherThatItsSpecificationDescribes opens the specification's two vectors.
-func TestItIsTheCipherThatItsSpecificationDescribes(t *testing.T) {
+// TestCipherMatchesItsSpecification opens the specification's two vectors.
+func TestCipherMatchesItsSpecification(t *testing.T) {
 	for _, c := range []struct {
 		key           byte
 		extra, sealed string
@@ -57,7 +57,7 @@ func write(t testing.TB, file, text string) {
 	}
 }
 
-func TestAnEnvelopeOpensForItsOwnerAloneAndWhole(t *testing.T) {
+func TestEnvelopeOpensOnlyUnchangedForItsOwner(t *testing.T) {
 	k, _ := keys(t, line("a", 1))
 	plain, owner := []byte("what is in it"), []byte("owner")
 	sealed := k.Seal([]byte("front"), plain, owner)[len("front"):]
@@ -85,7 +85,7 @@ func TestAnEnvelopeOpensForItsOwnerAloneAndWhole(t *testing.T) {
 	}
 }
 
-func TestAKeyIsChangedByANewLineInFront(t *testing.T) {
+func TestNewFirstLineRotatesKey(t *testing.T) {
 	k, file := keys(t, "# ours\n\n"+line("old", 1))
 	none := func(id string) error { t.Errorf("%q is told", id); return nil }
 	if err := k.Reload(none); err != nil {
@@ -113,9 +113,9 @@ func TestAKeyIsChangedByANewLineInFront(t *testing.T) {
 	}
 
 	for what, text := range map[string]string{
-		`the key "old" is gone`:        line("new", 2),
-		`the key "old" is another one`: line("new", 2) + line("old", 3),
-		"there is no key in it":        "",
+		`the key "old" is missing`:        line("new", 2),
+		`the key "old" has changed`: line("new", 2) + line("old", 3),
+		"the file has no key":        "",
 		"line 1 is not":                "new",
 	} {
 		write(t, file, text)
@@ -128,15 +128,15 @@ func TestAKeyIsChangedByANewLineInFront(t *testing.T) {
 	}
 }
 
-func TestAFileThatIsWrongIsRefusedAndNotShown(t *testing.T) {
+func TestInvalidKeyFileIsRefusedAndNotShown(t *testing.T) {
 	secret := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, keyBytes))
 	for text, want := range map[string]string{
-		"":                                     "there is no key in it",
-		"# " + secret:                          "there is no key in it",
+		"":                                     "the file has no key",
+		"# " + secret:                          "the file has no key",
 		secret:                                 "line 1 is not an id and 32 bytes in base64",
 		"a " + secret[4:]:                      "line 1 is not an id and 32 bytes in base64",
 		"a " + secret + secret:                 "line 1 is not an id and 32 bytes in base64",
-		"a " + secret + "\na " + secret:        "line 2 has the id \"a\"",
+		"a " + secret + "\na " + secret:        "line 2 repeats the id \"a\"",
 		strings.Repeat("a", 65) + " " + secret: "line 1 has an id of more than 64 bytes",
 	} {
 		file := filepath.Join(t.TempDir(), "keys")

@@ -20,16 +20,16 @@ const keyBytes = 32
 // maxID is how long the id of a key may be, in bytes.
 const maxID = 64
 
-// Keys are those of a file. They are safe for concurrent use.
+// Keys are the keys of a file. They are safe for concurrent use.
 type Keys struct {
 	file string
 
 	mu   sync.RWMutex // guards the fields below
-	text []byte       // what the others were made from
+	text []byte       // from which ring was parsed
 	ring ring
 }
 
-// A ring is some keys. It is not changed once it is there.
+// A ring is a set of keys. It is immutable.
 type ring struct {
 	current string
 	keys    map[string]*key
@@ -41,7 +41,7 @@ type key struct {
 	cipher tink.AEAD
 }
 
-// Open reads the keys in a file.
+// Open reads a key file.
 func Open(file string) (*Keys, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -54,8 +54,8 @@ func Open(file string) (*Keys, error) {
 	return &Keys{file: file, text: text, ring: r}, nil
 }
 
-// Reload reads the file again. If another key seals from now on, it calls before with its id first, and changes nothing
-// if that fails; nor if the file is wrong, or lacks a key that was there.
+// Reload reads the file again. If the key that encrypts changes, it first calls before with the id of the
+// new one. It changes nothing if before fails, or if the file is invalid or lacks a key that it had.
 func (k *Keys) Reload(before func(id string) error) error {
 	text, err := os.ReadFile(k.file)
 	if err != nil {
@@ -74,9 +74,9 @@ func (k *Keys) Reload(before func(id string) error) error {
 	for id, was := range old.keys {
 		switch now := r.keys[id]; {
 		case now == nil:
-			return fmt.Errorf("%s: the key %q is gone, with which jobs may be sealed: put it back", k.file, id)
+			return fmt.Errorf("%s: the key %q is missing, and jobs may be encrypted with it: put it back", k.file, id)
 		case now.secret != was.secret:
-			return fmt.Errorf("%s: the key %q is another one, and jobs may be sealed with what it was: give the new one another id", k.file, id)
+			return fmt.Errorf("%s: the key %q has changed, and jobs may be encrypted with the old one: restore it, and give the new one another id", k.file, id)
 		}
 	}
 	if r.current != old.current {
@@ -90,7 +90,7 @@ func (k *Keys) Reload(before func(id string) error) error {
 	return nil
 }
 
-// parse reads a file of keys.
+// parse parses a key file.
 func parse(text []byte) (ring, error) {
 	r := ring{keys: make(map[string]*key)}
 	number := 0
@@ -101,7 +101,7 @@ func parse(text []byte) (ring, error) {
 			continue
 		}
 		id, encoded, _ := strings.Cut(line, " ")
-		// What the line says is never told: it is a secret, or half of one.
+		// Errors never contain the line: it is a secret, or part of one.
 		secret, err := base64.StdEncoding.DecodeString(strings.TrimSpace(encoded))
 		switch {
 		case err != nil || len(secret) != keyBytes:
@@ -109,7 +109,7 @@ func parse(text []byte) (ring, error) {
 		case len(id) > maxID:
 			return ring{}, fmt.Errorf("line %d has an id of more than %d bytes", number, maxID)
 		case r.keys[id] != nil:
-			return ring{}, fmt.Errorf("line %d has the id %q, which is there already", number, id)
+			return ring{}, fmt.Errorf("line %d repeats the id %q", number, id)
 		}
 		if r.current == "" {
 			r.current = id
@@ -121,27 +121,27 @@ func parse(text []byte) (ring, error) {
 		r.keys[id] = k
 	}
 	if r.current == "" {
-		return ring{}, errors.New("there is no key in it")
+		return ring{}, errors.New("the file has no key")
 	}
 	return r, nil
 }
 
-// Current returns the id of the key that seals.
+// Current returns the id of the key that encrypts.
 func (k *Keys) Current() string {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	return k.ring.current
 }
 
-// Has reports whether there is a key of that id.
+// Has reports whether there is a key with this id.
 func (k *Keys) Has(id string) bool {
 	k.mu.RLock()
 	defer k.mu.RUnlock()
 	return k.ring.keys[id] != nil
 }
 
-// Check returns what tells the key of that id from another one of the same id, and says nothing else about it. It is nil if
-// there is no such key.
+// Check returns a check value that distinguishes the key with this id from other keys, and reveals nothing
+// else about it. It is nil if there is no such key.
 func (k *Keys) Check(id string) []byte {
 	k.mu.RLock()
 	key := k.ring.keys[id]
@@ -155,27 +155,28 @@ func (k *Keys) Check(id string) []byte {
 	return h.Sum(nil)[:size]
 }
 
-// overhead is how much longer an envelope is than what is in it, without the id of the key.
+// overhead is the size of an envelope without its content and the id of its key.
 const overhead = 1 + nonceBytes + tagBytes
 
-// Seal appends the envelope of plain to dst. It opens only for the same owner.
+// Seal encrypts plain and appends its envelope to dst. The owner is authenticated data: the envelope opens
+// only for the same owner.
 func (k *Keys) Seal(dst, plain, owner []byte) []byte {
 	k.mu.RLock()
 	id, key := k.ring.current, k.ring.keys[k.ring.current]
 	k.mu.RUnlock()
 	sealed, err := key.cipher.Encrypt(plain, owner)
 	if err != nil {
-		panic(fmt.Sprintf("encrypt %d bytes: %v", len(plain), err)) // only of more than 64 GiB
+		panic(fmt.Sprintf("encrypt %d bytes: %v", len(plain), err)) // it fails only for more than 64 GiB
 	}
 	dst = append(dst, byte(len(id)))
 	dst = append(dst, id...)
 	return append(dst, sealed...)
 }
 
-// Size returns how long the envelope of so many bytes is.
+// Size returns the size of the envelope of so many bytes.
 func (k *Keys) Size(plain int) int { return overhead + len(k.Current()) + plain }
 
-// KeyID returns the id of the key that an envelope says it was sealed with, or "" if it says nothing.
+// KeyID returns the id of the key of an envelope, or "" if it is invalid.
 func KeyID(envelope []byte) string {
 	if len(envelope) == 0 || len(envelope) < 1+int(envelope[0]) {
 		return ""
@@ -183,9 +184,9 @@ func KeyID(envelope []byte) string {
 	return string(envelope[1 : 1+envelope[0]])
 }
 
-var errEnvelope = errors.New("it is damaged, or belongs elsewhere")
+var errEnvelope = errors.New("it is damaged, or belongs to another job")
 
-// Open returns what an envelope of owner holds. The result shares no memory with it.
+// Open decrypts an envelope of owner. The result shares no memory with it.
 func (k *Keys) Open(envelope, owner []byte) ([]byte, error) {
 	if len(envelope) == 0 || len(envelope) < overhead+int(envelope[0]) {
 		return nil, errEnvelope
@@ -195,7 +196,7 @@ func (k *Keys) Open(envelope, owner []byte) ([]byte, error) {
 	key := k.ring.keys[id]
 	k.mu.RUnlock()
 	if key == nil {
-		return nil, fmt.Errorf("it is sealed with the key %q, which is not in %s", id, k.file)
+		return nil, fmt.Errorf("it is encrypted with the key %q, which is not in %s", id, k.file)
 	}
 	plain, err := key.cipher.Decrypt(rest, owner)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"carillon/internal/brief"
+	"carillon/internal/truncate"
 )
 
 // Kind says what sort of target a job calls.
@@ -95,7 +95,7 @@ func (k Key) Check() error {
 	default:
 		return nil
 	}
-	return &InvalidError{Field: "name", Reason: fmt.Sprintf("%s%q: %s", InvalidName, brief.Text(name), reason), Help: k.help()}
+	return &InvalidError{Field: "name", Reason: fmt.Sprintf("%s%q: %s", InvalidName, truncate.Text(name), reason), Help: k.help()}
 }
 
 // help says which part of k breaks a rule, without Dapr's prefix of it.

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"carillon/internal/browser"
+	"carillon/internal/crossorigin"
 	"carillon/internal/sidecar"
 )
 
@@ -62,7 +62,7 @@ func TestAPageWhoseNameWasTurnedToThisHostGetsNothing(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := &fixture{network: new(network), t: t, loopback: true}
 		f.scheduler = newScheduler(t, f.network, schedulerAddress, schedulerAddress)
-		f.run(sidecar.Config{Schedulers: []string{schedulerAddress}, Hosts: browser.Hosts{Own: []string{"this.example"}, Allowed: []string{"Gateway.Example"}}})
+		f.run(sidecar.Config{Schedulers: []string{schedulerAddress}, Hosts: crossorigin.Hosts{Own: []string{"this.example"}, Allowed: []string{"Gateway.Example"}}})
 		for _, host := range append(names, "this.example:3500", "gateway.example") {
 			if got := send(f, apiAddress, "/v1.0/metadata", host); got.code != 200 {
 				t.Errorf("for %q: %d %s, want 200", host, got.code, got.body)
@@ -98,7 +98,7 @@ func TestAPageWhoseNameWasTurnedToThisHostGetsNothing(t *testing.T) {
 		}
 	})
 	bubble(t, func(t *testing.T) { // where a list is given, it holds for the network, too
-		f := start(t, sidecar.Config{Hosts: browser.Hosts{Allowed: []string{"sidecar"}}})
+		f := start(t, sidecar.Config{Hosts: crossorigin.Hosts{Allowed: []string{"sidecar"}}})
 		for host, want := range map[string]int{"sidecar:3500": 200, "localhost:3500": 200, "other:3500": 403} {
 			if got := send(f, apiAddress, "/v1.0/metadata", host); got.code != want {
 				t.Errorf("for %q: %d with a list of hosts, want %d", host, got.code, want)

@@ -15,7 +15,7 @@ import (
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 
-	"carillon/internal/browser"
+	"carillon/internal/crossorigin"
 	"carillon/internal/job"
 )
 
@@ -70,7 +70,7 @@ type Config struct {
 	// APIToken must come with each request, unless it is empty.
 	APIToken string
 	// Hosts are by which names and addresses the HTTP listeners may be called, where no token is asked for.
-	Hosts browser.Hosts
+	Hosts crossorigin.Hosts
 	// AppToken goes to apps with each trigger, unless it is empty.
 	AppToken string
 

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/semaphore"
 
-	"carillon/internal/browser"
+	"carillon/internal/crossorigin"
 	"carillon/internal/limits"
 	"carillon/internal/lograte"
 )
@@ -36,8 +36,8 @@ type Sidecar struct {
 	extended   extended
 	shutdowns  shutdowns
 	warnings   *lograte.Line
-	refusals   *lograte.Line  // of calls without the token
-	browsers   *browser.Guard // of listeners that ask for no token
+	refusals   *lograte.Line           // of calls without the token
+	browsers   *crossorigin.Protection // of listeners that ask for no token
 }
 
 // Listeners are where the API is served. A sidecar closes them.
@@ -65,7 +65,7 @@ func New(cfg Config, dial Dialers, log *slog.Logger) (*Sidecar, error) {
 	s := &Sidecar{
 		cfg: cfg, dial: dial, log: log.With(slog.String("component", "sidecar")), began: time.Now(),
 		calls: calls{bytes: limits.NewBudget(cfg.MaxCallBytes)}, shutdowns: newShutdowns(),
-		metrics: newMetrics(cfg), vitals: newVitals(cfg.Apps), browsers: browser.New(cfg.Hosts),
+		metrics: newMetrics(cfg), vitals: newVitals(cfg.Apps), browsers: crossorigin.New(cfg.Hosts),
 	}
 	s.warnings, s.refusals = newWarnings(s.log), newRefusals(s.log)
 	s.lists = semaphore.NewWeighted(cfg.MaxCallBytes)

@@ -9,8 +9,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
 
-	"carillon/internal/brief"
 	"carillon/internal/job"
+	"carillon/internal/truncate"
 	"carillon/internal/when"
 )
 
@@ -31,7 +31,7 @@ type APIError struct {
 
 // NewAPIError returns the error of reason in the API of target. The middle of a long message is cut out.
 func NewAPIError(reason Reason, target job.Target, message string) *APIError {
-	e := &APIError{Reason: reason, Message: brief.Text(message), metadata: map[string]string{"appID": brief.To(target.Name, job.MaxName)}}
+	e := &APIError{Reason: reason, Message: truncate.Text(message), metadata: map[string]string{"appID": truncate.To(target.Name, job.MaxName)}}
 	e.HTTP, e.Code, e.rich = reason.codes()
 	if reason != ReasonNameInBody { // Dapr leaves it out there
 		e.metadata["namespace"] = target.Namespace

@@ -4,8 +4,8 @@ import (
 	"encoding/json"
 	"net/http"
 
-	"carillon/internal/brief"
 	"carillon/internal/job"
+	"carillon/internal/truncate"
 )
 
 // APIResult returns the result of one job in the answer of a batch: the status of a call for this job
@@ -15,7 +15,7 @@ func APIResult(name string, e *APIError) []byte {
 		Name   string          `json:"name,omitempty"`
 		Status int             `json:"status"`
 		Error  json.RawMessage `json:"error,omitempty"`
-	}{Name: brief.To(name, job.MaxName), Status: http.StatusNoContent}
+	}{Name: truncate.To(name, job.MaxName), Status: http.StatusNoContent}
 	if e != nil {
 		result.Status, result.Error = e.HTTP, e.Body()
 	}

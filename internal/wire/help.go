@@ -13,8 +13,8 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/protoadapt"
 
-	"carillon/internal/brief"
 	"carillon/internal/job"
+	"carillon/internal/truncate"
 )
 
 // WithHelp sets the help of e: what to do about it. The middle of a long one is cut out.
@@ -22,7 +22,7 @@ import (
 // Some clients look for the messages of Dapr, so these stay unchanged, and the help is separate: the
 // field help of an HTTP body, and a google.rpc.BadRequest or Help over gRPC (docs/decisions/0026).
 func (e *APIError) WithHelp(help string) *APIError {
-	e.Help = brief.Text(help)
+	e.Help = truncate.Text(help)
 	return e
 }
 

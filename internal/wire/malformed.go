@@ -11,9 +11,9 @@ import (
 
 	internalsv1 "github.com/dapr/dapr/pkg/proto/internals/v1"
 
-	"carillon/internal/brief"
 	"carillon/internal/job"
 	"carillon/internal/jsonvalue"
+	"carillon/internal/truncate"
 )
 
 // Malformed returns the error of a request whose body is no job, because of err. It says what to write
@@ -47,7 +47,7 @@ func helpMalformed(text string, body []byte) string {
 		return help
 	}
 	if m := wrongValue.FindStringSubmatch(text); m != nil {
-		switch kind, field, value := m[1], m[2], brief.To(m[3], 100); kind {
+		switch kind, field, value := m[1], m[2], truncate.To(m[3], 100); kind {
 		case "string":
 			return fmt.Sprintf("%s is a text in quotes, and not %s", field, value)
 		case "uint32":
@@ -57,10 +57,10 @@ func helpMalformed(text string, body []byte) string {
 		}
 	}
 	if m := wrongNumber.FindStringSubmatch(text); m != nil {
-		return fmt.Sprintf("the number %s in data is too large here: send it as a string", brief.To(m[1], 100))
+		return fmt.Sprintf("the number %s in data is too large here: send it as a string", truncate.To(m[1], 100))
 	}
 	if m := repeatedKey.FindStringSubmatch(text); m != nil {
-		return fmt.Sprintf("an object in data has the key %s twice: give each key once", brief.To(m[1], 100))
+		return fmt.Sprintf("an object in data has the key %s twice: give each key once", truncate.To(m[1], 100))
 	}
 	valid := json.Valid(body)
 	early := strings.Contains(text, "unexpected EOF")
@@ -71,7 +71,7 @@ func helpMalformed(text string, body []byte) string {
 		return "the body ends too early: close each text, array and object"
 	}
 	if interval := findInterval(body); valid && len(interval) > 0 && interval[0] != '"' && strings.Contains(text, "unexpected token") {
-		return fmt.Sprintf(`the interval of a failurePolicy is a quoted text such as "5s", and not %s`, brief.To(string(interval), 100))
+		return fmt.Sprintf(`the interval of a failurePolicy is a quoted text such as "5s", and not %s`, truncate.To(string(interval), 100))
 	}
 	if strings.Contains(text, "duplicate field") || strings.Contains(text, "oneof") {
 		return "give each field once, in one spelling, and one kind of failurePolicy"

@@ -7,8 +7,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"carillon/internal/brief"
 	"carillon/internal/job"
+	"carillon/internal/truncate"
 )
 
 // full is the beginning of the error of a full store in Dapr (scheduler specification §1.4).
@@ -42,24 +42,24 @@ func Status(err error) error {
 	}
 	if e, ok := errors.AsType[withStatus](err); ok && e.GRPCStatus().Code() != codes.OK {
 		st := e.GRPCStatus()
-		if len(st.Message()) <= brief.Max {
+		if len(st.Message()) <= truncate.Max {
 			return st.Err()
 		}
 		short := st.Proto()
-		short.Message = brief.Text(short.GetMessage())
+		short.Message = truncate.Text(short.GetMessage())
 		return status.ErrorProto(short)
 	}
 	if e, ok := errors.AsType[*job.InvalidError](err); ok {
-		return status.Error(codes.Unknown, brief.Text(e.Error()))
+		return status.Error(codes.Unknown, truncate.Text(e.Error()))
 	}
 	if e, ok := errors.AsType[*job.TooLargeError](err); ok {
 		return status.Error(codes.ResourceExhausted, e.Error())
 	}
 	switch {
 	case errors.Is(err, job.ErrExists):
-		return status.Error(codes.AlreadyExists, brief.Text(err.Error()))
+		return status.Error(codes.AlreadyExists, truncate.Text(err.Error()))
 	case errors.Is(err, job.ErrNotFound):
-		return status.Error(codes.NotFound, brief.Text(err.Error()))
+		return status.Error(codes.NotFound, truncate.Text(err.Error()))
 	case errors.Is(err, context.Canceled):
 		return status.Error(codes.Canceled, context.Canceled.Error())
 	case errors.Is(err, context.DeadlineExceeded):

@@ -1,4 +1,4 @@
-package browser_test
+package crossorigin_test
 
 import (
 	"context"
@@ -8,11 +8,11 @@ import (
 	"strings"
 	"testing"
 
-	"carillon/internal/browser"
+	"carillon/internal/crossorigin"
 )
 
-// ask returns what a guard says of a request that came to an address.
-func ask(t *testing.T, g *browser.Guard, to net.IP, host string, headers ...string) string {
+// ask returns why a request to an address is refused.
+func ask(t *testing.T, g *crossorigin.Protection, to net.IP, host string, headers ...string) string {
 	t.Helper()
 	ctx := context.WithValue(t.Context(), http.LocalAddrContextKey, net.Addr(&net.TCPAddr{IP: to, Port: 3500}))
 	r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/", http.NoBody)
@@ -23,7 +23,7 @@ func ask(t *testing.T, g *browser.Guard, to net.IP, host string, headers ...stri
 	return g.Refuse(r)
 }
 
-// exact are Host headers that name this host, and other those that do not, or may not.
+// exact are Host headers that name this host, and other are headers that do not, or may not.
 var (
 	exact = []string{
 		"localhost", "localhost:3500", "localhost:", "LocalHost:1", "localhost.", "LOCALHOST.:65535",
@@ -42,8 +42,8 @@ var (
 	}
 )
 
-func TestOnlyExactNamesAndAddressesAreAcceptedOverLoopback(t *testing.T) {
-	g := browser.New(browser.Hosts{})
+func TestLoopbackAcceptsOnlyExactHosts(t *testing.T) {
+	g := crossorigin.New(crossorigin.Hosts{})
 	for _, host := range exact {
 		if why := ask(t, g, net.IPv4(127, 0, 0, 1), host); why != "" {
 			t.Errorf("%q: %s", host, why)
@@ -58,18 +58,18 @@ func TestOnlyExactNamesAndAddressesAreAcceptedOverLoopback(t *testing.T) {
 	}
 }
 
-func TestARefusalRepeatsLittleOfTheHost(t *testing.T) {
-	if why := ask(t, browser.New(browser.Hosts{}), net.IPv6loopback, strings.Repeat("\u0001", 4000)); len(why) > 1000 {
+func TestRefusalTruncatesHost(t *testing.T) {
+	if why := ask(t, crossorigin.New(crossorigin.Hosts{}), net.IPv6loopback, strings.Repeat("\u0001", 4000)); len(why) > 1000 {
 		t.Errorf("it has %d bytes", len(why))
 	}
 }
 
-func TestHostsThatAreAllowedAreAcceptedExactly(t *testing.T) {
-	h := browser.Hosts{Own: []string{"this.example"}, Allowed: []string{"Sidecar.Example.", "10.0.0.1", "fe80::1"}}
+func TestAllowedHostsAreMatchedExactly(t *testing.T) {
+	h := crossorigin.Hosts{Own: []string{"this.example"}, Allowed: []string{"Sidecar.Example.", "10.0.0.1", "fe80::1"}}
 	if err := h.Check(); err != nil {
 		t.Fatal(err)
 	}
-	g := browser.New(h)
+	g := crossorigin.New(h)
 	for host, want := range map[string]bool{
 		"this.example:3500": true, "sidecar.example": true, "SIDECAR.example.:80": true, "10.0.0.1:3500": true, "[fe80::1%eth0]:3500": true, "localhost": true,
 		"a.sidecar.example": false, "example": false, "mac.local": false, "10.0.0.2": false, "[fe80::2]": false,
@@ -82,23 +82,23 @@ func TestHostsThatAreAllowedAreAcceptedExactly(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoHostCannotBeAllowed(t *testing.T) {
+func TestInvalidHostCannotBeAllowed(t *testing.T) {
 	for _, text := range []string{"", "*", "*.local", ".local", "sidecar:3500", "10.0.0.1:3500", "http://sidecar", "[::1]:3500", "a b", "a/b"} {
-		err := browser.Hosts{Allowed: []string{"sidecar", text}}.Check()
+		err := crossorigin.Hosts{Allowed: []string{"sidecar", text}}.Check()
 		if err == nil || !strings.Contains(err.Error(), "without a port or a wildcard") {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
 	for _, text := range []string{"sidecar", "my_app.svc", "10.0.0.1", "::1", "[::1]", "A.B."} {
-		if err := (browser.Hosts{Allowed: []string{text}}).Check(); err != nil {
+		if err := (crossorigin.Hosts{Allowed: []string{text}}).Check(); err != nil {
 			t.Errorf("%q: %v", text, err)
 		}
 	}
 }
 
-// Other hosts call a server by names that it does not know; a page of a browser says where it is from.
-func TestOverTheNetworkOnlyPagesNeedTheRightHost(t *testing.T) {
-	g, own := browser.New(browser.Hosts{}), net.IPv4(192, 0, 2, 1)
+// Other hosts call a server by names that it does not know. A page in a browser sends its origin.
+func TestOverNetworkOnlyPagesNeedKnownHost(t *testing.T) {
+	g, own := crossorigin.New(crossorigin.Hosts{}), net.IPv4(192, 0, 2, 1)
 	for _, host := range []string{"sidecar:3500", "app.default.svc.cluster.local", "192.0.2.1:3500", "evil.example", "localhost"} {
 		if why := ask(t, g, own, host); why != "" {
 			t.Errorf("%q: %s", host, why)
@@ -110,9 +110,9 @@ func TestOverTheNetworkOnlyPagesNeedTheRightHost(t *testing.T) {
 	}
 }
 
-// A page that changes something says whose it is.
-func TestAPageOfAnotherOriginChangesNothing(t *testing.T) {
-	g := browser.New(browser.Hosts{})
+// A page sends its origin with a request that changes something.
+func TestCrossOriginPageChangesNothing(t *testing.T) {
+	g := crossorigin.New(crossorigin.Hosts{})
 	for _, c := range []struct {
 		name, value string
 		refused     bool
