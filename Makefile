@@ -137,7 +137,7 @@ mutate: ## Make SAMPLE (60) small mistakes in each package of PKG, and list thos
 
 .PHONY: soak
 soak: ## Keep a node at work for SOAK (1h) and hold what it takes
-	CARILLON_TEST_SOAK=$(SOAK) $(GO) test -count=1 -v -timeout 0 -run TestASoak ./test/crash
+	CARILLON_TEST_SOAK=$(SOAK) $(GO) test -count=1 -v -timeout 0 -run TestSoak ./test/crash
 
 .PHONY: clean
 clean: ## Remove what the other targets made

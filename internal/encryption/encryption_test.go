@@ -108,7 +108,7 @@ func TestNewFirstLineRotatesKey(t *testing.T) {
 		}
 	}
 	other, _ := keys(t, line("old", 1))
-	if _, err := other.Open(after, nil); err == nil || !strings.Contains(err.Error(), `sealed with the key "new"`) {
+	if _, err := other.Open(after, nil); err == nil || !strings.Contains(err.Error(), `encrypted with the key "new"`) {
 		t.Errorf("without the key: %v", err)
 	}
 

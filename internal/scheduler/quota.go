@@ -43,13 +43,13 @@ type quotas struct {
 	Quota
 	metrics *metrics
 
-	mu    sync.Mutex        // guards the fields below, and calls and at of each usage
-	usage map[string]*usage // by namespace
+	mu    sync.Mutex                 // guards the fields below, and calls and at of each namespaceUsage
+	usage map[string]*namespaceUsage // by namespace
 	swept time.Time
 }
 
-// A usage is what one namespace uses of its quota.
-type usage struct {
+// A namespaceUsage is what one namespace uses of its quota.
+type namespaceUsage struct {
 	calls float64 // tokens of a token bucket, as of at; negative after a large call, -Rate at least
 	at    time.Time
 
@@ -60,7 +60,7 @@ type usage struct {
 }
 
 func newQuotas(q Quota, m *metrics) *quotas {
-	return &quotas{Quota: q, metrics: m, usage: make(map[string]*usage)}
+	return &quotas{Quota: q, metrics: m, usage: make(map[string]*namespaceUsage)}
 }
 
 // callBytes is the size, of a stored job or of a list, that counts as another call.
@@ -137,9 +137,9 @@ func (q *quotas) allowJob(ctx context.Context, now time.Time, namespace string, 
 	return nil
 }
 
-func (q *quotas) tooMany(u *usage) bool { return q.Jobs > 0 && u.jobs >= q.Jobs }
+func (q *quotas) tooMany(u *namespaceUsage) bool { return q.Jobs > 0 && u.jobs >= q.Jobs }
 
-func (q *quotas) tooLarge(u *usage, bytes int64) bool {
+func (q *quotas) tooLarge(u *namespaceUsage, bytes int64) bool {
 	return q.Bytes > 0 && u.bytes+bytes > q.Bytes
 }
 
@@ -150,7 +150,7 @@ func (q *quotas) refuse(quota, format string, args ...any) error {
 
 // usageOf returns the usage of a namespace as of now, or nil if too many are tracked. The caller holds
 // mu.
-func (q *quotas) usageOf(now time.Time, namespace string) *usage {
+func (q *quotas) usageOf(now time.Time, namespace string) *namespaceUsage {
 	u := q.usage[namespace]
 	if u == nil {
 		if len(q.usage) >= maxNamespaces && now.Sub(q.swept) >= time.Second {
@@ -159,7 +159,7 @@ func (q *quotas) usageOf(now time.Time, namespace string) *usage {
 		if len(q.usage) >= maxNamespaces {
 			return nil
 		}
-		u = &usage{calls: q.Rate, at: now, sem: make(chan struct{}, 1)}
+		u = &namespaceUsage{calls: q.Rate, at: now, sem: make(chan struct{}, 1)}
 		q.usage[namespace] = u
 	}
 	if since := now.Sub(u.at).Seconds(); since > 0 {

@@ -44,7 +44,7 @@ func (c *clock) step(ctx context.Context, by time.Duration) (back func()) {
 	return func() { turn(-by) }
 }
 
-func TestAStepOfAClockMovesNothingButWhatItShows(t *testing.T) {
+func TestClockStepMovesOnlyWallClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := &clock{world: &world{history: newHistory()}}
 		for _, by := range []time.Duration{0, time.Hour, -time.Minute, 1500 * time.Millisecond, -1} {

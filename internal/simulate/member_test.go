@@ -24,14 +24,14 @@ import (
 	"carillon/internal/store/pebblestore"
 )
 
-// found makes the realm of a cluster, until the function that it returns is called.
+// found creates the etcd of a cluster. It lasts until the returned function is called.
 func (w *world) found(ctx context.Context) (end func()) {
 	st, err := pebblestore.Open(pebblestore.Config{Dir: "realm", FS: vfs.NewMem(), NoTickers: true, CacheBytes: 1 << 20}, w.log)
 	if err != nil {
 		panic(err)
 	}
-	w.realm = clustertest.NewAgreement(w.program.partitions, lease, st)
-	w.running.Go(func() { runRealm(ctx, w.realm) })
+	w.etcd = clustertest.NewAgreement(w.program.partitions, lease, st)
+	w.running.Go(func() { expireLeases(ctx, w.etcd) })
 	return func() {
 		if err := st.Close(); err != nil {
 			panic(err)
@@ -39,19 +39,20 @@ func (w *world) found(ctx context.Context) (end func()) {
 	}
 }
 
-// outpost returns what a node sees of the realm; nil if there is none. Its power may be cut before a request leaves.
-func (m *host) outpost(n *node) *outpost {
-	if m.world.realm == nil {
+// etcdConn returns the connection of a node to etcd; nil without a cluster. A power cut may precede each
+// request.
+func (m *host) etcdConn(n *node) *etcdConn {
+	if m.world.etcd == nil {
 		return nil
 	}
-	return &outpost{realm: m.world.realm, running: &m.world.running, up: m.up, down: m.down, over: m.world.over, dead: &n.dead, sent: func() {
+	return &etcdConn{etcd: m.world.etcd, running: &m.world.running, up: m.up, down: m.down, over: m.world.over, dead: &n.dead, sent: func() {
 		if n.cutIn.Add(-1) == 0 {
 			(*n.cutNow.Load())()
 		}
 	}}
 }
 
-// sufferApart lets go wrong, between a node and the realm, what would be wrong with the disk of a node alone. It returns
+// sufferApart lets go wrong, between a node and the etcd, what would be wrong with the disk of a node alone. It returns
 // nil if f is nothing of that kind.
 func (m *host) sufferApart(n *node, f faultProgram) (mend func()) {
 	switch f.kind {
@@ -87,7 +88,7 @@ type member struct {
 	log         *slog.Logger
 }
 
-func (c *member) join(o *outpost, log *slog.Logger) {
+func (c *member) join(o *etcdConn, log *slog.Logger) {
 	c.coordinator, c.log = o, log
 	c.router = forward.New(forward.Config{ID: c.node.host.address, Dial: c.dial}, c.engine, log)
 }
@@ -159,6 +160,6 @@ func (c *member) own(ctx context.Context, partition int, claim cluster.Claim) {
 
 // A fuse is when the power of a node of a cluster is cut.
 type fuse struct {
-	cutIn  atomic.Int64 // requests to the realm from now on
+	cutIn  atomic.Int64 // requests to the etcd from now on
 	cutNow atomic.Pointer[func()]
 }

@@ -70,7 +70,7 @@ func (n *node) cut(f faultProgram, op string) {
 		n.host.wire.unplug(f.quietly) // first: whoever hears of something was told before the disk is what it is then
 		how := fmt.Sprintf("its power is cut before %s; %d%% of what is not synced are kept", op, f.percent)
 		n.world.history.end(n.life, how, &n.metrics)
-		if n.next = n.disk; n.world.realm == nil {
+		if n.next = n.disk; n.world.etcd == nil {
 			n.next = n.disk.crash(f.percent, random(n.world.program.seed, "crash", n.life))
 		}
 		n.down.Store(int64(f.lasts))
@@ -93,11 +93,11 @@ func (n *node) run(ctx context.Context) string {
 		cfg.Metrics = nil
 	}
 	var kept store.Store
-	outpost := n.host.outpost(n)
-	var wait func(context.Context) error // nil: the realm does not fail
+	etcdConn := n.host.etcdConn(n)
+	var wait func(context.Context) error // nil: the etcd does not fail
 	closeStore := func() error { return nil }
-	if outpost != nil {
-		kept, cfg.Shared = outpost, true
+	if etcdConn != nil {
+		kept, cfg.Shared = etcdConn, true
 	} else {
 		st, err := pebblestore.Open(pebblestore.Config{Dir: "store", FS: n.disk.fs(), NoTickers: true, CacheBytes: 1 << 20}, log)
 		if err != nil {
@@ -115,12 +115,12 @@ func (n *node) run(ctx context.Context) string {
 	if plant := n.world.plant.deliver; plant != nil {
 		deliver = plant(deliver)
 	}
-	e = engine.New(cfg, storeProbe{kept, n.world.history, n.life, outpost != nil}, deliver, log)
+	e = engine.New(cfg, storeProbe{kept, n.world.history, n.life, etcdConn != nil}, deliver, log)
 	var jobs scheduler.Jobs = e
 	service := scheduler.Config{Hosts: n.world.addresses(), Now: now}
 	check, member := e.Health, &member{node: n, engine: e, dispatch: d}
-	if outpost != nil {
-		member.join(outpost, log)
+	if etcdConn != nil {
+		member.join(etcdConn, log)
 		jobs, check = member.router, member.health
 		service.Hosts, service.Peer, service.PeerSecret = nil, member.router, member.secret()
 	}

@@ -77,7 +77,7 @@ func peaceful(seed uint64) *program {
 	return p
 }
 
-func TestNothingIsFoundInAPeacefulWorld(t *testing.T) {
+func TestCheckersPassWithoutFaults(t *testing.T) {
 	p := peaceful(3)
 	var log bytes.Buffer
 	h := simulate(t, p, plant{}, &log)
@@ -129,7 +129,7 @@ func leavingNodes(p *program) {
 	}
 }
 
-// cutOff has no node reach the realm for a while.
+// cutOff has no node reach the etcd for a while.
 func cutOff(p *program) {
 	for host := range p.nodes {
 		p.faults = append(p.faults, faultProgram{at: 10 * time.Second, kind: hungDisk, lasts: 30 * time.Second, host: host})

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestASeedDecidesTheSameEachTime(t *testing.T) {
+func TestSeedIsDeterministic(t *testing.T) {
 	for seed := range uint64(50) {
 		if a, b := newProgram(seed).String(), newProgram(seed).String(); a != b {
 			t.Fatalf("seed %d:\n%s", seed, cmp.Diff(a, b))
@@ -18,10 +18,10 @@ func TestASeedDecidesTheSameEachTime(t *testing.T) {
 	}
 }
 
-// TestASeedHappensTheSameWayAgain runs worlds twice, and holds that the same happens at the same nanoseconds; the order
+// TestSeedReplaysTheSameHistory runs worlds twice, and holds that the same happens at the same nanoseconds; the order
 // at one instant is Go's, so that no two users do something at one. They are worlds that lose no connection: when those
 // connect again is Go's, too.
-func TestASeedHappensTheSameWayAgain(t *testing.T) {
+func TestSeedReplaysTheSameHistory(t *testing.T) {
 	for seed := range uint64(2) {
 		p := newProgram(seed)
 		p.maxOut = 1000 // so that the order is of no account

@@ -240,7 +240,7 @@ func (s *story) ahead(e event) time.Duration {
 
 // turnTime is how long a node of a cluster may have read since it saw that something is due, when it sends that: it waits
 // for as long for each of a few answers.
-const turnTime = 5 * patience
+const turnTime = 5 * requestTimeout
 
 // allowed is by how much before its due instant a delivery may leave: as much as its node's clock is ahead. It is due if
 // it was so when the clock was read, though the clock may have been stepped back since.

@@ -52,7 +52,7 @@ type world struct {
 	replicas map[string][]*replica  // of each app
 	running  sync.WaitGroup         // all that it has started
 	lives    atomic.Int64           // of all nodes
-	realm    *clustertest.Agreement // that the nodes share; nil if each has a store of its own
+	etcd     *clustertest.Agreement // that the nodes share; nil if each has a store of its own
 	over     chan struct{}          // closed when the world ends
 }
 
@@ -62,7 +62,7 @@ type host struct {
 	address string
 	clock   *clock
 	wire    *wire // between it and all others
-	up      *way  // to the realm
+	up      *way  // to etcd
 	down    *way  // and back
 
 	mu   sync.Mutex // guards the field below
@@ -204,7 +204,7 @@ func (w *world) suffer(ctx context.Context, f faultProgram) {
 	m := w.hosts[f.host]
 	n := m.present()
 	mend := func() {}
-	if w.realm != nil {
+	if w.etcd != nil {
 		if apart := m.sufferApart(n, f); apart != nil {
 			wait(ctx, min(f.lasts, calm-w.since()))
 			apart()
@@ -282,7 +282,7 @@ func (m *host) pause(n *node) (resume func()) {
 	}
 }
 
-// everybody returns the names of all who connect to schedulers, and that of the realm.
+// everybody returns the names of all who connect to schedulers, and that of the etcd.
 func (w *world) everybody() []string {
 	all := append(w.program.copies(), w.addresses()...)
 	for _, u := range w.program.users {

@@ -122,7 +122,7 @@ func (c *clock) step(by time.Duration) {
 	c.must(os.Rename(c.file+".new", c.file))
 }
 
-func TestAStepOfTheClockLosesNothingAndNoLease(t *testing.T) {
+func TestClockStepLosesNoJobAndNoLease(t *testing.T) {
 	long(t)
 	t.Parallel()
 	k := newClock(t)

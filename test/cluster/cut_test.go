@@ -8,9 +8,9 @@ import (
 	"time"
 )
 
-// TestANodeThatIsCutOffStopsAndTheOthersGoOn cuts the wires between a node and the others, one way or both, while apps
+// TestPartitionedNodeStopsAndOthersContinue cuts the wires between a node and the others, one way or both, while apps
 // reach all of them, and then all of a node's wires: apps have streams to it on which nothing comes any more.
-func TestANodeThatIsCutOffStopsAndTheOthersGoOn(t *testing.T) {
+func TestPartitionedNodeStopsAndOthersContinue(t *testing.T) {
 	long(t)
 	t.Parallel()
 	c, l := loaded(t, 3, wired)

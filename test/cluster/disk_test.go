@@ -111,7 +111,7 @@ func fill(t *testing.T, dir string) (empty func()) {
 	return func() { _ = os.Remove(f.Name()) }
 }
 
-func TestANodeWhoseDiskIsFullToTheLastByteSaysSoAndTheOthersGoOn(t *testing.T) {
+func TestNodeWithFullDiskReportsItAndOthersContinue(t *testing.T) {
 	long(t)
 	t.Parallel()
 	dir := smallDisk(t, 400)
@@ -148,7 +148,7 @@ func TestANodeWhoseDiskIsFullToTheLastByteSaysSoAndTheOthersGoOn(t *testing.T) {
 	c.close()
 }
 
-func TestASlowDiskMakesTriggersLateAndLosesNone(t *testing.T) {
+func TestSlowDiskDelaysTriggersAndLosesNone(t *testing.T) {
 	long(t)
 	t.Parallel()
 	const writes = 100

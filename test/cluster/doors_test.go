@@ -161,8 +161,8 @@ func get(ctx context.Context, config *tls.Config, url string) (code int, err err
 	return resp.StatusCode, err
 }
 
-// TestACertificateThatDoesNotNameTheNodeIsRefusedAtTheStart has one that the other members would not take.
-func TestACertificateThatDoesNotNameTheNodeIsRefusedAtTheStart(t *testing.T) {
+// TestCertificateOfAnotherNodeIsRefusedAtStart has one that the other members would not take.
+func TestCertificateOfAnotherNodeIsRefusedAtStart(t *testing.T) {
 	cert, key, authority := identitytest.NewAuthority(t).Write(t, scheduler, time.Hour)
 	c := prepare(t, 3, with("--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-file", authority))
 	with("--etcd-initial-cluster", c.members("https"))(c)
@@ -178,8 +178,8 @@ func TestACertificateThatDoesNotNameTheNodeIsRefusedAtTheStart(t *testing.T) {
 	}
 }
 
-// TestMembersTurnToHTTPSOneByOne restarts each node with another list of members, under load.
-func TestMembersTurnToHTTPSOneByOne(t *testing.T) {
+// TestMembersMoveToHTTPSOneByOne restarts each node with another list of members, under load.
+func TestMembersMoveToHTTPSOneByOne(t *testing.T) {
 	long(t)
 	t.Parallel()
 	c := newCluster(t, 3)
@@ -211,8 +211,8 @@ func TestMembersTurnToHTTPSOneByOne(t *testing.T) {
 	l.finish()
 }
 
-// TestAClientOfAClusterIsNoNode speaks as nodes do, to a cluster without TLS.
-func TestAClientOfAClusterIsNoNode(t *testing.T) {
+// TestClientCannotActAsNode speaks as nodes do, to a cluster without TLS.
+func TestClientCannotActAsNode(t *testing.T) {
 	c := newCluster(t, 2)
 	for _, n := range c.nodes {
 		conn, err := dial(n.address())

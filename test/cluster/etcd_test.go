@@ -162,7 +162,7 @@ func (e *etcd) flags() []string {
 	}, e.cert.flags()...)
 }
 
-func TestNodesOnAnExternalEtcdWithTLSAndPasswordsAreACluster(t *testing.T) {
+func TestClusterOnExternalEtcdWithTLSAndPasswords(t *testing.T) {
 	long(t)
 	t.Parallel()
 	e := external(t)
@@ -191,7 +191,7 @@ func TestNodesOnAnExternalEtcdWithTLSAndPasswordsAreACluster(t *testing.T) {
 	l.finish()
 }
 
-func TestAWrongPasswordOfAnExternalEtcdIsNamed(t *testing.T) {
+func TestWrongEtcdPasswordIsReported(t *testing.T) {
 	long(t)
 	t.Parallel()
 	e := external(t)
@@ -200,7 +200,7 @@ func TestAWrongPasswordOfAnExternalEtcdIsNamed(t *testing.T) {
 	c.nodes[0].p.says(t, "authentication failed, invalid user ID or password")
 }
 
-func TestASecondProcessOfOneIDWaitsForTheFirst(t *testing.T) {
+func TestSecondProcessWithSameIDWaits(t *testing.T) {
 	long(t)
 	t.Parallel()
 	e := external(t)
@@ -225,7 +225,7 @@ func TestASecondProcessOfOneIDWaitsForTheFirst(t *testing.T) {
 	l.finish()
 }
 
-func TestMembersSpeakTLSToOneAnother(t *testing.T) {
+func TestMembersUseTLSBetweenThem(t *testing.T) {
 	long(t)
 	t.Parallel()
 	cert := certify(t)
@@ -284,7 +284,7 @@ func (c *cluster) empty() time.Duration {
 	})
 }
 
-func TestAFullEtcdRefusesNewJobsFiresOnAndRecovers(t *testing.T) {
+func TestFullEtcdRefusesJobsFiresAndRecovers(t *testing.T) {
 	long(t)
 	t.Parallel()
 	c := newCluster(t, 3, with("--etcd-space-quota", quota))
@@ -325,7 +325,7 @@ func TestAFullEtcdRefusesNewJobsFiresOnAndRecovers(t *testing.T) {
 	c.close()
 }
 
-func TestAQuotaThatIsExceededBeforeAnybodyLooksIsRecoveredFrom(t *testing.T) {
+func TestSuddenlyExceededQuotaIsRecovered(t *testing.T) {
 	long(t)
 	t.Parallel()
 	c := newCluster(t, 3, with("--etcd-space-quota", quota))
@@ -349,7 +349,7 @@ func TestAQuotaThatIsExceededBeforeAnybodyLooksIsRecoveredFrom(t *testing.T) {
 }
 
 // Another user of etcd takes all the room, so that nothing which the nodes do makes any.
-func TestWhileEtcdTakesOnlyDeletionsOneShotsFireAndNothingComesTwice(t *testing.T) {
+func TestOneShotsFireOnceWhileEtcdTakesDeletions(t *testing.T) {
 	long(t)
 	t.Parallel()
 	c := newCluster(t, 3, with("--etcd-space-quota", quota))
@@ -421,7 +421,7 @@ func TestWhileEtcdTakesOnlyDeletionsOneShotsFireAndNothingComesTwice(t *testing.
 	c.close()
 }
 
-func TestABackupOfAClusterThatRunsGoesIntoANewOneAndFiresThere(t *testing.T) {
+func TestBackupOfRunningClusterFiresInNewOne(t *testing.T) {
 	long(t)
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "jobs.archive")
@@ -455,7 +455,7 @@ func TestABackupOfAClusterThatRunsGoesIntoANewOneAndFiresThere(t *testing.T) {
 	c.close()
 }
 
-func TestANodeWhoseFolderIsLostIsReplaced(t *testing.T) {
+func TestNodeWithLostDataIsReplaced(t *testing.T) {
 	long(t)
 	t.Parallel()
 	c, l := loaded(t, 3)

@@ -55,7 +55,7 @@ func (c *cluster) hold(n *node, most int32) *atomic.Int32 {
 	return got
 }
 
-func TestNodesGrantALimitTogether(t *testing.T) {
+func TestNodesShareConcurrencyLimit(t *testing.T) {
 	const limit, jobs = 6, 60
 	c := newCluster(t, 3)
 	a, b, z := c.nodes[0], c.nodes[1], c.nodes[2]

@@ -32,7 +32,7 @@ func (l *load) finish() {
 	l.c.close("one", "two")
 }
 
-func TestTheShareOfANodeThatIsKilledFiresAgainWithinTwoSeconds(t *testing.T) {
+func TestKilledNodeIsTakenOverWithinTwoSeconds(t *testing.T) {
 	long(t)
 	c, l := loaded(t, 3)
 	const kills = 3 // of each kind
@@ -70,7 +70,7 @@ func TestTheShareOfANodeThatIsKilledFiresAgainWithinTwoSeconds(t *testing.T) {
 	l.finish()
 }
 
-func TestTheShareOfANodeThatIsStoppedFiresAgainWithinATenthOfASecond(t *testing.T) {
+func TestStoppedNodeIsTakenOverWithin100Milliseconds(t *testing.T) {
 	long(t)
 	c, l := loaded(t, 3)
 	for _, led := range []bool{true, false} {
@@ -107,7 +107,7 @@ func TestARollingRestartUnderLoadLosesNothing(t *testing.T) {
 	}
 }
 
-func TestANodeThatWasPausedCanNeitherWriteNorGoOnFiring(t *testing.T) {
+func TestPausedNodeCanNeitherWriteNorFire(t *testing.T) {
 	long(t)
 	t.Parallel()
 	c, l := loaded(t, 3)
@@ -174,7 +174,7 @@ func TestLostMajorityStopsAllUntilItReturns(t *testing.T) {
 	l.finish()
 }
 
-func TestNodesThatRestartAtTheSameMomentLoseNothing(t *testing.T) {
+func TestSimultaneousRestartLosesNothing(t *testing.T) {
 	long(t)
 	t.Parallel()
 	c, l := loaded(t, 3)
@@ -196,7 +196,7 @@ func TestNodesThatRestartAtTheSameMomentLoseNothing(t *testing.T) {
 	l.finish()
 }
 
-func TestOfTwoNodesOneAloneStopsAndGoesOnWithTheOther(t *testing.T) {
+func TestOneOfTwoNodesStopsUntilOtherReturns(t *testing.T) {
 	long(t)
 	t.Parallel()
 	c, l := loaded(t, 2)
@@ -215,7 +215,7 @@ func TestOfTwoNodesOneAloneStopsAndGoesOnWithTheOther(t *testing.T) {
 	l.finish()
 }
 
-func TestASecondProcessOnAFolderSaysSo(t *testing.T) {
+func TestSecondProcessOnDataDirectoryIsRefused(t *testing.T) {
 	long(t)
 	t.Parallel()
 	c := newCluster(t, 3)
@@ -231,7 +231,7 @@ func TestASecondProcessOnAFolderSaysSo(t *testing.T) {
 	c.healthy()
 }
 
-func TestThreeNodesThatAreStoppedTogetherWaitForNobody(t *testing.T) {
+func TestNodesStoppedTogetherDoNotWait(t *testing.T) {
 	long(t)
 	c, l := loaded(t, 3)
 	var took []time.Duration

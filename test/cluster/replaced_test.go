@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-func TestNodeWhoseDataDirectoryIsReplacedEndsAndTheOthersGoOn(t *testing.T) {
+func TestNodeWithReplacedDataDirectoryEnds(t *testing.T) {
 	t.Parallel()
 	c := newCluster(t, 3)
 	c.app("one")

@@ -18,10 +18,10 @@ import (
 	"carillon/internal/identity/identitytest"
 )
 
-// TestAClusterWithAllItsLocksLosesNothing has mTLS between sidecars and schedulers and among these, TLS between the members
+// TestFullySecuredClusterLosesNothing has mTLS between sidecars and schedulers and among these, TLS between the members
 // of etcd, and jobs sealed; one node is killed under it. Whoever has no certificate, or that of another app, gets nowhere,
 // and nobody reads the payloads on the disks.
-func TestAClusterWithAllItsLocksLosesNothing(t *testing.T) {
+func TestFullySecuredClusterLosesNothing(t *testing.T) {
 	long(t)
 	t.Parallel()
 	ca := identitytest.NewAuthority(t)

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// TestAKillAPauseAndARollingRestartLoseNothing is the short form: all three happen to one cluster, under load.
-func TestAKillAPauseAndARollingRestartLoseNothing(t *testing.T) {
+// TestKillPauseAndRollingRestartLoseNothing is the short form: all three happen to one cluster, under load.
+func TestKillPauseAndRollingRestartLoseNothing(t *testing.T) {
 	c := newCluster(t, 3)
 	one := c.app("one")
 	c.app("two")

@@ -68,7 +68,7 @@ func (s *sidecar) schedule(ctx context.Context, name string, due time.Time) erro
 	return nil
 }
 
-func TestSidecarsFollowARollingRestartAndAKill(t *testing.T) {
+func TestSidecarsFollowRollingRestartAndKill(t *testing.T) {
 	long(t)
 	t.Parallel()
 	c := newCluster(t, 3)

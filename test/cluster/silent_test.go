@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-func TestNodeOfAClusterStopsWithOpenConnectionsOnEveryPort(t *testing.T) {
+func TestNodeStopsWithOpenConnections(t *testing.T) {
 	long(t)
 	c := newCluster(t, 3)
 	n := c.nodes[0]

@@ -140,7 +140,7 @@ func poll(t *testing.T, what string, done func() bool) {
 	}
 }
 
-func TestAJobOfTheGoSDKArrivesIntact(t *testing.T) {
+func TestGoSDKJobArrivesIntact(t *testing.T) {
 	text, err := anypb.New(wrapperspb.String("  a text, as it is  "))
 	if err != nil {
 		t.Fatal(err)
@@ -182,7 +182,7 @@ func TestAJobOfTheGoSDKArrivesIntact(t *testing.T) {
 	})
 }
 
-func TestARecurringJobOfTheGoSDKComesAsOftenAsItSays(t *testing.T) {
+func TestGoSDKRecurringJobRepeatsExactly(t *testing.T) {
 	inEachRole(t, func(t *testing.T, run role) {
 		a := startGoApp(t, 0, "every", "first")
 		c := connect(t, run(t, a.app))
@@ -207,7 +207,7 @@ func TestARecurringJobOfTheGoSDKComesAsOftenAsItSays(t *testing.T) {
 	})
 }
 
-func TestTheGoSDKSeesAJobUntilItDeletesIt(t *testing.T) {
+func TestGoSDKSeesJobUntilDeleted(t *testing.T) {
 	inEachRole(t, func(t *testing.T, run role) {
 		a := startGoApp(t, 0, "deleted", "kept")
 		c := connect(t, run(t, a.app))
@@ -246,7 +246,7 @@ func TestTheGoSDKSeesAJobUntilItDeletesIt(t *testing.T) {
 	})
 }
 
-func TestAFailurePolicyOfTheGoSDKIsFollowedToTheNumber(t *testing.T) {
+func TestGoSDKFailurePolicyIsFollowedExactly(t *testing.T) {
 	drop, retries := client.WithJobDropFailurePolicy(), client.WithJobConstantFailurePolicyMaxRetries
 	soon := client.WithJobConstantFailurePolicyInterval(100 * time.Millisecond)
 	inEachRole(t, func(t *testing.T, run role) {
@@ -282,7 +282,7 @@ func TestAFailurePolicyOfTheGoSDKIsFollowedToTheNumber(t *testing.T) {
 	})
 }
 
-func TestTheGoSDKReplacesAJobOnlyIfItSaysSo(t *testing.T) {
+func TestGoSDKReplacesJobOnlyWithOverwrite(t *testing.T) {
 	inEachRole(t, func(t *testing.T, run role) {
 		a := startGoApp(t, 0, "a")
 		c := connect(t, run(t, a.app))
@@ -305,7 +305,7 @@ func TestTheGoSDKReplacesAJobOnlyIfItSaysSo(t *testing.T) {
 	})
 }
 
-func TestTheGoSDKPassesTokensBothWays(t *testing.T) {
+func TestGoSDKPassesTokensBothWays(t *testing.T) {
 	inEachRole(t, func(t *testing.T, run role) {
 		a := startGoApp(t, 0, "a")
 		s := run(t, a.app, "DAPR_API_TOKEN=of the api", "APP_API_TOKEN=of the app")
@@ -324,7 +324,7 @@ func TestTheGoSDKPassesTokensBothWays(t *testing.T) {
 	})
 }
 
-func TestErrorsReachTheGoSDK(t *testing.T) {
+func TestErrorsReachGoSDK(t *testing.T) {
 	inEachRole(t, func(t *testing.T, run role) {
 		c := connect(t, run(t, startGoApp(t, 0).app))
 		for _, test := range []struct {
@@ -342,7 +342,7 @@ func TestErrorsReachTheGoSDK(t *testing.T) {
 	})
 }
 
-func TestTheGoSDKReadsAndSetsMetadata(t *testing.T) {
+func TestGoSDKReadsAndSetsMetadata(t *testing.T) {
 	inEachRole(t, func(t *testing.T, run role) {
 		c := connect(t, run(t, startGoApp(t, 0).app))
 		if err := c.SetMetadata(t.Context(), "colour", "blue"); err != nil {

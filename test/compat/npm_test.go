@@ -96,7 +96,7 @@ func TestFetchSpeaksBothDialects(t *testing.T) {
 	})
 }
 
-func TestTheNpmSDKsClientStartsAndSeesAHealthySidecar(t *testing.T) {
+func TestNpmClientStartsAndSeesHealthySidecar(t *testing.T) {
 	needSDK(t)
 	inEachRole(t, func(t *testing.T, run role) {
 		server := httptest.NewServer(http.NotFoundHandler())
@@ -109,7 +109,7 @@ func TestTheNpmSDKsClientStartsAndSeesAHealthySidecar(t *testing.T) {
 	})
 }
 
-func TestTheNpmSDKsServerAnswersTriggers(t *testing.T) {
+func TestNpmServerAnswersTriggers(t *testing.T) {
 	needSDK(t)
 	inEachRole(t, func(t *testing.T, run role) {
 		for range 3 {

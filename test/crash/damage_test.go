@@ -16,10 +16,10 @@ import (
 	"google.golang.org/grpc"
 )
 
-// TestAFlippedBitIsNeverAWrongPayload flips a bit in a file of a node's folder and starts the node on it: it refuses to
+// TestFlippedBitIsNeverWrongPayload flips a bit in a file of a node's folder and starts the node on it: it refuses to
 // start or ends and says why, or it has every job with its own payload. What it may lack, it says so, are the last jobs of
 // a log that was never closed.
-func TestAFlippedBitIsNeverAWrongPayload(t *testing.T) {
+func TestFlippedBitIsNeverWrongPayload(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(uint64(number(t, "CARILLON_TEST_SEED", 1)), 9))
 	dir, payloads := t.TempDir(), invent(t, r)

@@ -15,9 +15,9 @@ import (
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 )
 
-// TestAFullDiskIsToldAndLosesNothing fills the disk of a node under load: first so far that new jobs are refused, then
+// TestFullDiskIsReportedAndLosesNothing fills the disk of a node under load: first so far that new jobs are refused, then
 // to the last byte, and then makes room again.
-func TestAFullDiskIsToldAndLosesNothing(t *testing.T) {
+func TestFullDiskIsReportedAndLosesNothing(t *testing.T) {
 	t.Parallel()
 	dir := mount(t, "-t", "tmpfs", "-o", "size=320m", "tmpfs")
 	w := newWorld()
@@ -88,9 +88,9 @@ func TestAFullDiskIsToldAndLosesNothing(t *testing.T) {
 	t.Logf("%d jobs acknowledged, %d triggers, %d came again", s.acked, s.triggers, s.again)
 }
 
-// TestADiskThatBecomesReadOnlyEndsTheNodeAndLosesNothing has the kernel turn the disk of a node under load read-only, as
+// TestReadOnlyDiskEndsNodeAndLosesNothing has the kernel turn the disk of a node under load read-only, as
 // it does when a disk fails.
-func TestADiskThatBecomesReadOnlyEndsTheNodeAndLosesNothing(t *testing.T) {
+func TestReadOnlyDiskEndsNodeAndLosesNothing(t *testing.T) {
 	t.Parallel()
 	disk, w := ext4(t, "400M"), newWorld()
 	n := start(t, disk.dir)

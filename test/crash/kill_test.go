@@ -6,11 +6,11 @@ import (
 	"time"
 )
 
-// TestKillsLoseNothingThatWasAcknowledged kills the node under load, again and again, at any moment, and each time holds
+// TestKillsLoseNoAcknowledgedJob kills the node under load, again and again, at any moment, and each time holds
 // what users and apps know against what they are promised: every job that was acknowledged comes as often as it is
 // due, never early, with its own payload, one at a time; what was deleted stays silent; and no more comes again than was
 // out at the kill, by the node's own metric.
-func TestKillsLoseNothingThatWasAcknowledged(t *testing.T) {
+func TestKillsLoseNoAcknowledgedJob(t *testing.T) {
 	kills := number(t, "CARILLON_TEST_KILLS", 4)
 	seed := uint64(number(t, "CARILLON_TEST_SEED", 1))
 	r := rand.New(rand.NewPCG(seed, 0))

@@ -12,9 +12,9 @@ import (
 	"carillon/internal/store/pebblestore"
 )
 
-// TestWhatASyncHasPromisedIsThereAfterADiskBecameReadOnly has the kernel give up a disk while a store does nothing but
+// TestSyncedWritesSurviveReadOnlyDisk has the kernel give up a disk while a store does nothing but
 // sync, so that each time one is under way: Linux may say of that one that it went well.
-func TestWhatASyncHasPromisedIsThereAfterADiskBecameReadOnly(t *testing.T) {
+func TestSyncedWritesSurviveReadOnlyDisk(t *testing.T) {
 	t.Parallel()
 	const rounds = 12
 	for round := range rounds {

@@ -14,9 +14,9 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// TestSmallDiskTakesJobsUntilItIsHalfFullAndAgainAfterDeletions fills disks on which a reserve of 128 MiB would leave no
+// TestSmallDiskAcceptsJobsUntilHalfFull fills disks on which a reserve of 128 MiB would leave no
 // room at all, three times over.
-func TestSmallDiskTakesJobsUntilItIsHalfFullAndAgainAfterDeletions(t *testing.T) {
+func TestSmallDiskAcceptsJobsUntilHalfFull(t *testing.T) {
 	for _, mib := range []uint64{64, 128} {
 		t.Run(fmt.Sprint(mib, " MiB"), func(t *testing.T) {
 			t.Parallel()

@@ -70,9 +70,9 @@ func (r reading) grown(before reading) string {
 	return strings.Join(grown, ", ")
 }
 
-// TestASoakIsFlat has a node at work for long: jobs that are due once, several times, for ever, and never, as they are
+// TestSoakUsesConstantResources has a node at work for long: jobs that are due once, several times, for ever, and never, as they are
 // deleted; an app that comes and goes. What it holds in the last third of the time may not be much more than in the second.
-func TestASoakIsFlat(t *testing.T) {
+func TestSoakUsesConstantResources(t *testing.T) {
 	text := os.Getenv("CARILLON_TEST_SOAK")
 	if text == "" {
 		t.Skip("a soak takes long: run `make soak`")

@@ -44,7 +44,7 @@ func list(ctx context.Context, args ...string) ([]pkg, error) {
 }
 
 // sources parses and checks the files of a package.
-func sources(ctx context.Context, p pkg) ([]*source, error) {
+func sources(ctx context.Context, p pkg) ([]*sourceFile, error) {
 	deps, err := list(ctx, "-export", "-deps", p.ImportPath)
 	if err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func sources(ctx context.Context, p pkg) ([]*source, error) {
 	}
 	fset, next := token.NewFileSet(), 0
 	info := &types.Info{Types: map[ast.Expr]types.TypeAndValue{}}
-	var all []*source
+	var all []*sourceFile
 	var files []*ast.File
 	for _, name := range p.GoFiles {
 		path := filepath.Join(p.Dir, name)
@@ -68,7 +68,7 @@ func sources(ctx context.Context, p pkg) ([]*source, error) {
 			return nil, err
 		}
 		files = append(files, f)
-		all = append(all, &source{name: name, text: text, file: f, fset: fset, info: info, next: &next})
+		all = append(all, &sourceFile{name: name, text: text, file: f, fset: fset, info: info, next: &next})
 	}
 	from := func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) }
 	check := types.Config{Importer: importer.ForCompiler(fset, "gc", from)}
@@ -117,7 +117,7 @@ func mutantPick[T any](n int, changed, as T) T {
 `
 
 // build makes a test binary of p with all its mutants.
-func build(ctx context.Context, p pkg, all []*source, dir string) (binary string, err error) {
+func build(ctx context.Context, p pkg, all []*sourceFile, dir string) (binary string, err error) {
 	replace := map[string]string{}
 	put := func(name string, text []byte) error {
 		path := filepath.Join(dir, name)

@@ -19,7 +19,7 @@ import (
 
 func main() {
 	ctx := context.Background() //nolint:forbidigo // it is the main function
-	c := config{out: os.Stdout}
+	c := settings{out: os.Stdout}
 	flag.IntVar(&c.sample, "sample", 0, "how many mutants of each package to try; 0 is all")
 	flag.Uint64Var(&c.seed, "seed", 1, "chooses the sample")
 	flag.IntVar(&c.jobs, "jobs", 2, "how many tests to run at a time")
@@ -44,7 +44,7 @@ func main() {
 	}
 }
 
-type config struct {
+type settings struct {
 	sample, jobs int
 	seed         uint64
 	only         *regexp.Regexp // nil tries all
@@ -70,7 +70,7 @@ func equivalents(path string) map[string]bool {
 }
 
 // judge tries mutants of a package, and says what became of them.
-func (c config) judge(ctx context.Context, p pkg) error {
+func (c settings) judge(ctx context.Context, p pkg) error {
 	dir, err := os.MkdirTemp("", "mutate")
 	if err != nil {
 		return err

@@ -35,8 +35,8 @@ type insertion struct {
 	text         string
 }
 
-// A source is one file of a package, and the mutants in it.
-type source struct {
+// A sourceFile is one file of a package, and the mutants in it.
+type sourceFile struct {
 	name    string
 	text    []byte
 	file    *ast.File
@@ -48,12 +48,14 @@ type source struct {
 	changes []insertion
 }
 
-func (s *source) offset(p token.Pos) int { return s.fset.Position(p).Offset }
+func (s *sourceFile) offset(p token.Pos) int { return s.fset.Position(p).Offset }
 
-func (s *source) raw(n ast.Node) string { return string(s.text[s.offset(n.Pos()):s.offset(n.End())]) }
+func (s *sourceFile) raw(n ast.Node) string {
+	return string(s.text[s.offset(n.Pos()):s.offset(n.End())])
+}
 
 // add notes a mutant of n. In before and after, %d is its ID.
-func (s *source) add(n ast.Node, change, before, after string) {
+func (s *sourceFile) add(n ast.Node, change, before, after string) {
 	*s.next++
 	id := *s.next
 	from, to := s.offset(n.Pos()), s.offset(n.End())
@@ -73,7 +75,7 @@ func (s *source) add(n ast.Node, change, before, after string) {
 }
 
 // mutated returns the file with all mutants.
-func (s *source) mutated() []byte {
+func (s *sourceFile) mutated() []byte {
 	slices.SortStableFunc(s.changes, func(a, b insertion) int {
 		switch {
 		case a.at != b.at:
@@ -101,7 +103,7 @@ func (s *source) mutated() []byte {
 }
 
 // find notes all mutants of the file.
-func (s *source) find() {
+func (s *sourceFile) find() {
 	for _, d := range s.file.Decls {
 		f, ok := d.(*ast.FuncDecl)
 		if !ok || f.Body == nil {
@@ -136,7 +138,7 @@ func (s *source) find() {
 }
 
 // returns has a function of more than one statement return at once.
-func (s *source) returns(f *ast.FuncDecl) {
+func (s *sourceFile) returns(f *ast.FuncDecl) {
 	if len(f.Body.List) < 2 {
 		return
 	}
@@ -156,7 +158,7 @@ func (s *source) returns(f *ast.FuncDecl) {
 }
 
 // statements leaves out each of a list that can be.
-func (s *source) statements(list []ast.Stmt) {
+func (s *sourceFile) statements(list []ast.Stmt) {
 	for _, st := range list {
 		switch st := st.(type) {
 		case *ast.ExprStmt:
@@ -188,7 +190,7 @@ func (s *source) statements(list []ast.Stmt) {
 
 // untold reports whether the call is of one of these functions, or methods if they begin with a dot: what they do no test
 // is asked to notice, or the compiler needs to see.
-func (s *source) untold(call *ast.CallExpr, names ...string) bool {
+func (s *sourceFile) untold(call *ast.CallExpr, names ...string) bool {
 	switch f := call.Fun.(type) {
 	case *ast.Ident:
 		return slices.Contains(names, f.Name)
@@ -199,15 +201,15 @@ func (s *source) untold(call *ast.CallExpr, names ...string) bool {
 }
 
 // cancels reports whether the call ends a context.
-func (s *source) cancels(call *ast.CallExpr) bool {
+func (s *sourceFile) cancels(call *ast.CallExpr) bool {
 	named, ok := s.info.Types[call.Fun].Type.(*types.Named)
 	return ok && named.Obj().Pkg() != nil && named.Obj().Pkg().Path() == "context"
 }
 
-func (s *source) negate(cond ast.Expr) { s.add(cond, "negate", "(mutant(%d) != (", "))") }
+func (s *sourceFile) negate(cond ast.Expr) { s.add(cond, "negate", "(mutant(%d) != (", "))") }
 
 // operator has another operator take the place of e's. Those of arithmetic are such that none of the two can panic.
-func (s *source) operator(e *ast.BinaryExpr) {
+func (s *sourceFile) operator(e *ast.BinaryExpr) {
 	booleans := map[token.Token]token.Token{
 		token.LSS: token.LEQ, token.LEQ: token.LSS, token.GTR: token.GEQ, token.GEQ: token.GTR,
 		token.EQL: token.NEQ, token.NEQ: token.EQL, token.LAND: token.LOR, token.LOR: token.LAND,
@@ -231,7 +233,7 @@ func (s *source) operator(e *ast.BinaryExpr) {
 }
 
 // pure reports whether e may be evaluated twice.
-func (s *source) pure(e ast.Expr) bool {
+func (s *sourceFile) pure(e ast.Expr) bool {
 	pure := true
 	ast.Inspect(e, func(n ast.Node) bool {
 		switch n := n.(type) {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestMistakesThatTestsMissAreFound has a module with a test that looks at one side of a bound.
-func TestMistakesThatTestsMissAreFound(t *testing.T) {
+// TestUnnoticedMutantsAreFound has a module with a test that looks at one side of a bound.
+func TestUnnoticedMutantsAreFound(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
 		"go.mod": "module m\n\ngo 1.26\n",
@@ -27,7 +27,7 @@ func TestMistakesThatTestsMissAreFound(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (config{jobs: 1, seed: 1, out: &out}).judge(t.Context(), all[0]); err != nil {
+	if err := (settings{jobs: 1, seed: 1, out: &out}).judge(t.Context(), all[0]); err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{"SURVIVED a.go:4: Small: < is <=: n < 10\n", "m: 2 of 3 mutants noticed, 66.7 %"} {

@@ -14,21 +14,21 @@ import (
 	"carillon/internal/store"
 )
 
-// lease is how long a session lasts in the realm that has not been renewed.
+// lease is how long a session lasts without a heartbeat.
 const lease = 4 * time.Second
 
-// runRealm ends leases when their time has come, until ctx ends.
-func runRealm(ctx context.Context, a *clustertest.Agreement) {
+// expireLeases expires leases until ctx ends.
+func expireLeases(ctx context.Context, a *clustertest.Agreement) {
 	for wait(ctx, 100*time.Millisecond) {
 		a.Expire()
 	}
 }
 
-// An outpost is what a life of a node sees of the realm, which is what the nodes of a cluster share: its store and its
-// coordinator. The realm stands for an etcd, and is always there; what can be cut, for each node, is the way to it. A
-// request that was sent arrives some time, though its sender may have given up, or may be no more.
-type outpost struct {
-	realm    *clustertest.Agreement
+// An etcdConn is the connection of one run of a node to the simulated etcd, which is the store and the
+// coordinator of a cluster. The etcd never fails; the network between it and each node can. A request that
+// was sent arrives eventually, even if its sender has given up or has ended.
+type etcdConn struct {
+	etcd     *clustertest.Agreement
 	running  *sync.WaitGroup // of the world
 	up, down *way
 	over     <-chan struct{} // closed when the world ends
@@ -37,28 +37,28 @@ type outpost struct {
 }
 
 var (
-	errNoAnswer = errors.New("the realm does not answer")
+	errNoAnswer = errors.New("etcd does not answer")
 	errDead     = errors.New("the node is dead")
 )
 
-// patience is how long a node waits for an answer of the realm.
-const patience = 3 * time.Second
+// requestTimeout is how long a node waits for an answer of etcd.
+const requestTimeout = 3 * time.Second
 
-// travel has do carried out at the realm, and returns what it returns when that has come back.
-func travel[T any](ctx context.Context, o *outpost, do func() T) (T, error) {
-	patient, cancel := context.WithTimeoutCause(ctx, patience, errNoAnswer)
+// roundTrip sends a request that runs do in etcd, and returns its result when the answer arrives.
+func roundTrip[T any](ctx context.Context, o *etcdConn, do func() T) (T, error) {
+	bounded, cancel := context.WithTimeoutCause(ctx, requestTimeout, errNoAnswer)
 	defer cancel()
-	return travelOn(patient, o, do)
+	return roundTripUntilDone(bounded, o, do)
 }
 
-// send is travel for what has no answer but that it is done.
-func send(ctx context.Context, o *outpost, do func()) error {
-	_, err := travel(ctx, o, func() struct{} { do(); return struct{}{} })
+// send is roundTrip for a request without a result.
+func send(ctx context.Context, o *etcdConn, do func()) error {
+	_, err := roundTrip(ctx, o, func() struct{} { do(); return struct{}{} })
 	return err
 }
 
-// travelOn is travel without a limit.
-func travelOn[T any](ctx context.Context, o *outpost, do func() T) (T, error) {
+// roundTripUntilDone is roundTrip without a timeout.
+func roundTripUntilDone[T any](ctx context.Context, o *etcdConn, do func() T) (T, error) {
 	var none T
 	o.sent()
 	if o.dead.Load() {
@@ -83,29 +83,29 @@ func travelOn[T any](ctx context.Context, o *outpost, do func() T) (T, error) {
 }
 
 // Get implements [store.Store].
-func (o *outpost) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
+func (o *etcdConn) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
 	type answer struct {
 		values [][]byte
 		err    error
 	}
 	steady := context.WithoutCancel(ctx)
-	a, err := travel(ctx, o, func() answer {
-		values, err := o.realm.Get(steady, keys...)
+	a, err := roundTrip(ctx, o, func() answer {
+		values, err := o.etcd.Get(steady, keys...)
 		return answer{values, err}
 	})
 	return a.values, errors.Join(err, a.err)
 }
 
 // Scan implements [store.Store].
-func (o *outpost) Scan(ctx context.Context, r store.Range, limit int) iter.Seq2[store.Pair, error] {
+func (o *etcdConn) Scan(ctx context.Context, r store.Range, limit int) iter.Seq2[store.Pair, error] {
 	type answer struct {
 		pairs []store.Pair
 		err   error
 	}
 	steady := context.WithoutCancel(ctx)
 	return func(yield func(store.Pair, error) bool) {
-		a, err := travel(ctx, o, func() (a answer) {
-			for p, err := range o.realm.Scan(steady, r, limit) {
+		a, err := roundTrip(ctx, o, func() (a answer) {
+			for p, err := range o.etcd.Scan(steady, r, limit) {
 				if a.err = err; err != nil {
 					break
 				}
@@ -125,11 +125,11 @@ func (o *outpost) Scan(ctx context.Context, r store.Range, limit int) iter.Seq2[
 }
 
 // Commit implements [store.Store].
-func (o *outpost) Commit(ctx context.Context, b *store.Batch) error {
+func (o *etcdConn) Commit(ctx context.Context, b *store.Batch) error {
 	// What is on its way is the caller's no more, who may give up and use b again.
 	sent := &store.Batch{Fences: slices.Clone(b.Fences), Writes: slices.Clone(b.Writes)}
 	steady := context.WithoutCancel(ctx)
-	answer, err := travel(ctx, o, func() error { return o.realm.Commit(steady, sent) })
+	answer, err := roundTrip(ctx, o, func() error { return o.etcd.Commit(steady, sent) })
 	if err != nil {
 		return err
 	}
@@ -137,14 +137,14 @@ func (o *outpost) Commit(ctx context.Context, b *store.Batch) error {
 }
 
 // MaxBatch implements [store.Store].
-func (o *outpost) MaxBatch() (writes, bytes int) { return 128, 1 << 20 }
+func (o *etcdConn) MaxBatch() (writes, bytes int) { return 128, 1 << 20 }
 
 // Join implements [cluster.Coordinator].
-func (o *outpost) Join(ctx context.Context, n cluster.Node, do func(context.Context, cluster.Session)) error {
-	s := &session{outpost: o}
+func (o *etcdConn) Join(ctx context.Context, n cluster.Node, do func(context.Context, cluster.Session)) error {
+	s := &session{etcdConn: o}
 	for s.seat == nil {
 		asked := time.Now()
-		m, err := travel(ctx, o, func() *clustertest.Seat { m, _ := o.realm.Join(n); return m })
+		m, err := roundTrip(ctx, o, func() *clustertest.Seat { m, _ := o.etcd.Join(n); return m })
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // it was stopped
 		}
@@ -164,7 +164,7 @@ func (o *outpost) Join(ctx context.Context, n cluster.Node, do func(context.Cont
 	do(lasting, s)
 	lose(nil)
 	keeping.Wait()
-	_ = send(context.WithoutCancel(ctx), o, func() { o.realm.Drop(s.seat) }) // if it does not get there, the lease ends by itself
+	_ = send(context.WithoutCancel(ctx), o, func() { o.etcd.Drop(s.seat) }) // if it does not get there, the lease ends by itself
 	if ctx.Err() == nil {
 		return cluster.ErrLost
 	}
@@ -173,10 +173,10 @@ func (o *outpost) Join(ctx context.Context, n cluster.Node, do func(context.Cont
 
 // A session implements [cluster.Session].
 type session struct {
-	outpost *outpost
-	seat    *clustertest.Seat
-	until   atomic.Int64 // when the lease may end, by the node's clock, in Unix nanoseconds
-	atEnd   func(f func()) (stop func() bool)
+	etcdConn *etcdConn
+	seat     *clustertest.Seat
+	until    atomic.Int64 // when the lease may end, by the node's clock, in Unix nanoseconds
+	atEnd    func(f func()) (stop func() bool)
 }
 
 // keep renews the lease until ctx ends or it is too late.
@@ -184,7 +184,7 @@ func (s *session) keep(ctx context.Context) {
 	for s.Alive() && ctx.Err() == nil {
 		asked := time.Now()
 		before, cancel := context.WithDeadline(ctx, time.Unix(0, s.until.Load()))
-		ok, err := travel(before, s.outpost, func() bool { return s.outpost.realm.Renew(s.seat) })
+		ok, err := roundTrip(before, s.etcdConn, func() bool { return s.etcdConn.etcd.Renew(s.seat) })
 		cancel()
 		if err == nil && !ok {
 			s.until.Store(0)
@@ -208,8 +208,8 @@ func (s *session) Views(ctx context.Context) iter.Seq2[cluster.View, error] {
 	}
 	return func(yield func(cluster.View, error) bool) {
 		for ctx.Err() == nil {
-			a, err := travel(ctx, s.outpost, func() (a answer) {
-				a.view, a.changed = s.outpost.realm.View()
+			a, err := roundTrip(ctx, s.etcdConn, func() (a answer) {
+				a.view, a.changed = s.etcdConn.etcd.View()
 				return a
 			})
 			if !yield(a.view, err) || err != nil {
@@ -225,7 +225,7 @@ func (s *session) Views(ctx context.Context) iter.Seq2[cluster.View, error] {
 
 // Leave implements [cluster.Session].
 func (s *session) Leave(ctx context.Context) error {
-	return send(ctx, s.outpost, func() { s.outpost.realm.Leave(s.seat) })
+	return send(ctx, s.etcdConn, func() { s.etcdConn.etcd.Leave(s.seat) })
 }
 
 // Claim implements [cluster.Session].
@@ -239,8 +239,8 @@ func (s *session) Claim(ctx context.Context, partition int) (store.Fence, error)
 	defer cancel()
 	defer s.atEnd(cancel)()
 	for {
-		a, err := travelOn(steady, s.outpost, func() (a answer) {
-			a.fence, a.again, a.err = s.outpost.realm.Claim(s.seat, partition)
+		a, err := roundTripUntilDone(steady, s.etcdConn, func() (a answer) {
+			a.fence, a.again, a.err = s.etcdConn.etcd.Claim(s.seat, partition)
 			return a
 		})
 		if err := errors.Join(err, a.err); err != nil || a.again == nil {
@@ -256,5 +256,5 @@ func (s *session) Claim(ctx context.Context, partition int) (store.Fence, error)
 
 // Release implements [cluster.Session].
 func (s *session) Release(ctx context.Context, partition int) error {
-	return send(ctx, s.outpost, func() { s.outpost.realm.Release(s.seat, partition) })
+	return send(ctx, s.etcdConn, func() { s.etcdConn.etcd.Release(s.seat, partition) })
 }
