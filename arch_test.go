@@ -17,8 +17,8 @@ import (
 
 const module = "carillon"
 
-// layers are the packages from the bottom up. A package may import only from layers below its own. A pattern is
-// matched as by path.Match; what matches none fails.
+// layers are the packages from the bottom up. A package may import only from layers below its own. Patterns
+// are those of path.Match; a package that matches none fails.
 var layers = [][]string{
 	{"internal/when", "internal/timerfd", "internal/memnet", "internal/logtest", "internal/lograte", "internal/batchstream", "internal/identity", "internal/limits", "internal/kubernetes", "internal/encryption", "internal/fair", "internal/memory", "internal/profile", "internal/descriptors", "internal/crossorigin", "internal/truncate", "internal/jsonvalue"},
 	{"internal/job", "internal/identity/identitytest"},
@@ -30,8 +30,8 @@ var layers = [][]string{
 	{"cmd/carillon", "cmd/carillon-bench", "internal/simulate", "test/mutate", "examples/*"},
 }
 
-// confined are the modules that only some packages may import. Tests may import them anywhere: they need Pebble's file
-// systems in memory, and Dapr's client of a server.
+// confined are modules that only some packages may import. Tests may import them anywhere: they need Pebble's
+// file systems in memory, and Dapr's client of a server.
 var confined = map[string][]string{
 	"github.com/cockroachdb/pebble": {"internal/store/pebblestore", "internal/bench"},
 	"go.etcd.io/etcd":               {"internal/store/etcdstore", "internal/store/etcdmember", "internal/store/etcdmember/etcdtest", "internal/cluster"},
@@ -42,7 +42,7 @@ var confined = map[string][]string{
 	"github.com/KimMachineGun/automemlimit": {"internal/memory", "internal/profile"},
 }
 
-// A pkg is what go list says of a package of this module.
+// A pkg is the output of go list for a package of this module.
 type pkg struct {
 	ImportPath, Dir string
 	Imports         []string
@@ -87,7 +87,7 @@ func packages(t *testing.T) []pkg {
 	}
 }
 
-func TestAPackageImportsOnlyFromBelow(t *testing.T) {
+func TestPackagesImportOnlyFromBelow(t *testing.T) {
 	for _, p := range packages(t) {
 		own := layer(p.name())
 		if own == 0 {
@@ -102,7 +102,7 @@ func TestAPackageImportsOnlyFromBelow(t *testing.T) {
 	}
 }
 
-func TestAModuleStaysWhereItBelongs(t *testing.T) {
+func TestModulesAreConfined(t *testing.T) {
 	for _, p := range packages(t) {
 		for _, imp := range p.Imports {
 			for mod, only := range confined {

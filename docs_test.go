@@ -112,7 +112,7 @@ func TestDocumentsStayShort(t *testing.T) {
 	}
 }
 
-func TestLinksLeadSomewhere(t *testing.T) {
+func TestLinksAreValid(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	fenced := regexp.MustCompile("(?s)```.*?```")
 	for path, text := range documents(t) {
@@ -128,7 +128,7 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 }
 
-func TestMakeHasTheTargetsThatDocumentsName(t *testing.T) {
+func TestMakeTargetsOfDocumentsExist(t *testing.T) {
 	makefile := read(t, "Makefile")
 	for path, text := range documents(t) {
 		for _, m := range regexp.MustCompile("(?m)(?:^|`)make ([a-z]+)").FindAllStringSubmatch(text, -1) {
@@ -166,7 +166,7 @@ func tests(t *testing.T) map[string]bool {
 	return all
 }
 
-func TestEachClaimOfCompatibilityNamesItsTests(t *testing.T) {
+func TestCompatibilityClaimsNameTests(t *testing.T) {
 	all := tests(t)
 	for _, row := range rows(read(t, "docs/compat.md")) {
 		if len(row) == 2 { // the last cell is empty
@@ -188,7 +188,7 @@ func TestEachClaimOfCompatibilityNamesItsTests(t *testing.T) {
 	}
 }
 
-func TestEachBoundaryNamesTheTestsThatHoldIt(t *testing.T) {
+func TestBoundariesNameTests(t *testing.T) {
 	all := tests(t)
 	text := read(t, "SECURITY.md")
 	boundaries, ports := rows(section(t, text, "The boundaries")), rows(section(t, text, "The ports"))

@@ -22,8 +22,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestTheExamplesWork runs the program, and does what the documents say can be done with it.
-func TestTheExamplesWork(t *testing.T) {
+// TestExamplesWork runs the program, and does what the documents say can be done with it.
+func TestExamplesWork(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	bin := t.TempDir()

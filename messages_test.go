@@ -21,35 +21,36 @@ var update = flag.Bool("update", false, "write the golden file of messages")
 
 const messages = "testdata/messages.txt"
 
-// answering are the packages whose texts users see: they answer requests, read configuration, or stop the start.
-var answering = []string{
+// packagesWithMessages are the packages whose texts users see: they answer requests, read configuration, or
+// fail the start.
+var packagesWithMessages = []string{
 	"cmd/carillon", "internal/app", "internal/limits", "internal/crossorigin", "internal/cluster", "internal/dispatch", "internal/engine",
 	"internal/forward", "internal/identity", "internal/job", "internal/jsonvalue", "internal/kubernetes", "internal/memory", "internal/scheduler", "internal/encryption",
 	"internal/sidecar", "internal/store", "internal/store/archive", "internal/store/datadir", "internal/store/etcdmember",
 	"internal/store/etcdstore", "internal/store/pebblestore", "internal/store/diskspace", "internal/when", "internal/wire",
 }
 
-// telling are the functions and methods whose arguments are a text for a user, and what such a text is.
-var telling = map[string]string{
+// messageFuncs are the functions and methods whose arguments are a text for a user, with its kind.
+var messageFuncs = map[string]string{
 	"New": "error", "Errorf": "error", "Error": "error", "usagef": "error", "badSchedule": "error", "refuse": "error", // errors.New and its like
 	"NewAPIError": "refusal", "About": "help", "WithHelp": "help", "formatWarning": "help", "Malformed": "refusal",
 	"Warn": "log", "WarnContext": "log", "ErrorContext": "log", "Log": "log", "LogAttrs": "log",
 }
 
-// texts are the types of errors whose fields are a text for a user.
-var texts = []string{"Error", "InvalidError", "HelpfulError", "UnreachableError", "FullError", "Warning"}
+// messageTypes are the types whose fields are a text for a user.
+var messageTypes = []string{"Error", "InvalidError", "HelpfulError", "UnreachableError", "FullError", "Warning"}
 
-// advising are the files of functions that return a text for a user.
-var advising = []string{
+// messageFiles are the files of functions that return a text for a user.
+var messageFiles = []string{
 	"internal/job/key.go", "internal/sidecar/advice.go", "internal/sidecar/doubt.go", "internal/when/help.go", "internal/when/warning.go",
 	"internal/jsonvalue/loss.go", "internal/wire/help.go", "internal/wire/malformed.go", "internal/wire/warnings.go",
 }
 
-// TestMessagesAreThoseOfTheGoldenFile keeps every text that may reach a user in one file, so that a change of any shows in
-// review. Run it with -update to write the file. What a whole answer looks like is in internal/app/testdata/refusals.txt.
-func TestMessagesAreThoseOfTheGoldenFile(t *testing.T) {
+// TestMessagesAreGolden compares all texts for users with the golden file, so that review shows each
+// change. Run it with -update to write the file. Whole answers are in internal/app/testdata/refusals.txt.
+func TestMessagesAreGolden(t *testing.T) {
 	all := make(map[string]bool)
-	for _, dir := range answering {
+	for _, dir := range packagesWithMessages {
 		files, err := filepath.Glob(filepath.Join(dir, "*.go"))
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s has no files of Go, %v: correct the list in this file", dir, err)
@@ -65,7 +66,7 @@ func TestMessagesAreThoseOfTheGoldenFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			named.read(f)
-			if slices.Contains(advising, name) {
+			if slices.Contains(messageFiles, name) {
 				for _, text := range named.advice(f) {
 					all[fmt.Sprintf("%s\thelp\t%s", dir, text)] = true
 				}
@@ -108,16 +109,16 @@ func (named constants) message(n ast.Node) (kind, text string) {
 		case *ast.SelectorExpr:
 			name = f.Sel.Name
 		}
-		if kind = telling[name]; kind != "" {
+		if kind = messageFuncs[name]; kind != "" {
 			for _, a := range n.Args {
 				text = join(text, named.literal(a))
 			}
 		}
 	case *ast.CompositeLit:
-		if name, ok := n.Type.(*ast.Ident); ok && slices.Contains(texts, name.Name) {
+		if name, ok := n.Type.(*ast.Ident); ok && slices.Contains(messageTypes, name.Name) {
 			return "error", named.literals(n.Elts)
 		}
-		if name, ok := n.Type.(*ast.SelectorExpr); ok && slices.Contains(texts, name.Sel.Name) {
+		if name, ok := n.Type.(*ast.SelectorExpr); ok && slices.Contains(messageTypes, name.Sel.Name) {
 			return "error", named.literals(n.Elts)
 		}
 	}

@@ -54,9 +54,9 @@ func shell(t *testing.T, command string, env ...string) (said string, err error)
 	return string(out), err
 }
 
-// TestEachExampleRunsByTheCommandInItsREADME runs them as they stand there, but for ports that others may have: that of
+// TestExamplesRunByCommandInREADME runs them unchanged, except for ports that may be in use: that of
 // the app is replaced, and those of the node are given by its variables.
-func TestEachExampleRunsByTheCommandInItsREADME(t *testing.T) {
+func TestExamplesRunByCommandInREADME(t *testing.T) {
 	appPort := regexp.MustCompile(`--app-port \d+`)
 	for example, tool := range runnable {
 		t.Run(example, func(t *testing.T) {
@@ -80,8 +80,8 @@ func TestEachExampleRunsByTheCommandInItsREADME(t *testing.T) {
 	}
 }
 
-// TestAnExampleThatCannotWorkEndsWithAnError runs what each command has after --, where there is no API.
-func TestAnExampleThatCannotWorkEndsWithAnError(t *testing.T) {
+// TestExampleWithoutAPIFails runs what each command has after --, where there is no API.
+func TestExampleWithoutAPIFails(t *testing.T) {
 	for example, tool := range runnable {
 		t.Run(example, func(t *testing.T) {
 			need(t, tool)

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestEachPromiseNamesItsTests holds that docs/trust.md is about all that docs/architecture.md promises, and that every
-// test that it names is there.
+// TestEachPromiseNamesItsTests checks that docs/trust.md has every promise of docs/architecture.md, and that
+// the tests that it names exist.
 func TestEachPromiseNamesItsTests(t *testing.T) {
 	all, trust := tests(t), read(t, "docs/trust.md")
 	promises := rows(section(t, trust, "What is promised"))
@@ -33,8 +33,9 @@ func TestEachPromiseNamesItsTests(t *testing.T) {
 	}
 }
 
-// TestWhatOthersMetIsNumberedInOrder holds that what others met keeps its numbers, so that a test can be found by one.
-func TestWhatOthersMetIsNumberedInOrder(t *testing.T) {
+// TestFieldReportsAreNumberedInOrder checks that problems that others met keep their numbers, because tests
+// name them.
+func TestFieldReportsAreNumberedInOrder(t *testing.T) {
 	last := 0
 	for _, row := range rows(section(t, read(t, "docs/trust.md"), "What others met")) {
 		var n int
