@@ -146,7 +146,8 @@ func (c *Client[C, Q, R]) next() *Q {
 	return c.config.Pack(contents)
 }
 
-// receive sets the results of answered calls until the stream ends. It returns the error that ended it.
+// receive sets the results of answered calls until the stream ends. It returns the error that ended
+// it.
 func (c *Client[C, Q, R]) receive() error {
 	for {
 		m, err := c.stream.Recv()

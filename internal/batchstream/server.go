@@ -15,24 +15,24 @@ type ServerStream[Q, R any] interface {
 
 // A ServerConfig says how a server carries out messages.
 type ServerConfig[Q, R any] struct {
-	// MaxInFlight is how many messages may be begun and unanswered. At the limit no more are received,
-	// and flow control blocks the client.
+	// MaxInFlight is how many messages may be begun and unanswered. At the limit no more are
+	// received, and flow control blocks the client.
 	MaxInFlight int
 	// Check returns an error if m is invalid; the error ends the stream.
 	Check func(m *Q) error
 	// Begin begins the calls of m. The function that it returns waits until they have ended, or ctx
 	// ends, and returns the answer.
 	Begin func(ctx context.Context, m *Q) (answer func(ctx context.Context) *R)
-	// Go runs f in a goroutine. It may be receiving until the handler of the stream returns, and ends
-	// soon after that.
+	// Go runs f in a goroutine. It may be receiving until the handler of the stream returns, and
+	// ends soon after that.
 	Go func(f func())
 	// Contain calls f and returns its error. It recovers a panic of f and returns it as an error.
 	Contain func(f func() error) error
 }
 
-// Serve carries out the messages of the stream, several at a time: while the calls of one are written
-// to the disk, those of the next are prepared. It returns nil when the client has closed its side or
-// closing has ended, after it has answered all messages that it began.
+// Serve carries out the messages of the stream, several at a time: while the calls of one are
+// written to the disk, those of the next are prepared. It returns nil when the client has closed
+// its side or closing has ended, after it has answered all messages that it began.
 func Serve[Q, R any](closing context.Context, stream ServerStream[Q, R], cfg ServerConfig[Q, R]) error {
 	closing, end := context.WithCancel(closing)
 	defer end()

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Hosts are names and addresses, without ports, that clients may use in Host, besides localhost, loopback
-// addresses and the local address of a connection. A name does not include its subdomains.
+// Hosts are names and addresses, without ports, that clients may use in Host, besides localhost,
+// loopback addresses and the local address of a connection. A name does not include its subdomains.
 type Hosts struct {
 	// Own are the hosts that the server is configured to listen on.
 	Own []string
@@ -98,8 +98,9 @@ type authority struct {
 	port bool // there is one
 }
 
-// parse parses a Host header: a name, an IPv4 address or an IPv6 address in brackets, and an optional
-// port. Other forms of an IPv4 address, such as one number, are names: browsers send the usual form.
+// parse parses a Host header: a name, an IPv4 address or an IPv6 address in brackets, and an
+// optional port. Other forms of an IPv4 address, such as one number, are names: browsers send the
+// usual form.
 func parse(text string) (at authority, ok bool) {
 	var rest string
 	if inner, v6 := strings.CutPrefix(text, "["); v6 {
@@ -132,7 +133,8 @@ func parse(text string) (at authority, ok bool) {
 	return at, true
 }
 
-// isName reports whether name can be a host name: labels of letters, digits, "-" and "_", between dots.
+// isName reports whether name can be a host name: labels of letters, digits, "-" and "_", between
+// dots.
 func isName(name string) bool {
 	for label := range strings.SplitSeq(name, ".") {
 		if label == "" || strings.Trim(label, "abcdefghijklmnopqrstuvwxyz0123456789-_") != "" {

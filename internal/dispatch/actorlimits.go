@@ -8,7 +8,7 @@ import (
 )
 
 // actorLimits enforce the concurrency limits of one actor type. A trigger needs a slot of the
-// semaphore of its type and of that of its concurrency key, as far as there are such. If either is
+// semaphore of its type and of that of its concurrency key, if they have limits. If either is
 // full, the trigger is held in one queue until both have a free slot.
 type actorLimits struct {
 	actorType string
@@ -98,15 +98,18 @@ func (a *actorLimits) limited() bool { return a.limits > 0 }
 // idle reports whether a can be deleted.
 func (a *actorLimits) idle() bool { return a.held == 0 && a.whole.inFlight == 0 && !a.limited() }
 
-// oldest returns the semaphore whose queue begins with the oldest held trigger whose slots are free;
-// nil if there is none.
+// oldest returns the semaphore whose queue begins with the oldest held trigger whose slots are
+// free; nil if there is none.
 func (a *actorLimits) oldest() *semaphore {
 	if !a.whole.free() {
 		return nil
 	}
 	var first *semaphore
 	for sem := range a.all {
-		if sem.queue.Len() > 0 && sem.free() && (first == nil || sem.queue.Front().number < first.queue.Front().number) {
+		if sem.queue.Len() == 0 || !sem.free() {
+			continue
+		}
+		if first == nil || sem.queue.Front().number < first.queue.Front().number {
 			first = sem
 		}
 	}
@@ -136,8 +139,8 @@ func (a *actorLimits) popAll() []heldTrigger {
 // A slotCount is what the metrics say of one label.
 type slotCount struct{ inFlight, held int }
 
-// addCounts adds the counts of a's semaphores, by label. A held trigger counts at the first semaphore
-// that it needs.
+// addCounts adds the counts of a's semaphores, by label. A held trigger counts at the first
+// semaphore that it needs.
 func (a *actorLimits) addCounts(counts map[string]slotCount) {
 	for sem := range a.all {
 		if !sem.used || !sem.limited() {

@@ -12,9 +12,10 @@ type ConcurrencyLimit struct {
 	Max    int        // in the whole cluster; a limit that is not positive is ignored
 }
 
-// A Share is the part of each [ConcurrencyLimit] that this node grants. A limit applies to the whole
-// cluster, and each node delivers over its own streams alone, so the nodes divide it (scheduler
-// specification §2.6, "Split over the cluster"). Nodes do not lend unused parts to one another.
+// A Share is the part of each [ConcurrencyLimit] that this node grants. A limit applies to the
+// whole cluster, and each node delivers over its own streams alone, so the nodes divide it
+// (scheduler specification §2.6, "Split over the cluster"). Nodes do not lend unused parts to one
+// another.
 type Share struct {
 	Nodes int // live nodes of the cluster, this one included; 1 without a cluster
 	Index int // this node's place among their addresses in ascending order, from 0 to Nodes-1

@@ -11,13 +11,13 @@ import (
 	"carillon/internal/job"
 )
 
-// Config has the limits of a [Dispatcher]. A stream that has reached either of its limits is skipped.
-// A trigger that would have to be held is refused when its actor type has reached either of its
-// limits.
+// Config has the limits of a [Dispatcher]. A stream that has reached either of its limits is
+// skipped. A trigger that would have to be held is refused when its actor type has reached either
+// of its limits.
 type Config struct {
 	MaxInFlight int // triggers on one stream; default 10,000
-	// MaxBytes is of the names and payloads in flight on one stream. A larger trigger is accepted when
-	// nothing else is in flight. Default 64 MiB.
+	// MaxBytes is of the names and payloads in flight on one stream. A larger trigger is accepted
+	// when nothing else is in flight. Default 64 MiB.
 	MaxBytes int
 
 	MaxHeld int // triggers of one actor type; default 100,000
@@ -25,9 +25,10 @@ type Config struct {
 	// trigger is held when no other is. Default 64 MiB.
 	MaxHeldBytes int
 
-	// MaxPayload is how many bytes of names and payloads may wait to be sent to all streams together,
-	// held triggers included. Targets share them fairly. Each may always have 32 KiB, or one trigger
-	// that is larger than its share; there are at most four such triggers. Default 256 MiB.
+	// MaxPayload is how many bytes of names and payloads may wait to be sent to all streams
+	// together, held triggers included. Targets share them fairly. Each may always have 32 KiB, or
+	// one trigger that is larger than its share; there are at most four such triggers. Default 256
+	// MiB.
 	MaxPayload int
 
 	Metrics prometheus.Registerer // for the dispatcher's metrics; nil: none
@@ -109,11 +110,11 @@ func (d *Dispatcher) stats() Stats {
 // Deliver accepts t without blocking and reports whether it did. It accepts a trigger for which a
 // stream has capacity, and holds one whose [ConcurrencyLimit] is used up.
 //
-// If t is accepted, done is called exactly once, from another goroutine, when the attempt has ended.
-// If t is refused, wake is called once, from another goroutine, when there may be capacity, with a
-// fair share (at least 1) of the number of triggers for which there is. It is not called if another
-// trigger of the same target and partition is refused first, or after [Dispatcher.Withdraw]. Neither
-// may block.
+// If t is accepted, done is called exactly once, from another goroutine, when the attempt has
+// ended. If t is refused, wake is called once, from another goroutine, when there may be capacity,
+// with a fair share (at least 1) of the number of triggers for which there is. It is not called if
+// another trigger of the same target and partition is refused first, or after
+// [Dispatcher.Withdraw]. Neither may block.
 //
 // So there is one waiter at most for each partition and target, however often they are refused.
 func (d *Dispatcher) Deliver(t job.Trigger, done func(job.Outcome), wake func(n int)) (accepted bool) {
@@ -132,9 +133,9 @@ func (d *Dispatcher) Deliver(t job.Trigger, done func(job.Outcome), wake func(n 
 	return true
 }
 
-// Withdraw removes the waiter of the target and the partition: its wake is not called any more, unless
-// the call has begun. A caller that drops a refused trigger without another try must call it.
-// Otherwise the waiter would stay until a stream serves the target.
+// Withdraw removes the waiter of the target and the partition: its wake is not called any more,
+// unless the call has begun. A caller that drops a refused trigger without another try must call
+// it. Otherwise the waiter would stay until a stream serves the target.
 func (d *Dispatcher) Withdraw(target job.Target, partition int) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -144,8 +145,8 @@ func (d *Dispatcher) Withdraw(target job.Target, partition int) {
 	}
 }
 
-// Connect returns a stream that serves these targets, or none. It may limit targets that it does not
-// serve. The caller must close it.
+// Connect returns a stream that serves these targets, or none. It may limit targets that it does
+// not serve. The caller must close it.
 func (d *Dispatcher) Connect(targets []job.Target, limits ...ConcurrencyLimit) *Stream {
 	s := &Stream{d: d, wake: make(chan struct{}, 1), inFlight: make(map[uint64]attempt)}
 	d.mu.Lock()
@@ -184,8 +185,9 @@ func (d *Dispatcher) Connect(targets []job.Target, limits ...ConcurrencyLimit) *
 }
 
 // SetShare sets the share of concurrency limits for connected and later streams. If it grows, held
-// triggers are sent at once. If it shrinks, triggers in flight continue, and no others are sent until
-// the new share allows it. A new dispatcher has the whole of each limit. s.Nodes must be positive.
+// triggers are sent at once. If it shrinks, triggers in flight continue, and no others are sent
+// until the new share allows it. A new dispatcher has the whole of each limit. s.Nodes must be
+// positive.
 func (d *Dispatcher) SetShare(s Share) {
 	d.mu.Lock()
 	if d.share == s {

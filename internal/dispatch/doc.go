@@ -1,8 +1,10 @@
-// Package dispatch delivers triggers to the connected sidecars, and keeps track of what is in flight.
+// Package dispatch delivers triggers to the connected sidecars, and keeps track of what is in
+// flight.
 //
-// A [Stream] is one connected receiver; it serves some targets. [Dispatcher.Deliver] gives a trigger
-// to a stream of its target: round robin, in the order in which the streams connected, skipping
-// streams without capacity. The trigger is then in flight until the stream settles it or closes.
+// A [Stream] is one connected receiver; it serves some targets. [Dispatcher.Deliver] gives a
+// trigger to a stream of its target: round robin, in the order in which the streams connected,
+// skipping streams without capacity. The trigger is then in flight until the stream settles it or
+// closes.
 //
 // The package promises:
 //   - Deliver never blocks. It accepts or refuses a trigger at once, so that no deadlock with the
@@ -27,13 +29,14 @@
 //
 // One mutex of the [Dispatcher] guards all state. It is held for a few instructions at a time, and
 // callbacks are called without it. The package starts no goroutines except those of its timers.
-// Nothing is persisted here: after a crash the engine still knows which triggers are owed, and after
-// a lost stream it redelivers to the next one.
+// Nothing is persisted here: after a crash the engine still knows which triggers are owed, and
+// after a lost stream it redelivers to the next one.
 //
-// A trigger counts as undelivered for each refusal because no stream serves its target. It also does
-// when it is lost with its stream, or is held when the last stream of its target closes. It does not
-// when streams are connected but have no capacity. Dapr counts each trigger without a receiver; the
-// engine keeps the remaining triggers of a refused lane, so that a lane of any length counts once.
+// A trigger counts as undelivered for each refusal because no stream serves its target. It also
+// does when it is lost with its stream, or is held when the last stream of its target closes. It
+// does not when streams are connected but have no capacity. Dapr counts each trigger without a
+// receiver; the engine keeps the remaining triggers of a refused lane, so that a lane of any length
+// counts once.
 //
 // Capacity is scarce when hanging calls of an app use up nearly all of it. To wake every waiter for
 // each freed slot would then cost more than the deliveries. So waiters are woken at once only if

@@ -8,8 +8,8 @@ const (
 	otherLabel = "other"
 )
 
-// labels are the labels of semaphores in metrics, since the process began. The first maxLabels names
-// have their own, and all later ones share otherLabel.
+// labels are the labels of semaphores in metrics, since the process began. The first maxLabels
+// names have their own, and all later ones share otherLabel.
 type labels map[string]struct{}
 
 // of returns the label of a semaphore of this name.

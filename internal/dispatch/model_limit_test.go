@@ -30,7 +30,8 @@ func (m *model) join(t *testing.T, nodes int, limited job.Target) {
 	m.admit(t, []job.Target{limited})
 }
 
-// limit returns the limit of a key of a target, or of the whole target if the key is empty; 0 if there is none.
+// limit returns the limit of a key of a target, or of the whole target if the key is empty; 0 if
+// there is none.
 func (m *model) limit(target job.Target, key string) int {
 	most := 0
 	for _, s := range m.streams {

@@ -55,7 +55,7 @@ type waiter struct {
 }
 
 const (
-	bound      = 5 // of what is out with a stream of TestConcurrentPartitionsAndSidecars
+	bound      = 5 // of triggers in flight on a stream of TestConcurrentPartitionsAndSidecars
 	modelOut   = 3
 	modelBytes = 1000
 	modelHold  = 4
@@ -73,8 +73,8 @@ func (s *modelStream) fits(bytes int) bool {
 	return len(s.out) == 0 || len(s.out) < modelOut && s.bytes()+bytes <= modelBytes
 }
 
-// turn returns the next stream of the rotation: the first with capacity after the last one, else the
-// first of all.
+// turn returns the next stream of the rotation: the first with capacity after the last one, else
+// the first of all.
 func (m *model) turn(target job.Target, bytes int) *modelStream {
 	var first *modelStream
 	for _, s := range m.streams {
@@ -255,8 +255,8 @@ func TestDispatcherAgreesWithModel(t *testing.T) {
 	}
 }
 
-// Partitions deliver, and sidecars connect, answer or not, and close, all concurrently. Every trigger is
-// handled in the end, and no waiter waits for ever.
+// Partitions deliver, and sidecars connect, answer or not, and close, all concurrently. Every
+// trigger is handled in the end, and no waiter waits for ever.
 func TestConcurrentPartitionsAndSidecars(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const partitions, jobs, sidecars = 8, 2000, 6

@@ -8,8 +8,8 @@ import (
 )
 
 // A payloadBudget limits the bytes of accepted triggers that are not sent yet. They occupy this
-// node's memory while a receiver takes nothing; bytes that were sent do not count. Targets share the
-// budget fairly. The mutex of the dispatcher guards it.
+// node's memory while a receiver takes nothing; bytes that were sent do not count. Targets share
+// the budget fairly. The mutex of the dispatcher guards it.
 type payloadBudget struct {
 	pool    *fair.Pool[job.Target]
 	large   map[job.Target]bool // targets whose only unsent trigger is larger than their share
@@ -26,8 +26,9 @@ func newPayloadBudget(limit int) payloadBudget {
 	return payloadBudget{pool: fair.NewPool[job.Target](limit, guaranteedPayload), large: map[job.Target]bool{}}
 }
 
-// fits reports whether the budget admits that many more bytes of a target. It admits a trigger that is
-// larger than the share of its target if nothing else of the target is unsent and maxLarge allows it.
+// fits reports whether the budget admits that many more bytes of a target. It admits a trigger that
+// is larger than the share of its target if nothing else of the target is unsent and maxLarge
+// allows it.
 func (p *payloadBudget) fits(t job.Target, bytes int) bool {
 	return bytes <= p.pool.Available(t) || p.pool.HeldBy(t) == 0 && len(p.large) < maxLarge
 }

@@ -47,7 +47,7 @@ func TestAtMostFourTriggersExceedTheirShare(t *testing.T) {
 			t.Errorf("large trigger %d is accepted: %v, want %v", i+1, got, want)
 		}
 		if d.Deliver(sized(target, 90_000), ignore, ignoreWake) {
-			t.Errorf("a second large trigger of target %d is accepted beside its first", i+1)
+			t.Errorf("a second large trigger of target %d is accepted together with its first", i+1)
 		}
 	}
 }

@@ -41,7 +41,8 @@ func (s *semaphore) free() bool {
 	return !s.limited() || s.inFlight < s.of.share.of(s.limits[len(s.limits)-1].max)
 }
 
-// full returns the semaphore without a free slot that blocks a trigger of its queue; nil if none does.
+// full returns the semaphore without a free slot that blocks a trigger of its queue; nil if none
+// does.
 func (s *semaphore) full() *semaphore {
 	switch {
 	case !s.of.whole.free():

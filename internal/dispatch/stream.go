@@ -15,8 +15,8 @@ import (
 // ErrClosed is the error of [Stream.Next] after the stream was closed.
 var ErrClosed = errors.New("stream closed")
 
-// A Stream is one connected receiver. It is safe for concurrent use, but only one goroutine at a time
-// may call Next.
+// A Stream is one connected receiver. It is safe for concurrent use, but only one goroutine at a
+// time may call Next.
 type Stream struct {
 	d       *Dispatcher
 	targets []*targetState // that it serves; fixed
@@ -47,8 +47,8 @@ func (s *Stream) fits(bytes int) bool {
 	return len(s.inFlight) == 0 || len(s.inFlight) < s.d.cfg.MaxInFlight && s.bytes+bytes <= s.d.cfg.MaxBytes
 }
 
-// capacity returns about how many more triggers s can take, if they are as large as those in flight.
-// It is 0 only if s can take none.
+// capacity returns about how many more triggers s can take, if they are as large as those in
+// flight. It is 0 only if s can take none.
 func (s *Stream) capacity() int {
 	return remaining(len(s.inFlight), s.d.cfg.MaxInFlight, s.bytes, s.d.cfg.MaxBytes)
 }
@@ -124,8 +124,8 @@ func (s *Stream) releaseSent() {
 	}
 }
 
-// Settle ends the attempt that Next returned with this number. It ignores and counts a result that is
-// late, repeated or unknown, and returns false.
+// Settle ends the attempt that Next returned with this number. It ignores and counts a result that
+// is late, repeated or unknown, and returns false.
 func (s *Stream) Settle(id uint64, o job.Outcome) bool {
 	s.d.mu.Lock()
 	a, ok := s.inFlight[id]
@@ -184,8 +184,8 @@ func (s *Stream) Close() {
 	wakeAll(calls)
 }
 
-// leave removes s and its limits from its targets. It returns the held triggers of targets that have
-// no other stream, and sends those of the others that may go now.
+// leave removes s and its limits from its targets. It returns the held triggers of targets that
+// have no other stream, and sends those of the others that may go now.
 func (s *Stream) leave() (lost []heldTrigger, calls []wakeUp) {
 	for _, r := range s.limited {
 		r.limits.removeLimits(s)

@@ -9,8 +9,8 @@ import (
 // buckets returns the upper bounds of the latency histogram, in milliseconds.
 func buckets() [5]float64 { return [...]float64{100, 500, 1000, 5000, 10000} }
 
-// A tally counts attempts that have ended since the start, for one kind of target. Its plain numbers
-// become metrics when they are collected, because counting is frequent.
+// A tally counts attempts that have ended since the start, for one kind of target. Its plain
+// numbers become metrics when they are collected, because counting is frequent.
 type tally struct {
 	handled, failed uint64
 	undelivered     uint64    // refused because no stream serves the target, or lost with a stream

@@ -44,8 +44,8 @@ func (r *targetState) accept(t job.Trigger, bytes int, done func(job.Outcome)) b
 	return true
 }
 
-// hold appends t to the queue of sem, because full has no slot. It reports whether the bounds of held
-// triggers admit it.
+// hold appends t to the queue of sem, because full has no slot. It reports whether the bounds of
+// held triggers admit it.
 func (r *targetState) hold(sem, full *semaphore, t job.Trigger, bytes int, done func(job.Outcome)) bool {
 	l, cfg := r.limits, &r.d.cfg
 	if l.held > 0 && (l.held >= cfg.MaxHeld || l.bytes+bytes > cfg.MaxHeldBytes) {
@@ -58,8 +58,8 @@ func (r *targetState) hold(sem, full *semaphore, t job.Trigger, bytes int, done 
 	return true
 }
 
-// pick returns the next stream of the rotation with capacity for a trigger of this size, and advances
-// the rotation. It returns nil if no stream has capacity.
+// pick returns the next stream of the rotation with capacity for a trigger of this size, and
+// advances the rotation. It returns nil if no stream has capacity.
 func (r *targetState) pick(bytes int) *Stream {
 	for i := range r.streams {
 		at := (r.next + i) % len(r.streams)
@@ -104,8 +104,8 @@ func (r *targetState) abandon() []heldTrigger {
 	return all
 }
 
-// admit sends the held triggers whose slots are free, the oldest first. Then it appends the calls that
-// wake waiters, if there is capacity for them.
+// admit sends the held triggers whose slots are free, the oldest first. Then it appends the calls
+// that wake waiters, if there is capacity for them.
 func (r *targetState) admit(calls []wakeUp) []wakeUp {
 	if r.limits != nil {
 		r.admitHeld()

@@ -17,8 +17,8 @@ const (
 	tagBytes   = 16
 )
 
-// newCipher returns XAES-256-GCM with a key, as in https://c2sp.org/XAES-256-GCM. 12 bytes of the nonce,
-// which Tink calls the salt, select the key of a message, and 12 are its nonce for AES-GCM.
+// newCipher returns XAES-256-GCM with a key, as in https://c2sp.org/XAES-256-GCM. 12 bytes of the
+// nonce, which Tink calls the salt, select the key of a message, and 12 are its nonce for AES-GCM.
 func newCipher(secret [keyBytes]byte) (tink.AEAD, error) {
 	parameters, err := xaesgcm.NewParameters(xaesgcm.VariantNoPrefix, nonceBytes/2)
 	if err != nil {

@@ -113,10 +113,10 @@ func TestNewFirstLineRotatesKey(t *testing.T) {
 	}
 
 	for what, text := range map[string]string{
-		`the key "old" is missing`:        line("new", 2),
+		`the key "old" is missing`:  line("new", 2),
 		`the key "old" has changed`: line("new", 2) + line("old", 3),
-		"the file has no key":        "",
-		"line 1 is not":                "new",
+		"the file has no key":       "",
+		"line 1 is not":             "new",
 	} {
 		write(t, file, text)
 		if err := k.Reload(none); err == nil || !strings.Contains(err.Error(), what) {

@@ -54,8 +54,9 @@ func Open(file string) (*Keys, error) {
 	return &Keys{file: file, text: text, ring: r}, nil
 }
 
-// Reload reads the file again. If the key that encrypts changes, it first calls before with the id of the
-// new one. It changes nothing if before fails, or if the file is invalid or lacks a key that it had.
+// Reload reads the file again. If the key that encrypts changes, it first calls before with the id
+// of the new one. It changes nothing if before fails, or if the file is invalid or lacks a key that
+// it had.
 func (k *Keys) Reload(before func(id string) error) error {
 	text, err := os.ReadFile(k.file)
 	if err != nil {
@@ -140,8 +141,8 @@ func (k *Keys) Has(id string) bool {
 	return k.ring.keys[id] != nil
 }
 
-// Check returns a check value that distinguishes the key with this id from other keys, and reveals nothing
-// else about it. It is nil if there is no such key.
+// Check returns a check value that distinguishes the key with this id from other keys, and reveals
+// nothing else about it. It is nil if there is no such key.
 func (k *Keys) Check(id string) []byte {
 	k.mu.RLock()
 	key := k.ring.keys[id]
@@ -158,8 +159,8 @@ func (k *Keys) Check(id string) []byte {
 // overhead is the size of an envelope without its content and the id of its key.
 const overhead = 1 + nonceBytes + tagBytes
 
-// Seal encrypts plain and appends its envelope to dst. The owner is authenticated data: the envelope opens
-// only for the same owner.
+// Seal encrypts plain and appends its envelope to dst. The owner is authenticated data: the
+// envelope opens only for the same owner.
 func (k *Keys) Seal(dst, plain, owner []byte) []byte {
 	k.mu.RLock()
 	id, key := k.ring.current, k.ring.keys[k.ring.current]

@@ -1,7 +1,7 @@
 package fair
 
-// A Pool divides a limited amount among keys that hold parts of it for any length of time. A key may
-// hold
+// A Pool divides a limited amount among keys that hold parts of it for any length of time. A key
+// may hold
 //
 //   - as much as is free. So one key alone holds half of the limit at most, two hold a third each, and
 //     so on: the more keys hold something, the smaller the share of each (a dynamic threshold,

@@ -5,16 +5,16 @@ import "github.com/gammazero/deque"
 // A Queue holds items of many flows, first in, first out within each. It schedules flows by deficit
 // round robin: each yields items up to the cost of a quantum, then the next has its turn.
 //
-// A flow that had nothing waiting goes before those in the rotation, for one quantum. So an item of a
-// flow that asks for little waits only briefly, however much the busy ones hold (RFC 8290, section 4).
-// After every freshTurns such turns a flow of the rotation has one, so that new flows cannot starve
-// it.
+// A flow that had nothing waiting goes before those in the rotation, for one quantum. So an item of
+// a flow that asks for little waits only briefly, however much the busy ones hold (RFC 8290,
+// section 4). After every freshTurns such turns a flow of the rotation has one, so that new flows
+// cannot starve it.
 //
 // A Queue is not bounded; its caller has to bound it. Use [NewQueue] to create one.
 type Queue[K comparable, T any] struct {
 	quantum  int
 	flows    map[K]*flow[K, T]
-	fresh    deque.Deque[*flow[K, T]] // had nothing waiting when their first item arrived; before the others
+	fresh    deque.Deque[*flow[K, T]] // flows that had nothing waiting; they go first
 	rotation deque.Deque[*flow[K, T]]
 	turns    int // of fresh flows since the last turn of the rotation
 	len      int
@@ -23,8 +23,8 @@ type Queue[K comparable, T any] struct {
 // freshTurns is how many turns fresh flows have before a flow of the rotation has one.
 const freshTurns = 8
 
-// A flow is the items of one key. It is in one of the two lists of its queue. If it has no items, it
-// leaves the queue when it has its turn.
+// A flow is the items of one key. It is in one of the two lists of its queue. If it has no items,
+// it leaves the queue when it has its turn.
 type flow[K comparable, T any] struct {
 	key    K
 	items  deque.Deque[T]
@@ -86,8 +86,8 @@ func (q *Queue[K, T]) Next() (k K, ok bool) {
 	return q.front().key, true
 }
 
-// Pop removes and returns the first item of the flow whose turn it is. The queue must not be empty. The
-// caller calls Charge with the cost of the item before it pops the next.
+// Pop removes and returns the first item of the flow whose turn it is. The queue must not be empty.
+// The caller calls Charge with the cost of the item before it pops the next.
 func (q *Queue[K, T]) Pop() (k K, item T) {
 	f := q.front()
 	item = f.items.PopFront()
@@ -102,8 +102,8 @@ func (q *Queue[K, T]) Charge(k K, cost int) {
 	}
 }
 
-// front returns the flow whose turn it is and moves it to the front of its list. The queue must not be
-// empty.
+// front returns the flow whose turn it is and moves it to the front of its list. The queue must not
+// be empty.
 func (q *Queue[K, T]) front() *flow[K, T] {
 	for {
 		from := &q.fresh
@@ -116,7 +116,8 @@ func (q *Queue[K, T]) front() *flow[K, T] {
 		}
 		from.PopFront()
 		switch {
-		case from == &q.fresh: // also an empty one: if it were deleted, its next item would make it fresh again
+		case from == &q.fresh:
+			// Also an empty flow: if it were deleted, its next item would make it fresh again.
 			q.turns++
 			f.credit = min(f.credit+q.quantum, q.quantum)
 			q.rotation.PushBack(f)

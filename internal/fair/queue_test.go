@@ -74,7 +74,7 @@ func TestNewFlowsDoNotStarveOldOnes(t *testing.T) {
 		}
 	}
 	if seen < 100 {
-		t.Errorf("of 100 items of a flow %d came among 1000, beside ever new flows", seen)
+		t.Errorf("of 100 items of a flow %d were served among 1000, with new flows all the time", seen)
 	}
 }
 
@@ -112,7 +112,7 @@ func TestEmptiedFlowIsNotFreshAgain(t *testing.T) {
 		}
 	}
 	if busy < 30 {
-		t.Errorf("the busy flow had %d turns beside 40 of a flow that empties and refills itself, want about as many", busy)
+		t.Errorf("the busy flow had %d turns against 40 of a flow that empties and refills itself, want about as many", busy)
 	}
 }
 

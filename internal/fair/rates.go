@@ -16,7 +16,8 @@ type Rates[K comparable] struct {
 	sweep int // the number of buckets at which the full ones are deleted
 }
 
-// A bucket is the token bucket of one key, as of at. It is negative by what was reserved of the future.
+// A bucket is the token bucket of one key, as of at. It is negative by what was reserved of the
+// future.
 type bucket struct {
 	tokens float64
 	at     time.Time

@@ -12,8 +12,8 @@ import (
 	"carillon/internal/peerv1"
 )
 
-// Apply carries out the commands of another node's stream, until the stream or closing ends. spawn and
-// contain are Go and Contain of [batchstream.ServerConfig].
+// Apply carries out the commands of another node's stream, until the stream or closing ends. spawn
+// and contain are Go and Contain of [batchstream.ServerConfig].
 func (r *Router) Apply(
 	closing context.Context, stream peerv1.Peer_ApplyServer, spawn func(func()), contain func(func() error) error,
 ) error {

@@ -10,8 +10,8 @@ import (
 	"carillon/internal/job"
 )
 
-// TestRollingUpgradeAcrossARecordFormat replaces node c, of a version that reads only the first format of records, beside
-// two nodes that read all.
+// TestRollingUpgradeAcrossARecordFormat replaces node c, of a version that reads only the first
+// format of records, beside two nodes that read all.
 func TestRollingUpgradeAcrossARecordFormat(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

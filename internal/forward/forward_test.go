@@ -250,8 +250,8 @@ func TestStoppingNodeForwardsCallsToNextOwner(t *testing.T) {
 	})
 }
 
-// Jobs of a stopped node are late by the time in which the others learn that its claims are released, and
-// claim its partitions.
+// Jobs of a stopped node are late by the time in which the others learn that its claims are
+// released, and claim its partitions.
 func TestStoppingNodeFiresUntilOthersTakeOver(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const lag = 30 * time.Millisecond
@@ -337,7 +337,8 @@ func TestPartitionedNodeStopsAndOthersTakeOver(t *testing.T) {
 	})
 }
 
-// A partitioned node has begun the call and cannot finish it. The outcome is unknown until its lease ends.
+// A partitioned node has begun the call and cannot finish it. The outcome is unknown until its
+// lease ends.
 func TestForwardedCallOfUnknownOutcomeIsNotRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)

@@ -21,8 +21,8 @@ type part struct {
 	results func(ctx context.Context) []error
 }
 
-// wait waits until the commands are carried out or refused, and sets their errors. It returns the indices
-// of those that have not begun, in order.
+// wait waits until the commands are carried out or refused, and sets their errors. It returns the
+// indices of those that have not begun, in order.
 func (f inFlight) wait(ctx context.Context, errs []error) (retry []int) {
 	begun := map[int]bool{}
 	all := f.unsent
@@ -46,8 +46,8 @@ func (f inFlight) wait(ctx context.Context, errs []error) (retry []int) {
 	return retry
 }
 
-// send sends the commands of all with these indices to their owners, in order. changed is closed when the
-// owners change.
+// send sends the commands of all with these indices to their owners, in order. changed is closed
+// when the owners change.
 func (r *Router) send(ctx context.Context, all []job.Request, indices []int) (sent inFlight, changed <-chan struct{}) {
 	r.mu.Lock()
 	owners, peers, changed := r.owners, r.peers, r.changed

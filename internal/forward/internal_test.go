@@ -98,7 +98,8 @@ func TestLargestCommandIsRetriedAndLargerOneRefused(t *testing.T) {
 	}
 }
 
-// alone returns a router of a node "a" whose engine has two partitions, of none of which it is the owner yet.
+// alone returns a router of a node "a" whose engine has two partitions, of none of which it is the
+// owner yet.
 func alone(t *testing.T) *Router {
 	t.Helper()
 	log := slog.New(slog.DiscardHandler)

@@ -46,8 +46,8 @@ type peer struct {
 
 func newPeer(n cluster.Node) *peer { return &peer{node: n} }
 
-// retire ends run after the node had time to answer calls in flight, because it may be leaving regularly.
-// No more calls may be posted.
+// retire ends run after the node had time to answer calls in flight, because it may be leaving
+// regularly. No more calls may be posted.
 func (p *peer) retire() {
 	if p.end != nil {
 		time.AfterFunc(drainTimeout, p.end)

@@ -13,8 +13,8 @@ import (
 	"carillon/internal/peerv1"
 )
 
-// problem converts err for the node that sent the command. It logs errors whose details that node does
-// not get.
+// problem converts err for the node that sent the command. It logs errors whose details that node
+// does not get.
 func (r *Router) problem(ctx context.Context, index int, err error) *peerv1.Problem {
 	p := &peerv1.Problem{Index: uint32(index)}
 	var large *job.TooLargeError

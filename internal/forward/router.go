@@ -23,8 +23,8 @@ type Config struct {
 	Dial func(address string) (*grpc.ClientConn, error)
 }
 
-// A Router stores jobs on the nodes of a cluster that own them. It is safe for concurrent use. Calls wait
-// until Follow has set the owners. Calls about jobs of other nodes need Run.
+// A Router stores jobs on the nodes of a cluster that own them. It is safe for concurrent use.
+// Calls wait until Follow has set the owners. Calls about jobs of other nodes need Run.
 type Router struct {
 	config Config
 	engine *engine.Engine
@@ -100,8 +100,8 @@ func (r *Router) Run(ctx context.Context) error {
 	return nil
 }
 
-// Health returns nil if the node is a member of the cluster and has loaded the partitions that it got when
-// it joined.
+// Health returns nil if the node is a member of the cluster and has loaded the partitions that it
+// got when it joined.
 func (r *Router) Health() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()

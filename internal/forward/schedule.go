@@ -13,8 +13,8 @@ import (
 // retryTimeout is how long a call that has not begun is retried, unless its caller gives up before.
 const retryTimeout = 10 * time.Second
 
-// ScheduleAll carries out commands like [engine.Engine.ScheduleAll], on the nodes that own their jobs. It
-// retries commands that have not begun.
+// ScheduleAll carries out commands like [engine.Engine.ScheduleAll], on the nodes that own their
+// jobs. It retries commands that have not begun.
 func (r *Router) ScheduleAll(ctx context.Context, all []job.Request) (results func(ctx context.Context) []error) {
 	errs := make([]error, len(all))
 	sent, changed := r.send(ctx, all, r.readable(all, errs))
@@ -38,8 +38,8 @@ func (r *Router) ScheduleAll(ctx context.Context, all []job.Request) (results fu
 	}
 }
 
-// readable returns the indices of the requests whose jobs every member can read, because any member may
-// own them next. It sets the errors of the others.
+// readable returns the indices of the requests whose jobs every member can read, because any member
+// may own them next. It sets the errors of the others.
 func (r *Router) readable(all []job.Request, errs []error) (indices []int) {
 	r.mu.Lock()
 	oldest := r.oldest
@@ -85,8 +85,8 @@ func pause(ctx context.Context, changed <-chan struct{}, d time.Duration) bool {
 	return ctx.Err() == nil
 }
 
-// dropOvertaken removes from retry the commands after which a later one about the same job was carried
-// out. They must not be carried out any more.
+// dropOvertaken removes from retry the commands after which a later one about the same job was
+// carried out. They must not be carried out any more.
 func dropOvertaken(all []job.Request, errs []error, retry []int) []int {
 	if len(all) == 1 {
 		return retry

@@ -10,8 +10,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Data reads a JSON value into an encoded google.protobuf.Value with spellings, if schedulers accept its
-// size with them. Otherwise [Parser.Loss] says what is lost.
+// Data reads a JSON value into an encoded google.protobuf.Value with spellings, if schedulers
+// accept its size with them. Otherwise [Parser.Loss] says what is lost.
 func (p *Parser) Data() (value []byte, ok bool) {
 	text := p.left
 	p.spelled = true
@@ -29,7 +29,8 @@ func (p *Parser) Data() (value []byte, ok bool) {
 	return value, ok
 }
 
-// spell appends the spelling of a value or a key, if it is rendered differently than it was written.
+// spell appends the spelling of a value or a key, if it is rendered differently than it was
+// written.
 func (p *Parser) spell(b []byte, tag string, written []byte) []byte {
 	if !p.spelled || written == nil {
 		return b
@@ -40,8 +41,8 @@ func (p *Parser) spell(b []byte, tag string, written []byte) []byte {
 	return b
 }
 
-// grow reports whether data may have that size, and reserves memory. The data is copied when it exceeds
-// its capacity, to a slice of twice the size.
+// grow reports whether data may have that size, and reserves memory. The data is copied when it
+// exceeds its capacity, to a slice of twice the size.
 func (p *Parser) grow(size int) bool {
 	switch {
 	case size-p.spellings > maxData:

@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Member returns the source text of the last member of a JSON object with one of these names; nil if there
-// is none. The text must be valid JSON; if it is no object, it has no members.
+// Member returns the source text of the last member of a JSON object with one of these names; nil
+// if there is none. The text must be valid JSON; if it is no object, it has no members.
 func Member(object []byte, names ...string) (found []byte) {
 	Members(object, func(key, value []byte) {
 		if slices.Contains(names, string(key)) {
@@ -17,8 +17,8 @@ func Member(object []byte, names ...string) (found []byte) {
 	return found
 }
 
-// Members calls each for each member of a JSON object, in order. The text must be valid JSON; if it is no
-// object, it has no members.
+// Members calls each for each member of a JSON object, in order. The text must be valid JSON; if it
+// is no object, it has no members.
 func Members(object []byte, each func(key, value []byte)) {
 	s := scanner{object}
 	if s.next() != '{' {

@@ -19,17 +19,19 @@ var (
 const (
 	// maxData is how many bytes a value may have: schedulers accept messages of 4 MiB.
 	maxData = 4 << 20
-	// valueCost is how many bytes of memory proto-JSON uses for a value or a key: measured, and rounded up.
+	// valueCost is how many bytes of memory proto-JSON uses for a value or a key: measured, and
+	// rounded up.
 	valueCost = 512
-	// textCost is how many copies of a text are in memory meanwhile: in parts, as messages, and encoded.
+	// textCost is how many copies of a text are in memory meanwhile: in parts, as messages, and
+	// encoded.
 	textCost = 4
 	// minValue is the smallest size of an encoded value, in bytes.
 	minValue = 4
 )
 
-// ProtoJSONCost returns about how many bytes of memory proto-JSON uses to read a text, because it makes a
-// message of each value, and how deeply values are nested. It returns [ErrTooLarge] if no scheduler
-// would accept the value.
+// ProtoJSONCost returns about how many bytes of memory proto-JSON uses to read a text, because it
+// makes a message of each value, and how deeply values are nested. It returns [ErrTooLarge] if no
+// scheduler would accept the value.
 func ProtoJSONCost(text []byte) (bytes, depth int, err error) {
 	values, open := 1, 0
 	inText, escaped := false, false

@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// A Parser reads simple JSON. Each of its methods reads one element from the front and reports whether
-// it is simple; if not, the position of the parser is undefined.
+// A Parser reads simple JSON. Each of its methods reads one element from the front and reports
+// whether it is simple; if not, the position of the parser is undefined.
 type Parser struct {
 	left     []byte
 	reserve  Reserve
@@ -27,8 +27,8 @@ func NewParser(text []byte, reserve Reserve) *Parser {
 	return &Parser{left: text, reserve: reserve, reserved: len(text)}
 }
 
-// NewAcceptedParser returns a parser of a part of a text of that size that proto-JSON has accepted. It
-// also parses strings with escapes and large objects.
+// NewAcceptedParser returns a parser of a part of a text of that size that proto-JSON has accepted.
+// It also parses strings with escapes and large objects.
 func NewAcceptedParser(part []byte, reserve Reserve, size int) *Parser {
 	return &Parser{left: part, reserve: reserve, reserved: size, accepted: true}
 }
@@ -80,8 +80,8 @@ func (p *Parser) delimited() bool {
 	}
 }
 
-// Text reads a string; one with escapes is simple only in an accepted text. It returns its value, and how
-// it was written if it is rendered differently.
+// Text reads a string; one with escapes is simple only in an accepted text. It returns its value,
+// and how it was written if it is rendered differently.
 func (p *Parser) Text() (s, written []byte, ok bool) {
 	if p.Next() != '"' {
 		return nil, nil, false

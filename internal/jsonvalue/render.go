@@ -17,7 +17,8 @@ const (
 	maxFields = 64  // of an object that proto-JSON has not accepted
 )
 
-// The fields of google.protobuf.Value, as tags: numbers 1 to 6, each with the type that it has on the wire.
+// The fields of google.protobuf.Value, as tags: numbers 1 to 6, each with the type that it has on
+// the wire.
 const (
 	nullTag   = 1<<3 | byte(protowire.VarintType)
 	numberTag = 2<<3 | byte(protowire.Fixed64Type)
@@ -30,12 +31,12 @@ const (
 	entryTag   = 2<<3 | byte(protowire.BytesType) // the value of an entry
 )
 
-// Append appends the JSON of an encoded google.protobuf.Value, and reports whether the value is simple.
-// The JSON is that of proto-JSON, without spaces and with the spellings of the value.
+// Append appends the JSON of an encoded google.protobuf.Value, and reports whether the value is
+// simple. The JSON is that of proto-JSON, without spaces and with the spellings of the value.
 func Append(b, encoded []byte) (_ []byte, ok bool) { return appendValue(b, encoded, 0, false) }
 
-// appendValue appends the JSON of a value at this depth. It sorts the keys of objects, unless ordered is
-// set.
+// appendValue appends the JSON of a value at this depth. It sorts the keys of objects, unless
+// ordered is set.
 func appendValue(b, encoded []byte, depth int, ordered bool) (_ []byte, ok bool) {
 	if depth == maxDepth || len(encoded) == 0 {
 		return b, false

@@ -116,8 +116,8 @@ func (m *message) receive() (data mem.BufferSlice, err error) {
 	return data, nil
 }
 
-// gather returns the bytes of a message of more than readStep bytes. The first size bytes are acquired
-// already; it acquires more as they arrive.
+// gather returns the bytes of a message of more than readStep bytes. The first size bytes are
+// acquired already; it acquires more as they arrive.
 func (m *message) gather(size int, limit int64) (mem.BufferSlice, error) {
 	bytes := make([]byte, 0, size)
 	for len(bytes) < m.length {

@@ -222,7 +222,7 @@ func TestStalledMessagesAreCanceledForOthers(t *testing.T) {
 				full := size
 				if size > 64<<10 {
 					full = mib // large messages leave memory to smaller ones
-					s.small(t, "beside large ones", c)
+					s.small(t, "with large ones,", c)
 				}
 				_, err := c.DeleteJob(t.Context(), nameOf(full))
 				if status.Code(err) != codes.ResourceExhausted {
@@ -256,7 +256,7 @@ func TestSlowMessageMayFinishWhileMemoryIsFree(t *testing.T) {
 		id, ended := r.begin(schedulerv1.Scheduler_DeleteJob_FullMethodName, 10)
 		r.send(id, 5)
 		time.Sleep(30 * time.Second)
-		s.small(t, "beside a slow one", s.client(t))
+		s.small(t, "with a slow one,", s.client(t))
 		if len(ended) > 0 || s.messages.Budget.Used() != 20 {
 			t.Errorf("it has ended, or %d bytes are in use, want 20", s.messages.Budget.Used())
 		}

@@ -32,14 +32,14 @@ type MessageMemory struct {
 	Max int
 	// Codec decodes messages. If its error is a status, it is the error of the call.
 	Codec encoding.CodecV2
-	// Stats is told of each message, if it is not nil.
+	// Stats is called for each message, if it is not nil.
 	Stats stats.Handler
-	// Answered are the full names of methods whose streams answer each message with one, in order: a
-	// message counts until it is answered. A message of another stream counts until the handler
+	// Answered are the full names of methods whose streams answer each message with one, in order:
+	// a message counts until it is answered. A message of another stream counts until the handler
 	// receives the next.
 	Answered []string
-	// Reserved are the full names of methods for which an eighth of the budget is reserved, or Max if
-	// that is more.
+	// Reserved are the full names of methods for which an eighth of the budget is reserved, or Max
+	// if that is more.
 	Reserved []string
 
 	incoming incoming

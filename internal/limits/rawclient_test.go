@@ -72,7 +72,8 @@ func (c *rawClient) write(f func() error) {
 	_ = f() // the connection may have ended
 }
 
-// begin begins a call whose message has length bytes, and sends none of them. ended yields the status.
+// begin begins a call whose message has length bytes, and sends none of them. ended yields the
+// status.
 func (c *rawClient) begin(method string, length int) (id uint32, ended <-chan codes.Code) {
 	c.turn <- struct{}{}
 	defer func() { <-c.turn }()

@@ -19,9 +19,9 @@ const HandshakeTimeout = 10 * time.Second
 type Calls struct {
 	// MaxConcurrent is how many calls and streams may be open at once, over all connections.
 	MaxConcurrent int64
-	// Timeout is the deadline of a unary call, from its header to the end of its response. It covers
-	// the time in which the client sends the request and receives the response. A client may set an
-	// earlier deadline.
+	// Timeout is the deadline of a unary call, from its header to the end of its response. It
+	// covers the time in which the client sends the request and receives the response. A client may
+	// set an earlier deadline.
 	Timeout time.Duration
 	// MaxHeaderBytes is how many bytes the header of a call may have.
 	MaxHeaderBytes uint32
@@ -82,8 +82,8 @@ func (s *Server) setDeadline(ctx context.Context, info *tap.Info) (context.Conte
 // Serve serves l as grpc.Server does. It throttles connections whose calls are refused.
 func (s *Server) Serve(l net.Listener) error { return s.Server.Serve(throttledListener{l, &s.conns}) }
 
-// RegisterService registers a service as grpc.Server does. It wraps the handlers, because they start
-// before the message of a call arrives, and interceptors start after that.
+// RegisterService registers a service as grpc.Server does. It wraps the handlers, because they
+// start before the message of a call arrives, and interceptors start after that.
 func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	counted := *desc
 	counted.Methods, counted.Streams = nil, nil

@@ -13,9 +13,9 @@ import (
 	"carillon/internal/wire"
 )
 
-// authorize returns the error of a request that the caller of ctx may not make, or nil. With mTLS it
-// compares the request with the identity of the connection. It runs before all methods and refuses
-// unknown requests, so that a new method is refused until it is added here.
+// authorize returns the error of a request that the caller of ctx may not make, or nil. With mTLS
+// it compares the request with the identity of the connection. It runs before all methods and
+// refuses unknown requests, so that a new method is refused until it is added here.
 func (s *Service) authorize(ctx context.Context, req any) error {
 	if s.cfg.Identity == nil {
 		return nil
@@ -31,7 +31,8 @@ func (s *Service) authorize(ctx context.Context, req any) error {
 		return s.authorizeMetadata(ctx, r.GetMetadata())
 	case *schedulerv1.DeleteByMetadataRequest:
 		err := s.authorizeMetadata(ctx, r.GetMetadata())
-		if _, app := r.GetMetadata().GetTarget().GetType().(*schedulerv1.JobTargetMetadata_Job); err == nil && app && r.GetIdPrefixMatch() {
+		_, app := r.GetMetadata().GetTarget().GetType().(*schedulerv1.JobTargetMetadata_Job)
+		if err == nil && app && r.GetIdPrefixMatch() {
 			// The prefix includes the jobs of other apps. Dapr allows that; we do not.
 			err = s.metrics.refused(status.Error(codes.PermissionDenied, "identity does not match request: it is about all apps whose ids have this prefix"))
 		}
@@ -40,7 +41,7 @@ func (s *Service) authorize(ctx context.Context, req any) error {
 		return bulkError(s.authorizeMetadata(ctx, r.GetMetadata()))
 	case *schedulerv1.WatchJobsRequest:
 		if r.GetInitial() == nil {
-			return nil // not the first of its stream, which was authorized; or it is refused because it is the first
+			return nil // not the first message: that was authorized; as the first it is refused
 		}
 		return s.authorizeApp(ctx, r.GetInitial().GetNamespace(), r.GetInitial().GetAppId())
 	case *bulkv1.ScheduleRequest:
@@ -50,7 +51,7 @@ func (s *Service) authorize(ctx context.Context, req any) error {
 			}
 		}
 		return nil
-	case *peerv1.ApplyRequest: // of a stream that authorizePeer has admitted; the other node has authorized its client
+	case *peerv1.ApplyRequest: // authorizePeer has admitted the stream, and the other node its client
 		return nil
 	case *schedulerv1.WatchHostsRequest: // allowed with any identity, as in Dapr
 		return nil
@@ -59,9 +60,9 @@ func (s *Service) authorize(ctx context.Context, req any) error {
 	}
 }
 
-// authorizePeer returns an error unless the caller of ctx is a node of this cluster, which alone may
-// call [peerv1.PeerServer]. A node knows the secret of the cluster, and with mTLS it also has the
-// identity of this node.
+// authorizePeer returns an error unless the caller of ctx is a node of this cluster, which alone
+// may call [peerv1.PeerServer]. A node knows the secret of the cluster, and with mTLS it also has
+// the identity of this node.
 func (s *Service) authorizePeer(ctx context.Context) error {
 	if s.cfg.Identity != nil {
 		if err := s.cfg.Identity.AuthorizePeer(ctx); err != nil {

@@ -45,7 +45,8 @@ func runFor(t *testing.T, ns, app string) *node {
 	return runAs(t, who(t, a, "localhost", "default", "dapr-scheduler"), who(t, a, "public", ns, app).Client(server))
 }
 
-// callsAbout returns a call of each method about an app of a namespace; for a stream, the first message.
+// callsAbout returns a call of each method about an app of a namespace; for a stream, the first
+// message.
 func callsAbout(n *node) map[string]func(ctx context.Context, m *schedulerv1.JobMetadata) error {
 	return map[string]func(ctx context.Context, m *schedulerv1.JobMetadata) error{
 		"ScheduleJob": func(ctx context.Context, m *schedulerv1.JobMetadata) error {
@@ -110,7 +111,8 @@ func callsAbout(n *node) map[string]func(ctx context.Context, m *schedulerv1.Job
 	}
 }
 
-// firstOf returns the result of f, or nil if f still waits when no connection is throttled any more.
+// firstOf returns the result of f, or nil if f still waits when no connection is throttled any
+// more.
 func firstOf(f func() error) error {
 	got := make(chan error, 1)
 	go func() { got <- f() }()
@@ -129,12 +131,12 @@ func TestMTLSCallerMayActOnlyForItsApp(t *testing.T) {
 		calls := callsAbout(n)
 		for _, m := range schedulerv1.Scheduler_ServiceDesc.Methods {
 			if calls[m.MethodName] == nil {
-				t.Errorf("nobody has tried %s", m.MethodName)
+				t.Errorf("no test calls %s", m.MethodName)
 			}
 		}
 		for _, s := range slices.Concat(schedulerv1.Scheduler_ServiceDesc.Streams, bulkv1.Bulk_ServiceDesc.Streams) {
 			if calls[s.StreamName] == nil {
-				t.Errorf("nobody has tried %s", s.StreamName)
+				t.Errorf("no test calls %s", s.StreamName)
 			}
 		}
 		for name, call := range calls {
@@ -151,7 +153,7 @@ func TestMTLSCallerMayActOnlyForItsApp(t *testing.T) {
 				err := call(ctx, m)
 				if name == "WatchHosts" {
 					if err != nil {
-						t.Errorf("%s, which is for everybody: %v", name, err)
+						t.Errorf("%s, which any caller may call: %v", name, err)
 					}
 					continue
 				}

@@ -20,7 +20,8 @@ import (
 	"carillon/internal/wire"
 )
 
-// One trigger's whole way over a loopback connection, with up to a thousand out: delivered, sent, answered, settled.
+// One trigger's whole way over a loopback connection, with up to a thousand out: delivered, sent,
+// answered, settled.
 func BenchmarkWatchJobs(b *testing.B) {
 	ctx, stop := context.WithCancel(b.Context())
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
@@ -71,8 +72,8 @@ func BenchmarkWatchJobs(b *testing.B) {
 	}
 }
 
-// One call that schedules a small job, over a loopback connection, from 128 callers. Its time on the processor includes
-// the client's.
+// One call that schedules a small job, over a loopback connection, from 128 callers. Its time on
+// the processor includes the client's.
 func BenchmarkScheduleJob(b *testing.B) {
 	ctx, stop := context.WithCancel(b.Context())
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")

@@ -16,8 +16,8 @@ import (
 	"carillon/internal/limits"
 )
 
-// Limits of a bulk stream. A message with more jobs ends its stream. While the maximum of messages is
-// in flight, no more are received, and flow control blocks the client.
+// Limits of a bulk stream. A message with more jobs ends its stream. While the maximum of messages
+// is in flight, no more are received, and flow control blocks the client.
 const (
 	maxBulkJobs     = 1000
 	maxBulkMessages = 8
@@ -30,9 +30,9 @@ type bulkServer struct {
 	server *server
 }
 
-// Schedule stores the jobs of a stream, several messages at a time: while the jobs of one are written
-// to the disk, those of the next are prepared. It returns nil when the client has closed its side or
-// the server stops, after it has answered all messages that it began.
+// Schedule stores the jobs of a stream, several messages at a time: while the jobs of one are
+// written to the disk, those of the next are prepared. It returns nil when the client has closed
+// its side or the server stops, after it has answered all messages that it began.
 func (b bulkServer) Schedule(stream bulkv1.Bulk_ScheduleServer) error {
 	s := b.server
 	closing, end := context.WithCancel(stream.Context())

@@ -15,8 +15,8 @@ import (
 	"carillon/internal/bulkv1"
 )
 
-// FuzzBulkMessageIsAnsweredAsCalls holds that whatever a message of many jobs says, each job is answered as a
-// call for it alone would have been, and no error is a mistake of ours.
+// FuzzBulkMessageIsAnsweredAsCalls holds that whatever a message of many jobs says, each job is
+// answered as a call for it alone would have been, and no error is a mistake of ours.
 func FuzzBulkMessageIsAnsweredAsCalls(f *testing.F) {
 	for _, m := range []*bulkv1.ScheduleRequest{
 		bulkOf(), bulkOf(due("a", ""), due("b", "x")), bulkOf(due("a", ""), due("a", "")),

@@ -34,7 +34,8 @@ func bulkOf(jobs ...*schedulerv1.ScheduleJobRequest) *bulkv1.ScheduleRequest {
 	return &bulkv1.ScheduleRequest{Jobs: jobs}
 }
 
-// due returns a request for a job that is due in an hour; its data identifies it among those of its name.
+// due returns a request for a job that is due in an hour; its data identifies it among those of its
+// name.
 func due(name, data string) *schedulerv1.ScheduleJobRequest {
 	return &schedulerv1.ScheduleJobRequest{
 		Name: name, Metadata: jobMetadata("ns", "app"), Overwrite: data != "",

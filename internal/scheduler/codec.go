@@ -13,8 +13,8 @@ import (
 	"carillon/internal/peerv1"
 )
 
-// A codec is the protobuf codec with two additions: it sends an [encodedList] as it is, and it refuses
-// a message that would be many times larger when it is decoded.
+// A codec is the protobuf codec with two additions: it sends an [encodedList] as it is, and it
+// refuses a message that would be many times larger when it is decoded.
 type codec struct{ encoding.CodecV2 }
 
 func newCodec() codec { return codec{encoding.GetCodecV2(proto.Name)} }
@@ -27,7 +27,8 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	return c.CodecV2.Marshal(v)
 }
 
-// maxWatchMessage is how many bytes a message of WatchJobs may have. The first one may have maxInitial.
+// maxWatchMessage is how many bytes a message of WatchJobs may have. The first one may have
+// maxInitial.
 const maxWatchMessage = 512 << 10
 
 // Unmarshal implements [encoding.CodecV2].
@@ -46,9 +47,9 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	return c.CodecV2.Unmarshal(data, v)
 }
 
-// countItems returns how many items field 1 of an encoded message has. An empty item has two bytes, and
-// a hundred when it is decoded. For a message too small to exceed the limit it returns 0, and for
-// an invalid one the items before the error.
+// countItems returns how many items field 1 of an encoded message has. An empty item has two bytes,
+// and a hundred when it is decoded. For a message too small to exceed the limit it returns 0, and
+// for an invalid one the items before the error.
 func countItems(data mem.BufferSlice) (n int) {
 	if len(data) != 1 || data.Len() <= maxBulkJobs {
 		return 0

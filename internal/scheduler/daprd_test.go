@@ -13,9 +13,10 @@ import (
 	"carillon/internal/wire"
 )
 
-// A daprd behaves like Dapr's sidecar on its streams: it opens three to each scheduler, all with the same first message,
-// answers triggers in the order in which its app is done with them, and connects again 250 to 750 ms after a stream
-// has ended, for whatever reason. It needs nothing but a client, whatever stands behind it.
+// A daprd behaves like Dapr's sidecar on its streams: it opens three to each scheduler, all with
+// the same first message, answers triggers in the order in which its app is done with them, and
+// connects again 250 to 750 ms after a stream has ended, for whatever reason. It needs nothing but
+// a client, whatever stands behind it.
 type daprd struct {
 	client schedulerv1.SchedulerClient
 	hello  *schedulerv1.WatchJobsRequestInitial
@@ -32,8 +33,8 @@ type answer struct {
 	times int // none: the app hangs
 }
 
-// moody returns an app that takes up to longest, and answers twice, with a failure, or never, now and then. It counts in
-// seen what it is given.
+// moody returns an app that takes up to longest, and answers twice, with a failure, or never, now
+// and then. It counts in seen what it is given.
 func moody(longest time.Duration, seen map[string]int) func(*schedulerv1.WatchJobsResponse) answer {
 	var mu sync.Mutex // guards seen
 	return func(m *schedulerv1.WatchJobsResponse) answer {

@@ -14,8 +14,8 @@ import (
 	"carillon/internal/job"
 )
 
-// A debtor owes each of its triggers until it is handled. It redelivers lost and refused ones at once,
-// and failed ones a second later.
+// A debtor owes each of its triggers until it is handled. It redelivers lost and refused ones at
+// once, and failed ones a second later.
 type debtor struct {
 	t *testing.T
 	d *dispatch.Dispatcher
@@ -61,8 +61,9 @@ func (o *debtor) back(name string, handled bool) {
 	}
 }
 
-// Two hosts, three streams each, that break now and then, and apps that answer late, in any order, twice, wrongly or
-// not at all: every trigger is handled in the end, exactly once for us and at least once for the app.
+// Two hosts, three streams each, that break now and then, and apps that answer late, in any order,
+// twice, wrongly or not at all: every trigger is handled in the end, exactly once for us and at
+// least once for the app.
 func TestTriggersAreHandledDespiteSidecarFaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const triggers = 600

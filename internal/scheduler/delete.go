@@ -26,8 +26,8 @@ func (s *Service) DeleteJob(
 	return new(schedulerv1.DeleteJobResponse), nil
 }
 
-// DeleteByMetadata removes all jobs of an app, or all reminders of an actor or an actor type. If the
-// request says so, the id of the app or of the actor is a prefix.
+// DeleteByMetadata removes all jobs of an app, or all reminders of an actor or an actor type. If
+// the request says so, the id of the app or of the actor is a prefix.
 func (s *Service) DeleteByMetadata(
 	ctx context.Context, req *schedulerv1.DeleteByMetadataRequest,
 ) (*schedulerv1.DeleteByMetadataResponse, error) {

@@ -79,7 +79,7 @@ func TestListReturnsExactlyScheduledJobs(t *testing.T) {
 		want []string
 	}{
 		"an app":     {jobMetadata("ns", "app"), []string{"/a", "/ab", "/b||c"}},
-		"nobody":     {jobMetadata("ns", "ap"), nil},
+		"no caller":  {jobMetadata("ns", "ap"), nil},
 		"an actor":   {actorMetadata("ns", "app", "app", "id"), []string{"id/a", "id/ab", "id/b||c"}},
 		"a type":     {actorMetadata("ns", "x", "app", ""), []string{"id/a", "id/ab", "id/b||c", "id||1/a", "id||1/ab", "id||1/b||c"}},
 		"other type": {actorMetadata("ns", "app", "ap", ""), nil},
@@ -151,7 +151,7 @@ func TestBulkDeleteRemovesJobsOfPrefix(t *testing.T) {
 		"an app":            {byMeta(app, nil), three("app||ns||app")},
 		"an app, said so":   {byMeta(app, new(false)), three("app||ns||app")},
 		"apps by prefix":    {byMeta(app, new(true)), three("app||ns||app", "app||ns||app2")},
-		"nobody":            {byMeta(jobMetadata("ns", "ap"), nil), nil},
+		"no caller":         {byMeta(jobMetadata("ns", "ap"), nil), nil},
 		"an actor":          {byMeta(actor, nil), three("actorreminder||ns||app||id")},
 		"actors by prefix":  {byMeta(actor, new(true)), three("actorreminder||ns||app||id", "actorreminder||ns||app||id||1")},
 		"a type":            {byMeta(all, nil), three("actorreminder||ns||app||id", "actorreminder||ns||app||id||1")},
@@ -185,7 +185,7 @@ func TestBulkDeleteReportsFirstError(t *testing.T) {
 		code       codes.Code
 		list, bulk string
 	}{
-		"nobody":       {nil, codes.InvalidArgument, caller, wrapped},
+		"no caller":    {nil, codes.InvalidArgument, caller, wrapped},
 		"no namespace": {jobMetadata("", "app"), codes.InvalidArgument, caller, wrapped},
 		"no app":       {actorMetadata("ns", "", "t", "id"), codes.InvalidArgument, caller, wrapped},
 		"no target": {

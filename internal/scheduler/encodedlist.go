@@ -9,8 +9,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// An encodedList is an encoded ListJobsResponse, in pieces. A list may be large. As messages, which are
-// encoded as a whole, it would be in memory twice, and the messages are several times as large.
+// An encodedList is an encoded ListJobsResponse, in pieces. A list may be large. As messages, which
+// are encoded as a whole, it would be in memory twice, and the messages are several times as large.
 type encodedList struct {
 	of       *listBudget
 	pieces   mem.BufferSlice

@@ -52,9 +52,10 @@ func runEngine(t *testing.T) *node {
 	return n
 }
 
-// Two hosts of Dapr's kind, whose streams break and whose apps answer late, out of order, twice, wrongly or never, over
-// a real engine, with the traffic of jobs, reminders and workflows: every occurrence is handled, every job then gone,
-// and what was deleted by a prefix of ids is silent from then on.
+// Two hosts of Dapr's kind, whose streams break and whose apps answer late, out of order, twice,
+// wrongly or never, over a real engine, with the traffic of jobs, reminders and workflows: every
+// occurrence is handled, every job then gone, and what was deleted by a prefix of ids is silent
+// from then on.
 func TestJobsRemindersAndWorkflowsComplete(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := runEngine(t)

@@ -17,7 +17,8 @@ import (
 	"carillon/internal/scheduler"
 )
 
-// TestUnreadLargeJobsAreBounded has a client ask for a large job again and again, and read nothing of it.
+// TestUnreadLargeJobsAreBounded has a client ask for a large job again and again, and read nothing
+// of it.
 func TestUnreadLargeJobsAreBounded(t *testing.T) {
 	const asked, size, room = 64, 1 << 20, 16 << 20
 	n := runWith(t, func(c *scheduler.Config, _ *memory) { c.MaxListBytes = room })

@@ -61,8 +61,8 @@ func (s *Service) stream(
 	})
 }
 
-// translate calls f and returns its error as a status for the client. It logs details that the client
-// does not see.
+// translate calls f and returns its error as a status for the client. It logs details that the
+// client does not see.
 func (s *Service) translate(ctx context.Context, method string, f func() error) error {
 	failed := contain(f)
 	err := wire.Status(failed)

@@ -9,19 +9,20 @@ import (
 
 // Jobs stores jobs. Its methods return the errors of package job, and stop waiting when ctx ends.
 type Jobs interface {
-	// Schedule stores s, which is resolved, under k. It returns [job.ErrExists] if there is a job with
-	// this key and overwrite is not set.
+	// Schedule stores s, which is resolved, under k. It returns [job.ErrExists] if there is a job
+	// with this key and overwrite is not set.
 	Schedule(ctx context.Context, k job.Key, s job.Spec, overwrite bool) error
-	// ScheduleAll schedules all jobs. It returns when their order is fixed: the first of those with the
-	// same key is stored first, and all before later calls. The function results waits until each job is
-	// stored or refused, and returns their errors in order. The caller must not modify all any more.
+	// ScheduleAll schedules all jobs. It returns when their order is fixed: the first of those with
+	// the same key is stored first, and all before later calls. The function results waits until
+	// each job is stored or refused, and returns their errors in order. The caller must not modify
+	// all any more.
 	ScheduleAll(ctx context.Context, all []job.Request) (results func(ctx context.Context) []error)
 	// Get returns the job as it was scheduled, or [job.ErrNotFound].
 	Get(ctx context.Context, k job.Key) (job.Spec, error)
 	// Delete removes the job. It is no error if there is none.
 	Delete(ctx context.Context, k job.Key) error
-	// List yields the jobs that p selects, as of one moment, ordered by target name, actor id and name,
-	// bytewise. An error ends it.
+	// List yields the jobs that p selects, as of one moment, ordered by target name, actor id and
+	// name, bytewise. An error ends it.
 	List(ctx context.Context, p job.Prefix) iter.Seq2[job.Item, error]
 	// DeleteAll removes the jobs that p selects. It is no error if there are none.
 	DeleteAll(ctx context.Context, p job.Prefix) error

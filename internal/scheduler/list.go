@@ -11,8 +11,8 @@ import (
 	"carillon/internal/wire"
 )
 
-// list handles ListJobs: it returns all jobs of an app, or all reminders of an actor or an actor type,
-// in one message.
+// list handles ListJobs: it returns all jobs of an app, or all reminders of an actor or an actor
+// type, in one message.
 func (s *Service) list(ctx context.Context, req *schedulerv1.ListJobsRequest) (_ *encodedList, err error) {
 	p, err := wire.Prefix(req.GetMetadata())
 	if err != nil {

@@ -19,7 +19,8 @@ import (
 	"carillon/internal/scheduler"
 )
 
-// runLists starts a node whose lists have that many MiB, with 20 MB of jobs of one app, and one job of another.
+// runLists starts a node whose lists have that many MiB, with 20 MB of jobs of one app, and one job
+// of another.
 func runLists(t *testing.T, mib int64) *node {
 	t.Helper()
 	n := runWith(t, func(c *scheduler.Config, _ *memory) { c.MaxListBytes = mib << 20 })
@@ -66,10 +67,10 @@ func TestListCountsUntilItIsSent(t *testing.T) {
 			err := n.listOf(t, "large")
 			if status.Code(err) != codes.ResourceExhausted || time.Since(began) != 10*time.Second ||
 				!strings.Contains(err.Error(), "41943040 bytes") || !strings.Contains(err.Error(), "prefix") {
-				t.Errorf("beside a list that is not read, another gets %v after %v: want ResourceExhausted after ten seconds", err, time.Since(began))
+				t.Errorf("while a list is not read, another gets %v after %v: want ResourceExhausted after ten seconds", err, time.Since(began))
 			}
 			if err := n.listOf(t, "small"); err != nil {
-				t.Errorf("a small list beside it: %v", err)
+				t.Errorf("a small list meanwhile: %v", err)
 			}
 			waiting := make(chan error, 1)
 			go func() { waiting <- n.listOf(t, "large") }()

@@ -10,13 +10,13 @@ import (
 // listWait is how long a list waits at most for other lists to end.
 const listWait = 10 * time.Second
 
-// listShare is how many bytes a list acquires first, at most, for what it reads at a time and for its
-// first pieces. It acquires more in steps of half of that.
+// listShare is how many bytes a list acquires first, at most, for what it reads at a time and for
+// its first pieces. It acquires more in steps of half of that.
 const listShare = 8 << 20
 
-// A listBudget limits the memory of lists, from when they begin until they are sent. Only one list at
-// a time may grow beyond its share, so that no two lists deadlock. Shares are half of the budget at
-// most. A growing list may have the other half, or all but one share if it is alone.
+// A listBudget limits the memory of lists, from when they begin until they are sent. Only one list
+// at a time may grow beyond its share, so that no two lists deadlock. Shares are half of the budget
+// at most. A growing list may have the other half, or all but one share if it is alone.
 type listBudget struct {
 	budget *limits.Budget
 	shares *limits.Budget // the half of budget for shares

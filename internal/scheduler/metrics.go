@@ -6,8 +6,9 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// metrics are the metrics of scheduler specification §8 that concern calls, and our metric of quotas.
-// All are vectors, even without labels, because a vector has no series before its first event.
+// metrics are the metrics of scheduler specification §8 that concern calls, and our metric of
+// quotas. All are vectors, even without labels, because a vector has no series before its first
+// event.
 type metrics struct {
 	created, createdFailed, deleted *prometheus.CounterVec // by type
 	bulkDeleted                     *prometheus.CounterVec

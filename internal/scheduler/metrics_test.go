@@ -16,7 +16,8 @@ import (
 	"carillon/internal/wire"
 )
 
-// wantMetrics compares Dapr's series, without their common prefix and without the histogram's inner buckets.
+// wantMetrics compares Dapr's series, without their common prefix and without the histogram's inner
+// buckets.
 func (n *node) wantMetrics(t *testing.T, when string, want ...string) {
 	t.Helper()
 	page := httptest.NewRecorder()
@@ -48,7 +49,7 @@ func TestCallsAreCountedByResult(t *testing.T) {
 	ask("a", meta, inAnHour())                                                    // exists already
 	ask("a/b", meta, inAnHour())                                                  // no name
 	ask("b", actor, nil)                                                          // no job
-	ask("b", jobMetadata("", "app"), inAnHour())                                  // nobody
+	ask("b", jobMetadata("", "app"), inAnHour())                                  // no namespace
 	ask("b", &schedulerv1.JobMetadata{Namespace: "ns", AppId: "app"}, inAnHour()) // nothing: not counted
 	for range 2 {                                                                 // the second time there is none
 		if _, err := n.DeleteJob(t.Context(), &schedulerv1.DeleteJobRequest{Name: "a", Metadata: meta}); err != nil {
@@ -94,14 +95,14 @@ func TestRefusedCallersAreCountedForEachMethod(t *testing.T) {
 			t.Errorf("call %d was let in", i)
 		}
 	}
-	n.wantMetrics(t, "nobody", `sidecar_errors_total{reason="auth_failed"} 7`)
+	n.wantMetrics(t, "refused callers", `sidecar_errors_total{reason="auth_failed"} 7`)
 }
 
 func TestStreamsAndOutcomesAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
 		e := newEngine(n)
-		e.deliver(appTarget("ns", "app"), "nobody is there")
+		e.deliver(appTarget("ns", "app"), "no receiver")
 		good, bad, gone := n.watch(t, hello("ns", "app")), n.watch(t, hello("ns", "bad")), n.watch(t, hello("ns", "gone"))
 		synctest.Wait()
 		e.mustDeliver(t, appTarget("ns", "app"), "a")

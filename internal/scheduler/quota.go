@@ -17,9 +17,9 @@ import (
 // A Quota limits each namespace. A zero field is no limit.
 type Quota struct {
 	// Jobs and Bytes limit how many jobs are stored, reminders included, and their size. Both are
-	// approximate. A namespace is counted again when it seems to have reached them, but not more often
-	// than recount allows. Jobs that are being stored meanwhile are not counted. A job that replaces
-	// another may be refused although it needs no more space.
+	// approximate. A namespace is counted again when it seems to have reached them, but not more
+	// often than recount allows. Jobs that are being stored meanwhile are not counted. A job that
+	// replaces another may be refused although it needs no more space.
 	Jobs, Bytes int64
 	// Rate limits calls a second. Each job of a bulk message counts as a call, and each 4 KiB of a
 	// stored job or of a list as another. The burst is the calls of one second.
@@ -28,8 +28,8 @@ type Quota struct {
 	Count func(ctx context.Context, namespace string) (jobs, bytes int64, err error)
 }
 
-// maxNamespaces is how many namespaces are tracked at a time. Those without calls for a second may be
-// forgotten.
+// maxNamespaces is how many namespaces are tracked at a time. Those without calls for a second may
+// be forgotten.
 const maxNamespaces = 10_000
 
 // A count is valid for recount at least, and for recountFactor times as long as it took.
@@ -148,8 +148,8 @@ func (q *quotas) refuse(quota, format string, args ...any) error {
 	return status.Errorf(codes.ResourceExhausted, format, args...)
 }
 
-// usageOf returns the usage of a namespace as of now, or nil if too many are tracked. The caller holds
-// mu.
+// usageOf returns the usage of a namespace as of now, or nil if too many are tracked. The caller
+// holds mu.
 func (q *quotas) usageOf(now time.Time, namespace string) *namespaceUsage {
 	u := q.usage[namespace]
 	if u == nil {
@@ -178,8 +178,8 @@ func (q *quotas) sweep(now time.Time) {
 	}
 }
 
-// checkQuota returns the error of a request beyond the quota of its namespace, or nil. Rates use the
-// monotonic clock, not [Config.Now].
+// checkQuota returns the error of a request beyond the quota of its namespace, or nil. Rates use
+// the monotonic clock, not [Config.Now].
 func (s *Service) checkQuota(ctx context.Context, req any) error {
 	r, ok := req.(interface {
 		GetMetadata() *schedulerv1.JobMetadata

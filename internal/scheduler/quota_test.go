@@ -41,7 +41,8 @@ func request(ns, name string, bytes int) *schedulerv1.ScheduleJobRequest {
 	return r
 }
 
-// stored schedules jobs concurrently, and returns how many were stored. The others must exceed the quota.
+// stored schedules jobs concurrently, and returns how many were stored. The others must exceed the
+// quota.
 func (n *node) stored(t *testing.T, ns, prefix string, jobs, bytes int) (taken int) {
 	t.Helper()
 	var calls sync.WaitGroup
@@ -130,7 +131,8 @@ func TestQuotaLimitsBytesOfNamespace(t *testing.T) {
 	})
 }
 
-// A count reads all jobs of a namespace: one that is full, and asks for more all the time, is not counted all the time.
+// A count reads all jobs of a namespace: one that is full, and asks for more all the time, is not
+// counted all the time.
 func TestFullNamespaceIsCountedRarely(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		counts := 0
@@ -214,7 +216,7 @@ func TestLargeJobsAndListsCountAsSeveralCalls(t *testing.T) {
 		}
 		time.Sleep(100 * time.Millisecond)
 		if got := n.stored(t, "a", "z", 1, 1); got != 1 {
-			t.Errorf("%d are taken two seconds later: nobody owes for longer", got)
+			t.Errorf("%d calls are allowed two seconds later: a debt ends by then", got)
 		}
 		time.Sleep(time.Second)
 		_, err := n.ListJobs(t.Context(), &schedulerv1.ListJobsRequest{Metadata: jobMetadata("a", "app")})
@@ -228,7 +230,8 @@ func TestLargeJobsAndListsCountAsSeveralCalls(t *testing.T) {
 	})
 }
 
-// Refusals are not free: the server reads more slowly from a client that floods it, and from no other.
+// Refusals are not free: the server reads more slowly from a client that floods it, and from no
+// other.
 func TestOnlyNamespaceOverItsRateIsThrottled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := runWith(t, func(c *scheduler.Config, _ *memory) { c.Quota.Rate = 10 })
@@ -272,7 +275,8 @@ func TestOnlyNamespaceOverItsRateIsThrottled(t *testing.T) {
 	})
 }
 
-// A namespace that is longer than any name may be has no account: its jobs are refused for its length, and it is not kept.
+// A namespace that is longer than any name may be has no account: its jobs are refused for its
+// length, and it is not kept.
 func TestInvalidNamespaceIsNotTracked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := runWith(t, func(c *scheduler.Config, _ *memory) { c.Quota.Rate = 1 })
@@ -285,7 +289,8 @@ func TestInvalidNamespaceIsNotTracked(t *testing.T) {
 	})
 }
 
-// docs/security.md promises a delay of five milliseconds for each refused call, for every method and quota.
+// docs/security.md promises a delay of five milliseconds for each refused call, for every method
+// and quota.
 func TestCallOverQuotaThrottlesOnce(t *testing.T) {
 	for name, quota := range map[string]scheduler.Quota{"rate": {Rate: 0.001}, "jobs": {Jobs: 1}} {
 		t.Run(name, func(t *testing.T) {

@@ -27,20 +27,20 @@ type server struct {
 
 	// atClose registers f to be called when the server closes, unless it is canceled.
 	atClose func(f func()) (cancel func() bool)
-	// receivers are the goroutines that receive from streams. Each ends soon after the handler of its
-	// stream.
+	// receivers are the goroutines that receive from streams. Each ends soon after the handler of
+	// its stream.
 	receivers sync.WaitGroup
 }
 
-// Keepalive is the option of a server whose clients connect over a network: it detects a dead client
-// within eight seconds. Clients rely on it (scheduler specification §1.0). A listener in memory does
-// not need it.
+// Keepalive is the option of a server whose clients connect over a network: it detects a dead
+// client within eight seconds. Clients rely on it (scheduler specification §1.0). A listener in
+// memory does not need it.
 func Keepalive() grpc.ServerOption {
 	return grpc.KeepaliveParams(keepalive.ServerParameters{Time: 3 * time.Second, Timeout: 5 * time.Second})
 }
 
-// Run serves s on l until ctx ends, and closes l. It returns when every connection is closed and every
-// goroutine that it started has ended. It returns nil if ctx ended it. It may run for several
+// Run serves s on l until ctx ends, and closes l. It returns when every connection is closed and
+// every goroutine that it started has ended. It returns nil if ctx ended it. It may run for several
 // listeners.
 func (s *Service) Run(ctx context.Context, l net.Listener, opts ...grpc.ServerOption) error {
 	defer s.warnings.Close(ctx)
@@ -68,28 +68,28 @@ func (s *Service) Run(ctx context.Context, l net.Listener, opts ...grpc.ServerOp
 	closeStreams()
 	srv.StopWithin(gracePeriod)
 	serving.receivers.Wait()
-	if err := <-served; !errors.Is(err, grpc.ErrServerStopped) { // its error if ctx ended before Serve began
+	if err := <-served; !errors.Is(err, grpc.ErrServerStopped) { // as if ctx ended before Serve
 		return err
 	}
 	return nil
 }
 
-// maxStreams is how many calls and streams one connection may have open at once; further ones wait in
-// the client. A sidecar has one stream on a connection, and a few calls.
+// maxStreams is how many calls and streams one connection may have open at once; further ones wait
+// in the client. A sidecar has one stream on a connection, and a few calls.
 const maxStreams = 10_000
 
-// maxRequest is how many bytes a message of a client may have. The largest job that can be stored has
-// half of that (scheduler specification §1.4), so that a larger message need not be read.
+// maxRequest is how many bytes a message of a client may have. The largest job that can be stored
+// has half of that (scheduler specification §1.4), so that a larger message need not be read.
 const maxRequest = 4 << 20
 
-// calls returns the limits of open calls, over all clients. A sidecar has a stream or two on each of
-// its five connections.
+// calls returns the limits of open calls, over all clients. A sidecar has a stream or two on each
+// of its five connections.
 func (s *Service) calls() limits.Calls {
 	return limits.Calls{MaxConcurrent: 100_000, Timeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10, Messages: s.messages}
 }
 
-// newMessages returns the limits of received messages. It reserves memory for the other nodes of the
-// cluster: a node that refused them would block their answers to its own clients.
+// newMessages returns the limits of received messages. It reserves memory for the other nodes of
+// the cluster: a node that refused them would block their answers to its own clients.
 func newMessages(bytes int64) *limits.MessageMemory {
 	peer := peerv1.Peer_Apply_FullMethodName
 	return &limits.MessageMemory{

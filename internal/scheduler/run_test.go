@@ -155,7 +155,8 @@ func (broken) Accept() (net.Conn, error) { return nil, errBroken }
 func (broken) Close() error              { return nil }
 func (broken) Addr() net.Addr            { return new(net.UnixAddr) }
 
-// A client that never gets to the point is cut off: before it has a connection, and before it has asked.
+// A client that never gets to the point is cut off: before it has a connection, and before it has
+// asked.
 func TestClientWithoutMessageTimesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)

@@ -35,7 +35,7 @@ func TestRequestReportsFirstError(t *testing.T) {
 		code codes.Code
 		text string // a text that ends in … has more to it
 	}{
-		"nobody":     {"a/b", nil, never, codes.InvalidArgument, "missing namespace or appID in request"},
+		"no caller":  {"a/b", nil, never, codes.InvalidArgument, "missing namespace or appID in request"},
 		"no ns":      {"a/b", jobMetadata("", "app"), never, codes.InvalidArgument, "missing namespace or appID in request"},
 		"no app":     {"a/b", jobMetadata("ns", ""), never, codes.InvalidArgument, "missing namespace or appID in request"},
 		"no target":  {"a/b", noTarget, never, codes.Unknown, "unknown job type: <nil>"},

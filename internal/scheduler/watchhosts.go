@@ -27,9 +27,9 @@ func (h *hostList) get() ([]string, <-chan struct{}) {
 	return h.list, h.changed
 }
 
-// SetHosts sets the addresses at which sidecars reach the nodes of the cluster, and sends them to open
-// WatchHosts streams if they have changed. Nil says that the node is cut off from its cluster: the
-// streams end, so that their sidecars connect to another node.
+// SetHosts sets the addresses at which sidecars reach the nodes of the cluster, and sends them to
+// open WatchHosts streams if they have changed. Nil says that the node is cut off from its cluster:
+// the streams end, so that their sidecars connect to another node.
 func (s *Service) SetHosts(list []string) {
 	h := s.hosts
 	h.mu.Lock()
@@ -42,8 +42,8 @@ func (s *Service) SetHosts(list []string) {
 	h.changed = make(chan struct{})
 }
 
-// WatchHosts sends the addresses of the cluster's nodes when they are known, and again only when they
-// change: a sidecar reconnects to all nodes at each further message.
+// WatchHosts sends the addresses of the cluster's nodes when they are known, and again only when
+// they change: a sidecar reconnects to all nodes at each further message.
 func (s *server) WatchHosts(
 	_ *schedulerv1.WatchHostsRequest, stream schedulerv1.Scheduler_WatchHostsServer,
 ) error {

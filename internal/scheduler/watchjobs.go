@@ -15,7 +15,8 @@ import (
 	"carillon/internal/wire"
 )
 
-// WatchJobs sends triggers to a sidecar and receives their results, until either side ends the stream.
+// WatchJobs sends triggers to a sidecar and receives their results, until either side ends the
+// stream.
 func (s *server) WatchJobs(stream schedulerv1.Scheduler_WatchJobsServer) error {
 	ctx, end := context.WithCancelCause(stream.Context())
 	defer end(nil)
@@ -108,8 +109,8 @@ func (s *server) send(ctx context.Context, stream schedulerv1.Scheduler_WatchJob
 	}
 }
 
-// receive receives results until the stream ends or the client violates the protocol. It returns the
-// reason, never nil.
+// receive receives results until the stream ends or the client violates the protocol. It returns
+// the reason, never nil.
 func (s *server) receive(
 	ctx context.Context, stream schedulerv1.Scheduler_WatchJobsServer, to *dispatch.Stream, log *slog.Logger,
 ) error {
@@ -133,7 +134,8 @@ func (s *server) receive(
 	}
 }
 
-// streamEnd converts the error of a stream's Recv to the error of the stream: a half-close cancels it.
+// streamEnd converts the error of a stream's Recv to the error of the stream: a half-close cancels
+// it.
 func streamEnd(err error) error {
 	if errors.Is(err, io.EOF) {
 		return context.Canceled

@@ -1,5 +1,5 @@
-// Package truncate truncates errors, log values and names that repeat input of a client. A client that
-// sends four megabytes must not get four megabytes back, nor fill the log with them.
+// Package truncate truncates errors, log values and names that repeat input of a client. A client
+// that sends four megabytes must not get four megabytes back, nor fill the log with them.
 package truncate
 
 import (
@@ -8,9 +8,9 @@ import (
 )
 
 const (
-	// Max is the maximum size, in bytes, of an error or a name that repeats input. A gRPC status is sent
-	// in a header, of which clients accept 8 KiB, and percent-encoding triples characters that are not
-	// ASCII. Headers are not subject to flow control.
+	// Max is the maximum size, in bytes, of an error or a name that repeats input. A gRPC status is
+	// sent in a header, of which clients accept 8 KiB, and percent-encoding triples characters that
+	// are not ASCII. Headers are not subject to flow control.
 	Max = 2 << 10
 	// MaxLog is the maximum size, in bytes, of a value in the log. The stack of a panic fits in it.
 	MaxLog = 8 << 10
@@ -18,11 +18,12 @@ const (
 	mark = " … "
 )
 
-// Text returns s, without its middle if it has more than [Max] bytes: the end often says what is wrong.
+// Text returns s, without its middle if it has more than [Max] bytes: the end often says what is
+// wrong.
 func Text(s string) string { return To(s, Max) }
 
-// To is Text for another maximum size. Three quarters of the result are the beginning of s, and the rest
-// its end.
+// To is Text for another maximum size. Three quarters of the result are the beginning of s, and the
+// rest its end.
 func To(s string, size int) string {
 	if len(s) <= size {
 		return s

@@ -13,18 +13,19 @@ import (
 const (
 	howToRecur = `give six fields with the seconds first, such as "0 30 9 * * MON-FRI", or an interval such as "@every 5m", or "@daily"`
 	howToWait  = "give an interval such as 30s, 5m or 1h30m; a day is 24h"
-	// maxHelped is how many bytes a text may have to be corrected; people do not write longer ones by hand.
+	// maxHelped is how many bytes a text may have to be corrected; people do not write longer ones
+	// by hand.
 	maxHelped = 100
 )
 
 // quote returns s in quotes, cut off where it is long.
 func quote(s string) string { return fmt.Sprintf("%.100q", s) }
 
-// The functions of this file suggest how to correct a text that was refused. They never decide whether it
-// is.
+// The functions of this file suggest how to correct a text that was refused. They never decide
+// whether it is.
 
-// helpFields suggests how to correct a text that is not six valid fields. prefix is the zone before them,
-// if any.
+// helpFields suggests how to correct a text that is not six valid fields. prefix is the zone before
+// them, if any.
 func helpFields(prefix, text string) string {
 	if len(text) > maxHelped {
 		return howToRecur
@@ -54,7 +55,8 @@ func helpFields(prefix, text string) string {
 
 var year = regexp.MustCompile(`^(\*|\?|(19|20)\d\d.*)$`)
 
-// helpLine suggests a schedule. If that is invalid as well, it says what to do, and what else is wrong.
+// helpLine suggests a schedule. If that is invalid as well, it says what to do, and what else is
+// wrong.
 func helpLine(schedule, do string) string {
 	if e := refusal(schedule); e != nil {
 		return do + "; and " + cmp.Or(e.Help, e.Reason)
@@ -69,8 +71,8 @@ func refusal(schedule string) *Error {
 	return e
 }
 
-// six returns fields as one text. Five fields are those of a crontab, without seconds, in which Sunday may
-// be 7.
+// six returns fields as one text. Five fields are those of a crontab, without seconds, in which
+// Sunday may be 7.
 func six(texts []string) string {
 	if len(texts) == 5 {
 		texts = append([]string{"0"}, texts...)
@@ -79,7 +81,8 @@ func six(texts []string) string {
 	return strings.Join(texts, " ")
 }
 
-// sundays returns the days of the week of a crontab, in which Sunday may be 7 or last, with Sunday as 0.
+// sundays returns the days of the week of a crontab, in which Sunday may be 7 or last, with Sunday
+// as 0.
 func sundays(list string) string {
 	var all []string
 	for item := range strings.SplitSeq(list, ",") {
@@ -253,7 +256,8 @@ func (f field) reversed(list string) string {
 
 var special = regexp.MustCompile(`^(\d*[LW]|LW|\w+#\d)$`)
 
-// helpInstant suggests how to correct a due time or a ttl, which has that name in the API of the user.
+// helpInstant suggests how to correct a due time or a ttl, which has that name in the API of the
+// user.
 func helpInstant(name, text string, base time.Time) string {
 	general := fmt.Sprintf("%s %s is neither an instant such as 2026-12-24T18:00:00Z nor a duration such as 30s, 1h30m or P1DT2H", name, quote(text))
 	if len(text) > maxHelped {

@@ -8,7 +8,8 @@ import (
 	"carillon/internal/when"
 )
 
-// Dapr takes such texts for no time at all, since it ignores what has no unit that it knows: so they are due at once.
+// Dapr takes such texts for no time at all, since it ignores what has no unit that it knows: so
+// they are due at once.
 func TestDurationWithoutMeaningIsWarnedOf(t *testing.T) {
 	for _, text := range []string{"PT30s", "P1d", "PT", "P1", "P30", "Pxx", "PT5m", "P2w", "PT30", "R0/PT", "R-1/P1d", "P0DT30s", "PT0S5"} {
 		w := when.Words{DueTime: &text}
@@ -55,18 +56,18 @@ func TestClearOrInvalidTextHasNoWarning(t *testing.T) {
 		"", "P", "30", "1d", "P1H", "p1d", "PT1.5S", "P1dT1H", "R1/PT", "R5", "tomorrow",
 	} {
 		if warnings := (when.Words{DueTime: &text, TTL: &text}).Warnings(now); len(warnings) > 0 {
-			t.Errorf("%q is doubted: %+v", text, warnings)
+			t.Errorf("%q has warnings: %+v", text, warnings)
 		}
 	}
 }
 
-// A doubt goes into a header.
+// A warning is sent in a header.
 func TestWarningIsShortAndASCII(t *testing.T) {
 	w := when.Words{DueTime: new("P\r\n\u20ac\xff" + strings.Repeat("x", 1<<20)), TTL: new("P1D\u20ac" + strings.Repeat("x", 1<<20))}
 	for _, d := range w.Warnings(now) {
 		text := d.String()
 		if len(text) > 1000 {
-			t.Errorf("a doubt has %d bytes", len(text))
+			t.Errorf("a warning has %d bytes", len(text))
 		}
 		for _, b := range []byte(text) {
 			if b < ' ' || b > '~' {
@@ -89,7 +90,7 @@ func TestTTLBeforeFirstInstantIsWarnedOf(t *testing.T) {
 		{"@daily", "2000-01-01T00:00:00Z", "1h", false},
 		{"@daily", "10s", "2000-01-01T00:00:00Z", false},
 		{"nonsense", "", "1s", false},     // which are refused
-		{"@every 1h", "", "PT1M30", true}, // of which more is doubtful
+		{"@every 1h", "", "PT1M30", true}, // which has another warning, too
 		{"@every 1h", "", "PT30s", false}, // which has the warnings empty
 	} {
 		w := when.Words{Schedule: &test.schedule, TTL: &test.ttl}

@@ -8,8 +8,8 @@ import (
 	"github.com/agnivade/levenshtein"
 )
 
-// zoneNames has the names of the IANA time zone database, one on a line, of the release of Go's zone data.
-// They are only for suggestions.
+// zoneNames has the names of the IANA time zone database, one on a line, of the release of Go's
+// zone data. They are only for suggestions.
 //
 //go:embed zonenames.txt
 var zoneNames string
@@ -17,9 +17,9 @@ var zoneNames string
 // maxZoneName is how many bytes a name may have to be compared.
 const maxZoneName = 40
 
-// nearestZone returns the name of the zone that name probably means, if it differs in case, omits the
-// region, or has a typing error. It corrects no typing errors in short names: too many zones are near
-// them.
+// nearestZone returns the name of the zone that name probably means, if it differs in case, omits
+// the region, or has a typing error. It corrects no typing errors in short names: too many zones
+// are near them.
 func nearestZone(name string) (near string, ok bool) {
 	if len(name) > maxZoneName {
 		return "", false

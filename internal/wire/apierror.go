@@ -21,15 +21,16 @@ type APIError struct {
 	// HTTP is the HTTP status of the answer, and Code the gRPC code.
 	HTTP int
 	Code codes.Code
-	// Help says what to do, if the message does not. Field is the field of the gRPC request that it is
-	// about, if any.
+	// Help says what to do, if the message does not. Field is the field of the gRPC request that it
+	// is about, if any.
 	Help, Field string
 
 	metadata map[string]string // of the ErrorInfo
 	rich     bool              // the HTTP body has the ErrorInfo, too
 }
 
-// NewAPIError returns the error of reason in the API of target. The middle of a long message is cut out.
+// NewAPIError returns the error of reason in the API of target. The middle of a long message is cut
+// out.
 func NewAPIError(reason Reason, target job.Target, message string) *APIError {
 	e := &APIError{Reason: reason, Message: truncate.Text(message), metadata: map[string]string{"appID": truncate.To(target.Name, job.MaxName)}}
 	e.HTTP, e.Code, e.rich = reason.codes()
@@ -39,8 +40,8 @@ func NewAPIError(reason Reason, target job.Target, message string) *APIError {
 	return e
 }
 
-// ScheduleFailed returns the error of a schedule call that a scheduler refused, or that reached none. Its
-// code is that of the scheduler.
+// ScheduleFailed returns the error of a schedule call that a scheduler refused, or that reached
+// none. Its code is that of the scheduler.
 func ScheduleFailed(target job.Target, err error) *APIError {
 	e := failed(ReasonSchedule, target, "failed to schedule job due to: ", err)
 	if code := status.Code(err); code != codes.Unknown {
@@ -55,10 +56,10 @@ func (e *APIError) AsInvalid() *APIError {
 	return e
 }
 
-// IsMalformed reports whether a scheduler, ours or Dapr's, refused a call because of the name of the job
-// or of its times, which only the client can fix. Schedulers answer both with code Unknown, as they do
-// all errors without a code (scheduler specification §1.3), so that the text decides. gRPC refuses
-// names that are not UTF-8.
+// IsMalformed reports whether a scheduler, ours or Dapr's, refused a call because of the name of
+// the job or of its times, which only the client can fix. Schedulers answer both with code Unknown,
+// as they do all errors without a code (scheduler specification §1.3), so that the text decides.
+// gRPC refuses names that are not UTF-8.
 func IsMalformed(err error) bool {
 	st, ok := status.FromError(err)
 	if !ok || st.Code() != codes.Unknown {
@@ -67,8 +68,8 @@ func IsMalformed(err error) bool {
 	return strings.HasPrefix(st.Message(), job.InvalidJob) || strings.HasPrefix(st.Message(), job.InvalidName)
 }
 
-// Meaningless returns the error of the first warning about a text without any meaning, or nil if there is
-// none. Dapr accepts such texts.
+// Meaningless returns the error of the first warning about a text without any meaning, or nil if
+// there is none. Dapr accepts such texts.
 func Meaningless(target job.Target, warnings []when.Warning) *APIError {
 	for _, w := range warnings {
 		if w.Empty {
@@ -139,8 +140,8 @@ func (e *APIError) Body() []byte {
 
 const errorDomain = "dapr.io"
 
-// GRPCStatus returns the status of e, with an ErrorInfo and then its help as details. Package grpc calls
-// it.
+// GRPCStatus returns the status of e, with an ErrorInfo and then its help as details. Package grpc
+// calls it.
 func (e *APIError) GRPCStatus() *status.Status {
 	details := []protoadapt.MessageV1{&errdetails.ErrorInfo{
 		Reason: string(e.Reason), Domain: errorDomain, Metadata: e.metadata,

@@ -54,7 +54,8 @@ func APIJob(name string, j *schedulerv1.Job) *runtimev1.Job {
 	}
 }
 
-// APIJobs returns a list from a scheduler in the form of the API. It shares the contents of the list.
+// APIJobs returns a list from a scheduler in the form of the API. It shares the contents of the
+// list.
 func APIJobs(list []*schedulerv1.NamedJob) []*runtimev1.Job {
 	jobs := make([]*runtimev1.Job, 0, len(list))
 	for _, j := range list {

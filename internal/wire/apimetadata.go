@@ -4,8 +4,9 @@ import (
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
 )
 
-// RenderMetadata returns the JSON of the metadata of a sidecar in the HTTP API (sidecar specification
-// §1.8). Unlike everything else, the addresses of schedulers are in snake_case. It ends with a newline.
+// RenderMetadata returns the JSON of the metadata of a sidecar in the HTTP API (sidecar
+// specification §1.8). Unlike everything else, the addresses of schedulers are in snake_case. It
+// ends with a newline.
 func RenderMetadata(m *runtimev1.GetMetadataResponse) ([]byte, error) {
 	type health struct {
 		Path      string `json:"healthCheckPath,omitempty"`

@@ -19,8 +19,8 @@ import (
 // valueURL is the type URL of data given over HTTP: JSON is stored as a google.protobuf.Value.
 const valueURL = "type.googleapis.com/google.protobuf.Value"
 
-// deepData is a depth from which on data may be nested too deeply for protobuf: it decodes 10,000 nested
-// messages, and a value may consist of three.
+// deepData is a depth from which on data may be nested too deeply for protobuf: it decodes 10,000
+// nested messages, and a value may consist of three.
 const deepData = 3000
 
 // A BodyForm is the form of a request body of the HTTP API.
@@ -41,13 +41,15 @@ type Body struct {
 	Loss jsonvalue.Loss // of the data
 }
 
-// ParseAPIBody parses the body of a POST of the HTTP API into the request of the gRPC API. It accepts what
-// proto-JSON accepts, and ignores unknown fields (sidecar specification §1.3). The name of the job is
-// that of the body, which only a batch may have: within an object "job" or beside it. The data
-// remembers how it was written, so that it is returned and delivered unchanged, except for white space.
+// ParseAPIBody parses the body of a POST of the HTTP API into the request of the gRPC API. It
+// accepts what proto-JSON accepts, and ignores unknown fields (sidecar specification §1.3). The
+// name of the job is that of the body, which only a batch may have: within an object "job" or
+// beside it. The data remembers how it was written, so that it is returned and delivered unchanged,
+// except for white space.
 //
-// Parsing can take hundreds of times the size of the body in memory, which it reserves. The error is
-// [jsonvalue.ErrNoMemory] if it cannot, and [jsonvalue.ErrTooLarge] if no scheduler would store the data.
+// Parsing can take hundreds of times the size of the body in memory, which it reserves. The error
+// is [jsonvalue.ErrNoMemory] if it cannot, and [jsonvalue.ErrTooLarge] if no scheduler would store
+// the data.
 func ParseAPIBody(body []byte, reserve jsonvalue.Reserve) (*runtimev1.ScheduleJobRequest, Body, error) {
 	if !reserve.Take(len(body)) {
 		return nil, Body{}, jsonvalue.ErrNoMemory
@@ -114,7 +116,8 @@ func ParseAPIBody(body []byte, reserve jsonvalue.Reserve) (*runtimev1.ScheduleJo
 			if value, err = proto.Marshal(flat.GetData()); err != nil {
 				return nil, Body{}, err
 			}
-			// JSON may be nested more deeply than protobuf decodes. Such data could never be delivered.
+			// JSON may be nested more deeply than protobuf decodes. Such data could never be
+			// delivered.
 			if depth > deepData {
 				if err := proto.Unmarshal(value, new(structpb.Value)); err != nil {
 					return nil, Body{}, fmt.Errorf("data: %w", err)
@@ -131,8 +134,8 @@ func unmarshalJSON(b []byte, m proto.Message) error {
 }
 
 // unwrap returns the object "job" at the top level of a body that has no fields of the flat form.
-// Proto-JSON has accepted the body, so that an error is a duplicate field, or a difference between two
-// parsers.
+// Proto-JSON has accepted the body, so that an error is a duplicate field, or a difference between
+// two parsers.
 func unwrap(body []byte) (wrapped []byte, form BodyForm, err error) {
 	dec := json.NewDecoder(bytes.NewReader(body))
 	if _, err := dec.Token(); err != nil {

@@ -238,7 +238,7 @@ func FuzzParseAPIBody(f *testing.F) {
 		r, form, err := wire.ParseAPIBody(body, nil)
 		if err != nil {
 			if r != nil || form != (wire.Body{}) {
-				t.Errorf("ParseAPIBody(%q) = %v, %v, beside an error", body, r, form)
+				t.Errorf("ParseAPIBody(%q) = %v, %v, together with an error", body, r, form)
 			}
 			return
 		}

@@ -62,7 +62,8 @@ func many(fields int) string {
 	return string(text)
 }
 
-// wantAsProtoJSON holds that a body means what proto-JSON says, and that its data becomes the body that proto-JSON makes.
+// wantAsProtoJSON holds that a body means what proto-JSON says, and that its data becomes the body
+// that proto-JSON makes.
 func wantAsProtoJSON(t *testing.T, body []byte) {
 	t.Helper()
 	if len(body) == 0 {
@@ -100,7 +101,7 @@ func wantAsProtoJSON(t *testing.T, body []byte) {
 		}
 		return
 	}
-	// As everybody reads it who does not know what it remembers.
+	// As readers that do not know the spellings read it.
 	var value structpb.Value
 	if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(data.GetValue(), &value); err != nil {
 		t.Fatalf("ParseAPIBody(%.80q) has data that does not decode: %v", body, err)
@@ -122,7 +123,8 @@ func wantAsProtoJSON(t *testing.T, body []byte) {
 	}
 }
 
-// wantBody holds that AppBody makes of an encoded google.protobuf.Value what proto-JSON makes of it.
+// wantBody holds that AppBody makes of an encoded google.protobuf.Value what proto-JSON makes of
+// it.
 func wantBody(t *testing.T, encoded []byte) {
 	t.Helper()
 	got, err := wire.AppBody(&job.Data{TypeURL: valueURL, Value: encoded})

@@ -19,14 +19,16 @@ import (
 
 // WithHelp sets the help of e: what to do about it. The middle of a long one is cut out.
 //
-// Some clients look for the messages of Dapr, so these stay unchanged, and the help is separate: the
-// field help of an HTTP body, and a google.rpc.BadRequest or Help over gRPC (docs/decisions/0026).
+// Some clients look for the messages of Dapr, so these stay unchanged, and the help is separate:
+// the field help of an HTTP body, and a google.rpc.BadRequest or Help over gRPC
+// (docs/decisions/0026).
 func (e *APIError) WithHelp(help string) *APIError {
 	e.Help = truncate.Text(help)
 	return e
 }
 
-// About sets the wrong field, by its path in the request of Dapr's gRPC API, and what to do about it.
+// About sets the wrong field, by its path in the request of Dapr's gRPC API, and what to do about
+// it.
 func (e *APIError) About(field, help string) *APIError {
 	e.Field = field
 	return e.WithHelp(help)
@@ -43,8 +45,8 @@ func (e *APIError) helpDetail() protoadapt.MessageV1 {
 	return nil
 }
 
-// An UnreachableError is the error of a call that reached no scheduler: it may be retried. Its code is
-// Unavailable.
+// An UnreachableError is the error of a call that reached no scheduler: it may be retried. Its code
+// is Unavailable.
 type UnreachableError struct{ Text string }
 
 func (e *UnreachableError) Error() string { return e.Text }
@@ -96,8 +98,8 @@ func (e *APIError) HelpGet(err error, target job.Target, name string) *APIError 
 	return e
 }
 
-// HelpSchedule adds help to the error of the schedule request r that failed with err, as of now: how to
-// correct it, or how else to get it accepted. It works with any scheduler.
+// HelpSchedule adds help to the error of the schedule request r that failed with err, as of now:
+// how to correct it, or how else to get it accepted. It works with any scheduler.
 func (e *APIError) HelpSchedule(err error, r *schedulerv1.ScheduleJobRequest, now time.Time) *APIError {
 	switch code := status.Code(err); {
 	case code == codes.AlreadyExists:

@@ -16,7 +16,8 @@ import (
 )
 
 // Key returns the key of the job with these metadata and this name. It does not check the name;
-// [job.Key.Check] does. The error is ready for a client (scheduler specification §1.3, steps 2 and 3).
+// [job.Key.Check] does. The error is ready for a client (scheduler specification §1.3, steps 2 and
+// 3).
 func Key(name string, m *schedulerv1.JobMetadata) (job.Key, error) {
 	if err := CheckCaller(m.GetNamespace(), m.GetAppId()); err != nil {
 		return job.Key{}, err
@@ -77,7 +78,8 @@ func Spec(j *schedulerv1.Job, m *schedulerv1.JobMetadata) (job.Spec, error) {
 	}, nil
 }
 
-// Job returns a spec as its user wrote it. It is the inverse of [Spec], but a failure policy is always set.
+// Job returns a spec as its user wrote it. It is the inverse of [Spec], but a failure policy is
+// always set.
 func Job(s job.Spec) *schedulerv1.Job {
 	j := &schedulerv1.Job{Data: dataTo(s.Data), FailurePolicy: policyTo(s.Policy)}
 	setWords(j, s.Words)
@@ -106,8 +108,8 @@ func policyFrom(p *commonv1.JobFailurePolicy) (job.Policy, error) {
 	}
 }
 
-// intervalFrom returns an error for a duration beyond the 292 years of [time.Duration]; protobuf has
-// 10,000.
+// intervalFrom returns an error for a duration beyond the 292 years of [time.Duration]; protobuf
+// has 10,000.
 func intervalFrom(d *durationpb.Duration) (*time.Duration, error) {
 	if d == nil {
 		return nil, nil

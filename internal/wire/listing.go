@@ -7,8 +7,8 @@ import (
 	"carillon/internal/job"
 )
 
-// A Listing makes the entries of a list, one after another. It reuses messages, because the jobs of one
-// list are much alike. The zero value is ready for use. It is not safe for concurrent use.
+// A Listing makes the entries of a list, one after another. It reuses messages, because the jobs of
+// one list are much alike. The zero value is ready for use. It is not safe for concurrent use.
 type Listing struct {
 	entry schedulerv1.NamedJob
 	job   schedulerv1.Job
@@ -16,8 +16,8 @@ type Listing struct {
 	last  job.Item // the item in entry
 }
 
-// NamedJob returns the entry of i, which is valid until the next call. It shares the data of i, and must
-// not be modified.
+// NamedJob returns the entry of i, which is valid until the next call. It shares the data of i, and
+// must not be modified.
 func (l *Listing) NamedJob(i job.Item) *schedulerv1.NamedJob {
 	if l.entry.Metadata == nil || !sameMetadata(i, l.last) {
 		l.entry.Metadata = Metadata(i.Key, i.Spec.AppID, i.Spec.ConcurrencyKey)

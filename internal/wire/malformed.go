@@ -16,8 +16,8 @@ import (
 	"carillon/internal/truncate"
 )
 
-// Malformed returns the error of a request whose body is no job, because of err. It says what to write
-// instead.
+// Malformed returns the error of a request whose body is no job, because of err. It says what to
+// write instead.
 func Malformed(target job.Target, err error, body []byte) *APIError {
 	return NewAPIError(ReasonMalformed, target, "failed deserializing HTTP body: "+err.Error()).WithHelp(helpMalformed(err.Error(), body))
 }
@@ -79,8 +79,8 @@ func helpMalformed(text string, body []byte) string {
 	return `send a JSON object such as {"dueTime": "30s", "data": {"order": 7}}; a failurePolicy is {"drop": {}} or {"constant": {"interval": "5s", "maxRetries": 3}}`
 }
 
-// findInterval returns the source text of the interval of the failure policy in a body, which is valid
-// JSON; empty if there is none.
+// findInterval returns the source text of the interval of the failure policy in a body, which is
+// valid JSON; empty if there is none.
 func findInterval(body []byte) []byte {
 	policy := jsonvalue.Member(body, "failurePolicy", "failure_policy")
 	if policy == nil {
@@ -89,8 +89,8 @@ func findInterval(body []byte) []byte {
 	return bytes.TrimSpace(jsonvalue.Member(jsonvalue.Member(policy, "constant"), "interval"))
 }
 
-// HelpEmpty adds help to e if it is the error of a job without a due time and a schedule: which part of
-// the body text is ignored, and why.
+// HelpEmpty adds help to e if it is the error of a job without a due time and a schedule: which
+// part of the body text is ignored, and why.
 func (e *APIError) HelpEmpty(b Body, text []byte) *APIError {
 	if e.Reason != ReasonScheduleEmpty {
 		return e

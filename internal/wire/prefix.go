@@ -10,9 +10,9 @@ import (
 	"carillon/internal/job"
 )
 
-// Prefix returns the prefix of the jobs that m selects: those of an app, the reminders of an actor, or, if
-// the id of the actor is empty, those of all actors of the type. The error is ready for a client
-// (scheduler specification §1.7).
+// Prefix returns the prefix of the jobs that m selects: those of an app, the reminders of an actor,
+// or, if the id of the actor is empty, those of all actors of the type. The error is ready for a
+// client (scheduler specification §1.7).
 func Prefix(m *schedulerv1.JobMetadata) (job.Prefix, error) {
 	k, err := Key("", m)
 	if err != nil {
@@ -25,9 +25,9 @@ func Prefix(m *schedulerv1.JobMetadata) (job.Prefix, error) {
 	return p, nil
 }
 
-// DeletePrefix returns the prefix of the jobs that r deletes. If r matches ids by prefix, that includes app
-// ids; an actor type always matches as a whole. The error is ready for a client (scheduler
-// specification §1.8).
+// DeletePrefix returns the prefix of the jobs that r deletes. If r matches ids by prefix, that
+// includes app ids; an actor type always matches as a whole. The error is ready for a client
+// (scheduler specification §1.8).
 func DeletePrefix(r *schedulerv1.DeleteByMetadataRequest) (job.Prefix, error) {
 	p, err := Prefix(r.GetMetadata())
 	if err != nil {
@@ -39,9 +39,9 @@ func DeletePrefix(r *schedulerv1.DeleteByMetadataRequest) (job.Prefix, error) {
 	return p, nil
 }
 
-// NamePrefix returns the prefix of the jobs that r deletes: jobs of an app, or reminders of an actor, by
-// the prefix of their names. If the id of the actor is empty, it is the prefix of ids. The error is
-// ready for a client (scheduler specification §1.9).
+// NamePrefix returns the prefix of the jobs that r deletes: jobs of an app, or reminders of an
+// actor, by the prefix of their names. If the id of the actor is empty, it is the prefix of ids.
+// The error is ready for a client (scheduler specification §1.9).
 func NamePrefix(r *schedulerv1.DeleteByNamePrefixRequest) (job.Prefix, error) {
 	p, err := Prefix(r.GetMetadata())
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 // A Reason is a Dapr error code: the errorCode of an HTTP body, the reason of a gRPC ErrorInfo.
 type Reason string
 
-// The reasons of the jobs API (sidecar specification §1.6, §2.2), and ours about the app of a request and
-// about limits.
+// The reasons of the jobs API (sidecar specification §1.6, §2.2), and ours about the app of a
+// request and about limits.
 const (
 	ReasonBodyRead      Reason = "ERR_BODY_READ"
 	ReasonMalformed     Reason = "ERR_MALFORMED_REQUEST"
@@ -35,8 +35,8 @@ const (
 	ReasonList          Reason = "DAPR_SCHEDULER_LIST_JOBS"
 )
 
-// codes returns the HTTP status and the gRPC code of a reason, and whether its HTTP body has details. The
-// codes of ReasonSchedule are defaults: a code of the scheduler takes precedence.
+// codes returns the HTTP status and the gRPC code of a reason, and whether its HTTP body has
+// details. The codes of ReasonSchedule are defaults: a code of the scheduler takes precedence.
 func (r Reason) codes() (httpStatus int, code codes.Code, rich bool) {
 	switch r {
 	case ReasonBodyRead, ReasonMalformed, ReasonAppMissing, ReasonAppInvalid:

@@ -23,10 +23,10 @@ var errNoKind = errors.New("google.protobuf.Value: none of the oneof fields is s
 
 // RenderAPIJob returns the JSON of a job in the HTTP API: proto-JSON, without absent fields.
 //
-// Data that was given over HTTP is rendered as it was given if asGiven is set, and otherwise as an Any of
-// a google.protobuf.Value. Other data is rendered as an Any by proto-JSON. If its type is unknown or
-// absent, it is {"@type":…,"value":"<base64>"}; Dapr answers 500 then, although most of its SDKs store
-// such data.
+// Data that was given over HTTP is rendered as it was given if asGiven is set, and otherwise as an
+// Any of a google.protobuf.Value. Other data is rendered as an Any by proto-JSON. If its type is
+// unknown or absent, it is {"@type":…,"value":"<base64>"}; Dapr answers 500 then, although most of
+// its SDKs store such data.
 func RenderAPIJob(j *runtimev1.Job, asGiven bool) ([]byte, error) {
 	var out struct {
 		Name          string          `json:"name,omitempty"`
@@ -50,8 +50,8 @@ func RenderAPIJob(j *runtimev1.Job, asGiven bool) ([]byte, error) {
 	return encodeJSON(out)
 }
 
-// AppBody returns the body of an HTTP call to an app: JSON if the data was given as JSON, and otherwise
-// its bytes without surrounding white space (sidecar specification §3.2).
+// AppBody returns the body of an HTTP call to an app: JSON if the data was given as JSON, and
+// otherwise its bytes without surrounding white space (sidecar specification §3.2).
 func AppBody(d *job.Data) ([]byte, error) {
 	if d == nil {
 		return nil, nil

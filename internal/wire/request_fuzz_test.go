@@ -31,8 +31,9 @@ func notOurFault(t *testing.T, what string, err error) {
 	}
 }
 
-// FuzzRequestsAboutManyJobs holds that whatever a request to list or to delete says, it is refused for a reason, or names
-// jobs of the namespace and the kind that it says, and no more than its target's.
+// FuzzRequestsAboutManyJobs holds that whatever a request to list or to delete says, it is refused
+// for a reason, or names jobs of the namespace and the kind that it says, and no more than its
+// target's.
 func FuzzRequestsAboutManyJobs(f *testing.F) {
 	app := &schedulerv1.JobMetadata{AppId: "app", Namespace: "ns", Target: jobTarget()}
 	actor := &schedulerv1.JobMetadata{AppId: "app", Namespace: "ns", Target: actorTarget("type", "id")}
@@ -75,8 +76,8 @@ func FuzzRequestsAboutManyJobs(f *testing.F) {
 	})
 }
 
-// FuzzWatchJobsRequest holds that whatever a sidecar says first, it is refused for a reason, or serves its own app and
-// the actor types that it names.
+// FuzzWatchJobsRequest holds that whatever a sidecar says first, it is refused for a reason, or
+// serves its own app and the actor types that it names.
 func FuzzWatchJobsRequest(f *testing.F) {
 	f.Add(marshal(f, &schedulerv1.WatchJobsRequest{WatchJobRequestType: &schedulerv1.WatchJobsRequest_Initial{
 		Initial: &schedulerv1.WatchJobsRequestInitial{

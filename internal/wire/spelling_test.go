@@ -203,7 +203,8 @@ func TestDataWithoutSpellingsIsNoLargerThanInDapr(t *testing.T) {
 			t.Errorf("%s takes %d bytes, want %d", text, got, proto.Size(&v))
 		}
 	}
-	// The order costs three bytes in all, and a number that is written otherwise its text and three.
+	// The order costs three bytes in all, and a number that is written otherwise its text and
+	// three.
 	for text, more := range map[string]int{`{"b":{"d":1,"c":1},"a":1}`: 3, `{"a":[1.0,2.0]}`: 12} {
 		data, _ := post(t, text)
 		var v structpb.Value
@@ -262,8 +263,8 @@ func TestTooLargeDataHasNoSpellings(t *testing.T) {
 	}
 }
 
-// TestSpellingsOfOtherValuesAreIgnored: a program that reads data, changes it and schedules it again keeps what it does
-// not know.
+// TestSpellingsOfOtherValuesAreIgnored: a program that reads data, changes it and schedules it
+// again keeps what it does not know.
 func TestSpellingsOfOtherValuesAreIgnored(t *testing.T) {
 	data, _ := post(t, `{"b":1.0,"a":"\/"}`)
 	var v structpb.Value

@@ -14,14 +14,14 @@ import (
 // full is the beginning of the error of a full store in Dapr (scheduler specification §1.4).
 const full = "etcdserver: mvcc: database space exceeded: "
 
-// Status converts err to the status of the Scheduler service; nil stays nil. Errors that users can fix keep
-// their text, truncated if it is long. Unavailable and Internal ones have a fixed text, so that no
-// internal detail leaks: the caller logs err.
+// Status converts err to the status of the Scheduler service; nil stays nil. Errors that users can
+// fix keep their text, truncated if it is long. Unavailable and Internal ones have a fixed text, so
+// that no internal detail leaks: the caller logs err.
 //
 // No status has details: daprd adds its own (scheduler specification, section 1).
 //
-// An invalid job is Unknown, not InvalidArgument, because sidecars of Dapr answer their apps differently
-// for the two (scheduler specification §1.3).
+// An invalid job is Unknown, not InvalidArgument, because sidecars of Dapr answer their apps
+// differently for the two (scheduler specification §1.3).
 func Status(err error) error {
 	type withStatus interface {
 		error
@@ -37,7 +37,8 @@ func Status(err error) error {
 			reason = e.Reason
 		}
 		return status.Error(codes.Unknown, full+reason)
-	case errors.Is(err, job.ErrUnavailable): // it may wrap a status or the error of a context that is not the client's
+	case errors.Is(err, job.ErrUnavailable):
+		// Before the next cases, because it may wrap a status or the error of a context of ours.
 		return status.Error(codes.Unavailable, "the scheduler cannot carry this out now: try again")
 	}
 	if e, ok := errors.AsType[withStatus](err); ok && e.GRPCStatus().Code() != codes.OK {

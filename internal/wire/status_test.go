@@ -59,8 +59,8 @@ type okStatusError struct{}
 func (okStatusError) Error() string              { return "fine" }
 func (okStatusError) GRPCStatus() *status.Status { return nil }
 
-// A status travels in a header, of which clients take 8 KiB, and which no window bounds: who sends four megabytes and reads no
-// answer must not find them all in our memory, three times over.
+// A status travels in a header, of which clients take 8 KiB, and which no window bounds: who sends
+// four megabytes and reads no answer must not find them all in our memory, three times over.
 func TestStatusTextIsTruncated(t *testing.T) {
 	for _, field := range []string{strings.Repeat(",", 4<<20), strings.Repeat("é", 2<<20), strings.Repeat("x", 3000)} {
 		got := status.Convert(wire.Status(&job.InvalidError{Field: "job", Reason: "failed to parse " + field + ": no"})).Message()

@@ -17,9 +17,9 @@ import (
 // maxWarnings is how many warnings there are at most about one body.
 const maxWarnings = 8
 
-// Warnings returns warnings about a body that [ParseAPIBody] has accepted: fields that have no effect
-// because proto-JSON ignores them, and what the data loses. Each is ASCII and has a few hundred bytes;
-// there are at most eight.
+// Warnings returns warnings about a body that [ParseAPIBody] has accepted: fields that have no
+// effect because proto-JSON ignores them, and what the data loses. Each is ASCII and has a few
+// hundred bytes; there are at most eight.
 func (b Body) Warnings(text []byte) []string {
 	d := bodyWarnings{}
 	fields := (*internalsv1.JobHTTPRequest)(nil).ProtoReflect().Descriptor().Fields()
@@ -48,8 +48,8 @@ func (d *bodyWarnings) add(text string) {
 	}
 }
 
-// object adds a warning for each member of a JSON object that is none of the fields. path is its path in
-// the body.
+// object adds a warning for each member of a JSON object that is none of the fields. path is its
+// path in the body.
 func (d *bodyWarnings) object(fields protoreflect.FieldDescriptors, path string, object []byte) {
 	jsonvalue.Members(object, func(key, value []byte) { d.field(fields, path, key, value) })
 }
@@ -88,8 +88,8 @@ func names(fields protoreflect.FieldDescriptors) string {
 	return strings.Join(all, ", ")
 }
 
-// MessageWarnings returns warnings about parts of r that have no effect. Those about its times come from
-// [when.Words.Warnings].
+// MessageWarnings returns warnings about parts of r that have no effect. Those about its times come
+// from [when.Words.Warnings].
 func MessageWarnings(r *runtimev1.ScheduleJobRequest) []string {
 	var all []string
 	policy := r.GetJob().GetFailurePolicy()
@@ -110,8 +110,8 @@ func MessageWarnings(r *runtimev1.ScheduleJobRequest) []string {
 	return all
 }
 
-// Strict returns the error of a schedule call that a strict sidecar refuses because of its warnings: those
-// about the request, and those about its times.
+// Strict returns the error of a schedule call that a strict sidecar refuses because of its
+// warnings: those about the request, and those about its times.
 func Strict(target job.Target, found []string, times []when.Warning) *APIError {
 	for _, w := range times {
 		found = append(found, w.String())

@@ -98,7 +98,7 @@ func TestWarningNamesItsFieldOverGRPC(t *testing.T) {
 	warnings := when.Words{Schedule: new("@daily"), TTL: new("PT30s")}.Warnings(now)
 	for what, e := range map[string]*wire.APIError{
 		"meaningless": wire.Meaningless(job.Target{}, warnings),
-		"doubtful":    wire.Strict(job.Target{}, []string{"something"}, warnings),
+		"strict":      wire.Strict(job.Target{}, []string{"something"}, warnings),
 	} {
 		details := e.GRPCStatus().Details()
 		bad, ok := details[len(details)-1].(*errdetails.BadRequest)

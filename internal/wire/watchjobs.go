@@ -11,8 +11,8 @@ import (
 	"carillon/internal/job"
 )
 
-// Targets returns the targets that a sidecar serves: its own app, the actor types that it lists, or both,
-// as far as it accepts their jobs; possibly none. The error is ready for a client (scheduler
+// Targets returns the targets that a sidecar serves: its own app, the actor types that it lists, or
+// both, as far as it accepts their jobs; possibly none. The error is ready for a client (scheduler
 // specification §2.1).
 func Targets(i *schedulerv1.WatchJobsRequestInitial) ([]job.Target, error) {
 	if err := CheckCaller(i.GetNamespace(), i.GetAppId()); err != nil {
@@ -39,8 +39,8 @@ func Targets(i *schedulerv1.WatchJobsRequestInitial) ([]job.Target, error) {
 	return targets, nil
 }
 
-// ConcurrencyLimit returns the actor type that l limits, and the concurrency key, or nil for all triggers
-// of the type. A limit without an actor type has no effect (scheduler specification §2.6).
+// ConcurrencyLimit returns the actor type that l limits, and the concurrency key, or nil for all
+// triggers of the type. A limit without an actor type has no effect (scheduler specification §2.6).
 func ConcurrencyLimit(namespace string, l *schedulerv1.ConcurrencyLimit) (target job.Target, key *string, ok bool) {
 	if l.GetActor() == nil {
 		return job.Target{}, nil, false
@@ -58,7 +58,8 @@ func Response(id uint64, t job.Trigger) *schedulerv1.WatchJobsResponse {
 	}
 }
 
-// Trigger returns the trigger that r carries. Its due time and attempt are not part of Dapr's message.
+// Trigger returns the trigger that r carries. Its due time and attempt are not part of Dapr's
+// message.
 func Trigger(r *schedulerv1.WatchJobsResponse) (job.Trigger, error) {
 	m := r.GetMetadata()
 	k, err := Key(r.GetName(), m)
@@ -76,8 +77,8 @@ func Outcome(s schedulerv1.WatchJobsRequestResultStatus) job.Outcome {
 	return job.Failed
 }
 
-// Result returns the message that reports the outcome of the attempt with this number. There is none for
-// a lost attempt, because its stream has ended.
+// Result returns the message that reports the outcome of the attempt with this number. There is
+// none for a lost attempt, because its stream has ended.
 func Result(id uint64, o job.Outcome) *schedulerv1.WatchJobsRequest {
 	s := schedulerv1.WatchJobsRequestResultStatus_FAILED
 	if o == job.Handled {
