@@ -59,7 +59,7 @@ func (r *replica) live(ctx context.Context) {
 	var serving sync.WaitGroup
 	defer serving.Wait()
 	defer r.close()
-	defer r.say(fine) // nobody hangs any longer
+	defer r.say(fine) // no call hangs any longer
 	for _, c := range r.program.moods {
 		if !r.world.until(ctx, c.at) {
 			return

@@ -9,7 +9,7 @@ import (
 	"unsafe"
 )
 
-// A clock is the one on the wall of a host. It can be stepped, and nobody else's is then. Timers and leases do not go by it.
+// A clock is the wall clock of a host. It can be stepped on its own. Timers and leases do not use it.
 type clock struct {
 	world *world
 	host  string

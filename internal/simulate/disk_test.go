@@ -84,7 +84,7 @@ func (d *disk) meet(o errorfs.Op) error {
 	}
 	d.mu.Unlock()
 	if cut != nil {
-		for range 200 { // whoever was answered too soon has time to hear it
+		for range 200 { // answers that were sent too soon have time to arrive
 			runtime.Gosched()
 		}
 		cut(fmt.Sprintf("write %d of its life, of %s", writes, o.Path))
@@ -99,7 +99,8 @@ func (d *disk) meet(o errorfs.Op) error {
 	return d.trouble(o, write)
 }
 
-// patient reports whether whoever does o can wait in fake time: it holds no mutex that another goroutine may block on.
+// patient reports whether the caller of o can wait in fake time: it holds no mutex on which another goroutine
+// may block.
 func patient(o errorfs.Op) bool {
 	switch o.Kind {
 	case errorfs.OpFileWrite, errorfs.OpFileSync, errorfs.OpFileSyncData, errorfs.OpFileSyncTo:

@@ -59,7 +59,7 @@ func (d *delivery) unknown(s *story, again *delivery) bool {
 		return true
 	}
 	for _, e := range d.life.errors {
-		if (e.seq > d.seq || e.at == d.at) && e.seq < again.seq { // of two things at one instant nobody says which was first
+		if (e.seq > d.seq || e.at == d.at) && e.seq < again.seq { // the order of two events at one instant is unknown
 			return true
 		}
 	}

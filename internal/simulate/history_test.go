@@ -78,7 +78,7 @@ const (
 	removeAll op = "delete all of"
 )
 
-// A result is what a user hears.
+// A result is the answer to a user.
 type result string
 
 const (

@@ -34,7 +34,7 @@ type node struct {
 	next   *disk         // what the next life stands on, once it is gone
 	down   atomic.Int64  // how long until then, in nanoseconds
 	dead   atomic.Bool   // its power was cut
-	paused atomic.Bool   // nobody hears from it
+	paused atomic.Bool   // it sends nothing
 
 	fuse
 	metrics metrics
@@ -67,7 +67,7 @@ func (n *node) leave(how string) {
 func (n *node) cut(f faultProgram, op string) {
 	n.once.Do(func() {
 		n.dead.Store(true)
-		n.host.wire.unplug(f.quietly) // first: whoever hears of something was told before the disk is what it is then
+		n.host.wire.unplug(f.quietly) // first: whatever arrives was sent before the disk changes
 		how := fmt.Sprintf("its power is cut before %s; %d%% of what is not synced are kept", op, f.percent)
 		n.world.history.end(n.life, how, &n.metrics)
 		if n.next = n.disk; n.world.etcd == nil {
@@ -170,7 +170,7 @@ func (n *node) run(ctx context.Context) string {
 	return reason
 }
 
-// healthPeriod is how often somebody asks a node for its health.
+// healthPeriod is the period of health checks of a node.
 const healthPeriod = time.Second
 
 func (n *node) watchHealth(ctx context.Context, check func() error) {

@@ -42,7 +42,7 @@ func samePlan(a, b when.Plan) bool {
 func (v *version) checkCourse(s *story, find func(key, format string, args ...any)) {
 	n, attempt := uint32(0), uint32(0)
 	due, ok := v.plan.Next(0, time.Time{})
-	var handled, failed bool // somebody has said so of the present attempt
+	var handled, failed bool // by an app, of the current attempt
 	for _, d := range v.deliveries {
 		if !ok {
 			find(v.key, "v%d is delivered for %v, and its plan has no such occurrence", v.number(), s.at(d.due))

@@ -13,8 +13,8 @@ import (
 	"google.golang.org/grpc/keepalive"
 )
 
-// A peer is a sidecar of somebody else: it speaks Dapr's protocol, and answers late, twice, in any order, with numbers
-// that nobody gave it, and sometimes not at all; then it opens a new stream after a while.
+// A peer is a sidecar of Dapr: it speaks Dapr's protocol, and answers late, twice, in any order, with numbers
+// that it was never given, and sometimes not at all; then it opens a new stream after a while.
 type peer struct {
 	*replica
 	stream  schedulerv1.Scheduler_WatchJobsClient
@@ -171,5 +171,5 @@ func (p *peer) send(id uint64, status schedulerv1.WatchJobsRequestResultStatus) 
 	defer p.mu.Unlock()
 	_ = p.stream.Send(&schedulerv1.WatchJobsRequest{WatchJobRequestType: &schedulerv1.WatchJobsRequest_Result{
 		Result: &schedulerv1.WatchJobsRequestResult{Id: id, Status: status},
-	}}) // if the stream is gone, nobody hears it
+	}}) // the stream may have ended
 }

@@ -260,7 +260,7 @@ func (d twin) Deliver(t job.Trigger, done func(job.Outcome), room func(int)) boo
 	return true
 }
 
-// deaf does not hear that there is room again.
+// deaf ignores wake-ups about new capacity.
 type deaf struct{ engine.Deliverer }
 
 func (d deaf) Deliver(t job.Trigger, done func(job.Outcome), _ func(int)) bool {
@@ -281,7 +281,7 @@ func doubling(h http.Handler) http.Handler {
 	})
 }
 
-// discarded is an answer that nobody gets.
+// discarded is an answer that is dropped.
 type discarded struct{ header http.Header }
 
 func (d discarded) Header() http.Header         { return d.header }

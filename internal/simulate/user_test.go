@@ -27,7 +27,7 @@ import (
 	messages "carillon/internal/wire"
 )
 
-// A user does what its program says, one step after the other, and writes down what it hears.
+// A user does what its program says, one step after the other, and records the answers.
 type user struct {
 	world   *world
 	program userProgram

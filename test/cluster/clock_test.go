@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// A clock is the one on the wall of some processes, and can be stepped. A machine's own is everybody's; so these
+// A clock is the wall clock of some processes, and can be stepped. A machine's own is everybody's; so these
 // processes are built with another one, for the packages that go by it. Their other clock, by which leases and timers go,
 // is not touched, as it is with a real step.
 type clock struct {

@@ -124,7 +124,7 @@ func folder(t *testing.T) string {
 // portsGiven are the ports that the tests have been given, so that none is given twice.
 var portsGiven sync.Map
 
-// port returns a port of loopback that nobody listens on. It is none of those that the system gives to connections.
+// port returns an unused port of loopback outside the range of ephemeral ports.
 func port(t *testing.T) int {
 	t.Helper()
 	for range 100 {

@@ -23,8 +23,8 @@ type entry struct {
 	due   time.Time
 	every time.Duration // between its occurrences
 	times int           // how many there are; 0 in a job that is never due in a test's life
-	acked time.Time     // zero if nobody was told that it is stored
-	gone  bool          // somebody was about to delete it
+	acked time.Time     // zero if it is not acknowledged
+	gone  bool          // a deletion has begun
 	never bool          // and was told that it is deleted
 	got   []delivery
 }
@@ -43,7 +43,7 @@ type disturbance struct {
 
 func newLedger() *ledger { return &ledger{jobs: map[string]*entry{}} }
 
-// plan notes a job that somebody is about to schedule. It is acknowledged when ack is called.
+// plan records a job before it is scheduled. ack acknowledges it.
 func (l *ledger) plan(name string, due time.Time, every time.Duration, times int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

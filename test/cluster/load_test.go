@@ -227,7 +227,7 @@ func (c *cluster) close(apps ...string) {
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
-	time.Sleep(time.Second) // for what nobody expects
+	time.Sleep(time.Second) // for unexpected triggers
 	v := c.ledger.judge()
 	counted := 0.0
 	for _, n := range c.nodes {

@@ -43,9 +43,9 @@ func ip(args ...string) error {
 }
 
 const (
-	here   = "here" // this machine's name
-	bridge = "br0"
-	nobody = "02:00:00:00:00:ff" // the card of no machine
+	here      = "here" // this machine's name
+	bridge    = "br0"
+	unusedMAC = "02:00:00:00:00:ff" // of no machine
 )
 
 // wired gives each node a machine of its own, until the test ends. It skips the test where that cannot be had.
@@ -119,7 +119,7 @@ func (n *network) must(err error) {
 	}
 }
 
-// link lets packets from one machine reach another, or has them vanish: they go to a card that nobody has.
+// link connects one machine to another, or drops its packets: they go to an unused MAC address.
 func (n *network) link(from, to string, works bool) {
 	n.t.Helper()
 	if from == to {
@@ -127,7 +127,7 @@ func (n *network) link(from, to string, works bool) {
 	}
 	f, card, device := n.machines[from], n.machines[to].card, "eth0"
 	if !works {
-		card = nobody
+		card = unusedMAC
 	}
 	if f.pid == 0 {
 		device = bridge

@@ -28,7 +28,7 @@ type process struct {
 func start(t *testing.T, name string, argv ...string) *process {
 	t.Helper()
 	p := &process{name: name, cmd: exec.Command(argv[0], argv[1:]...), ended: make(chan struct{})}
-	p.cmd.Env = []string{} // nobody's flags
+	p.cmd.Env = []string{} // no CARILLON_ variables
 	p.cmd.Stdout, p.cmd.Stderr = p, p
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := p.cmd.Start(); err != nil {

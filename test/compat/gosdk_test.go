@@ -146,7 +146,7 @@ func TestGoSDKJobArrivesIntact(t *testing.T) {
 		t.Fatal(err)
 	}
 	data := map[string]*anypb.Any{
-		"text": text, // of a type that everybody knows
+		"text": text, // of a well-known type
 		"own":  {TypeUrl: "example.com/an.App", Value: []byte(" \x00\xff\n")},
 		"bare": {Value: []byte(`{"a": 1}`)},
 		"none": nil,

@@ -30,7 +30,7 @@ func node(t *testing.T, script string, s sidecar, env ...string) (said string, e
 	return string(out), err
 }
 
-// needNode skips the test where there is no node, but for machines that ought to have one.
+// needNode skips the test where there is no node, except on machines that must have one.
 func needNode(t *testing.T) {
 	t.Helper()
 	for _, tool := range []string{"node", "npm"} {
@@ -126,7 +126,7 @@ func TestNpmServerAnswersTriggers(t *testing.T) {
 	})
 }
 
-// freePort returns a port that nobody had a moment ago. Somebody may have taken it since.
+// freePort returns a port that was free a moment ago.
 func freePort(t *testing.T) int {
 	t.Helper()
 	var lc net.ListenConfig

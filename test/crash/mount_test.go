@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// mount mounts a small file system of its own for the test. Only root may; everybody else does without the test.
+// mount mounts a small file system of its own for the test. Only root may; otherwise the test is skipped.
 func mount(t *testing.T, args ...string) (dir string) {
 	t.Helper()
 	if os.Getuid() != 0 {

@@ -256,7 +256,7 @@ func (l *load) rest() {
 	l.users.Wait()
 }
 
-// wait returns when everybody has left a node that has ended.
+// wait returns when all clients have left an ended node.
 func (l *load) wait() {
 	l.rest()
 	l.apps.Wait()

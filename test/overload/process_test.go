@@ -38,7 +38,7 @@ type process struct {
 func start(t *testing.T, name string, argv ...string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(argv[0], argv[1:]...), ended: make(chan struct{})}
-	p.cmd.Env = []string{} // nobody's flags
+	p.cmd.Env = []string{} // no CARILLON_ variables
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	p.cmd.Stderr = p
 	stdout, err := p.cmd.StdoutPipe()
@@ -165,7 +165,7 @@ func startNodes(t *testing.T, count int, limit int64) []*node {
 	return nodes
 }
 
-// ports returns ports of loopback that nobody listens on.
+// ports returns unused ports of loopback.
 func ports(t *testing.T, count int) (all []int) {
 	t.Helper()
 	for range count {
