@@ -66,7 +66,11 @@ func callerOf(ctx context.Context) (spiffeid.ID, bool) {
 	if !ok {
 		return spiffeid.ID{}, false
 	}
-	info, ok := p.AuthInfo.(credentials.TLSInfo)
+	auth := p.AuthInfo
+	if wrapped, ok := auth.(interface{ Unwrap() credentials.AuthInfo }); ok {
+		auth = wrapped.Unwrap()
+	}
+	info, ok := auth.(credentials.TLSInfo)
 	if !ok || info.SPIFFEID == nil {
 		return spiffeid.ID{}, false
 	}

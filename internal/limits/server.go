@@ -8,6 +8,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/tap"
 )
@@ -27,6 +28,8 @@ type Calls struct {
 	MaxHeaderBytes uint32
 	// Messages limits the memory of received messages; nil is no limit. Servers may share it.
 	Messages *MessageMemory
+	// Credentials secure the connections; nil is none. [grpc.Creds] must not replace them.
+	Credentials credentials.TransportCredentials
 }
 
 // streamWorkers is how many goroutines of a server handle call after call. A new goroutine for each
@@ -49,6 +52,7 @@ func (c Calls) NewServer(opts ...grpc.ServerOption) *Server {
 	options := []grpc.ServerOption{
 		grpc.InTapHandle(s.setDeadline), grpc.ConnectionTimeout(HandshakeTimeout),
 		grpc.MaxHeaderListSize(c.MaxHeaderBytes), grpc.NumStreamWorkers(streamWorkers),
+		grpc.Creds(newConnCredentials(c.Credentials)),
 	}
 	if m := c.Messages; m != nil {
 		options = append(options, grpc.MaxRecvMsgSize(m.Max), grpc.ForceServerCodecV2(m.Codec),

@@ -23,12 +23,10 @@ const (
 // Throttle delays reads from the connection of a call because so many of its calls were refused. A
 // server of [Calls] does so itself for each call that ends with a status of [throttleRefused].
 func Throttle(ctx context.Context, refusals int) {
-	p, ok := peer.FromContext(ctx)
-	if !ok {
-		return
-	}
-	if a, ok := p.Addr.(connAddr); ok {
-		a.conn.throttle(time.Duration(refusals) * delayPerRefusal)
+	if p, ok := peer.FromContext(ctx); ok {
+		if a, ok := p.AuthInfo.(connAuthInfo); ok {
+			a.conn.throttle(time.Duration(refusals) * delayPerRefusal)
+		}
 	}
 }
 
@@ -86,15 +84,6 @@ type throttledConn struct {
 	mu    sync.Mutex // guards the field below
 	until time.Time
 }
-
-// A connAddr is the remote address of a connection, and leads from a call to its connection.
-type connAddr struct {
-	net.Addr
-	conn *throttledConn
-}
-
-// RemoteAddr implements [net.Conn].
-func (c *throttledConn) RemoteAddr() net.Addr { return connAddr{c.Conn.RemoteAddr(), c} }
 
 // Read implements [net.Conn].
 func (c *throttledConn) Read(b []byte) (int, error) {

@@ -2,7 +2,9 @@ package limits_test
 
 import (
 	"context"
+	"crypto/x509"
 	"net"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,8 +13,10 @@ import (
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
 )
 
 func TestOnlyConnectionsWithRefusedCallsAreThrottled(t *testing.T) {
@@ -88,6 +92,44 @@ func TestTooLargeMessageThrottlesLonger(t *testing.T) {
 		}
 		if took := time.Since(began); took < 200*time.Millisecond {
 			t.Errorf("three are refused in %v, want a tenth of a second for each", took)
+		}
+	})
+}
+
+func TestThrottlingWorksOverTLS(t *testing.T) {
+	https := httptest.NewTLSServer(nil) // for its certificate
+	https.Close()
+	roots := x509.NewCertPool()
+	roots.AddCert(https.Certificate())
+	synctest.Test(t, func(t *testing.T) {
+		l := bufconn.Listen(1 << 16)
+		calls := bounds()
+		calls.Credentials = credentials.NewServerTLSFromCert(&https.TLS.Certificates[0])
+		server := calls.NewServer()
+		schedulerv1.RegisterSchedulerServer(server, service{})
+		served := make(chan error, 1)
+		go func() { served <- server.Serve(l) }()
+		conn, err := grpc.NewClient("passthrough:example.com",
+			grpc.WithTransportCredentials(credentials.NewClientTLSFromCert(roots, "")),
+			grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := schedulerv1.NewSchedulerClient(conn)
+		const refusals = 100
+		began := time.Now()
+		for range refusals {
+			if _, err := client.DeleteJob(t.Context(), new(schedulerv1.DeleteJobRequest)); status.Code(err) != codes.PermissionDenied {
+				t.Fatal(err)
+			}
+		}
+		if took := time.Since(began); took < 400*time.Millisecond || took > 2*time.Second {
+			t.Errorf("%d calls are refused in %v, want a delay of a few milliseconds for each", refusals, took)
+		}
+		conn.Close()
+		server.Stop()
+		if err := <-served; err != nil {
+			t.Error(err)
 		}
 	})
 }

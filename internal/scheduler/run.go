@@ -47,10 +47,11 @@ func (s *Service) Run(ctx context.Context, l net.Listener, opts ...grpc.ServerOp
 	open, closeStreams := context.WithCancel(ctx)
 	defer closeStreams()
 	serving := &server{Service: s, atClose: func(f func()) func() bool { return context.AfterFunc(open, f) }}
+	calls := s.calls()
 	if s.cfg.Identity != nil {
-		opts = append(opts, grpc.Creds(s.cfg.Identity.Server()))
+		calls.Credentials = s.cfg.Identity.Server()
 	}
-	srv := s.calls().NewServer(append(s.options(), opts...)...)
+	srv := calls.NewServer(append(s.options(), opts...)...)
 	schedulerv1.RegisterSchedulerServer(srv, serving)
 	bulkv1.RegisterBulkServer(srv, bulkServer{server: serving})
 	if s.cfg.Peer != nil {
