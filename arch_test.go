@@ -39,6 +39,7 @@ var confined = map[string][]string{
 	"github.com/spiffe/go-spiffe":   {"internal/identity"},
 	"sigs.k8s.io/yaml":              {"internal/kubernetes"},
 
+	"github.com/go-json-experiment/json":    {"internal/jsonvalue"},
 	"github.com/KimMachineGun/automemlimit": {"internal/memory", "internal/profile"},
 }
 

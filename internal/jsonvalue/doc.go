@@ -1,5 +1,5 @@
 // Package jsonvalue converts JSON to an encoded google.protobuf.Value and back, in one pass and
-// without messages in between.
+// without messages in between. jsontext scans the JSON.
 //
 // The way of proto-JSON, by reflection, takes many times as long, and every schedule call and every
 // trigger needs a conversion. This package handles only simple values and reports all others; its

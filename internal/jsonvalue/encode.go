@@ -4,24 +4,27 @@ import (
 	"bytes"
 	"encoding/binary"
 	"math"
-	"slices"
 	"strconv"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // Data reads a JSON value into an encoded google.protobuf.Value with spellings, if schedulers
 // accept its size with them. Otherwise [Parser.Loss] says what is lost.
 func (p *Parser) Data() (value []byte, ok bool) {
-	text := p.left
+	before := int(p.dec.InputOffset())
 	p.spelled = true
-	value, ok = p.value(make([]byte, 0, len(text)), 0)
+	value, ok = p.value(make([]byte, 0, len(p.text)-before), 0)
 	if ok && p.spellings > 0 && len(value) > maxSpelled {
 		if p.respelled {
 			p.loss = TooLargeToKeep
 		}
-		p.left, p.spelled, p.spellings = text, false, 0
-		value, ok = p.value(value[:0], 0)
+		text := bytes.TrimLeft(p.text[before:p.dec.InputOffset()], ": \t\r\n")
+		plain := NewAcceptedParser(text, p.reserve, p.reserved)
+		defer plain.Free()
+		value, ok = plain.value(value[:0], 0)
+		p.err = plain.err
 	}
 	if p.unsorted {
 		value = append(value, orderNote...)
@@ -60,23 +63,23 @@ func (p *Parser) value(b []byte, depth int) (_ []byte, ok bool) {
 	if depth == maxDepth || !p.grow(len(b)) {
 		return b, false
 	}
-	switch c := p.Next(); c {
-	case 'n':
-		return append(b, nullTag, 0), p.Word("null")
-	case 't':
-		return append(b, boolTag, 1), p.Word("true")
-	case 'f':
-		return append(b, boolTag, 0), p.Word("false")
-	case '"':
+	switch p.dec.PeekKind() {
+	case jsontext.KindNull:
+		return append(b, nullTag, 0), p.token()
+	case jsontext.KindTrue:
+		return append(b, boolTag, 1), p.token()
+	case jsontext.KindFalse:
+		return append(b, boolTag, 0), p.token()
+	case jsontext.KindString:
 		s, written, ok := p.Text()
 		b = protowire.AppendBytes(append(b, stringTag), s)
 		return p.spell(b, spellingTag, written), ok
-	case '{':
+	case jsontext.KindBeginObject:
 		return p.object(b, depth)
-	case '[':
+	case jsontext.KindBeginArray:
 		return p.list(b, depth)
-	default:
-		s, ok := p.Number()
+	case jsontext.KindNumber:
+		s, ok := p.source()
 		if !ok {
 			return b, false
 		}
@@ -88,22 +91,19 @@ func (p *Parser) value(b []byte, depth int) (_ []byte, ok bool) {
 			b = p.spell(b, spellingTag, s)
 		}
 		return b, err == nil
+	default: // the text ends, or is not JSON
+		return b, false
 	}
 }
 
 func (p *Parser) object(b []byte, depth int) (_ []byte, ok bool) {
-	var keys [maxFields][]byte
-	n := 0
+	fields := 0
 	b = append(b, objectTag)
 	start := len(b)
 	var last []byte
 	ok = p.Fields(func(key, written []byte) (ok bool) {
-		if !p.accepted {
-			if n == len(keys) || slices.ContainsFunc(keys[:n], func(k []byte) bool { return bytes.Equal(k, key) }) {
-				return false
-			}
-			keys[n] = key
-			n++
+		if fields++; fields > maxFields && !p.accepted {
+			return false
 		}
 		p.unsorted = p.unsorted || bytes.Compare(key, last) < 0
 		last = key
@@ -122,24 +122,20 @@ func (p *Parser) object(b []byte, depth int) (_ []byte, ok bool) {
 }
 
 func (p *Parser) list(b []byte, depth int) (_ []byte, ok bool) {
-	p.skip('[')
 	b = append(b, listTag)
 	start := len(b)
-	if p.Next() == ']' {
-		return prefixLength(b, start), p.skip(']')
+	if !p.token() {
+		return b, false
 	}
-	for {
+	for p.dec.PeekKind() != jsontext.KindEndArray {
 		b = append(b, elementTag)
 		element := len(b)
 		if b, ok = p.value(b, depth+1); !ok {
 			return b, false
 		}
 		b = prefixLength(b, element)
-		if p.Next() != ',' {
-			return prefixLength(b, start), p.skip(']')
-		}
-		p.skip(',')
 	}
+	return prefixLength(b, start), p.token()
 }
 
 // prefixLength inserts the length of b[start:] before it.

@@ -2,14 +2,19 @@ package jsonvalue
 
 import (
 	"bytes"
-	"encoding/json"
-	"unicode/utf8"
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-// A Parser reads simple JSON. Each of its methods reads one element from the front and reports
-// whether it is simple; if not, the position of the parser is undefined.
+// A Parser reads simple JSON, which jsontext scans. Each of its methods reads one element from the
+// front and reports whether it is simple; if not, the position of the parser is undefined.
 type Parser struct {
-	left     []byte
+	dec      jsontext.Decoder
+	in       bytes.Buffer
+	text     []byte
 	reserve  Reserve
 	reserved int   // bytes of memory for data
 	err      error // ErrTooLarge or ErrNoMemory
@@ -22,15 +27,34 @@ type Parser struct {
 	loss      Loss // of the data
 }
 
-// NewParser returns a parser of text. reserve reserves memory beyond that of another copy of text.
+// parsers holds unused parsers: a decoder allocates stacks, which costs more than a small text.
+var parsers = sync.Pool{New: func() any { return new(Parser) }} //nolint:gochecknoglobals // as pools are
+
+// NewParser returns a parser of text, which the caller frees. reserve reserves memory beyond that
+// of another copy of text.
 func NewParser(text []byte, reserve Reserve) *Parser {
-	return &Parser{left: text, reserve: reserve, reserved: len(text)}
+	p := parsers.Get().(*Parser)
+	p.text, p.reserve, p.reserved, p.err = text, reserve, len(text), nil
+	p.accepted, p.spelled, p.spellings, p.respelled, p.unsorted, p.loss = false, false, 0, false, false, 0
+	p.in = *bytes.NewBuffer(text)
+	p.dec.Reset(&p.in)
+	return p
 }
 
 // NewAcceptedParser returns a parser of a part of a text of that size that proto-JSON has accepted.
-// It also parses strings with escapes and large objects.
+// It also parses strings with escapes and large objects. The caller frees it.
 func NewAcceptedParser(part []byte, reserve Reserve, size int) *Parser {
-	return &Parser{left: part, reserve: reserve, reserved: size, accepted: true}
+	p := NewParser(part, reserve)
+	p.reserved, p.accepted = size, true
+	p.dec.Reset(&p.in, jsontext.AllowDuplicateNames(true)) // proto-JSON has refused them where it does
+	return p
+}
+
+// Free ends the use of the parser. What it has returned stays valid.
+func (p *Parser) Free() {
+	p.text, p.reserve, p.in = nil, nil, bytes.Buffer{}
+	p.dec.Reset(&p.in)
+	parsers.Put(p)
 }
 
 // Err returns [ErrTooLarge] or [ErrNoMemory] if the parser has stopped for one of them.
@@ -41,137 +65,72 @@ func (p *Parser) Loss() Loss { return p.loss }
 
 // AtEnd reports whether only white space is left.
 func (p *Parser) AtEnd() bool {
-	p.Next()
-	return len(p.left) == 0
+	_, err := p.dec.ReadToken()
+	return errors.Is(err, io.EOF)
 }
 
-// Next skips white space and returns the next byte, without reading it; 0 at the end.
-func (p *Parser) Next() (c byte) {
-	p.left, c = skipSpace(p.left)
-	return c
+// token reads a bracket or a word such as true.
+func (p *Parser) token() bool {
+	_, err := p.dec.ReadToken()
+	return err == nil
 }
 
-// skip reads one byte.
-func (p *Parser) skip(c byte) bool {
-	if p.Next() != c {
-		return false
-	}
-	p.left = p.left[1:]
-	return true
+// source reads a value, and returns how it is written.
+func (p *Parser) source() (written []byte, ok bool) {
+	v, err := p.dec.ReadValue()
+	end := int(p.dec.InputOffset())
+	return p.text[end-len(v) : end], err == nil
 }
 
-// Word reads a word such as true.
-func (p *Parser) Word(w string) bool {
-	rest, ok := bytes.CutPrefix(p.left, []byte(w))
-	p.left = rest
-	return ok && p.delimited()
-}
-
-// delimited reports whether a word or a number ends here.
-func (p *Parser) delimited() bool {
-	if len(p.left) == 0 {
-		return true
-	}
-	switch p.left[0] {
-	case ' ', '\n', '\t', '\r', ',', ']', '}':
-		return true
-	default:
-		return false
-	}
+// Bool reads true or false.
+func (p *Parser) Bool() (value, ok bool) {
+	kind := p.dec.PeekKind()
+	return kind == jsontext.KindTrue, (kind == jsontext.KindTrue || kind == jsontext.KindFalse) && p.token()
 }
 
 // Text reads a string; one with escapes is simple only in an accepted text. It returns its value,
 // and how it was written if it is rendered differently.
 func (p *Parser) Text() (s, written []byte, ok bool) {
-	if p.Next() != '"' {
+	if p.dec.PeekKind() != jsontext.KindString {
 		return nil, nil, false
 	}
-	escapes := false
-	for i := 1; i < len(p.left); i++ {
-		switch c := p.left[i]; {
-		case c == '"':
-			s, written = p.left[1:i], p.left[:i+1]
-			p.left = p.left[i+1:]
-			if escapes {
-				return unescape(written)
-			}
-			return s, nil, utf8.Valid(s)
-		case c == '\\' && p.accepted:
-			escapes = true
-			i++
-		case c == '\\' || c < ' ':
-			return nil, nil, false
-		}
-	}
-	return nil, nil, false
-}
-
-// unescape is Text for a string with escapes.
-func unescape(token []byte) (s, written []byte, ok bool) {
-	var says string
-	if !utf8.Valid(token) || json.Unmarshal(token, &says) != nil {
+	written, ok = p.source()
+	switch {
+	case !ok:
+		return nil, nil, false
+	case bytes.IndexByte(written, '\\') < 0:
+		return written[1 : len(written)-1], nil, true
+	case !p.accepted:
 		return nil, nil, false
 	}
-	s = []byte(says)
-	if rendered, ok := appendText(nil, s); ok && bytes.Equal(rendered, token) {
+	s, err := jsontext.AppendUnquote(make([]byte, 0, len(written)), written)
+	if err != nil {
+		return nil, nil, false
+	}
+	if rendered, ok := appendText(nil, s); ok && bytes.Equal(rendered, written) {
 		return s, nil, true
 	}
-	return s, token, true
-}
-
-// digits reads digits, and returns their number.
-func (p *Parser) digits() int {
-	n := 0
-	for n < len(p.left) && '0' <= p.left[n] && p.left[n] <= '9' {
-		n++
-	}
-	p.left = p.left[n:]
-	return n
+	return s, written, true
 }
 
 // Number reads a number, and returns its text.
 func (p *Parser) Number() ([]byte, bool) {
-	p.Next()
-	all := p.left
-	p.left = bytes.TrimPrefix(p.left, []byte{'-'})
-	whole := p.left
-	if n := p.digits(); n == 0 || n > 1 && whole[0] == '0' {
+	if p.dec.PeekKind() != jsontext.KindNumber {
 		return nil, false
 	}
-	if len(p.left) > 0 && p.left[0] == '.' {
-		p.left = p.left[1:]
-		if p.digits() == 0 {
-			return nil, false
-		}
-	}
-	if len(p.left) > 0 && (p.left[0] == 'e' || p.left[0] == 'E') {
-		p.left = p.left[1:]
-		if len(p.left) > 0 && (p.left[0] == '+' || p.left[0] == '-') {
-			p.left = p.left[1:]
-		}
-		if p.digits() == 0 {
-			return nil, false
-		}
-	}
-	return all[:len(all)-len(p.left)], p.delimited()
+	return p.source()
 }
 
 // Fields reads an object. It calls each for each field, which must read the value.
 func (p *Parser) Fields(each func(key, written []byte) bool) bool {
-	if !p.skip('{') {
+	if p.dec.PeekKind() != jsontext.KindBeginObject || !p.token() {
 		return false
 	}
-	if p.Next() == '}' {
-		return p.skip('}')
-	}
-	for {
+	for p.dec.PeekKind() != jsontext.KindEndObject {
 		key, written, ok := p.Text()
-		if !ok || !p.skip(':') || !each(key, written) {
+		if !ok || !each(key, written) {
 			return false
 		}
-		if p.Next() != ',' {
-			return p.skip('}')
-		}
-		p.skip(',')
 	}
+	return p.token()
 }

@@ -3,12 +3,10 @@ package jsonvalue
 import (
 	"bytes"
 	"encoding/binary"
-	"fmt"
 	"math"
 	"slices"
-	"strconv"
-	"unicode/utf8"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -150,45 +148,14 @@ func appendObject(b, rest []byte, depth int, ordered bool) (_ []byte, ok bool) {
 
 // appendText appends a string, with escapes where JSON needs them.
 func appendText(b, text []byte) (_ []byte, ok bool) {
-	if !utf8.Valid(text) {
-		return b, false
-	}
-	b = append(b, '"')
-	for _, c := range text {
-		switch {
-		case c == '"' || c == '\\':
-			b = append(b, '\\', c)
-		case c == '\n':
-			b = append(b, '\\', 'n')
-		case c == '\r':
-			b = append(b, '\\', 'r')
-		case c == '\t':
-			b = append(b, '\\', 't')
-		case c == '\b':
-			b = append(b, '\\', 'b')
-		case c == '\f':
-			b = append(b, '\\', 'f')
-		case c < ' ':
-			b = fmt.Appendf(b, `\u%04x`, c)
-		default:
-			b = append(b, c)
-		}
-	}
-	return append(b, '"'), true
+	b, err := jsontext.AppendQuote(b, text)
+	return b, err == nil
 }
 
 // appendNumber appends a number, and reports whether JSON can represent it.
 func appendNumber(b []byte, n float64) (_ []byte, ok bool) {
-	abs := math.Abs(n)
-	switch {
-	case math.IsNaN(n) || math.IsInf(n, 0):
+	if math.IsNaN(n) || math.IsInf(n, 0) {
 		return b, false
-	case abs == 0 || 1e-6 <= abs && abs < 1e21:
-		return strconv.AppendFloat(b, n, 'f', -1, 64), true
 	}
-	b = strconv.AppendFloat(b, n, 'e', -1, 64)
-	if last := len(b) - 2; string(b[last-2:last+1]) == "e-0" {
-		b = append(b[:last], b[last+1])
-	}
-	return b, true
+	return jsontext.AppendFloat(b, n, 64), true
 }

@@ -2,10 +2,9 @@ package jsonvalue
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
-	"io"
+	"strconv"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -33,41 +32,41 @@ const maxSpelled = 2<<20 - 16<<10
 // LosesSpelling reports whether a value of text without spellings would be rendered differently: a
 // number is spelled in another way, or keys are not sorted. The text is valid JSON of any depth.
 func LosesSpelling(text []byte) bool {
-	type level struct {
-		object, value bool // value: the next token is a value, not a key
-		last          string
-	}
-	var within []level
-	dec := json.NewDecoder(bytes.NewReader(text))
-	dec.UseNumber()
+	p := NewAcceptedParser(text, nil, 0)
+	defer p.Free()
+	var keys [][]byte // the last key of each open object, or nil for an array
 	for {
-		token, err := dec.Token()
-		if err != nil {
-			return !errors.Is(err, io.EOF)
-		}
-		if n := len(within); n > 0 && within[n-1].object && token != json.Delim('}') {
-			in := &within[n-1]
-			if in.value = !in.value; in.value {
-				key, _ := token.(string)
-				if key < in.last {
-					return true
-				}
-				in.last = key
-				continue
-			}
-		}
-		switch token := token.(type) {
-		case json.Delim:
-			if token == '{' || token == '[' {
-				within = append(within, level{object: token == '{'})
-			} else {
-				within = within[:len(within)-1]
-			}
-		case json.Number:
-			n, _ := token.Float64()
-			if rendered, ok := appendNumber(nil, n); !ok || string(rendered) != token.String() {
+		switch p.dec.PeekKind() {
+		case jsontext.KindString:
+			in, n := p.dec.StackIndex(p.dec.StackDepth())
+			s, _, ok := p.Text()
+			if !ok {
 				return true
 			}
+			if in == jsontext.KindBeginObject && n%2 == 0 {
+				if bytes.Compare(s, keys[len(keys)-1]) < 0 {
+					return true
+				}
+				keys[len(keys)-1] = s
+			}
+			continue
+		case jsontext.KindNumber:
+			s, ok := p.source()
+			n, _ := strconv.ParseFloat(string(s), 64)
+			if rendered, finite := appendNumber(nil, n); !ok || !finite || !bytes.Equal(rendered, s) {
+				return true
+			}
+			continue
+		case jsontext.KindBeginObject, jsontext.KindBeginArray:
+			keys = append(keys, nil)
+		case jsontext.KindEndObject, jsontext.KindEndArray:
+			keys = keys[:len(keys)-1]
+		case jsontext.KindInvalid:
+			return !p.AtEnd()
+		default:
+		}
+		if !p.token() {
+			return true
 		}
 	}
 }
@@ -80,9 +79,11 @@ func appendSpelling(b, encoded, notes []byte) (_ []byte, ok bool) {
 	if !ok || n != len(rest) {
 		return b, false
 	}
-	p := Parser{left: written, accepted: true, spelled: true}
+	p := NewAcceptedParser(written, nil, len(written))
+	defer p.Free()
+	p.spelled = true
 	again, ok := p.value(nil, 0)
-	if !ok || len(p.left) > 0 || !bytes.Equal(again, encoded) {
+	if !ok || int(p.dec.InputOffset()) < len(written) || !bytes.Equal(again, encoded) {
 		return b, false
 	}
 	return append(b, written...), true
@@ -99,7 +100,8 @@ func cutKey(key, value []byte) (written, rest []byte, ok bool) {
 	if n < 0 {
 		return nil, nil, false
 	}
-	p := Parser{left: written, accepted: true}
+	p := NewAcceptedParser(written, nil, 0)
+	defer p.Free()
 	says, token, ok := p.Text()
 	return written, rest[n:], ok && bytes.Equal(says, key) && bytes.Equal(token, written)
 }

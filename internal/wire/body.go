@@ -1,8 +1,6 @@
 package wire
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -104,6 +102,7 @@ func ParseAPIBody(body []byte, reserve jsonvalue.Reserve) (*runtimev1.ScheduleJo
 		r.Job.Data = &anypb.Any{TypeUrl: valueURL}
 		text := jsonvalue.Member(fields, "data")
 		p := jsonvalue.NewAcceptedParser(text, reserve, len(body))
+		defer p.Free()
 		value, ok := p.Data()
 		if p.Err() != nil {
 			return nil, Body{}, p.Err()
@@ -137,28 +136,16 @@ func unmarshalJSON(b []byte, m proto.Message) error {
 // Proto-JSON has accepted the body, so that an error is a duplicate field, or a difference between
 // two parsers.
 func unwrap(body []byte) (wrapped []byte, form BodyForm, err error) {
-	dec := json.NewDecoder(bytes.NewReader(body))
-	if _, err := dec.Token(); err != nil {
-		return nil, 0, err
-	}
 	form = FlatBody // {} is an empty message
-	for dec.More() {
-		key, err := dec.Token()
-		if err != nil {
-			return nil, 0, err
-		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return nil, 0, err
-		}
-		switch {
-		case key == "job" && wrapped != nil:
-			return nil, 0, errors.New(`duplicate field "job"`)
-		case key == "job" && value[0] == '{':
+	jsonvalue.Members(body, func(key, value []byte) {
+		switch isJob := string(key) == "job"; {
+		case isJob && wrapped != nil:
+			err = errors.New(`duplicate field "job"`)
+		case isJob && value[0] == '{':
 			wrapped, form = value, WrappedBody
 		case form == FlatBody:
 			form = NeitherBody
 		}
-	}
-	return wrapped, form, nil
+	})
+	return wrapped, form, err
 }

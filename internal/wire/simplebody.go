@@ -17,6 +17,7 @@ var errNotSimple = errors.New("the body is not of an ordinary form")
 // errNotSimple for a body that it does not handle. The caller has reserved another len(body) bytes.
 func parseSimpleBody(body []byte, reserve jsonvalue.Reserve) (r *runtimev1.ScheduleJobRequest, b Body, err error) {
 	p := jsonvalue.NewParser(body, reserve)
+	defer p.Free()
 	r = &runtimev1.ScheduleJobRequest{Job: &runtimev1.Job{}}
 	j := r.GetJob()
 	var seen [7]bool
@@ -44,8 +45,8 @@ func parseSimpleBody(body []byte, reserve jsonvalue.Reserve) (r *runtimev1.Sched
 			j.Repeats = new(uint32(n))
 			return once(3) && ok && err == nil
 		case "overwrite":
-			r.Overwrite = p.Next() == 't'
-			return once(4) && p.Word(strconv.FormatBool(r.GetOverwrite()))
+			r.Overwrite, ok = p.Bool()
+			return once(4) && ok
 		case "data":
 			var value []byte
 			value, ok = p.Data()
