@@ -25,7 +25,8 @@ const messages = "testdata/messages.txt"
 var answering = []string{
 	"cmd/carillon", "internal/app", "internal/limits", "internal/browser", "internal/cluster", "internal/dispatch", "internal/engine",
 	"internal/forward", "internal/identity", "internal/job", "internal/kubernetes", "internal/memory", "internal/scheduler", "internal/encryption",
-	"internal/sidecar", "internal/store", "internal/store/archive", "internal/store/datadir", "internal/store/etcdmember",
+	"internal/sidecar", "internal/sidecar/apiserver", "internal/sidecar/appclient", "internal/sidecar/delivery",
+	"internal/sidecar/schedulerclient", "internal/store", "internal/store/archive", "internal/store/datadir", "internal/store/etcdmember",
 	"internal/store/etcdstore", "internal/store/pebblestore", "internal/store/diskspace", "internal/when", "internal/wire",
 }
 
@@ -41,7 +42,8 @@ var texts = []string{"Error", "InvalidError", "HelpfulError", "UnreachableError"
 
 // advising are the files of functions that return a text for a user.
 var advising = []string{
-	"internal/job/key.go", "internal/sidecar/advice.go", "internal/sidecar/doubt.go", "internal/when/doubt.go", "internal/when/help.go",
+	"internal/job/key.go", "internal/sidecar/apiserver/jobwarnings.go", "internal/sidecar/apiserver/readiness.go", "internal/sidecar/apiserver/routehelp.go",
+	"internal/sidecar/apiserver/token.go", "internal/when/doubt.go", "internal/when/help.go",
 	"internal/wire/doubt.go", "internal/wire/help.go", "internal/wire/malformed.go",
 }
 

@@ -18,7 +18,7 @@ import (
 	"carillon/internal/sidecar"
 )
 
-func TestWithoutASchedulerCallsFailAtOnce(t *testing.T) {
+func TestCallsFailAtOnceWithoutScheduler(t *testing.T) {
 	for _, addresses := range [][]string{{}, {""}, {"   "}, {`''`}, {`'   '`}, {`""`}, {`"  "`}} {
 		t.Run(fmt.Sprintf("%q", addresses), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -43,7 +43,7 @@ func TestWithoutASchedulerCallsFailAtOnce(t *testing.T) {
 	}
 }
 
-func TestASchedulerThatIsNotThereYetIsWaitedFor(t *testing.T) {
+func TestCallsWaitForAbsentScheduler(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := &fixture{network: new(network), t: t}
 		f.run(sidecar.Config{Schedulers: []string{schedulerAddress}})
@@ -83,7 +83,7 @@ func TestASchedulerThatIsNotThereYetIsWaitedFor(t *testing.T) {
 	})
 }
 
-func TestCallsOutliveARestartOfTheScheduler(t *testing.T) {
+func TestCallsSurviveSchedulerRestart(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		f.scheduler.die()
@@ -123,7 +123,8 @@ func TestCallsOutliveARestartOfTheScheduler(t *testing.T) {
 	})
 }
 
-// cluster starts a sidecar with the app "sub" and schedulers a, b and c, of which a publishes the list.
+// cluster starts a sidecar of the app "sub" and schedulers a, b and c. Scheduler a publishes the
+// list.
 func cluster(t *testing.T) (f *fixture, b, c *scheduler) {
 	t.Helper()
 	f = &fixture{network: new(network), t: t}
@@ -133,7 +134,7 @@ func cluster(t *testing.T) (f *fixture, b, c *scheduler) {
 	return f, b, c
 }
 
-func TestOnlyTheDifferenceOfTwoListsMatters(t *testing.T) {
+func TestHostListChangeKeepsOtherStreams(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, b, c := cluster(t)
 		want := func(what string, wantA, wantB, wantC, everA, everB, everC int) {
@@ -163,7 +164,7 @@ func TestOnlyTheDifferenceOfTwoListsMatters(t *testing.T) {
 	})
 }
 
-func TestCallsGoToSchedulersInTurn(t *testing.T) {
+func TestCallsRotateOverSchedulers(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, b, c := cluster(t)
 		for i, s := range []*scheduler{b, c, f.scheduler, b} {
@@ -177,14 +178,14 @@ func TestCallsGoToSchedulersInTurn(t *testing.T) {
 	})
 }
 
-func TestCallsPassOverASchedulerThatIsDown(t *testing.T) {
+func TestCallsSkipDownScheduler(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, b, c := cluster(t)
 		for range 3 {
 			f.send("DELETE", "/v1.0/jobs/a", "")
 		}
 		b.die()
-		time.Sleep(time.Millisecond) // a call that was about to be sent to it waits until it leaves the list
+		time.Sleep(time.Millisecond) // a call that picked it waits until it leaves the list
 		synctest.Wait()
 		for i := range 6 {
 			began := time.Now()
@@ -208,7 +209,7 @@ func TestCallsPassOverASchedulerThatIsDown(t *testing.T) {
 	})
 }
 
-func TestCallsPassOverASchedulerThatDoesNotAnswer(t *testing.T) {
+func TestCallsSkipUnresponsiveScheduler(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := &fixture{network: new(network), t: t}
 		f.dialer = func(ctx context.Context, address string) (net.Conn, error) {
@@ -231,7 +232,7 @@ func TestCallsPassOverASchedulerThatDoesNotAnswer(t *testing.T) {
 	})
 }
 
-func TestACallThatASchedulerHasGotIsMadeNowhereElseWhenThatLeavesTheList(t *testing.T) {
+func TestCallIsNotRetriedElsewhereAfterSchedulerLeaves(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, b, c := cluster(t)
 		b.holds, b.release = true, make(chan struct{})
@@ -250,7 +251,7 @@ func TestACallThatASchedulerHasGotIsMadeNowhereElseWhenThatLeavesTheList(t *test
 	})
 }
 
-func TestACallThatWaitsForASchedulerMovesOnWhenThatLeavesTheList(t *testing.T) {
+func TestWaitingCallMovesWhenSchedulerLeaves(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, b, _ := cluster(t)
 		f.scheduler.publish("b:1")
@@ -267,7 +268,7 @@ func TestACallThatWaitsForASchedulerMovesOnWhenThatLeavesTheList(t *testing.T) {
 	})
 }
 
-func TestAnErrorIsNotTriedAgain(t *testing.T) {
+func TestSchedulerErrorIsNotRetried(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		f.scheduler.answersWith(status.Error(codes.Unavailable, "no"))
@@ -278,7 +279,7 @@ func TestAnErrorIsNotTriedAgain(t *testing.T) {
 	})
 }
 
-func TestASchedulerThatHangsIsGivenUpAfter30Seconds(t *testing.T) {
+func TestHungSchedulerTimesOutAfter30Seconds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		f.scheduler.holds = true
@@ -290,7 +291,7 @@ func TestASchedulerThatHangsIsGivenUpAfter30Seconds(t *testing.T) {
 	})
 }
 
-func TestStoppingLetsCallsFinishForAMoment(t *testing.T) {
+func TestStopDrainsCalls(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		f.scheduler.holds = true
@@ -317,7 +318,7 @@ func TestStoppingLetsCallsFinishForAMoment(t *testing.T) {
 	})
 }
 
-func TestWithoutListsTheConfiguredSchedulersAreUsed(t *testing.T) {
+func TestConfiguredSchedulersAreUsedWithoutList(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := &fixture{network: new(network), t: t}
 		f.scheduler = newScheduler(t, f.network, "a:1")
@@ -332,7 +333,7 @@ func TestWithoutListsTheConfiguredSchedulersAreUsed(t *testing.T) {
 	})
 }
 
-func TestSchedulerThatPublishesNoListIsLeftForAnother(t *testing.T) {
+func TestListTimeoutTriesAnotherScheduler(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFixture(t)
 		addresses := []string{schedulerAddress}
@@ -347,7 +348,7 @@ func TestSchedulerThatPublishesNoListIsLeftForAnother(t *testing.T) {
 	})
 }
 
-func TestWatchingHostsSurvivesErrors(t *testing.T) {
+func TestHostWatchSurvivesErrors(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := &fixture{network: new(network), t: t}
 		f.scheduler = newScheduler(t, f.network, "a:1", "a:1")
@@ -365,7 +366,7 @@ func TestWatchingHostsSurvivesErrors(t *testing.T) {
 	})
 }
 
-func TestAppsHaveTheirOwnStreams(t *testing.T) {
+func TestEachAppHasOwnStreams(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{AnyApp: true, Streams: 2, Apps: []sidecar.App{{ID: "x"}, {ID: "y"}}})
 		got := make(map[string]int)
@@ -379,7 +380,7 @@ func TestAppsHaveTheirOwnStreams(t *testing.T) {
 	})
 }
 
-func TestABrokenStreamIsOpenedAgainWhileItsCallsGoOn(t *testing.T) {
+func TestBrokenStreamReopensWhileCallsContinue(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		release := make(chan struct{})
 		var finished bool
@@ -412,7 +413,7 @@ func TestABrokenStreamIsOpenedAgainWhileItsCallsGoOn(t *testing.T) {
 	})
 }
 
-func TestAStreamHasABoundedNumberOfTriggersInWork(t *testing.T) {
+func TestTriggersPerStreamAreLimited(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		release := make(chan struct{})
 		f, _ := startWithApp(t, sidecar.App{Protocol: "h2c", MaxConcurrency: 1}, func(http.ResponseWriter, *http.Request) {

@@ -1,0 +1,64 @@
+package apiserver
+
+import (
+	"fmt"
+	"mime"
+	"strings"
+	"time"
+
+	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+
+	"carillon/internal/job"
+	"carillon/internal/wire"
+)
+
+// jobWarnings returns the warnings about a request, including those in found. The error says that
+// the request is refused instead. A strict server refuses for any warning. In the published dialect
+// words that mean nothing are refused; Dapr gives them some meaning.
+func (s *Server) jobWarnings(
+	target job.Target, r *runtimev1.ScheduleJobRequest, published bool, found []string,
+) ([]string, *wire.APIError) {
+	doubts := wire.APIWords(r.GetJob()).Doubts(time.Now())
+	if e := wire.Meaningless(target, doubts); e != nil && published {
+		return nil, e
+	}
+	all := append(found, wire.MessageDoubts(r)...)
+	if s.cfg.Strict && len(all)+len(doubts) > 0 {
+		return nil, wire.Doubtful(target, all, doubts)
+	}
+	for _, d := range doubts {
+		all = append(all, d.String())
+	}
+	return all, nil
+}
+
+// unserved returns a warning if no sidecar serves the app, or this one cannot call it, as far as
+// this process knows. An app that is down or unhealthy is served: its triggers wait.
+func (s *Server) unserved(target job.Target) (text string) {
+	for _, a := range s.cfg.Apps {
+		switch {
+		case a.ID != target.Name:
+		case a.Address == "":
+			return fmt.Sprintf("the sidecar of the app %+.64q has no port of the app, so that triggers that come to it fail: give it --app-port", target.Name)
+		default:
+			return ""
+		}
+	}
+	if s.cfg.Connected == nil || s.cfg.Connected(target) {
+		return ""
+	}
+	return fmt.Sprintf("no sidecar serves the app %+.64q: the job waits until one is connected; check the app id", target.Name)
+}
+
+// noData returns a warning if a request declares JSON and its job has no data. The author may have
+// expected the whole body to be the data.
+func noData(contentType string, j *runtimev1.Job) []string {
+	if j.GetData() != nil || contentType == "" {
+		return nil
+	}
+	media, _, _ := mime.ParseMediaType(contentType)
+	if media != "application/json" && !strings.HasSuffix(media, "+json") {
+		return nil
+	}
+	return []string{`the job has no data: the app gets an empty body, announced as JSON; give "data", which may be null`}
+}
