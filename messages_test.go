@@ -42,8 +42,8 @@ var texts = []string{"Error", "InvalidError", "HelpfulError", "UnreachableError"
 
 // advising are the files of functions that return a text for a user.
 var advising = []string{
-	"internal/job/key.go", "internal/sidecar/apiserver/jobwarnings.go", "internal/sidecar/apiserver/readiness.go", "internal/sidecar/apiserver/routehelp.go",
-	"internal/sidecar/apiserver/token.go", "internal/when/doubt.go", "internal/when/help.go",
+	"internal/job/key.go", "internal/sidecar/apiserver/jobchecker.go", "internal/sidecar/apiserver/readiness.go", "internal/sidecar/apiserver/routehelp.go",
+	"internal/sidecar/apiserver/authenticator.go", "internal/when/doubt.go", "internal/when/help.go",
 	"internal/wire/doubt.go", "internal/wire/help.go", "internal/wire/malformed.go",
 }
 

@@ -40,7 +40,7 @@ func New(cfg Config, dial Dialers, log *slog.Logger) (*Sidecar, error) {
 	dial.setDefaults()
 	s := &Sidecar{
 		cfg: cfg, log: log.With(slog.String("component", "sidecar")), created: time.Now(),
-		readiness: apiserver.NewReadiness(len(cfg.Apps)), health: appclient.NewHealth(cfg.Apps),
+		readiness: apiserver.NewReadiness(cfg.Apps, cfg.Schedulers), health: appclient.NewHealth(cfg.Apps),
 	}
 	metrics := daprmetrics.NewRegistry(cfg.Metrics)
 	grpcCalls := daprmetrics.NewGRPCClientVec(metrics)
@@ -51,7 +51,7 @@ func New(cfg Config, dial Dialers, log *slog.Logger) (*Sidecar, error) {
 	}, s.log)
 	s.api = apiserver.New(apiserver.Config{
 		Apps: cfg.Apps, DefaultApp: cfg.DefaultApp, AnyApp: cfg.AnyApp, Namespace: cfg.Namespace,
-		Schedulers: cfg.Schedulers, NoPings: cfg.NoPings, NoHTTP2: cfg.NoHTTP2,
+		NoPings: cfg.NoPings, NoHTTP2: cfg.NoHTTP2,
 		MaxBody: cfg.MaxBody, MaxCallBytes: cfg.MaxCallBytes, MaxHeader: cfg.MaxHeader,
 		APIToken: cfg.APIToken, Hosts: cfg.Hosts, Version: cfg.Version,
 		Shutdown: cfg.Shutdown, Check: cfg.Check, Strict: cfg.Strict, Connected: cfg.Connected,

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"mime"
 	"net/http"
 	"time"
 
@@ -31,7 +30,8 @@ const ndjson = "application/x-ndjson"
 
 // A batch is the jobs of one request to POST /v1/jobs/batch.
 type batch struct {
-	server    *Server
+	jobs      *jobService
+	bodies    bodyReader
 	target    job.Target
 	published bool   // the batch is in the published dialect, whatever the form of its jobs
 	lines     bool   // the request has a job on each line
@@ -61,64 +61,6 @@ type jobResult struct {
 	warnings  []string // to be given if the job is accepted
 }
 
-// postBatch handles POST /v1/jobs/batch. An array that is malformed is refused as a whole. Lines
-// are scheduled while they arrive. The response has the form of the request, with a result in the
-// place of each job. It is written after the whole request was read: most clients send everything
-// before they read.
-func (s *Server) postBatch(w http.ResponseWriter, r *http.Request) {
-	target, err := s.target(r.Header.Values(appHeader))
-	if err != nil {
-		writeError(w, target, err)
-		return
-	}
-	b := &batch{
-		server: s, target: target, published: r.Header.Get(appHeader) != "",
-		held: reservation{limit: &s.calls}, unserved: s.unserved(target),
-	}
-	defer b.held.release()
-	// Like the rest of the API, an array needs no Content-Type.
-	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if media == ndjson {
-		b.postLines(w, r)
-		return
-	}
-	body, held, err := s.readBody(r, target)
-	if err != nil {
-		writeError(w, target, err)
-		return
-	}
-	defer held.release()
-	if !held.reserve(2 * len(body)) { // for the buffer of a decoder
-		writeAPIError(w, s.calls.tooMany(target))
-		return
-	}
-	jobs, e := b.array(body)
-	if e != nil {
-		writeAPIError(w, e)
-		return
-	}
-	b.run(withWarnings(r.Context(), w.Header()), jobs)
-	b.write(w, "application/json", "[", ",", "]")
-}
-
-// postLines schedules a batch that has a job on each line.
-func (b *batch) postLines(w http.ResponseWriter, r *http.Request) {
-	if !b.held.reserve(int(b.server.cfg.MaxBody)) {
-		writeAPIError(w, b.server.calls.tooMany(b.target))
-		return
-	}
-	client := http.NewResponseController(w)
-	// Each thousand lines have as long as any other request: the client may have waited for us.
-	extend := func() {
-		_ = client.SetReadDeadline(time.Now().Add(requestTimeout))
-		_ = client.SetWriteDeadline(time.Now().Add(responseTimeout))
-	}
-	b.lines = true
-	b.run(withWarnings(r.Context(), w.Header()), b.readLines(r.Body, extend))
-	extend()
-	b.write(w, ndjson, "", "\n", "\n")
-}
-
 // run schedules the items: jobs, or the error in the place of one. It stops reading if the results
 // exceed the limit of bytes.
 func (b *batch) run(ctx context.Context, items iter.Seq2[[]byte, *wire.APIError]) {
@@ -141,7 +83,7 @@ func (b *batch) run(ctx context.Context, items iter.Seq2[[]byte, *wire.APIError]
 // rejectNext replaces the next chunk by one result that says that the results exceed the limit.
 func (b *batch) rejectNext() {
 	b.next.held.release()
-	b.next = chunk{results: []jobResult{{err: b.server.calls.tooMany(b.target)}}}
+	b.next = chunk{results: []jobResult{{err: b.bodies.calls.tooMany(b.target)}}}
 }
 
 // add adds an item to the next chunk.
@@ -152,7 +94,7 @@ func (b *batch) add(item []byte, e *wire.APIError) {
 		return
 	}
 	if c.held == nil {
-		c.held = &reservation{limit: &b.server.calls}
+		c.held = &reservation{limit: b.bodies.calls}
 	}
 	r, body, e := c.held.parseJob(b.target, item)
 	c.bytes += max(len(item), len(r.GetJob().GetData().GetValue()))
@@ -171,10 +113,10 @@ func (b *batch) add(item []byte, e *wire.APIError) {
 		result.err = result.err.HelpEmpty(body, item)
 	} else {
 		found := body.Doubts(item)
-		if b.server.cfg.Strict && b.unserved != "" {
+		if b.jobs.checker.strict && b.unserved != "" {
 			found = append(found, b.unserved)
 		}
-		result.warnings, result.err = b.server.jobWarnings(b.target, r, result.published, found)
+		result.warnings, result.err = b.jobs.checker.check(b.target, r, result.published, found)
 		if c.warnings += len(result.warnings); c.warnings > maxChunkWarnings {
 			result.warnings = nil
 		}
@@ -205,7 +147,7 @@ func (b *batch) advance(ctx context.Context) (ok bool) {
 	b.next, b.inFlight = chunk{}, done
 	go func() {
 		if len(c.requests) > 0 {
-			c.errs = b.server.schedulers.ScheduleAll(ctx, c.requests)
+			c.errs = b.jobs.schedulers.ScheduleAll(ctx, c.requests)
 		}
 		done <- c
 	}()
@@ -225,12 +167,12 @@ func (b *batch) collect(ctx context.Context, c chunk) bool {
 			c.errs, c.requests = c.errs[1:], c.requests[1:]
 		}
 		if r.err == nil && b.unserved != "" {
-			b.server.warn(ctx, b.target, r.name, b.unserved)
+			b.jobs.warner.warn(ctx, b.target, r.name, b.unserved)
 			b.unserved = ""
 		}
 		if r.err == nil {
 			for _, text := range r.warnings {
-				b.server.warn(ctx, b.target, r.name, fmt.Sprintf("job %+.64q: %s", r.name, text))
+				b.jobs.warner.warn(ctx, b.target, r.name, fmt.Sprintf("job %+.64q: %s", r.name, text))
 			}
 		}
 		b.refused = b.refused || r.err != nil

@@ -67,7 +67,7 @@ func (b *batch) readLines(body io.Reader, extend func()) iter.Seq2[[]byte, *wire
 			if n%chunkJobs == 0 {
 				extend()
 			}
-			line, long, err := readLine(r, int(b.server.cfg.MaxBody))
+			line, long, err := readLine(r, int(b.bodies.limit))
 			line = bytes.TrimSpace(line)
 			switch {
 			case err != nil && !errors.Is(err, io.EOF):
@@ -84,7 +84,7 @@ func (b *batch) readLines(body io.Reader, extend func()) iter.Seq2[[]byte, *wire
 			n++
 			var e *wire.APIError
 			if long {
-				e = b.server.bodyTooLarge(b.target)
+				e = b.bodies.tooLarge(b.target)
 			}
 			if !yield(line, e) || err != nil {
 				return

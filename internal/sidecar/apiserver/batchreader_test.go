@@ -15,7 +15,7 @@ import (
 
 // linesOf returns the lines of a batch, and "refused" for an error in the place of one.
 func linesOf(body []byte, maxBody int64) (lines []string) {
-	b := &batch{server: &Server{cfg: Config{MaxBody: maxBody}}, target: job.Target{Kind: job.App, Namespace: "ns", Name: "app"}}
+	b := &batch{bodies: bodyReader{limit: maxBody}, target: job.Target{Kind: job.App, Namespace: "ns", Name: "app"}}
 	for line, e := range b.readLines(bytes.NewReader(body), func() {}) {
 		if e != nil {
 			line = []byte("refused")

@@ -27,7 +27,8 @@ const DefaultMaxCallBodies = 64
 // A callLimit limits the API calls in work, and the bytes of their bodies. It is safe for
 // concurrent use.
 type callLimit struct {
-	bytes *limits.Budget
+	bytes   *limits.Budget
+	maxBody int64 // reserved for the response of a list over gRPC
 
 	mu    sync.Mutex // guards the field below
 	count int
@@ -71,22 +72,22 @@ func (l *callLimit) tooMany(target job.Target) *wire.APIError {
 
 // limitUnary is an interceptor that applies the limit to gRPC calls. The bytes of a message are
 // counted while it arrives.
-func (s *Server) limitUnary(
+func (l *callLimit) limitUnary(
 	ctx context.Context, req any, _ *grpc.UnaryServerInfo, next grpc.UnaryHandler,
 ) (any, error) {
 	if _, ok := req.(*runtimev1.ShutdownRequest); ok {
 		return next(ctx, req)
 	}
-	if !s.calls.begin() {
-		return nil, s.calls.tooMany(job.Target{})
+	if !l.begin() {
+		return nil, l.tooMany(job.Target{})
 	}
-	defer s.calls.end()
+	defer l.end()
 	switch req.(type) {
 	case *runtimev1.ListJobsRequest, *runtimev1.ListJobsRequestAlpha1: // the response takes the memory
-		if !s.calls.reserve(s.cfg.MaxBody) {
-			return nil, s.calls.tooMany(job.Target{})
+		if !l.reserve(l.maxBody) {
+			return nil, l.tooMany(job.Target{})
 		}
-		defer s.calls.release(s.cfg.MaxBody)
+		defer l.release(l.maxBody)
 	}
 	return next(ctx, req)
 }

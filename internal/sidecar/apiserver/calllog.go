@@ -15,6 +15,9 @@ import (
 // maxUserAgent is how much of a user agent is logged, in bytes.
 const maxUserAgent = 200
 
+// A callLogger logs calls of the API.
+type callLogger struct{ log *slog.Logger }
+
 // callAttrs returns the attributes of Dapr's log of calls (sidecar specification §5.6). The code is
 // HTTP's number or gRPC's name; the duration is in milliseconds; size is that of the response body.
 func callAttrs(
@@ -29,13 +32,13 @@ func callAttrs(
 }
 
 // logHTTP logs each request that next handles. It omits the query, which may contain secrets.
-func (s *Server) logHTTP(next http.HandlerFunc) http.HandlerFunc {
+func (l callLogger) logHTTP(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
 		logged := &loggedResponse{ResponseWriter: w, code: http.StatusOK}
 		method, agent := r.Method+" "+r.URL.EscapedPath(), r.UserAgent()
 		next(logged, r)
-		s.log.LogAttrs(r.Context(), slog.LevelInfo, "HTTP API Called",
+		l.log.LogAttrs(r.Context(), slog.LevelInfo, "HTTP API Called",
 			callAttrs(method, slog.Int("code", logged.code), start, logged.size, agent)...)
 	}
 }
@@ -62,7 +65,7 @@ func (r *loggedResponse) Write(b []byte) (int, error) {
 func (r *loggedResponse) Unwrap() http.ResponseWriter { return r.ResponseWriter }
 
 // logUnary is an interceptor that logs each call.
-func (s *Server) logUnary(
+func (l callLogger) logUnary(
 	ctx context.Context, req any, info *grpc.UnaryServerInfo, next grpc.UnaryHandler,
 ) (any, error) {
 	start := time.Now()
@@ -71,27 +74,27 @@ func (s *Server) logUnary(
 	if m, ok := res.(proto.Message); ok && err == nil {
 		size = int64(proto.Size(m))
 	}
-	s.logGRPC(ctx, info.FullMethod, start, size, err)
+	l.logGRPC(ctx, info.FullMethod, start, size, err)
 	return res, err
 }
 
 // logStream is an interceptor that logs each call.
-func (s *Server) logStream(
+func (l callLogger) logStream(
 	srv any, st grpc.ServerStream, info *grpc.StreamServerInfo, next grpc.StreamHandler,
 ) error {
 	start := time.Now()
 	err := next(srv, st)
-	s.logGRPC(st.Context(), info.FullMethod, start, 0, err)
+	l.logGRPC(st.Context(), info.FullMethod, start, 0, err)
 	return err
 }
 
-func (s *Server) logGRPC(
+func (l callLogger) logGRPC(
 	ctx context.Context, method string, start time.Time, size int64, err error,
 ) {
 	agent := ""
 	if values := metadata.ValueFromIncomingContext(ctx, "user-agent"); len(values) > 0 {
 		agent = values[0]
 	}
-	s.log.LogAttrs(ctx, slog.LevelInfo, "gRPC API Called",
+	l.log.LogAttrs(ctx, slog.LevelInfo, "gRPC API Called",
 		callAttrs(method, slog.String("code", status.Code(err).String()), start, size, agent)...)
 }

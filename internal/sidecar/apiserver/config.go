@@ -18,8 +18,6 @@ type Config struct {
 	// AnyApp lets the dapr-app-id header name any app, not only DefaultApp.
 	AnyApp    bool
 	Namespace string
-	// Schedulers are the configured addresses, which help texts name.
-	Schedulers []string
 
 	// NoPings disables the pings that detect dead connections.
 	NoPings bool

@@ -16,14 +16,18 @@ import (
 // The others are Unimplemented.
 type grpcAPI struct {
 	runtimev1.UnimplementedDaprServer
-	server *Server
+	targets   targetResolver
+	jobs      *jobService
+	metadata  *metadataService
+	shutdowns shutdownRequests
+	maxBody   int64
 }
 
 // target returns the app that a call is about. A call that names the app is in the published
 // dialect.
 func (a grpcAPI) target(ctx context.Context) (target job.Target, published bool, err error) {
 	header := metadata.ValueFromIncomingContext(ctx, appHeader)
-	target, err = a.server.target(header)
+	target, err = a.targets.resolve(header)
 	return target, len(header) > 0 && header[0] != "", err
 }
 
@@ -35,7 +39,7 @@ func (a grpcAPI) ScheduleJob(
 	if err != nil {
 		return nil, err
 	}
-	if err := a.server.schedule(ctx, target, r, published); err != nil {
+	if err := a.jobs.schedule(ctx, target, r, published); err != nil {
 		return nil, err
 	}
 	return &runtimev1.ScheduleJobResponse{}, nil
@@ -49,7 +53,7 @@ func (a grpcAPI) GetJob(
 	if err != nil {
 		return nil, err
 	}
-	j, err := a.server.get(ctx, target, r.GetName(), published)
+	j, err := a.jobs.get(ctx, target, r.GetName(), published)
 	if err != nil {
 		return nil, err
 	}
@@ -64,7 +68,7 @@ func (a grpcAPI) DeleteJob(
 	if err != nil {
 		return nil, err
 	}
-	if err := a.server.remove(ctx, target, r.GetName(), published); err != nil {
+	if err := a.jobs.remove(ctx, target, r.GetName(), published); err != nil {
 		return nil, err
 	}
 	return &runtimev1.DeleteJobResponse{}, nil
@@ -79,7 +83,7 @@ func (a grpcAPI) DeleteJobsByPrefix(
 	if err != nil {
 		return nil, err
 	}
-	if err := a.server.removePrefix(ctx, target, r.GetNamePrefix(), published); err != nil {
+	if err := a.jobs.removePrefix(ctx, target, r.GetNamePrefix(), published); err != nil {
 		return nil, err
 	}
 	return &runtimev1.DeleteJobsByPrefixResponse{}, nil
@@ -94,12 +98,12 @@ func (a grpcAPI) ListJobs(
 	if err != nil {
 		return nil, err
 	}
-	jobs, err := a.server.list(ctx, target)
+	jobs, err := a.jobs.list(ctx, target)
 	if err != nil {
 		return nil, err
 	}
 	res := &runtimev1.ListJobsResponse{Jobs: jobs}
-	if n, limit := proto.Size(res), a.server.cfg.MaxBody; int64(n) > limit {
+	if n, limit := proto.Size(res), a.maxBody; int64(n) > limit {
 		return nil, status.Errorf(codes.ResourceExhausted, "grpc: trying to send message larger than max (%d vs. %d)", n, limit)
 	}
 	return res, nil

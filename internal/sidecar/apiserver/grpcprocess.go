@@ -13,14 +13,14 @@ import (
 func (a grpcAPI) GetMetadata(
 	context.Context, *runtimev1.GetMetadataRequest,
 ) (*runtimev1.GetMetadataResponse, error) {
-	return a.server.describe(), nil
+	return a.metadata.describe(), nil
 }
 
 // SetMetadata adds an entry to the metadata, or replaces one.
 func (a grpcAPI) SetMetadata(
 	_ context.Context, r *runtimev1.SetMetadataRequest,
 ) (*emptypb.Empty, error) {
-	if err := a.server.setMetadata(r.GetKey(), r.GetValue()); err != nil {
+	if err := a.metadata.set(r.GetKey(), r.GetValue()); err != nil {
 		return nil, err
 	}
 	return &emptypb.Empty{}, nil
@@ -32,6 +32,6 @@ func (a grpcAPI) Shutdown(
 	ctx context.Context, _ *runtimev1.ShutdownRequest,
 ) (*emptypb.Empty, error) {
 	forced := metadata.ValueFromIncomingContext(ctx, forceHeader)
-	a.server.shutdowns.request(len(forced) > 0 && strings.EqualFold(forced[0], "true"))
+	a.shutdowns.request(len(forced) > 0 && strings.EqualFold(forced[0], "true"))
 	return &emptypb.Empty{}, nil
 }

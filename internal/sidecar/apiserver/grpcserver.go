@@ -18,6 +18,7 @@ import (
 
 	"carillon/internal/limits"
 	"carillon/internal/sidecar/daprlog"
+	"carillon/internal/sidecar/daprmetrics"
 )
 
 const (
@@ -34,21 +35,36 @@ const (
 	maxHeader = 64 << 20
 )
 
-// serveGRPC serves until ctx ends or a listener fails. It returns when the last call has ended.
-func (s *Server) serveGRPC(ctx context.Context, listeners []net.Listener) error {
+// A grpcServer serves the gRPC API on listeners.
+type grpcServer struct {
+	api       grpcAPI
+	auth      *authenticator
+	calls     *callLimit
+	calllog   *callLogger // nil if calls are not logged
+	metrics   *daprmetrics.GRPCCalls
+	maxHeader int
+	noPings   bool
+	log       *slog.Logger
+}
+
+// serve serves until ctx ends or a listener fails. It calls ready when
+// the server runs, and returns when the last call has ended.
+func (s *grpcServer) serve(
+	ctx context.Context, listeners []net.Listener, ready func(),
+) error {
 	options := []grpc.ServerOption{
-		grpc.MaxSendMsgSize(int(s.cfg.MaxBody)),
+		grpc.MaxSendMsgSize(int(s.api.maxBody)),
 		grpc.MaxConcurrentStreams(maxStreams),
 		grpc.WaitForHandlers(true),
 	}
-	if s.cfg.LogCalls {
+	if s.calllog != nil {
 		options = append(options,
-			grpc.ChainUnaryInterceptor(s.logUnary), grpc.ChainStreamInterceptor(s.logStream))
+			grpc.ChainUnaryInterceptor(s.calllog.logUnary), grpc.ChainStreamInterceptor(s.calllog.logStream))
 	}
 	options = append(options,
-		grpc.ChainUnaryInterceptor(s.authenticateUnary, s.limitUnary),
-		grpc.ChainStreamInterceptor(s.authenticateStream))
-	if !s.cfg.NoPings {
+		grpc.ChainUnaryInterceptor(s.auth.interceptUnary, s.calls.limitUnary),
+		grpc.ChainStreamInterceptor(s.auth.interceptStream))
+	if !s.noPings {
 		options = append(options,
 			grpc.KeepaliveParams(keepalive.ServerParameters{
 				MaxConnectionIdle: 3 * time.Minute, Time: 10 * time.Second, Timeout: 5 * time.Second,
@@ -59,14 +75,14 @@ func (s *Server) serveGRPC(ctx context.Context, listeners []net.Listener) error 
 	}
 	calls := limits.Calls{
 		Most: maxOpen, Lasts: 2 * requestTimeout,
-		Header: uint32(min(s.cfg.MaxHeader, maxHeader/headerFactor)) * headerFactor,
+		Header: uint32(min(s.maxHeader, maxHeader/headerFactor)) * headerFactor,
 		Messages: &limits.Messages{
-			Budget: s.calls.bytes, Max: int(min(s.cfg.MaxBody, math.MaxInt32)),
-			Codec: encoding.GetCodecV2(proto.Name), Stats: newGRPCStats(s.metrics.grpc),
+			Budget: s.calls.bytes, Max: int(min(s.api.maxBody, math.MaxInt32)),
+			Codec: encoding.GetCodecV2(proto.Name), Stats: newGRPCStats(s.metrics),
 		},
 	}
 	server := calls.NewServer(options...)
-	runtimev1.RegisterDaprServer(server, grpcAPI{server: s})
+	runtimev1.RegisterDaprServer(server, s.api)
 	reflection.Register(server) // the .NET SDK uses it to find out what is supported
 
 	g, ctx := errgroup.WithContext(ctx)
@@ -81,7 +97,7 @@ func (s *Server) serveGRPC(ctx context.Context, listeners []net.Listener) error 
 			return nil
 		})
 	}
-	s.readiness.grpc.Store(true)
+	ready()
 	daprlog.Info(ctx, s.log, "Dapr api is ready") // the HTTP ports are open already
 	g.Go(func() error {
 		<-ctx.Done()

@@ -26,8 +26,8 @@ func dialectOf(published bool) dialect {
 }
 
 // handleJob handles a request about one job.
-func (s *Server) handleJob(w http.ResponseWriter, r *http.Request, to route) {
-	target, err := s.target(r.Header.Values(appHeader))
+func (a *httpAPI) handleJob(w http.ResponseWriter, r *http.Request, to route) {
+	target, err := a.targets.resolve(r.Header.Values(appHeader))
 	if err != nil {
 		writeError(w, target, err)
 		return
@@ -40,11 +40,11 @@ func (s *Server) handleJob(w http.ResponseWriter, r *http.Request, to route) {
 	published := to.singular || r.Header.Get(appHeader) != ""
 	switch r.Method {
 	case http.MethodPost:
-		s.postJob(w, r, target, strings.TrimSpace(name), published)
+		a.postJob(w, r, target, strings.TrimSpace(name), published)
 	case http.MethodGet:
-		s.getJob(w, r, target, name, dialectOf(published))
+		a.getJob(w, r, target, name, dialectOf(published))
 	case http.MethodDelete:
-		if err := s.remove(r.Context(), target, name, published); err != nil {
+		if err := a.jobs.remove(r.Context(), target, name, published); err != nil {
 			writeError(w, target, err)
 			return
 		}
@@ -52,10 +52,10 @@ func (s *Server) handleJob(w http.ResponseWriter, r *http.Request, to route) {
 	}
 }
 
-func (s *Server) postJob(
+func (a *httpAPI) postJob(
 	w http.ResponseWriter, r *http.Request, target job.Target, name string, published bool,
 ) {
-	body, held, err := s.readBody(r, target)
+	body, held, err := a.bodies.read(r, target)
 	if err != nil {
 		writeError(w, target, err)
 		return
@@ -75,7 +75,7 @@ func (s *Server) postJob(
 	req.Job.Name = name
 	found := append(b.Doubts(body), noData(r.Header.Get("Content-Type"), req.GetJob())...)
 	ctx := withWarnings(r.Context(), w.Header())
-	if err := s.schedule(ctx, target, req, published, found...); err != nil {
+	if err := a.jobs.schedule(ctx, target, req, published, found...); err != nil {
 		// Today's clients know Dapr's text for a body of today's form. Any other body needs more help.
 		if e, ok := errors.AsType[*wire.APIError](err); ok && e.Reason == wire.ReasonScheduleEmpty {
 			_ = e.HelpEmpty(b, body)
@@ -92,18 +92,18 @@ func (s *Server) postJob(
 // renderCost is how much memory rendering a job takes, as a multiple of the size of its data.
 const renderCost = 4
 
-func (s *Server) getJob(
+func (a *httpAPI) getJob(
 	w http.ResponseWriter, r *http.Request, target job.Target, name string, d dialect,
 ) {
-	j, err := s.get(r.Context(), target, name, d.published)
+	j, err := a.jobs.get(r.Context(), target, name, d.published)
 	if err != nil {
 		writeError(w, target, err)
 		return
 	}
-	held := reservation{limit: &s.calls}
+	held := reservation{limit: a.calls}
 	defer held.release()
 	if n := len(j.GetData().GetValue()); n > limits.SmallMessage && !held.reserve(renderCost*n) {
-		writeAPIError(w, s.calls.tooMany(target))
+		writeAPIError(w, a.calls.tooMany(target))
 		return
 	}
 	body, err := wire.RenderAPIJob(j, d.published)

@@ -10,32 +10,32 @@ import (
 	"carillon/internal/wire"
 )
 
-// getHealth answers whether the sidecar is healthy: ready, and without a failed Config.Check.
-func (s *Server) getHealth(w http.ResponseWriter, r *http.Request) {
-	if missing := s.readiness.missing(); len(missing) > 0 {
+// getHealth answers whether the sidecar is healthy: ready, and without a failed check.
+func (a *httpAPI) getHealth(w http.ResponseWriter, r *http.Request) {
+	if missing := a.readiness.missing(); len(missing) > 0 {
 		message := "dapr is not ready: [" + strings.Join(missing, " ") + "]"
-		writeAPIError(w, wire.NewAPIError(wire.ReasonNotReady, job.Target{}, message).WithHelp(s.helpReady(missing)))
+		writeAPIError(w, wire.NewAPIError(wire.ReasonNotReady, job.Target{}, message).WithHelp(a.readiness.help(missing)))
 		return
 	}
-	if s.cfg.Check != nil {
-		if err := s.cfg.Check(); err != nil {
+	if a.check != nil {
+		if err := a.check(); err != nil {
 			writeAPIError(w, wire.NewAPIError(wire.ReasonNotReady, job.Target{}, "dapr is not ready: "+err.Error()))
 			return
 		}
 	}
-	if app := r.URL.Query().Get("appid"); app != "" && !s.mayName(app) {
+	if app := r.URL.Query().Get("appid"); app != "" && !a.targets.mayName(app) {
 		writeAPIError(w, wire.NewAPIError(wire.ReasonOtherHealth, job.Target{}, "dapr app-id does not match").WithHelp(
-			fmt.Sprintf("this is the sidecar of the app %.100q", s.cfg.DefaultApp)))
+			fmt.Sprintf("this is the sidecar of the app %.100q", a.targets.defaultApp)))
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
 
 // getOutboundHealth answers that the API works. It does as soon as the server listens.
-func (s *Server) getOutboundHealth(w http.ResponseWriter) { w.WriteHeader(http.StatusNoContent) }
+func (a *httpAPI) getOutboundHealth(w http.ResponseWriter) { w.WriteHeader(http.StatusNoContent) }
 
-func (s *Server) getMetadata(w http.ResponseWriter) {
-	body, err := wire.RenderMetadata(s.describe())
+func (a *httpAPI) getMetadata(w http.ResponseWriter) {
+	body, err := wire.RenderMetadata(a.metadata.describe())
 	if err != nil {
 		writeError(w, job.Target{}, err)
 		return
@@ -44,26 +44,26 @@ func (s *Server) getMetadata(w http.ResponseWriter) {
 }
 
 // putMetadata sets an entry to the body. The key is decoded like the name of a job.
-func (s *Server) putMetadata(w http.ResponseWriter, r *http.Request, to route) {
+func (a *httpAPI) putMetadata(w http.ResponseWriter, r *http.Request, to route) {
 	key, err := url.QueryUnescape(to.name)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
 	}
-	body, held, err := s.readBody(r, job.Target{})
+	body, held, err := a.bodies.read(r, job.Target{})
 	if err != nil {
 		writeError(w, job.Target{}, err)
 		return
 	}
 	defer held.release()
-	if err := s.setMetadata(key, string(body)); err != nil {
+	if err := a.metadata.set(key, string(body)); err != nil {
 		writeError(w, job.Target{}, err)
 		return
 	}
 	w.WriteHeader(http.StatusNoContent)
 }
 
-func (s *Server) postShutdown(w http.ResponseWriter, r *http.Request) {
+func (a *httpAPI) postShutdown(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
-	s.shutdowns.request(strings.EqualFold(r.Header.Get(forceHeader), "true"))
+	a.shutdowns.request(strings.EqualFold(r.Header.Get(forceHeader), "true"))
 }

@@ -13,17 +13,16 @@ import (
 	"carillon/internal/sidecar/daprlog"
 )
 
-const (
-	// requestTimeout is how long a client has to send a request.
-	requestTimeout = time.Minute
-	// responseTimeout is how long a client has to receive the response, from the end of its header.
-	// It includes the time of the scheduler's call.
-	responseTimeout = 3 * time.Minute
-)
+// An httpServer serves HTTP on listeners.
+type httpServer struct {
+	maxHeader int
+	noHTTP2   bool
+	log       *slog.Logger
+}
 
-// serveHTTP serves until ctx ends or a listener fails. It returns when the last request has ended.
-func (s *Server) serveHTTP(
-	ctx context.Context, log *slog.Logger, listeners []net.Listener, handle http.HandlerFunc,
+// serve serves until ctx ends or a listener fails. It returns when the last request has ended.
+func (s httpServer) serve(
+	ctx context.Context, listeners []net.Listener, handle http.HandlerFunc,
 ) error {
 	var handlers handlerDrain
 	requests, abort := context.WithCancel(context.WithoutCancel(ctx))
@@ -40,7 +39,7 @@ func (s *Server) serveHTTP(
 		ReadTimeout:       requestTimeout,
 		WriteTimeout:      responseTimeout,
 		IdleTimeout:       -1, // none: clients keep connections as long as they like
-		MaxHeaderBytes:    s.cfg.MaxHeader,
+		MaxHeaderBytes:    s.maxHeader,
 		Protocols:         new(http.Protocols),
 
 		DisableGeneralOptionsHandler: true, // OPTIONS * is not a route
@@ -50,13 +49,13 @@ func (s *Server) serveHTTP(
 	}
 	server.Protocols.SetHTTP1(true)
 	// With prior knowledge only; an upgrade is answered over HTTP/1.1.
-	server.Protocols.SetUnencryptedHTTP2(!s.cfg.NoHTTP2)
+	server.Protocols.SetUnencryptedHTTP2(!s.noHTTP2)
 
 	g, ctx := errgroup.WithContext(ctx)
 	for _, l := range listeners {
 		address := l.Addr().String()
 		line := "HTTP server is running on port " + daprlog.Port(address)
-		daprlog.Info(ctx, log, line, slog.String("address", address))
+		daprlog.Info(ctx, s.log, line, slog.String("address", address))
 		g.Go(func() error {
 			if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 				return err

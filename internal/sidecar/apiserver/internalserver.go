@@ -18,7 +18,7 @@ import (
 // serveInternal serves the port on which Dapr's sidecars call each other, until ctx ends or a
 // listener fails. Every method is Unimplemented. Programs wait for the port, or for the line in the
 // log.
-func (s *Server) serveInternal(ctx context.Context, listeners []net.Listener) error {
+func serveInternal(ctx context.Context, listeners []net.Listener, log *slog.Logger) error {
 	server := limits.Calls{Most: maxOpen, Lasts: time.Minute}.NewServer(
 		grpc.MaxConcurrentStreams(1), grpc.MaxRecvMsgSize(1), grpc.ConnectionTimeout(10*time.Second),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: time.Minute}))
@@ -26,7 +26,7 @@ func (s *Server) serveInternal(ctx context.Context, listeners []net.Listener) er
 	for _, l := range listeners {
 		address := l.Addr().String()
 		line := "Internal gRPC server is running on port " + daprlog.Port(address)
-		daprlog.Info(ctx, s.log, line, slog.String("address", address))
+		daprlog.Info(ctx, log, line, slog.String("address", address))
 		g.Go(func() error {
 			if err := server.Serve(l); !errors.Is(err, grpc.ErrServerStopped) {
 				return err

@@ -3,34 +3,26 @@ package apiserver
 import (
 	"context"
 	"log/slog"
-	"time"
+	"net/http"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/semaphore"
 
 	"carillon/internal/browser"
 	"carillon/internal/limits"
-	"carillon/internal/lograte"
 	"carillon/internal/sidecar/schedulerclient"
 )
 
-// drainTimeout is how long calls in flight have to finish when the server stops.
-const drainTimeout = 500 * time.Millisecond
-
 // A Server serves the jobs API.
 type Server struct {
-	cfg        Config
-	log        *slog.Logger
-	schedulers *schedulerclient.Client
-	readiness  *Readiness
-	metrics    apiMetrics
-	calls      callLimit
-	listBytes  *semaphore.Weighted // what lists receive from schedulers
-	metadata   metadataStore
-	shutdowns  shutdownRequests
-	warnings   *lograte.Line
-	refusals   *lograte.Line  // of calls without the token
-	browsers   *browser.Guard // of HTTP listeners that require no token
+	cfg       Config
+	log       *slog.Logger
+	readiness *Readiness
+	auth      *authenticator
+	warner    *warner
+	shutdowns shutdownRequests
+	metrics   apiMetrics
+	http      *httpAPI
+	grpc      *grpcServer
 }
 
 // New returns a server that does nothing until it serves.
@@ -38,14 +30,33 @@ func New(
 	cfg Config, schedulers *schedulerclient.Client, readiness *Readiness, log *slog.Logger,
 ) *Server {
 	s := &Server{
-		cfg: cfg, log: log, schedulers: schedulers, readiness: readiness,
-		metrics:   newAPIMetrics(cfg.Metrics, cfg.DefaultApp),
-		calls:     callLimit{bytes: limits.NewBudget(cfg.MaxCallBytes)},
-		listBytes: semaphore.NewWeighted(cfg.MaxCallBytes),
-		shutdowns: newShutdownRequests(), browsers: browser.New(cfg.Hosts),
-		warnings: newWarnings(log), refusals: newRefusals(log),
+		cfg: cfg, log: log, readiness: readiness,
+		auth:   newAuthenticator(cfg.APIToken, browser.New(cfg.Hosts), log),
+		warner: newWarner(log), shutdowns: newShutdownRequests(),
+		metrics: newAPIMetrics(cfg.Metrics, cfg.DefaultApp),
 	}
-	s.metadata.set("daprRuntimeVersion", cfg.Version)
+	calls := &callLimit{bytes: limits.NewBudget(cfg.MaxCallBytes), maxBody: cfg.MaxBody}
+	targets := targetResolver{
+		namespace: cfg.Namespace, defaultApp: cfg.DefaultApp, anyApp: cfg.AnyApp,
+	}
+	jobs := newJobService(cfg, schedulers, calls, s.warner)
+	metadata := newMetadataService(cfg, schedulers)
+	s.http = &httpAPI{
+		auth: s.auth, targets: targets, jobs: jobs, metadata: metadata, shutdowns: s.shutdowns,
+		readiness: readiness, check: cfg.Check, calls: calls,
+		bodies: bodyReader{calls: calls, limit: cfg.MaxBody},
+	}
+	s.grpc = &grpcServer{
+		api: grpcAPI{
+			targets: targets, jobs: jobs, metadata: metadata, shutdowns: s.shutdowns,
+			maxBody: cfg.MaxBody,
+		},
+		auth: s.auth, calls: calls, metrics: s.metrics.grpc,
+		maxHeader: cfg.MaxHeader, noPings: cfg.NoPings, log: log,
+	}
+	if cfg.LogCalls {
+		s.grpc.calllog = &callLogger{log}
+	}
 	return s
 }
 
@@ -54,24 +65,38 @@ func New(
 func (s *Server) Serve(ctx context.Context, l Listeners) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		s.passShutdowns(ctx)
+		s.shutdowns.pass(ctx, s.cfg.Shutdown, s.log)
 		return nil
 	})
 	if len(l.Internal) > 0 {
-		g.Go(func() error { return s.serveInternal(ctx, l.Internal) })
+		g.Go(func() error { return serveInternal(ctx, l.Internal, s.log) })
 	}
-	g.Go(func() error { return s.serveHTTP(ctx, s.log, l.HTTP, s.httpHandler()) })
-	g.Go(func() error { return s.serveGRPC(ctx, l.GRPC) })
+	g.Go(func() error { return s.httpServer(s.log).serve(ctx, l.HTTP, s.httpHandler()) })
+	g.Go(func() error { return s.grpc.serve(ctx, l.GRPC, s.readiness.setGRPC) })
 	return g.Wait()
 }
 
 // ServePublic serves the public listeners until ctx ends or one fails.
 func (s *Server) ServePublic(ctx context.Context, l Listeners) error {
-	return s.serveHTTP(ctx, s.log.With(slog.String("api", "public")), l.Public, s.handlePublic)
+	server := s.httpServer(s.log.With(slog.String("api", "public")))
+	return server.serve(ctx, l.Public, s.http.handlePublic)
 }
 
 // Close logs what the limits of the log have held back. It is called after all serving has ended.
 func (s *Server) Close(ctx context.Context) {
-	s.refusals.Close(ctx)
-	s.warnings.Close(ctx)
+	s.auth.close(ctx)
+	s.warner.close(ctx)
+}
+
+func (s *Server) httpServer(log *slog.Logger) httpServer {
+	return httpServer{maxHeader: s.cfg.MaxHeader, noHTTP2: s.cfg.NoHTTP2, log: log}
+}
+
+// httpHandler returns the handler of the HTTP API, with metrics and the log of calls.
+func (s *Server) httpHandler() http.HandlerFunc {
+	counted := s.metrics.count(http.HandlerFunc(s.http.handle)).ServeHTTP
+	if s.cfg.LogCalls {
+		return callLogger{s.log}.logHTTP(counted)
+	}
+	return counted
 }

@@ -2,6 +2,7 @@ package apiserver
 
 import (
 	"context"
+	"log/slog"
 	"time"
 
 	"carillon/internal/sidecar/daprlog"
@@ -37,24 +38,24 @@ func (s shutdownRequests) request(forced bool) {
 	}
 }
 
-// passShutdowns passes shutdown requests to Config.Shutdown until ctx ends.
-func (s *Server) passShutdowns(ctx context.Context) {
+// pass passes requests to shutdown, which may be nil, until ctx ends.
+func (s shutdownRequests) pass(ctx context.Context, shutdown func(forced bool), log *slog.Logger) {
 	for {
 		forced := false
 		select {
-		case <-s.shutdowns.graceful:
-		case <-s.shutdowns.forced:
+		case <-s.graceful:
+		case <-s.forced:
 			forced = true
 		case <-ctx.Done():
 			return
 		}
-		daprlog.Info(ctx, s.log, "Shutdown requested via API")
+		daprlog.Info(ctx, log, "Shutdown requested via API")
 		if forced {
-			daprlog.Info(ctx, s.log, "Force shutdown requested, exiting immediately without graceful shutdown")
+			daprlog.Info(ctx, log, "Force shutdown requested, exiting immediately without graceful shutdown")
 		}
 		pause.For(ctx, shutdownDelay)
-		if s.cfg.Shutdown != nil {
-			s.cfg.Shutdown(forced)
+		if shutdown != nil {
+			shutdown(forced)
 		}
 	}
 }

@@ -11,13 +11,19 @@ import (
 // appHeader names the app that a request is about, as an HTTP header or gRPC metadata.
 const appHeader = "dapr-app-id"
 
-// mayName reports whether a request may name the app.
-func (s *Server) mayName(app string) bool { return s.cfg.AnyApp || app == s.cfg.DefaultApp }
+// A targetResolver finds out which app a request is about.
+type targetResolver struct {
+	namespace, defaultApp string
+	anyApp                bool // a request may name any app, not only defaultApp
+}
 
-// target returns the app that a request is about, given the values of its app header. An empty
+// mayName reports whether a request may name the app.
+func (t targetResolver) mayName(app string) bool { return t.anyApp || app == t.defaultApp }
+
+// resolve returns the app that a request is about, given the values of its app header. An empty
 // value counts as absent: it comes from a variable that was not set.
-func (s *Server) target(header []string) (job.Target, error) {
-	target := job.Target{Kind: job.App, Namespace: s.cfg.Namespace, Name: s.cfg.DefaultApp}
+func (t targetResolver) resolve(header []string) (job.Target, error) {
+	target := job.Target{Kind: job.App, Namespace: t.namespace, Name: t.defaultApp}
 	var named string
 	if len(header) > 0 {
 		named = header[0]
@@ -30,7 +36,7 @@ func (s *Server) target(header []string) (job.Target, error) {
 	case named == "" && target.Name == "":
 		return target, wire.NewAPIError(wire.ReasonAppMissing, target,
 			"no app id: name the app in the header dapr-app-id, as there is no default app")
-	case named != "" && !s.mayName(named):
+	case named != "" && !t.mayName(named):
 		return target, wire.NewAPIError(wire.ReasonAppForbidden, target,
 			fmt.Sprintf("the header dapr-app-id names the app %q, and this sidecar serves only %q: leave the header out, or call the sidecar of that app", named, target.Name))
 	case named != "":

@@ -26,10 +26,13 @@ const (
 // line per second, with the count of the rest.
 const logBurst = 8
 
-func newWarnings(log *slog.Logger) *lograte.Line {
-	return lograte.NewFew(logBurst, func(ctx context.Context, level slog.Level, attrs ...slog.Attr) {
+// A warner sends warnings to clients, and logs them. It is safe for concurrent use.
+type warner struct{ warnings *lograte.Line }
+
+func newWarner(log *slog.Logger) *warner {
+	return &warner{lograte.NewFew(logBurst, func(ctx context.Context, level slog.Level, attrs ...slog.Attr) {
 		log.LogAttrs(ctx, level, "a request was accepted that may not do what its author thinks", attrs...)
-	})
+	})}
 }
 
 type warningKey struct{}
@@ -42,7 +45,7 @@ func withWarnings(ctx context.Context, response http.Header) context.Context {
 
 // warn warns the client of the request with that context about a job. The goroutine that writes the
 // response calls it before it writes.
-func (s *Server) warn(ctx context.Context, target job.Target, name, text string) {
+func (w *warner) warn(ctx context.Context, target job.Target, name, text string) {
 	value := formatWarning(text)
 	if h, ok := ctx.Value(warningKey{}).(http.Header); !ok {
 		_ = grpc.SetHeader(ctx, metadata.Pairs(warningHeader, value)) // the response is complete without it
@@ -50,8 +53,11 @@ func (s *Server) warn(ctx context.Context, target job.Target, name, text string)
 		h.Add(warningHeader, value)
 	}
 	key := job.Key{Target: target, Name: name}
-	s.warnings.Warn(ctx, append(key.Attrs(), slog.String("warning", text))...)
+	w.warnings.Warn(ctx, append(key.Attrs(), slog.String("warning", text))...)
 }
+
+// close logs the warnings that were held back.
+func (w *warner) close(ctx context.Context) { w.warnings.Close(ctx) }
 
 // formatWarning returns the value of a Warning header. It replaces what is not printable ASCII by a
 // question mark: gRPC and HTTP/1.1 accept nothing else.

@@ -2,9 +2,7 @@ package appclient
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -21,20 +19,6 @@ type httpCaller struct {
 	httpClient
 	metrics Metrics
 	large   sync.Mutex // held while a large body is encoded
-}
-
-// An httpClient sends the requests. It is safe for concurrent use.
-type httpClient interface { // http1Client; http2Client
-	// post sends a trigger of the job of that name. It waits without limit, until ctx ends.
-	post(ctx context.Context, name string, body []byte) (httpResponse, error)
-	// close closes the connections to the app.
-	close()
-}
-
-// An httpResponse is what the caller needs of a response.
-type httpResponse struct {
-	status   int
-	received int64 // bytes of the body
 }
 
 func newHTTPCaller(app Config, o Options, m Metrics) *httpCaller {
@@ -89,13 +73,4 @@ func (c *httpCaller) encode(d *job.Data) ([]byte, error) {
 		defer c.large.Unlock()
 	}
 	return wire.AppBody(d)
-}
-
-func isSuccess(code int) bool { return code >= 200 && code < 300 }
-
-// discard reads a body to its end, so that the connection can be reused, or to 64 KiB. It returns
-// how many bytes it read, and whether it reached the end.
-func discard(body io.Reader) (n int64, complete bool) {
-	n, err := io.CopyN(io.Discard, body, 64<<10)
-	return n, errors.Is(err, io.EOF)
 }

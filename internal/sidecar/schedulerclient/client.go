@@ -4,43 +4,19 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"net"
 	"slices"
 	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/status"
 
-	"carillon/internal/sidecar/daprmetrics"
 	"carillon/internal/sidecar/pause"
 )
 
-// CallTimeout bounds a call, including the wait for a connection.
-const CallTimeout = 30 * time.Second
-
-// connectTimeout is how long a call waits for a connection. A scheduler that restarts, or one that
-// takes over, is back within it. After that the caller should get an error.
-const connectTimeout = 5 * time.Second
-
-// A Config says which schedulers there are and how to reach them.
-type Config struct {
-	// Addresses are host:port of one or more schedulers; none means that there is no scheduler.
-	Addresses   []string
-	Dial        func(ctx context.Context, address string) (net.Conn, error)
-	Credentials credentials.TransportCredentials
-	// NoPings disables the pings that detect dead connections.
-	NoPings bool
-	// Calls counts the unary calls.
-	Calls *daprmetrics.GRPCCalls
-	// Listed is called after each list of hosts, changed or not.
-	Listed func(ctx context.Context)
-}
-
 // A Client calls schedulers. It is safe for concurrent use.
 type Client struct {
-	cfg Config
+	connector
 	log *slog.Logger
 
 	mu      sync.Mutex // guards the fields below
@@ -57,7 +33,7 @@ type Client struct {
 // New returns a client that does nothing until it is called.
 func New(cfg Config, log *slog.Logger) *Client {
 	return &Client{
-		cfg: cfg, log: log, conns: make(map[string]*host),
+		connector: connector{cfg}, log: log, conns: make(map[string]*host),
 		changed: make(chan struct{}), done: make(chan struct{}),
 	}
 }

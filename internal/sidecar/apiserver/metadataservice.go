@@ -9,16 +9,34 @@ import (
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
 
 	"carillon/internal/job"
+	"carillon/internal/sidecar/appclient"
+	"carillon/internal/sidecar/schedulerclient"
 	"carillon/internal/wire"
 )
 
+// A metadataService describes this sidecar and its default app.
+type metadataService struct {
+	apps                []appclient.Config
+	defaultApp, version string
+	schedulers          *schedulerclient.Client
+	entries             metadataStore
+}
+
+func newMetadataService(cfg Config, schedulers *schedulerclient.Client) *metadataService {
+	m := &metadataService{
+		apps: cfg.Apps, defaultApp: cfg.DefaultApp, version: cfg.Version, schedulers: schedulers,
+	}
+	m.entries.set("daprRuntimeVersion", cfg.Version)
+	return m
+}
+
 // describe returns the metadata of this sidecar and its default app, in the form of the gRPC API
 // (sidecar specification §1.8, §2.4).
-func (s *Server) describe() *runtimev1.GetMetadataResponse {
+func (s *metadataService) describe() *runtimev1.GetMetadataResponse {
 	m := &runtimev1.GetMetadataResponse{
-		Id:                      s.cfg.DefaultApp,
-		RuntimeVersion:          s.cfg.Version,
-		ExtendedMetadata:        s.metadata.all(),
+		Id:                      s.defaultApp,
+		RuntimeVersion:          s.version,
+		ExtendedMetadata:        s.entries.all(),
 		AppConnectionProperties: s.appProperties(),
 		ActorRuntime: &runtimev1.ActorRuntime{
 			RuntimeStatus: runtimev1.ActorRuntime_DISABLED, Placement: "placement: disconnected",
@@ -32,10 +50,10 @@ func (s *Server) describe() *runtimev1.GetMetadataResponse {
 
 // appProperties describes how the default app is called. Like Dapr it describes an app without an
 // address as one that is called over HTTP on this machine, without a port.
-func (s *Server) appProperties() *runtimev1.AppConnectionProperties {
+func (s *metadataService) appProperties() *runtimev1.AppConnectionProperties {
 	p := &runtimev1.AppConnectionProperties{Protocol: "http", ChannelAddress: "127.0.0.1"}
-	for _, a := range s.cfg.Apps {
-		if a.ID != s.cfg.DefaultApp {
+	for _, a := range s.apps {
+		if a.ID != s.defaultApp {
 			continue
 		}
 		p.Protocol = a.Protocol
@@ -59,12 +77,12 @@ func (s *Server) appProperties() *runtimev1.AppConnectionProperties {
 	return p
 }
 
-// setMetadata adds or replaces an entry. Every error is a *wire.APIError.
-func (s *Server) setMetadata(key, value string) error {
+// set adds or replaces an entry. Every error is a *wire.APIError.
+func (s *metadataService) set(key, value string) error {
 	switch {
 	case !utf8.ValidString(key) || !utf8.ValidString(value):
 		return wire.NewAPIError(wire.ReasonMalformed, job.Target{}, "the key and the value of metadata must be UTF-8")
-	case !s.metadata.set(key, value):
+	case !s.entries.set(key, value):
 		return wire.NewAPIError(wire.ReasonMetadataFull, job.Target{}, "the metadata is full: there is room for "+
 			strconv.Itoa(maxEntries)+" entries and "+strconv.Itoa(maxEntryBytes)+" bytes")
 	}

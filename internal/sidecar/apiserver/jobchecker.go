@@ -9,13 +9,21 @@ import (
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
 
 	"carillon/internal/job"
+	"carillon/internal/sidecar/appclient"
 	"carillon/internal/wire"
 )
 
-// jobWarnings returns the warnings about a request, including those in found. The error says that
-// the request is refused instead. A strict server refuses for any warning. In the published dialect
+// A jobChecker finds out what is doubtful about jobs.
+type jobChecker struct {
+	strict    bool
+	apps      []appclient.Config
+	connected func(job.Target) bool // whether a sidecar serves the target; nil if that is unknown
+}
+
+// check returns the warnings about a request, including those in found. The error says that
+// the request is refused instead. A strict checker refuses for any warning. In the published dialect
 // words that mean nothing are refused; Dapr gives them some meaning.
-func (s *Server) jobWarnings(
+func (c *jobChecker) check(
 	target job.Target, r *runtimev1.ScheduleJobRequest, published bool, found []string,
 ) ([]string, *wire.APIError) {
 	doubts := wire.APIWords(r.GetJob()).Doubts(time.Now())
@@ -23,7 +31,7 @@ func (s *Server) jobWarnings(
 		return nil, e
 	}
 	all := append(found, wire.MessageDoubts(r)...)
-	if s.cfg.Strict && len(all)+len(doubts) > 0 {
+	if c.strict && len(all)+len(doubts) > 0 {
 		return nil, wire.Doubtful(target, all, doubts)
 	}
 	for _, d := range doubts {
@@ -34,8 +42,8 @@ func (s *Server) jobWarnings(
 
 // unserved returns a warning if no sidecar serves the app, or this one cannot call it, as far as
 // this process knows. An app that is down or unhealthy is served: its triggers wait.
-func (s *Server) unserved(target job.Target) (text string) {
-	for _, a := range s.cfg.Apps {
+func (c *jobChecker) unserved(target job.Target) (text string) {
+	for _, a := range c.apps {
 		switch {
 		case a.ID != target.Name:
 		case a.Address == "":
@@ -44,7 +52,7 @@ func (s *Server) unserved(target job.Target) (text string) {
 			return ""
 		}
 	}
-	if s.cfg.Connected == nil || s.cfg.Connected(target) {
+	if c.connected == nil || c.connected(target) {
 		return ""
 	}
 	return fmt.Sprintf("no sidecar serves the app %+.64q: the job waits until one is connected; check the app id", target.Name)

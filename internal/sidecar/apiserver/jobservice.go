@@ -8,22 +8,44 @@ import (
 
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"golang.org/x/sync/semaphore"
 
 	"carillon/internal/job"
 	"carillon/internal/sidecar/schedulerclient"
 	"carillon/internal/wire"
 )
 
-// This file is the jobs API without its transports. Every error is a *wire.APIError.
-
 // maxListFactor is the limit of a scheduler's list, as a multiple of the largest message of the
 // API. A scheduler sends more for a job than the API does, so a list that fits a response is not
 // refused. A longer list is refused before it is read.
 const maxListFactor = 40
 
-// schedule stores a job, and warns its client, or refuses it: see jobWarnings. The warnings in
+// A jobService is the jobs API without its transports. Every error is a *wire.APIError.
+type jobService struct {
+	schedulers *schedulerclient.Client
+	checker    *jobChecker
+	warner     *warner
+	calls      *callLimit
+
+	listBytes    *semaphore.Weighted // what lists receive from schedulers
+	maxListBytes int64               // of one list
+}
+
+func newJobService(
+	cfg Config, schedulers *schedulerclient.Client, calls *callLimit, w *warner,
+) *jobService {
+	return &jobService{
+		schedulers: schedulers, calls: calls, warner: w,
+		checker:   &jobChecker{strict: cfg.Strict, apps: cfg.Apps, connected: cfg.Connected},
+		listBytes: semaphore.NewWeighted(cfg.MaxCallBytes),
+		// One list may take no more than all of them.
+		maxListBytes: min(min(cfg.MaxBody, math.MaxInt32/maxListFactor)*maxListFactor, cfg.MaxCallBytes),
+	}
+}
+
+// schedule stores a job, and warns its client, or refuses it: see jobChecker. The warnings in
 // found were found in its body.
-func (s *Server) schedule(
+func (s *jobService) schedule(
 	ctx context.Context, target job.Target, r *runtimev1.ScheduleJobRequest,
 	published bool, found ...string,
 ) error {
@@ -33,10 +55,10 @@ func (s *Server) schedule(
 	if e := checkName(target, r.GetJob().GetName(), published); e != nil {
 		return e
 	}
-	if text := s.unserved(target); text != "" {
+	if text := s.checker.unserved(target); text != "" {
 		found = append(found, text)
 	}
-	warnings, e := s.jobWarnings(target, r, published, found)
+	warnings, e := s.checker.check(target, r, published, found)
 	if e != nil {
 		return e
 	}
@@ -46,13 +68,13 @@ func (s *Server) schedule(
 		return inDialect(e, err, published)
 	}
 	for _, text := range warnings {
-		s.warn(ctx, target, r.GetJob().GetName(), text)
+		s.warner.warn(ctx, target, r.GetJob().GetName(), text)
 	}
 	return nil
 }
 
 // get returns a job.
-func (s *Server) get(
+func (s *jobService) get(
 	ctx context.Context, target job.Target, name string, published bool,
 ) (*runtimev1.Job, error) {
 	if e := checkName(target, name, published); e != nil {
@@ -67,7 +89,7 @@ func (s *Server) get(
 }
 
 // remove deletes a job. It succeeds if there is no such job.
-func (s *Server) remove(ctx context.Context, target job.Target, name string, published bool) error {
+func (s *jobService) remove(ctx context.Context, target job.Target, name string, published bool) error {
 	if e := checkName(target, name, published); e != nil {
 		return e
 	}
@@ -79,8 +101,8 @@ func (s *Server) remove(ctx context.Context, target job.Target, name string, pub
 }
 
 // list returns all jobs of the app. It waits while other lists receive all of MaxCallBytes.
-func (s *Server) list(ctx context.Context, target job.Target) ([]*runtimev1.Job, error) {
-	bytes := s.maxListBytes()
+func (s *jobService) list(ctx context.Context, target job.Target) ([]*runtimev1.Job, error) {
+	bytes := s.maxListBytes
 	waiting, cancel := context.WithTimeout(ctx, schedulerclient.CallTimeout)
 	defer cancel()
 	if err := s.listBytes.Acquire(waiting, bytes); err != nil {
@@ -95,13 +117,8 @@ func (s *Server) list(ctx context.Context, target job.Target) ([]*runtimev1.Job,
 	return wire.APIJobs(res.GetJobs()), nil
 }
 
-// maxListBytes returns how much one list may receive from a scheduler: no more than all lists.
-func (s *Server) maxListBytes() int64 {
-	return min(min(s.cfg.MaxBody, math.MaxInt32/maxListFactor)*maxListFactor, s.cfg.MaxCallBytes)
-}
-
 // removePrefix deletes the app's jobs whose names have the prefix; all of them if it is empty.
-func (s *Server) removePrefix(
+func (s *jobService) removePrefix(
 	ctx context.Context, target job.Target, prefix string, published bool,
 ) error {
 	err := s.schedulers.DeleteByNamePrefix(ctx, &schedulerv1.DeleteByNamePrefixRequest{

@@ -15,9 +15,12 @@ import (
 	"carillon/internal/wire"
 )
 
+// A connector connects to schedulers.
+type connector struct{ cfg Config }
+
 // Connect returns a connection to a scheduler, which connects when it is first used. The dialer
 // resolves the address.
-func (c *Client) Connect(address string) (*grpc.ClientConn, error) {
+func (c connector) Connect(address string) (*grpc.ClientConn, error) {
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(c.cfg.Credentials),
 		grpc.WithUserAgent(wire.UserAgent),
