@@ -68,11 +68,12 @@ type Config struct {
 	NoHTTP2 bool
 	// MaxBody is the largest request or message, in bytes; 4 MiB if zero.
 	MaxBody int64
-	// MaxCallBytes limits the bytes of requests in work over all connections, HTTP and gRPC together.
-	// A message over gRPC counts twice. Lists may receive as many bytes again from schedulers, each
-	// up to 40 times MaxBody. It is 64 times MaxBody if zero, and never less than 4 times.
+	// MaxCallBytes limits the bytes of requests in flight over all connections, HTTP and gRPC
+	// together. A message over gRPC counts twice. Lists may receive as many bytes again from
+	// schedulers, each up to 40 times MaxBody. It is 64 times MaxBody if zero, and never less than 4
+	// times.
 	MaxCallBytes int64
-	// MaxTriggerBytes limits the bytes of triggers' data in work, over all streams of all apps; 64
+	// MaxTriggerBytes limits the bytes of triggers' data in flight, over all streams of all apps; 64
 	// MiB if zero. Each stream may have received one trigger more.
 	MaxTriggerBytes int64
 	// MaxAppConns is the most HTTP connections to all apps. Each app has an equal part of them, at
@@ -98,8 +99,8 @@ type Config struct {
 	// is none. Its error makes the sidecar unhealthy. It does not block, and is safe for concurrent
 	// use.
 	Check func() error
-	// BlockShutdown is how long everything goes on after Run's context has ended, unless all apps
-	// become unhealthy before.
+	// BlockShutdown is how long the sidecar keeps working after Run's context has ended, unless all
+	// apps become unhealthy before.
 	BlockShutdown time.Duration
 	// Strict refuses requests that would be accepted with a warning.
 	Strict bool

@@ -58,7 +58,7 @@ func TestHungAppTakesBoundedMemory(t *testing.T) {
 		synctest.Wait()
 		wantSeries(t, "at the bound", series(r, "carillon_sidecar_triggers_in_work"),
 			`carillon_sidecar_triggers_in_work{app_id="hangs"} 24`)
-		// Beside the triggers in work: one that waits, and the buffers of HTTP/2 at both ends.
+		// Beside the triggers in flight: one that waits, and the buffers of HTTP/2 at both ends.
 		if used, most := inUse()-before, int64((fit+16)*each); used > most {
 			t.Errorf("%d MiB are in use, want no more than %d", used>>20, most>>20)
 		}

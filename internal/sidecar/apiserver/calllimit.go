@@ -16,15 +16,15 @@ import (
 	"carillon/internal/wire"
 )
 
-// maxCalls is the most API calls in work, over HTTP and gRPC together. A call beyond it is refused
-// at once: one that waited would hold as much memory. Health and shutdown are not counted.
+// maxCalls is the most API calls in flight, over HTTP and gRPC together. A call beyond it is
+// refused at once: one that waited would hold as much memory. Health and shutdown are not counted.
 const maxCalls = 4096
 
 // DefaultMaxCallBodies is how many bodies of the largest size fit in the default of
 // Config.MaxCallBytes in a sidecar.
 const DefaultMaxCallBodies = 64
 
-// A callLimit limits the API calls in work, and the bytes of their bodies. It is safe for
+// A callLimit limits the API calls in flight, and the bytes of their bodies. It is safe for
 // concurrent use.
 type callLimit struct {
 	bytes   *limits.Budget

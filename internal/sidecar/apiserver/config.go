@@ -25,7 +25,7 @@ type Config struct {
 	NoHTTP2 bool
 	// MaxBody is the largest body or message, in bytes.
 	MaxBody int64
-	// MaxCallBytes limits the bytes of the calls in work.
+	// MaxCallBytes limits the bytes of the calls in flight.
 	MaxCallBytes int64
 	// MaxHeader is the largest HTTP header, in bytes.
 	MaxHeader int

@@ -11,8 +11,8 @@
 // lost when the process ends. A client that asks for a shutdown gets its response before the
 // process is told.
 //
-// Calls in work are limited in number (maxCalls) and in bytes (Config.MaxCallBytes), over HTTP and
-// gRPC together. Calls beyond that are refused at once, except health checks and shutdowns.
+// Calls in flight are limited in number (maxCalls) and in bytes (Config.MaxCallBytes), over HTTP
+// and gRPC together. Calls beyond that are refused at once, except health checks and shutdowns.
 //
 // # Who owns what
 //

@@ -24,7 +24,7 @@ import (
 const (
 	// maxOpen is the most open gRPC calls, including those whose request has not arrived.
 	maxOpen = 2 * maxCalls
-	// maxStreams is the most calls in work on one gRPC connection. Clients hold the rest back.
+	// maxStreams is the most calls in flight on one gRPC connection. Clients hold the rest back.
 	maxStreams = 1000
 
 	// headerFactor is the largest header of a call, as a multiple of --read-buffer-size; it is 64 KiB

@@ -42,7 +42,7 @@ func (a *httpAPI) handle(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// handleCall handles a request that counts among the calls in work.
+// handleCall handles a request that counts among the calls in flight.
 func (a *httpAPI) handleCall(w http.ResponseWriter, r *http.Request, to route) {
 	switch to.resource {
 	case metadataResource:

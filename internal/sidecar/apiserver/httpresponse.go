@@ -19,7 +19,7 @@ func writeError(w http.ResponseWriter, target job.Target, err error) {
 
 func writeAPIError(w http.ResponseWriter, e *wire.APIError) {
 	if e.HTTP == http.StatusServiceUnavailable {
-		// Seconds. Calls in work end within milliseconds, and a scheduler is back soon.
+		// Seconds. Calls in flight end within milliseconds, and a scheduler is back soon.
 		w.Header().Set("Retry-After", "1")
 	}
 	writeJSON(w, e.HTTP, e.Body())

@@ -20,8 +20,8 @@ type jobChecker struct {
 	connected func(job.Target) bool // whether a sidecar serves the target; nil if that is unknown
 }
 
-// check returns the warnings about a request, including those in found. The error says that
-// the request is refused instead. A strict checker refuses for any warning. In the published dialect
+// check returns the warnings about a request, including those in found. The error says that the
+// request is refused instead. A strict checker refuses for any warning. In the published dialect
 // words that mean nothing are refused; Dapr gives them some meaning.
 func (c *jobChecker) check(
 	target job.Target, r *runtimev1.ScheduleJobRequest, published bool, found []string,

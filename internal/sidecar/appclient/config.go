@@ -104,7 +104,7 @@ func (h *HealthCheck) check() error {
 	return nil
 }
 
-// HasHealthCheck reports whether there is an app whose health is to be checked.
+// HasHealthCheck reports whether there is an app whose health is checked.
 func (c Config) HasHealthCheck() bool { return c.Health.Enabled && c.Address != "" }
 
 // IsGRPC reports whether the app is called over gRPC.

@@ -15,7 +15,7 @@ type Config struct {
 	Schedulers *schedulerclient.Client
 	// Streams is the number of streams to each scheduler for each app.
 	Streams int
-	// MaxTriggerBytes limits the data of the triggers in work, over all streams.
+	// MaxTriggerBytes limits the data of the triggers in flight, over all streams.
 	MaxTriggerBytes int64
 	Namespace       string
 	App             appclient.Options

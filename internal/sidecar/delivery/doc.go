@@ -7,7 +7,7 @@
 // prevented is made again until it succeeds or the stream ends: it never counts as the app's
 // failure.
 //
-// The triggers in work are limited over all streams, in number (maxTriggers) and bytes. A stream
+// The triggers in flight are limited over all streams, in number (maxTriggers) and bytes. A stream
 // that has its share, and finds no capacity left, receives nothing until a trigger ends. HTTP/2
 // flow control then holds the rest back, and the scheduler sends it to others. Such a stream
 // notices only then that its connection broke.

@@ -33,8 +33,8 @@ type stream struct {
 	log                    *slog.Logger
 }
 
-// inWork are the triggers that a stream has received and not yet answered.
-type inWork struct {
+// inFlight are the triggers that a stream has received and not yet answered.
+type inFlight struct {
 	usage   *streamUsage
 	workers workers
 }
@@ -47,7 +47,7 @@ func (s *stream) run(ctx context.Context) {
 		return
 	}
 	defer func() { _ = conn.Close() }()
-	work := &inWork{usage: s.limit.join(), workers: workers{max: s.maxWorkers}}
+	work := &inFlight{usage: s.limit.join(), workers: workers{max: s.maxWorkers}}
 	defer work.usage.leave()
 	defer work.workers.running.Wait()
 	// Only the first of several failures is a warning. A stream that is refused as soon as it is open
@@ -77,9 +77,9 @@ func (s *stream) run(ctx context.Context) {
 }
 
 // receive opens the stream once, calls connected, and delivers triggers until the stream breaks.
-// Triggers in work go on; they end with ctx.
+// Triggers in flight go on; they end with ctx.
 func (s *stream) receive(
-	ctx context.Context, c schedulerv1.SchedulerClient, work *inWork, connected func(),
+	ctx context.Context, c schedulerv1.SchedulerClient, work *inFlight, connected func(),
 ) error {
 	streamCtx, cancel := context.WithCancel(ctx)
 	defer cancel() // unblocks workers that are sending an answer

@@ -6,17 +6,17 @@ import (
 )
 
 const (
-	// maxTriggers is the most triggers in work over all streams.
+	// maxTriggers is the most triggers in flight over all streams.
 	maxTriggers = 10_000
 	// DefaultMaxTriggerBytes is the default of Config.MaxTriggerBytes in a sidecar.
 	DefaultMaxTriggerBytes = 64 << 20
 )
 
-// A triggerLimit limits the triggers in work, and the bytes of their data, over all streams. It is
-// safe for concurrent use.
+// A triggerLimit limits the triggers in flight, and the bytes of their data, over all streams. It
+// is safe for concurrent use.
 //
 // One half of each limit is divided equally among the streams, and a stream always gets its share.
-// The other half goes to the first that asks. A stream without a trigger in work always gets one,
+// The other half goes to the first that asks. A stream without a trigger in flight always gets one,
 // which it has received by then.
 type triggerLimit struct {
 	max usage

@@ -29,11 +29,11 @@ func TestFloodingStreamLeavesShares(t *testing.T) {
 		streams := []*streamUsage{all.join(), all.join(), all.join(), all.join()}
 		for i, want := range []int64{40, 8, 8, 8} { // MiB: half is for the first, and an eighth for each
 			if n := flood(t, streams[i], 1<<20); n != want {
-				t.Errorf("stream %d has %d MiB in work, want %d", i, n, want)
+				t.Errorf("stream %d has %d MiB in flight, want %d", i, n, want)
 			}
 		}
 		if all.total != (usage{64, 64 << 20}) {
-			t.Errorf("%v are in work, want the bound", all.total)
+			t.Errorf("%v are in flight, want the bound", all.total)
 		}
 	})
 }
@@ -43,7 +43,7 @@ func TestTriggerCountIsLimitedOverStreams(t *testing.T) {
 		all := newTriggerLimit(1000, 64<<20)
 		a, b := all.join(), all.join()
 		if n, m := flood(t, a, 10), flood(t, b, 10); n != 750 || m != 250 {
-			t.Errorf("%d and %d triggers are in work, want 750 and 250", n, m)
+			t.Errorf("%d and %d triggers are in flight, want 750 and 250", n, m)
 		}
 	})
 }
