@@ -74,7 +74,7 @@ func (s *grpcServer) serve(
 			}))
 	}
 	calls := limits.Calls{
-		Most: maxOpen, Lasts: 2 * requestTimeout,
+		Most: maxOpen, Lasts: 2 * readTimeout,
 		Header: uint32(min(s.maxHeader, maxHeader/headerFactor)) * headerFactor,
 		Messages: &limits.Messages{
 			Budget: s.calls.bytes, Max: int(min(s.api.maxBody, math.MaxInt32)),

@@ -55,8 +55,8 @@ func (a *httpAPI) postLines(w http.ResponseWriter, r *http.Request, b *batch) {
 	client := http.NewResponseController(w)
 	// Each thousand lines have as long as any other request: the client may have waited for us.
 	extend := func() {
-		_ = client.SetReadDeadline(time.Now().Add(requestTimeout))
-		_ = client.SetWriteDeadline(time.Now().Add(responseTimeout))
+		_ = client.SetReadDeadline(time.Now().Add(readTimeout))
+		_ = client.SetWriteDeadline(time.Now().Add(writeTimeout))
 	}
 	b.lines = true
 	b.run(withWarnings(r.Context(), w.Header()), b.readLines(r.Body, extend))

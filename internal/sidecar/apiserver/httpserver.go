@@ -36,8 +36,8 @@ func (s httpServer) serve(
 			handle(w, r)
 		}),
 		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       requestTimeout,
-		WriteTimeout:      responseTimeout,
+		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
 		IdleTimeout:       -1, // none: clients keep connections as long as they like
 		MaxHeaderBytes:    s.maxHeader,
 		Protocols:         new(http.Protocols),

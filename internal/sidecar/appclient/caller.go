@@ -18,6 +18,6 @@ type caller interface { // httpCaller; grpcCaller; absentApp
 type callResult struct {
 	outcome     job.Outcome // Lost if this process could not make the call
 	err         error       // why the app did not take the trigger; nil if it did
-	answered    bool        // the app answered; Dapr's metrics of jobs count only such calls
+	counted     bool        // Dapr's metrics of jobs count the call
 	unknownPath string      // what was called, if the app does not know the job
 }

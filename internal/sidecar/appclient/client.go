@@ -92,7 +92,7 @@ func (c *Client) Call(ctx context.Context, t job.Trigger) Result {
 	if r.outcome != job.Handled && ctx.Err() != nil {
 		return Result{Outcome: job.Lost}
 	}
-	if r.answered {
+	if r.counted {
 		c.metrics.jobs.With(r.err == nil).Observe(time.Since(start))
 	}
 	if r.err != nil {

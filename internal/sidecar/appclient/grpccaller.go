@@ -52,16 +52,16 @@ func (c *grpcCaller) call(ctx context.Context, t job.Trigger) callResult {
 	err := c.sendEvent(ctx, t)
 	switch {
 	case err == nil:
-		return callResult{outcome: job.Handled, answered: true}
+		return callResult{outcome: job.Handled, counted: true}
 	case isLocal(err):
 		return callResult{outcome: job.Lost, err: err}
 	case status.Code(err) == codes.NotFound: // like 404 over HTTP
 		err = fmt.Errorf("non-retriable error returned from app: %w", err)
 		path := "OnJobEvent job/" + t.Key.Name
-		return callResult{outcome: job.Handled, err: err, answered: true, unknownPath: path}
+		return callResult{outcome: job.Handled, err: err, counted: true, unknownPath: path}
 	default: // also an app that is down: Dapr's metrics do not distinguish the two
 		err = fmt.Errorf("unexpected error returned from app: %w", err)
-		return callResult{outcome: job.Failed, err: err, answered: true}
+		return callResult{outcome: job.Failed, err: err, counted: true}
 	}
 }
 

@@ -40,7 +40,7 @@ func newTransport(app Config, o Options) *http.Transport {
 			}
 			return conn, err
 		},
-		HTTP2:                  &http.HTTP2Config{WriteByteTimeout: writeTimeout},
+		HTTP2:                  &http.HTTP2Config{WriteByteTimeout: writeByteTimeout},
 		Protocols:              new(http.Protocols),
 		MaxConnsPerHost:        o.MaxConns,
 		MaxIdleConnsPerHost:    o.MaxConns,

@@ -54,14 +54,14 @@ func (c *httpCaller) call(ctx context.Context, t job.Trigger) callResult {
 		err = fmt.Errorf("error returned from app channel while sending triggered job to app: %w", err)
 		return callResult{outcome: job.Failed, err: err}
 	case isSuccess(code):
-		return callResult{outcome: job.Handled, answered: true}
+		return callResult{outcome: job.Handled, counted: true}
 	case code == http.StatusNotFound: // a retry would not help: the app does not know the job
 		path := "POST /job/" + strings.TrimPrefix(t.Key.Name, "/")
 		err = fmt.Errorf("non-retriable error returned from app: status %d", code)
-		return callResult{outcome: job.Handled, err: err, answered: true, unknownPath: path}
+		return callResult{outcome: job.Handled, err: err, counted: true, unknownPath: path}
 	default:
 		err = fmt.Errorf("unexpected status code returned from app: %d", code)
-		return callResult{outcome: job.Failed, err: err, answered: true}
+		return callResult{outcome: job.Failed, err: err, counted: true}
 	}
 }
 

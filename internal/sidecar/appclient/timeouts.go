@@ -11,8 +11,8 @@ const (
 	responseTimeout = 10 * time.Second
 	// bodyTimeout bounds the body of an HTTP response, which is discarded.
 	bodyTimeout = time.Second
-	// writeTimeout is how long an HTTP/2 app may leave a full connection unread.
-	writeTimeout = time.Minute
+	// writeByteTimeout is how long an HTTP/2 app may leave a full connection unread.
+	writeByteTimeout = time.Minute
 	// idleTimeout is how long a connection without a call is kept. It is shorter than the idle
 	// timeout of servers: a call that meets a connection just as the app closes it fails.
 	idleTimeout = time.Second
