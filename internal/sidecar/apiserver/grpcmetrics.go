@@ -19,7 +19,7 @@ const unknownMethod = "other"
 // grpcStats measures the calls of the gRPC API. Unlike an interceptor it sees calls of unknown
 // methods.
 type grpcStats struct {
-	calls   *daprmetrics.GRPCCalls
+	calls   daprmetrics.GRPCCalls
 	methods map[string]bool // those that exist
 }
 
@@ -32,7 +32,7 @@ type measuredCall struct {
 
 type measuredCallKey struct{}
 
-func newGRPCStats(calls *daprmetrics.GRPCCalls) *grpcStats {
+func newGRPCStats(calls daprmetrics.GRPCCalls) *grpcStats {
 	methods := map[string]bool{
 		"/grpc.reflection.v1.ServerReflection/ServerReflectionInfo":      true,
 		"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo": true,
@@ -82,7 +82,7 @@ func (s *grpcStats) HandleRPC(ctx context.Context, event stats.RPCStats) {
 	default:
 		return
 	}
-	series := s.calls.With(daprmetrics.NewGRPCCall(c.method, err))
+	series := s.calls(daprmetrics.NewGRPCCall(c.method, err))
 	series.Observe(time.Since(c.start))
 	series.Sent.Observe(float64(c.sent.Load()))
 	series.Received.Observe(float64(c.received.Load()))

@@ -41,7 +41,7 @@ type grpcServer struct {
 	auth      *authenticator
 	calls     *callLimit
 	calllog   *callLogger // nil if calls are not logged
-	metrics   *daprmetrics.GRPCCalls
+	metrics   daprmetrics.GRPCCalls
 	maxHeader int
 	noPings   bool
 	log       *slog.Logger

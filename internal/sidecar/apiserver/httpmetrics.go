@@ -19,7 +19,7 @@ func (m *apiMetrics) count(next http.Handler) http.Handler {
 		response := &countedResponse{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(response, r)
 		q.status = daprmetrics.NewHTTPStatus(response.status)
-		s := m.http.With(q)
+		s := m.http(q)
 		s.requests.Inc()
 		s.Observe(time.Since(start))
 		in, out := m.bodies()

@@ -10,9 +10,9 @@ import (
 
 // apiMetrics are the metrics of the API's calls (sidecar specification §6).
 type apiMetrics struct {
-	http   *daprmetrics.Family[httpRequest, requestSeries]
+	http   func(httpRequest) requestSeries
 	bodies func() (in, out prometheus.Observer)
-	grpc   *daprmetrics.GRPCCalls
+	grpc   daprmetrics.GRPCCalls
 }
 
 // An httpRequest is the labels of a request of the HTTP API.
@@ -36,7 +36,7 @@ func newAPIMetrics(r daprmetrics.Registry, app string) apiMetrics {
 	in := r.Size("dapr_http_server_request_bytes", "Bytes in bodies of requests of the HTTP API.", "app_id")
 	out := r.Size("dapr_http_server_response_bytes", "Bytes in bodies of its answers.", "app_id")
 	return apiMetrics{
-		http: daprmetrics.NewFamily(func(q httpRequest) requestSeries {
+		http: func(q httpRequest) requestSeries {
 			values := []string{app, q.method, q.path, q.status.String()}
 			return requestSeries{
 				daprmetrics.CallSeries{
@@ -44,7 +44,7 @@ func newAPIMetrics(r daprmetrics.Registry, app string) apiMetrics {
 				},
 				requests.WithLabelValues(values...),
 			}
-		}),
+		},
 		bodies: sync.OnceValues(func() (prometheus.Observer, prometheus.Observer) {
 			return in.WithLabelValues(app), out.WithLabelValues(app)
 		}),

@@ -93,7 +93,7 @@ func (c *Client) Call(ctx context.Context, t job.Trigger) Result {
 		return Result{Outcome: job.Lost}
 	}
 	if r.counted {
-		c.metrics.jobs.With(r.err == nil).Observe(time.Since(start))
+		c.metrics.jobs(r.err == nil).Observe(time.Since(start))
 	}
 	if r.err != nil {
 		c.logFailure(ctx, t, r)

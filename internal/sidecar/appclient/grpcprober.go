@@ -23,7 +23,7 @@ func (p *grpcProber) probe(ctx context.Context) error {
 	if isLocal(err) {
 		return err
 	}
-	p.metrics.grpcProbes.With(daprmetrics.GRPCCode(err)).Observe(time.Since(start))
+	p.metrics.grpcProbes(daprmetrics.GRPCCode(err)).Observe(time.Since(start))
 	if err != nil {
 		return fmt.Errorf("ask the app with %s: %w", runtimev1.AppCallbackHealthCheck_HealthCheck_FullMethodName, err)
 	}

@@ -43,7 +43,7 @@ func (c *httpCaller) call(ctx context.Context, t job.Trigger) callResult {
 	if err != nil {
 		status = http.StatusInternalServerError // in Dapr's metrics
 	}
-	s := c.metrics.http.With(daprmetrics.NewHTTPStatus(status))
+	s := c.metrics.http(daprmetrics.NewHTTPStatus(status))
 	s.Observe(time.Since(start))
 	s.sent.Observe(float64(len(body)))
 	if err == nil {

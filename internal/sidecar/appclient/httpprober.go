@@ -33,7 +33,7 @@ func (p *httpProber) probe(ctx context.Context) error {
 	if err != nil {
 		counted = http.StatusInternalServerError // in Dapr's metrics
 	}
-	p.metrics.httpProbes.With(daprmetrics.NewHTTPStatus(counted)).Observe(time.Since(start))
+	p.metrics.httpProbes(daprmetrics.NewHTTPStatus(counted)).Observe(time.Since(start))
 	if err != nil {
 		return err
 	}

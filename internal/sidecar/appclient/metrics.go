@@ -13,13 +13,13 @@ import (
 // Metrics are the metrics of one app: those of daprd (sidecar specification §6), and its health.
 // A series appears when it is first used.
 type Metrics struct {
-	jobs     *daprmetrics.Family[bool, daprmetrics.CallSeries] // by whether the app took the trigger
-	http     *daprmetrics.Family[daprmetrics.HTTPStatus, httpSeries]
-	grpc     *daprmetrics.GRPCCalls
+	jobs     func(bool) daprmetrics.CallSeries // by whether the app took the trigger
+	http     func(daprmetrics.HTTPStatus) httpSeries
+	grpc     daprmetrics.GRPCCalls
 	received func() prometheus.Observer // bytes of the body of an HTTP response
 
-	httpProbes *daprmetrics.Family[daprmetrics.HTTPStatus, daprmetrics.CallSeries]
-	grpcProbes *daprmetrics.Family[codes.Code, daprmetrics.CallSeries]
+	httpProbes func(daprmetrics.HTTPStatus) daprmetrics.CallSeries
+	grpcProbes func(codes.Code) daprmetrics.CallSeries
 
 	healthy func() prometheus.Gauge
 }
@@ -72,7 +72,7 @@ func NewMetricsVec(r daprmetrics.Registry, namespace string, grpc daprmetrics.GR
 // ForApp returns the metrics of one app. It is called once for each app.
 func (v *MetricsVec) ForApp(app string) Metrics {
 	return Metrics{
-		jobs: daprmetrics.NewFamily(func(success bool) daprmetrics.CallSeries {
+		jobs: func(success bool) daprmetrics.CallSeries {
 			count := v.failed
 			if success {
 				count = v.succeeded
@@ -82,8 +82,8 @@ func (v *MetricsVec) ForApp(app string) Metrics {
 				Count:   count.WithLabelValues(app, v.namespace, op),
 				Latency: v.jobLatency.WithLabelValues(app, v.namespace, op, strconv.FormatBool(success)),
 			}
-		}),
-		http: daprmetrics.NewFamily(func(status daprmetrics.HTTPStatus) httpSeries {
+		},
+		http: func(status daprmetrics.HTTPStatus) httpSeries {
 			labels := []string{app, "POST", "/job/{name}", status.String()}
 			return httpSeries{
 				daprmetrics.CallSeries{
@@ -91,21 +91,21 @@ func (v *MetricsVec) ForApp(app string) Metrics {
 				},
 				v.sent.WithLabelValues(labels...),
 			}
-		}),
+		},
 		grpc:     v.grpc.ForApp(app),
 		received: sync.OnceValue(func() prometheus.Observer { return v.received.WithLabelValues(app) }),
-		httpProbes: daprmetrics.NewFamily(func(status daprmetrics.HTTPStatus) daprmetrics.CallSeries {
+		httpProbes: func(status daprmetrics.HTTPStatus) daprmetrics.CallSeries {
 			return daprmetrics.CallSeries{
 				Count:   v.httpProbes.WithLabelValues(app, status.String()),
 				Latency: v.httpProbeLatency.WithLabelValues(app, status.String()),
 			}
-		}),
-		grpcProbes: daprmetrics.NewFamily(func(code codes.Code) daprmetrics.CallSeries {
+		},
+		grpcProbes: func(code codes.Code) daprmetrics.CallSeries {
 			return daprmetrics.CallSeries{
 				Count:   v.grpcProbes.WithLabelValues(app, code.String()),
 				Latency: v.grpcProbeLatency.WithLabelValues(app, code.String()),
 			}
-		}),
+		},
 		healthy: sync.OnceValue(func() prometheus.Gauge { return v.healthy.WithLabelValues(app) }),
 	}
 }

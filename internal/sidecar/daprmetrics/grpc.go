@@ -25,8 +25,8 @@ type GRPCSeries struct {
 	Sent, Received prometheus.Observer
 }
 
-// GRPCCalls are the calls that one app makes or receives over gRPC.
-type GRPCCalls = Family[GRPCCall, GRPCSeries]
+// GRPCCalls returns the series of a call that one app makes or receives over gRPC.
+type GRPCCalls func(GRPCCall) GRPCSeries
 
 // A GRPCVec is the metrics of calls over gRPC of all apps, as seen from one side.
 type GRPCVec struct {
@@ -57,25 +57,25 @@ func newGRPCVec(r Registry, side, latencyName, help string) GRPCVec {
 }
 
 // ForApp returns the calls of one app.
-func (v GRPCVec) ForApp(app string) *GRPCCalls {
-	return NewFamily(func(c GRPCCall) GRPCSeries {
+func (v GRPCVec) ForApp(app string) GRPCCalls {
+	return func(c GRPCCall) GRPCSeries {
 		values := []string{app, c.Method, c.Code.String()}
 		return GRPCSeries{
 			CallSeries{v.count.WithLabelValues(values...), v.latency.WithLabelValues(values...)},
 			v.sent.WithLabelValues(values...), v.received.WithLabelValues(values...),
 		}
-	})
+	}
 }
 
 // CountUnary returns an interceptor that adds each unary call to calls.
-func CountUnary(calls *GRPCCalls) grpc.UnaryClientInterceptor {
+func CountUnary(calls GRPCCalls) grpc.UnaryClientInterceptor {
 	return func(
 		ctx context.Context, method string, req, reply any, conn *grpc.ClientConn,
 		next grpc.UnaryInvoker, options ...grpc.CallOption,
 	) error {
 		start := time.Now()
 		err := next(ctx, method, req, reply, conn, options...)
-		s := calls.With(NewGRPCCall(method, err))
+		s := calls(NewGRPCCall(method, err))
 		s.Observe(time.Since(start))
 		s.Sent.Observe(messageSize(req))
 		received := 0.0

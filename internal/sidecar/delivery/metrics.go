@@ -26,15 +26,15 @@ func NewMetricsVec(r daprmetrics.Registry) *MetricsVec {
 
 // metrics are those of one app. A series appears when it is first used.
 type metrics struct {
-	attempts                *daprmetrics.Family[outcomeLabel, prometheus.Counter]
+	attempts                func(outcomeLabel) prometheus.Counter
 	triggersInWork, streams func() prometheus.Gauge
 }
 
 func (v *MetricsVec) forApp(app string) metrics {
 	return metrics{
-		attempts: daprmetrics.NewFamily(func(outcome outcomeLabel) prometheus.Counter {
+		attempts: func(outcome outcomeLabel) prometheus.Counter {
 			return v.attempts.WithLabelValues(app, string(outcome))
-		}),
+		},
 		triggersInWork: sync.OnceValue(func() prometheus.Gauge { return v.triggersInWork.WithLabelValues(app) }),
 		streams:        sync.OnceValue(func() prometheus.Gauge { return v.streams.WithLabelValues(app) }),
 	}

@@ -140,12 +140,12 @@ func (s *stream) deliver(
 	if err != nil {
 		s.log.WarnContext(ctx, "cannot deliver a trigger",
 			slog.String("job", m.GetName()), slog.Any("err", err))
-		s.metrics.attempts.With(outcomeLabel(job.Failed.String())).Inc()
+		s.metrics.attempts(outcomeLabel(job.Failed.String())).Inc()
 		return job.Failed
 	}
 	for delay := minRetryDelay; ; delay = min(2*delay, maxRetryDelay) {
 		result := s.app.Call(ctx, t)
-		s.metrics.attempts.With(newOutcomeLabel(result)).Inc()
+		s.metrics.attempts(newOutcomeLabel(result)).Inc()
 		if result.Outcome != job.Lost || !pause.Between(streamCtx, delay/2, delay) {
 			return result.Outcome
 		}

@@ -18,7 +18,7 @@ type Config struct {
 	// NoPings disables the pings that detect dead connections.
 	NoPings bool
 	// Calls counts the unary calls.
-	Calls *daprmetrics.GRPCCalls
+	Calls daprmetrics.GRPCCalls
 	// Listed is called after each list of hosts, changed or not.
 	Listed func(ctx context.Context)
 }

@@ -31,11 +31,11 @@ type host struct {
 	address  string
 	conn     *grpc.ClientConn
 	bulk     *bulkStreamKeeper
-	calls    *daprmetrics.GRPCCalls
+	calls    daprmetrics.GRPCCalls
 	inFlight sync.WaitGroup // calls
 }
 
-func newHost(address string, conn *grpc.ClientConn, calls *daprmetrics.GRPCCalls) *host {
+func newHost(address string, conn *grpc.ClientConn, calls daprmetrics.GRPCCalls) *host {
 	return &host{
 		SchedulerClient: schedulerv1.NewSchedulerClient(conn), address: address, conn: conn,
 		bulk: &bulkStreamKeeper{client: bulkv1.NewBulkClient(conn)}, calls: calls,
@@ -152,7 +152,7 @@ func (h *host) scheduleAll(ctx context.Context, all []*schedulerv1.ScheduleJobRe
 		}
 		// In the metrics each job is a call of its own.
 		call := daprmetrics.NewGRPCCall(schedulerv1.Scheduler_ScheduleJob_FullMethodName, err)
-		series := h.calls.With(call)
+		series := h.calls(call)
 		series.Observe(took)
 		series.Sent.Observe(float64(sizes[i]))
 		series.Received.Observe(0)
