@@ -20,12 +20,14 @@ const module = "carillon"
 // layers are the packages from the bottom up. A package may import only from layers below its own. Patterns
 // are those of path.Match; a package that matches none fails.
 var layers = [][]string{
-	{"internal/when", "internal/timerfd", "internal/memnet", "internal/logtest", "internal/lograte", "internal/batchstream", "internal/identity", "internal/limits", "internal/kubernetes", "internal/encryption", "internal/fair", "internal/memory", "internal/profile", "internal/descriptors", "internal/crossorigin", "internal/truncate", "internal/jsonvalue"},
+	{"internal/when", "internal/timerfd", "internal/memnet", "internal/logtest", "internal/lograte", "internal/batchstream", "internal/identity", "internal/limits", "internal/kubernetes", "internal/encryption", "internal/fair", "internal/memory", "internal/profile", "internal/descriptors", "internal/crossorigin", "internal/truncate", "internal/jsonvalue", "internal/sidecar/daprlog", "internal/sidecar/daprmetrics", "internal/sidecar/pause"},
 	{"internal/job", "internal/identity/identitytest"},
 	{"internal/store", "internal/store/diskspace", "internal/store/datadir"},
 	{"internal/store/archive", "internal/store/pebblestore", "internal/store/etcdstore", "internal/store/etcdmember", "internal/store/storetest"},
 	{"internal/engine", "internal/dispatch", "internal/cluster", "internal/wire", "internal/bulkv1", "internal/peerv1", "internal/store/etcdmember/etcdtest"},
-	{"internal/sidecar", "internal/scheduler", "internal/forward", "internal/cluster/clustertest"},
+	{"internal/scheduler", "internal/forward", "internal/cluster/clustertest", "internal/sidecar/appclient", "internal/sidecar/schedulerclient"},
+	{"internal/sidecar/apiserver", "internal/sidecar/delivery"},
+	{"internal/sidecar"},
 	{"internal/app", "internal/bench"},
 	{"cmd/carillon", "cmd/carillon-bench", "internal/simulate", "test/mutate", "examples/*"},
 }
@@ -35,7 +37,7 @@ var layers = [][]string{
 var confined = map[string][]string{
 	"github.com/cockroachdb/pebble": {"internal/store/pebblestore", "internal/bench"},
 	"go.etcd.io/etcd":               {"internal/store/etcdstore", "internal/store/etcdmember", "internal/store/etcdmember/etcdtest", "internal/cluster"},
-	"github.com/dapr/dapr":          {"internal/wire", "internal/bulkv1", "internal/scheduler", "internal/sidecar", "internal/bench", "internal/identity", "internal/identity/identitytest"},
+	"github.com/dapr/dapr":          {"internal/wire", "internal/bulkv1", "internal/scheduler", "internal/sidecar/apiserver", "internal/sidecar/appclient", "internal/sidecar/delivery", "internal/sidecar/schedulerclient", "internal/bench", "internal/identity", "internal/identity/identitytest"},
 	"github.com/spiffe/go-spiffe":   {"internal/identity"},
 	"sigs.k8s.io/yaml":              {"internal/kubernetes"},
 

@@ -26,7 +26,8 @@ const messages = "testdata/messages.txt"
 var packagesWithMessages = []string{
 	"cmd/carillon", "internal/app", "internal/limits", "internal/crossorigin", "internal/cluster", "internal/dispatch", "internal/engine",
 	"internal/forward", "internal/identity", "internal/job", "internal/jsonvalue", "internal/kubernetes", "internal/memory", "internal/scheduler", "internal/encryption",
-	"internal/sidecar", "internal/store", "internal/store/archive", "internal/store/datadir", "internal/store/etcdmember",
+	"internal/sidecar", "internal/sidecar/apiserver", "internal/sidecar/appclient", "internal/sidecar/delivery",
+	"internal/sidecar/schedulerclient", "internal/store", "internal/store/archive", "internal/store/datadir", "internal/store/etcdmember",
 	"internal/store/etcdstore", "internal/store/pebblestore", "internal/store/diskspace", "internal/when", "internal/wire",
 }
 
@@ -42,7 +43,8 @@ var messageTypes = []string{"Error", "InvalidError", "HelpfulError", "Unreachabl
 
 // messageFiles are the files of functions that return a text for a user.
 var messageFiles = []string{
-	"internal/job/key.go", "internal/sidecar/advice.go", "internal/sidecar/doubt.go", "internal/when/help.go", "internal/when/warning.go",
+	"internal/job/key.go", "internal/sidecar/apiserver/jobchecker.go", "internal/sidecar/apiserver/readiness.go", "internal/sidecar/apiserver/routehelp.go",
+	"internal/sidecar/apiserver/authenticator.go", "internal/when/help.go", "internal/when/warning.go",
 	"internal/jsonvalue/loss.go", "internal/wire/help.go", "internal/wire/malformed.go", "internal/wire/warnings.go",
 }
 

@@ -22,7 +22,7 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// A grpcApp is a gRPC app that records calls. It has the methods that are not nil.
+// A grpcApp is a gRPC app that records its calls. It implements the methods that are not nil.
 type grpcApp struct {
 	runtimev1.UnimplementedAppCallbackServer
 	runtimev1.UnimplementedAppCallbackAlphaServer
@@ -64,7 +64,7 @@ func (a *grpcApp) took() []string {
 	return a.calls
 }
 
-// serve listens on the app's address until it is called off.
+// serve listens on the app's address until stop is called.
 func (a *grpcApp) serve(f *fixture, options ...grpc.ServerOption) (stop func()) {
 	server := grpc.NewServer(options...)
 	runtimev1.RegisterAppCallbackServer(server, a)
@@ -92,7 +92,7 @@ func startWithGRPCApp(t *testing.T, a *grpcApp) (f *fixture, stop func()) {
 
 func works(context.Context) error { return nil }
 
-func TestAGRPCAppGetsTheTriggerAsItIs(t *testing.T) {
+func TestGRPCAppGetsTriggerUnchanged(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		a := &grpcApp{stable: works}
 		f, _ := startWithGRPCApp(t, a)
@@ -116,7 +116,7 @@ func TestAGRPCAppGetsTheTriggerAsItIs(t *testing.T) {
 	})
 }
 
-func TestTheGRPCAppsCodeIsTheResult(t *testing.T) {
+func TestGRPCCodeDecidesOutcome(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var code codes.Code
 		f, stop := startWithGRPCApp(t, &grpcApp{stable: func(context.Context) error { return status.Error(code, "no") }})
@@ -132,7 +132,7 @@ func TestTheGRPCAppsCodeIsTheResult(t *testing.T) {
 	})
 }
 
-func TestAnAlphaAppIsRememberedWhileConnected(t *testing.T) {
+func TestAlphaMethodIsRememberedPerConnection(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		a := &grpcApp{alpha: works}
 		f, stop := startWithGRPCApp(t, a)
@@ -163,9 +163,9 @@ func TestAnAlphaAppIsRememberedWhileConnected(t *testing.T) {
 	})
 }
 
-// TestAnAppMayRefuseAMethodByHTTP holds for servers that know nothing of gRPC for a method which they have not got, as
-// those of Node.js: they answer 404, and end the stream with a frame of its own.
-func TestAnAppMayRefuseAMethodByHTTP(t *testing.T) {
+// Some servers, such as those of Node.js, answer an unknown method without gRPC: with 404, and with
+// the end of the stream in a frame of its own.
+func TestGRPCAppMayRefuseMethodWithHTTPStatus(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := &fixture{network: new(network), t: t}
 		f.scheduler = newScheduler(t, f.network, schedulerAddress, schedulerAddress)
@@ -197,7 +197,7 @@ func TestAnAppMayRefuseAMethodByHTTP(t *testing.T) {
 	})
 }
 
-func TestAGRPCCallIsBrokenOffWithTheSidecar(t *testing.T) {
+func TestGRPCCallEndsWithSidecar(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var told bool
 		f, _ := startWithGRPCApp(t, &grpcApp{stable: func(ctx context.Context) error {
@@ -217,7 +217,7 @@ func TestAGRPCCallIsBrokenOffWithTheSidecar(t *testing.T) {
 	})
 }
 
-func TestAGRPCAppThatDiesFailsATrigger(t *testing.T) {
+func TestDeadGRPCAppFailsTrigger(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		a := &grpcApp{stable: func(ctx context.Context) error {
 			<-ctx.Done()
@@ -235,7 +235,7 @@ func TestAGRPCAppThatDiesFailsATrigger(t *testing.T) {
 	})
 }
 
-func TestTLSAppsAreCalledWhateverTheirCertificate(t *testing.T) {
+func TestTLSAppCertificateIsNotVerified(t *testing.T) {
 	config := selfSigned(t)
 	t.Run("grpcs", func(t *testing.T) {
 		bubble(t, func(t *testing.T) {

@@ -16,7 +16,7 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// A rawApp answers requests as a test says, on connections that it can look at.
+// A rawApp answers requests as a test says, and records its connections.
 type rawApp struct {
 	conns chan net.Conn // as they were accepted
 }
@@ -44,11 +44,11 @@ func startRaw(t *testing.T, serve func(net.Conn, *bufio.Reader)) (*fixture, *raw
 	}()
 	f.run(sidecar.Config{Apps: []sidecar.App{{ID: "sub", Address: appAddress}}, Schedulers: []string{schedulerAddress}})
 	synctest.Wait()
-	<-a.conns // by which the sidecar found that the app listens
+	<-a.conns // by which the sidecar detected that the app listens
 	return f, a
 }
 
-// answering serves requests with the answer, one after the other.
+// answering answers each request with the same bytes.
 func answering(answer string) func(net.Conn, *bufio.Reader) {
 	return func(conn net.Conn, in *bufio.Reader) {
 		for {
@@ -66,7 +66,7 @@ func answering(answer string) func(net.Conn, *bufio.Reader) {
 	}
 }
 
-func TestAConnectionToAnAppIsUsedAgainWhereItsAnswerAllowsIt(t *testing.T) {
+func TestHTTP1ConnectionIsReused(t *testing.T) {
 	const ok = "HTTP/1.1 200 OK\r\n"
 	for answer, conns := range map[string]int{
 		ok + "Content-Length: 0\r\n\r\n":                                         1,
@@ -94,7 +94,7 @@ func TestAConnectionToAnAppIsUsedAgainWhereItsAnswerAllowsIt(t *testing.T) {
 	}
 }
 
-func TestAnAnswerThatIsNoneFailsATrigger(t *testing.T) {
+func TestMalformedHTTPResponseFailsTrigger(t *testing.T) {
 	for _, answer := range []string{
 		"HTTP/1.1 101 Switching Protocols\r\n\r\n", "HTTP/1.1 2\r\n\r\n", "SSH-2.0\r\n\r\n",
 		"HTTP/1.1 200 OK\r\nX: " + strings.Repeat("x", 10_000) + "\r\n\r\n",
@@ -109,7 +109,7 @@ func TestAnAnswerThatIsNoneFailsATrigger(t *testing.T) {
 	}
 }
 
-func TestAnAppMayAnswerBeforeItHasReadEverything(t *testing.T) {
+func TestAppMayRespondBeforeReadingBody(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, a := startRaw(t, func(conn net.Conn, in *bufio.Reader) {
 			if _, err := http.ReadRequest(in); err == nil {
@@ -129,7 +129,7 @@ func TestAnAppMayAnswerBeforeItHasReadEverything(t *testing.T) {
 	})
 }
 
-func TestAConnectionWithoutCallsIsClosedAfterASecond(t *testing.T) {
+func TestIdleAppConnectionIsClosedAfterSecond(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, a := startRaw(t, answering("HTTP/1.1 204 No Content\r\n\r\n"))
 		w := f.scheduler.stream()
@@ -147,8 +147,8 @@ func TestAConnectionWithoutCallsIsClosedAfterASecond(t *testing.T) {
 	})
 }
 
-// It is about sockets, which a network in memory has not got.
-func TestAConnectionThatTheAppHasClosedIsNotUsedAgain(t *testing.T) {
+// It needs sockets, which a network in memory does not have.
+func TestClosedAppConnectionIsNotReused(t *testing.T) {
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -20,19 +20,19 @@ import (
 
 const appAddress = "127.0.0.1:6000"
 
-// An httpRequest is what an app saw.
+// An httpRequest is a request that an app received.
 type httpRequest struct {
 	path, body string
 	header     http.Header
 	length     int64
 }
 
-// app serves an HTTP app on f's network that records requests before they are answered.
+// app serves an HTTP app on f's network that records requests before it answers them.
 func (n *network) app(t *testing.T, handle http.HandlerFunc) (seen func() []httpRequest) {
 	return n.appTLS(t, nil, handle)
 }
 
-// appTLS is app over TLS, if there is a configuration.
+// appTLS is app over TLS if config is not nil.
 func (n *network) appTLS(t *testing.T, config *tls.Config, handle http.HandlerFunc) (seen func() []httpRequest) {
 	var mu sync.Mutex
 	var got []httpRequest
@@ -60,7 +60,7 @@ func (n *network) appTLS(t *testing.T, config *tls.Config, handle http.HandlerFu
 	}
 }
 
-// startWithApp runs a sidecar and the HTTP app that it is for.
+// startWithApp runs a sidecar and its HTTP app.
 func startWithApp(t *testing.T, a sidecar.App, handle http.HandlerFunc) (f *fixture, seen func() []httpRequest) {
 	t.Helper()
 	f = &fixture{network: new(network), t: t}
@@ -105,7 +105,7 @@ func (w *watcher) wantNoResult(t *testing.T, what string) {
 	}
 }
 
-func TestTheAppsStatusIsTheResult(t *testing.T) {
+func TestHTTPStatusDecidesOutcome(t *testing.T) {
 	for _, protocol := range []string{"http", "H2C"} {
 		t.Run(protocol, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -136,9 +136,9 @@ func TestTheAppsStatusIsTheResult(t *testing.T) {
 	}
 }
 
-// A connection that had been in use may have been closed as idle, so a trigger goes out once more; one that breaks on a
-// new connection does not.
-func TestBrokenAppSeesATriggerOnceOnANewConnection(t *testing.T) {
+// The app may have closed a reused connection as idle, so the trigger is sent once more. A trigger
+// whose new connection breaks is not.
+func TestBrokenAppGetsTriggerOncePerNewConnection(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		broken := false
 		f, seen := startWithApp(t, sidecar.App{}, func(http.ResponseWriter, *http.Request) {
@@ -147,7 +147,7 @@ func TestBrokenAppSeesATriggerOnceOnANewConnection(t *testing.T) {
 			}
 		})
 		w := f.scheduler.stream()
-		w.trigger(1, "a", nil) // so that there is a connection to use again
+		w.trigger(1, "a", nil) // so that there is a connection to reuse
 		w.wantResult(t, "a good answer", 1, true)
 		broken = true
 		seen()
@@ -167,7 +167,7 @@ func TestBrokenAppSeesATriggerOnceOnANewConnection(t *testing.T) {
 	})
 }
 
-func TestAnAppMayTakeItsTime(t *testing.T) {
+func TestAppMayTakeHours(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		release := make(chan struct{})
 		var gone atomic.Int32
@@ -205,7 +205,7 @@ func TestAnAppMayTakeItsTime(t *testing.T) {
 	})
 }
 
-func TestAnAnswersBodyHoldsNothingUp(t *testing.T) {
+func TestEndlessResponseBodyDoesNotBlock(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, _ := startWithApp(t, sidecar.App{}, func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(http.StatusOK)
@@ -219,7 +219,7 @@ func TestAnAnswersBodyHoldsNothingUp(t *testing.T) {
 	})
 }
 
-func TestConcurrencyIsLimited(t *testing.T) {
+func TestMaxConcurrencyIsEnforced(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		release := make(chan struct{})
 		var with atomic.Int32
@@ -240,13 +240,13 @@ func TestConcurrencyIsLimited(t *testing.T) {
 		open[0].wantResult(t, "the first", 1, true)
 		open[1].trigger(3, "c", nil)
 		synctest.Wait()
-		f.stop() // while 2 is with the app, and 3 waits
+		f.stop() // while 2 is in flight, and 3 waits
 		close(release)
 		open[1].wantNoResult(t, "what was broken off")
 	})
 }
 
-func TestConnectionsToAppsAreLimited(t *testing.T) {
+func TestAppConnectionsAreLimited(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := &fixture{network: new(network), t: t}
 		f.scheduler = newScheduler(t, f.network, schedulerAddress, schedulerAddress)
@@ -273,7 +273,7 @@ func TestConnectionsToAppsAreLimited(t *testing.T) {
 	})
 }
 
-func TestWithoutAnAppTriggersFail(t *testing.T) {
+func TestTriggersFailWithoutApp(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		open, _ := f.scheduler.connected()
@@ -294,7 +294,7 @@ func TestWithoutAnAppTriggersFail(t *testing.T) {
 	})
 }
 
-func TestATriggerForNoAppFails(t *testing.T) {
+func TestActorTriggerFails(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, seen := startWithApp(t, sidecar.App{}, ok)
 		w := f.scheduler.stream()
@@ -315,7 +315,7 @@ func TestATriggerForNoAppFails(t *testing.T) {
 	})
 }
 
-func TestStreamsOpenOnceTheAppListens(t *testing.T) {
+func TestStreamsOpenWhenAppListens(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := &fixture{network: new(network), t: t}
 		f.scheduler = newScheduler(t, f.network, schedulerAddress, schedulerAddress)

@@ -9,8 +9,9 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// What a page of any site can have a browser on this host send, without asking first: the browser says whose page it is.
-func TestAPageOfAnotherSiteChangesNothing(t *testing.T) {
+// A web page can make a browser on this host send these requests without a preflight. The browser
+// names the page's origin.
+func TestCrossSiteRequestIsRefused(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		stopped := false
 		f := start(t, sidecar.Config{Shutdown: func(bool) { stopped = true }})
@@ -48,8 +49,8 @@ func TestAPageOfAnotherSiteChangesNothing(t *testing.T) {
 	})
 }
 
-// A name of somebody else's that leads here makes his page one of our own, as far as a browser can tell.
-func TestAPageWhoseNameWasTurnedToThisHostGetsNothing(t *testing.T) {
+// If a foreign name resolves to this host, its page has our origin to a browser.
+func TestDNSRebindingIsRefused(t *testing.T) {
 	names := []string{"localhost", "localhost:3500", "LOCALHOST.:3500", "127.0.0.1:3500", "127.1.2.3", "[::1]:3500", "[::1]", "[::1%25lo]:3500"}
 	foreign := []string{
 		"evil.example", "evil.example:3500", "evil.example.", "127.0.0.1.evil.example:3500", "localhost.evil.example", "internal.evil.example:80",
@@ -84,7 +85,7 @@ func TestAPageWhoseNameWasTurnedToThisHostGetsNothing(t *testing.T) {
 			}
 		}
 	})
-	bubble(t, func(t *testing.T) { // other hosts reach it, too, by whatever name; but no page of a browser
+	bubble(t, func(t *testing.T) { // other hosts may use any name, but no web page may
 		f := start(t, sidecar.Config{})
 		for _, host := range slices.Concat(names, foreign) {
 			if got := send(f, apiAddress, "/v1.0/metadata", host); got.code != 200 {
@@ -97,7 +98,7 @@ func TestAPageWhoseNameWasTurnedToThisHostGetsNothing(t *testing.T) {
 			}
 		}
 	})
-	bubble(t, func(t *testing.T) { // where a list is given, it holds for the network, too
+	bubble(t, func(t *testing.T) { // a configured list applies to the network, too
 		f := start(t, sidecar.Config{Hosts: crossorigin.Hosts{Allowed: []string{"sidecar"}}})
 		for host, want := range map[string]int{"sidecar:3500": 200, "localhost:3500": 200, "other:3500": 403} {
 			if got := send(f, apiAddress, "/v1.0/metadata", host); got.code != want {
@@ -108,7 +109,7 @@ func TestAPageWhoseNameWasTurnedToThisHostGetsNothing(t *testing.T) {
 }
 
 // A page does not know the token.
-func TestWithATokenItDoesNotMatterWhereACallComesFrom(t *testing.T) {
+func TestTokenReplacesOriginCheck(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{APIToken: "secret"})
 		if got := f.send("POST", "/v1.0/jobs/a", `{"dueTime":"1s"}`, "Origin: https://example.com", "dapr-api-token: secret"); got.code != 204 {

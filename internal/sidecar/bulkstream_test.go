@@ -22,7 +22,7 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// A bulkScheduler is the part of a scheduler of ours that one of Dapr's does not have.
+// A bulkScheduler is the bulk service, which only our scheduler has.
 type bulkScheduler struct {
 	bulkv1.UnimplementedBulkServer
 	scheduler *scheduler
@@ -30,8 +30,8 @@ type bulkScheduler struct {
 	mu      sync.Mutex // guards the fields below
 	streams int
 	groups  []int         // how many jobs each message had
-	hold    chan struct{} // answers wait for it, if set
-	end     error         // how streams end in the place of the next answer, if set; io.EOF is a good end
+	hold    chan struct{} // if set, answers wait for it
+	end     error         // if set, streams end so instead of the next answer; io.EOF is a clean end
 }
 
 func (s *bulkScheduler) Schedule(stream bulkv1.Bulk_ScheduleServer) error {
@@ -41,7 +41,7 @@ func (s *bulkScheduler) Schedule(stream bulkv1.Bulk_ScheduleServer) error {
 	for {
 		m, err := stream.Recv()
 		if err != nil {
-			return nil //nolint:nilerr // the client has gone
+			return nil //nolint:nilerr // the client has disconnected
 		}
 		s.mu.Lock()
 		if len(m.GetJobs()) > 0 {
@@ -107,7 +107,7 @@ func startBulk(t *testing.T, cfg sidecar.Config) (*fixture, *bulkScheduler) {
 	return f, s.bulk
 }
 
-// open makes the sidecar open its stream, with a job of that name.
+// openStream makes the sidecar open its bulk stream, by scheduling a job of that name.
 func (f *fixture) openStream(name string) {
 	f.t.Helper()
 	if got := f.send("POST", "/v1.0/jobs/"+name, `{"dueTime":"1h"}`); got.code != 204 {
@@ -116,7 +116,7 @@ func (f *fixture) openStream(name string) {
 	synctest.Wait()
 }
 
-// scheduleMany makes n calls at once over gRPC, and returns how they ended when all have.
+// scheduleMany makes n concurrent calls over gRPC. The results are returned when all have ended.
 func (f *fixture) scheduleMany(ctx context.Context, prefix string, n int) (results func() []error) {
 	api := runtimev1.NewDaprClient(f.grpc())
 	errs := make([]error, n)
@@ -134,10 +134,10 @@ func (f *fixture) scheduleMany(ctx context.Context, prefix string, n int) (resul
 	}
 }
 
-func TestCallsThatComeTogetherGoTogetherAndALoneOneAtOnce(t *testing.T) {
+func TestConcurrentSchedulesShareMessage(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, bulk := startBulk(t, sidecar.Config{})
-		f.openStream("first") // goes by itself, and has the stream opened
+		f.openStream("first") // is sent alone, and opens the stream
 		before := time.Now()
 		f.openStream("alone")
 		if took := time.Since(before); took != 0 {
@@ -167,7 +167,7 @@ func TestCallsThatComeTogetherGoTogetherAndALoneOneAtOnce(t *testing.T) {
 	})
 }
 
-func TestARefusalIsThatOfItsOwnCall(t *testing.T) {
+func TestBulkRefusalGoesToItsCall(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, _ := startBulk(t, sidecar.Config{})
 		single := f.send("POST", "/v1.0/jobs/many1", `{"dueTime":"1h"}`)
@@ -184,7 +184,7 @@ func TestARefusalIsThatOfItsOwnCall(t *testing.T) {
 	})
 }
 
-func TestALostStreamTellsWhoWasOnItAndIsOpenedAgain(t *testing.T) {
+func TestBrokenBulkStreamFailsItsCallsAndReopens(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, bulk := startBulk(t, sidecar.Config{})
 		f.openStream("first")
@@ -202,7 +202,7 @@ func TestALostStreamTellsWhoWasOnItAndIsOpenedAgain(t *testing.T) {
 	})
 }
 
-func TestASchedulerThatStopsWellLeavesNoCallUnanswered(t *testing.T) {
+func TestGracefulSchedulerStopAnswersAllCalls(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, bulk := startBulk(t, sidecar.Config{})
 		f.openStream("first")
@@ -216,7 +216,7 @@ func TestASchedulerThatStopsWellLeavesNoCallUnanswered(t *testing.T) {
 	})
 }
 
-func TestACallOnAStreamEndsWithItsCallerAndWithItsTime(t *testing.T) {
+func TestBulkCallEndsWithCallerOrTimeout(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, bulk := startBulk(t, sidecar.Config{})
 		f.openStream("first")
@@ -243,7 +243,7 @@ func TestACallOnAStreamEndsWithItsCallerAndWithItsTime(t *testing.T) {
 	})
 }
 
-func TestASchedulerThatDoesNotKnowTheStreamIsAskedAgainAfterAWhile(t *testing.T) {
+func TestUnimplementedBulkStreamIsRetriedAfterMinute(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		for i := range 20 {
@@ -255,7 +255,7 @@ func TestASchedulerThatDoesNotKnowTheStreamIsAskedAgainAfterAWhile(t *testing.T)
 		if calls != 20 {
 			t.Errorf("%d calls, want each made once", calls)
 		}
-		f.scheduler.die() // and one of ours takes its place
+		f.scheduler.die() // and one of ours replaces it
 		f.scheduler.bulk = &bulkScheduler{scheduler: f.scheduler}
 		f.scheduler.serve()
 		time.Sleep(2 * time.Minute)
@@ -267,7 +267,7 @@ func TestASchedulerThatDoesNotKnowTheStreamIsAskedAgainAfterAWhile(t *testing.T)
 	})
 }
 
-func TestAJobTooLargeForAStreamGoesAloneAndHurtsNobody(t *testing.T) {
+func TestOversizedJobBypassesBulkStream(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, bulk := startBulk(t, sidecar.Config{MaxBody: 16 << 20})
 		f.openStream("first")
@@ -283,7 +283,7 @@ func TestAJobTooLargeForAStreamGoesAloneAndHurtsNobody(t *testing.T) {
 	})
 }
 
-func TestCallsOnAStreamAreCountedAsCalls(t *testing.T) {
+func TestBulkCallsAreCountedSingly(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := prometheus.NewPedanticRegistry()
 		f, _ := startBulk(t, sidecar.Config{Metrics: r})

@@ -14,10 +14,10 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// lines is a log as JSON, line by line.
+// lines is a log in JSON, line by line.
 type lines struct{ logtest.Page }
 
-// of returns the lines with that message, without what differs from run to run.
+// of returns the lines with that message, without attributes that differ between runs.
 func (l *lines) of(t *testing.T, message string) []map[string]any {
 	t.Helper()
 	var found []map[string]any
@@ -40,7 +40,7 @@ func (l *lines) of(t *testing.T, message string) []map[string]any {
 	return found
 }
 
-func TestEachCallIsLoggedIfSoConfigured(t *testing.T) {
+func TestCallLogHasEachCall(t *testing.T) {
 	for _, on := range []bool{true, false} {
 		bubble(t, func(t *testing.T) {
 			var log lines

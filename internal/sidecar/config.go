@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -17,125 +16,116 @@ import (
 
 	"carillon/internal/crossorigin"
 	"carillon/internal/job"
+	"carillon/internal/sidecar/apiserver"
+	"carillon/internal/sidecar/appclient"
+	"carillon/internal/sidecar/delivery"
 )
 
-// DaprVersion is the release of Dapr whose API this is. It is what metadata gives as the runtime's version where
-// Config.Version is empty: SDKs parse that, and choose by it which calls they make, so that a version of our own would
-// have them use calls that Dapr has dropped, or none.
+// DaprVersion is the release of Dapr whose API this is. It is the default of Config.Version. SDKs
+// parse the version and choose by it which calls they make, so it cannot be our own.
 const DaprVersion = "1.18.3"
 
-// A Config says whom a sidecar serves, and where its schedulers are.
+// The types of the packages below that a Config consists of.
+type (
+	// An App describes an app that triggers are delivered to.
+	App = appclient.Config
+	// A HealthCheck says how an app's health is checked.
+	HealthCheck = appclient.HealthCheck
+	// Listeners are where the API is served. A sidecar closes them.
+	Listeners = apiserver.Listeners
+)
+
+// A Config says which apps a sidecar serves, and where its schedulers are.
 type Config struct {
 	// Apps are the apps that this process delivers triggers to. A stand-in for daprd has one.
 	Apps []App
-	// DefaultApp is the app id that a request without a dapr-app-id header is about. Where it is empty, it is the only
-	// app's, if there is just one; and else such requests are refused.
+	// DefaultApp is the app of a request without a dapr-app-id header. If it is empty and there is
+	// exactly one app, it is that one; otherwise such requests are refused.
 	DefaultApp string
-	// AnyApp lets the dapr-app-id header name any app, as in a node for development. Otherwise it may name
-	// DefaultApp alone.
+	// AnyApp lets the dapr-app-id header name any app, as in a node for development. Otherwise it may
+	// name DefaultApp only.
 	AnyApp bool
-	// Namespace is that of all apps here. Schedulers refuse an empty one, which may be what a user asked for.
+	// Namespace is that of all apps here. Schedulers refuse an empty one, but a user may set it.
 	Namespace string
 
-	// Schedulers are addresses, host:port; one that works is enough. None, or a single one that is blank or only
-	// quotes, means that there is no scheduler.
+	// Schedulers are addresses, host:port; one that works is enough. None, or a single one that is
+	// blank or only quotes, means that there is no scheduler.
 	Schedulers []string
-	// Credentials secure the connections to schedulers, and say which server is one; nil is none, over plaintext.
+	// Credentials secure the connections to schedulers, and authenticate the servers. With nil the
+	// connections are plaintext.
 	Credentials credentials.TransportCredentials
-	// Await returns when the sidecar may begin, as with the certificate that Credentials need, or with the error of its
-	// context. Until then the public listeners alone are served. Nil returns at once.
+	// Await returns when the sidecar may begin, such as when Credentials have a certificate, or with
+	// the error of its context. Until then only the public listeners are served. Nil returns at once.
 	Await func(ctx context.Context) error
-	// Streams is how many streams to each scheduler bring the triggers of an app; 3 if zero.
+	// Streams is the number of streams to each scheduler that receive the triggers of an app;
+	// 3 if zero.
 	Streams int
-	// NoPings turns the pings off that detect dead connections to schedulers and API clients, for connections in
-	// memory.
+	// NoPings disables the pings that detect dead connections to schedulers and API clients, for
+	// connections in memory.
 	NoPings bool
 
 	// NoHTTP2 leaves HTTP/1.1 as the only version of the HTTP API.
 	NoHTTP2 bool
-	// MaxBody is the most bytes in a request or a message; 4 MiB if zero.
+	// MaxBody is the largest request or message, in bytes; 4 MiB if zero.
 	MaxBody int64
-	// MaxCallBytes is how many bytes of requests are in work over all connections, HTTP and gRPC together; a message over
-	// gRPC counts twice. As many again may be received from schedulers for lists, each of which may take 40 times MaxBody
-	// of it. 64 times MaxBody if zero, and never less than 4 times.
+	// MaxCallBytes limits the bytes of requests in flight over all connections, HTTP and gRPC
+	// together. A message over gRPC counts twice. Lists may receive as many bytes again from
+	// schedulers, each up to 40 times MaxBody. It is 64 times MaxBody if zero, and never less than 4
+	// times.
 	MaxCallBytes int64
-	// MaxTriggerBytes is how many bytes of triggers' data are in work, over all streams of all apps; 64 MiB if zero. One
-	// trigger more for each stream may have been received.
+	// MaxTriggerBytes limits the bytes of triggers' data in flight, over all streams of all apps; 64
+	// MiB if zero. Each stream may have received one trigger more.
 	MaxTriggerBytes int64
-	// MaxAppConns is how many connections there are at most to all apps over HTTP, each of which has an equal part of them,
-	// and 1,024 at most; 1,024 for each if zero. Over HTTP/1.1 each carries one call at a time.
+	// MaxAppConns is the most HTTP connections to all apps. Each app has an equal part of them, at
+	// most 1,024. It is 1,024 for each if zero. An HTTP/1.1 connection carries one call at a time.
 	MaxAppConns int
-	// MaxHeader is the most bytes of HTTP headers, give or take a few; 4 KiB if zero.
+	// MaxHeader is the approximate limit of HTTP headers, in bytes; 4 KiB if zero.
 	MaxHeader int
 	// APIToken must come with each request, unless it is empty.
 	APIToken string
-	// Hosts are by which names and addresses the HTTP listeners may be called, where no token is asked for.
+	// Hosts are the names and addresses that HTTP requests may use if no token is required.
 	Hosts crossorigin.Hosts
 	// AppToken goes to apps with each trigger, unless it is empty.
 	AppToken string
 
-	// Version is what metadata gives as the runtime's version, in the form 1.2.3, which SDKs parse; DaprVersion if empty.
+	// Version is the runtime version in the metadata, in the form 1.2.3; DaprVersion if empty.
 	Version string
-	// Shutdown is called, from a goroutine of its own, when a client has asked the process to end: in good order, or
-	// by force. The client has had 100 ms to get its answer. Run waits for it to return, so that it may not wait for Run.
-	// It may be called more than once. Where it is nil, a request to shut down is answered and changes nothing.
+	// Shutdown is called when a client has asked the process to end, gracefully or by force. A
+	// goroutine of its own calls it, possibly more than once, 100 ms after the request, so that the
+	// client has its response. Run waits for it, so it must not wait for Run. If it is nil, a
+	// shutdown request changes nothing.
 	Shutdown func(forced bool)
-	// Check returns what keeps the scheduler in the same process from its work, or nil; nil if there is none. It does not
-	// block, and is safe for concurrent use. What it finds makes the sidecar unhealthy.
+	// Check returns why the scheduler in the same process does not work, or nil; it is nil if there
+	// is none. Its error makes the sidecar unhealthy. It does not block, and is safe for concurrent
+	// use.
 	Check func() error
-	// BlockShutdown is how long everything goes on after Run's context ended, unless the app turns unhealthy before.
+	// BlockShutdown is how long the sidecar keeps working after Run's context has ended, unless all
+	// apps become unhealthy before.
 	BlockShutdown time.Duration
 	// Strict refuses requests that would be accepted with a warning.
 	Strict bool
-	// Connected reports whether a sidecar is connected that serves the target, to the scheduler in the same process; nil if
-	// that is not known. It does not block, and is safe for concurrent use.
+	// Connected reports whether a sidecar that serves the target is connected to the scheduler in the
+	// same process; nil if that is unknown. It does not block, and is safe for concurrent use.
 	Connected func(job.Target) bool
-	// LogCalls logs a line for each call of the API, but none for public listeners.
+	// LogCalls logs each call of the API, except those on public listeners.
 	LogCalls bool
 
-	// Metrics is where the sidecar registers its metrics; they are seen by nobody if it is nil.
+	// Metrics is where the sidecar registers its metrics. With nil nothing collects them.
 	Metrics prometheus.Registerer
-	// MetricsNamespace is the value of the label namespace on Dapr's metrics of jobs: that of the environment variable
-	// NAMESPACE, and so empty where Namespace is "default" for want of another.
+	// MetricsNamespace is the label namespace of Dapr's metrics of jobs: the environment variable
+	// NAMESPACE. It is empty if that is, even though Namespace then is "default".
 	MetricsNamespace string
-}
-
-// An App is an application that triggers are delivered to.
-type App struct {
-	// ID is the app id.
-	ID string
-	// Protocol is what the app speaks: http (also if empty), https, h2c, grpc or grpcs, in any case.
-	Protocol string
-	// Address is host:port. Without one there is no app, and all its triggers fail.
-	Address string
-	// MaxConcurrency is how many triggers are with the app at once; no limit if zero or less.
-	MaxConcurrency int
-	// Health says whether, and how, the app is asked for its health. It gets triggers only while it is healthy.
-	Health HealthCheck
-}
-
-// A HealthCheck is how an app is asked for its health (sidecar specification §3.7).
-type HealthCheck struct {
-	Enabled bool
-	// Path is what GET asks an HTTP app for; /healthz if empty.
-	Path string
-	// Interval is between probes; 5 s if zero or less.
-	Interval time.Duration
-	// Timeout is that of a probe; 500 ms if zero or less. It may not be larger than the interval.
-	Timeout time.Duration
-	// Threshold is how many probes must fail, one after the other, before a healthy app is unhealthy; 3 if less than 1.
-	Threshold int
 }
 
 // A Dialer connects to host:port.
 type Dialer func(ctx context.Context, address string) (net.Conn, error)
 
-// Dialers say how to reach the others; nil is TCP.
+// Dialers say how to reach schedulers and apps; nil is TCP.
 type Dialers struct {
 	Scheduler, App Dialer
 }
 
-// check sets defaults, and names what is wrong.
+// check sets defaults. The error says what is wrong.
 func (c *Config) check() error {
 	if c.Credentials == nil {
 		c.Credentials = insecure.NewCredentials()
@@ -153,16 +143,16 @@ func (c *Config) check() error {
 		c.MaxBody = 4 << 20
 	}
 	if c.MaxCallBytes == 0 {
-		c.MaxCallBytes = maxCallBodies * c.MaxBody
+		c.MaxCallBytes = apiserver.DefaultMaxCallBodies * c.MaxBody
 	}
-	if c.MaxCallBytes > 0 { // a body of the largest size has to fit
+	if c.MaxCallBytes > 0 { // a body of the largest size must fit
 		c.MaxCallBytes = max(c.MaxCallBytes, 4*c.MaxBody)
 	}
 	if c.MaxTriggerBytes == 0 {
-		c.MaxTriggerBytes = maxBytesInWork
+		c.MaxTriggerBytes = delivery.DefaultMaxTriggerBytes
 	}
 	if c.MaxAppConns == 0 {
-		c.MaxAppConns = maxConns * max(1, len(c.Apps))
+		c.MaxAppConns = appclient.MaxConns * max(1, len(c.Apps))
 	}
 	if c.MaxHeader == 0 {
 		c.MaxHeader = 4 << 10
@@ -192,7 +182,7 @@ func (c *Config) check() error {
 	c.Apps = slices.Clone(c.Apps)
 	seen := make(map[string]bool)
 	for i := range c.Apps {
-		if err := c.Apps[i].check(); err != nil {
+		if err := c.Apps[i].Check(); err != nil {
 			return fmt.Errorf("app %q: %w", c.Apps[i].ID, err)
 		}
 		if seen[c.Apps[i].ID] {
@@ -203,58 +193,7 @@ func (c *Config) check() error {
 	return nil
 }
 
-// connsPerApp returns how many connections there are at most to each app over HTTP.
+// connsPerApp returns the most HTTP connections to each app.
 func (c *Config) connsPerApp() int {
-	return min(maxConns, max(1, c.MaxAppConns/max(1, len(c.Apps))))
+	return min(appclient.MaxConns, max(1, c.MaxAppConns/max(1, len(c.Apps))))
 }
-
-func (a *App) check() error {
-	if a.ID == "" {
-		return errors.New("its id is empty")
-	}
-	a.Protocol = strings.ToLower(a.Protocol)
-	switch a.Protocol {
-	case "":
-		a.Protocol = "http"
-	case "http", "https", "h2c", "grpc", "grpcs":
-	default:
-		return fmt.Errorf("protocol %q is none of http, https, h2c, grpc, grpcs", a.Protocol)
-	}
-	if a.Address != "" {
-		if _, _, err := net.SplitHostPort(a.Address); err != nil {
-			return err
-		}
-	}
-	return a.Health.check()
-}
-
-// check sets defaults, and names what is wrong, for an app that is to be asked.
-func (h *HealthCheck) check() error {
-	if !h.Enabled {
-		return nil
-	}
-	if h.Path == "" {
-		h.Path = "/healthz"
-	}
-	h.Path = "/" + strings.TrimPrefix(h.Path, "/")
-	if h.Interval <= 0 {
-		h.Interval = 5 * time.Second
-	}
-	if h.Timeout <= 0 {
-		h.Timeout = 500 * time.Millisecond
-	}
-	if h.Threshold < 1 {
-		h.Threshold = 3
-	}
-	if h.Timeout > h.Interval {
-		return fmt.Errorf("the health probe's timeout, %v, is larger than its interval, %v", h.Timeout, h.Interval)
-	}
-	if _, err := url.ParseRequestURI(h.Path); err != nil {
-		return fmt.Errorf("the path of the health probe is none: %w", err)
-	}
-	return nil
-}
-
-func (a App) grpc() bool { return a.Protocol == "grpc" || a.Protocol == "grpcs" }
-
-func (a App) tls() bool { return a.Protocol == "https" || a.Protocol == "grpcs" }

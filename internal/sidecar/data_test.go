@@ -16,11 +16,11 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// oddData is what a google.protobuf.Value cannot hold as it is written.
+// oddData is JSON that a google.protobuf.Value cannot hold unchanged.
 const oddData = `{"id":12345678901234567890,"@type":"x","amount":1.0,"\u0061":"\/"}`
 
-// A scheduler of Dapr's keeps data byte for byte, and so this one stands for it.
-func TestOddDataGoesThroughASchedulerOfDapr(t *testing.T) {
+// Like a scheduler of Dapr's, the fake one stores data byte for byte.
+func TestOddDataPassesDaprScheduler(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, seen := startWithApp(t, sidecar.App{}, ok)
 		f.send("POST", "/v1.0/jobs/a", `{"dueTime":"1h","data":`+oddData+`}`)
@@ -41,9 +41,9 @@ func TestOddDataGoesThroughASchedulerOfDapr(t *testing.T) {
 	})
 }
 
-// What a daprd in our sidecar's place makes of the data, with the same scheduler, is what it always made of it; and what it
-// stored is delivered as by itself.
-func TestOddDataOfOneSidecarIsReadByDaprs(t *testing.T) {
+// A daprd with the same scheduler reads our data as it reads its own; and data that it
+// stored is delivered as by daprd.
+func TestDaprSidecarReadsOddData(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, seen := startWithApp(t, sidecar.App{}, ok)
 		f.send("POST", "/v1.0/jobs/a", `{"dueTime":"1h","data":`+oddData+`}`)
@@ -67,7 +67,7 @@ func TestOddDataOfOneSidecarIsReadByDaprs(t *testing.T) {
 	})
 }
 
-func TestAGRPCAppGetsOddDataAsItIsStored(t *testing.T) {
+func TestGRPCAppGetsOddDataAsStored(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		a := &grpcApp{stable: works}
 		f, _ := startWithGRPCApp(t, a)
@@ -82,7 +82,7 @@ func TestAGRPCAppGetsOddDataAsItIsStored(t *testing.T) {
 	})
 }
 
-func TestNumbersThatCannotBeKeptAsGivenAreWarnedOf(t *testing.T) {
+func TestImpreciseNumberIsWarnedOf(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, page := warned(t)
 		deep := strings.Repeat("[", 150) + "1.0" + strings.Repeat("]", 150)
@@ -109,9 +109,9 @@ func TestNumbersThatCannotBeKeptAsGivenAreWarnedOf(t *testing.T) {
 	})
 }
 
-// Whether a scheduler found fault with the request is known by its text, from one of Dapr's as from ours; all else that it
-// reports stays what it is.
-func TestOnlyWhatASchedulerFoundInvalidIsTheClientsMistake(t *testing.T) {
+// The text of a scheduler's error, Dapr's or ours, says whether the request is invalid. All its
+// other errors are passed on.
+func TestOnlyInvalidArgumentIsClientError(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		c := runtimev1.NewDaprClient(f.grpc())

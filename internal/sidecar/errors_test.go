@@ -11,7 +11,7 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// body is an error body of the HTTP API, decoded; details is the metadata of its ErrorInfo, or nil.
+// errorBody returns a decoded error of the HTTP API; metadata is that of its ErrorInfo, or nil.
 func errorBody(code, message string, metadata map[string]any) map[string]any {
 	b := map[string]any{"errorCode": code, "message": message}
 	if metadata != nil {
@@ -38,7 +38,7 @@ func (f *fixture) wantError(what string, got answer, code int, want map[string]a
 
 var both = map[string]any{"appID": "sub", "namespace": "default"}
 
-func TestEachErrorHasItsStatusCodeAndBody(t *testing.T) {
+func TestHTTPErrors(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{MaxBody: 100})
 		const (
@@ -109,7 +109,7 @@ func TestEachErrorHasItsStatusCodeAndBody(t *testing.T) {
 	})
 }
 
-func TestABodyThatIsNoMessageIsMalformed(t *testing.T) {
+func TestInvalidBodyIsMalformed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		for _, body := range []string{
@@ -137,7 +137,7 @@ func TestABodyThatIsNoMessageIsMalformed(t *testing.T) {
 	})
 }
 
-func TestABodyThatEndsEarlyIsAReadError(t *testing.T) {
+func TestTruncatedBodyIsReadError(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		got := f.sendRaw("POST", "POST /v1.0/jobs/a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{\"due\r\nzz\r\n")
@@ -151,7 +151,7 @@ func TestABodyThatEndsEarlyIsAReadError(t *testing.T) {
 	})
 }
 
-func TestFieldsReachTheSchedulerAsTheyAre(t *testing.T) {
+func TestFieldsReachSchedulerUnchanged(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		for _, c := range []struct{ body, want string }{
@@ -207,7 +207,7 @@ func TestFieldsReachTheSchedulerAsTheyAre(t *testing.T) {
 	})
 }
 
-func TestTheSchedulersErrorDecidesTheStatusOfAPost(t *testing.T) {
+func TestSchedulerErrorDecidesPostStatus(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		for code, want := range map[codes.Code]int{

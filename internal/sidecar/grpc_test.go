@@ -41,7 +41,7 @@ func wantStatus(t *testing.T, what string, err error, code codes.Code, message, 
 	}
 }
 
-func TestTheGRPCAPIKeepsWhatWasSaid(t *testing.T) {
+func TestGRPCRoundTrip(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		c := runtimev1.NewDaprClient(f.grpc())
@@ -95,7 +95,7 @@ func TestTheGRPCAPIKeepsWhatWasSaid(t *testing.T) {
 	})
 }
 
-func TestGRPCErrorsHaveDaprsCodesAndOneDetail(t *testing.T) {
+func TestGRPCErrors(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		c := runtimev1.NewDaprClient(f.grpc())
@@ -137,7 +137,7 @@ func TestGRPCErrorsHaveDaprsCodesAndOneDetail(t *testing.T) {
 	})
 }
 
-func TestGRPCMetadataSelectsTheApp(t *testing.T) {
+func TestGRPCMetadataSelectsApp(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		c := runtimev1.NewDaprClient(f.grpc())
@@ -169,7 +169,7 @@ func TestGRPCMetadataSelectsTheApp(t *testing.T) {
 	})
 }
 
-func TestGRPCCallsNeedTheToken(t *testing.T) {
+func TestGRPCCallRequiresToken(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{APIToken: "secret"})
 		c := runtimev1.NewDaprClient(f.grpc())
@@ -194,7 +194,7 @@ func TestGRPCCallsNeedTheToken(t *testing.T) {
 	})
 }
 
-func TestOtherMethodsAreUnimplementedAndReflectionWorks(t *testing.T) {
+func TestOtherGRPCMethodsAreUnimplemented(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		conn := f.grpc()
@@ -225,7 +225,7 @@ func TestOtherMethodsAreUnimplementedAndReflectionWorks(t *testing.T) {
 	})
 }
 
-func TestGRPCMessagesAreLimited(t *testing.T) {
+func TestGRPCMessageSizeIsLimited(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{MaxBody: 1000})
 		c := runtimev1.NewDaprClient(f.grpc())
@@ -237,7 +237,7 @@ func TestGRPCMessagesAreLimited(t *testing.T) {
 	})
 }
 
-func TestDataGivenOverGRPCIsShownOverHTTP(t *testing.T) {
+func TestGRPCDataIsShownOverHTTP(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		c := runtimev1.NewDaprClient(f.grpc())

@@ -21,7 +21,7 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// A network is in memory: whoever listens on an address can be reached there.
+// A network is in memory, with listeners by address.
 type network struct {
 	mu        sync.Mutex // guards the field below
 	listeners map[string]*memnet.Listener
@@ -54,7 +54,7 @@ func (n *network) dial(ctx context.Context, address string) (net.Conn, error) {
 	return l.DialContext(ctx)
 }
 
-// dialAny is for HTTP clients, which dial what the URL says.
+// dialAny returns a dialer for HTTP clients: it ignores the address of the URL.
 func (n *network) dialAny(address string) func(context.Context, string, string) (net.Conn, error) {
 	return func(ctx context.Context, _, _ string) (net.Conn, error) { return n.dial(ctx, address) }
 }
@@ -66,10 +66,10 @@ type fixture struct {
 	scheduler *scheduler
 	dialer    sidecar.Dialer // to schedulers; the network's if nil
 	appDialer sidecar.Dialer // to apps; the network's if nil
-	pings     bool           // connections are watched by pings
+	pings     bool           // pings are enabled
 	loopback  bool           // only this host can reach the HTTP listeners
 	log       *slog.Logger   // the test's if nil
-	stop      func()         // ends the sidecar and waits for it
+	stop      func()         // stops the sidecar and waits for it
 }
 
 const (
@@ -84,7 +84,7 @@ func bubble(t *testing.T, test func(t *testing.T)) {
 	synctest.Test(t, test)
 }
 
-// start runs a sidecar with a scheduler beside it, and waits until it has nothing more to do.
+// start runs a scheduler and a sidecar, and waits until they are idle.
 func start(t *testing.T, cfg sidecar.Config) *fixture {
 	t.Helper()
 	n := new(network)
@@ -158,14 +158,15 @@ type loopbackConn struct{ net.Conn }
 // LocalAddr implements [net.Conn].
 func (loopbackConn) LocalAddr() net.Addr { return loopback{}.Addr() }
 
-// An answer is what came back for an HTTP request.
+// An answer is a response of the HTTP API.
 type answer struct {
 	code   int
 	header http.Header
 	body   string
 }
 
-// send writes an HTTP/1.1 request as it stands, with each header as "name: value", and returns the answer.
+// send writes an HTTP/1.1 request byte for byte, with headers of the form "name: value", and
+// returns the answer.
 func (f *fixture) send(method, path, body string, headers ...string) answer {
 	f.t.Helper()
 	var b strings.Builder

@@ -11,7 +11,7 @@ import (
 	"carillon/internal/sidecar"
 )
 
-func TestTheTokenComesFirst(t *testing.T) {
+func TestTokenIsCheckedFirst(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{APIToken: "secret"})
 		for _, c := range []struct {
@@ -69,7 +69,7 @@ func TestHeadersAreLimitedInSizeAndTime(t *testing.T) {
 	})
 }
 
-func TestTheHTTPAPISpeaksHTTP2WithoutTLS(t *testing.T) {
+func TestHTTPAPISpeaksH2C(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		tr := &http.Transport{DialContext: f.dialAny("sidecar:3500"), Protocols: new(http.Protocols)}
@@ -91,7 +91,7 @@ func TestTheHTTPAPISpeaksHTTP2WithoutTLS(t *testing.T) {
 	})
 }
 
-func TestConfigurationIsChecked(t *testing.T) {
+func TestInvalidConfigIsRefused(t *testing.T) {
 	for _, cfg := range []sidecar.Config{
 		{},
 		{DefaultApp: "a", Streams: -1},
@@ -110,7 +110,7 @@ func TestConfigurationIsChecked(t *testing.T) {
 	}
 }
 
-func TestAListenerThatFailsEndsTheSidecar(t *testing.T) {
+func TestFailedListenerEndsSidecar(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		n := new(network)
 		s, err := sidecar.New(sidecar.Config{DefaultApp: "sub"}, sidecar.Dialers{}, slog.New(slog.DiscardHandler))
@@ -125,7 +125,7 @@ func TestAListenerThatFailsEndsTheSidecar(t *testing.T) {
 	})
 }
 
-func TestAnUpgradeToHTTP2IsNotTakenUp(t *testing.T) {
+func TestH2CUpgradeIsIgnored(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		got := f.send("POST", "/v1.0/jobs/a", `{"dueTime":"1s"}`,
@@ -136,7 +136,7 @@ func TestAnUpgradeToHTTP2IsNotTakenUp(t *testing.T) {
 	})
 }
 
-func TestHealthIsThatOfTheOwnApp(t *testing.T) {
+func TestHealthChecksAppID(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		if got := f.send("GET", "/v1.0/healthz?appid=sub", ""); got.code != 204 || got.body != "" {

@@ -20,14 +20,14 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// A shortage has dialing fail with a local error.
+// A shortage makes dialing fail with a local error.
 type shortage struct {
 	mu    sync.Mutex // guards the fields below
 	err   error
 	conns []net.Conn
 }
 
-// begin has dialing fail with err, and closes all connections.
+// begin makes dialing fail with err, and closes all connections.
 func (s *shortage) begin(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -62,7 +62,7 @@ func (s *shortage) dial(n *network) sidecar.Dialer {
 	}
 }
 
-// localErrors are errors of dialing that say nothing about the app.
+// localErrors returns dial errors that say nothing about the app.
 func localErrors() map[string]error {
 	all := map[string]error{
 		"a canceled context": context.Canceled,
@@ -78,7 +78,7 @@ func localErrors() map[string]error {
 	return all
 }
 
-func TestLocalErrorIsNoFailureOfTheApp(t *testing.T) {
+func TestLocalErrorIsNotAppFailure(t *testing.T) {
 	for _, protocol := range []string{"http", "h2c", "grpc"} {
 		for name, local := range localErrors() {
 			t.Run(protocol+"/"+name, func(t *testing.T) {
@@ -121,7 +121,7 @@ func TestLocalErrorIsNoFailureOfTheApp(t *testing.T) {
 	}
 }
 
-func TestWaitingTriggerIsDroppedWithItsStream(t *testing.T) {
+func TestWaitingTriggerEndsWithStream(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var short shortage
 		f := &fixture{network: new(network), t: t}
@@ -143,11 +143,11 @@ func TestWaitingTriggerIsDroppedWithItsStream(t *testing.T) {
 	})
 }
 
-func TestAppStaysHealthyWhileItCannotBeAsked(t *testing.T) {
+func TestLocalErrorLeavesHealthUnchanged(t *testing.T) {
 	for _, protocol := range []string{"http", "grpc"} {
 		t.Run(protocol, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
-				var p patient
+				var p healthApp
 				var short shortage
 				f := newFixture(t)
 				p.serve(f, appAddress, protocol)
@@ -162,7 +162,7 @@ func TestAppStaysHealthyWhileItCannotBeAsked(t *testing.T) {
 	}
 }
 
-func TestEachFailureIsInTheLog(t *testing.T) {
+func TestFailuresAreLogged(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		var log logtest.Page
 		f := newFixture(t)

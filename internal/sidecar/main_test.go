@@ -6,5 +6,5 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain fails if the tests have left a goroutine behind.
+// TestMain fails if the tests leak a goroutine.
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

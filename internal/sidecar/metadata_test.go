@@ -18,7 +18,7 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// grpcMetadata asks the gRPC API.
+// grpcMetadata gets the metadata over gRPC.
 func (f *fixture) grpcMetadata() *runtimev1.GetMetadataResponse {
 	f.t.Helper()
 	m, err := runtimev1.NewDaprClient(f.grpc()).GetMetadata(f.t.Context(), &runtimev1.GetMetadataRequest{})
@@ -28,7 +28,7 @@ func (f *fixture) grpcMetadata() *runtimev1.GetMetadataResponse {
 	return m
 }
 
-// wantMetadata holds the metadata over HTTP and over gRPC against what they should be.
+// wantMetadata checks the metadata over HTTP and over gRPC.
 func (f *fixture) wantMetadata(what, wantHTTP string, wantGRPC *runtimev1.GetMetadataResponse) {
 	f.t.Helper()
 	got := f.send("GET", "/v1.0/metadata", "")
@@ -44,7 +44,7 @@ func (f *fixture) wantMetadata(what, wantHTTP string, wantGRPC *runtimev1.GetMet
 	}
 }
 
-func TestMetadataDescribeTheSidecarAndItsApp(t *testing.T) {
+func TestMetadataDescribesSidecarAndApp(t *testing.T) {
 	actors := &runtimev1.ActorRuntime{RuntimeStatus: runtimev1.ActorRuntime_DISABLED, Placement: "placement: disconnected"}
 	const actorsJSON = `"actorRuntime":{"runtimeStatus":"DISABLED","hostReady":false,"placement":"placement: disconnected"}`
 	health := sidecar.HealthCheck{
@@ -130,7 +130,7 @@ func TestMetadataDescribeTheSidecarAndItsApp(t *testing.T) {
 	}
 }
 
-func TestMetadataHaveTheListOfSchedulersAsItCame(t *testing.T) {
+func TestMetadataHasSchedulerList(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		n := new(network)
 		f := &fixture{network: n, t: t}
@@ -178,7 +178,7 @@ func TestMetadataHaveTheListOfSchedulersAsItCame(t *testing.T) {
 	})
 }
 
-func TestClientsAddToTheMetadata(t *testing.T) {
+func TestClientsSetMetadata(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		c := runtimev1.NewDaprClient(f.grpc())
@@ -217,7 +217,7 @@ func TestClientsAddToTheMetadata(t *testing.T) {
 	})
 }
 
-func TestMetadataAreBounded(t *testing.T) {
+func TestMetadataIsLimited(t *testing.T) {
 	const full = "the metadata is full: there is room for 1000 entries and 1048576 bytes"
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
@@ -255,8 +255,8 @@ func TestMetadataAreBounded(t *testing.T) {
 	})
 }
 
-// SDKs choose their calls by the version, which must therefore be that of the messages.
-func TestTheVersionIsThatOfDaprsMessages(t *testing.T) {
+// SDKs choose their calls by the version, so it must match the protobuf messages.
+func TestVersionMatchesDaprModule(t *testing.T) {
 	mod, err := os.ReadFile("../../go.mod")
 	if err != nil {
 		t.Fatal(err)
@@ -267,7 +267,7 @@ func TestTheVersionIsThatOfDaprsMessages(t *testing.T) {
 	}
 }
 
-func TestMetadataAndShutdownNeedTheToken(t *testing.T) {
+func TestMetadataAndShutdownRequireToken(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		asked := make(chan bool, 10)
 		f := start(t, sidecar.Config{APIToken: "secret", Shutdown: func(forced bool) { asked <- forced }})
@@ -298,7 +298,7 @@ func TestMetadataAndShutdownNeedTheToken(t *testing.T) {
 	})
 }
 
-func TestThePublicPortShowsHealthAndMetadataToEverybodyAndNothingElse(t *testing.T) {
+func TestPublicPortServesHealthAndMetadataOnly(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{APIToken: "secret"})
 		for request, code := range map[string]int{

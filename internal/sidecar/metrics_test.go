@@ -21,7 +21,7 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// series returns the lines of the page of metrics whose names begin with one of the prefixes, without those of buckets.
+// series returns the metrics whose names have one of the prefixes, one a line, without buckets.
 func series(from prometheus.Gatherer, prefixes ...string) []string {
 	page := httptest.NewRecorder()
 	promhttp.HandlerFor(from, promhttp.HandlerOpts{}).ServeHTTP(page, httptest.NewRequest(http.MethodGet, "/", nil))
@@ -43,7 +43,7 @@ func wantSeries(t *testing.T, what string, got []string, want ...string) {
 	}
 }
 
-func TestWhatHasNeverHappenedHasNoSeries(t *testing.T) {
+func TestUnusedSeriesIsAbsent(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := prometheus.NewPedanticRegistry()
 		f := newFixture(t)
@@ -52,7 +52,7 @@ func TestWhatHasNeverHappenedHasNoSeries(t *testing.T) {
 	})
 }
 
-func TestEachCallOfAnHTTPAppIsCountedAsWhatItWas(t *testing.T) {
+func TestHTTPAppCallsAreCounted(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := prometheus.NewPedanticRegistry()
 		f := newFixture(t)
@@ -133,7 +133,7 @@ func TestEachCallOfAnHTTPAppIsCountedAsWhatItWas(t *testing.T) {
 	})
 }
 
-func TestLatenciesOfJobsHaveDaprsBuckets(t *testing.T) {
+func TestJobLatencyHasDaprBuckets(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := prometheus.NewPedanticRegistry()
 		f := newFixture(t)
@@ -168,7 +168,7 @@ func TestLatenciesOfJobsHaveDaprsBuckets(t *testing.T) {
 	})
 }
 
-func TestEachCallOfAGRPCAppIsCountedAsWhatItWas(t *testing.T) {
+func TestGRPCAppCallsAreCounted(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := prometheus.NewPedanticRegistry()
 		f := newFixture(t)
@@ -212,7 +212,7 @@ func TestEachCallOfAGRPCAppIsCountedAsWhatItWas(t *testing.T) {
 	})
 }
 
-func TestWithoutAnAppJobsAreNotCounted(t *testing.T) {
+func TestJobsAreNotCountedWithoutApp(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := prometheus.NewPedanticRegistry()
 		f := newFixture(t)
@@ -225,7 +225,7 @@ func TestWithoutAnAppJobsAreNotCounted(t *testing.T) {
 	})
 }
 
-func TestCallsOfTheAPIAreCountedUnderBoundedLabels(t *testing.T) {
+func TestAPICallsAreCounted(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := prometheus.NewPedanticRegistry()
 		f := newFixture(t)
@@ -294,7 +294,7 @@ func TestProbesAreCounted(t *testing.T) {
 		t.Run(protocol, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				r := prometheus.NewPedanticRegistry()
-				var p patient
+				var p healthApp
 				f := newFixture(t)
 				p.serve(f, appAddress, protocol)
 				f.run(sidecar.Config{Apps: []sidecar.App{checked(protocol)}, Schedulers: []string{schedulerAddress}, Metrics: r})
@@ -309,7 +309,7 @@ func TestProbesAreCounted(t *testing.T) {
 	}
 }
 
-func TestWhatStillWaitsAtTheEndIsNoCallOfTheApp(t *testing.T) {
+func TestWaitingTriggersAreNotCountedAsCalls(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		r := prometheus.NewPedanticRegistry()
 		f := newFixture(t)

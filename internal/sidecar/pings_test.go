@@ -15,7 +15,7 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// A cable is a connection that can be cut without either side being told.
+// A cable is a connection that can be cut without notice to either side.
 type cable struct {
 	net.Conn
 	cut    *atomic.Bool
@@ -50,7 +50,7 @@ func (c *cable) Write(b []byte) (int, error) {
 
 func (c *cable) Close() error { return c.close() }
 
-func TestADeadConnectionToASchedulerIsNoticed(t *testing.T) {
+func TestDeadSchedulerConnectionIsDetected(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := &fixture{network: new(network), t: t, pings: true}
 		f.scheduler = newScheduler(t, f.network, schedulerAddress, schedulerAddress)
@@ -77,7 +77,7 @@ func TestADeadConnectionToASchedulerIsNoticed(t *testing.T) {
 	})
 }
 
-func TestAnIdleConnectionOfTheGRPCAPIIsClosed(t *testing.T) {
+func TestIdleGRPCAPIConnectionIsClosed(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := &fixture{network: new(network), t: t, pings: true}
 		f.run(sidecar.Config{})

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net"
-	"net/http"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,12 +11,11 @@ import (
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
-	"google.golang.org/protobuf/types/known/anypb"
 
 	"carillon/internal/sidecar"
 )
 
-func TestWithoutASchedulerCallsFailAtOnce(t *testing.T) {
+func TestCallsFailAtOnceWithoutScheduler(t *testing.T) {
 	for _, addresses := range [][]string{{}, {""}, {"   "}, {`''`}, {`'   '`}, {`""`}, {`"  "`}} {
 		t.Run(fmt.Sprintf("%q", addresses), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -43,7 +40,7 @@ func TestWithoutASchedulerCallsFailAtOnce(t *testing.T) {
 	}
 }
 
-func TestASchedulerThatIsNotThereYetIsWaitedFor(t *testing.T) {
+func TestCallsWaitForAbsentScheduler(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := &fixture{network: new(network), t: t}
 		f.run(sidecar.Config{Schedulers: []string{schedulerAddress}})
@@ -83,7 +80,7 @@ func TestASchedulerThatIsNotThereYetIsWaitedFor(t *testing.T) {
 	})
 }
 
-func TestCallsOutliveARestartOfTheScheduler(t *testing.T) {
+func TestCallsSurviveSchedulerRestart(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		f.scheduler.die()
@@ -123,7 +120,8 @@ func TestCallsOutliveARestartOfTheScheduler(t *testing.T) {
 	})
 }
 
-// cluster starts a sidecar with the app "sub" and schedulers a, b and c, of which a publishes the list.
+// cluster starts a sidecar of the app "sub" and schedulers a, b and c. Scheduler a publishes the
+// list.
 func cluster(t *testing.T) (f *fixture, b, c *scheduler) {
 	t.Helper()
 	f = &fixture{network: new(network), t: t}
@@ -133,7 +131,7 @@ func cluster(t *testing.T) (f *fixture, b, c *scheduler) {
 	return f, b, c
 }
 
-func TestOnlyTheDifferenceOfTwoListsMatters(t *testing.T) {
+func TestHostListChangeKeepsOtherStreams(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, b, c := cluster(t)
 		want := func(what string, wantA, wantB, wantC, everA, everB, everC int) {
@@ -163,7 +161,7 @@ func TestOnlyTheDifferenceOfTwoListsMatters(t *testing.T) {
 	})
 }
 
-func TestCallsGoToSchedulersInTurn(t *testing.T) {
+func TestCallsRotateOverSchedulers(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, b, c := cluster(t)
 		for i, s := range []*scheduler{b, c, f.scheduler, b} {
@@ -177,14 +175,14 @@ func TestCallsGoToSchedulersInTurn(t *testing.T) {
 	})
 }
 
-func TestCallsPassOverASchedulerThatIsDown(t *testing.T) {
+func TestCallsSkipDownScheduler(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, b, c := cluster(t)
 		for range 3 {
 			f.send("DELETE", "/v1.0/jobs/a", "")
 		}
 		b.die()
-		time.Sleep(time.Millisecond) // a call that was about to be sent to it waits until it leaves the list
+		time.Sleep(time.Millisecond) // a call that picked it waits until it leaves the list
 		synctest.Wait()
 		for i := range 6 {
 			began := time.Now()
@@ -208,7 +206,7 @@ func TestCallsPassOverASchedulerThatIsDown(t *testing.T) {
 	})
 }
 
-func TestCallsPassOverASchedulerThatDoesNotAnswer(t *testing.T) {
+func TestCallsSkipUnresponsiveScheduler(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := &fixture{network: new(network), t: t}
 		f.dialer = func(ctx context.Context, address string) (net.Conn, error) {
@@ -231,7 +229,7 @@ func TestCallsPassOverASchedulerThatDoesNotAnswer(t *testing.T) {
 	})
 }
 
-func TestACallThatASchedulerHasGotIsMadeNowhereElseWhenThatLeavesTheList(t *testing.T) {
+func TestCallIsNotRetriedElsewhereAfterSchedulerLeaves(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, b, c := cluster(t)
 		b.holds, b.release = true, make(chan struct{})
@@ -250,7 +248,7 @@ func TestACallThatASchedulerHasGotIsMadeNowhereElseWhenThatLeavesTheList(t *test
 	})
 }
 
-func TestACallThatWaitsForASchedulerMovesOnWhenThatLeavesTheList(t *testing.T) {
+func TestWaitingCallMovesWhenSchedulerLeaves(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, b, _ := cluster(t)
 		f.scheduler.publish("b:1")
@@ -267,7 +265,7 @@ func TestACallThatWaitsForASchedulerMovesOnWhenThatLeavesTheList(t *testing.T) {
 	})
 }
 
-func TestAnErrorIsNotTriedAgain(t *testing.T) {
+func TestSchedulerErrorIsNotRetried(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		f.scheduler.answersWith(status.Error(codes.Unavailable, "no"))
@@ -278,7 +276,7 @@ func TestAnErrorIsNotTriedAgain(t *testing.T) {
 	})
 }
 
-func TestASchedulerThatHangsIsGivenUpAfter30Seconds(t *testing.T) {
+func TestHungSchedulerTimesOutAfter30Seconds(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		f.scheduler.holds = true
@@ -290,7 +288,7 @@ func TestASchedulerThatHangsIsGivenUpAfter30Seconds(t *testing.T) {
 	})
 }
 
-func TestStoppingLetsCallsFinishForAMoment(t *testing.T) {
+func TestStopDrainsCalls(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		f.scheduler.holds = true
@@ -317,7 +315,7 @@ func TestStoppingLetsCallsFinishForAMoment(t *testing.T) {
 	})
 }
 
-func TestWithoutListsTheConfiguredSchedulersAreUsed(t *testing.T) {
+func TestConfiguredSchedulersAreUsedWithoutList(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := &fixture{network: new(network), t: t}
 		f.scheduler = newScheduler(t, f.network, "a:1")
@@ -332,7 +330,7 @@ func TestWithoutListsTheConfiguredSchedulersAreUsed(t *testing.T) {
 	})
 }
 
-func TestSchedulerThatPublishesNoListIsLeftForAnother(t *testing.T) {
+func TestListTimeoutTriesAnotherScheduler(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := newFixture(t)
 		addresses := []string{schedulerAddress}
@@ -347,7 +345,7 @@ func TestSchedulerThatPublishesNoListIsLeftForAnother(t *testing.T) {
 	})
 }
 
-func TestWatchingHostsSurvivesErrors(t *testing.T) {
+func TestHostWatchSurvivesErrors(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := &fixture{network: new(network), t: t}
 		f.scheduler = newScheduler(t, f.network, "a:1", "a:1")
@@ -362,81 +360,5 @@ func TestWatchingHostsSurvivesErrors(t *testing.T) {
 		if open, _ := f.scheduler.connected(); len(open) != 3 {
 			t.Errorf("%d streams are open, want 3", len(open))
 		}
-	})
-}
-
-func TestAppsHaveTheirOwnStreams(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		f := start(t, sidecar.Config{AnyApp: true, Streams: 2, Apps: []sidecar.App{{ID: "x"}, {ID: "y"}}})
-		got := make(map[string]int)
-		open, _ := f.scheduler.connected()
-		for _, w := range open {
-			got[w.initial.GetAppId()]++
-		}
-		if len(open) != 4 || got["x"] != 2 || got["y"] != 2 {
-			t.Errorf("the streams are %v, want 2 of x and 2 of y", got)
-		}
-	})
-}
-
-func TestABrokenStreamIsOpenedAgainWhileItsCallsGoOn(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		release := make(chan struct{})
-		var finished bool
-		f, _ := startWithApp(t, sidecar.App{}, func(http.ResponseWriter, *http.Request) {
-			<-release
-			finished = true
-		})
-		w := f.scheduler.stream()
-		w.trigger(1, "a", nil)
-		synctest.Wait()
-		w.cut()
-		synctest.Wait()
-		if open, _ := f.scheduler.connected(); len(open) != 2 {
-			t.Errorf("%d streams are open, want 2", len(open))
-		}
-		time.Sleep(750 * time.Millisecond)
-		synctest.Wait()
-		open, _ := f.scheduler.connected()
-		if len(open) != 3 {
-			t.Errorf("%d streams are open, want 3", len(open))
-		}
-		close(release)
-		synctest.Wait()
-		if !finished {
-			t.Error("the call did not go on")
-		}
-		for _, o := range open {
-			o.wantNoResult(t, "a call of another connection")
-		}
-	})
-}
-
-func TestAStreamHasABoundedNumberOfTriggersInWork(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		release := make(chan struct{})
-		f, _ := startWithApp(t, sidecar.App{Protocol: "h2c", MaxConcurrency: 1}, func(http.ResponseWriter, *http.Request) {
-			<-release
-		})
-		w := f.scheduler.stream()
-		const sent = 50_000
-		data := &anypb.Any{Value: make([]byte, 100)}
-		var written atomic.Int32
-		go func() {
-			for i := range sent {
-				select {
-				case w.send <- jobTrigger(uint64(i), "a", data):
-					written.Add(1)
-				case <-release:
-					return
-				}
-			}
-		}()
-		synctest.Wait()
-		if n := written.Load(); n < 6_000 || n == sent {
-			t.Errorf("%d triggers of %d were taken, want no fewer than 6000, and not all", n, sent)
-		}
-		f.stop()
-		close(release)
 	})
 }

@@ -11,7 +11,7 @@ import (
 	"carillon/internal/sidecar"
 )
 
-func TestAShutdownIsAnsweredFirstAndThenPassedOn(t *testing.T) {
+func TestShutdownIsAnsweredBeforeItIsPassedOn(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		asked := make(chan bool, 10)
 		f := start(t, sidecar.Config{Shutdown: func(forced bool) { asked <- forced }})
@@ -62,7 +62,7 @@ func TestAShutdownIsAnsweredFirstAndThenPassedOn(t *testing.T) {
 	})
 }
 
-func TestAShutdownByForceOvertakesOneInGoodOrder(t *testing.T) {
+func TestForcedShutdownOvertakesGraceful(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		asked := make(chan bool, 10)
 		f := start(t, sidecar.Config{Shutdown: func(forced bool) { asked <- forced }})
@@ -83,7 +83,7 @@ func TestAShutdownByForceOvertakesOneInGoodOrder(t *testing.T) {
 	})
 }
 
-func TestAShutdownThatNobodyWaitsForChangesNothing(t *testing.T) {
+func TestShutdownWithoutCallbackChangesNothing(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		if got := f.send("POST", "/v1.0/shutdown", "", "dapr-force-shutdown: true"); got.code != 204 {
@@ -96,7 +96,7 @@ func TestAShutdownThatNobodyWaitsForChangesNothing(t *testing.T) {
 	})
 }
 
-func TestRunWaitsForTheCallThatPassesAShutdownOn(t *testing.T) {
+func TestRunWaitsForShutdownCallback(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		returned := false
 		f := start(t, sidecar.Config{Shutdown: func(bool) {

@@ -3,6 +3,7 @@ package sidecar
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"slices"
@@ -10,90 +11,79 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
-	"golang.org/x/sync/semaphore"
 
-	"carillon/internal/crossorigin"
-	"carillon/internal/limits"
-	"carillon/internal/lograte"
+	"carillon/internal/sidecar/apiserver"
+	"carillon/internal/sidecar/appclient"
+	"carillon/internal/sidecar/daprlog"
+	"carillon/internal/sidecar/daprmetrics"
+	"carillon/internal/sidecar/delivery"
+	"carillon/internal/sidecar/schedulerclient"
 )
-
-// drainTime is how long API calls in flight have to finish when the sidecar stops.
-const drainTime = 500 * time.Millisecond
 
 // A Sidecar serves the jobs API, and delivers triggers to apps.
 type Sidecar struct {
 	cfg        Config
-	dial       Dialers
 	log        *slog.Logger
-	began      time.Time // when it was made
-	metrics    *metrics
-	schedulers *schedulers
-	vitals     *vitals
-	ready      readiness
-	calls      calls
-	lists      *semaphore.Weighted // bytes that lists receive from schedulers
-	triggers   *triggers
-	extended   extended
-	shutdowns  shutdowns
-	warnings   *lograte.Line
-	refusals   *lograte.Line           // of calls without the token
-	browsers   *crossorigin.Protection // of listeners that ask for no token
+	created    time.Time
+	readiness  *apiserver.Readiness
+	health     *appclient.Health
+	schedulers *schedulerclient.Client
+	api        *apiserver.Server
+	deliverer  *delivery.Deliverer
 }
 
-// Listeners are where the API is served. A sidecar closes them.
-type Listeners struct {
-	HTTP, GRPC []net.Listener
-	Public     []net.Listener // health and metadata alone, for whoever has no token
-	Internal   []net.Listener // where Dapr's sidecars call one another; nothing is served there
-}
-
-// New returns a sidecar that does nothing yet. The error says what is wrong with cfg.
+// New returns a sidecar that does nothing until it runs. The error says what is wrong with cfg.
 func New(cfg Config, dial Dialers, log *slog.Logger) (*Sidecar, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	var tcp net.Dialer
-	overTCP := func(ctx context.Context, address string) (net.Conn, error) {
-		return tcp.DialContext(ctx, "tcp", address)
-	}
-	if dial.Scheduler == nil {
-		dial.Scheduler = overTCP
-	}
-	if dial.App == nil {
-		dial.App = overTCP
-	}
+	dial.setDefaults()
 	s := &Sidecar{
-		cfg: cfg, dial: dial, log: log.With(slog.String("component", "sidecar")), began: time.Now(),
-		calls: calls{bytes: limits.NewBudget(cfg.MaxCallBytes)}, shutdowns: newShutdowns(),
-		metrics: newMetrics(cfg), vitals: newVitals(cfg.Apps), browsers: crossorigin.New(cfg.Hosts),
+		cfg: cfg, log: log.With(slog.String("component", "sidecar")), created: time.Now(),
+		readiness: apiserver.NewReadiness(cfg.Apps, cfg.Schedulers), health: appclient.NewHealth(cfg.Apps),
 	}
-	s.warnings, s.refusals = newWarnings(s.log), newRefusals(s.log)
-	s.lists = semaphore.NewWeighted(cfg.MaxCallBytes)
-	s.triggers = newTriggers(maxInWork, cfg.MaxTriggerBytes)
-	s.extended.set("daprRuntimeVersion", cfg.Version)
-	s.schedulers = newSchedulers(s.host, cfg.Schedulers)
-	s.ready.apps.Store(int32(len(cfg.Apps)))
+	metrics := daprmetrics.NewRegistry(cfg.Metrics)
+	grpcCalls := daprmetrics.NewGRPCClientVec(metrics)
+	s.schedulers = schedulerclient.New(schedulerclient.Config{
+		Addresses: cfg.Schedulers, Dial: dial.Scheduler, Credentials: cfg.Credentials,
+		NoPings: cfg.NoPings,
+		Calls:   grpcCalls.ForApp(cfg.DefaultApp), Listed: s.schedulersListed,
+	}, s.log)
+	s.api = apiserver.New(apiserver.Config{
+		Apps: cfg.Apps, DefaultApp: cfg.DefaultApp, AnyApp: cfg.AnyApp, Namespace: cfg.Namespace,
+		NoPings: cfg.NoPings, NoHTTP2: cfg.NoHTTP2,
+		MaxBody: cfg.MaxBody, MaxCallBytes: cfg.MaxCallBytes, MaxHeader: cfg.MaxHeader,
+		APIToken: cfg.APIToken, Hosts: cfg.Hosts, Version: cfg.Version,
+		Shutdown: cfg.Shutdown, Check: cfg.Check, Strict: cfg.Strict, Connected: cfg.Connected,
+		LogCalls: cfg.LogCalls, Metrics: metrics,
+	}, s.schedulers, s.readiness, s.log)
+	s.deliverer = delivery.New(delivery.Config{
+		Schedulers: s.schedulers, Streams: cfg.Streams, MaxTriggerBytes: cfg.MaxTriggerBytes,
+		Namespace: cfg.Namespace,
+		App: appclient.Options{
+			Dial: dial.App, MaxMessage: cfg.MaxBody, MaxHeader: cfg.MaxHeader,
+			MaxConns: cfg.connsPerApp(), Token: cfg.AppToken,
+		},
+		Health:     s.health,
+		AppMetrics: appclient.NewMetricsVec(metrics, cfg.MetricsNamespace, grpcCalls),
+		Metrics:    delivery.NewMetricsVec(metrics),
+		Listening:  s.appListens,
+	}, s.log)
 	return s, nil
 }
 
-// Run serves until ctx ends, and then returns nil; or until a listener fails. All that it started has ended by then.
-// It is to be called once.
+// Run serves until ctx ends, and then returns nil, or until a listener fails. All that it started
+// has ended when it returns. It is called once.
 func (s *Sidecar) Run(ctx context.Context, l Listeners) error {
-	defer s.warnings.Close(ctx)
-	defer s.refusals.Close(ctx)
-	defer s.schedulers.close() // last: API calls that drain still use them
-	ctx, stop := s.outlast(ctx)
+	defer s.api.Close(ctx)
+	defer s.schedulers.Close() // after the API, whose last calls use it
+	ctx, stop := s.blockShutdown(ctx)
 	defer stop()
 	g, ctx := errgroup.WithContext(ctx)
 	if len(l.Public) > 0 {
-		public := s.log.With(slog.String("api", "public"))
-		g.Go(func() error { return s.serveHTTP(ctx, public, l.Public, s.answerPublic) })
+		g.Go(func() error { return s.api.ServePublic(ctx, l) })
 	}
-	g.Go(func() error {
-		s.passShutdowns(ctx)
-		return nil
-	})
-	g.Go(func() error { return s.begin(ctx, g, l) })
+	g.Go(func() error { return s.start(ctx, g, l) })
 	err := g.Wait()
 	if errors.Is(err, context.Canceled) {
 		return nil
@@ -101,80 +91,81 @@ func (s *Sidecar) Run(ctx context.Context, l Listeners) error {
 	return err
 }
 
-// begin waits until the sidecar may begin, and then starts in g all that is not for the public.
-func (s *Sidecar) begin(ctx context.Context, g *errgroup.Group, l Listeners) error {
+// start waits until the sidecar may begin. Then it starts in g all but the public listeners.
+func (s *Sidecar) start(ctx context.Context, g *errgroup.Group, l Listeners) error {
 	if err := s.cfg.Await(ctx); err != nil {
-		for _, one := range slices.Concat(l.HTTP, l.GRPC, l.Internal) {
-			err = errors.Join(err, one.Close())
+		for _, listener := range slices.Concat(l.HTTP, l.GRPC, l.Internal) {
+			err = errors.Join(err, listener.Close())
 		}
 		return err
 	}
-	s.ready.begun.Store(true)
+	s.readiness.SetCertificate()
 	if len(s.cfg.Schedulers) == 0 {
 		s.log.InfoContext(ctx, "No scheduler host addresses provided. Scheduler disabled")
-		s.ready.hosts.Store(true)
+		s.readiness.SetSchedulers()
 	} else {
-		g.Go(func() error { return s.watchHosts(ctx) })
+		g.Go(func() error { return s.schedulers.WatchHosts(ctx) })
 	}
-	for _, a := range s.cfg.Apps {
-		g.Go(func() error { return s.serveApp(ctx, a) })
+	for _, app := range s.cfg.Apps {
+		g.Go(func() error { return s.deliverer.Run(ctx, app) })
 	}
-	if len(l.Internal) > 0 {
-		g.Go(func() error { return s.serveInternal(ctx, l.Internal) })
-	}
-	g.Go(func() error { return s.serveHTTP(ctx, s.log, l.HTTP, s.httpAPI()) })
-	g.Go(func() error { return s.serveGRPC(ctx, l.GRPC) })
+	g.Go(func() error { return s.api.Serve(ctx, l) })
 	return nil
 }
 
-// outlast returns a context that ends when ctx has ended, and then BlockShutdown has passed or all apps have turned
-// unhealthy; or when stop is called, which is to be done in the end.
-func (s *Sidecar) outlast(ctx context.Context) (lasting context.Context, stop func()) {
+// schedulersListed is called after each list of schedulers.
+func (s *Sidecar) schedulersListed(ctx context.Context) {
+	if s.readiness.SetSchedulers() {
+		daprlog.Info(ctx, s.log, "Scheduler clients initialized")
+	}
+}
+
+// appListens is called once for each app.
+func (s *Sidecar) appListens(ctx context.Context) {
+	if s.readiness.AddApp() {
+		took := time.Since(s.created).Milliseconds()
+		daprlog.Info(ctx, s.log, fmt.Sprintf("dapr initialized. Status: Running. Init Elapsed %dms", took))
+	}
+}
+
+// blockShutdown returns a context that ends after ctx has ended, and then Config.BlockShutdown has
+// passed or all apps have become unhealthy. It also ends when stop is called, which the caller
+// must.
+func (s *Sidecar) blockShutdown(ctx context.Context) (blocked context.Context, stop func()) {
 	if s.cfg.BlockShutdown <= 0 {
 		return context.WithCancel(ctx)
 	}
-	lasting, end := context.WithCancel(context.WithoutCancel(ctx))
+	blocked, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var waiting sync.WaitGroup
 	waiting.Go(func() {
-		defer end()
+		defer cancel()
 		select {
 		case <-ctx.Done():
-		case <-lasting.Done():
+		case <-blocked.Done():
 			return
 		}
-		s.log.InfoContext(lasting, "blocking shutdown for a while, or until all apps are unhealthy",
+		s.log.InfoContext(blocked, "blocking shutdown for a while, or until all apps are unhealthy",
 			slog.Duration("duration", s.cfg.BlockShutdown))
-		blocking, cancel := context.WithTimeout(lasting, s.cfg.BlockShutdown)
-		defer cancel()
-		s.vitals.awaitSickness(blocking)
+		timeout, cancelTimeout := context.WithTimeout(blocked, s.cfg.BlockShutdown)
+		defer cancelTimeout()
+		s.health.WaitUnhealthy(timeout)
 	})
-	return lasting, func() {
-		end()
+	return blocked, func() {
+		cancel()
 		waiting.Wait()
 	}
 }
 
-// A gate counts who is inside, so that closing it can wait for them.
-type gate struct {
-	mu     sync.RWMutex // read-locked by everybody inside
-	closed bool
-}
-
-// enter reports whether the gate is open; leave is to be called then.
-func (g *gate) enter() bool {
-	g.mu.RLock()
-	if g.closed {
-		g.mu.RUnlock()
-		return false
+// setDefaults makes TCP the default.
+func (d *Dialers) setDefaults() {
+	var tcp net.Dialer
+	overTCP := func(ctx context.Context, address string) (net.Conn, error) {
+		return tcp.DialContext(ctx, "tcp", address)
 	}
-	return true
-}
-
-func (g *gate) leave() { g.mu.RUnlock() }
-
-// close lets nobody in any more, and returns when everybody has left.
-func (g *gate) close() {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.closed = true
+	if d.Scheduler == nil {
+		d.Scheduler = overTCP
+	}
+	if d.App == nil {
+		d.App = overTCP
+	}
 }

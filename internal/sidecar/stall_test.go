@@ -21,15 +21,15 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// A stall is an answer of an app that stops halfway.
+// A stall is an app's response that stops halfway.
 type stall struct {
 	part   string // at which it stops
 	begins []byte // what comes before
 	taken  bool   // the status says that the app took the trigger
 }
 
-// checkStalls holds that each stall ends, with the outcome that is to be had, within 15 seconds of when it began, and
-// that the job is delivered again afterwards. The app stalls where stalled is set, and otherwise answers well.
+// checkStalls checks that each stall ends within 15 seconds, with the expected outcome, and that
+// the job is delivered again afterwards. The app stalls if stalled is set, and otherwise succeeds.
 func checkStalls(t *testing.T, protocol string, stalls []stall, serve func(conn net.Conn, s stall, stalled *atomic.Bool)) {
 	t.Helper()
 	for _, s := range stalls {
@@ -55,7 +55,7 @@ func checkStalls(t *testing.T, protocol string, stalls []stall, serve func(conn 
 	}
 }
 
-// startRawAs runs a sidecar and an app that speaks protocol, whose connections are served by serve.
+// startRawAs runs a sidecar and an app that speaks protocol; serve serves its connections.
 func startRawAs(t *testing.T, protocol string, serve func(net.Conn)) *fixture {
 	t.Helper()
 	return startRawApp(t, sidecar.App{ID: "sub", Address: appAddress, Protocol: protocol}, serve)
@@ -88,7 +88,7 @@ func startRawApp(t *testing.T, a sidecar.App, serve func(net.Conn)) *fixture {
 	return f
 }
 
-func TestStalledAnswerOverHTTP1Ends(t *testing.T) {
+func TestStalledHTTP1ResponseFails(t *testing.T) {
 	const ok = "HTTP/1.1 200 OK\r\n"
 	checkStalls(t, "http", []stall{
 		{"first byte", []byte("H"), false},
@@ -107,8 +107,8 @@ func TestStalledAnswerOverHTTP1Ends(t *testing.T) {
 	}, serveHTTP1)
 }
 
-// serveHTTP1 answers each request on conn; or, where stalled is set, with how s begins, and from then on reads and says
-// nothing more.
+// serveHTTP1 answers each request on conn. If stalled is set, it answers with the beginning of s,
+// and then neither reads nor writes.
 func serveHTTP1(conn net.Conn, s stall, stalled *atomic.Bool) {
 	in := bufio.NewReader(conn)
 	for {
@@ -121,7 +121,7 @@ func serveHTTP1(conn net.Conn, s stall, stalled *atomic.Bool) {
 		}
 		if stalled.Load() {
 			_, _ = conn.Write(s.begins)
-			_, _ = io.Copy(io.Discard, conn) // until the sidecar hangs up
+			_, _ = io.Copy(io.Discard, conn) // until the sidecar closes it
 			return
 		}
 		if _, err := io.WriteString(conn, "HTTP/1.1 204 No Content\r\n\r\n"); err != nil {
@@ -130,8 +130,8 @@ func serveHTTP1(conn net.Conn, s stall, stalled *atomic.Bool) {
 	}
 }
 
-// An app that stalls is unhealthy, and is healthy again when it answers over another connection.
-func TestStalledProbeEnds(t *testing.T) {
+// A stalled app is unhealthy, and becomes healthy when it answers on another connection.
+func TestStalledProbeFails(t *testing.T) {
 	for protocol, s := range map[string]stall{
 		"http": {begins: []byte("HTTP/1.1 20")}, "h2c": {}, "grpc": {},
 	} {
@@ -162,11 +162,11 @@ func TestStalledProbeEnds(t *testing.T) {
 	}
 }
 
-func TestStalledHandshakeEnds(t *testing.T) {
+func TestStalledTLSHandshakeFails(t *testing.T) {
 	config := selfSigned(t)
 	checkStalls(t, "https", []stall{{"handshake", nil, false}}, func(conn net.Conn, _ stall, stalled *atomic.Bool) {
 		if stalled.Load() {
-			_, _ = io.Copy(io.Discard, conn) // until the sidecar hangs up
+			_, _ = io.Copy(io.Discard, conn) // until the sidecar closes it
 			return
 		}
 		secure := tls.Server(conn, config)
@@ -176,8 +176,8 @@ func TestStalledHandshakeEnds(t *testing.T) {
 	})
 }
 
-// A slow body is not taken for one that goes on: what counts is how long all of it takes.
-func TestTricklingBodyEnds(t *testing.T) {
+// The timeout is for the whole body, not for each of its parts.
+func TestTricklingBodyIsCutOff(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, _ := startRaw(t, func(conn net.Conn, in *bufio.Reader) {
 			if _, err := http.ReadRequest(in); err != nil {
@@ -199,14 +199,14 @@ func TestTricklingBodyEnds(t *testing.T) {
 	})
 }
 
-// frames returns what write writes.
+// frames returns the bytes that write writes.
 func frames(write func(f *http2.Framer)) []byte {
 	var b bytes.Buffer
 	write(http2.NewFramer(&b, nil))
 	return b.Bytes()
 }
 
-// block returns fields, which are names and values in turn, as a header block.
+// block returns a header block of fields: alternating names and values.
 func block(fields ...string) []byte {
 	var b bytes.Buffer
 	e := hpack.NewEncoder(&b)
@@ -216,8 +216,8 @@ func block(fields ...string) []byte {
 	return b.Bytes()
 }
 
-// serveHTTP2 answers each request on conn with answer; or, where stalled is set, with how s begins, for the stream of the
-// request, and from then on reads and says nothing more.
+// serveHTTP2 answers each request on conn with answer. If stalled is set, it answers with the
+// beginning of s on the request's stream, and then neither reads nor writes.
 func serveHTTP2(conn net.Conn, s stall, stalled *atomic.Bool, answer func(f *http2.Framer, stream uint32) error) {
 	if _, err := io.ReadFull(conn, make([]byte, len(http2.ClientPreface))); err != nil {
 		return
@@ -246,13 +246,13 @@ func serveHTTP2(conn net.Conn, s stall, stalled *atomic.Bool, answer func(f *htt
 				err = f.WritePing(true, frame.Data)
 			}
 		default:
-			if !frame.Header().Flags.Has(http2.FlagDataEndStream) { // which is that of headers, too
+			if !frame.Header().Flags.Has(http2.FlagDataEndStream) { // which headers have, too
 				continue
 			}
 			stream := frame.Header().StreamID
 			if stalled.Load() {
 				_, _ = out.Write(onStream(s.begins, stream))
-				_, _ = io.Copy(io.Discard, conn) // until the sidecar hangs up
+				_, _ = io.Copy(io.Discard, conn) // until the sidecar closes it
 				return
 			}
 			err = answer(f, stream)
@@ -260,14 +260,14 @@ func serveHTTP2(conn net.Conn, s stall, stalled *atomic.Bool, answer func(f *htt
 	}
 }
 
-// answerH2C answers a request on a stream like an app that took the trigger.
+// answerH2C answers a request with success.
 func answerH2C(f *http2.Framer, stream uint32) error {
 	return f.WriteHeaders(http2.HeadersFrameParam{
 		StreamID: stream, BlockFragment: block(":status", "204"), EndHeaders: true, EndStream: true,
 	})
 }
 
-// answerGRPC does so over gRPC, with an empty message.
+// answerGRPC answers a request over gRPC with an empty message.
 func answerGRPC(f *http2.Framer, stream uint32) error {
 	return errors.Join(
 		f.WriteHeaders(http2.HeadersFrameParam{
@@ -279,7 +279,7 @@ func answerGRPC(f *http2.Framer, stream uint32) error {
 		}))
 }
 
-// A writer has somebody else write, who may wait for the reader.
+// A writer passes writes to another goroutine, which may wait for the reader.
 type writer chan []byte
 
 func (w writer) Write(b []byte) (int, error) {
@@ -287,7 +287,7 @@ func (w writer) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// onStream returns frames of stream 1, of which the last may be incomplete, as those of another stream.
+// onStream moves frames of stream 1 to another stream. The last one may be incomplete.
 func onStream(frames []byte, stream uint32) []byte {
 	frames = slices.Clone(frames)
 	for at := 0; at+9 <= len(frames); at += 9 + int(binary.BigEndian.Uint32(frames[at:])>>8) {
@@ -296,7 +296,7 @@ func onStream(frames []byte, stream uint32) []byte {
 	return frames
 }
 
-func TestStalledAnswerOverH2CEnds(t *testing.T) {
+func TestStalledH2CResponseFails(t *testing.T) {
 	header := frames(func(f *http2.Framer) {
 		_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: block(":status", "200"), EndHeaders: true})
 	})
@@ -322,7 +322,7 @@ func TestStalledAnswerOverH2CEnds(t *testing.T) {
 	})
 }
 
-func TestStalledAnswerOverGRPCEnds(t *testing.T) {
+func TestStalledGRPCResponseFails(t *testing.T) {
 	fields := block(":status", "200", "content-type", "application/grpc")
 	header := frames(func(f *http2.Framer) {
 		_ = f.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: fields, EndHeaders: true})

@@ -14,8 +14,8 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// This is the one test that uses the machine's network, and therefore waits for it.
-func TestEverythingWorksOverTCP(t *testing.T) {
+// This test uses the machine's network, and real time.
+func TestSidecarWorksOverTCP(t *testing.T) {
 	listen := func() net.Listener {
 		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 		if err != nil {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// selfSigned is the configuration of a server whose certificate nobody can check.
+// selfSigned returns the configuration of a server with an unverifiable certificate.
 func selfSigned(t *testing.T) *tls.Config {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -18,9 +18,9 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// TestTokensAreNeitherLoggedNorPassedOn makes all kinds of calls, with the right token and with wrong ones. The scheduler
-// of these tests looks for a token in each call that it gets.
-func TestTokensAreNeitherLoggedNorPassedOn(t *testing.T) {
+// It makes all kinds of calls, with the right token and with wrong ones. The fake scheduler looks
+// for a token in each call.
+func TestTokensAreNeitherLoggedNorForwarded(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		log := new(lines)
 		n := new(network)
@@ -64,8 +64,8 @@ func TestTokensAreNeitherLoggedNorPassedOn(t *testing.T) {
 	})
 }
 
-// A gRPC client that never gets to the point is cut off: before it has a connection, and before it has asked.
-func TestAGRPCClientThatNeverGetsToThePointIsCutOff(t *testing.T) {
+// A silent client is disconnected during the handshake, and before its first request.
+func TestSilentGRPCClientIsDisconnected(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		conn, err := f.dial(t.Context(), "sidecar:50001")
@@ -91,7 +91,7 @@ func TestAGRPCClientThatNeverGetsToThePointIsCutOff(t *testing.T) {
 	})
 }
 
-func TestEachCallWithoutTheTokenIsLoggedOrCounted(t *testing.T) {
+func TestCallsWithoutTokenAreLoggedOrCounted(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, page := newFixture(t), new(logtest.Page)
 		f.log = slog.New(slog.NewTextHandler(page, nil))

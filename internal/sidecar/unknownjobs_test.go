@@ -14,7 +14,7 @@ import (
 	"carillon/internal/sidecar"
 )
 
-func TestUnknownJobIsWarnedOfOncePerPathAndCountedAlike(t *testing.T) {
+func TestUnknownJobIsWarnedOfOncePerPath(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, page, r := newFixture(t), new(logtest.Page), prometheus.NewRegistry()
 		f.log = slog.New(slog.NewTextHandler(page, nil))
@@ -42,7 +42,7 @@ func TestUnknownJobIsWarnedOfOncePerPathAndCountedAlike(t *testing.T) {
 	})
 }
 
-func TestWarningsOfUnknownJobsAreBounded(t *testing.T) {
+func TestUnknownJobWarningsAreLimited(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, page := newFixture(t), new(logtest.Page)
 		f.log = slog.New(slog.NewTextHandler(page, nil))

@@ -18,18 +18,18 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// meaningless are texts that Dapr accepts and takes for no time at all.
+// meaningless returns texts that Dapr accepts and reads as a duration of zero.
 func meaningless() []string {
 	return []string{"PT30s", "P1d", "PT", "P1", "P30", "Pxx", "PT5m", "R0/PT", "P0DT30s"}
 }
 
-// warned runs a sidecar whose log is kept.
+// warned runs a sidecar, and returns its log.
 func warned(t *testing.T) (*fixture, *logtest.Page) {
 	t.Helper()
 	return warnedOr(t, false)
 }
 
-// warnedOr runs a sidecar whose log is kept, and that refuses what it would warn of if it is strict.
+// warnedOr runs a sidecar that may be strict, and returns its log.
 func warnedOr(t *testing.T, strict bool) (*fixture, *logtest.Page) {
 	t.Helper()
 	f, page := newFixture(t), new(logtest.Page)
@@ -39,7 +39,7 @@ func warnedOr(t *testing.T, strict bool) (*fixture, *logtest.Page) {
 	return f, page
 }
 
-func TestMeaninglessDurationIsRefusedAsPublished(t *testing.T) {
+func TestMeaninglessDurationIsRefusedWhenPublished(t *testing.T) {
 	for _, text := range meaningless() {
 		t.Run(text, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -76,7 +76,7 @@ func TestMeaninglessDurationIsRefusedAsPublished(t *testing.T) {
 	}
 }
 
-func TestMeaninglessDurationIsAcceptedAsInDaprWithAWarning(t *testing.T) {
+func TestMeaninglessDurationGetsWarning(t *testing.T) {
 	for _, text := range meaningless() {
 		t.Run(text, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestMeaninglessDurationIsAcceptedAsInDaprWithAWarning(t *testing.T) {
 	}
 }
 
-func TestWhatADurationIgnoresIsAcceptedWithAWarning(t *testing.T) {
+func TestIgnoredDurationPartGetsWarning(t *testing.T) {
 	for _, text := range []string{"PT1M30", "P1DT12h", "PT1H30m", "P1Dxx"} {
 		t.Run(text, func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
@@ -125,7 +125,7 @@ func TestWhatADurationIgnoresIsAcceptedWithAWarning(t *testing.T) {
 	}
 }
 
-func TestPlainRequestAndOneThatFailsHaveNoWarning(t *testing.T) {
+func TestPlainOrFailedRequestHasNoWarning(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, page := warned(t)
 		if got := f.send("POST", "/v1.0-alpha1/jobs/a", `{"dueTime":"PT30S"}`); got.code != http.StatusNoContent || got.header.Get("Warning") != "" {
@@ -141,8 +141,8 @@ func TestPlainRequestAndOneThatFailsHaveNoWarning(t *testing.T) {
 	})
 }
 
-// However much a client sends, and whatever bytes, the header stays small and printable, and so does the log.
-func TestWarningsAreBoundedAndPrintable(t *testing.T) {
+// Whatever a client sends, the header and the log stay small and printable.
+func TestWarningsAreLimitedAndPrintable(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, page := warned(t)
 		var jobs []string
