@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-func TestSidecarsAreToldAnAddressThatTheyReach(t *testing.T) {
+func TestAdvertisedAddressIsReachable(t *testing.T) {
 	for _, c := range []struct {
 		listen, override, env, want string
 	}{
@@ -26,8 +26,8 @@ func TestSidecarsAreToldAnAddressThatTheyReach(t *testing.T) {
 	}
 }
 
-// TestTheBestAddressReachesFarthest takes away the best of a host's addresses again and again.
-func TestTheBestAddressReachesFarthest(t *testing.T) {
+// TestWidestReachingAddressIsChosen takes away the best of a host's addresses again and again.
+func TestWidestReachingAddressIsChosen(t *testing.T) {
 	order := []string{"198.51.100.1/24", "2001:db8::2/64", "100.64.0.1/10", "fd00::1/8", "fe80::1/64", "127.0.0.1/8"}
 	for i, want := range order {
 		var own []net.Addr

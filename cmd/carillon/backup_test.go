@@ -18,7 +18,7 @@ func carry(t *testing.T, args ...string) (code int, said string) {
 	return code, out.String()
 }
 
-func TestABackupGoesIntoANewFolderAndFiresThere(t *testing.T) {
+func TestRestoredJobsFire(t *testing.T) {
 	dir, restored, file := t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "jobs.archive")
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -51,7 +51,7 @@ func TestABackupGoesIntoANewFolderAndFiresThere(t *testing.T) {
 	d.stop(t, syscall.SIGTERM)
 }
 
-func TestABackupThatIsDamagedRestoresNothing(t *testing.T) {
+func TestDamagedBackupRestoresNothing(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "jobs.archive")
 	if err := os.WriteFile(file, []byte("carillon archive 1\nand no more"), 0o600); err != nil {
 		t.Fatal(err)

@@ -28,9 +28,9 @@ func withFiles(t *testing.T, cmd *exec.Cmd, limit int) {
 	cmd.Path = shell
 }
 
-// TestIdleConnectionsLeaveTheStoreItsFiles has clients connect to each port of a node with few descriptors, far more often than it has any,
+// TestIdleConnectionsLeaveFilesForStore has clients connect to each port of a node with few descriptors, far more often than it has any,
 // and say nothing. Meanwhile jobs are scheduled that make the store write many files, and come.
-func TestIdleConnectionsLeaveTheStoreItsFiles(t *testing.T) {
+func TestIdleConnectionsLeaveFilesForStore(t *testing.T) {
 	const limit, jobs = 192, 300
 	d := startSchedulerAs(t, func(cmd *exec.Cmd) { withFiles(t, cmd, limit) }, "--etcd-data-dir="+t.TempDir(), "--memory-limit=128Mi")
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

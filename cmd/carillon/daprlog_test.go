@@ -13,7 +13,7 @@ import (
 	"carillon/internal/store"
 )
 
-func TestLogHasTheFormsOfDapr(t *testing.T) {
+func TestLogHasDaprsFormats(t *testing.T) {
 	for name, c := range map[string]struct {
 		json bool
 		want string
@@ -36,8 +36,8 @@ func TestLogHasTheFormsOfDapr(t *testing.T) {
 	}
 }
 
-// TestProgramsFindTheLinesThatTheyWaitFor checks that each line comes, and that what it says is true then.
-func TestProgramsFindTheLinesThatTheyWaitFor(t *testing.T) {
+// TestLogHasLinesThatProgramsWaitFor checks that each line comes, and that what it says is true then.
+func TestLogHasLinesThatProgramsWaitFor(t *testing.T) {
 	d := startScheduler(t, "--etcd-data-dir", t.TempDir())
 	for _, line := range []string{"Dapr Scheduler listening on: 127.0.0.1:", "Dapr Scheduler api is ready"} {
 		waitFor(t, line, func() bool { return strings.Contains(d.said.String(), `level=info msg="`+line) })
@@ -59,7 +59,7 @@ func TestProgramsFindTheLinesThatTheyWaitFor(t *testing.T) {
 }
 
 // Below debug are the lines of Pebble and etcd about themselves. Dapr has no such level, so it has a name of its own.
-func TestTraceIsALevelBelowDebug(t *testing.T) {
+func TestTraceIsBelowDebug(t *testing.T) {
 	for level, want := range map[string]string{"debug": "debug", "trace": "debug trace"} {
 		var out bytes.Buffer
 		log, err := (&logConfig{level: level}).logger(&out)

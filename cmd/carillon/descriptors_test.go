@@ -95,7 +95,7 @@ func TestSlowAppLosesNothingWithFewDescriptors(t *testing.T) {
 }
 
 // Clients connect and do nothing, more of them than there are descriptors, just when triggers come.
-func TestIdleClientsKeepNoTriggerFromTheApp(t *testing.T) {
+func TestIdleClientsDelayNoTrigger(t *testing.T) {
 	const jobs = 20
 	d := startScheduler(t, "--etcd-data-dir", t.TempDir())
 	address, taken := slowApp(t)

@@ -109,7 +109,7 @@ func dev(ctx context.Context, args []string, std stdio) error {
 		return err
 	}
 	forced := make(chan struct{})
-	cfg.Forced = sync.OnceFunc(func() { close(forced) })
+	cfg.OnForcedShutdown = sync.OnceFunc(func() { close(forced) })
 	node, err := app.OpenAllInOne(cfg, l, nil, log)
 	if err != nil {
 		return fmt.Errorf("--data-dir %s: %w", dir, err)

@@ -21,7 +21,7 @@ sh -c 'trap "echo child >> $0; [ $1 = yes ] && exit 0" TERM; echo app-is-up; whi
 while :; do sleep 0.05; done
 `
 
-func TestAppGroupGetsOneSIGTERMAndThenOneSIGKILL(t *testing.T) {
+func TestAppGetsSIGTERMThenSIGKILL(t *testing.T) {
 	for _, c := range []struct {
 		name, childEnds string
 		grace           time.Duration
@@ -58,8 +58,8 @@ func TestAppGroupGetsOneSIGTERMAndThenOneSIGKILL(t *testing.T) {
 	}
 }
 
-// TestNothingThatAnAppLeavesBehindOutlivesTheNode has the app end by itself while its child goes on.
-func TestNothingThatAnAppLeavesBehindOutlivesTheNode(t *testing.T) {
+// TestProcessesOfAppEndWithNode has the app end by itself while its child goes on.
+func TestProcessesOfAppEndWithNode(t *testing.T) {
 	n := startNode(t, "--data-dir", t.TempDir(), "--app-grace-period=200ms", "--", "sh", "-c", "trap '' TERM; sleep 1000 & echo pid $!; exit 0")
 	if err := n.wait(); err != nil { // its output ends when nobody has it
 		t.Errorf("it ended with %v, want exit code 0", err)
@@ -76,7 +76,7 @@ func TestNothingThatAnAppLeavesBehindOutlivesTheNode(t *testing.T) {
 	})
 }
 
-func TestServerOutlivesHangupAndReopensItsLog(t *testing.T) {
+func TestHangupReopensLog(t *testing.T) {
 	dir := t.TempDir()
 	log, old := filepath.Join(dir, "log"), filepath.Join(dir, "log.1")
 	n := startNode(t, "--data-dir", filepath.Join(dir, "data"), "--log-file", log)
@@ -102,7 +102,7 @@ func TestServerOutlivesHangupAndReopensItsLog(t *testing.T) {
 	}
 }
 
-func TestServerOutlivesAClosedPipeOnStandardOutput(t *testing.T) {
+func TestClosedStdoutDoesNotStopServer(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

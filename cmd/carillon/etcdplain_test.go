@@ -39,7 +39,7 @@ func chartMembers(scheme string) string {
 	return "--etcd-initial-cluster " + strings.Join(all, ",")
 }
 
-func TestEtcdInPlaintextBesideTLSIsRefused(t *testing.T) {
+func TestPlaintextEtcdBesideTLSIsRefused(t *testing.T) {
 	const peers, clients = "the members of etcd would speak plaintext on port ", "etcd would serve its clients in plaintext on port 2379"
 	for args, want := range map[string]string{
 		theirs + files:               "a=http://10.0.0.1:2380: " + peers + "2380",
@@ -84,7 +84,7 @@ func TestEtcdInPlaintextBesideTLSIsRefused(t *testing.T) {
 	}
 }
 
-func TestEtcdInPlaintextIsWarnedOf(t *testing.T) {
+func TestPlaintextEtcdIsLogged(t *testing.T) {
 	const members, clients = "etcd for its other members: every job", "etcd for its clients: every job"
 	for args, want := range map[string][]string{
 		theirs: {"10.0.0.1:2380: " + members},

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestAPlaintextPortOfTheNetworkIsNamedWithWhatIsReachableThere(t *testing.T) {
+func TestExposedPlaintextPortIsLogged(t *testing.T) {
 	open := func(address string) net.Listener {
 		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
 		if err != nil {
@@ -40,7 +40,7 @@ func TestAPlaintextPortOfTheNetworkIsNamedWithWhatIsReachableThere(t *testing.T)
 	}
 }
 
-func TestADevelopmentNodeListensOnLoopbackAlone(t *testing.T) {
+func TestDevListensOnLoopbackOnly(t *testing.T) {
 	std, _, _ := nowhere()
 	fs, c := devFlags()
 	if err := parse(fs, devUsage, []string{"--dapr-http-port=0", "--dapr-grpc-port=0", "--port=0"}, std); err != nil {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestKeysThatAreNeededAreShownInEachForm(t *testing.T) {
+func TestKeysAreShownInEachFormat(t *testing.T) {
 	dir, file := t.TempDir(), filepath.Join(t.TempDir(), "keys")
 	if err := os.WriteFile(file, []byte("2026-11 "+strings.Repeat("A", 43)+"=\n"), 0o600); err != nil {
 		t.Fatal(err)

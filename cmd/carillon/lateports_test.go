@@ -84,7 +84,7 @@ func endsWell(t *testing.T, n *node) {
 }
 
 // closedPorts is what a node says, with their addresses, while they wait for a certificate.
-const closedPorts = `msg="ports are closed until there is a certificate"`
+const closedPorts = `msg="ports are closed until the node has a certificate"`
 
 // startClosedScheduler starts a scheduler whose Sentry does not run yet, at free ports, as the log names none of them.
 func startClosedScheduler(t *testing.T, ca *identitytest.Authority, sentry string) *daprd {
@@ -121,7 +121,7 @@ func (n *node) listens(t *testing.T, addresses ...string) {
 	}
 }
 
-func TestSchedulerPortIsClosedUntilThereIsACertificate(t *testing.T) {
+func TestSchedulerPortIsClosedWithoutCertificate(t *testing.T) {
 	t.Parallel()
 	ca, sentry := identitytest.NewAuthority(t), freeAddress(t)
 	d := startClosedScheduler(t, ca, sentry)
@@ -149,7 +149,7 @@ func TestSchedulerPortIsClosedUntilThereIsACertificate(t *testing.T) {
 	}
 }
 
-func TestSchedulerWithoutACertificateStops(t *testing.T) {
+func TestSchedulerStopsWithoutCertificate(t *testing.T) {
 	t.Parallel()
 	d := startClosedScheduler(t, identitytest.NewAuthority(t), freeAddress(t))
 	d.health(t, http.StatusServiceUnavailable)
@@ -159,7 +159,7 @@ func TestSchedulerWithoutACertificateStops(t *testing.T) {
 	}
 }
 
-func TestPortsOfASidecarAreClosedUntilThereIsACertificate(t *testing.T) {
+func TestSidecarPortsAreClosedWithoutCertificate(t *testing.T) {
 	t.Parallel()
 	ca, sentry := identitytest.NewAuthority(t), freeAddress(t)
 	public, metrics := freeAddress(t), freeAddress(t)
@@ -204,7 +204,7 @@ func (s *carilloned) ports(t *testing.T) []string {
 	return all
 }
 
-func TestSidecarWithoutACertificateStopsAndLeavesNoSocket(t *testing.T) {
+func TestSidecarWithoutCertificateLeavesNoSocket(t *testing.T) {
 	t.Parallel()
 	ca, dir := identitytest.NewAuthority(t), t.TempDir()
 	s := launchSidecar(t, []string{"DAPR_TRUST_ANCHORS=" + string(ca.PEM())}, closedPorts, "--enable-mtls", "--sentry-address", freeAddress(t), "--unix-domain-socket", dir)

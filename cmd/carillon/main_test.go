@@ -43,7 +43,7 @@ const patience = time.Minute
 const atOnce = 4 * time.Second
 
 // A script that hangs is stopped when the time of all tests is up: they run beside one another, and have no time of their own.
-func TestTheCommandLineDoesWhatItsScriptsSay(t *testing.T) {
+func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {

@@ -113,9 +113,9 @@ func startApp(t *testing.T) (flag string, received chan string) {
 	return "--app=sub=" + s.URL, received
 }
 
-// TestWhatWasAcknowledgedSurvivesKill9 kills the process in the middle of a load, again and again, and holds that each
+// TestAcknowledgedJobsSurviveKill9 kills the process in the middle of a load, again and again, and holds that each
 // job of which the user was told that it is scheduled reaches the app.
-func TestWhatWasAcknowledgedSurvivesKill9(t *testing.T) {
+func TestAcknowledgedJobsSurviveKill9(t *testing.T) {
 	dir := t.TempDir()
 	app, received := startApp(t)
 	acked, came := map[string]bool{}, map[string]bool{}
@@ -165,7 +165,7 @@ func TestWhatWasAcknowledgedSurvivesKill9(t *testing.T) {
 	t.Logf("%d jobs were acknowledged, and came", len(acked))
 }
 
-func TestSignalsStopItCleanly(t *testing.T) {
+func TestSignalStopsDev(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(sig.String(), func(t *testing.T) {
 			app, _ := startApp(t)
@@ -190,7 +190,7 @@ func TestSignalsStopItCleanly(t *testing.T) {
 	}
 }
 
-func TestAShutdownOverTheAPIEndsTheNodeAndItsApp(t *testing.T) {
+func TestShutdownOverAPIStopsNodeAndApp(t *testing.T) {
 	stubborn := []string{"sh", "-c", `trap "" TERM; while :; do sleep 1; done`}
 	for what, c := range map[string]struct {
 		app   []string
@@ -229,7 +229,7 @@ func TestAShutdownOverTheAPIEndsTheNodeAndItsApp(t *testing.T) {
 	}
 }
 
-func TestASecondNodeOnAFolderSaysWhoHasIt(t *testing.T) {
+func TestSecondNodeOnDataDirectoryIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	startNode(t, "--data-dir", dir)
 	out, err := self(t, "dev", "--dapr-http-port=0", "--dapr-grpc-port=0", "--port=0", "--data-dir", dir).CombinedOutput()
@@ -238,7 +238,7 @@ func TestASecondNodeOnAFolderSaysWhoHasIt(t *testing.T) {
 	}
 }
 
-func TestATakenPortIsNamedByItsFlag(t *testing.T) {
+func TestDevPortInUseNamesItsFlag(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -260,7 +260,7 @@ func TestATakenPortIsNamedByItsFlag(t *testing.T) {
 	}
 }
 
-func TestAWrongCommandLineEndsWith2(t *testing.T) {
+func TestWrongCommandLineExitsWith2(t *testing.T) {
 	for _, args := range [][]string{{"nonsense"}, {"dev", "--nonsense"}, {"dev", "--port=x"}, {"dev", "app"}, {"version", "x"}} {
 		if err := self(t, args...).Run(); exitCode(err) != exitUsage {
 			t.Errorf("carillon %v ended with %d, want %d", args, exitCode(err), exitUsage)
@@ -278,7 +278,7 @@ func exitCode(err error) int {
 	return 0
 }
 
-func TestASecondSignalEndsANodeAndItsStubbornApp(t *testing.T) {
+func TestSecondSignalKillsNodeAndApp(t *testing.T) {
 	n := startNode(t, "--data-dir", t.TempDir(), "--", "sh", "-c", "trap '' TERM; echo stubborn; sleep 1000")
 	for deadline := time.Now().Add(patience); !strings.Contains(n.said.String(), "stubborn"); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -335,7 +335,7 @@ func TestWrongCommandLineSaysWhatToWrite(t *testing.T) {
 	}
 }
 
-func TestDevSaysWhyItsFolderCannotBe(t *testing.T) {
+func TestDevSaysWhyDataDirectoryIsUnusable(t *testing.T) {
 	for _, c := range []struct{ link, to, args, want string }{
 		{".carillon", "/nonexist", "", ".carillon is a symbolic link to /nonexist, which is not there"},
 		{".carillon", ".carillon", "", "a symbolic link that leads back to itself"},
@@ -353,7 +353,7 @@ func TestDevSaysWhyItsFolderCannotBe(t *testing.T) {
 	}
 }
 
-func TestVersionKnowsItsFlagByBothNames(t *testing.T) {
+func TestVersionFlagHasTwoNames(t *testing.T) {
 	for _, flag := range []string{"-o", "--output"} {
 		if out, err := self(t, "version", flag, "json").CombinedOutput(); err != nil || !strings.Contains(string(out), `"goVersion"`) {
 			t.Errorf("version %s json: %v, %s", flag, err, out)

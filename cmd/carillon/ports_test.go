@@ -44,7 +44,7 @@ func TestPortsListenWhereSECURITYSays(t *testing.T) {
 	}
 }
 
-func TestProfilesAreServedByNoPort(t *testing.T) {
+func TestNoPortServesProfiles(t *testing.T) {
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

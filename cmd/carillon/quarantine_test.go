@@ -16,7 +16,7 @@ import (
 	"carillon/internal/store/pebblestore"
 )
 
-func TestQuarantineIsToldListedExportedAndDeleted(t *testing.T) {
+func TestQuarantineIsListedExportedAndDeleted(t *testing.T) {
 	dir := t.TempDir()
 	folder := filepath.Join(dir, "carillon")
 	d := startScheduler(t, "--etcd-data-dir", dir)

@@ -93,7 +93,7 @@ func (c *schedulerConfig) run(ctx context.Context, std stdio, log *slog.Logger) 
 	if l.Metrics != nil {
 		listening = append(listening, slog.String("metrics", l.Metrics.Addr().String()))
 	}
-	cfg.Opened = func(ctx context.Context) { log.LogAttrs(ctx, slog.LevelInfo, "listening", listening...) }
+	cfg.OnListening = func(ctx context.Context) { log.LogAttrs(ctx, slog.LevelInfo, "listening", listening...) }
 	node, err := app.OpenScheduler(cfg, l, log)
 	if err != nil {
 		return fmt.Errorf("--etcd-data-dir %s: %w", c.dataDir, err)

@@ -153,8 +153,8 @@ func (d *daprd) stop(t *testing.T, sig syscall.Signal) {
 	}
 }
 
-// TestASchedulerTakesTheChartsArguments starts it as the Helm chart of Dapr does, but for what is not supported yet.
-func TestASchedulerTakesTheChartsArguments(t *testing.T) {
+// TestSchedulerTakesHelmChartArguments starts it as the Helm chart of Dapr does, but for what is not supported yet.
+func TestSchedulerTakesHelmChartArguments(t *testing.T) {
 	dir := t.TempDir()
 	theirs := filepath.Join(dir, "member")
 	if err := os.WriteFile(theirs, []byte("etcd"), 0o600); err != nil {
@@ -207,7 +207,7 @@ func TestASchedulerTakesTheChartsArguments(t *testing.T) {
 	}
 }
 
-func TestSignalsStopASchedulerWhateverItsSidecarsDo(t *testing.T) {
+func TestSignalStopsScheduler(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(sig.String(), func(t *testing.T) {
 			t.Parallel()
@@ -245,8 +245,8 @@ func (d *daprd) hang(t *testing.T) {
 	}
 }
 
-// TestASecondSignalEndsItAtOnce also holds that a node which is stopping says so in its health.
-func TestASecondSignalEndsItAtOnce(t *testing.T) {
+// TestSecondSignalEndsSchedulerAtOnce also holds that a node which is stopping says so in its health.
+func TestSecondSignalEndsSchedulerAtOnce(t *testing.T) {
 	t.Parallel()
 	d := startScheduler(t, "--etcd-data-dir", t.TempDir())
 	d.hang(t)
@@ -269,7 +269,7 @@ func TestASecondSignalEndsItAtOnce(t *testing.T) {
 	}
 }
 
-func TestWhatIsTakenIsNamedByItsFlag(t *testing.T) {
+func TestSchedulerPortInUseNamesItsFlag(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	d := startScheduler(t, "--etcd-data-dir", dir)
@@ -290,7 +290,7 @@ func TestWhatIsTakenIsNamedByItsFlag(t *testing.T) {
 	}
 }
 
-func TestMetricsCanBeTurnedOff(t *testing.T) {
+func TestSchedulerMetricsCanBeDisabled(t *testing.T) {
 	t.Parallel()
 	d := startScheduler(t, "--etcd-data-dir", t.TempDir(), "--enable-metrics=false")
 	if at, ok := d.address["metrics"]; ok {

@@ -93,7 +93,7 @@ func (c *sidecarConfig) run(ctx context.Context, std stdio, log *slog.Logger) er
 			stop(errAsked)
 		}
 	}
-	cfg.Opened = listening(cfg.Sidecar, l, log)
+	cfg.OnListening = listening(cfg.Sidecar, l, log)
 	node, err := app.OpenSidecar(cfg, l, log)
 	if err != nil {
 		return err

@@ -131,9 +131,9 @@ func portedApp(t *testing.T, h http.HandlerFunc) (flags []string) {
 	return []string{"--app-port", portOf(t, server.Listener.Addr().String())}
 }
 
-// TestAJobGoesFromAUserToTheSchedulerAndToTheApp has three processes, in a namespace which is all that the sidecar's
+// TestJobReachesApp has three processes, in a namespace which is all that the sidecar's
 // environment says.
-func TestAJobGoesFromAUserToTheSchedulerAndToTheApp(t *testing.T) {
+func TestJobReachesApp(t *testing.T) {
 	t.Parallel()
 	d := startScheduler(t, "--etcd-data-dir", t.TempDir())
 	got := make(chan string, 1)
@@ -174,7 +174,7 @@ func TestAJobGoesFromAUserToTheSchedulerAndToTheApp(t *testing.T) {
 	}
 }
 
-func TestASignalStopsASidecarWhateverItsAppDoes(t *testing.T) {
+func TestSignalStopsSidecar(t *testing.T) {
 	d := startScheduler(t, "--etcd-data-dir", t.TempDir())
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(sig.String(), func(t *testing.T) {
@@ -199,9 +199,9 @@ func TestASignalStopsASidecarWhateverItsAppDoes(t *testing.T) {
 	}
 }
 
-// TestASecondSignalEndsASidecarAtOnce has a client which is halfway through a request, for which a stop waits a little,
+// TestSecondSignalEndsSidecarAtOnce has a client which is halfway through a request, for which a stop waits a little,
 // and a stop that is put off anyway.
-func TestASecondSignalEndsASidecarAtOnce(t *testing.T) {
+func TestSecondSignalEndsSidecarAtOnce(t *testing.T) {
 	t.Parallel()
 	s := startSidecar(t, nil, "--dapr-block-shutdown-duration=1m")
 	var dialer net.Dialer
@@ -232,7 +232,7 @@ func TestASecondSignalEndsASidecarAtOnce(t *testing.T) {
 	}
 }
 
-func TestAHangUpDoesNotStopASidecar(t *testing.T) {
+func TestHangupDoesNotStopSidecar(t *testing.T) {
 	t.Parallel()
 	s := startSidecar(t, nil)
 	for range 3 {
@@ -244,7 +244,7 @@ func TestAHangUpDoesNotStopASidecar(t *testing.T) {
 	s.stop(t, syscall.SIGTERM)
 }
 
-func TestWithoutASchedulerASidecarSaysSo(t *testing.T) {
+func TestSidecarWithoutSchedulerSaysSo(t *testing.T) {
 	t.Parallel()
 	s := startSidecar(t, nil)
 	s.health(t, http.StatusNoContent, "")
@@ -258,7 +258,7 @@ func TestWithoutASchedulerASidecarSaysSo(t *testing.T) {
 	}
 }
 
-func TestASidecarIsUnhealthyUntilItsSchedulerIsThere(t *testing.T) {
+func TestSidecarIsUnhealthyWithoutItsScheduler(t *testing.T) {
 	t.Parallel()
 	var lc net.ListenConfig
 	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -276,7 +276,7 @@ func TestASidecarIsUnhealthyUntilItsSchedulerIsThere(t *testing.T) {
 	s.health(t, http.StatusNoContent, "")
 }
 
-func TestAnEmptyNamespaceIsAWarning(t *testing.T) {
+func TestEmptyNamespaceIsLogged(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		env  []string
@@ -289,7 +289,7 @@ func TestAnEmptyNamespaceIsAWarning(t *testing.T) {
 	}
 }
 
-func TestASidecarListensOnEachAddress(t *testing.T) {
+func TestSidecarListensOnEachAddress(t *testing.T) {
 	t.Parallel()
 	s := startSidecar(t, nil, "--dapr-listen-addresses=127.0.0.1,localhost", "--dapr-public-port=0", "--dapr-public-listen-address=127.0.0.1")
 	if len(s.address["http"]) != 2 || len(s.address["grpc"]) != 2 || len(s.address["public"]) != 1 {
@@ -310,8 +310,8 @@ func TestASidecarListensOnEachAddress(t *testing.T) {
 	}
 }
 
-// TestASidecarOnSocketsLeavesNoneBehind starts where another was killed.
-func TestASidecarOnSocketsLeavesNoneBehind(t *testing.T) {
+// TestSidecarRemovesItsSockets starts where another was killed.
+func TestSidecarRemovesItsSockets(t *testing.T) {
 	t.Parallel()
 	dir, err := os.MkdirTemp("", "") //nolint:usetesting // t.TempDir's path may be too long for a socket
 	if err != nil {
@@ -360,7 +360,7 @@ func TestASidecarOnSocketsLeavesNoneBehind(t *testing.T) {
 	}
 }
 
-func TestAPortThatASidecarCannotHaveIsNamedByItsFlag(t *testing.T) {
+func TestSidecarPortInUseNamesItsFlag(t *testing.T) {
 	t.Parallel()
 	s := startSidecar(t, nil)
 	for flag, address := range map[string]string{
@@ -379,7 +379,7 @@ func TestAPortThatASidecarCannotHaveIsNamedByItsFlag(t *testing.T) {
 	}
 }
 
-func TestASidecarsMetricsCanBeTurnedOff(t *testing.T) {
+func TestSidecarMetricsCanBeDisabled(t *testing.T) {
 	t.Parallel()
 	s := startSidecar(t, nil, "--enable-metrics=false")
 	if at, ok := s.address["metrics"]; ok {

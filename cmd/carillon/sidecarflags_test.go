@@ -41,7 +41,7 @@ func nowhere() (std stdio, out, errs *bytes.Buffer) {
 	return stdio{Out: out, Err: errs, Env: func(string) (string, bool) { return "", false }}, out, errs
 }
 
-func TestEachFlagOfDaprdParsesInEachSpelling(t *testing.T) {
+func TestDaprdFlagsParseInEachSpelling(t *testing.T) {
 	std, help, _ := nowhere()
 	all, _ := sidecarFlags()
 	if err := parse(all, sidecarUsage, []string{"--help"}, std); err == nil {
@@ -71,7 +71,7 @@ func TestEachFlagOfDaprdParsesInEachSpelling(t *testing.T) {
 	}
 }
 
-func TestWhatDaprdRefusesIsAFatalLineInTheLogAndExitCode1(t *testing.T) {
+func TestFlagsThatDaprdRefusesAreFatal(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"", "parameter app-id cannot be empty"},
 		{"--app-id=", "parameter app-id cannot be empty"},
@@ -118,7 +118,7 @@ func TestWhatDaprdRefusesIsAFatalLineInTheLogAndExitCode1(t *testing.T) {
 	}
 }
 
-func TestTheFlagsOfASidecarMeanWhatTheySay(t *testing.T) {
+func TestSidecarFlagsSetConfig(t *testing.T) {
 	base := func(change func(*sidecar.Config)) sidecar.Config {
 		cfg := sidecar.Config{
 			Apps: []sidecar.App{{
@@ -193,8 +193,8 @@ func TestTheFlagsOfASidecarMeanWhatTheySay(t *testing.T) {
 	}
 }
 
-// TestSchedulersCanBeLeftOutInManySpellings has those of sidecar specification §4.1.
-func TestSchedulersCanBeLeftOutInManySpellings(t *testing.T) {
+// TestEmptySchedulerAddressMeansNone has those of sidecar specification §4.1.
+func TestEmptySchedulerAddressMeansNone(t *testing.T) {
 	for _, value := range []string{"", " ", "       ", "''", "'      '", `""`, `"   "`} {
 		fs, c := sidecarFlags()
 		std, _, _ := nowhere()
@@ -206,7 +206,7 @@ func TestSchedulersCanBeLeftOutInManySpellings(t *testing.T) {
 	}
 }
 
-func TestASizeIsAQuantityOfKubernetes(t *testing.T) {
+func TestSizeIsAKubernetesQuantity(t *testing.T) {
 	for text, want := range map[string]int64{
 		"4Mi": 4 << 20, "4Ki": 4 << 10, "1Gi": 1 << 30, "1Ti": 1 << 40, "0.5Ki": 512, "1.5k": 1500, "2M": 2e6, "1G": 1e9,
 		"4194304": 4194304, "+7": 7, "4e6": 4e6, "4E3": 4000, "1500m": 2, "1": 1, "1n": 1, ".5Mi": 512 << 10,

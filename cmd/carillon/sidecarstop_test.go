@@ -26,7 +26,7 @@ type stopping struct {
 	after  time.Duration
 }
 
-func TestAStopIsBoundedByItsFlags(t *testing.T) {
+func TestShutdownTimeIsBoundedByFlags(t *testing.T) {
 	for name, c := range map[string]stopping{
 		"at once":            {nil, 0, false, nil, 0},
 		"in time":            {nil, 4 * time.Second, false, nil, 4 * time.Second},
@@ -78,7 +78,7 @@ func (c stopping) check(t *testing.T) {
 	}
 }
 
-func TestANodeThatFailsEndsTheSidecarWithItsError(t *testing.T) {
+func TestFailedNodeEndsSidecar(t *testing.T) {
 	_, c := sidecarFlags()
 	broken := errors.New("the listener is gone")
 	err := c.supervise(t.Context(), func(context.Context) error { return broken }, nil, slog.New(slog.DiscardHandler))
@@ -87,7 +87,7 @@ func TestANodeThatFailsEndsTheSidecarWithItsError(t *testing.T) {
 	}
 }
 
-func TestTheLogSaysWhyASidecarStops(t *testing.T) {
+func TestLogSaysWhySidecarStops(t *testing.T) {
 	for want, cause := range map[string]error{
 		`level=INFO msg="Received signal 'interrupt'; beginning shutdown"`:  signalError{os.Interrupt},
 		`level=INFO msg="Received signal 'terminated'; beginning shutdown"`: signalError{syscall.SIGTERM},
@@ -107,7 +107,7 @@ func TestTheLogSaysWhyASidecarStops(t *testing.T) {
 	}
 }
 
-func TestWaitEndsWhenTheSidecarAnswersOrAfterAMinute(t *testing.T) {
+func TestWaitEndsOnAnswerOrAfterAMinute(t *testing.T) {
 	for name, c := range map[string]struct {
 		ready time.Duration // when the sidecar is
 		after time.Duration

@@ -66,7 +66,7 @@ func (c *schedulerConfig) memberTLS(who *identity.Source) *etcdmember.TLS {
 		return &etcdmember.TLS{CertFile: c.files.Cert, KeyFile: c.files.Key, CAFile: c.files.CA}
 	}
 	f := who.CopyTo(filepath.Join(c.dataDir, tlsFolder))
-	return &etcdmember.TLS{CertFile: f.Cert, KeyFile: f.Key, CAFile: f.CA, Ready: who.Copied}
+	return &etcdmember.TLS{CertFile: f.Cert, KeyFile: f.Key, CAFile: f.CA, Ready: who.WaitCopied}
 }
 
 // secured reports whether the Scheduler port has TLS.

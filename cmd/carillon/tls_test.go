@@ -19,9 +19,9 @@ import (
 	"carillon/internal/identity/identitytest"
 )
 
-// TestAJobGoesToTheAppOverMTLS has a scheduler and a sidecar that know each other by their certificates: from Sentry,
+// TestJobReachesAppOverMTLS has a scheduler and a sidecar that know each other by their certificates: from Sentry,
 // which is asked with a token, and from files.
-func TestAJobGoesToTheAppOverMTLS(t *testing.T) {
+func TestJobReachesAppOverMTLS(t *testing.T) {
 	for name, secure := range map[string]func(*testing.T, *identitytest.Authority) (scheduler, sidecar, env []string){
 		"sentry": func(t *testing.T, ca *identitytest.Authority) (scheduler, sidecar, env []string) {
 			l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")

@@ -22,9 +22,9 @@ import (
 	"carillon/internal/store/pebblestore"
 )
 
-// TestTriggersGoOnWhileCertificatesAreRenewed has a scheduler and a sidecar whose certificates last for ten minutes, for
-// an hour.
-func TestTriggersGoOnWhileCertificatesAreRenewed(t *testing.T) {
+// TestCertificateRenewalInterruptsNoTrigger runs a scheduler and a sidecar for an hour, with certificates
+// that last for ten minutes.
+func TestCertificateRenewalInterruptsNoTrigger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := slog.New(slog.NewTextHandler(t.Output(), nil))
 		ca, ask := identitytest.NewAuthority(t), bufconn.Listen(64<<10)

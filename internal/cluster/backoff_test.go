@@ -67,7 +67,7 @@ func waits(at []time.Duration) (all []time.Duration) {
 	return all
 }
 
-func TestNodeJoinsAgainEachSecondAtMostAndSoonAfterASession(t *testing.T) {
+func TestRejoinBacksOffToASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &flaky{begin: time.Now(), lets: []int{8}, views: func(int) error { return nil }}
 		ctx, stop := context.WithTimeout(t.Context(), 26*time.Second)
@@ -86,7 +86,7 @@ func TestNodeJoinsAgainEachSecondAtMostAndSoonAfterASession(t *testing.T) {
 	})
 }
 
-func TestMemberLooksAgainEachSecondAtMostAndSoonAfterAView(t *testing.T) {
+func TestFailedViewsBackOffToASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := errors.New("etcd does not answer")
 		f := &flaky{begin: time.Now(), lets: []int{1}, views: func(n int) error {
@@ -115,7 +115,7 @@ func TestMemberLooksAgainEachSecondAtMostAndSoonAfterAView(t *testing.T) {
 	})
 }
 
-func TestNodeThatLeavesIsToldOfTheViewAfterIt(t *testing.T) {
+func TestLeavingNodeSeesTheNextView(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		agreement := clustertest.New(4, time.Minute, nil)
 		var last cluster.View
@@ -147,7 +147,7 @@ func TestNodeThatLeavesIsToldOfTheViewAfterIt(t *testing.T) {
 	})
 }
 
-func TestWaitingForANameAsksTenTimesASecondThoughWatchesAreBroken(t *testing.T) {
+func TestWaitForNodeIDPollsOnBrokenWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		m.Unwatchable = true
@@ -181,7 +181,7 @@ func TestWaitingForANameAsksTenTimesASecondThoughWatchesAreBroken(t *testing.T) 
 	})
 }
 
-func TestViewIsYieldedOnceWhileNothingChanges(t *testing.T) {
+func TestUnchangedViewIsYieldedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		s, _ := join(t, m, "a", "a")
@@ -221,7 +221,7 @@ func (slow) Views(context.Context) iter.Seq2[cluster.View, error] {
 	}
 }
 
-func TestNodeThatLeavesWaitsForTheViewInWhichItOwnsNothing(t *testing.T) {
+func TestLeavingNodeWaitsUntilItOwnsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithTimeout(t.Context(), time.Second/2)
 		defer stop()
@@ -239,7 +239,7 @@ func TestNodeThatLeavesWaitsForTheViewInWhichItOwnsNothing(t *testing.T) {
 	})
 }
 
-func TestThereAre64PartitionsByDefault(t *testing.T) {
+func TestDefaultIs64Partitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := cluster.NewEtcd(cluster.EtcdConfig{}, etcdtest.NewMemory(t).Client(t, "a"), logTo(t))
 		err := c.Join(t.Context(), cluster.Node{ID: "a"}, func(ctx context.Context, s cluster.Session) {

@@ -76,25 +76,25 @@ func lost(t *testing.T, broken, refused int) (lasts time.Duration, tries int) {
 	return lasts, tries
 }
 
-func TestSessionWithoutHeartbeatsIsEndedByAnotherLongBeforeItsLeaseEnds(t *testing.T) {
+func TestMissingHeartbeatsEndSessionBeforeLease(t *testing.T) {
 	if lasts, tries := lost(t, 0, 0); tries != 1 || lasts < ttl-ttl/5 || lasts > ttl {
 		t.Errorf("a node that shows no heartbeats any more was ended after %v in %d tries, want %v after the latest, in one", lasts, tries, ttl)
 	}
 }
 
-func TestSessionIsEndedThoughEtcdRefusesThatAtFirst(t *testing.T) {
+func TestEndingASessionIsRetried(t *testing.T) {
 	if lasts, tries := lost(t, 0, 3); tries != 4 || lasts < ttl || lasts > ttl+500*time.Millisecond {
 		t.Errorf("etcd was asked %d times to end a session, which took %v; want 4 times, a tenth of a second apart", tries, lasts)
 	}
 }
 
-func TestSessionIsEndedThoughHeartbeatsCannotBeWatched(t *testing.T) {
+func TestSessionIsEndedWithoutWatch(t *testing.T) {
 	if lasts, tries := lost(t, 1, 0); tries != 1 || lasts < ttl-ttl/5 || lasts > 2*ttl {
 		t.Errorf("where watches are broken, a node that shows no heartbeats any more was ended after %v in %d tries, want about %v", lasts, tries, ttl)
 	}
 }
 
-func TestNodeThatLeavesIsNoMemberAtOnce(t *testing.T) {
+func TestLeavingNodeIsNoMemberAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		_, leave := join(t, m, "a", "a")
@@ -112,7 +112,7 @@ func TestNodeThatLeavesIsNoMemberAtOnce(t *testing.T) {
 	})
 }
 
-func TestLeaseIsRenewedAFewTimesInItsLength(t *testing.T) {
+func TestLeaseIsRenewedFourTimesPerTTL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		var renewals, heartbeats atomic.Int32
@@ -162,7 +162,7 @@ func (stubborn) Views(ctx context.Context) iter.Seq2[cluster.View, error] {
 	}
 }
 
-func TestPartitionThatCannotBeLetGoIsTriedTenTimesASecond(t *testing.T) {
+func TestReleaseIsRetriedTenTimesASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
 		defer stop()
@@ -199,7 +199,7 @@ func (swing) Views(ctx context.Context) iter.Seq2[cluster.View, error] {
 	}
 }
 
-func TestPartitionThatComesBackIsOwnedAgain(t *testing.T) {
+func TestReassignedPartitionIsOwnedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 		defer stop()
@@ -230,7 +230,7 @@ func TestPartitionThatComesBackIsOwnedAgain(t *testing.T) {
 	})
 }
 
-func TestLeaseIsFourTimesAsLongAsOthersWaitInWholeSeconds(t *testing.T) {
+func TestLeaseIsFourHeartbeatTTLs(t *testing.T) {
 	for wait, want := range map[time.Duration]int64{2 * time.Second: 8, 2300 * time.Millisecond: 10, 0: 12} {
 		synctest.Test(t, func(t *testing.T) {
 			m := etcdtest.NewMemory(t)
@@ -252,7 +252,7 @@ func TestLeaseIsFourTimesAsLongAsOthersWaitInWholeSeconds(t *testing.T) {
 	}
 }
 
-func TestLeaseIsRenewedOverAnotherStreamWhenAnAnswerTakesLong(t *testing.T) {
+func TestSlowRenewalMovesToAnotherStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		var asked atomic.Int32
@@ -270,7 +270,7 @@ func TestLeaseIsRenewedOverAnotherStreamWhenAnAnswerTakesLong(t *testing.T) {
 	})
 }
 
-func TestAssignmentIsNotChangedWhenAMemberHasLeftMeanwhile(t *testing.T) {
+func TestStaleAssignmentIsNotStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		proposes := func(request any) bool {
@@ -339,7 +339,7 @@ func (h handover) Views(ctx context.Context) iter.Seq2[cluster.View, error] {
 	}
 }
 
-func TestNodeThatLeavesKeepsItsPartitionsUntilOthersWaitForThem(t *testing.T) {
+func TestLeavingNodeKeepsPartitionsUntilTakeover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
 		defer stop()
@@ -361,7 +361,7 @@ func TestNodeThatLeavesKeepsItsPartitionsUntilOthersWaitForThem(t *testing.T) {
 	})
 }
 
-func TestClaimOfALivingNodeIsNotTaken(t *testing.T) {
+func TestClaimOfLiveNodeIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		a, leave := join(t, m, "a", "a")
@@ -386,7 +386,7 @@ func TestClaimOfALivingNodeIsNotTaken(t *testing.T) {
 	})
 }
 
-func TestSessionThatOthersHaveEndedIsLostWithItsNextHeartbeat(t *testing.T) {
+func TestNextHeartbeatDetectsEndedSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		s, leave := join(t, m, "a", "a")
@@ -404,7 +404,7 @@ func TestSessionThatOthersHaveEndedIsLostWithItsNextHeartbeat(t *testing.T) {
 	})
 }
 
-func TestLeaseOfASessionThatOthersHaveEndedIsRevoked(t *testing.T) {
+func TestLeaseOfEndedSessionIsRevoked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		join(t, m, "a", "a")
@@ -427,7 +427,7 @@ func TestLeaseOfASessionThatOthersHaveEndedIsRevoked(t *testing.T) {
 	})
 }
 
-func TestRenewalThatFailsIsTriedAgainTwentyTimesInTheLengthOfALease(t *testing.T) {
+func TestFailedRenewalIsRetriedTwentyTimesPerTTL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		tries := 0
@@ -471,7 +471,7 @@ func (b brief) Views(ctx context.Context) iter.Seq2[cluster.View, error] {
 	}
 }
 
-func TestNodeThatLosesItsSessionIsToldThatItSeesNothing(t *testing.T) {
+func TestLostSessionGivesAnEmptyView(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithTimeout(t.Context(), 11*time.Second)
 		defer stop()
@@ -490,7 +490,7 @@ func TestNodeThatLosesItsSessionIsToldThatItSeesNothing(t *testing.T) {
 	})
 }
 
-func TestClaimThatEtcdDoesNotAnswerEndsWithItsSession(t *testing.T) {
+func TestUnansweredClaimEndsWithItsSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		m.Before = func(ctx context.Context, request any) error {
@@ -522,7 +522,7 @@ func TestClaimThatEtcdDoesNotAnswerEndsWithItsSession(t *testing.T) {
 	})
 }
 
-func TestViewsEndWithAnErrorWhenMembersCannotBeWatched(t *testing.T) {
+func TestViewsReturnWatchError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		m.Unwatchable = true

@@ -10,7 +10,7 @@ import (
 	"carillon/internal/cluster"
 )
 
-func TestPlaceIsByAddressAsText(t *testing.T) {
+func TestPlaceIsByAddress(t *testing.T) {
 	v := cluster.View{Members: []cluster.Node{
 		{ID: "a", Addr: "10.0.0.9:50006"}, {ID: "b", Addr: "10.0.0.10:50006"}, {ID: "c", Addr: "one"}, {ID: "d", Addr: "one"},
 	}}
@@ -67,7 +67,7 @@ func (p *places) want(t *testing.T, want map[string]string) {
 	})
 }
 
-func TestPlacesFollowWhoJoinsAndLeaves(t *testing.T) {
+func TestPlacesFollowMembership(t *testing.T) {
 	inBoth(t, func(t *testing.T, w *world) {
 		p := &places{of: map[string]string{}}
 		p.run(w, "a", "z:1")

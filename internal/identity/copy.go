@@ -34,7 +34,7 @@ func (s *Source) CopyTo(dir string) Files {
 }
 
 // Copied waits until the copies are there, or ctx ends.
-func (s *Source) Copied(ctx context.Context) error {
+func (s *Source) WaitCopied(ctx context.Context) error {
 	select {
 	case <-s.copy.written:
 		return nil

@@ -31,9 +31,9 @@ func OpenFiles(f Files, log *slog.Logger) (*Source, error) {
 }
 
 func newSource(from provider, first papers, log *slog.Logger) *Source {
-	s := &Source{from: from, now: first, held: make(chan struct{}), log: log.With(slog.String("component", "identity"))}
+	s := &Source{from: from, now: first, hasCertificate: make(chan struct{}), log: log.With(slog.String("component", "identity"))}
 	if first.svid != nil {
-		close(s.held)
+		close(s.hasCertificate)
 	}
 	return s
 }

@@ -12,7 +12,7 @@ import (
 	"carillon/internal/identity/identitytest"
 )
 
-func TestWhoIsNotLetInIsLoggedOnceAMinute(t *testing.T) {
+func TestRejectedHandshakesAreLoggedOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var text strings.Builder
 		ca, other := identitytest.NewAuthority(t), identitytest.NewAuthority(t)

@@ -50,7 +50,7 @@ func (p *plane) open(t *testing.T) *identity.Source {
 	return start(t, s, err)
 }
 
-func TestSentryIsAskedAsDaprAsksIt(t *testing.T) {
+func TestSentryRequestIsDaprs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		token := filepath.Join(t.TempDir(), "token")
 		write(t, token, []byte("secret-1\n"))
@@ -84,7 +84,7 @@ func TestSentryIsAskedAsDaprAsksIt(t *testing.T) {
 	})
 }
 
-func TestSentryIsAskedWithoutTheTokenOfThePodAsDaprAsksIt(t *testing.T) {
+func TestSentryRequestWithoutTokenIsDaprs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		token, legacy := filepath.Join(dir, "token"), filepath.Join(dir, "legacy")
@@ -98,7 +98,7 @@ func TestSentryIsAskedWithoutTheTokenOfThePodAsDaprAsksIt(t *testing.T) {
 			t.Errorf("%v, want %q", err, want)
 		}
 		p.Refuse(nil)
-		if err := s.Held(t.Context()); err != nil {
+		if err := s.WaitCertificate(t.Context()); err != nil {
 			t.Error(err)
 		}
 		for _, r := range p.Asked() {
@@ -110,7 +110,7 @@ func TestSentryIsAskedWithoutTheTokenOfThePodAsDaprAsksIt(t *testing.T) {
 }
 
 // The missing token is not why a Sentry is down, or does not answer.
-func TestTokenIsMissedOnlyIfSentryRefuses(t *testing.T) {
+func TestMissingTokenIsReportedOnRefusalOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for want, spoil := range map[string]func(p *plane){
 			"connection refused": func(p *plane) {
@@ -138,7 +138,7 @@ func TestTokenIsMissedOnlyIfSentryRefuses(t *testing.T) {
 	})
 }
 
-func TestATokenIsReadAnewForEachCertificate(t *testing.T) {
+func TestTokenIsReadForEachCertificate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		token := filepath.Join(t.TempDir(), "token")
 		p := newPlane(t, identitytest.NewAuthority(t), sentryID)
@@ -167,7 +167,7 @@ func TestATokenIsReadAnewForEachCertificate(t *testing.T) {
 	})
 }
 
-func TestACertificateIsRenewedAfterHalfOfItsLifeWithoutARestart(t *testing.T) {
+func TestCertificateIsRenewedAtHalfLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ca := identitytest.NewAuthority(t)
 		p := newPlane(t, ca, sentryID)
@@ -210,7 +210,7 @@ func TestFirstFailureIsRetriedWithinASecond(t *testing.T) {
 		synctest.Wait()
 		p.Down(false)
 		began := time.Now()
-		if err := s.Held(t.Context()); err != nil || s.Check() != nil {
+		if err := s.WaitCertificate(t.Context()); err != nil || s.Check() != nil {
 			t.Errorf("%v, %v", err, s.Check())
 		}
 		if took := time.Since(began); took == 0 || took > time.Second {
@@ -219,7 +219,7 @@ func TestFirstFailureIsRetriedWithinASecond(t *testing.T) {
 	})
 }
 
-func TestRetriesSlowDownToOneInTenSeconds(t *testing.T) {
+func TestRetriesBackOffToTenSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlane(t, identitytest.NewAuthority(t), sentryID)
 		p.Down(true)
@@ -239,7 +239,7 @@ func TestRetriesSlowDownToOneInTenSeconds(t *testing.T) {
 		}
 		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 		defer stop()
-		if err := s.Held(ctx); err == nil {
+		if err := s.WaitCertificate(ctx); err == nil {
 			t.Error("there is a certificate")
 		}
 		p.Down(false)
@@ -256,7 +256,7 @@ func TestRetriesSlowDownToOneInTenSeconds(t *testing.T) {
 	})
 }
 
-func TestASentryThatIsDownIsAskedEveryTenSecondsAndHealthSaysSoInTheEnd(t *testing.T) {
+func TestUnreachableSentryIsRetriedAndReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ca := identitytest.NewAuthority(t)
 		p := newPlane(t, ca, sentryID)
@@ -294,7 +294,7 @@ func TestASentryThatIsDownIsAskedEveryTenSecondsAndHealthSaysSoInTheEnd(t *testi
 	})
 }
 
-func TestAChangeOfTheAnchorsIsFollowedAndBringsANewCertificate(t *testing.T) {
+func TestAnchorChangeBringsNewCertificate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old, next := identitytest.NewAuthority(t), identitytest.NewAuthority(t)
 		p := newPlane(t, old, sentryID)
@@ -327,7 +327,7 @@ func TestAChangeOfTheAnchorsIsFollowedAndBringsANewCertificate(t *testing.T) {
 	})
 }
 
-func TestWhatSentrySignsIsChecked(t *testing.T) {
+func TestSignedCertificateIsVerified(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ca, other := identitytest.NewAuthority(t), identitytest.NewAuthority(t)
 		swap := func(a *identitytest.Authority, id string) func(*sentryv1.SignCertificateRequest, *sentryv1.SignCertificateResponse) {
@@ -372,7 +372,7 @@ func TestWhatSentrySignsIsChecked(t *testing.T) {
 	})
 }
 
-func TestSentryHasToShowWhoItIs(t *testing.T) {
+func TestSentryMustAuthenticate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ca, other := identitytest.NewAuthority(t), identitytest.NewAuthority(t)
 		for name, p := range map[string]*plane{
@@ -391,7 +391,7 @@ func TestSentryHasToShowWhoItIs(t *testing.T) {
 	})
 }
 
-func TestWithoutAnchorsThereIsNoSource(t *testing.T) {
+func TestSourceNeedsAnchors(t *testing.T) {
 	p := newPlane(t, identitytest.NewAuthority(t), sentryID)
 	for want, change := range map[string]func(*identity.Sentry){
 		`trust anchors in "the environment": it holds no certificate`: func(s *identity.Sentry) { s.Anchors = nil },

@@ -31,7 +31,7 @@ type Source struct {
 	from provider
 	log  *slog.Logger
 	copy *fileCopy     // nil: nobody needs files
-	held chan struct{} // closed when there is a certificate
+	hasCertificate chan struct{} // closed when there is a certificate
 
 	mu  sync.Mutex // guards the fields below
 	now papers
@@ -85,14 +85,14 @@ func retryAfter(failures int) time.Duration {
 }
 
 // Held waits until there is a certificate, or ctx ends; then it returns why ctx did.
-func (s *Source) Held(ctx context.Context) error {
+func (s *Source) WaitCertificate(ctx context.Context) error {
 	select {
-	case <-s.held:
+	case <-s.hasCertificate:
 		return nil
 	default:
 	}
 	select {
-	case <-s.held:
+	case <-s.hasCertificate:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
@@ -115,7 +115,7 @@ func (s *Source) look(ctx context.Context, said string) string {
 	s.now, s.err = got, err
 	s.mu.Unlock()
 	if got.svid != nil && have.svid == nil {
-		close(s.held)
+		close(s.hasCertificate)
 	}
 	if got.svid != nil && got.svid != have.svid {
 		s.log.InfoContext(ctx, "took a certificate", slog.String("id", got.svid.ID.String()),

@@ -79,7 +79,7 @@ func run(t *testing.T, cfg kubernetes.Config) (g *told, log *page) {
 	return g, &g.log
 }
 
-func TestAKubeconfigSaysWhereTheAPIServerIsAndWhatItIsShown(t *testing.T) {
+func TestKubeconfigSetsServerAndCredentials(t *testing.T) {
 	t.Parallel()
 	const server = `server: "SERVER", `
 	for name, tt := range map[string]struct{ cluster, user string }{
@@ -106,7 +106,7 @@ func TestAKubeconfigSaysWhereTheAPIServerIsAndWhatItIsShown(t *testing.T) {
 	}
 }
 
-func TestAKubeconfigMayHaveAClientCertificate(t *testing.T) {
+func TestKubeconfigClientCertificate(t *testing.T) {
 	t.Parallel()
 	ca := identitytest.NewAuthority(t)
 	cert, key := ca.Issue(t, "spiffe://localhost/ns/default/scheduler", time.Hour)
@@ -168,7 +168,7 @@ func proxy(t *testing.T) (url string, used *atomic.Int64) {
 	return s.URL, used
 }
 
-func TestAKubeconfigMayNameAProxy(t *testing.T) {
+func TestKubeconfigProxy(t *testing.T) {
 	t.Parallel()
 	s := newAPIServer(t, "a", "b")
 	s.token = secret
@@ -183,7 +183,7 @@ func TestAKubeconfigMayNameAProxy(t *testing.T) {
 	}
 }
 
-func TestATokenOfAKubeconfigIsForItsServerAlone(t *testing.T) {
+func TestTokenIsNotSentToAnotherServer(t *testing.T) {
 	t.Parallel()
 	other := newAPIServer(t, "a")
 	s := httptest.NewTLSServer(http.RedirectHandler(other.URL+"/api/v1/namespaces", http.StatusFound))
@@ -200,7 +200,7 @@ func TestATokenOfAKubeconfigIsForItsServerAlone(t *testing.T) {
 }
 
 // In another cluster all namespaces of the first are missing, and with them their jobs would go.
-func TestAKubeconfigThatIsTurnedToAnotherClusterTakesNoJobs(t *testing.T) {
+func TestKubeconfigOfAnotherClusterDeletesNoJobs(t *testing.T) {
 	t.Parallel()
 	s, other := newAPIServer(t, "a", "b"), newAPIServer(t, "c")
 	s.token, other.token = secret, secret
@@ -218,7 +218,7 @@ func TestAKubeconfigThatIsTurnedToAnotherClusterTakesNoJobs(t *testing.T) {
 	g.want("a")
 }
 
-func TestAKubeconfigThatIsNotUnderstoodIsRefusedAndNotShown(t *testing.T) {
+func TestInvalidKubeconfigIsRefusedWithoutSecrets(t *testing.T) {
 	t.Parallel()
 	const cluster, user = `server: "https://127.0.0.1:1"`, "token: " + secret
 	for _, tt := range []struct{ cluster, user, want string }{

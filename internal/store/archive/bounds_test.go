@@ -65,7 +65,7 @@ func shelved(n, size int) *shelf {
 
 func even(key []byte) bool { return key[len(key)-1]%2 == 0 }
 
-func TestProgressCountsTheJobs(t *testing.T) {
+func TestProgressCountsJobs(t *testing.T) {
 	var told []int
 	progress := func(jobs int) { told = append(told, jobs) }
 	var file bytes.Buffer
@@ -92,7 +92,7 @@ func TestProgressCountsTheJobs(t *testing.T) {
 	}
 }
 
-func TestBatchesOfARestoreKeepToTheirBounds(t *testing.T) {
+func TestRestoreBatchesAreBounded(t *testing.T) {
 	const mib = 1 << 20
 	for _, c := range []struct {
 		name          string
@@ -134,7 +134,7 @@ func (w *narrow) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func TestBackupOrRestoreThatFailsSaysWhere(t *testing.T) {
+func TestFailedBackupOrRestoreSaysWhere(t *testing.T) {
 	large := shelved(3, 1<<20)
 	size := len(archived(t, large))
 	for _, left := range []int{0, size - 1<<20, size - 5, size - 1} {

@@ -11,7 +11,7 @@ import (
 	"carillon/internal/store/datadir"
 )
 
-func TestGuardNoticesWhenItsDirectoryIsReplaced(t *testing.T) {
+func TestGuardDetectsReplacedDirectory(t *testing.T) {
 	for name, replace := range map[string]func(t *testing.T, dir string){
 		"deleted":      func(t *testing.T, dir string) { try(t, os.RemoveAll(dir)) },
 		"renamed":      func(t *testing.T, dir string) { try(t, os.Rename(dir, dir+".old")) },
@@ -72,7 +72,7 @@ func TestGuardFollowsLinks(t *testing.T) {
 	}
 }
 
-func TestGuardOfNothingFindsNothing(t *testing.T) {
+func TestNilGuardSucceeds(t *testing.T) {
 	var g *datadir.Guard
 	if err := errors.Join(g.Check(), g.Close()); err != nil {
 		t.Error(err)
@@ -107,7 +107,7 @@ func try(t *testing.T, err error) {
 	}
 }
 
-func TestDirectoryThatCannotBeMadeSaysWhatToDo(t *testing.T) {
+func TestMakeErrorSaysWhatToDo(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
 		t.Fatal(err)

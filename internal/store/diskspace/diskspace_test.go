@@ -16,7 +16,7 @@ import (
 
 const mib = 1 << 20
 
-func TestReserveIsHalfOfASmallDiskAndNoMoreThan128MiB(t *testing.T) {
+func TestReserveIsHalfOfASmallDisk(t *testing.T) {
 	for total, want := range map[uint64]uint64{
 		0: 128 * mib, 64 * mib: 32 * mib, 128 * mib: 64 * mib, 256 * mib: 128 * mib, 1 << 30: 128 * mib, 1 << 40: 128 * mib,
 	} {
@@ -26,7 +26,7 @@ func TestReserveIsHalfOfASmallDiskAndNoMoreThan128MiB(t *testing.T) {
 	}
 }
 
-func TestSmallDiskIsFullAtHalfAndSaysTheFigures(t *testing.T) {
+func TestFullSmallDiskReportsFigures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := diskspace.Usage{Total: 64 * mib}
 		var said bytes.Buffer
@@ -92,7 +92,7 @@ func TestSmallDiskIsFullAtHalfAndSaysTheFigures(t *testing.T) {
 	})
 }
 
-func TestRoomOfAFolderIsThatOfItsDisk(t *testing.T) {
+func TestFreeSpaceOfDirectory(t *testing.T) {
 	w := diskspace.New(func() (diskspace.Usage, error) { return diskspace.Usage{}, errors.ErrUnsupported }, slog.New(slog.DiscardHandler))
 	if err := w.Full(); err != nil {
 		t.Errorf("a disk that does not say its room: %v", err)

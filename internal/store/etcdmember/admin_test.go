@@ -144,7 +144,7 @@ func gone(t *testing.T) string {
 	return s.URL
 }
 
-func TestMembersAreListedByNameWithWhoLeadsAndWhoAnswers(t *testing.T) {
+func TestMembersShowLeaderAndHealth(t *testing.T) {
 	secure := httptest.NewTLSServer(http.NotFoundHandler())
 	defer secure.Close()
 	none := gone(t)
@@ -179,7 +179,7 @@ func TestMembersAreListedByNameWithWhoLeadsAndWhoAnswers(t *testing.T) {
 	}
 }
 
-func TestLostMemberIsReplacedAndOneThatAnswersIsNot(t *testing.T) {
+func TestOnlyLostMemberIsReplaced(t *testing.T) {
 	none := gone(t)
 	for _, c := range []struct {
 		name    string
@@ -212,7 +212,7 @@ func TestLostMemberIsReplacedAndOneThatAnswersIsNot(t *testing.T) {
 	}
 }
 
-func TestMemberJoinsWhereItIsExpectedAndBeginsWithNothing(t *testing.T) {
+func TestReplacementMemberJoinsEmpty(t *testing.T) {
 	const own = "http://10.0.0.3:2380"
 	for _, c := range []struct {
 		name  string
@@ -249,7 +249,7 @@ func TestMemberJoinsWhereItIsExpectedAndBeginsWithNothing(t *testing.T) {
 	}
 }
 
-func TestMemberAsksOthersAndNotItself(t *testing.T) {
+func TestMemberListComesFromOthers(t *testing.T) {
 	var own string
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode([]remote{{URLs: []string{own}}})
@@ -261,7 +261,7 @@ func TestMemberAsksOthersAndNotItself(t *testing.T) {
 	}
 }
 
-func TestMemberWithCertificatesAsksOthersWithThem(t *testing.T) {
+func TestMemberListUsesTLS(t *testing.T) {
 	files := certificate(t, net.IPv4(127, 0, 0, 1))
 	own, err := files.client()
 	if err != nil {
@@ -304,7 +304,7 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-func TestAnswerOfAPeerIsReadAndLetGo(t *testing.T) {
+func TestPeerResponseIsReadAndClosed(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		answer io.Reader
@@ -340,7 +340,7 @@ func TestAnswerOfAPeerIsReadAndLetGo(t *testing.T) {
 	}
 }
 
-func TestEndpointIsReachedWithOrWithoutItsScheme(t *testing.T) {
+func TestEndpointMayOmitScheme(t *testing.T) {
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

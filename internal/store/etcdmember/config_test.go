@@ -22,7 +22,7 @@ func embedded(t *testing.T, c Config) *embed.Config {
 	return ec
 }
 
-func TestConfigSaysAllThatEtcdIsToldAndTheRestHasDefaults(t *testing.T) {
+func TestConfigIsPassedToEtcd(t *testing.T) {
 	given := whole
 	given.MaxTxnOps, given.MaxRequestBytes, given.QuotaBytes = 7, 8, 9
 	given.CompactionMode, given.CompactionRetention = "revision", "10"
@@ -64,7 +64,7 @@ func TestConfigSaysAllThatEtcdIsToldAndTheRestHasDefaults(t *testing.T) {
 	}
 }
 
-func TestAddressHasASchemeAndAPlace(t *testing.T) {
+func TestAddressNeedsSchemeAndHost(t *testing.T) {
 	for text, want := range map[string]string{
 		"http://10.0.0.1:2379": "", "unix:///run/etcd": "", "unixs://etcd:1": "",
 		"":         `the address for clients is "": give one such as http://10.0.0.1:2379`,
@@ -84,7 +84,7 @@ func TestAddressHasASchemeAndAPlace(t *testing.T) {
 	}
 }
 
-func TestPeersAreAllTheMembersAndTheHostsOfTheirCertificates(t *testing.T) {
+func TestPeersSetClusterAndCertificateHosts(t *testing.T) {
 	c := whole
 	c.Peers = map[string]string{"b": "https://b.example:2380", "a": "https://a.example:2380", "a2": "https://a.example:2382"}
 	c.TLS = &TLS{CertFile: "cert", KeyFile: "key", CAFile: "ca"}
@@ -107,7 +107,7 @@ func TestPeersAreAllTheMembersAndTheHostsOfTheirCertificates(t *testing.T) {
 	}
 }
 
-func TestSmallDiskHasASmallLogAndAQuota(t *testing.T) {
+func TestSmallDiskLimitsLogAndQuota(t *testing.T) {
 	was := wal.SegmentSizeBytes
 	t.Cleanup(func() { wal.SegmentSizeBytes = was })
 	const mib = 1 << 20

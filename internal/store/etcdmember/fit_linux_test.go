@@ -9,7 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-func TestMemberIsFittedToItsDisk(t *testing.T) {
+func TestMemberLimitsComeFromDiskSize(t *testing.T) {
 	dir := t.TempDir()
 	if err := unix.Mount("none", dir, "tmpfs", 0, "size=64m"); err != nil {
 		t.Skipf("this machine lets nobody mount a disk: %v", err)

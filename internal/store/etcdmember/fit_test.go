@@ -16,8 +16,8 @@ import (
 	"carillon/internal/store/etcdmember/etcdtest"
 )
 
-// TestMemberOnASmallDiskTakesJobsUntilItIsHalfFull holds of disks that a file of etcd's log would fill by itself.
-func TestMemberOnASmallDiskTakesJobsUntilItIsHalfFull(t *testing.T) {
+// TestSmallDiskIsFullAtHalf holds of disks that a file of etcd's log would fill by itself.
+func TestSmallDiskIsFullAtHalf(t *testing.T) {
 	for _, mib := range []int{64, 128} {
 		t.Run(fmt.Sprint(mib, " MiB"), func(t *testing.T) {
 			cfg := etcdtest.Config(t)

@@ -42,7 +42,7 @@ func write(t *testing.T, m *etcdmember.Member) error {
 	return err
 }
 
-func TestMemberFailsWhenItsFolderIsReplaced(t *testing.T) {
+func TestMemberFailsWhenDirectoryIsReplaced(t *testing.T) {
 	for name, replace := range map[string]func(dir string) error{
 		"deleted":      os.RemoveAll,
 		"renamed":      func(dir string) error { return os.Rename(dir, dir+".old") },
@@ -75,7 +75,7 @@ func wantReplaced(t *testing.T, ended <-chan error) {
 	}
 }
 
-func TestIdleMemberFailsWhenItsDataIsDeleted(t *testing.T) {
+func TestIdleMemberFailsWhenDataIsDeleted(t *testing.T) {
 	cfg := etcdtest.Config(t)
 	_, ended := run(t, cfg)
 	if err := os.RemoveAll(filepath.Join(cfg.Dir, "member")); err != nil {
@@ -84,7 +84,7 @@ func TestIdleMemberFailsWhenItsDataIsDeleted(t *testing.T) {
 	wantReplaced(t, ended)
 }
 
-func TestSecondMemberIsRefusedTheFolderOfTheFirst(t *testing.T) {
+func TestSecondMemberOnDirectoryIsRefused(t *testing.T) {
 	cfg := etcdtest.Config(t)
 	run(t, cfg)
 	info, err := os.Stat(filepath.Join(cfg.Dir, "LOCK"))

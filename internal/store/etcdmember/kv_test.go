@@ -25,7 +25,7 @@ func (s *lockedServer) Range(context.Context, *etcdserverpb.RangeRequest) (*etcd
 	return nil, nil
 }
 
-func TestACallOfAMemberThatHasFailedEndsWithItsContext(t *testing.T) {
+func TestCallOfFailedMemberEndsWithContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		locked := &lockedServer{unlock: make(chan struct{})}
 		defer close(locked.unlock)
@@ -67,7 +67,7 @@ func (*calm) Compact(context.Context, *etcdserverpb.CompactionRequest) (*etcdser
 	return new(etcdserverpb.CompactionResponse), nil
 }
 
-func TestChangesAreAcknowledgedOnlyWhileTheFolderIsThere(t *testing.T) {
+func TestWritesFailWithoutDirectory(t *testing.T) {
 	ctx := t.Context()
 	var k kv
 	var here error

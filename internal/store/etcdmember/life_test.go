@@ -151,7 +151,7 @@ next:
 
 func unavailable(err error) bool { return status.Code(err) == codes.Unavailable }
 
-func TestMemberServesUntilItIsStoppedAndThenLetsAllGo(t *testing.T) {
+func TestStoppedMemberReleasesEverything(t *testing.T) {
 	cfg := alone(t, "m")
 	l := live(t, cfg)
 	l.serves(t)
@@ -243,7 +243,7 @@ func TestMemberServesUntilItIsStoppedAndThenLetsAllGo(t *testing.T) {
 	l.wantSilence(t, announced, atStart)
 }
 
-func TestMemberBeforeItRunsServesNobody(t *testing.T) {
+func TestMemberServesNothingBeforeRun(t *testing.T) {
 	m, err := New(alone(t, "m"), slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -259,7 +259,7 @@ func TestMemberBeforeItRunsServesNobody(t *testing.T) {
 	}
 }
 
-func TestMemberEndsWithTheReasonWhyItCannotGoOn(t *testing.T) {
+func TestMemberReturnsReasonOfFailure(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		do    func(l *life, dir string) error
@@ -344,7 +344,7 @@ func TestMemberEndsWithTheReasonWhyItCannotGoOn(t *testing.T) {
 	}
 }
 
-func TestMemberThatCannotStartSaysWhy(t *testing.T) {
+func TestMemberStartErrorSaysWhy(t *testing.T) {
 	broken := errors.New("broken")
 	for _, c := range []struct {
 		name   string
@@ -380,8 +380,8 @@ func TestMemberThatCannotStartSaysWhy(t *testing.T) {
 	}
 }
 
-// TestMemberThatLostItsDataIsToldToBeReplaced has another member remember it.
-func TestMemberThatLostItsDataIsToldToBeReplaced(t *testing.T) {
+// TestMemberWithoutDataMustBeReplaced has another member remember it.
+func TestMemberWithoutDataMustBeReplaced(t *testing.T) {
 	cfg := alone(t, "m")
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("X-Etcd-Cluster-ID", "1")
@@ -400,7 +400,7 @@ func TestMemberThatLostItsDataIsToldToBeReplaced(t *testing.T) {
 	}
 }
 
-func TestLeaderYieldsAndTheOtherKnowsNoneWithoutAMajority(t *testing.T) {
+func TestLeaderYieldsLeadership(t *testing.T) {
 	a, b := alone(t, "a"), alone(t, "b")
 	a.Peers = map[string]string{"a": a.Peer, "b": b.Peer}
 	b.Peers = a.Peers

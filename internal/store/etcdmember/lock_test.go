@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-func TestLockedFolderIsForItsUserAloneAndIsLetGo(t *testing.T) {
+func TestLockedDirectoryIsPrivateAndReleased(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	first, err := lock(dir)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 	"carillon/internal/store"
 )
 
-func TestWhatEtcdSaysIsLoggedLowerAndWhatIsFatalFailsTheMember(t *testing.T) {
+func TestFatalEtcdLogFailsMember(t *testing.T) {
 	var text bytes.Buffer
 	m := &Member{failed: make(chan struct{}), log: slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: store.LevelTrace}))}
 	log := m.logger().With(zap.String("field", "of the log"))
@@ -62,7 +62,7 @@ func TestWhatEtcdSaysIsLoggedLowerAndWhatIsFatalFailsTheMember(t *testing.T) {
 	}
 }
 
-func TestLevelOfALineIsLowerThanEtcdsAndNoneIsLostThatIsFatal(t *testing.T) {
+func TestEtcdLogLevelsAreLowered(t *testing.T) {
 	for of, want := range map[zapcore.Level]slog.Level{
 		zapcore.DebugLevel: store.LevelTrace, zapcore.InfoLevel: store.LevelTrace, zapcore.WarnLevel: store.LevelTrace, zapcore.ErrorLevel: slog.LevelWarn,
 		zapcore.DPanicLevel: slog.LevelError, zapcore.PanicLevel: slog.LevelError, zapcore.FatalLevel: slog.LevelError,

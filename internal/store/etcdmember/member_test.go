@@ -8,7 +8,7 @@ import (
 	"carillon/internal/store/etcdmember"
 )
 
-func TestAMemberSaysWhatItsConfigurationLacks(t *testing.T) {
+func TestMemberConfigErrorNamesField(t *testing.T) {
 	whole := etcdmember.Config{Name: "a", Dir: "data", Client: "http://127.0.0.1:2379", Peer: "http://127.0.0.1:2380"}
 	for want, change := range map[string]func(*etcdmember.Config){
 		"needs a name and a folder": func(c *etcdmember.Config) { c.Name = "" },
@@ -29,7 +29,7 @@ func TestAMemberSaysWhatItsConfigurationLacks(t *testing.T) {
 	}
 }
 
-func TestAMemberEndsWhenItCannotListen(t *testing.T) {
+func TestMemberFailsWithoutItsPort(t *testing.T) {
 	cfg := etcdmember.Config{Name: "a", Dir: t.TempDir(), Client: "http://192.0.2.1:1", Peer: "http://127.0.0.1:0"}
 	cfg.Peers = map[string]string{"a": "http://127.0.0.1:1"}
 	m, err := etcdmember.New(cfg, slog.New(slog.DiscardHandler))

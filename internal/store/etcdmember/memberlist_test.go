@@ -11,7 +11,7 @@ import (
 	"carillon/internal/store/etcdmember/etcdtest"
 )
 
-func TestMembersAreAskedForWhereNobodyAnswers(t *testing.T) {
+func TestMembersErrorNamesEndpoint(t *testing.T) {
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -36,7 +36,7 @@ func TestMembersAreAskedForWhereNobodyAnswers(t *testing.T) {
 	}
 }
 
-func TestMembersAreListedWithoutAMajority(t *testing.T) {
+func TestMembersAreListedWithoutMajority(t *testing.T) {
 	a, b := etcdtest.Config(t), etcdtest.Config(t)
 	a.Name, b.Name = "a", "b"
 	a.Peers = map[string]string{"a": a.Peer, "b": b.Peer}

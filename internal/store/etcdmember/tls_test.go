@@ -45,7 +45,7 @@ func certificate(t *testing.T, at net.IP) TLS {
 	return files
 }
 
-func TestCertificateThatOthersWouldNotTakeIsRefused(t *testing.T) {
+func TestUnusableCertificateIsRefused(t *testing.T) {
 	good := certificate(t, net.IPv4(10, 0, 0, 1))
 	broken := errors.New("nobody signs it")
 	waits := good
@@ -76,7 +76,7 @@ func TestCertificateThatOthersWouldNotTakeIsRefused(t *testing.T) {
 	}
 }
 
-func TestMemberSpeaksToOthersWithItsCertificate(t *testing.T) {
+func TestMembersUseTLS(t *testing.T) {
 	good := certificate(t, net.IPv4(127, 0, 0, 1))
 	c, err := good.client()
 	if err != nil || len(c.Certificates) != 1 || c.RootCAs.Equal(x509.NewCertPool()) {

@@ -77,7 +77,7 @@ func (k *brimful) Txn(ctx context.Context, r *etcdserverpb.TxnRequest) (*etcdser
 	return resp, nil
 }
 
-func TestACommitThatIsRefusedForRoomIsAppliedOrRefusedAndNothingBetween(t *testing.T) {
+func TestCommitOnFullEtcdIsAtomic(t *testing.T) {
 	k := &brimful{revision: 7, records: map[string]*mvccpb.KeyValue{}}
 	s := open(t, etcdstore.Config{Endpoints: []string{"http://127.0.0.1:1"}, KV: k})
 	for _, crossing := range []bool{false, true, false, true} {

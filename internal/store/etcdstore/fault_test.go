@@ -15,7 +15,7 @@ import (
 	"carillon/internal/store/etcdstore"
 )
 
-func TestACallEndsThoughEtcdDoesNotAnswer(t *testing.T) {
+func TestUnansweredCallEnds(t *testing.T) {
 	deaf, err := net.Listen("tcp", "127.0.0.1:0") // it takes connections and says nothing
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +34,7 @@ func TestACallEndsThoughEtcdDoesNotAnswer(t *testing.T) {
 	}
 }
 
-func TestAStoreGoesOnWhenEtcdIsBack(t *testing.T) {
+func TestStoreRecoversWithEtcd(t *testing.T) {
 	cfg := etcdtest.Config(t)
 	etcd, stop := etcdtest.Run(t, cfg)
 	s := open(t, etcdstore.Config{Endpoints: etcd, Timeout: 100 * time.Millisecond})
@@ -50,7 +50,7 @@ func TestAStoreGoesOnWhenEtcdIsBack(t *testing.T) {
 	}
 }
 
-func TestAFullEtcdSaysSoAndRecovers(t *testing.T) {
+func TestFullEtcdRecovers(t *testing.T) {
 	cfg := etcdtest.Config(t)
 	const quota = 4 << 20
 	cfg.QuotaBytes = quota
@@ -83,7 +83,7 @@ func TestAFullEtcdSaysSoAndRecovers(t *testing.T) {
 	})
 }
 
-func TestAStoreIsFullBeforeEtcdRefusesAnything(t *testing.T) {
+func TestStoreIsFullBeforeEtcdRefuses(t *testing.T) {
 	cfg := etcdtest.Config(t)
 	const quota = 4 << 20
 	cfg.QuotaBytes = quota

@@ -47,7 +47,7 @@ func (s *successor) Txn(ctx context.Context, r *etcdserverpb.TxnRequest) (*etcds
 	return resp, err
 }
 
-func TestACommitDoesNotWaitForALeaderThatIsOneNoMore(t *testing.T) {
+func TestCommitLeavesDeposedLeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		etcd := &successor{KVServer: etcdtest.NewMemory(t)}
 		s := open(t, etcdstore.Config{Endpoints: []string{"http://nobody.invalid"}, KV: etcd, Timeout: time.Second})
@@ -82,7 +82,7 @@ func TestACommitDoesNotWaitForALeaderThatIsOneNoMore(t *testing.T) {
 	})
 }
 
-func TestACommitIsUnderTheLeaderThatReadsHaveHeardOf(t *testing.T) {
+func TestCommitUsesLeaderOfReads(t *testing.T) {
 	for name, read := range map[string]func(ctx context.Context, s store.Store) error{
 		"Get": func(ctx context.Context, s store.Store) error { _, err := s.Get(ctx, []byte("key")); return err },
 		"Scan": func(ctx context.Context, s store.Store) error {
@@ -110,7 +110,7 @@ func TestACommitIsUnderTheLeaderThatReadsHaveHeardOf(t *testing.T) {
 	}
 }
 
-func TestAFirstCommitThatIsSlowIsNotTakenForLost(t *testing.T) {
+func TestSlowFirstCommitIsNotLost(t *testing.T) {
 	inMemory(t, etcdstore.Config{}, func(t *testing.T, m *etcdtest.Memory, s *etcdstore.Store) {
 		m.Before = func(_ context.Context, request any) error {
 			if _, ok := request.(*etcdserverpb.TxnRequest); ok {
@@ -141,7 +141,7 @@ func (l *late) Txn(ctx context.Context, r *etcdserverpb.TxnRequest) (*etcdserver
 	return l.KVServer.Txn(context.WithoutCancel(ctx), r)
 }
 
-func TestAnAnswerThatComesWhenTheLeaderIsLostCounts(t *testing.T) {
+func TestLateAnswerOfLostLeaderCounts(t *testing.T) {
 	for _, answer := range []error{nil, errWire} {
 		synctest.Test(t, func(t *testing.T) {
 			etcd := &successor{KVServer: &late{etcdtest.NewMemory(t), answer}}

@@ -44,7 +44,7 @@ func scanned(t *testing.T, keys []string, size int) (counted, pages int) {
 	return counted, pages
 }
 
-func TestAScanOfEverythingHasEtcdCountEachKeyFewTimes(t *testing.T) {
+func TestFullScanCountsKeysFewTimes(t *testing.T) {
 	const n, size = 100_000, 1000
 	r := rand.New(rand.NewPCG(1, 2))
 	for name, key := range map[string]func(i int) string{
@@ -71,7 +71,7 @@ func TestAScanOfEverythingHasEtcdCountEachKeyFewTimes(t *testing.T) {
 	}
 }
 
-func TestAScanSeesEveryKeyHoweverTheyLie(t *testing.T) {
+func TestScanSeesEveryKey(t *testing.T) {
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 0))
 		var keys []string
@@ -87,7 +87,7 @@ func TestAScanSeesEveryKeyHoweverTheyLie(t *testing.T) {
 	}
 }
 
-func TestASecondPageReachesNoFartherThanTheFirstOneSays(t *testing.T) {
+func TestSecondPageIsBounded(t *testing.T) {
 	var kvs []*mvccpb.KeyValue
 	key := func(i int) string { return fmt.Sprintf("records/zzz/%06d", i) }
 	for i := range 1000 {

@@ -30,7 +30,7 @@ func (s scribe) Range(ctx context.Context, r *etcdserverpb.RangeRequest) (*etcds
 	return s.Memory.Range(ctx, r)
 }
 
-func TestAScanReadsPagesOfBoundedBytesAndHasEtcdCountFewKeys(t *testing.T) {
+func TestScanPagesAreBounded(t *testing.T) {
 	const n, size = 4000, 32 << 10
 	m := etcdtest.NewMemory(t)
 	value := make([]byte, size)
@@ -75,7 +75,7 @@ func TestAScanReadsPagesOfBoundedBytesAndHasEtcdCountFewKeys(t *testing.T) {
 	}
 }
 
-func TestAScanOfSmallRecordsTakesFewPages(t *testing.T) {
+func TestScanOfSmallRecordsTakesFewPages(t *testing.T) {
 	const n = 6000
 	m := etcdtest.NewMemory(t)
 	for i := range n {
@@ -96,7 +96,7 @@ func TestAScanOfSmallRecordsTakesFewPages(t *testing.T) {
 	}
 }
 
-func TestALargestBatchGoesThroughTheConnectionThatOpenMakes(t *testing.T) {
+func TestLargestBatchFitsConnection(t *testing.T) {
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func TestALargestBatchGoesThroughTheConnectionThatOpenMakes(t *testing.T) {
 	}
 }
 
-func TestAGetOfManyKeysSeesOneMoment(t *testing.T) {
+func TestGetOfManyKeysIsConsistent(t *testing.T) {
 	for _, compacted := range []bool{false, true} {
 		t.Run(fmt.Sprint("compacted meanwhile ", compacted), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -169,7 +169,7 @@ func TestAGetOfManyKeysSeesOneMoment(t *testing.T) {
 	}
 }
 
-func TestAnOwnerReadsFromItsMemberAloneAndOthersAskTheLeader(t *testing.T) {
+func TestOnlyLocalReadsSkipTheLeader(t *testing.T) {
 	for _, c := range []struct {
 		endpoints []string
 		own, want bool
@@ -216,7 +216,7 @@ func (*torn) Range(ctx context.Context, _ *etcdserverpb.RangeRequest) (*etcdserv
 	return nil, errWire
 }
 
-func TestAnErrorOfEtcdIsNotTakenForTheEndOfWaiting(t *testing.T) {
+func TestEtcdErrorIsNotATimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, etcdstore.Config{Endpoints: []string{"http://nobody.invalid"}, KV: new(torn)})
 		for _, err := range s.Scan(t.Context(), store.Range{}, 0) {
@@ -227,7 +227,7 @@ func TestAnErrorOfEtcdIsNotTakenForTheEndOfWaiting(t *testing.T) {
 	})
 }
 
-func TestCallsEndWhenTheNodeGivesUp(t *testing.T) {
+func TestGiveUpEndsCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		m.Cut("store", true)
@@ -245,7 +245,7 @@ func TestCallsEndWhenTheNodeGivesUp(t *testing.T) {
 	})
 }
 
-func TestACallWhoseCallerHasGoneAsksNothing(t *testing.T) {
+func TestCancelledCallSendsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		m.Before = func(context.Context, any) error {

@@ -42,7 +42,7 @@ func inMemory(t *testing.T, cfg etcdstore.Config, test func(t *testing.T, m *etc
 	})
 }
 
-func TestStoreIsFullWithAnEighthLeftUntilThereIsAQuarterMore(t *testing.T) {
+func TestFullHasHysteresis(t *testing.T) {
 	inMemory(t, etcdstore.Config{}, func(t *testing.T, m *etcdtest.Memory, s *etcdstore.Store) {
 		keep(t, s)
 		for i, step := range []struct {
@@ -70,7 +70,7 @@ func TestStoreIsFullWithAnEighthLeftUntilThereIsAQuarterMore(t *testing.T) {
 	})
 }
 
-func TestStoreSaysWhoIsFullAndOfWhat(t *testing.T) {
+func TestFullNamesMemberAndQuota(t *testing.T) {
 	inMemory(t, etcdstore.Config{}, func(t *testing.T, m *etcdtest.Memory, s *etcdstore.Store) {
 		m.Join(t, etcdtest.Member{Name: "small", File: 63 * mib, Used: 62 * mib, Live: 62 * mib, Quota: quota})
 		has(m, 57*mib, 57*mib, quota)
@@ -97,7 +97,7 @@ func said() (*slog.Logger, func(what string) int) {
 	return slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: slog.LevelDebug})), func(what string) int { return strings.Count(text.String(), what) }
 }
 
-func TestThatEtcdIsFullAndHasRoomAgainIsLoggedOnce(t *testing.T) {
+func TestFullAndRecoveryAreLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		log, told := said()
@@ -118,7 +118,7 @@ func TestThatEtcdIsFullAndHasRoomAgainIsLoggedOnce(t *testing.T) {
 	})
 }
 
-func TestMetricsSayHowMuchRoomEachMemberHas(t *testing.T) {
+func TestMetricsShowFreeSpaceOfMembers(t *testing.T) {
 	metrics := prometheus.NewRegistry()
 	inMemory(t, etcdstore.Config{Metrics: metrics}, func(t *testing.T, m *etcdtest.Memory, s *etcdstore.Store) {
 		for _, full := range []int{0, 1} {
@@ -144,7 +144,7 @@ func TestMetricsSayHowMuchRoomEachMemberHas(t *testing.T) {
 	})
 }
 
-func TestSparseFilesAreDefragmented(t *testing.T) {
+func TestFragmentedDatabaseIsDefragmented(t *testing.T) {
 	const large = 1024 * mib
 	for _, c := range []struct {
 		name              string
@@ -178,7 +178,7 @@ func TestSparseFilesAreDefragmented(t *testing.T) {
 	}
 }
 
-func TestLeaderIsDefragmentedLastAndOnlyWhoIsSparse(t *testing.T) {
+func TestLeaderIsDefragmentedLast(t *testing.T) {
 	inMemory(t, etcdstore.Config{}, func(t *testing.T, m *etcdtest.Memory, s *etcdstore.Store) {
 		sparse := etcdtest.Member{File: 60 * mib, Used: 8 * mib, Live: 8 * mib, Quota: quota}
 		for _, name := range []string{"b", "c", ""} { // the last tells no address
@@ -200,7 +200,7 @@ func TestLeaderIsDefragmentedLastAndOnlyWhoIsSparse(t *testing.T) {
 	})
 }
 
-func TestThePastIsThrownAwayWhenItIsOldEnough(t *testing.T) {
+func TestOldRevisionsAreCompacted(t *testing.T) {
 	inMemory(t, etcdstore.Config{Compact: time.Minute, Watch: time.Second}, func(t *testing.T, m *etcdtest.Memory, s *etcdstore.Store) {
 		write := func() {
 			t.Helper()
@@ -235,7 +235,7 @@ func TestThePastIsThrownAwayWhenItIsOldEnough(t *testing.T) {
 	})
 }
 
-func TestWithoutRoomAllThePastIsThrownAwayAtOnce(t *testing.T) {
+func TestFullEtcdIsCompactedAtOnce(t *testing.T) {
 	inMemory(t, etcdstore.Config{}, func(t *testing.T, m *etcdtest.Memory, s *etcdstore.Store) {
 		for range 5 {
 			if err := put(t.Context(), s, "key", "value"); err != nil {
@@ -261,7 +261,7 @@ func TestWithoutRoomAllThePastIsThrownAwayAtOnce(t *testing.T) {
 	})
 }
 
-func TestAnAlarmIsLiftedWhereThereIsRoom(t *testing.T) {
+func TestAlarmIsDisarmedWithFreeSpace(t *testing.T) {
 	full := []string{"compact 1", "defragment etcd", "disarm etcd"}
 	for _, c := range []struct {
 		name                    string
@@ -307,7 +307,7 @@ func TestAnAlarmIsLiftedWhereThereIsRoom(t *testing.T) {
 	}
 }
 
-func TestOnlyTheAlarmOfWhoHasRoomIsLifted(t *testing.T) {
+func TestAlarmOfFullMemberStays(t *testing.T) {
 	inMemory(t, etcdstore.Config{}, func(t *testing.T, m *etcdtest.Memory, s *etcdstore.Store) {
 		m.Join(t, etcdtest.Member{Name: "full", Quota: quota, File: 64 * mib, Used: 64 * mib, Live: 64 * mib, Alarm: true})
 		m.Join(t, etcdtest.Member{Name: "roomy", Quota: quota, Alarm: true})
@@ -324,7 +324,7 @@ func TestOnlyTheAlarmOfWhoHasRoomIsLifted(t *testing.T) {
 	})
 }
 
-func TestStoreLooksForRoomSoonAfterEtcdRefusedAWrite(t *testing.T) {
+func TestRefusedWriteTriggersCompaction(t *testing.T) {
 	inMemory(t, etcdstore.Config{Watch: time.Hour}, func(t *testing.T, m *etcdtest.Memory, s *etcdstore.Store) {
 		keep(t, s)
 		synctest.Wait()
@@ -345,7 +345,7 @@ func TestStoreLooksForRoomSoonAfterEtcdRefusedAWrite(t *testing.T) {
 	})
 }
 
-func TestNodesTakeTurnsAtMakingRoom(t *testing.T) {
+func TestNodesTakeTurnsAtCompaction(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		slow := make(chan struct{})
@@ -376,7 +376,7 @@ func TestNodesTakeTurnsAtMakingRoom(t *testing.T) {
 	})
 }
 
-func TestWithAnAlarmOnMakingRoomIsLeftToWhoDoesItFirst(t *testing.T) {
+func TestOneNodeCompactsDuringAlarm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		m.Set("etcd", func(e *etcdtest.Member) { e.Alarm, e.Quota = true, quota })
@@ -401,7 +401,7 @@ func TestWithAnAlarmOnMakingRoomIsLeftToWhoDoesItFirst(t *testing.T) {
 	})
 }
 
-func TestWhatFailsWhileRoomIsMadeIsToldAndTriedAgain(t *testing.T) {
+func TestFailedCompactionIsLoggedAndRetried(t *testing.T) {
 	for name, broken := range map[string]func(any) bool{
 		"look at etcd's room: ": func(r any) bool { _, ok := r.(*etcdserverpb.MemberListRequest); return ok },
 		"look at etcd's room: etcdser": func(r any) bool {
@@ -454,7 +454,7 @@ func TestWhatFailsWhileRoomIsMadeIsToldAndTriedAgain(t *testing.T) {
 	}
 }
 
-func TestAnAlarmThatCannotBeLiftedIsTold(t *testing.T) {
+func TestFailedDisarmIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		m.Before = func(_ context.Context, request any) error {

@@ -17,7 +17,7 @@ import (
 	"carillon/internal/store/storetest"
 )
 
-func TestItIsAStore(t *testing.T) {
+func TestConformance(t *testing.T) {
 	etcd := run(t, etcdtest.Config(t))
 	n := 0
 	storetest.Run(t, func(t *testing.T) store.Store {
@@ -26,11 +26,11 @@ func TestItIsAStore(t *testing.T) {
 	})
 }
 
-func TestItIsAStoreOnAnEtcdInMemory(t *testing.T) {
+func TestConformanceInMemory(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store { return openInMemory(t) })
 }
 
-func TestItIsAStoreOnAnEtcdInMemoryToWhoReadsWhatItAloneWrites(t *testing.T) {
+func TestConformanceOfLocalReadsInMemory(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store { return openInMemory(t).Own() })
 }
 
@@ -40,7 +40,7 @@ func openInMemory(t *testing.T) *etcdstore.Store {
 	return open(t, etcdstore.Config{Endpoints: []string{"http://nobody.invalid"}, KV: etcdtest.NewMemory(t)})
 }
 
-func TestItIsAStoreToWhoReadsWhatItAloneWrites(t *testing.T) {
+func TestConformanceOfLocalReads(t *testing.T) {
 	etcd := run(t, etcdtest.Config(t))
 	n := 0
 	storetest.Run(t, func(t *testing.T) store.Store {
@@ -49,7 +49,7 @@ func TestItIsAStoreToWhoReadsWhatItAloneWrites(t *testing.T) {
 	})
 }
 
-func TestAMomentIsSeenAsItWas(t *testing.T) {
+func TestSnapshotIsUnchangedByWrites(t *testing.T) {
 	s := openInMemory(t)
 	put := func(n int, value string) {
 		t.Helper()
@@ -84,14 +84,14 @@ func TestAMomentIsSeenAsItWas(t *testing.T) {
 	}
 }
 
-func TestABatchCarriesWhatTheOperatorAllows(t *testing.T) {
+func TestBatchLimitComesFromConfig(t *testing.T) {
 	const ops, size = 2000, 5 << 20
 	onEach(t, ops, size, func(t *testing.T, open opener) {
 		holdsMaxBatch(t, open(etcdstore.Config{MaxTxnOps: ops, MaxRequestBytes: size}))
 	})
 }
 
-func TestABatchCarriesWhatEtcdAllowsByDefault(t *testing.T) {
+func TestBatchLimitDefaultsToEtcds(t *testing.T) {
 	onEach(t, 0, 0, func(t *testing.T, open opener) { holdsMaxBatch(t, open(etcdstore.Config{})) })
 }
 
@@ -120,7 +120,7 @@ func holdsMaxBatch(t *testing.T, s *etcdstore.Store) {
 	}
 }
 
-func TestStoresOfTwoPrefixesDoNotMeet(t *testing.T) {
+func TestPrefixesAreIsolated(t *testing.T) {
 	onEach(t, 0, 0, twoPrefixesDoNotMeet)
 }
 

@@ -289,9 +289,9 @@ func current(d *disk) string {
 	return fmt.Sprintf("%q, of %d bytes", d.seal.current, d.seal.ends["MANIFEST-000003"].length)
 }
 
-// TestDiskDoesWhatPebbleCanGoOnWith tries each operation on a disk that is sound, broken, or has failed: testdata/disk.txt
+// TestDiskRetriesWhatPebbleSurvives tries each operation on a disk that is sound, broken, or has failed: testdata/disk.txt
 // says what it returns and when, what it does below, and whether the disk has failed.
-func TestDiskDoesWhatPebbleCanGoOnWith(t *testing.T) {
+func TestDiskRetriesWhatPebbleSurvives(t *testing.T) {
 	golden, err := filepath.Abs(filepath.Join("testdata", "disk.txt"))
 	if err != nil {
 		t.Fatal(err)
@@ -336,7 +336,7 @@ func TestDiskDoesWhatPebbleCanGoOnWith(t *testing.T) {
 	}
 }
 
-func TestUsageIsThatOfTheFirstFolderThatIsThere(t *testing.T) {
+func TestDiskUsageOfMissingDirectoryIsItsParents(t *testing.T) {
 	for dir, want := range map[string]string{"there": "{5 10}", "there/a/b": "{5 10}", "elsewhere/a": "file does not exist", "refused": "unsupported operation"} {
 		u, err := newDisk(usageOf{vfs.NewMem()}).usage(dir)
 		got := fmt.Sprint(u)

@@ -17,7 +17,7 @@ import (
 	"carillon/internal/store/datadir"
 )
 
-func TestFolderIsInspectedBeforeItIsTouched(t *testing.T) {
+func TestDirectoryIsCheckedBeforeChange(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		names []string
@@ -55,7 +55,7 @@ func TestFolderIsInspectedBeforeItIsTouched(t *testing.T) {
 	}
 }
 
-func TestErrorOfOpeningSaysWhatToDo(t *testing.T) {
+func TestOpenErrorSaysWhatToDo(t *testing.T) {
 	other := errors.New("other")
 	lost := errors.New("L0: size mismatch of x")
 	const damaged = ": the disk has damaged it; restore it from a backup"
@@ -89,7 +89,7 @@ func TestErrorOfOpeningSaysWhatToDo(t *testing.T) {
 	}
 }
 
-func TestFolderHasOneNameOnItsDisk(t *testing.T) {
+func TestDirectoryHasOneCanonicalName(t *testing.T) {
 	there := filepath.Join(t.TempDir(), "there")
 	link := there + ".link"
 	if err := errors.Join(os.Mkdir(there, 0o700), os.Symlink(there, link)); err != nil {
@@ -128,7 +128,7 @@ func TestFolderHasOneNameOnItsDisk(t *testing.T) {
 	}
 }
 
-func TestWhatIsMadeIsForItsUserAlone(t *testing.T) {
+func TestNewFilesArePrivate(t *testing.T) {
 	dir := t.TempDir()
 	p := private{vfs.Default}
 	name := filepath.Join(dir, "file")

@@ -24,7 +24,7 @@ func (d *smallDisk) GetDiskUsage(string) (vfs.DiskUsage, error) {
 	return vfs.DiskUsage{AvailBytes: d.free.Load()}, nil
 }
 
-func TestAStoreIsFullBeforeItsDiskIs(t *testing.T) {
+func TestStoreIsFullBeforeItsDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &smallDisk{FS: vfs.NewMem()}
 		d.free.Store(1 << 30)

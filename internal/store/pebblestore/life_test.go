@@ -43,7 +43,7 @@ func openAt(t *testing.T, cfg Config) *Store {
 	return s
 }
 
-func TestBatchIsCheckedAgainstItsBoundsAndItsSize(t *testing.T) {
+func TestBatchSizeIsChecked(t *testing.T) {
 	largest := &store.Batch{Writes: make([]store.Write, maxWrites)}
 	largest.Writes[0] = store.Write{Key: make([]byte, maxBytes-5), Value: make([]byte, 5)}
 	more := &store.Batch{Writes: make([]store.Write, maxWrites+1)}
@@ -68,8 +68,8 @@ func TestBatchIsCheckedAgainstItsBoundsAndItsSize(t *testing.T) {
 	}
 }
 
-// TestCallEndsWhenItsStoreOrItsContextDoes holds of calls that wait for their turn, too.
-func TestCallEndsWhenItsStoreOrItsContextDoes(t *testing.T) {
+// TestCallEndsWithStoreOrContext holds of calls that wait for their turn, too.
+func TestCallEndsWithStoreOrContext(t *testing.T) {
 	const lost = `the store in "store" has failed and must be opened again, what it acknowledged is safe: broken`
 	const moved = `the store in "store" has failed: gone: `
 	for _, c := range []struct {
@@ -120,8 +120,8 @@ func TestCallEndsWhenItsStoreOrItsContextDoes(t *testing.T) {
 	}
 }
 
-// TestCommitThatGetsItsTurnOnAFailedStoreWritesNothing has many, as the turn and the failure come at the same moment.
-func TestCommitThatGetsItsTurnOnAFailedStoreWritesNothing(t *testing.T) {
+// TestQueuedCommitOnFailedStoreWritesNothing has many, as the turn and the failure come at the same moment.
+func TestQueuedCommitOnFailedStoreWritesNothing(t *testing.T) {
 	s := openAt(t, Config{Dir: "store", FS: vfs.NewMem()})
 	s.disk.fail(errors.New("broken"))
 	for range 50 {
@@ -138,8 +138,8 @@ func TestCommitThatGetsItsTurnOnAFailedStoreWritesNothing(t *testing.T) {
 	}
 }
 
-// TestOpenStoreWatchesItsLogAndItsManifestAlone holds that one that Pebble has closed and removed is not missed.
-func TestOpenStoreWatchesItsLogAndItsManifestAlone(t *testing.T) {
+// TestOpenStoreWatchesLogAndManifestOnly holds that one that Pebble has closed and removed is not missed.
+func TestOpenStoreWatchesLogAndManifestOnly(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	for life := range 2 {
 		s := openAt(t, Config{Dir: dir})
@@ -183,7 +183,7 @@ func descriptorsWithin(dir string) (n int) {
 	return n
 }
 
-func TestIdleStoreGetsRoomBackWhileItsDiskIsFullAndFailsWhenItIsMoved(t *testing.T) {
+func TestIdleStoreFreesSpaceAndDetectsMove(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	synctest.Test(t, func(t *testing.T) {
 		s := openAt(t, Config{Dir: dir})
@@ -235,7 +235,7 @@ func TestIdleStoreGetsRoomBackWhileItsDiskIsFullAndFailsWhenItIsMoved(t *testing
 	})
 }
 
-func TestClosingSaysWhatWentWrongUnlessTheDiskHasFailed(t *testing.T) {
+func TestCloseReportsErrors(t *testing.T) {
 	for _, failed := range []bool{false, true} {
 		s := openAt(t, Config{Dir: "store", FS: vfs.NewMem()})
 		it, err := s.db.NewIter(nil)
@@ -273,8 +273,8 @@ func change(t *testing.T, disk vfs.FS, path string, how func([]byte) []byte) {
 	}
 }
 
-// TestClosingWaitsForNoRetry holds of a disk that has no room for a table.
-func TestClosingWaitsForNoRetry(t *testing.T) {
+// TestCloseDoesNotWaitForRetry holds of a disk that has no room for a table.
+func TestCloseDoesNotWaitForRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := openAt(t, Config{Dir: "store", FS: errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
 			if op.Kind == errorfs.OpCreate && strings.HasSuffix(op.Path, ".sst") {
@@ -296,9 +296,9 @@ func TestClosingWaitsForNoRetry(t *testing.T) {
 	})
 }
 
-// TestNewStoreMissesItsFirstLog holds that the manifest names it, so that a store whose log is gone does not open as an
+// TestNewStoreDetectsMissingFirstLog holds that the manifest names it, so that a store whose log is gone does not open as an
 // empty one.
-func TestNewStoreMissesItsFirstLog(t *testing.T) {
+func TestNewStoreDetectsMissingFirstLog(t *testing.T) {
 	disk := vfs.NewCrashableMem()
 	s := openAt(t, Config{Dir: "store", FS: disk})
 	defer s.Close()
@@ -309,7 +309,7 @@ func TestNewStoreMissesItsFirstLog(t *testing.T) {
 	}
 }
 
-func TestKeyThatIsEmptyIsOneLikeAnyOther(t *testing.T) {
+func TestEmptyKeyIsValid(t *testing.T) {
 	s := openAt(t, Config{Dir: "store", FS: vfs.NewMem()})
 	defer s.Close()
 	for _, key := range [][]byte{nil, {}} {
@@ -363,7 +363,7 @@ func find(t *testing.T, disk vfs.FS, suffix string) (paths []string) {
 	return paths
 }
 
-func TestDamagedTableFailsTheStoreThatReadsIt(t *testing.T) {
+func TestDamagedTableFailsStore(t *testing.T) {
 	disk := vfs.NewMem()
 	s := openAt(t, Config{Dir: "store", FS: disk})
 	if err := errors.Join(s.Commit(t.Context(), batch("key", strings.Repeat("value", 100))), s.db.Flush(), s.Close()); err != nil {
@@ -381,7 +381,7 @@ func TestDamagedTableFailsTheStoreThatReadsIt(t *testing.T) {
 	}
 }
 
-func TestTableThatCannotBeReadIsAnErrorOfTheCall(t *testing.T) {
+func TestUnreadableTableFailsCall(t *testing.T) {
 	disk := vfs.NewMem()
 	s := openAt(t, Config{Dir: "store", FS: disk})
 	if err := errors.Join(s.Commit(t.Context(), batch("a", "b", "key", "value")), s.db.Flush(), s.Close()); err != nil {
@@ -412,8 +412,8 @@ func TestTableThatCannotBeReadIsAnErrorOfTheCall(t *testing.T) {
 	}
 }
 
-// TestTornEndOfTheLogIsSaid is of what a crash leaves: the store opens, without what is not whole.
-func TestTornEndOfTheLogIsSaid(t *testing.T) {
+// TestTornLogTailIsLogged is of what a crash leaves: the store opens, without what is not whole.
+func TestTornLogTailIsLogged(t *testing.T) {
 	disk := vfs.NewCrashableMem()
 	s := openAt(t, Config{Dir: "store", FS: disk})
 	for _, key := range []string{"first", "second"} {
@@ -450,8 +450,8 @@ func TestTornEndOfTheLogIsSaid(t *testing.T) {
 	}
 }
 
-// TestFolderThatIsRefusedIsLetGo holds of one that is damaged: the next to open it hears the same.
-func TestFolderThatIsRefusedIsLetGo(t *testing.T) {
+// TestRefusedDirectoryIsUnlocked holds of one that is damaged: the next to open it hears the same.
+func TestRefusedDirectoryIsUnlocked(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	s := openAt(t, Config{Dir: dir})
 	if err := errors.Join(s.Commit(t.Context(), batch("key", "value")), s.Close()); err != nil {

@@ -61,7 +61,7 @@ func batchOf(number uint64, count uint32, size int) []byte {
 	return append(b, bytes.Repeat([]byte{'r'}, size-len(b))...)
 }
 
-func TestChunkIsWholeOrNone(t *testing.T) {
+func TestChunkIsWholeOrAbsent(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		b    []byte
@@ -104,8 +104,8 @@ func TestChunkIsWholeOrNone(t *testing.T) {
 	}
 }
 
-// TestLogIsReadAsPebbleWritesIt holds that chunks are here what they are there.
-func TestLogIsReadAsPebbleWritesIt(t *testing.T) {
+// TestLogReaderReadsPebbleLogs holds that chunks are here what they are there.
+func TestLogReaderReadsPebbleLogs(t *testing.T) {
 	var file bytes.Buffer
 	w := record.NewLogWriter(&file, 7, record.LogWriterConfig{WriteWALSyncOffsets: func() bool { return true }})
 	for _, size := range []int{30, 40_000, 100_000} {
@@ -122,7 +122,7 @@ func TestLogIsReadAsPebbleWritesIt(t *testing.T) {
 	}
 }
 
-func TestReadLogSaysWhatIsWholeAndWhetherTheRestIsDamaged(t *testing.T) {
+func TestReadLogReportsWholePrefixAndDamage(t *testing.T) {
 	const log = 7
 	long := batchOf(20, 5, 100)
 	full := plainChunk(whole, log, batchOf(1, 1, logBlock-plainHeader))
@@ -213,7 +213,7 @@ func TestReadLogSaysWhatIsWholeAndWhetherTheRestIsDamaged(t *testing.T) {
 	}
 }
 
-func TestTrailerIsThatOfItsLog(t *testing.T) {
+func TestTrailerBelongsToItsLog(t *testing.T) {
 	if !isTrailer(trailer(7), 7) || !isTrailer(append(trailer(7), 1), 7) {
 		t.Error("a trailer is none")
 	}
@@ -263,7 +263,7 @@ func fileTree(t *testing.T, files map[string][]byte) vfs.FS {
 
 func join(parts ...[]byte) []byte { return slices.Concat(parts...) }
 
-func TestLogsThatAreDamagedOrMissingAreNamed(t *testing.T) {
+func TestDamagedOrMissingLogIsNamed(t *testing.T) {
 	const damaged = ": the disk has damaged it; restore it from a backup"
 	one := func(log uint32, first uint64, count uint32) []byte {
 		return plainChunk(whole, log, batchOf(first, count, 12))
@@ -346,7 +346,7 @@ func TestLogsThatAreDamagedOrMissingAreNamed(t *testing.T) {
 	}
 }
 
-func TestFirstLogIsWhatTheManifestSaysLast(t *testing.T) {
+func TestFirstLogComesFromLastManifestEdit(t *testing.T) {
 	version := func(n uint64) []byte { return binary.AppendUvarint([]byte{2}, n) }
 	named := func(name string, n uint64) []byte {
 		return join(binary.AppendUvarint([]byte{1}, uint64(len(name))), []byte(name), version(n))

@@ -29,7 +29,7 @@ func (d sizedDisk) GetDiskUsage(dir string) (vfs.DiskUsage, error) {
 	return vfs.DiskUsage{AvailBytes: d.total / 2, TotalBytes: d.total}, nil
 }
 
-func TestPebbleIsOpenedWithWhatWasGivenAndTheRestHasDefaults(t *testing.T) {
+func TestConfigIsPassedToPebble(t *testing.T) {
 	type words struct {
 		cache            int64
 		memTable         uint64
@@ -92,7 +92,7 @@ func plainLog(level slog.Level) (*slog.Logger, *logtest.Page) {
 	}})), page
 }
 
-func TestWhatAnOperatorShouldKnowOfPebbleIsLogged(t *testing.T) {
+func TestPebbleEventsAreLogged(t *testing.T) {
 	broken := errors.New("broken")
 	const failed = `level=ERROR msg="pebble cannot go on" err=`
 	const damage = `damaged table: on-disk corruption: x.sst; bounds: [, ); details: broken\n(1) broken\nError types: (1) *errors.errorString`
@@ -166,8 +166,8 @@ func TestWhatAnOperatorShouldKnowOfPebbleIsLogged(t *testing.T) {
 	}
 }
 
-// TestDamageBeforePebbleIsOpenFailsTheDiskThen holds that an Open does not fail under those who read tables beside it.
-func TestDamageBeforePebbleIsOpenFailsTheDiskThen(t *testing.T) {
+// TestDamageBeforeOpenFailsStore holds that an Open does not fail under those who read tables beside it.
+func TestDamageBeforeOpenFailsStore(t *testing.T) {
 	d := newDisk(vfs.NewMem())
 	first, second := errors.New("first"), errors.New("second")
 	d.damage(first)
@@ -208,7 +208,7 @@ func (s slowFiles) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error
 	return slowFile{f, s.takes}, err
 }
 
-func TestDiskThatTakesMoreThanFiveSecondsIsCalledSlow(t *testing.T) {
+func TestDiskSlowerThanFiveSecondsIsLogged(t *testing.T) {
 	for takes, want := range map[time.Duration]bool{slowDisk / 2: false, 2 * slowDisk: true} {
 		synctest.Test(t, func(t *testing.T) {
 			log, page := plainLog(slog.LevelInfo)

@@ -11,7 +11,7 @@ import (
 )
 
 // Payloads are in all of them: the log, the tables, and the manifest, which has their first and last keys.
-func TestNobodyElseCanReadTheFilesOfAStore(t *testing.T) {
+func TestStoreFilesArePrivate(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("permissions are of another kind there")
 	}

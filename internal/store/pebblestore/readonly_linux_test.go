@@ -17,9 +17,9 @@ type descriptor struct {
 
 func (d descriptor) Fd() uintptr { return d.fd }
 
-// TestSyncIsBelievedWhereAFileCanBeChanged opens files by their paths alone, which is enough to ask for their file system, and
+// TestSyncErrorIsIgnoredOnWritableFile opens files by their paths alone, which is enough to ask for their file system, and
 // not to change them.
-func TestSyncIsBelievedWhereAFileCanBeChanged(t *testing.T) {
+func TestSyncErrorIsIgnoredOnWritableFile(t *testing.T) {
 	if err := writable(descriptor{fd: vfs.InvalidFd}); err != nil {
 		t.Errorf("a file in memory: %v", err)
 	}

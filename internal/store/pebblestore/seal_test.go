@@ -13,7 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 )
 
-func TestNamesOfFilesSayWhatTheyAre(t *testing.T) {
+func TestFileNamesAreParsed(t *testing.T) {
 	for name, want := range map[string]string{
 		"marker.seal.000001.MANIFEST-000001.12.0000abcd": "MANIFEST-000001.12.0000abcd", "marker.seal.000002.": "",
 		"marker.seal.000003": "none", "marker.manifest.000001.MANIFEST-000001": "none", "seal.000001.x": "none", "marker.seals.000001.x": "none",
@@ -50,7 +50,7 @@ func endOf(text string) (e end) {
 	return e
 }
 
-func TestEndIsTheLengthAndTheChecksumOfAllThatWasAdded(t *testing.T) {
+func TestRunningChecksum(t *testing.T) {
 	e := endOf("some")
 	e.add([]byte(" more"))
 	if want := (end{9, crc32.ChecksumIEEE([]byte("some more"))}); e != want {
@@ -74,8 +74,8 @@ func seals(t *testing.T, fs vfs.FS) (found []string) {
 	return found
 }
 
-// TestSealHoldsWhatAPowerCutLeavesOfTheManifest goes through the life of one, step by step.
-func TestSealHoldsWhatAPowerCutLeavesOfTheManifest(t *testing.T) {
+// TestChecksumMatchesManifestAfterPowerCut goes through the life of one, step by step.
+func TestChecksumMatchesManifestAfterPowerCut(t *testing.T) {
 	broken := false
 	mem := vfs.NewMem()
 	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
@@ -143,7 +143,7 @@ func TestSealHoldsWhatAPowerCutLeavesOfTheManifest(t *testing.T) {
 	}
 }
 
-func TestManifestThatIsNotAsItWasSealedIsRefused(t *testing.T) {
+func TestChangedManifestIsRefused(t *testing.T) {
 	const one, two = "MANIFEST-000001", "MANIFEST-000002"
 	const damaged = ": the disk has damaged it; restore it from a backup"
 	const noManifest = "nothing says which manifest is the present one" + damaged
@@ -194,7 +194,7 @@ func TestManifestThatIsNotAsItWasSealedIsRefused(t *testing.T) {
 	}
 }
 
-func TestManifestThatCannotBeReadIsNotCalledDamaged(t *testing.T) {
+func TestUnreadableManifestIsNotDamaged(t *testing.T) {
 	broken := errors.New("broken")
 	e := endOf("some")
 	tree := fileTree(t, map[string][]byte{

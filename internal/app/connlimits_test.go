@@ -16,12 +16,12 @@ import (
 	"carillon/internal/memnet"
 )
 
-func TestHealthAndMetricsAreServedToFewAndQuickClients(t *testing.T) {
+func TestMonitorListenersLimitClients(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		memory := memnet.Listen()
 		var l net.Listener = memory
 		log := slog.New(slog.DiscardHandler)
-		bounded(maxWatchers, log, &l)
+		limitConns(maxMonitorConns, log, &l)
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- serveHTTP("health", health(), l, browser.Hosts{}, log)(ctx) }()
@@ -62,20 +62,20 @@ func TestHealthAndMetricsAreServedToFewAndQuickClients(t *testing.T) {
 		slow.Close()
 		synctest.Wait()
 		var idle []net.Conn
-		for range maxWatchers {
+		for range maxMonitorConns {
 			idle = append(idle, dial(""))
 		}
 		synctest.Wait()
 		tooMany := dial(request + "\r\n")
 		if _, err := tooMany.Read(make([]byte, 1)); err == nil {
-			t.Error("one client too many is answered")
+			t.Error("a client beyond the limit is answered")
 		}
 		for _, c := range append(idle, tooMany) {
 			c.Close()
 		}
 		synctest.Wait()
 		if got := answer(request + "\r\n"); got != http.StatusOK {
-			t.Errorf("when they have gone a good client gets %d", got)
+			t.Errorf("a client after the others have closed gets %d", got)
 		}
 		stop()
 		if err := <-ended; err != nil {

@@ -15,7 +15,7 @@ import (
 	"carillon/internal/identity/identitytest"
 )
 
-// sentryDown returns a source of certificates whose Sentry is down, until up is called. It runs until the test ends.
+// sentryDown runs a source of certificates until the test ends. Its Sentry is down until up is called.
 func sentryDown(t *testing.T) (who *identity.Source, up func()) {
 	t.Helper()
 	ca, l := identitytest.NewAuthority(t), bufconn.Listen(64<<10)
@@ -46,7 +46,7 @@ func sentryDown(t *testing.T) (who *identity.Source, up func()) {
 
 var errStopped = errors.New("stopped")
 
-func TestNodeWithoutACertificateDoesNotJoinItsCluster(t *testing.T) {
+func TestNodeWithoutCertificateDoesNotJoinCluster(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		who, up := sentryDown(t)
 		joined, ended := make(chan struct{}), make(chan error, 1)
@@ -56,7 +56,7 @@ func TestNodeWithoutACertificateDoesNotJoinItsCluster(t *testing.T) {
 			<-ctx.Done()
 			return errStopped
 		}
-		go func() { ended <- whenHeld(who, join)(ctx) }()
+		go func() { ended <- afterCertificate(who, join)(ctx) }()
 		select {
 		case <-joined:
 			t.Fatal("it joined")
@@ -75,19 +75,19 @@ func TestNodeWithoutACertificateDoesNotJoinItsCluster(t *testing.T) {
 		stopped, cancel := context.WithCancel(t.Context())
 		cancel()
 		never, _ := sentryDown(t)
-		if err := whenHeld(never, func(context.Context) error { return errors.New("it joined") })(stopped); err != nil {
+		if err := afterCertificate(never, func(context.Context) error { return errors.New("it joined") })(stopped); err != nil {
 			t.Error(err)
 		}
 	})
 }
 
-func TestPortThatIsTakenMeanwhileIsAnError(t *testing.T) {
+func TestDeferredPortInUseIsAnError(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	who, up := sentryDown(t)
-	late, err := closeUntil(who, slog.New(slog.DiscardHandler), &l)
+	ports, err := deferPorts(who, slog.New(slog.DiscardHandler), &l)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -96,14 +96,14 @@ func TestPortThatIsTakenMeanwhileIsAnError(t *testing.T) {
 		t.Fatalf("the port is not closed: %v", err)
 	}
 	defer other.Close()
-	if late.check() == nil {
+	if ports.check() == nil {
 		t.Error("the check finds the port open")
 	}
 	up()
-	if err := late.await(t.Context()); err == nil {
-		t.Error("a port was opened that somebody else has")
+	if err := ports.wait(t.Context()); err == nil {
+		t.Error("a port in use was opened")
 	}
-	if late.check() == nil {
+	if ports.check() == nil {
 		t.Error("the check finds the port open")
 	}
 	if err := l.Close(); err != nil {
@@ -111,7 +111,7 @@ func TestPortThatIsTakenMeanwhileIsAnError(t *testing.T) {
 	}
 }
 
-func TestPortsOfANodeWithACertificateStayOpen(t *testing.T) {
+func TestPortsStayOpenWithCertificate(t *testing.T) {
 	ca := identitytest.NewAuthority(t)
 	cert, key, anchors := ca.Write(t, "spiffe://localhost/ns/default/dapr-scheduler", time.Hour)
 	who, err := identity.OpenFiles(identity.Files{Cert: cert, Key: key, CA: anchors}, slog.New(slog.DiscardHandler))
@@ -124,11 +124,11 @@ func TestPortsOfANodeWithACertificateStayOpen(t *testing.T) {
 			t.Fatal(err)
 		}
 		before := l
-		late, err := closeUntil(one, slog.New(slog.DiscardHandler), &l)
+		ports, err := deferPorts(one, slog.New(slog.DiscardHandler), &l)
 		if err != nil || l != before {
 			t.Errorf("%v; the listener was replaced: %t", err, l != before)
 		}
-		if err := errors.Join(late.await(t.Context()), late.check(), l.Close()); err != nil {
+		if err := errors.Join(ports.wait(t.Context()), ports.check(), l.Close()); err != nil {
 			t.Error(err)
 		}
 	}
