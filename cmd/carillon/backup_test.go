@@ -60,7 +60,7 @@ func TestDamagedBackupRestoresNothing(t *testing.T) {
 	if code, said := carry(t, "restore", file, "--data-dir", folder); code != exitError || !strings.Contains(said, "damaged") {
 		t.Errorf("restore ends with %d and says %q", code, said)
 	}
-	if held(folder) {
+	if hasData(folder) {
 		t.Error("and it has made a store")
 	}
 	for _, args := range [][]string{{"backup", file}, {"backup", "--data-dir", folder}, {"restore", file, "--data-dir", folder, "--etcd", "http://x:1"}} {

@@ -44,7 +44,7 @@ func nowhere() (std stdio, out, errs *bytes.Buffer) {
 func TestDaprdFlagsParseInEachSpelling(t *testing.T) {
 	std, help, _ := nowhere()
 	all, _ := sidecarFlags()
-	if err := parse(all, sidecarUsage, []string{"--help"}, std); err == nil {
+	if err := parseFlags(all, sidecarUsage, []string{"--help"}, std); err == nil {
 		t.Error("help was not asked for")
 	}
 	all.VisitAll(func(f *flag.Flag) {
@@ -62,7 +62,7 @@ func TestDaprdFlagsParseInEachSpelling(t *testing.T) {
 		}
 		for _, args := range spellings {
 			fs, _ := sidecarFlags()
-			if err := parse(fs, sidecarUsage, args, std); err != nil {
+			if err := parseFlags(fs, sidecarUsage, args, std); err != nil {
 				t.Errorf("%v: %v", args, err)
 			} else if got := fs.Lookup(name).Value.String(); got != value {
 				t.Errorf("%v means %q, want %q", args, got, value)
@@ -179,7 +179,7 @@ func TestSidecarFlagsSetConfig(t *testing.T) {
 			}
 			return value, true
 		}
-		if err := parse(fs, sidecarUsage, append([]string{"--app-id", "a"}, strings.Fields(c.args)...), std); err != nil {
+		if err := parseFlags(fs, sidecarUsage, append([]string{"--app-id", "a"}, strings.Fields(c.args)...), std); err != nil {
 			t.Errorf("%s %s: %v", c.env, c.args, err)
 			continue
 		}
@@ -198,7 +198,7 @@ func TestEmptySchedulerAddressMeansNone(t *testing.T) {
 	for _, value := range []string{"", " ", "       ", "''", "'      '", `""`, `"   "`} {
 		fs, c := sidecarFlags()
 		std, _, _ := nowhere()
-		if err := parse(fs, sidecarUsage, []string{"--scheduler-host-address=" + value}, std); err != nil {
+		if err := parseFlags(fs, sidecarUsage, []string{"--scheduler-host-address=" + value}, std); err != nil {
 			t.Errorf("%q: %v", value, err)
 		} else if got, err := c.schedulerAddresses(std); err != nil || len(got) > 0 {
 			t.Errorf("%q names %q, %v", value, got, err)

@@ -47,7 +47,7 @@ func TestShutdownTimeIsBoundedByFlags(t *testing.T) {
 func (c stopping) check(t *testing.T) {
 	fs, flags := sidecarFlags()
 	std, _, _ := nowhere()
-	if err := parse(fs, sidecarUsage, c.args, std); err != nil {
+	if err := parseFlags(fs, sidecarUsage, c.args, std); err != nil {
 		t.Fatal(err)
 	}
 	test, over := context.WithCancel(t.Context()) // with which the node ends at last
@@ -64,7 +64,7 @@ func (c stopping) check(t *testing.T) {
 	forced := make(chan struct{})
 	time.AfterFunc(time.Minute, func() {
 		if !c.forced {
-			stop(errAsked)
+			stop(errRequested)
 			return
 		}
 		time.Sleep(c.after)
@@ -91,7 +91,7 @@ func TestLogSaysWhySidecarStops(t *testing.T) {
 	for want, cause := range map[string]error{
 		`level=INFO msg="Received signal 'interrupt'; beginning shutdown"`:  signalError{os.Interrupt},
 		`level=INFO msg="Received signal 'terminated'; beginning shutdown"`: signalError{syscall.SIGTERM},
-		`level=INFO msg="Received shutdown request; beginning shutdown"`:    errAsked,
+		`level=INFO msg="Received shutdown request; beginning shutdown"`:    errRequested,
 	} {
 		var log bytes.Buffer
 		ctx, stop := context.WithCancelCause(t.Context())

@@ -52,7 +52,7 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 		yieldLeadership = append(yieldLeadership, func(ctx context.Context) error {
 			<-ctx.Done()
 			close(stopping)
-			m.Yield(context.WithoutCancel(ctx))
+			m.YieldLeadership(context.WithoutCancel(ctx))
 			return nil
 		})
 	}
@@ -67,7 +67,7 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	}
 	cfg.Engine.Shared = true
 	if cc.Member != nil { // the address of an external etcd may be that of any of its members
-		cfg.Engine.Own = st.Own()
+		cfg.Engine.Own = st.LocalReads()
 	}
 	cfg.Engine.Full = func() error { return cmp.Or(st.Full(), memberFull()) }
 	cfg.Engine.MaxJob = min(engine.DefaultMaxJob, engine.MaxJobFor(maxBytes))
@@ -86,7 +86,7 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 			case <-ctx.Done():
 			}
 			// When all nodes stop, the last one has no leader to write to.
-			if member.AwaitNoLeader(ctx) {
+			if member.WaitNoLeader(ctx) {
 				st.GiveUp()
 			}
 			<-ctx.Done()
@@ -98,9 +98,9 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	// A member serves sidecars and owns partitions. Without a certificate it could deliver no job.
 	c.cluster = []stage{afterCertificate(cfg.Scheduler.Identity, func(ctx context.Context) error {
 		return cluster.Run(ctx, cluster.Config{
-			Node: cc.Node,
-			Own:  func(ctx context.Context, partition int, cl cluster.Claim) { c.engine.Own(ctx, partition, cl) },
-			View: func(v cluster.View) {
+			Node:         cc.Node,
+			RunPartition: func(ctx context.Context, partition int, cl cluster.Claim) { c.engine.Own(ctx, partition, cl) },
+			OnView: func(v cluster.View) {
 				r.Follow(v)
 				c.service.SetHosts(memberAddresses(v))
 				// A node that is not a member keeps its last share; it fires nothing new.

@@ -20,7 +20,7 @@ func sentryDown(t *testing.T) (who *identity.Source, up func()) {
 	t.Helper()
 	ca, l := identitytest.NewAuthority(t), bufconn.Listen(64<<10)
 	sentry := ca.Serve(t, l, "spiffe://localhost/ns/default/dapr-sentry", time.Hour)
-	sentry.Down(true)
+	sentry.SetDown(true)
 	id, err := identity.ID("localhost", "default", "dapr-sentry")
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +41,7 @@ func sentryDown(t *testing.T) (who *identity.Source, up func()) {
 			t.Error(err)
 		}
 	})
-	return who, func() { sentry.Down(false) }
+	return who, func() { sentry.SetDown(false) }
 }
 
 var errStopped = errors.New("stopped")

@@ -124,8 +124,8 @@ func TestLeavingNodeSeesTheNextView(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			nodes.Go(func() {
 				cfg := cluster.Config{
-					Node: cluster.Node{ID: id, Addr: id}, View: view,
-					Own: func(ctx context.Context, _ int, c cluster.Claim) { _, _ = c.Fence(ctx); <-ctx.Done() },
+					Node: cluster.Node{ID: id, Addr: id}, OnView: view,
+					RunPartition: func(ctx context.Context, _ int, c cluster.Claim) { _, _ = c.Fence(ctx); <-ctx.Done() },
 				}
 				if err := cluster.Run(ctx, cfg, agreement, logTo(t)); err != nil {
 					t.Error(err)
@@ -227,8 +227,8 @@ func TestLeavingNodeWaitsUntilItOwnsNothing(t *testing.T) {
 		defer stop()
 		var told []string
 		cfg := cluster.Config{
-			Node: cluster.Node{ID: "a"}, View: func(v cluster.View) { told = append(told, v.Owners...) },
-			Own: func(ctx context.Context, _ int, _ cluster.Claim) { <-ctx.Done() },
+			Node: cluster.Node{ID: "a"}, OnView: func(v cluster.View) { told = append(told, v.Owners...) },
+			RunPartition: func(ctx context.Context, _ int, _ cluster.Claim) { <-ctx.Done() },
 		}
 		if err := cluster.Run(ctx, cfg, slow{}, logTo(t)); err != nil {
 			t.Error(err)

@@ -23,7 +23,7 @@ func (s *etcdSession) claim(ctx context.Context, key string) (store.Fence, error
 	// What is given up may be applied all the same, and after the partition was released: nobody else would get it then.
 	steady, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
-	defer s.atEnd(cancel)()
+	defer s.onEnd(cancel)()
 	for ctx.Err() == nil {
 		resp, err := s.etcd.client.Txn(steady).
 			If(clientv3.Compare(clientv3.CreateRevision(key), "=", 0)).Then(put).Else(clientv3.OpGet(key)).Commit()
@@ -35,7 +35,7 @@ func (s *etcdSession) claim(ctx context.Context, key string) (store.Fence, error
 		}
 		held := resp.Responses[0].GetResponseRange().Kvs[0]
 		if clientv3.LeaseID(held.Lease) != s.lease {
-			if err := s.etcd.gone(ctx, key, resp.Header.Revision); err != nil {
+			if err := s.etcd.waitForDeletion(ctx, key, resp.Header.Revision); err != nil {
 				return store.Fence{}, err
 			}
 			continue

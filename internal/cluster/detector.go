@@ -15,7 +15,7 @@ import (
 // A heartbeat is the latest that was seen of another session.
 type heartbeat struct {
 	revision int64
-	lasts    time.Duration // how long to wait for the next
+	ttl      time.Duration // how long to wait for the next
 	seen     time.Time
 }
 
@@ -29,7 +29,7 @@ func (s *etcdSession) detectFailures(ctx context.Context) {
 		if err := d.watch(ctx); err != nil && ctx.Err() == nil {
 			s.etcd.log.LogAttrs(ctx, slog.LevelDebug, "cannot watch the heartbeats; watching again", slog.Any("err", err))
 		}
-		pause(ctx, rejoinAfter)
+		pause(ctx, minBackoff)
 	}
 }
 
@@ -48,19 +48,19 @@ func (d *detector) watch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	there := map[string]bool{}
+	present := map[string]bool{}
 	for _, kv := range all.Kvs {
-		there[string(kv.Key)] = true
-		d.note(kv)
+		present[string(kv.Key)] = true
+		d.record(kv)
 	}
 	for key := range d.latest {
-		if !there[key] {
+		if !present[key] {
 			d.revoke(ctx, key)
 		}
 	}
 	changes := e.client.Watch(ctx, e.heartbeatsKey(), clientv3.WithPrefix(), clientv3.WithRev(all.Header.Revision+1))
 	for {
-		timer := time.NewTimer(d.next())
+		timer := time.NewTimer(d.untilExpiry())
 		select {
 		case resp, ok := <-changes:
 			timer.Stop()
@@ -71,11 +71,11 @@ func (d *detector) watch(ctx context.Context) error {
 				if event.Type == mvccpb.DELETE {
 					d.revoke(ctx, string(event.Kv.Key))
 				} else {
-					d.note(event.Kv)
+					d.record(event.Kv)
 				}
 			}
 		case <-timer.C:
-			d.endDead(ctx)
+			d.endExpired(ctx)
 		case <-ctx.Done():
 			timer.Stop()
 			return ctx.Err()
@@ -84,7 +84,7 @@ func (d *detector) watch(ctx context.Context) error {
 }
 
 // note takes down a heartbeat, unless it is the session's own, or was seen before.
-func (d *detector) note(kv *mvccpb.KeyValue) {
+func (d *detector) record(kv *mvccpb.KeyValue) {
 	key := string(kv.Key)
 	if key == d.session.etcd.heartbeatKey(d.session.lease) || d.latest[key].revision == kv.ModRevision {
 		return
@@ -98,22 +98,22 @@ func (d *detector) note(kv *mvccpb.KeyValue) {
 }
 
 // next returns how long no session can be overdue.
-func (d *detector) next() time.Duration {
+func (d *detector) untilExpiry() time.Duration {
 	next := time.Minute
 	for _, h := range d.latest {
-		next = min(next, h.lasts-time.Since(h.seen))
+		next = min(next, h.ttl-time.Since(h.seen))
 	}
 	return next
 }
 
 // endDead ends the sessions that are overdue.
-func (d *detector) endDead(ctx context.Context) {
+func (d *detector) endExpired(ctx context.Context) {
 	for key, h := range d.latest {
-		if time.Since(h.seen) < h.lasts {
+		if time.Since(h.seen) < h.ttl {
 			continue
 		}
-		if err := d.end(ctx, key, h); err != nil && ctx.Err() == nil {
-			h.seen = time.Now().Add(rejoinAfter - h.lasts) // to be tried again
+		if err := d.endSession(ctx, key, h); err != nil && ctx.Err() == nil {
+			h.seen = time.Now().Add(minBackoff - h.ttl) // to be tried again
 			d.latest[key] = h
 			d.session.etcd.log.LogAttrs(ctx, slog.LevelDebug, "cannot end a session without heartbeats; trying again", slog.Any("err", err))
 		}
@@ -121,8 +121,8 @@ func (d *detector) endDead(ctx context.Context) {
 }
 
 // end ends a session that has shown no heartbeat since h.
-func (d *detector) end(ctx context.Context, key string, h heartbeat) error {
-	bounded, cancel := context.WithTimeout(ctx, letGo)
+func (d *detector) endSession(ctx context.Context, key string, h heartbeat) error {
+	bounded, cancel := context.WithTimeout(ctx, releaseTimeout)
 	defer cancel()
 	resp, err := d.session.etcd.client.Txn(bounded).
 		If(clientv3.Compare(clientv3.ModRevision(key), "=", h.revision)).
@@ -132,7 +132,7 @@ func (d *detector) end(ctx context.Context, key string, h heartbeat) error {
 	}
 	if !resp.Succeeded {
 		for _, kv := range resp.Responses[0].GetResponseRange().Kvs {
-			d.note(kv)
+			d.record(kv)
 			return nil
 		}
 	}
@@ -149,7 +149,7 @@ func (d *detector) revoke(ctx context.Context, key string) {
 	if err != nil || lease == d.session.lease {
 		return
 	}
-	bounded, cancel := context.WithTimeout(ctx, letGo)
+	bounded, cancel := context.WithTimeout(ctx, releaseTimeout)
 	defer cancel()
 	if _, err := e.client.Revoke(bounded, lease); err != nil && !errors.Is(err, rpctypes.ErrLeaseNotFound) && ctx.Err() == nil {
 		e.log.LogAttrs(ctx, slog.LevelInfo, "cannot end the lease of a lost node; it ends by itself", slog.Any("err", err))

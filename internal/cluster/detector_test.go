@@ -168,7 +168,7 @@ func TestReleaseIsRetriedTenTimesASecond(t *testing.T) {
 		defer stop()
 		s := stubborn{releases: new(atomic.Int32)}
 		cfg := cluster.Config{
-			Node: cluster.Node{ID: "a"}, Own: func(ctx context.Context, _ int, _ cluster.Claim) { <-ctx.Done() },
+			Node: cluster.Node{ID: "a"}, RunPartition: func(ctx context.Context, _ int, _ cluster.Claim) { <-ctx.Done() },
 		}
 		if err := cluster.Run(ctx, cfg, s, logTo(t)); err != nil {
 			t.Error(err)
@@ -206,7 +206,7 @@ func TestReassignedPartitionIsOwnedAgain(t *testing.T) {
 		var times, now atomic.Int32
 		cfg := cluster.Config{
 			Node: cluster.Node{ID: "a"},
-			Own: func(ctx context.Context, _ int, _ cluster.Claim) {
+			RunPartition: func(ctx context.Context, _ int, _ cluster.Claim) {
 				times.Add(1)
 				if now.Add(1) > 1 {
 					t.Error("a partition that comes back is kept while it is being let go")
@@ -346,8 +346,8 @@ func TestLeavingNodeKeepsPartitionsUntilTakeover(t *testing.T) {
 		began, kept := time.Now(), time.Duration(0)
 		var told []string
 		cfg := cluster.Config{
-			Node: cluster.Node{ID: "a"}, View: func(v cluster.View) { told = append(told, v.Owners...) },
-			Own: func(ctx context.Context, _ int, _ cluster.Claim) { <-ctx.Done(); kept = time.Since(began) },
+			Node: cluster.Node{ID: "a"}, OnView: func(v cluster.View) { told = append(told, v.Owners...) },
+			RunPartition: func(ctx context.Context, _ int, _ cluster.Claim) { <-ctx.Done(); kept = time.Since(began) },
 		}
 		if err := cluster.Run(ctx, cfg, handover{leaving: new(atomic.Bool)}, logTo(t)); err != nil {
 			t.Error(err)
@@ -478,8 +478,8 @@ func TestLostSessionGivesAnEmptyView(t *testing.T) {
 		began, kept := time.Now(), time.Duration(0)
 		var told []int // owners of each view
 		cfg := cluster.Config{
-			Node: cluster.Node{ID: "a"}, View: func(v cluster.View) { told = append(told, len(v.Owners)) },
-			Own: func(ctx context.Context, _ int, _ cluster.Claim) { <-ctx.Done(); kept = time.Since(began) },
+			Node: cluster.Node{ID: "a"}, OnView: func(v cluster.View) { told = append(told, len(v.Owners)) },
+			RunPartition: func(ctx context.Context, _ int, _ cluster.Claim) { <-ctx.Done(); kept = time.Since(began) },
 		}
 		if err := cluster.Run(ctx, cfg, brief{joined: new(atomic.Bool)}, logTo(t)); err != nil {
 			t.Error(err)

@@ -67,20 +67,20 @@ func (e *Etcd) claimKey(partition int) string {
 
 // Join is [Coordinator.Join]. It returns an error at once if etcd grants no lease.
 func (e *Etcd) Join(ctx context.Context, n Node, do func(context.Context, Session)) error {
-	s, err := e.grant(ctx)
+	s, err := e.newSession(ctx)
 	if err != nil {
 		return err
 	}
-	farewell, cancel := outlast(ctx, letGo)
+	farewell, cancel := withGrace(ctx, releaseTimeout)
 	defer cancel()
 	defer s.revoke(farewell)
-	if s.created, err = s.heartbeat(ctx); err != nil {
+	if s.firstHeartbeat, err = s.heartbeat(ctx); err != nil {
 		return fmt.Errorf("begin a session: %w", err)
 	}
 
 	inner, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	s.atEnd = func(f func()) (stop func() bool) { return context.AfterFunc(inner, f) }
+	s.onEnd = func(f func()) (stop func() bool) { return context.AfterFunc(inner, f) }
 	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	kept := make(chan struct{})
 	go func() {
@@ -116,7 +116,7 @@ func lostOr(ctx context.Context, err error) error {
 func (s *etcdSession) register(ctx context.Context, n Node) error {
 	s.node = n
 	key := s.etcd.nodeKey(n.ID)
-	for said := false; ; {
+	for logged := false; ; {
 		resp, err := s.etcd.client.Txn(ctx).
 			If(clientv3.Compare(clientv3.CreateRevision(key), "=", 0)).
 			Then(clientv3.OpPut(key, n.Addr, clientv3.WithLease(s.lease)),
@@ -129,18 +129,18 @@ func (s *etcdSession) register(ctx context.Context, n Node) error {
 		if resp.Succeeded || clientv3.LeaseID(resp.Responses[0].GetResponseRange().Kvs[0].Lease) == s.lease {
 			return nil
 		}
-		if !said {
-			said = true
+		if !logged {
+			logged = true
 			s.etcd.log.LogAttrs(ctx, slog.LevelInfo, "waiting until the last lease of this node's name ends", slog.String("node", n.ID))
 		}
-		if err := s.etcd.gone(ctx, key, resp.Header.Revision); err != nil {
+		if err := s.etcd.waitForDeletion(ctx, key, resp.Header.Revision); err != nil {
 			return err
 		}
 	}
 }
 
 // gone waits until key may have been removed since the revision, or some time has passed.
-func (e *Etcd) gone(ctx context.Context, key string, revision int64) error {
+func (e *Etcd) waitForDeletion(ctx context.Context, key string, revision int64) error {
 	most, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), time.Second)
 	defer cancel()
 	removals := e.client.Watch(most, key, clientv3.WithRev(revision+1), clientv3.WithFilterPut())
@@ -149,33 +149,33 @@ func (e *Etcd) gone(ctx context.Context, key string, revision int64) error {
 		return ctx.Err()
 	}
 	if (!ok || resp.Err() != nil) && most.Err() == nil { // the watch is broken: not at once again
-		pause(most, rejoinAfter)
+		pause(most, minBackoff)
 	}
 	return nil
 }
 
 // leaseLengths is how often the time for a heartbeat fits into a lease. The lease is for the case that nobody is left to
 // watch the heartbeats. Its length matters little, so it is no reason to lose a session.
-const leaseLengths = 4
+const leaseMultiple = 4
 
 // grant gets a lease.
-func (e *Etcd) grant(ctx context.Context) (*etcdSession, error) {
+func (e *Etcd) newSession(ctx context.Context) (*etcdSession, error) {
 	begin := time.Now()
-	bounded, cancel := context.WithTimeout(ctx, max(e.config.TTL, letGo))
+	bounded, cancel := context.WithTimeout(ctx, max(e.config.TTL, releaseTimeout))
 	defer cancel()
-	length := leaseLengths * e.config.TTL
+	length := leaseMultiple * e.config.TTL
 	resp, err := e.client.Grant(bounded, int64((length+time.Second-1)/time.Second))
 	if err != nil {
 		return nil, fmt.Errorf("get a lease of %v: %w", length, err)
 	}
-	s := &etcdSession{etcd: e, lease: resp.ID, begin: begin, granted: time.Duration(resp.TTL) * time.Second, ttl: e.config.TTL}
-	s.prolong(&s.leased, begin, s.granted)
+	s := &etcdSession{etcd: e, lease: resp.ID, start: begin, leaseTTL: time.Duration(resp.TTL) * time.Second, heartbeatTTL: e.config.TTL}
+	s.extend(&s.leaseUntil, begin, s.leaseTTL)
 	return s, nil
 }
 
 // revoke ends the lease, so that nobody has to wait for its end.
 func (s *etcdSession) revoke(ctx context.Context) {
-	bounded, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), revokeTime)
+	bounded, cancel := context.WithTimeout(clientv3.WithRequireLeader(ctx), revokeTimeout)
 	defer cancel()
 	_, err := s.etcd.client.Revoke(bounded, s.lease)
 	if err != nil && !errors.Is(err, rpctypes.ErrLeaseNotFound) {

@@ -16,38 +16,38 @@ import (
 // An etcdSession is a session on a lease of etcd. It shows that it is alive by heartbeats, which the other sessions watch:
 // see detector.
 type etcdSession struct {
-	etcd    *Etcd
-	lease   clientv3.LeaseID
-	granted time.Duration // how long etcd keeps the lease without a renewal
-	ttl     time.Duration // how long others wait for a heartbeat
-	created int64         // the revision of the first heartbeat; 0 before it
-	node    Node
-	atEnd   func(f func()) (stop func() bool) // calls f when the session ends
+	etcd           *Etcd
+	lease          clientv3.LeaseID
+	leaseTTL       time.Duration // how long etcd keeps the lease without a renewal
+	heartbeatTTL   time.Duration // how long others wait for a heartbeat
+	firstHeartbeat int64         // the revision of the first heartbeat; 0 before it
+	node           Node
+	onEnd          func(f func()) (stop func() bool) // calls f when the session ends
 
-	begin  time.Time    // of the counts below, by the monotonic clock
-	until  atomic.Int64 // when others may take the session for dead, in nanoseconds from begin
-	leased atomic.Int64 // when its lease may end
-	lost   atomic.Bool  // somebody was told that it is not alive
+	start          time.Time    // of the counts below, by the monotonic clock
+	heartbeatUntil atomic.Int64 // when others may take the session for dead, in nanoseconds from begin
+	leaseUntil     atomic.Int64 // when its lease may end
+	lost           atomic.Bool  // somebody was told that it is not alive
 }
 
 // Alive is [Session.Alive].
 func (s *etcdSession) Alive() bool {
-	if s.left() <= 0 {
+	if s.remaining() <= 0 {
 		s.lost.Store(true)
 	}
 	return !s.lost.Load()
 }
 
 // left returns how long the session lasts without another heartbeat or renewal.
-func (s *etcdSession) left() time.Duration {
-	return time.Duration(min(s.until.Load(), s.leased.Load())) - time.Since(s.begin)
+func (s *etcdSession) remaining() time.Duration {
+	return time.Duration(min(s.heartbeatUntil.Load(), s.leaseUntil.Load())) - time.Since(s.start)
 }
 
 // prolong notes that etcd has answered what was asked at that time: with it, something lasts for so long. Others count
 // from when they see it, which is later; an eighth is for clocks that run at other speeds, and for what is on its way in
 // the end.
-func (s *etcdSession) prolong(until *atomic.Int64, asked time.Time, lasts time.Duration) {
-	next := int64(asked.Sub(s.begin) + lasts - lasts/8)
+func (s *etcdSession) extend(until *atomic.Int64, asked time.Time, lasts time.Duration) {
+	next := int64(asked.Sub(s.start) + lasts - lasts/8)
 	for {
 		now := until.Load()
 		if now >= next || until.CompareAndSwap(now, next) {
@@ -64,19 +64,19 @@ func (s *etcdSession) keepAlive(ctx context.Context) bool {
 	defer stop()
 	all.Go(func() {
 		for ctx.Err() == nil && s.Alive() {
-			s.renewals(ctx)
-			pause(ctx, s.granted/20)
+			s.renewLease(ctx)
+			pause(ctx, s.leaseTTL/20)
 		}
 	})
 	// One heartbeat does not wait for the one before: that may have gone to a member of etcd that is lost, or to one that
 	// has to wait for a leader.
 	for ctx.Err() == nil && s.Alive() {
 		all.Go(func() {
-			ctx, cancel := context.WithTimeout(ctx, s.left())
+			ctx, cancel := context.WithTimeout(ctx, s.remaining())
 			defer cancel()
 			_, _ = s.heartbeat(ctx) // another one may come through
 		})
-		pause(ctx, min(s.ttl/heartbeats, s.left()))
+		pause(ctx, min(s.heartbeatTTL/heartbeats, s.remaining()))
 	}
 	return s.Alive()
 }
@@ -103,8 +103,8 @@ func (e *Etcd) leaseOf(heartbeatKey string) (clientv3.LeaseID, error) {
 func (s *etcdSession) heartbeat(ctx context.Context) (revision int64, err error) {
 	asked, key := time.Now(), s.etcd.heartbeatKey(s.lease)
 	resp, err := s.etcd.client.Txn(ctx).
-		If(clientv3.Compare(clientv3.CreateRevision(key), "=", s.created)).
-		Then(clientv3.OpPut(key, s.ttl.String(), clientv3.WithLease(s.lease))).Commit()
+		If(clientv3.Compare(clientv3.CreateRevision(key), "=", s.firstHeartbeat)).
+		Then(clientv3.OpPut(key, s.heartbeatTTL.String(), clientv3.WithLease(s.lease))).Commit()
 	switch {
 	case err != nil:
 		return 0, err
@@ -112,17 +112,17 @@ func (s *etcdSession) heartbeat(ctx context.Context) (revision int64, err error)
 		s.lost.Store(true)
 		return 0, ErrLost
 	}
-	s.prolong(&s.until, asked, s.ttl)
+	s.extend(&s.heartbeatUntil, asked, s.heartbeatTTL)
 	return resp.Header.Revision, nil
 }
 
 // renewals renews the lease over one stream, until that fails or an answer takes long: another one may lead to another
 // member of etcd.
-func (s *etcdSession) renewals(ctx context.Context) {
+func (s *etcdSession) renewLease(ctx context.Context) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	patience := time.AfterFunc(s.granted/8, cancel)
-	defer patience.Stop()
+	deadline := time.AfterFunc(s.leaseTTL/8, cancel)
+	defer deadline.Stop()
 	stream, err := clientv3.RetryLeaseClient(s.etcd.client).LeaseKeepAlive(ctx)
 	if err != nil {
 		return
@@ -140,12 +140,12 @@ func (s *etcdSession) renewals(ctx context.Context) {
 			s.lost.Store(true)
 			return
 		}
-		s.prolong(&s.leased, asked, s.granted)
-		patience.Stop()
-		pause(ctx, s.granted/4)
+		s.extend(&s.leaseUntil, asked, s.leaseTTL)
+		deadline.Stop()
+		pause(ctx, s.leaseTTL/4)
 		if ctx.Err() != nil {
 			return
 		}
-		patience.Reset(s.granted / 8)
+		deadline.Reset(s.leaseTTL / 8)
 	}
 }

@@ -38,9 +38,9 @@ func (p *places) run(w *world, id, addr string) (stop func()) {
 	go func() {
 		defer close(ended)
 		_ = cluster.Run(ctx, cluster.Config{
-			Node: cluster.Node{ID: id, Addr: addr},
-			Own:  func(ctx context.Context, _ int, _ cluster.Claim) { <-ctx.Done() },
-			View: func(v cluster.View) {
+			Node:         cluster.Node{ID: id, Addr: addr},
+			RunPartition: func(ctx context.Context, _ int, _ cluster.Claim) { <-ctx.Done() },
+			OnView: func(v cluster.View) {
 				if index, of, ok := v.Place(id); ok {
 					p.mu.Lock()
 					defer p.mu.Unlock()

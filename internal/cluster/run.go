@@ -17,10 +17,10 @@ type Config struct {
 	// Own keeps a partition until ctx ends, and returns when nothing of it is under way any more. It is called from a
 	// goroutine of its own, once at a time for each partition that is assigned to the node. It claims the partition
 	// first, and again before it reads it afresh.
-	Own func(ctx context.Context, partition int, c Claim)
+	RunPartition func(ctx context.Context, partition int, c Claim)
 	// View is told of each new view, of the empty one when the session is lost, and of the one after the node when it
 	// leaves; nil is nobody. It must be quick.
-	View func(View)
+	OnView func(View)
 }
 
 // A Claim is the right to own one partition, for as long as a session lasts.
@@ -39,18 +39,18 @@ func (c Claim) Alive() bool { return c.session.Alive() }
 
 const (
 	// The wait before a node joins again, or looks again after an error, doubles from the first to the second.
-	rejoinAfter = 100 * time.Millisecond
-	rejoinMost  = time.Second
+	minBackoff = 100 * time.Millisecond
+	maxBackoff = time.Second
 	// How long it may take to tell the others that something is let go; of a node that is stopped, all in all. There may be
 	// nobody left to tell.
-	letGo = 1500 * time.Millisecond
+	releaseTimeout = 1500 * time.Millisecond
 	// How long a node that is stopped waits for the others to be about to take over.
-	farewellTime = 700 * time.Millisecond
-	revokeTime   = 300 * time.Millisecond // how long it may take to end the lease
+	handOverTimeout = 700 * time.Millisecond
+	revokeTimeout   = 300 * time.Millisecond // how long it may take to end the lease
 )
 
 // outlast returns a context that ends when ctx has ended for so long.
-func outlast(ctx context.Context, d time.Duration) (longer context.Context, cancel context.CancelFunc) {
+func withGrace(ctx context.Context, d time.Duration) (longer context.Context, cancel context.CancelFunc) {
 	longer, cancel = context.WithCancel(context.WithoutCancel(ctx))
 	context.AfterFunc(ctx, func() {
 		pause(longer, d)
@@ -63,10 +63,10 @@ func outlast(ctx context.Context, d time.Duration) (longer context.Context, canc
 // go of what is not. When the session is lost, the node joins again as soon as it can.
 func Run(ctx context.Context, cfg Config, c Coordinator, log *slog.Logger) error {
 	log = log.With(slog.String("component", "cluster"), slog.String("node", cfg.Node.ID))
-	for wait := rejoinAfter; ctx.Err() == nil; wait = min(2*wait, rejoinMost) {
+	for wait := minBackoff; ctx.Err() == nil; wait = min(2*wait, maxBackoff) {
 		err := c.Join(ctx, cfg.Node, func(ctx context.Context, s Session) {
-			wait = rejoinAfter
-			m := member{config: cfg, session: s, log: log, tasks: map[int]*task{}}
+			wait = minBackoff
+			m := member{config: cfg, session: s, log: log, tasks: map[int]*partitionTask{}}
 			m.run(ctx)
 		})
 		if err != nil && ctx.Err() == nil {
@@ -79,16 +79,16 @@ func Run(ctx context.Context, cfg Config, c Coordinator, log *slog.Logger) error
 
 // A member is a node in a session. Its fields belong to the goroutine of run.
 type member struct {
-	config  Config
-	session Session
-	log     *slog.Logger
-	tasks   map[int]*task   // the latest one of each partition
-	longer  context.Context //nolint:containedctx // in which others are told: it outlasts the one of run
-	all     sync.WaitGroup
+	config     Config
+	session    Session
+	log        *slog.Logger
+	tasks      map[int]*partitionTask // the latest one of each partition
+	releaseCtx context.Context        //nolint:containedctx // in which others are told: it outlasts the one of run
+	running    sync.WaitGroup
 }
 
 // A task keeps one partition.
-type task struct {
+type partitionTask struct {
 	stop    context.CancelFunc
 	stopped bool
 	done    chan struct{}
@@ -99,40 +99,40 @@ type task struct {
 func (m *member) run(ctx context.Context) {
 	m.log.LogAttrs(ctx, slog.LevelInfo, "joined the cluster")
 	owning, stop := context.WithCancel(context.WithoutCancel(ctx))
-	longer, cancel := outlast(ctx, letGo)
+	longer, cancel := withGrace(ctx, releaseTimeout)
 	defer cancel()
-	m.longer = longer
-	defer m.all.Wait()
+	m.releaseCtx = longer
+	defer m.running.Wait()
 	defer stop()
 	defer context.AfterFunc(ctx, func() {
 		if isLost(ctx) {
 			stop()
 		}
 	})()
-	for wait := rejoinAfter; ctx.Err() == nil; wait = min(2*wait, rejoinMost) {
+	for wait := minBackoff; ctx.Err() == nil; wait = min(2*wait, maxBackoff) {
 		for v, err := range m.session.Views(ctx) {
 			if err != nil && ctx.Err() == nil {
 				m.log.LogAttrs(ctx, slog.LevelWarn, "cannot see the cluster; looking again", slog.Any("err", err))
 			}
 			if err == nil {
-				wait = rejoinAfter
-				m.follow(owning, v)
+				wait = minBackoff
+				m.applyView(owning, v)
 			}
 		}
 		pause(ctx, wait)
 	}
-	if m.config.View != nil && isLost(ctx) {
-		m.config.View(View{})
+	if m.config.OnView != nil && isLost(ctx) {
+		m.config.OnView(View{})
 	}
-	m.tell(m.farewell) //nolint:contextcheck // it goes on for a while after ctx
+	m.notify(m.handOver) //nolint:contextcheck // it goes on for a while after ctx
 }
 
 func isLost(ctx context.Context) bool { return errors.Is(context.Cause(ctx), ErrLost) }
 
 // farewell has the others take over, and tells of the view in which the node has nothing any more: it is asked for a
 // while yet, and passes that on.
-func (m *member) farewell(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, farewellTime)
+func (m *member) handOver(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, handOverTimeout)
 	defer cancel()
 	if err := m.session.Leave(ctx); err != nil {
 		return err
@@ -144,8 +144,8 @@ func (m *member) farewell(ctx context.Context) error {
 		if slices.Contains(v.Owners, m.config.Node.ID) {
 			continue
 		}
-		if m.config.View != nil {
-			m.config.View(v)
+		if m.config.OnView != nil {
+			m.config.OnView(v)
 		}
 		return nil
 	}
@@ -153,9 +153,9 @@ func (m *member) farewell(ctx context.Context) error {
 }
 
 // follow starts and stops tasks as v wants it.
-func (m *member) follow(ctx context.Context, v View) {
-	if m.config.View != nil {
-		m.config.View(v)
+func (m *member) applyView(ctx context.Context, v View) {
+	if m.config.OnView != nil {
+		m.config.OnView(v)
 	}
 	for partition, owner := range v.Owners {
 		t := m.tasks[partition]
@@ -170,30 +170,30 @@ func (m *member) follow(ctx context.Context, v View) {
 }
 
 // start begins to keep a partition when the task before has ended, if there was one.
-func (m *member) start(ctx context.Context, partition int, before *task) *task {
+func (m *member) start(ctx context.Context, partition int, before *partitionTask) *partitionTask {
 	keeping, stop := context.WithCancel(ctx)
-	t := &task{stop: stop, done: make(chan struct{})}
-	m.all.Go(func() {
+	t := &partitionTask{stop: stop, done: make(chan struct{})}
+	m.running.Go(func() {
 		defer close(t.done)
 		defer stop()
 		if before != nil {
 			<-before.done
 		}
-		m.config.Own(keeping, partition, Claim{m.session, partition})
+		m.config.RunPartition(keeping, partition, Claim{m.session, partition})
 		release := func(ctx context.Context) error { return m.session.Release(ctx, partition) }
-		for !m.tell(release) && ctx.Err() == nil { //nolint:contextcheck // others wait for it, and the lease goes on
-			pause(ctx, rejoinAfter)
+		for !m.notify(release) && ctx.Err() == nil { //nolint:contextcheck // others wait for it, and the lease goes on
+			pause(ctx, minBackoff)
 		}
 	})
 	return t
 }
 
 // tell calls do, unless the lease says it all, though the node may be stopped. It reports whether the others know.
-func (m *member) tell(do func(context.Context) error) bool {
+func (m *member) notify(do func(context.Context) error) bool {
 	if !m.session.Alive() {
 		return true
 	}
-	bounded, cancel := context.WithTimeout(m.longer, letGo)
+	bounded, cancel := context.WithTimeout(m.releaseCtx, releaseTimeout)
 	defer cancel()
 	err := do(bounded)
 	if err != nil {

@@ -28,7 +28,7 @@ func TestFailedReleaseIsRetried(t *testing.T) {
 			nodes.Go(func() {
 				err := cluster.Run(ctx, cluster.Config{
 					Node: cluster.Node{ID: id, Addr: id},
-					Own: func(ctx context.Context, _ int, c cluster.Claim) {
+					RunPartition: func(ctx context.Context, _ int, c cluster.Claim) {
 						if _, err := c.Fence(ctx); err == nil {
 							own(ctx)
 						}

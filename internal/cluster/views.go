@@ -17,13 +17,13 @@ import (
 func (s *etcdSession) Views(ctx context.Context) iter.Seq2[View, error] {
 	return func(yield func(View, error) bool) {
 		for ctx.Err() == nil {
-			c, err := s.etcd.census(ctx)
+			c, err := s.etcd.readMembership(ctx)
 			switch {
-			case err == nil && c.settled:
+			case err == nil && c.isCurrent:
 				if !yield(c.view, nil) {
 					return
 				}
-				err = s.etcd.changed(ctx, c.revision)
+				err = s.etcd.waitForChange(ctx, c.revision)
 			case err == nil:
 				err = s.etcd.propose(ctx, c)
 			}
@@ -36,21 +36,21 @@ func (s *etcdSession) Views(ctx context.Context) iter.Seq2[View, error] {
 }
 
 // A census is what etcd has about the members at one revision.
-type census struct {
-	revision int64
-	view     View
-	created  []int64 // of each member, the revision
-	assigned int64   // the revision of the assignment, 0 if there is none
-	settled  bool    // the assignment is to these members
+type membership struct {
+	revision           int64
+	view               View
+	createRevisions    []int64 // of each member, the revision
+	assignmentRevision int64   // the revision of the assignment, 0 if there is none
+	isCurrent          bool    // the assignment is to these members
 }
 
 // census reads who is a member, and finds what is to be assigned to them.
-func (e *Etcd) census(ctx context.Context) (census, error) {
+func (e *Etcd) readMembership(ctx context.Context) (membership, error) {
 	resp, err := e.client.Get(ctx, e.clusterKey(), clientv3.WithPrefix())
 	if err != nil {
-		return census{}, fmt.Errorf("read who is a member: %w", err)
+		return membership{}, fmt.Errorf("read who is a member: %w", err)
 	}
-	c := census{revision: resp.Header.Revision}
+	c := membership{revision: resp.Header.Revision}
 	owners := make([]string, e.config.Partitions)
 	secrets, formats := map[string]string{}, map[string]int{}
 	var ids []string
@@ -60,44 +60,44 @@ func (e *Etcd) census(ctx context.Context) (census, error) {
 		} else if id, ok := strings.CutPrefix(string(kv.Key), e.formatsKey()); ok {
 			format, err := strconv.Atoi(string(kv.Value))
 			if err != nil {
-				return census{}, fmt.Errorf("read the record format of node %q at %q: %w", id, kv.Key, err)
+				return membership{}, fmt.Errorf("read the record format of node %q at %q: %w", id, kv.Key, err)
 			}
 			formats[id] = format
 		} else if id, ok := strings.CutPrefix(string(kv.Key), e.nodesKey()); ok {
 			ids = append(ids, id)
 			c.view.Members = append(c.view.Members, Node{ID: id, Addr: string(kv.Value)})
-			c.created = append(c.created, kv.CreateRevision)
+			c.createRevisions = append(c.createRevisions, kv.CreateRevision)
 		} else if string(kv.Key) == e.assignmentKey() {
-			c.assigned = kv.ModRevision
+			c.assignmentRevision = kv.ModRevision
 			if err := json.Unmarshal(kv.Value, &owners); err != nil {
-				return census{}, fmt.Errorf("read the assignment at %q: %w", kv.Key, err)
+				return membership{}, fmt.Errorf("read the assignment at %q: %w", kv.Key, err)
 			}
 		}
 	}
 	if len(owners) != e.config.Partitions {
-		return census{}, fmt.Errorf("the cluster has %d partitions and this node %d: give all nodes the same", len(owners), e.config.Partitions)
+		return membership{}, fmt.Errorf("the cluster has %d partitions and this node %d: give all nodes the same", len(owners), e.config.Partitions)
 	}
 	for i := range c.view.Members {
 		n := &c.view.Members[i]
 		n.Secret, n.Format = secrets[n.ID], max(1, formats[n.ID])
 	}
 	c.view.Owners = Assign(owners, ids)
-	c.settled = slices.Equal(owners, c.view.Owners)
+	c.isCurrent = slices.Equal(owners, c.view.Owners)
 	return c, nil
 }
 
 // propose makes the assignment of c the present one, if neither it nor the members have changed since.
-func (e *Etcd) propose(ctx context.Context, c census) error {
+func (e *Etcd) propose(ctx context.Context, c membership) error {
 	value, err := json.Marshal(c.view.Owners)
 	if err != nil {
 		return fmt.Errorf("propose an assignment: %w", err)
 	}
 	same := []clientv3.Cmp{
-		clientv3.Compare(clientv3.ModRevision(e.assignmentKey()), "=", c.assigned),
+		clientv3.Compare(clientv3.ModRevision(e.assignmentKey()), "=", c.assignmentRevision),
 		clientv3.Compare(clientv3.CreateRevision(e.nodesKey()), "<", c.revision+1).WithPrefix(),
 	}
 	for i, m := range c.view.Members {
-		same = append(same, clientv3.Compare(clientv3.CreateRevision(e.nodeKey(m.ID)), "=", c.created[i]))
+		same = append(same, clientv3.Compare(clientv3.CreateRevision(e.nodeKey(m.ID)), "=", c.createRevisions[i]))
 	}
 	if _, err := e.client.Txn(ctx).If(same...).Then(clientv3.OpPut(e.assignmentKey(), string(value))).Commit(); err != nil {
 		return fmt.Errorf("propose an assignment: %w", err)
@@ -106,7 +106,7 @@ func (e *Etcd) propose(ctx context.Context, c census) error {
 }
 
 // changed waits until something about the members or the assignment has changed since the revision.
-func (e *Etcd) changed(ctx context.Context, revision int64) error {
+func (e *Etcd) waitForChange(ctx context.Context, revision int64) error {
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
 	resp, ok := <-e.client.Watch(ctx, e.clusterKey(), clientv3.WithPrefix(), clientv3.WithRev(revision+1))

@@ -45,14 +45,14 @@ func (s *Source) AuthorizePeer(ctx context.Context) error {
 	if !ok {
 		return status.Error(codes.Unauthenticated, "failed to get identity from context")
 	}
-	if err := s.mine(id); err != nil {
+	if err := s.checkPeer(id); err != nil {
 		return status.Error(codes.PermissionDenied, err.Error())
 	}
 	return nil
 }
 
 // mine returns why an id is not that of this process, or nil.
-func (s *Source) mine(id spiffeid.ID) error {
+func (s *Source) checkPeer(id spiffeid.ID) error {
 	own, err := s.GetX509SVID()
 	if err == nil && own.ID != id {
 		err = fmt.Errorf("it is %s, and no node of this cluster", id)

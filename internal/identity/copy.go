@@ -15,7 +15,7 @@ import (
 type fileCopy struct {
 	dir     string
 	written chan struct{} // closed when they are there
-	done    papers        // what was written last; of the goroutine of Run
+	last    x509Material  // what was written last; of the goroutine of Run
 }
 
 // The files of a copy. The certificate is in one file with its key, so that both change at once.
@@ -44,8 +44,8 @@ func (s *Source) WaitCopied(ctx context.Context) error {
 }
 
 // take writes p, if that is new.
-func (c *fileCopy) take(p papers) error {
-	if p.svid == nil || p.svid == c.done.svid && slices.EqualFunc(p.anchors, c.done.anchors, (*x509.Certificate).Equal) {
+func (c *fileCopy) update(p x509Material) error {
+	if p.svid == nil || p.svid == c.last.svid && slices.EqualFunc(p.anchors, c.last.anchors, (*x509.Certificate).Equal) {
 		return nil
 	}
 	cert, key, err := p.svid.Marshal()
@@ -53,15 +53,15 @@ func (c *fileCopy) take(p papers) error {
 		err = os.MkdirAll(c.dir, 0o700)
 	}
 	if err == nil {
-		err = errors.Join(c.write(caFile, encodeAll(p.anchors)), c.write(pairFile, append(cert, key...)))
+		err = errors.Join(c.write(caFile, encodeCerts(p.anchors)), c.write(pairFile, append(cert, key...)))
 	}
 	if err != nil {
 		return fmt.Errorf("copy the certificate to files: %w", err)
 	}
-	if c.done.svid == nil {
+	if c.last.svid == nil {
 		close(c.written)
 	}
-	c.done = p
+	c.last = p
 	return nil
 }
 
@@ -80,7 +80,7 @@ func (c *fileCopy) write(name string, text []byte) error {
 // remove removes the files.
 func (c *fileCopy) remove() { _ = os.RemoveAll(c.dir) }
 
-func encodeAll(all []*x509.Certificate) (text []byte) {
+func encodeCerts(all []*x509.Certificate) (text []byte) {
 	for _, cert := range all {
 		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})...)
 	}

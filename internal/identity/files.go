@@ -23,15 +23,15 @@ type Files struct {
 // OpenFiles returns a source of what the files hold, which follows their changes.
 func OpenFiles(f Files, log *slog.Logger) (*Source, error) {
 	from := &files{names: f}
-	first, err := from.read(papers{})
+	first, err := from.read(x509Material{})
 	if err != nil {
 		return nil, err
 	}
 	return newSource(from, first, log), nil
 }
 
-func newSource(from provider, first papers, log *slog.Logger) *Source {
-	s := &Source{from: from, now: first, hasCertificate: make(chan struct{}), log: log.With(slog.String("component", "identity"))}
+func newSource(from provider, first x509Material, log *slog.Logger) *Source {
+	s := &Source{provider: from, current: first, hasCertificate: make(chan struct{}), log: log.With(slog.String("component", "identity"))}
 	if first.svid != nil {
 		close(s.hasCertificate)
 	}
@@ -44,9 +44,11 @@ type files struct {
 	taken [3][]byte // what the present papers were made from
 }
 
-func (f *files) look(_ context.Context, have papers) (papers, error) { return f.read(have) }
+func (f *files) fetch(_ context.Context, have x509Material) (x509Material, error) {
+	return f.read(have)
+}
 
-func (f *files) read(have papers) (papers, error) {
+func (f *files) read(have x509Material) (x509Material, error) {
 	var read [3][]byte
 	for i, name := range []string{f.names.Cert, f.names.Key, f.names.CA} {
 		var err error
@@ -61,11 +63,11 @@ func (f *files) read(have papers) (papers, error) {
 	if err != nil {
 		return have, fmt.Errorf("%s and %s: %w", f.names.Cert, f.names.Key, err)
 	}
-	got := papers{svid: svid}
-	if got.anchors, err = parseAnchors(read[2]); err != nil {
+	got := x509Material{svid: svid}
+	if got.anchors, err = parseCerts(read[2]); err != nil {
 		return have, fmt.Errorf("%s: %w", f.names.CA, err)
 	}
-	if err := got.verified(); err != nil {
+	if err := got.verify(); err != nil {
 		return have, fmt.Errorf("%s is not good for those who trust %s: %w", f.names.Cert, f.names.CA, err)
 	}
 	f.taken = read
@@ -73,7 +75,7 @@ func (f *files) read(have papers) (papers, error) {
 }
 
 // parseAnchors returns the certificates in text, of which there is at least one.
-func parseAnchors(text []byte) (anchors, error) {
+func parseCerts(text []byte) (anchors, error) {
 	var all anchors
 	for {
 		var block *pem.Block

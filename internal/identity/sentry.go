@@ -71,7 +71,7 @@ func OpenSentry(s Sentry, log *slog.Logger) (*Source, error) {
 	if s.Address == "" {
 		return nil, errors.New("there is no address of Sentry")
 	}
-	return newSource(from, papers{anchors: all}, log), nil
+	return newSource(from, x509Material{anchors: all}, log), nil
 }
 
 // sentry provides certificates that Sentry has signed. It belongs to one goroutine.
@@ -81,10 +81,10 @@ type sentry struct {
 	anchors anchors
 }
 
-func (s *sentry) look(ctx context.Context, have papers) (papers, error) {
+func (s *sentry) fetch(ctx context.Context, have x509Material) (x509Material, error) {
 	all, unread := s.readAnchors()
 	have.anchors = all
-	if have.svid != nil && time.Now().Before(have.renew) && have.verified() == nil {
+	if have.svid != nil && time.Now().Before(have.renewAt) && have.verify() == nil {
 		return have, unread
 	}
 	svid, err := s.sign(ctx)
@@ -93,7 +93,7 @@ func (s *sentry) look(ctx context.Context, have papers) (papers, error) {
 	}
 	// Half of what is left, and not of all: Sentry antedates certificates, for clocks that go wrong.
 	now := time.Now()
-	have.svid, have.renew = svid, now.Add(svid.Certificates[0].NotAfter.Sub(now)/2)
+	have.svid, have.renewAt = svid, now.Add(svid.Certificates[0].NotAfter.Sub(now)/2)
 	return have, unread
 }
 
@@ -109,7 +109,7 @@ func (s *sentry) readAnchors() (anchors, error) {
 	if s.anchors != nil && bytes.Equal(text, s.text) {
 		return s.anchors, nil
 	}
-	all, err := parseAnchors(text)
+	all, err := parseCerts(text)
 	if err != nil {
 		return s.anchors, fmt.Errorf("trust anchors in %q: %w", cmp.Or(s.AnchorsFile, "the environment"), err)
 	}
@@ -143,16 +143,16 @@ func (s *sentry) sign(ctx context.Context) (*x509svid.SVID, error) {
 		CertificateSigningRequest: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: request}),
 	})
 	if err != nil {
-		if token == "" && len(s.Token.Files) > 0 && refused(err) {
+		if token == "" && len(s.Token.Files) > 0 && isRefusal(err) {
 			err = fmt.Errorf("%w; %w", err, s.Token.missing())
 		}
 		return nil, err
 	}
-	return s.take(response, public, key)
+	return s.verifyResponse(response, public, key)
 }
 
 // refused reports whether a call failed because of what it asked for, and not for want of an answer.
-func refused(err error) bool {
+func isRefusal(err error) bool {
 	switch status.Code(err) {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
 		return false
@@ -162,15 +162,15 @@ func refused(err error) bool {
 }
 
 // take checks that a certificate is what was asked for.
-func (s *sentry) take(
+func (s *sentry) verifyResponse(
 	response *sentryv1.SignCertificateResponse, public ed25519.PublicKey, key ed25519.PrivateKey,
 ) (*x509svid.SVID, error) {
-	chain, err := parseAnchors(response.GetWorkloadCertificate())
+	chain, err := parseCerts(response.GetWorkloadCertificate())
 	if err != nil {
 		return nil, fmt.Errorf("the certificate that it signed: %w", err)
 	}
 	for _, text := range response.GetTrustChainCertificates() {
-		more, err := parseAnchors(text)
+		more, err := parseCerts(text)
 		if err != nil {
 			return nil, fmt.Errorf("the chain of the certificate that it signed: %w", err)
 		}

@@ -21,34 +21,34 @@ import (
 
 const (
 	// period is how often a source looks whether there is something new, and how long it waits at most after a failure.
-	period = 10 * time.Second
+	checkInterval = 10 * time.Second
 	// firstRetry is how long it waits at most after a first failure. Each further one doubles that.
-	firstRetry = time.Second
+	minRetry = time.Second
 )
 
 // A Source is a certificate and its trust anchors. It is safe for concurrent use.
 type Source struct {
-	from provider
-	log  *slog.Logger
-	copy *fileCopy     // nil: nobody needs files
+	provider       provider
+	log            *slog.Logger
+	copy           *fileCopy     // nil: nobody needs files
 	hasCertificate chan struct{} // closed when there is a certificate
 
-	mu  sync.Mutex // guards the fields below
-	now papers
-	err error // why the last look failed
+	mu      sync.Mutex // guards the fields below
+	current x509Material
+	err     error // why the last look failed
 }
 
 // Papers are what a process shows, and by what it judges others. They are not changed once they are there.
-type papers struct {
+type x509Material struct {
 	svid    *x509svid.SVID // nil until there is one
-	renew   time.Time      // when the certificate is to be replaced; zero if that is not for us to say
+	renewAt time.Time      // when the certificate is to be replaced; zero if that is not for us to say
 	anchors anchors
 }
 
 // A provider is where papers come from.
 type provider interface { // *sentry; *files
 	// look returns the papers to use from now on: those at hand, if nothing is new. They count even beside an error.
-	look(ctx context.Context, have papers) (papers, error)
+	fetch(ctx context.Context, have x509Material) (x509Material, error)
 }
 
 // Run keeps the certificate and the anchors up to date until ctx ends, and then returns nil. It is to be called once.
@@ -56,11 +56,11 @@ func (s *Source) Run(ctx context.Context) error {
 	if s.copy != nil {
 		defer s.copy.remove()
 	}
-	said, failures := "", 0
+	lastErr, failures := "", 0
 	for {
 		var wait time.Duration
-		if said = s.look(ctx, said); said == "" {
-			wait, failures = s.pause(), 0
+		if lastErr = s.refresh(ctx, lastErr); lastErr == "" {
+			wait, failures = s.nextCheck(), 0
 		} else {
 			wait, failures = retryAfter(failures), failures+1
 		}
@@ -77,9 +77,9 @@ func (s *Source) Run(ctx context.Context) error {
 // retryAfter returns how long to wait for the next try after so many failures before the last one. It varies a little, so
 // that those who lost Sentry together do not all ask it at the same moment.
 func retryAfter(failures int) time.Duration {
-	wait := period
+	wait := checkInterval
 	if failures < 4 { // or it may overflow
-		wait = min(firstRetry<<failures, period)
+		wait = min(minRetry<<failures, checkInterval)
 	}
 	return wait - rand.N(wait/5)
 }
@@ -100,19 +100,19 @@ func (s *Source) WaitCertificate(ctx context.Context) error {
 }
 
 // look takes what is new and returns the text of what failed. It logs that, unless it was said the last time.
-func (s *Source) look(ctx context.Context, said string) string {
+func (s *Source) refresh(ctx context.Context, lastErr string) string {
 	s.mu.Lock()
-	have := s.now
+	have := s.current
 	s.mu.Unlock()
-	got, err := s.from.look(ctx, have)
+	got, err := s.provider.fetch(ctx, have)
 	if ctx.Err() != nil {
-		return said
+		return lastErr
 	}
 	if s.copy != nil {
-		err = errors.Join(err, s.copy.take(got))
+		err = errors.Join(err, s.copy.update(got))
 	}
 	s.mu.Lock()
-	s.now, s.err = got, err
+	s.current, s.err = got, err
 	s.mu.Unlock()
 	if got.svid != nil && have.svid == nil {
 		close(s.hasCertificate)
@@ -126,9 +126,9 @@ func (s *Source) look(ctx context.Context, said string) string {
 	}
 	level := slog.LevelWarn
 	switch {
-	case err.Error() == said:
+	case err.Error() == lastErr:
 		level = slog.LevelDebug
-	case !got.valid(time.Now()):
+	case !got.isValid(time.Now()):
 		level = slog.LevelError
 	}
 	s.log.LogAttrs(ctx, level, "cannot get a certificate; it is tried again", slog.Any("err", err))
@@ -136,21 +136,21 @@ func (s *Source) look(ctx context.Context, said string) string {
 }
 
 // pause returns how long there is nothing to look for.
-func (s *Source) pause() time.Duration {
+func (s *Source) nextCheck() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if left := time.Until(s.now.renew); left > 0 {
-		return min(left, period)
+	if left := time.Until(s.current.renewAt); left > 0 {
+		return min(left, checkInterval)
 	}
-	return period
+	return checkInterval
 }
 
-func (p papers) valid(now time.Time) bool {
+func (p x509Material) isValid(now time.Time) bool {
 	return p.svid != nil && !now.After(p.svid.Certificates[0].NotAfter)
 }
 
 // verified returns why nobody with these papers would believe that they are right, or nil.
-func (p papers) verified() error {
+func (p x509Material) verify() error {
 	_, _, err := x509svid.Verify(p.svid.Certificates, p.anchors)
 	return err
 }
@@ -160,12 +160,12 @@ func (s *Source) Check() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.now.valid(time.Now()):
+	case s.current.isValid(time.Now()):
 		return nil
-	case s.now.svid != nil:
-		return errors.Join(fmt.Errorf("the certificate expired on %s", s.now.svid.Certificates[0].NotAfter.Format(time.RFC3339)), s.err)
+	case s.current.svid != nil:
+		return errors.Join(fmt.Errorf("the certificate expired on %s", s.current.svid.Certificates[0].NotAfter.Format(time.RFC3339)), s.err)
 	default:
-		return errors.Join(errNone, s.err)
+		return errors.Join(errNoCertificate, s.err)
 	}
 }
 
@@ -173,29 +173,29 @@ func (s *Source) Check() error {
 func (s *Source) Expires() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.now.svid == nil {
+	if s.current.svid == nil {
 		return time.Time{}
 	}
-	return s.now.svid.Certificates[0].NotAfter
+	return s.current.svid.Certificates[0].NotAfter
 }
 
-var errNone = errors.New("there is no certificate yet")
+var errNoCertificate = errors.New("there is no certificate yet")
 
 // GetX509SVID implements [x509svid.Source].
 func (s *Source) GetX509SVID() (*x509svid.SVID, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.now.svid == nil {
-		return nil, errNone
+	if s.current.svid == nil {
+		return nil, errNoCertificate
 	}
-	return s.now.svid, nil
+	return s.current.svid, nil
 }
 
 // GetX509BundleForTrustDomain implements [x509bundle.Source].
 func (s *Source) GetX509BundleForTrustDomain(domain spiffeid.TrustDomain) (*x509bundle.Bundle, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.now.anchors.GetX509BundleForTrustDomain(domain)
+	return s.current.anchors.GetX509BundleForTrustDomain(domain)
 }
 
 // Server returns what secures a server's connections: both sides show a certificate, and any id is admitted. Who is not is
@@ -204,7 +204,7 @@ func (s *Source) Server() credentials.TransportCredentials {
 	config := tlsconfig.MTLSServerConfig(s, s, tlsconfig.AuthorizeAny())
 	config.MinVersion = tls.VersionTLS13
 	config.SessionTicketsDisabled = true // who resumes a session is not checked again
-	return &logged{TransportCredentials: credentials.NewTLS(config), log: s.log, said: rate.Sometimes{Interval: time.Minute}}
+	return &loggingCredentials{TransportCredentials: credentials.NewTLS(config), log: s.log, limit: rate.Sometimes{Interval: time.Minute}}
 }
 
 // Client returns what secures a client's connections to servers of this id.
@@ -216,7 +216,7 @@ func (s *Source) Client(server spiffeid.ID) credentials.TransportCredentials {
 
 // Peer returns what secures a client's connections to other nodes of the same cluster: they have the id of this one.
 func (s *Source) Peer() credentials.TransportCredentials {
-	config := tlsconfig.MTLSClientConfig(s, s, func(id spiffeid.ID, _ [][]*x509.Certificate) error { return s.mine(id) })
+	config := tlsconfig.MTLSClientConfig(s, s, func(id spiffeid.ID, _ [][]*x509.Certificate) error { return s.checkPeer(id) })
 	config.MinVersion = tls.VersionTLS13
 	return credentials.NewTLS(config)
 }

@@ -22,20 +22,20 @@ type Agreement struct {
 
 	mu       sync.Mutex // guards the fields below; it is held while the store commits
 	revision int64
-	claims   map[string]claim // by the keys of fences
-	members  map[string]*Seat
+	claims   map[string]claimRecord // by the keys of fences
+	members  map[string]*Lease
 	owners   []string      // of the partitions, as assigned
 	changed  chan struct{} // closed, and replaced, when members or claims change
 }
 
 // A claim is who has written a fence, and when.
-type claim struct {
-	by       *Seat
+type claimRecord struct {
+	seat     *Lease
 	revision int64
 }
 
 // A Seat is a session, as the agreement sees it.
-type Seat struct {
+type Lease struct {
 	node  cluster.Node
 	until time.Time // when its lease ends
 }
@@ -43,7 +43,7 @@ type Seat struct {
 // NewAgreement returns one of nobody yet, about so many partitions of s. A lease lasts for ttl.
 func NewAgreement(partitions int, ttl time.Duration, s store.Store) *Agreement {
 	return &Agreement{
-		Store: s, ttl: ttl, claims: map[string]claim{}, members: map[string]*Seat{},
+		Store: s, ttl: ttl, claims: map[string]claimRecord{}, members: map[string]*Lease{},
 		owners: make([]string, partitions), changed: make(chan struct{}),
 	}
 }
@@ -54,7 +54,7 @@ func (a *Agreement) Expire() {
 	defer a.mu.Unlock()
 	all := slices.Collect(maps.Values(a.members))
 	for _, c := range a.claims {
-		all = append(all, c.by)
+		all = append(all, c.seat)
 	}
 	for _, m := range all {
 		if !m.until.IsZero() && time.Now().After(m.until) {
@@ -64,26 +64,26 @@ func (a *Agreement) Expire() {
 }
 
 // Drop ends a session with all its claims, those that are on their way among them.
-func (a *Agreement) Drop(m *Seat) {
+func (a *Agreement) Drop(m *Lease) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.drop(m)
 }
 
-func (a *Agreement) drop(m *Seat) {
+func (a *Agreement) drop(m *Lease) {
 	m.until = time.Time{}
-	maps.DeleteFunc(a.claims, func(_ string, c claim) bool { return c.by == m })
+	maps.DeleteFunc(a.claims, func(_ string, c claimRecord) bool { return c.seat == m })
 	a.leave(m)
 }
 
 // Leave makes m no member any more; its claims stay.
-func (a *Agreement) Leave(m *Seat) {
+func (a *Agreement) Leave(m *Lease) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.leave(m)
 }
 
-func (a *Agreement) leave(m *Seat) {
+func (a *Agreement) leave(m *Lease) {
 	if a.members[m.node.ID] == m {
 		delete(a.members, m.node.ID)
 	}
@@ -98,20 +98,20 @@ func (a *Agreement) assign() {
 }
 
 // Join makes n a member. If there is one of its name, it returns nil, and what is closed when that may have changed.
-func (a *Agreement) Join(n cluster.Node) (m *Seat, again <-chan struct{}) {
+func (a *Agreement) Join(n cluster.Node) (m *Lease, again <-chan struct{}) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.members[n.ID] != nil {
 		return nil, a.changed
 	}
-	m = &Seat{n, time.Now().Add(a.ttl)}
+	m = &Lease{n, time.Now().Add(a.ttl)}
 	a.members[n.ID] = m
 	a.assign()
 	return m, nil
 }
 
 // Renew makes the lease of m last, and reports whether it had not ended.
-func (a *Agreement) Renew(m *Seat) bool {
+func (a *Agreement) Renew(m *Lease) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if time.Now().After(m.until) {
@@ -133,28 +133,28 @@ func (a *Agreement) View() (v cluster.View, changed <-chan struct{}) {
 }
 
 // Claim makes m the owner of a partition. If another is, it returns what is closed when that may have changed.
-func (a *Agreement) Claim(m *Seat, partition int) (f store.Fence, again <-chan struct{}, err error) {
+func (a *Agreement) Claim(m *Lease, partition int) (f store.Fence, again <-chan struct{}, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	key := fenceKey(partition)
 	if time.Now().After(m.until) {
 		return f, nil, cluster.ErrLost
 	}
-	if c, taken := a.claims[key]; taken && c.by != m {
+	if c, taken := a.claims[key]; taken && c.seat != m {
 		return f, a.changed, nil
 	}
 	a.revision++
-	a.claims[key] = claim{m, a.revision}
+	a.claims[key] = claimRecord{m, a.revision}
 	return store.Fence{Key: key, Revision: a.revision}, nil, nil
 }
 
 func fenceKey(partition int) string { return fmt.Sprint("claim/", partition) }
 
 // Release lets go of a partition, if m has claimed it.
-func (a *Agreement) Release(m *Seat, partition int) {
+func (a *Agreement) Release(m *Lease, partition int) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if a.claims[fenceKey(partition)].by == m {
+	if a.claims[fenceKey(partition)].seat == m {
 		delete(a.claims, fenceKey(partition))
 		a.assign()
 	}

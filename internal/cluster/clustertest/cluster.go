@@ -21,15 +21,15 @@ type Cluster struct {
 	// Lag is how long the nodes wait for each answer about members and claims. It is set before the first of them joins.
 	Lag time.Duration
 
-	mu  sync.Mutex               // guards the field below
-	cut map[string]chan struct{} // nodes that cannot reach the cluster; closed when they can
+	mu   sync.Mutex               // guards the field below
+	cuts map[string]chan struct{} // nodes that cannot reach the cluster; closed when they can
 }
 
 var _ cluster.Coordinator = (*Cluster)(nil)
 
 // New returns a cluster of nobody yet, with so many partitions of s. A lease lasts for ttl.
 func New(partitions int, ttl time.Duration, s store.Store) *Cluster {
-	return &Cluster{Agreement: NewAgreement(partitions, ttl, s), cut: map[string]chan struct{}{}}
+	return &Cluster{Agreement: NewAgreement(partitions, ttl, s), cuts: map[string]chan struct{}{}}
 }
 
 // Cut cuts the node off from the cluster, or lets it back in. Its lease is not renewed meanwhile, and its calls wait; those
@@ -37,25 +37,25 @@ func New(partitions int, ttl time.Duration, s store.Store) *Cluster {
 func (c *Cluster) Cut(id string, cut bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch wall := c.cut[id]; {
+	switch wall := c.cuts[id]; {
 	case cut && wall == nil:
-		c.cut[id] = make(chan struct{})
+		c.cuts[id] = make(chan struct{})
 	case !cut && wall != nil:
 		close(wall)
-		delete(c.cut, id)
+		delete(c.cuts, id)
 	}
 }
 
 // wall returns what stands between a node and the cluster until it is closed; nil if nothing does.
-func (c *Cluster) wall(id string) <-chan struct{} {
+func (c *Cluster) cutOff(id string) <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.cut[id]
+	return c.cuts[id]
 }
 
 // reach waits until the node can reach the cluster.
 func (c *Cluster) reach(ctx context.Context, id string) error {
-	for wall := c.wall(id); wall != nil; wall = c.wall(id) {
+	for wall := c.cutOff(id); wall != nil; wall = c.cutOff(id) {
 		select {
 		case <-wall:
 		case <-ctx.Done():
@@ -108,7 +108,7 @@ func (c *Cluster) do(ctx context.Context, id string, f func() (again <-chan stru
 func (c *Cluster) Join(ctx context.Context, n cluster.Node, do func(context.Context, cluster.Session)) error {
 	s := &session{cluster: c, node: n}
 	err := c.do(ctx, n.ID, func() (again <-chan struct{}) {
-		s.seat, again = c.Agreement.Join(n)
+		s.lease, again = c.Agreement.Join(n)
 		return again
 	})
 	if err != nil {
@@ -119,12 +119,12 @@ func (c *Cluster) Join(ctx context.Context, n cluster.Node, do func(context.Cont
 	defer end(nil)
 	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var kept sync.WaitGroup
-	kept.Go(func() { s.keep(keeping, func() { end(cluster.ErrLost) }) })
+	kept.Go(func() { s.renewUntil(keeping, func() { end(cluster.ErrLost) }) })
 	do(inner, s)
 	stop()
 	kept.Wait()
 	if s.Alive() {
-		c.Drop(s.seat)
+		c.Drop(s.lease)
 	}
 	if errors.Is(context.Cause(inner), cluster.ErrLost) {
 		return cluster.ErrLost
@@ -136,14 +136,14 @@ func (c *Cluster) Join(ctx context.Context, n cluster.Node, do func(context.Cont
 type session struct {
 	cluster *Cluster
 	node    cluster.Node
-	seat    *Seat
+	lease   *Lease
 
 	mu      sync.Mutex // guards the field below
 	renewed time.Time  // when the lease was renewed last
 }
 
 // keep renews the lease until ctx ends or it is lost, and has the cluster forget the node when the lease is over.
-func (s *session) keep(ctx context.Context, lost func()) {
+func (s *session) renewUntil(ctx context.Context, lost func()) {
 	c := s.cluster
 	for ctx.Err() == nil {
 		timer := time.NewTimer(c.ttl / 8)
@@ -158,7 +158,7 @@ func (s *session) keep(ctx context.Context, lost func()) {
 			// The cluster waits for the whole of the lease before it gives away what was claimed.
 			over := time.NewTimer(time.Until(s.renewed.Add(c.ttl)))
 			<-over.C
-			c.Drop(s.seat)
+			c.Drop(s.lease)
 			return
 		}
 	}
@@ -169,7 +169,7 @@ func (s *session) renew() bool {
 	if !s.Alive() {
 		return false
 	}
-	if s.cluster.wall(s.node.ID) == nil && s.cluster.Renew(s.seat) {
+	if s.cluster.cutOff(s.node.ID) == nil && s.cluster.Renew(s.lease) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.renewed = time.Now()
@@ -208,7 +208,7 @@ func (s *session) Views(ctx context.Context) iter.Seq2[cluster.View, error] {
 // Leave is [cluster.Session.Leave].
 func (s *session) Leave(ctx context.Context) error {
 	return s.cluster.do(ctx, s.node.ID, func() <-chan struct{} {
-		s.cluster.Leave(s.seat)
+		s.cluster.Leave(s.lease)
 		return nil
 	})
 }
@@ -216,7 +216,7 @@ func (s *session) Leave(ctx context.Context) error {
 // Claim is [cluster.Session.Claim].
 func (s *session) Claim(ctx context.Context, partition int) (f store.Fence, err error) {
 	lost := s.cluster.do(ctx, s.node.ID, func() (again <-chan struct{}) {
-		f, again, err = s.cluster.Claim(s.seat, partition)
+		f, again, err = s.cluster.Claim(s.lease, partition)
 		return again
 	})
 	return f, errors.Join(lost, err)
@@ -225,7 +225,7 @@ func (s *session) Claim(ctx context.Context, partition int) (f store.Fence, err 
 // Release is [cluster.Session.Release].
 func (s *session) Release(ctx context.Context, partition int) error {
 	return s.cluster.do(ctx, s.node.ID, func() <-chan struct{} {
-		s.cluster.Release(s.seat, partition)
+		s.cluster.Release(s.lease, partition)
 		return nil
 	})
 }

@@ -53,23 +53,23 @@ func (a *Authority) Serve(t testing.TB, l net.Listener, id string, lasts time.Du
 }
 
 // Asked returns the requests so far.
-func (s *Sentry) Asked() []*sentryv1.SignCertificateRequest {
+func (s *Sentry) Requests() []*sentryv1.SignCertificateRequest {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.asked
 }
 
 // Down has all requests fail, or no longer.
-func (s *Sentry) Down(down bool) {
+func (s *Sentry) SetDown(down bool) {
 	if down {
-		s.Refuse(status.Error(codes.Unavailable, "told to be down"))
+		s.FailWith(status.Error(codes.Unavailable, "told to be down"))
 		return
 	}
-	s.Refuse(nil)
+	s.FailWith(nil)
 }
 
 // Refuse has all requests fail with err from now on; nil: no longer.
-func (s *Sentry) Refuse(err error) {
+func (s *Sentry) FailWith(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refused = err
@@ -83,7 +83,7 @@ func (s *Sentry) SignWith(a *Authority) {
 }
 
 // Bend has f change each answer from now on.
-func (s *Sentry) Bend(f func(*sentryv1.SignCertificateRequest, *sentryv1.SignCertificateResponse)) {
+func (s *Sentry) ModifyResponses(f func(*sentryv1.SignCertificateRequest, *sentryv1.SignCertificateResponse)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.bend = f

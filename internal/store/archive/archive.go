@@ -27,7 +27,7 @@ const maxPart = 16 << 20
 var (
 	errDamaged = errors.New("the file is no archive of Carillon, or it is damaged: take another copy")
 	errInUse   = errors.New("the store holds jobs already: restore into an empty one")
-	errOther   = errors.New("the store is of another kind than the one that the backup is of: restore into one that was made by the same version and with the same keys")
+	errFormat  = errors.New("the store is of another kind than the one that the backup is of: restore into one that was made by the same version and with the same keys")
 )
 
 // newSum returns the checksum of an archive, of nothing yet.
@@ -81,7 +81,7 @@ func Check(r io.Reader) (pairs int, err error) {
 func Read(
 	ctx context.Context, r io.Reader, s store.Store, isJob, ofJob func(key []byte) bool, progress func(jobs int),
 ) (jobs int, err error) {
-	had := map[string][]byte{}
+	existing := map[string][]byte{}
 	for p, err := range s.Scan(ctx, store.Range{}, 1000) {
 		switch {
 		case err != nil:
@@ -89,7 +89,7 @@ func Read(
 		case ofJob(p.Key):
 			return 0, errInUse
 		}
-		had[string(p.Key)] = append([]byte{}, p.Value...)
+		existing[string(p.Key)] = append([]byte{}, p.Value...)
 	}
 	var b store.Batch
 	writes, bytes := s.MaxBatch()
@@ -109,8 +109,8 @@ func Read(
 				return err
 			}
 		}
-		if v, ok := had[string(key)]; ok && string(v) != string(value) {
-			return errOther
+		if v, ok := existing[string(key)]; ok && string(v) != string(value) {
+			return errFormat
 		}
 		b.Put(key, value)
 		if isJob(key) {
@@ -128,7 +128,7 @@ func Read(
 // read calls each with every pair of r, which are each's to keep.
 func read(r io.Reader, each func(key, value []byte) error) (pairs int, err error) {
 	sum := newSum()
-	in := &summed{r: bufio.NewReaderSize(r, 1<<20), sum: sum}
+	in := &checksumReader{r: bufio.NewReaderSize(r, 1<<20), sum: sum}
 	first := make([]byte, len(header))
 	if _, err := io.ReadFull(in, first); err != nil || string(first) != header {
 		return 0, errDamaged
@@ -163,20 +163,20 @@ func read(r io.Reader, each func(key, value []byte) error) (pairs int, err error
 }
 
 // A summed reader keeps the checksum of what was read.
-type summed struct {
+type checksumReader struct {
 	r   *bufio.Reader
 	sum io.Writer
 }
 
 // Read is [io.Reader.Read].
-func (s *summed) Read(b []byte) (int, error) {
+func (s *checksumReader) Read(b []byte) (int, error) {
 	n, err := s.r.Read(b)
 	_, _ = s.sum.Write(b[:n])
 	return n, err
 }
 
 // ReadByte is [io.ByteReader.ReadByte].
-func (s *summed) ReadByte() (byte, error) {
+func (s *checksumReader) ReadByte() (byte, error) {
 	b, err := s.r.ReadByte()
 	if err == nil {
 		_, _ = s.sum.Write([]byte{b})
@@ -185,7 +185,7 @@ func (s *summed) ReadByte() (byte, error) {
 }
 
 // part returns the next key or value.
-func (s *summed) part() ([]byte, error) {
+func (s *checksumReader) part() ([]byte, error) {
 	n, err := binary.ReadUvarint(s)
 	if err != nil || n > maxPart {
 		return nil, errDamaged

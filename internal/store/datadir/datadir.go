@@ -24,14 +24,14 @@ var ErrReplaced = errors.New("the data directory or a file in it was deleted, mo
 
 // A Guard remembers what some paths name. It is safe for concurrent use. The nil Guard finds nothing wrong.
 type Guard struct {
-	places []place
+	paths []watchedPath
 }
 
 // A place is a path and what it named.
-type place struct {
-	path string
-	was  os.FileInfo
-	pin  *os.File // of a directory; as long as it is open, its inode has no other use
+type watchedPath struct {
+	name string
+	info os.FileInfo
+	dir  *os.File // of a directory; as long as it is open, its inode has no other use
 }
 
 // Watch returns a guard of a file, such as the lock file of a data directory, and of further paths, such as the directory
@@ -41,14 +41,14 @@ type place struct {
 func Watch(file string, others ...string) (*Guard, error) {
 	g := &Guard{}
 	for _, path := range append([]string{file}, others...) {
-		p := place{path: path}
+		p := watchedPath{name: path}
 		var err error
-		if p.was, err = os.Stat(path); err == nil && p.was.IsDir() {
-			if p.pin, err = os.Open(filepath.Clean(path)); err == nil {
-				p.was, err = p.pin.Stat()
+		if p.info, err = os.Stat(path); err == nil && p.info.IsDir() {
+			if p.dir, err = os.Open(filepath.Clean(path)); err == nil {
+				p.info, err = p.dir.Stat()
 			}
 		}
-		g.places = append(g.places, p)
+		g.paths = append(g.paths, p)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("watch the data directory: %w", err), g.Close())
 		}
@@ -62,7 +62,7 @@ func (g *Guard) Check() error {
 	if g == nil {
 		return nil
 	}
-	for _, p := range g.places {
+	for _, p := range g.paths {
 		if err := p.check(); err != nil {
 			return err
 		}
@@ -76,16 +76,16 @@ func (g *Guard) CheckLock() error {
 	if g == nil {
 		return nil
 	}
-	return g.places[0].check()
+	return g.paths[0].check()
 }
 
-func (p place) check() error {
-	now, err := os.Stat(p.path)
+func (p watchedPath) check() error {
+	now, err := os.Stat(p.name)
 	switch {
-	case err == nil && !os.SameFile(now, p.was):
-		return fmt.Errorf("%s is not what it was: %w", p.path, ErrReplaced)
+	case err == nil && !os.SameFile(now, p.info):
+		return fmt.Errorf("%s is not what it was: %w", p.name, ErrReplaced)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ENOTDIR):
-		return fmt.Errorf("%s is gone: %w", p.path, ErrReplaced)
+		return fmt.Errorf("%s is gone: %w", p.name, ErrReplaced)
 	}
 	return nil
 }
@@ -96,9 +96,9 @@ func (g *Guard) Close() error {
 		return nil
 	}
 	var err error
-	for _, p := range g.places {
-		if p.pin != nil {
-			err = errors.Join(err, p.pin.Close())
+	for _, p := range g.paths {
+		if p.dir != nil {
+			err = errors.Join(err, p.dir.Close())
 		}
 	}
 	return err

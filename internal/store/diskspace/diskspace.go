@@ -24,7 +24,7 @@ func Reserve(total uint64) uint64 {
 }
 
 // again is how many bytes have to be free before new things are stored again.
-func again(reserve uint64) uint64 { return reserve + reserve/4 }
+func resumeAt(reserve uint64) uint64 { return reserve + reserve/4 }
 
 // A Usage is how many bytes of a disk are left for us, and how many it has. A Total of zero is not known.
 type Usage struct {
@@ -42,7 +42,7 @@ type Watch struct {
 	full atomic.Pointer[job.FullError] // nil as long as there is room
 }
 
-const period = 10 * time.Millisecond
+const checkInterval = 10 * time.Millisecond
 
 // New returns a watch over the disk of which usage says how much is left. A disk that cannot say it is never full.
 func New(usage func() (Usage, error), log *slog.Logger) *Watch {
@@ -53,8 +53,8 @@ func New(usage func() (Usage, error), log *slog.Logger) *Watch {
 // than that is free; otherwise nil.
 func (w *Watch) Full() error {
 	now, next := int64(time.Since(w.began)), w.next.Load()
-	if now >= next && w.next.CompareAndSwap(next, now+int64(period)) {
-		w.look()
+	if now >= next && w.next.CompareAndSwap(next, now+int64(checkInterval)) {
+		w.check()
 	}
 	if err := w.full.Load(); err != nil {
 		return err
@@ -62,7 +62,7 @@ func (w *Watch) Full() error {
 	return nil
 }
 
-func (w *Watch) look() {
+func (w *Watch) check() {
 	u, err := w.usage()
 	if err != nil {
 		return
@@ -72,7 +72,7 @@ func (w *Watch) look() {
 	switch {
 	case !was && u.Free < reserve:
 		w.log.Warn("the disk is full: new jobs are refused", figures...)
-	case was && u.Free >= again(reserve):
+	case was && u.Free >= resumeAt(reserve):
 		w.full.Store(nil)
 		w.log.Info("the disk has room again: new jobs are accepted", figures...)
 		return
@@ -80,7 +80,7 @@ func (w *Watch) look() {
 		return
 	}
 	w.full.Store(&job.FullError{Reason: fmt.Sprintf("the scheduler's disk has %s left of %s; new jobs are refused below %s, and accepted again from %s on: make room there",
-		mib(u.Free), mib(u.Total), mib(reserve), mib(again(reserve)))})
+		mib(u.Free), mib(u.Total), mib(reserve), mib(resumeAt(reserve)))})
 }
 
 func mib(bytes uint64) string { return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20)) }

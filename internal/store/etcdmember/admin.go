@@ -20,15 +20,15 @@ import (
 )
 
 // A Standing is one member of a cluster as the others know it.
-type Standing struct {
+type MemberStatus struct {
 	Name   string   `json:"name"` // empty before it has started for the first time
 	Peers  []string `json:"peers"`
-	Leads  bool     `json:"leads"`
+	Leader bool     `json:"leads"`
 	Answer string   `json:"answer"` // "yes", or why it does not answer
 }
 
 // askTime is how long an answer of a member is waited for.
-const askTime = 3 * time.Second
+const callTimeout = 3 * time.Second
 
 // Reach returns an error that says what to do if nobody listens at the endpoint. A client of etcd would try again, and say
 // nothing of it.
@@ -37,7 +37,7 @@ func Reach(ctx context.Context, endpoint string) error {
 	if u, err := url.Parse(endpoint); err == nil && u.Host != "" {
 		host = u.Host
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTime)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", host)
 	if err != nil {
@@ -51,7 +51,7 @@ func dial(ctx context.Context, endpoint string) (*clientv3.Client, error) {
 	if err := Reach(ctx, endpoint); err != nil {
 		return nil, err
 	}
-	c, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, DialTimeout: askTime, Logger: zap.NewNop()})
+	c, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, DialTimeout: callTimeout, Logger: zap.NewNop()})
 	if err != nil {
 		return nil, fmt.Errorf("connect to etcd at %s: %w", endpoint, err)
 	}
@@ -59,32 +59,32 @@ func dial(ctx context.Context, endpoint string) (*clientv3.Client, error) {
 }
 
 // Members returns who is a member, as the one at the endpoint says, in the order of their names.
-func Members(ctx context.Context, endpoint string) ([]Standing, error) {
+func Members(ctx context.Context, endpoint string) ([]MemberStatus, error) {
 	c, err := dial(ctx, endpoint)
 	if err != nil {
 		return nil, err
 	}
 	defer c.Close()
-	ctx, cancel := context.WithTimeout(ctx, askTime)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	list, err := c.MemberList(ctx, clientv3.WithSerializable()) // as this member knows it: there may be no majority
 	if err != nil {
-		return nil, fmt.Errorf("ask the etcd at %s for its members: %w", endpoint, silent(err))
+		return nil, fmt.Errorf("ask the etcd at %s for its members: %w", endpoint, withAdvice(err))
 	}
 	st, err := c.Status(ctx, endpoint)
 	if err != nil {
-		return nil, fmt.Errorf("ask the etcd at %s who leads: %w", endpoint, silent(err))
+		return nil, fmt.Errorf("ask the etcd at %s who leads: %w", endpoint, withAdvice(err))
 	}
-	var all []Standing
+	var all []MemberStatus
 	for _, m := range list.Members {
-		all = append(all, Standing{Name: m.Name, Peers: m.PeerURLs, Leads: m.ID == st.Leader, Answer: answers(ctx, m.PeerURLs)})
+		all = append(all, MemberStatus{Name: m.Name, Peers: m.PeerURLs, Leader: m.ID == st.Leader, Answer: health(ctx, m.PeerURLs)})
 	}
-	slices.SortFunc(all, func(a, b Standing) int { return slices.Compare([]string{a.Name}, []string{b.Name}) })
+	slices.SortFunc(all, func(a, b MemberStatus) int { return slices.Compare([]string{a.Name}, []string{b.Name}) })
 	return all, nil
 }
 
 // silent adds to the error of a call that has had no answer what can be done about it.
-func silent(err error) error {
+func withAdvice(err error) error {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
@@ -93,16 +93,16 @@ func silent(err error) error {
 
 // answers says whether a member answers its peers. One that asks for certificates is taken to, if it listens: those are not
 // here.
-func answers(ctx context.Context, peers []string) string {
+func health(ctx context.Context, peers []string) string {
 	for _, u := range peers {
-		if err := answer(ctx, u); err != nil {
+		if err := checkPeer(ctx, u); err != nil {
 			return err.Error()
 		}
 	}
 	return "yes"
 }
 
-func answer(ctx context.Context, peer string) error {
+func checkPeer(ctx context.Context, peer string) error {
 	if host, secure := strings.CutPrefix(peer, "https://"); secure {
 		ctx, cancel := context.WithTimeout(ctx, time.Second)
 		defer cancel()
@@ -112,7 +112,7 @@ func answer(ctx context.Context, peer string) error {
 		}
 		return conn.Close()
 	}
-	_, err := known(ctx, http.DefaultClient, peer)
+	_, err := membersOf(ctx, http.DefaultClient, peer)
 	return err
 }
 
@@ -124,23 +124,23 @@ func Replace(ctx context.Context, endpoint, name string) error {
 		return err
 	}
 	defer c.Close()
-	ctx, cancel := context.WithTimeout(ctx, 5*askTime)
+	ctx, cancel := context.WithTimeout(ctx, 5*callTimeout)
 	defer cancel()
 	list, err := c.MemberList(ctx, clientv3.WithSerializable())
 	if err != nil {
-		return fmt.Errorf("ask the etcd at %s for its members: %w", endpoint, silent(err))
+		return fmt.Errorf("ask the etcd at %s for its members: %w", endpoint, withAdvice(err))
 	}
 	for _, m := range list.Members {
 		if m.Name != name {
 			continue
 		}
-		if answers(ctx, m.PeerURLs) == "yes" {
+		if health(ctx, m.PeerURLs) == "yes" {
 			return fmt.Errorf("the member %q answers at %s: stop it first, or leave it as it is", name, m.PeerURLs[0])
 		}
 		if _, err := c.MemberRemove(ctx, m.ID); err != nil {
-			return fmt.Errorf("remove the member %q: %w", name, silent(err))
+			return fmt.Errorf("remove the member %q: %w", name, withAdvice(err))
 		}
-		return add(ctx, c, name, m.PeerURLs)
+		return addMember(ctx, c, name, m.PeerURLs)
 	}
 	var names []string
 	for _, m := range list.Members {
@@ -152,13 +152,13 @@ func Replace(ctx context.Context, endpoint, name string) error {
 
 // add adds a member that begins with nothing. Etcd refuses that until the others have been connected for five seconds, and
 // then it is tried again: they have just lost one.
-func add(ctx context.Context, c *clientv3.Client, name string, peers []string) error {
+func addMember(ctx context.Context, c *clientv3.Client, name string, peers []string) error {
 	for {
 		_, err := c.MemberAdd(ctx, peers)
 		if err == nil {
 			return nil
 		}
-		timer := time.NewTimer(askTime / 10)
+		timer := time.NewTimer(callTimeout / 10)
 		select {
 		case <-timer.C:
 			if errors.Is(err, rpctypes.ErrUnhealthy) {
@@ -172,13 +172,13 @@ func add(ctx context.Context, c *clientv3.Client, name string, peers []string) e
 }
 
 // A remote is a member as one of its peers knows it.
-type remote struct {
+type peerMember struct {
 	Name string   `json:"name"`
 	URLs []string `json:"peerURLs"`
 }
 
 // known returns the members that the one at that peer's address knows.
-func known(ctx context.Context, client *http.Client, peer string) ([]remote, error) {
+func membersOf(ctx context.Context, client *http.Client, peer string) ([]peerMember, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, peer+"/members", nil)
@@ -190,7 +190,7 @@ func known(ctx context.Context, client *http.Client, peer string) ([]remote, err
 		return nil, err
 	}
 	defer resp.Body.Close()
-	var all []remote
+	var all []peerMember
 	if resp.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s: %s", peer, resp.Status)
 	}
@@ -205,7 +205,7 @@ var errLostData = errors.New("the folder is empty, but the other members remembe
 
 // joining reports whether the cluster is there already and expects a member that begins with nothing at this one's
 // address.
-func (c Config) joining(ctx context.Context) bool {
+func (c Config) isExpected(ctx context.Context) bool {
 	if log, err := os.ReadDir(filepath.Join(c.Dir, "member", "wal")); err == nil && len(log) > 0 {
 		return false // it goes on with what it has
 	}
@@ -224,7 +224,7 @@ func (c Config) joining(ctx context.Context) bool {
 		if name == c.Name {
 			continue
 		}
-		all, _ := known(ctx, client, peer) // it may not be there, or be starting as well
+		all, _ := membersOf(ctx, client, peer) // it may not be there, or be starting as well
 		for _, m := range all {
 			if slices.Contains(m.URLs, own) && m.Name == "" {
 				return true

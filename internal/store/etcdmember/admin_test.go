@@ -123,7 +123,7 @@ func (g *group) serve(t *testing.T) (endpoint string) {
 }
 
 // peer serves what a member tells other members, who they are, and returns where.
-func peer(t *testing.T, code int, members ...remote) (at string) {
+func peer(t *testing.T, code int, members ...peerMember) (at string) {
 	t.Helper()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/members" {
@@ -163,8 +163,8 @@ func TestMembersShowLeaderAndHealth(t *testing.T) {
 	var names []string
 	for _, s := range all {
 		names = append(names, s.Name)
-		if s.Leads != (s.Name == "c") {
-			t.Errorf("%s leads: %v", s.Name, s.Leads)
+		if s.Leader != (s.Name == "c") {
+			t.Errorf("%s leads: %v", s.Name, s.Leader)
 		}
 		want := map[string]string{"a": "yes", "b": "connection refused", "c": "yes", "d": "503", "e": "connection refused"}[s.Name]
 		if !strings.Contains(s.Answer, want) {
@@ -220,13 +220,13 @@ func TestReplacementMemberJoinsEmpty(t *testing.T) {
 		full  bool
 		want  bool
 	}{
-		{name: "it is expected", peers: []string{peer(t, http.StatusOK, remote{Name: "b"}, remote{URLs: []string{own}})}, want: true},
-		{name: "the second says so", peers: []string{gone(t), peer(t, http.StatusOK, remote{URLs: []string{own}})}, want: true},
-		{name: "it is known", peers: []string{peer(t, http.StatusOK, remote{Name: "c", URLs: []string{own}})}},
-		{name: "another is expected", peers: []string{peer(t, http.StatusOK, remote{URLs: []string{"http://10.0.0.4:2380"}})}},
+		{name: "it is expected", peers: []string{peer(t, http.StatusOK, peerMember{Name: "b"}, peerMember{URLs: []string{own}})}, want: true},
+		{name: "the second says so", peers: []string{gone(t), peer(t, http.StatusOK, peerMember{URLs: []string{own}})}, want: true},
+		{name: "it is known", peers: []string{peer(t, http.StatusOK, peerMember{Name: "c", URLs: []string{own}})}},
+		{name: "another is expected", peers: []string{peer(t, http.StatusOK, peerMember{URLs: []string{"http://10.0.0.4:2380"}})}},
 		{name: "nobody is there", peers: []string{gone(t)}},
-		{name: "the other is sick", peers: []string{peer(t, http.StatusServiceUnavailable, remote{URLs: []string{own}})}},
-		{name: "it has data", peers: []string{peer(t, http.StatusOK, remote{URLs: []string{own}})}, full: true},
+		{name: "the other is sick", peers: []string{peer(t, http.StatusServiceUnavailable, peerMember{URLs: []string{own}})}},
+		{name: "it has data", peers: []string{peer(t, http.StatusOK, peerMember{URLs: []string{own}})}, full: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cfg := Config{Name: "c", Dir: t.TempDir(), Peers: map[string]string{"c": own}}
@@ -242,7 +242,7 @@ func TestReplacementMemberJoinsEmpty(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if got := cfg.joining(t.Context()); got != c.want {
+			if got := cfg.isExpected(t.Context()); got != c.want {
 				t.Errorf("a member joins: %v, want %v", got, c.want)
 			}
 		})
@@ -252,11 +252,11 @@ func TestReplacementMemberJoinsEmpty(t *testing.T) {
 func TestMemberListComesFromOthers(t *testing.T) {
 	var own string
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode([]remote{{URLs: []string{own}}})
+		_ = json.NewEncoder(w).Encode([]peerMember{{URLs: []string{own}}})
 	}))
 	defer s.Close()
 	own = s.URL
-	if cfg := (Config{Name: "c", Dir: t.TempDir(), Peers: map[string]string{"c": own}}); cfg.joining(t.Context()) {
+	if cfg := (Config{Name: "c", Dir: t.TempDir(), Peers: map[string]string{"c": own}}); cfg.isExpected(t.Context()) {
 		t.Error("a member takes its own word for that of the others")
 	}
 }
@@ -274,7 +274,7 @@ func TestMemberListUsesTLS(t *testing.T) {
 	}
 	counted := &counting{Listener: l}
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_ = json.NewEncoder(w).Encode([]remote{{URLs: []string{at}}})
+		_ = json.NewEncoder(w).Encode([]peerMember{{URLs: []string{at}}})
 	}))
 	s.Listener.Close()
 	s.Listener = counted
@@ -282,12 +282,12 @@ func TestMemberListUsesTLS(t *testing.T) {
 	s.StartTLS()
 	defer s.Close()
 	cfg := Config{Name: "c", Dir: t.TempDir(), Peers: map[string]string{"c": at, "other": s.URL}, TLS: &files}
-	if !cfg.joining(t.Context()) {
+	if !cfg.isExpected(t.Context()) {
 		t.Error("a member with certificates does not hear that it is expected")
 	}
 	counted.wantNone(t)
 	cfg.TLS = &TLS{CertFile: "none"}
-	if cfg.joining(t.Context()) {
+	if cfg.isExpected(t.Context()) {
 		t.Error("a member without its certificate is expected")
 	}
 }
@@ -326,16 +326,16 @@ func TestPeerResponseIsReadAndClosed(t *testing.T) {
 			}
 			return &http.Response{StatusCode: c.code, Status: "404 Not Found", Body: b}, nil
 		})}
-		all, err := known(t.Context(), client, "http://peer")
+		all, err := membersOf(t.Context(), client, "http://peer")
 		got := ""
 		if err != nil {
 			got = err.Error()
 		}
-		if got != c.want || !b.closed || c.want == "" && gocmp.Diff([]remote{{"a", []string{"http://a"}}}, all) != "" {
+		if got != c.want || !b.closed || c.want == "" && gocmp.Diff([]peerMember{{"a", []string{"http://a"}}}, all) != "" {
 			t.Errorf("%s: known = %v, %v, and the answer is closed: %v", c.name, all, err, b.closed)
 		}
 	}
-	if _, err := known(t.Context(), http.DefaultClient, "http://a b"); err == nil {
+	if _, err := membersOf(t.Context(), http.DefaultClient, "http://a b"); err == nil {
 		t.Error("a peer whose address is none is known")
 	}
 }

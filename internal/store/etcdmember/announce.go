@@ -12,8 +12,8 @@ import (
 
 // How long one try to announce an address may take, and how long after it the next begins.
 const (
-	announceTime  = 5 * time.Second
-	announceAgain = time.Second
+	announceTimeout = 5 * time.Second
+	announceRetry   = time.Second
 )
 
 // announce tells the cluster at which address it finds this member, if that is another one than it remembers, as when the
@@ -36,7 +36,7 @@ func (m *Member) announce(ctx context.Context, s *etcdserver.EtcdServer) {
 		if slices.Equal(known.PeerURLs, urls) {
 			return
 		}
-		bounded, cancel := context.WithTimeout(ctx, announceTime)
+		bounded, cancel := context.WithTimeout(ctx, announceTimeout)
 		_, err := s.UpdateMember(bounded, membership.Member{ID: s.MemberID(), RaftAttributes: membership.RaftAttributes{PeerURLs: urls}})
 		cancel()
 		if err == nil {
@@ -45,7 +45,7 @@ func (m *Member) announce(ctx context.Context, s *etcdserver.EtcdServer) {
 			return
 		}
 		m.log.LogAttrs(ctx, slog.LevelWarn, "cannot tell the cluster where it finds this member; trying again", slog.Any("err", err))
-		timer := time.NewTimer(announceAgain)
+		timer := time.NewTimer(announceRetry)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():

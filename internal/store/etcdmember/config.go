@@ -86,7 +86,7 @@ const (
 )
 
 // embedded returns c in etcd's words.
-func (c Config) embedded() (*embed.Config, error) {
+func (c Config) embedConfig() (*embed.Config, error) {
 	if c.Name == "" || c.Dir == "" {
 		return nil, errors.New("a member needs a name and a folder: give both")
 	}

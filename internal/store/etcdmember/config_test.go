@@ -15,7 +15,7 @@ var whole = Config{Name: "b", Dir: "data", Client: "http://127.0.0.1:2379", Peer
 
 func embedded(t *testing.T, c Config) *embed.Config {
 	t.Helper()
-	ec, err := c.embedded()
+	ec, err := c.embedConfig()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -125,14 +125,14 @@ func TestSmallDiskLimitsLogAndQuota(t *testing.T) {
 		{1024*mib - 64, 0, (1024*mib - 64) / 3, 16*mib - 1},
 	} {
 		wal.SegmentSizeBytes = was
-		got := Config{QuotaBytes: c.quota}.fit(diskspace.Usage{Total: c.total})
+		got := Config{QuotaBytes: c.quota}.withDiskLimits(diskspace.Usage{Total: c.total})
 		if got.QuotaBytes != c.want || wal.SegmentSizeBytes != c.segment {
 			t.Errorf("on a disk of %d bytes a quota of %d is %d and a file of the log has %d, want %d and %d",
 				c.total, c.quota, got.QuotaBytes, wal.SegmentSizeBytes, c.want, c.segment)
 		}
 	}
 	wal.SegmentSizeBytes = 3
-	if (Config{}).fit(diskspace.Usage{Total: 768 * mib}); wal.SegmentSizeBytes != 3 {
+	if (Config{}).withDiskLimits(diskspace.Usage{Total: 768 * mib}); wal.SegmentSizeBytes != 3 {
 		t.Error("a file of the log became larger for a small disk")
 	}
 }

@@ -11,17 +11,17 @@ import (
 // too little.
 const (
 	smallDisk = 1 << 30
-	logPart   = 64 // of the disk, which a file of the log takes
+	walPart   = 64 // of the disk, which a file of the log takes
 	quotaPart = 3  // of the disk, which the data may take: twice that while it is defragmented
 )
 
 // fit returns c with what a disk of that size, in bytes, allows. The size of the log's files holds for the process; only those
 // of a small disk change it.
-func (c Config) fit(u diskspace.Usage) Config {
+func (c Config) withDiskLimits(u diskspace.Usage) Config {
 	if u.Total == 0 || u.Total >= smallDisk {
 		return c
 	}
-	wal.SegmentSizeBytes = min(wal.SegmentSizeBytes, int64(u.Total/logPart))
+	wal.SegmentSizeBytes = min(wal.SegmentSizeBytes, int64(u.Total/walPart))
 	if most := int64(u.Total / quotaPart); c.QuotaBytes <= 0 || c.QuotaBytes > most {
 		c.QuotaBytes = most
 	}

@@ -18,14 +18,14 @@ const lockFile = "LOCK"
 var errInUse = errors.New("another carillon is running on this folder: stop it, or choose another folder")
 
 // A folder is that of a member, locked.
-type folder struct {
+type dataDir struct {
 	dir   string
 	lock  *fileutil.LockedFile
 	guard *datadir.Guard // nil until watch
 }
 
 // lock makes the folder if it is missing, and locks it.
-func lock(dir string) (*folder, error) {
+func lockDir(dir string) (*dataDir, error) {
 	if err := datadir.Make(dir); err != nil {
 		return nil, err
 	}
@@ -37,14 +37,14 @@ func lock(dir string) (*folder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock the folder: %w", err)
 	}
-	return &folder{dir: dir, lock: f}, nil
+	return &dataDir{dir: dir, lock: f}, nil
 }
 
 // watch begins to watch the folder, in which etcd has made its own. The data file is not watched: etcd replaces it.
-func (f *folder) watch() (err error) {
+func (f *dataDir) watch() (err error) {
 	member := filepath.Join(f.dir, "member")
 	f.guard, err = datadir.Watch(filepath.Join(f.dir, lockFile), f.dir, filepath.Join(member, "wal"), filepath.Join(member, "snap"))
 	return err
 }
 
-func (f *folder) close() error { return errors.Join(f.guard.Close(), f.lock.Close()) }
+func (f *dataDir) close() error { return errors.Join(f.guard.Close(), f.lock.Close()) }

@@ -14,8 +14,8 @@ import (
 // A kv passes calls to the member's server, once it serves. What changes the data is acknowledged only if the folder is
 // present then.
 type kv struct {
-	server  atomic.Pointer[etcdserverpb.KVServer]
-	present func() error
+	server       atomic.Pointer[etcdserverpb.KVServer]
+	checkPresent func() error
 }
 
 var _ etcdserverpb.KVServer = (*kv)(nil)
@@ -62,12 +62,12 @@ func call[Q, A any](
 }
 
 // change is call for what changes the data.
-func change[Q, A any](
+func write[Q, A any](
 	ctx context.Context, k *kv, do func(etcdserverpb.KVServer, context.Context, Q) (A, error), question Q,
 ) (answer A, err error) {
 	answer, err = call(ctx, k, do, question)
 	if err == nil {
-		if gone := k.present(); gone != nil {
+		if gone := k.checkPresent(); gone != nil {
 			return answer, status.Error(codes.Unavailable, gone.Error())
 		}
 	}
@@ -81,17 +81,17 @@ func (k *kv) Range(ctx context.Context, r *etcdserverpb.RangeRequest) (*etcdserv
 
 // Put is that of etcd.
 func (k *kv) Put(ctx context.Context, r *etcdserverpb.PutRequest) (*etcdserverpb.PutResponse, error) {
-	return change(ctx, k, etcdserverpb.KVServer.Put, r)
+	return write(ctx, k, etcdserverpb.KVServer.Put, r)
 }
 
 // DeleteRange is that of etcd.
 func (k *kv) DeleteRange(ctx context.Context, r *etcdserverpb.DeleteRangeRequest) (*etcdserverpb.DeleteRangeResponse, error) {
-	return change(ctx, k, etcdserverpb.KVServer.DeleteRange, r)
+	return write(ctx, k, etcdserverpb.KVServer.DeleteRange, r)
 }
 
 // Txn is that of etcd.
 func (k *kv) Txn(ctx context.Context, r *etcdserverpb.TxnRequest) (*etcdserverpb.TxnResponse, error) {
-	return change(ctx, k, etcdserverpb.KVServer.Txn, r)
+	return write(ctx, k, etcdserverpb.KVServer.Txn, r)
 }
 
 // Compact is that of etcd.

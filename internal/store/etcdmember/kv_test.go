@@ -71,7 +71,7 @@ func TestWritesFailWithoutDirectory(t *testing.T) {
 	ctx := t.Context()
 	var k kv
 	var here error
-	k.present = func() error { return here }
+	k.checkPresent = func() error { return here }
 	calls := func() map[string]error {
 		_, read := k.Range(ctx, new(etcdserverpb.RangeRequest))
 		_, compacted := k.Compact(ctx, new(etcdserverpb.CompactionRequest))

@@ -155,19 +155,19 @@ func TestStoppedMemberReleasesEverything(t *testing.T) {
 	cfg := alone(t, "m")
 	l := live(t, cfg)
 	l.serves(t)
-	if l.Yield(t.Context()); l.running.Load().Server.Leader() != l.running.Load().Server.MemberID() {
+	if l.YieldLeadership(t.Context()); l.running.Load().Server.Leader() != l.running.Load().Server.MemberID() {
 		t.Error("a member that is alone has yielded to somebody")
 	}
-	soon, cancel := context.WithTimeout(t.Context(), leaderless+leaderless/5)
+	soon, cancel := context.WithTimeout(t.Context(), noLeaderTime+noLeaderTime/5)
 	defer cancel()
-	if l.AwaitNoLeader(soon) {
+	if l.WaitNoLeader(soon) {
 		t.Error("a member that leads says that there is no leader")
 	}
 	if err := l.Full(); err != nil {
 		t.Errorf("Full() = %v", err)
 	}
 	all, err := Members(t.Context(), cfg.Client)
-	if diff := cmp.Diff([]Standing{{Name: "m", Peers: []string{cfg.Peer}, Leads: true, Answer: "yes"}}, all); err != nil || diff != "" {
+	if diff := cmp.Diff([]MemberStatus{{Name: "m", Peers: []string{cfg.Peer}, Leader: true, Answer: "yes"}}, all); err != nil || diff != "" {
 		t.Errorf("the members, %v (-want +got):\n%s", err, diff)
 	}
 	c, err := clientv3.New(clientv3.Config{Endpoints: []string{cfg.Client}, Logger: zap.NewNop()})
@@ -192,7 +192,7 @@ func TestStoppedMemberReleasesEverything(t *testing.T) {
 	if err := l.end(t); err != nil {
 		t.Errorf("a member that is stopped ends with %v", err)
 	}
-	if took := time.Since(begun); took > stopWait/2 {
+	if took := time.Since(begun); took > failedStopTimeout/2 {
 		t.Errorf("to stop took %v", took)
 	}
 	select {
@@ -251,10 +251,10 @@ func TestMemberServesNothingBeforeRun(t *testing.T) {
 	if _, err := m.KV().Range(t.Context(), new(etcdserverpb.RangeRequest)); !unavailable(err) {
 		t.Errorf("a read: %v", err)
 	}
-	m.Yield(t.Context())
-	soon, cancel := context.WithTimeout(t.Context(), leaderless+leaderless/5)
+	m.YieldLeadership(t.Context())
+	soon, cancel := context.WithTimeout(t.Context(), noLeaderTime+noLeaderTime/5)
 	defer cancel()
-	if m.AwaitNoLeader(soon) {
+	if m.WaitNoLeader(soon) {
 		t.Error("it says that there is no leader")
 	}
 }
@@ -269,7 +269,7 @@ func TestMemberReturnsReasonOfFailure(t *testing.T) {
 		most  time.Duration
 	}{
 		{
-			name: "the lock is deleted", want: "the member of etcd in %q has failed: ", is: datadir.ErrReplaced, hears: true, most: stopWait / 2,
+			name: "the lock is deleted", want: "the member of etcd in %q has failed: ", is: datadir.ErrReplaced, hears: true, most: failedStopTimeout / 2,
 			do: func(l *life, dir string) error {
 				if err := os.Remove(filepath.Join(dir, lockFile)); err != nil {
 					return err
@@ -286,18 +286,18 @@ func TestMemberReturnsReasonOfFailure(t *testing.T) {
 			},
 		},
 		{
-			name: "its data is deleted while it is idle", want: "the member of etcd in %q has failed: ", is: datadir.ErrReplaced, most: stopWait * 3 / 4,
+			name: "its data is deleted while it is idle", want: "the member of etcd in %q has failed: ", is: datadir.ErrReplaced, most: failedStopTimeout * 3 / 4,
 			do: func(_ *life, dir string) error {
 				return os.Rename(filepath.Join(dir, "member", "snap"), filepath.Join(dir, "snap"))
 			},
 		},
 		{
-			name: "it has failed", hears: true, most: stopWait + 2*time.Second,
+			name: "it has failed", hears: true, most: failedStopTimeout + 2*time.Second,
 			want: "the member of etcd in %q has failed, what it acknowledged is safe; make room on its disk or mend it, and start it again: broken",
 			do:   func(l *life, _ string) error { l.fail(errors.New("broken")); return nil },
 		},
 		{
-			name: "it has stopped", most: stopWait / 2,
+			name: "it has stopped", most: failedStopTimeout / 2,
 			want: "the member of etcd in %q has failed, what it acknowledged is safe; make room on its disk or mend it, and start it again: " +
 				"it has stopped: another member may have removed it from the cluster",
 			do: func(l *life, _ string) error { l.running.Load().Server.HardStop(); return nil },
@@ -316,7 +316,7 @@ func TestMemberReturnsReasonOfFailure(t *testing.T) {
 			begun := time.Now()
 			if c.hears && c.is == nil {
 				for _, err := l.KV().Range(t.Context(), &etcdserverpb.RangeRequest{Key: []byte("key")}); !unavailable(err) || !strings.Contains(err.Error(), "does not serve"); {
-					if time.Since(begun) > stopWait/2 {
+					if time.Since(begun) > failedStopTimeout/2 {
 						t.Fatalf("while it stops it takes calls: %v", err)
 					}
 					time.Sleep(5 * time.Millisecond)
@@ -333,7 +333,7 @@ func TestMemberReturnsReasonOfFailure(t *testing.T) {
 			if took := time.Since(begun); took > c.most {
 				t.Errorf("to end took %v, want %v at most", took, c.most)
 			}
-			again, err := lock(cfg.Dir)
+			again, err := lockDir(cfg.Dir)
 			if err != nil {
 				t.Fatalf("the folder is not let go: %v", err)
 			}
@@ -351,7 +351,7 @@ func TestMemberStartErrorSaysWhy(t *testing.T) {
 		change func(*Config, *Member)
 		want   string
 	}{
-		{"it has no certificate", func(_ *Config, m *Member) { m.awaitTLS = func(context.Context) error { return broken } }, "start the member of etcd in %q: broken"},
+		{"it has no certificate", func(_ *Config, m *Member) { m.waitTLS = func(context.Context) error { return broken } }, "start the member of etcd in %q: broken"},
 		{"its folder is a file", func(cfg *Config, m *Member) {
 			m.config.Dir = cfg.Dir + "/x"
 			cfg.Dir += "/x"
@@ -374,7 +374,7 @@ func TestMemberStartErrorSaysWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	m.awaitTLS = func(ctx context.Context) error { cancel(); return ctx.Err() }
+	m.waitTLS = func(ctx context.Context) error { cancel(); return ctx.Err() }
 	if err := m.Run(ctx); err != nil {
 		t.Errorf("one that is stopped while it waits for its certificate ends with %v", err)
 	}
@@ -415,13 +415,13 @@ func TestLeaderYieldsLeadership(t *testing.T) {
 	if leads(second) {
 		leader, other = second, first
 	}
-	other.Yield(t.Context())
+	other.YieldLeadership(t.Context())
 	if !leads(leader) {
 		t.Error("a member that does not lead took the lead away from the one that does")
 	}
 	begun := time.Now()
-	leader.Yield(t.Context())
-	if took := time.Since(begun); took > 2*yieldTime {
+	leader.YieldLeadership(t.Context())
+	if took := time.Since(begun); took > 2*yieldTimeout {
 		t.Errorf("to yield took %v", took)
 	}
 	if leads(leader) || !leads(other) {
@@ -433,7 +433,7 @@ func TestLeaderYieldsLeadership(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	if !leader.AwaitNoLeader(ctx) {
+	if !leader.WaitNoLeader(ctx) {
 		t.Error("without a majority there is a leader")
 	}
 	leader.stop()

@@ -28,10 +28,10 @@ type logCore struct {
 // Enabled is [zapcore.LevelEnabler.Enabled].
 func (c *logCore) Enabled(l zapcore.Level) bool {
 	none := context.Background() //nolint:forbidigo // zap has none to give, and no level depends on it
-	return l >= zapcore.FatalLevel || c.member.log.Enabled(none, level(l))
+	return l >= zapcore.FatalLevel || c.member.log.Enabled(none, slogLevel(l))
 }
 
-func level(l zapcore.Level) slog.Level {
+func slogLevel(l zapcore.Level) slog.Level {
 	switch {
 	case l >= zapcore.DPanicLevel:
 		return slog.LevelError

@@ -67,7 +67,7 @@ func TestEtcdLogLevelsAreLowered(t *testing.T) {
 		zapcore.DebugLevel: store.LevelTrace, zapcore.InfoLevel: store.LevelTrace, zapcore.WarnLevel: store.LevelTrace, zapcore.ErrorLevel: slog.LevelWarn,
 		zapcore.DPanicLevel: slog.LevelError, zapcore.PanicLevel: slog.LevelError, zapcore.FatalLevel: slog.LevelError,
 	} {
-		if got := level(of); got != want {
+		if got := slogLevel(of); got != want {
 			t.Errorf("a line of etcd's level %v has the level %v, want %v", of, got, want)
 		}
 	}

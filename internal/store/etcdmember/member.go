@@ -18,14 +18,14 @@ import (
 
 // A Member is one member of an etcd cluster.
 type Member struct {
-	joining  func(context.Context) bool  // whether a cluster expects the member
-	awaitTLS func(context.Context) error // until its certificate is there, and good
-	config   *embed.Config
-	log      *slog.Logger
-	room     *diskspace.Watch
+	isExpected func(context.Context) bool  // whether a cluster expects the member
+	waitTLS    func(context.Context) error // until its certificate is there, and good
+	config     *embed.Config
+	log        *slog.Logger
+	diskSpace  *diskspace.Watch
 
 	kv      kv
-	folder  atomic.Pointer[folder]     // nil before it has started
+	dataDir atomic.Pointer[dataDir]    // nil before it has started
 	running atomic.Pointer[embed.Etcd] // nil before it has started
 
 	stopping atomic.Bool   // then errors are what stopping looks like
@@ -37,15 +37,15 @@ type Member struct {
 // New returns the member that cfg describes. It does nothing until it runs.
 func New(cfg Config, log *slog.Logger) (*Member, error) {
 	if u, err := diskspace.Of(cfg.Dir); err == nil {
-		cfg = cfg.fit(u)
+		cfg = cfg.withDiskLimits(u)
 	}
-	ec, err := cfg.embedded()
+	ec, err := cfg.embedConfig()
 	if err != nil {
 		return nil, fmt.Errorf("configure the member of etcd: %w", err)
 	}
-	m := &Member{joining: cfg.joining, awaitTLS: cfg.awaitTLS, config: ec, failed: make(chan struct{}), log: log.With(slog.String("component", "etcd"))}
-	m.kv.present = m.present
-	m.room = diskspace.New(func() (diskspace.Usage, error) { return diskspace.Of(cfg.Dir) }, m.log)
+	m := &Member{isExpected: cfg.isExpected, waitTLS: cfg.waitTLS, config: ec, failed: make(chan struct{}), log: log.With(slog.String("component", "etcd"))}
+	m.kv.checkPresent = m.checkPresent
+	m.diskSpace = diskspace.New(func() (diskspace.Usage, error) { return diskspace.Of(cfg.Dir) }, m.log)
 	ec.ZapLoggerBuilder = embed.NewZapLoggerBuilder(m.logger())
 	if err := ec.Validate(); err != nil {
 		return nil, fmt.Errorf("configure the member of etcd: %w", err)
@@ -55,32 +55,32 @@ func New(cfg Config, log *slog.Logger) (*Member, error) {
 
 // Full returns why nothing new should be stored, because the member's disk has too little left for that, or nil: see
 // [diskspace.Watch]. When there is none left at all, the member fails.
-func (m *Member) Full() error { return m.room.Full() }
+func (m *Member) Full() error { return m.diskSpace.Full() }
 
 const (
 	// stopWait is how long a member that has failed may take to let its folder go, and goneWait is it for one whose folder is
 	// gone.
-	stopWait = 5 * time.Second
-	goneWait = time.Second
+	failedStopTimeout   = 5 * time.Second
+	replacedStopTimeout = time.Second
 	// closeWait is how long a member that has let its folder go may take to close its connections. Etcd waits without an end
 	// for one that says nothing.
-	closeWait = 100 * time.Millisecond
+	closeTimeout = 100 * time.Millisecond
 )
 
 // Run serves until ctx ends, and then returns nil; or until the member fails. It is to be called once.
 func (m *Member) Run(ctx context.Context) (err error) {
-	own, err := lock(m.config.Dir)
+	own, err := lockDir(m.config.Dir)
 	if err != nil {
 		return fmt.Errorf("start the member of etcd in %q: %w", m.config.Dir, err)
 	}
 	defer func() { err = errors.Join(err, own.close()) }()
-	if err := m.awaitTLS(ctx); err != nil {
+	if err := m.waitTLS(ctx); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		return fmt.Errorf("start the member of etcd in %q: %w", m.config.Dir, err)
 	}
-	if m.joining(ctx) {
+	if m.isExpected(ctx) {
 		m.config.ClusterState = embed.ClusterStateFlagExisting
 	}
 	e, err := embed.StartEtcd(m.config)
@@ -94,7 +94,7 @@ func (m *Member) Run(ctx context.Context) (err error) {
 	if err := own.watch(); err != nil {
 		m.fail(err)
 	}
-	m.folder.Store(own)
+	m.dataDir.Store(own)
 	serving, end := context.WithCancel(ctx)
 	var served sync.WaitGroup
 	served.Go(func() { m.kv.serve(serving, e) })
@@ -113,13 +113,13 @@ func (m *Member) Run(ctx context.Context) (err error) {
 		close(letGo)
 		e.Close()
 	}()
-	wait := stopWait
+	wait := failedStopTimeout
 	if err == nil {
 		<-letGo
-		wait = closeWait
+		wait = closeTimeout
 	}
 	if errors.Is(err, datadir.ErrReplaced) {
-		wait = goneWait
+		wait = replacedStopTimeout
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -152,7 +152,7 @@ func (m *Member) wait(ctx context.Context, e *embed.Etcd) error {
 		case <-m.failed:
 			return m.err
 		case <-look.C:
-			if err := m.folder.Load().guard.Check(); err != nil {
+			if err := m.dataDir.Load().guard.Check(); err != nil {
 				m.fail(err)
 			}
 		}
@@ -160,8 +160,8 @@ func (m *Member) wait(ctx context.Context, e *embed.Etcd) error {
 }
 
 // present fails the member if its folder is no longer where it was opened, and returns why.
-func (m *Member) present() error {
-	err := m.folder.Load().guard.CheckLock()
+func (m *Member) checkPresent() error {
+	err := m.dataDir.Load().guard.CheckLock()
 	if err != nil {
 		m.fail(err)
 	}
@@ -169,16 +169,16 @@ func (m *Member) present() error {
 }
 
 // yieldTime is how long other members may take to lead, all of them together.
-const yieldTime = 500 * time.Millisecond
+const yieldTimeout = 500 * time.Millisecond
 
 // Yield has another member lead, if it is this one that does. It is for who is about to stop: what goes through the leader
 // then is not held up by its end. It returns soon, whether or not there is another.
-func (m *Member) Yield(ctx context.Context) {
+func (m *Member) YieldLeadership(ctx context.Context) {
 	e := m.running.Load()
 	if e == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, yieldTime)
+	ctx, cancel := context.WithTimeout(ctx, yieldTimeout)
 	defer cancel()
 	own := e.Server.MemberID()
 	for _, other := range e.Server.Cluster().Members() {
@@ -188,7 +188,7 @@ func (m *Member) Yield(ctx context.Context) {
 		if other.ID == own || other.IsLearner {
 			continue
 		}
-		bounded, cancel := context.WithTimeout(ctx, yieldTime/2) // the first may be gone
+		bounded, cancel := context.WithTimeout(ctx, yieldTimeout/2) // the first may be gone
 		err := e.Server.MoveLeader(bounded, uint64(own), uint64(other.ID))
 		cancel()
 		m.log.LogAttrs(ctx, slog.LevelDebug, "another member of etcd is to lead", slog.String("member", other.Name), slog.Any("err", err))
@@ -197,13 +197,13 @@ func (m *Member) Yield(ctx context.Context) {
 
 // leaderless is how long there is no leader before it is said that there is none: an election takes less if there is a
 // majority.
-const leaderless = 500 * time.Millisecond
+const noLeaderTime = 500 * time.Millisecond
 
 // AwaitNoLeader waits until the member has known no leader for a while, or ctx ends. It reports whether there is none.
-func (m *Member) AwaitNoLeader(ctx context.Context) bool {
-	tick := time.NewTicker(leaderless / 10)
+func (m *Member) WaitNoLeader(ctx context.Context) bool {
+	tick := time.NewTicker(noLeaderTime / 10)
 	defer tick.Stop()
-	for since := time.Now(); time.Since(since) < leaderless; {
+	for since := time.Now(); time.Since(since) < noLeaderTime; {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():

@@ -10,7 +10,7 @@ import (
 )
 
 // awaitTLS waits until the member's certificate is there, and returns why other members would not take it, or nil.
-func (c Config) awaitTLS(ctx context.Context) error {
+func (c Config) waitTLS(ctx context.Context) error {
 	u, err := url.Parse(c.Peers[c.Name])
 	if c.TLS == nil || err != nil || u.Scheme != "https" {
 		return nil //nolint:nilerr // New has said so

@@ -66,7 +66,7 @@ func TestUnusableCertificateIsRefused(t *testing.T) {
 		{&TLS{CertFile: "none"}, "https://10.0.0.1:1", "the certificate for its peers"},
 		{&waits, "https://10.0.0.1:1", "nobody signs it"},
 	} {
-		err := Config{Name: "a", Peers: map[string]string{"a": c.at}, TLS: c.tls}.awaitTLS(t.Context())
+		err := Config{Name: "a", Peers: map[string]string{"a": c.at}, TLS: c.tls}.waitTLS(t.Context())
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("with %+v at %s: %v, want %q", c.tls, c.at, err, c.want)
 		}

@@ -16,15 +16,15 @@ import (
 const (
 	// perWrite is what etcd's encoding adds to a key and its value, at most: three tags with lengths of messages, and
 	// two of strings.
-	perWrite = 32
+	writeOverhead = 32
 	// perRequest is what it adds to a transaction, the fences of 64 partitions included.
-	perRequest = 8 << 10
+	requestOverhead = 8 << 10
 )
 
 // MaxBatch returns what one transaction of etcd can carry.
 func (s *Store) MaxBatch() (writes, bytes int) {
 	writes = s.config.MaxTxnOps
-	return writes, s.config.MaxRequestBytes - perRequest - writes*(len(s.records)+perWrite)
+	return writes, s.config.MaxRequestBytes - requestOverhead - writes*(len(s.records)+writeOverhead)
 }
 
 // Commit keeps the contract of [store.Store]. A batch larger than MaxBatch is refused. It waits for etcd no longer than
@@ -46,7 +46,7 @@ func (s *Store) commit(ctx context.Context, b *store.Batch) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	var compare []clientv3.Cmp
 	for _, f := range b.Fences {
@@ -60,19 +60,19 @@ func (s *Store) commit(ctx context.Context, b *store.Batch) error {
 			ops = append(ops, clientv3.OpPut(s.key(w.Key), string(w.Value)))
 		}
 	}
-	_, before := s.age.latest()
+	_, before := s.progress.latest()
 	var resp *clientv3.TxnResponse
-	err := s.whileLed(ctx, func(ctx context.Context) (err error) {
+	err := s.withLeaderCheck(ctx, func(ctx context.Context) (err error) {
 		if resp, err = s.kv.Txn(ctx).If(compare...).Then(ops...).Commit(); err != nil {
 			return explain(ctx, err)
 		}
-		s.age.heard(resp.Header)
+		s.progress.observe(resp.Header)
 		return nil
 	})
 	switch {
 	case errors.Is(err, rpctypes.ErrNoSpace):
-		s.room.exceeded()
-		return s.refused(ctx, b, before, err)
+		s.capacity.exceeded()
+		return s.resolveNoSpace(ctx, b, before, err)
 	case err != nil:
 		return err
 	case !resp.Succeeded:
@@ -84,13 +84,13 @@ func (s *Store) commit(ctx context.Context, b *store.Batch) error {
 // refused returns how the commit of b has ended that etcd had no room for. The transaction by which etcd finds out that its
 // quota is exceeded is applied, and answered like those that are not. What b writes nobody else does: so if that is of
 // after the revision before, which was heard of before the commit, it is of b.
-func (s *Store) refused(ctx context.Context, b *store.Batch, before int64, refusal error) error {
+func (s *Store) resolveNoSpace(ctx context.Context, b *store.Batch, before int64, refusal error) error {
 	if i := slices.IndexFunc(b.Writes, func(w store.Write) bool { return !w.Remove }); i >= 0 { // all are applied, or none
 		resp, err := s.kv.Get(ctx, s.key(b.Writes[i].Key), clientv3.WithKeysOnly())
 		if err != nil {
 			return fmt.Errorf("etcd's quota is exceeded, and whether by these: %w", explain(ctx, err))
 		}
-		s.age.heard(resp.Header)
+		s.progress.observe(resp.Header)
 		if len(resp.Kvs) > 0 && resp.Kvs[0].ModRevision > before {
 			return nil
 		}

@@ -18,53 +18,53 @@ import (
 func (s *Store) Run(ctx context.Context) error {
 	watch := time.NewTicker(s.config.Watch)
 	defer watch.Stop()
-	k := keeper{store: s, next: time.Now().Add(s.config.Compact)}
+	k := compactor{store: s, next: time.Now().Add(s.config.Compact)}
 	for {
-		if err := k.turn(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		if err := k.runOnce(ctx, time.Now()); err != nil && ctx.Err() == nil {
 			s.log.LogAttrs(ctx, slog.LevelWarn, "cannot keep room in etcd, it is tried again", slog.Any("err", err))
 		}
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-watch.C:
-		case <-s.room.poke:
+		case <-s.capacity.wake:
 		}
 	}
 }
 
 // A keeper looks after etcd's room.
-type keeper struct {
-	store *Store
-	next  time.Time // when to compact
-	past  int64     // the revision up to which to compact then; 0 if it is not known yet
+type compactor struct {
+	store    *Store
+	next     time.Time // when to compact
+	revision int64     // the revision up to which to compact then; 0 if it is not known yet
 }
 
 // turn looks at etcd's room, and makes some if that is wanted or due.
-func (k *keeper) turn(ctx context.Context, now time.Time) error {
-	l, err := k.store.look(ctx)
+func (k *compactor) runOnce(ctx context.Context, now time.Time) error {
+	l, err := k.store.checkCapacity(ctx)
 	if err != nil {
 		return err
 	}
-	if k.past == 0 {
-		k.past = l.revision
+	if k.revision == 0 {
+		k.revision = l.revision
 	}
-	due, urgent := !now.Before(k.next), k.store.Full() != nil || l.sparse()
+	due, urgent := !now.Before(k.next), k.store.Full() != nil || l.anyFragmented()
 	if !due && !urgent {
 		return nil
 	}
-	upto := k.past
+	upto := k.revision
 	if urgent {
 		upto = l.revision
 	}
 	if due {
-		k.next, k.past = now.Add(k.store.config.Compact), l.revision
+		k.next, k.revision = now.Add(k.store.config.Compact), l.revision
 	}
-	return k.store.alone(ctx, func(ctx context.Context) error { return k.store.makeRoom(ctx, upto) })
+	return k.store.withLock(ctx, func(ctx context.Context) error { return k.store.reclaim(ctx, upto) })
 }
 
-func (l look) sparse() bool {
+func (l status) anyFragmented() bool {
 	for _, u := range l.members {
-		if u.sparse() {
+		if u.fragmented() {
 			return true
 		}
 	}
@@ -73,15 +73,15 @@ func (l look) sparse() bool {
 
 // alone runs do unless another node is at it. When etcd is so full that it has no room for the mark of that, nodes wait
 // for different times instead, and do is run if there is no room then.
-func (s *Store) alone(ctx context.Context, do func(context.Context) error) error {
+func (s *Store) withLock(ctx context.Context, do func(context.Context) error) error {
 	const ttl = 10 // seconds
-	bounded, cancel := s.bounded(ctx)
+	bounded, cancel := s.withTimeout(ctx)
 	defer cancel()
 	// The session outlives the bound of the calls that make it.
 	lease, err := s.client.Grant(bounded, ttl)
 	if errors.Is(err, rpctypes.ErrNoSpace) {
 		pause(ctx, rand.N(s.config.Watch))
-		if _, err := s.look(ctx); err != nil || s.Full() == nil {
+		if _, err := s.checkCapacity(ctx); err != nil || s.Full() == nil {
 			return err
 		}
 		return do(ctx)
@@ -106,18 +106,18 @@ func (s *Store) alone(ctx context.Context, do func(context.Context) error) error
 
 // makeRoom throws away what is older than the revision, writes sparse files afresh, and lifts the alarms of members
 // that have room.
-func (s *Store) makeRoom(ctx context.Context, revision int64) error {
+func (s *Store) reclaim(ctx context.Context, revision int64) error {
 	if err := s.compact(ctx, revision); err != nil {
 		return err
 	}
-	l, err := s.look(ctx)
+	l, err := s.checkCapacity(ctx)
 	if err != nil {
 		return err
 	}
 	before := map[uint64]int64{}
 	for _, u := range l.members {
 		before[u.id] = u.file
-		if u.sparse() || len(l.alarms) > 0 && u.relieved() {
+		if u.fragmented() || len(l.alarms) > 0 && u.relievedByDefrag() {
 			if err := s.defragment(ctx, u); err != nil {
 				return err
 			}
@@ -126,19 +126,19 @@ func (s *Store) makeRoom(ctx context.Context, revision int64) error {
 	if len(l.alarms) == 0 {
 		return nil
 	}
-	if l, err = s.look(ctx); err != nil {
+	if l, err = s.checkCapacity(ctx); err != nil {
 		return err
 	}
 	for _, a := range l.alarms {
 		for _, u := range l.members {
-			if u.id == a.MemberID && u.roomy(before[u.id]) {
+			if u.id == a.MemberID && u.belowQuota(before[u.id]) {
 				if err := s.disarm(ctx, a); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	_, err = s.look(ctx)
+	_, err = s.checkCapacity(ctx)
 	return err
 }
 
@@ -160,7 +160,7 @@ const (
 )
 
 // defragment writes u's file afresh. Meanwhile that member answers nobody.
-func (s *Store) defragment(ctx context.Context, u usage) error {
+func (s *Store) defragment(ctx context.Context, u memberStatus) error {
 	ctx, cancel := context.WithTimeout(ctx, defragmentTime)
 	defer cancel()
 	begin := time.Now()
@@ -174,7 +174,7 @@ func (s *Store) defragment(ctx context.Context, u usage) error {
 
 // disarm lifts an alarm.
 func (s *Store) disarm(ctx context.Context, a *etcdserverpb.AlarmMember) error {
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	if _, err := s.client.AlarmDisarm(ctx, (*clientv3.AlarmMember)(a)); err != nil {
 		return fmt.Errorf("lift etcd's alarm: %w", explain(ctx, err))

@@ -10,7 +10,7 @@ import (
 // A pacer finds out how far a page should reach. For each page etcd counts all keys from where it begins to where it may
 // end, however few are wanted: a scan of everything would take the square of its size. So a page ends some way beyond where
 // it would be full if keys lay as densely there as in the page before. The zero pacer knows nothing yet.
-type pacer struct {
+type pageBounds struct {
 	last  string // key that was seen
 	at    int    // where in it the number is that keys are told apart by
 	width uint64 // of the latest page, by that number
@@ -18,7 +18,7 @@ type pacer struct {
 }
 
 // learn notes what came of a page that began at from, and how many keys are wanted next.
-func (p *pacer) learn(from string, kvs []*mvccpb.KeyValue, next int) {
+func (p *pageBounds) learn(from string, kvs []*mvccpb.KeyValue, next int) {
 	first, last := from, string(kvs[len(kvs)-1].Key)
 	if p.last == "" { // the first key may be far from where the page began
 		first = string(kvs[0].Key)
@@ -35,7 +35,7 @@ func (p *pacer) learn(from string, kvs []*mvccpb.KeyValue, next int) {
 
 // end returns where a page ends that begins at from, to at the most. If it ends sooner, there may be none in it; then the
 // next one reaches much farther.
-func (p *pacer) end(from, to string) string {
+func (p *pageBounds) end(from, to string) string {
 	if p.width == 0 {
 		return to
 	}

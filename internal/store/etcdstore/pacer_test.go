@@ -14,7 +14,7 @@ import (
 func scanned(t *testing.T, keys []string, size int) (counted, pages int) {
 	t.Helper()
 	const to = "records0"
-	var p pacer
+	var p pageBounds
 	from, end, seen := "records/", to, 0
 	for ; from < to; pages++ {
 		begin, _ := slices.BinarySearch(keys, from)
@@ -93,7 +93,7 @@ func TestSecondPageIsBounded(t *testing.T) {
 	for i := range 1000 {
 		kvs = append(kvs, &mvccpb.KeyValue{Key: []byte(key(i))})
 	}
-	var p pacer
+	var p pageBounds
 	p.learn("records/", kvs, 1000) // there is nothing before the first
 	if end := p.end(key(999)+"\x00", "records0"); end > key(10_000) {
 		t.Errorf("after a thousand keys up to %s, the next thousand are looked for before %q", key(999), end)

@@ -147,7 +147,7 @@ func TestGetOfManyKeysIsConsistent(t *testing.T) {
 					_, err := m.Compact(ctx, &etcdserverpb.CompactionRequest{Revision: 5})
 					return err
 				}
-				s := over(t, m, etcdstore.Config{})
+				s := newStore(t, m, etcdstore.Config{})
 				for part := range slices.Chunk(writes, 200) {
 					if err := put(t.Context(), s, part...); err != nil {
 						t.Fatal(err)
@@ -186,10 +186,10 @@ func TestOnlyLocalReadsSkipTheLeader(t *testing.T) {
 				}
 				return nil
 			}
-			s := over(t, m, etcdstore.Config{Endpoints: c.endpoints})
+			s := newStore(t, m, etcdstore.Config{Endpoints: c.endpoints})
 			reads := store.Store(s)
 			if c.own {
-				reads = s.Own()
+				reads = s.LocalReads()
 			}
 			if _, err := reads.Get(t.Context(), []byte("key")); err != nil {
 				t.Fatal(err)
@@ -231,7 +231,7 @@ func TestGiveUpEndsCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		m.Cut("store", true)
-		s := over(t, m, etcdstore.Config{Timeout: time.Hour})
+		s := newStore(t, m, etcdstore.Config{Timeout: time.Hour})
 		t.Cleanup(func() { m.Cut("store", false) })
 		began := time.Now()
 		time.AfterFunc(time.Minute, s.GiveUp)
@@ -252,7 +252,7 @@ func TestCancelledCallSendsNothing(t *testing.T) {
 			t.Error("etcd is asked")
 			return nil
 		}
-		s := over(t, m, etcdstore.Config{})
+		s := newStore(t, m, etcdstore.Config{})
 		ctx, stop := context.WithCancel(t.Context())
 		stop()
 		_, got := s.Get(ctx, []byte("key"))

@@ -35,23 +35,23 @@ func (s *Store) get(ctx context.Context, keys [][]byte, opts []clientv3.OpOption
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	values := make([][]byte, 0, len(keys))
-	moment := int64(0) // the latest at first, and then that of the first answer
+	revision := int64(0) // the latest at first, and then that of the first answer
 	for part := range slices.Chunk(keys, s.config.MaxTxnOps) {
 		ops := make([]clientv3.Op, 0, len(part))
 		for _, k := range part {
-			ops = append(ops, clientv3.OpGet(s.key(k), append([]clientv3.OpOption{clientv3.WithRev(moment)}, opts...)...))
+			ops = append(ops, clientv3.OpGet(s.key(k), append([]clientv3.OpOption{clientv3.WithRev(revision)}, opts...)...))
 		}
 		resp, err := s.kv.Txn(ctx).Then(ops...).Commit()
 		if err != nil {
 			return nil, explain(ctx, err)
 		}
-		if moment == 0 {
-			moment = resp.Header.Revision
+		if revision == 0 {
+			revision = resp.Header.Revision
 		}
-		s.age.heard(resp.Header)
+		s.progress.observe(resp.Header)
 		for _, r := range resp.Responses {
 			var v []byte
 			if kvs := r.GetResponseRange().Kvs; len(kvs) > 0 {
@@ -102,7 +102,7 @@ func (s *Store) scan(
 	if r.To != nil {
 		to = s.key(r.To)
 	}
-	var p pacer
+	var p pageBounds
 	left, end := limit, to
 	for page := firstPage; from < to; {
 		if limit > 0 {
@@ -144,13 +144,13 @@ func (s *Store) page(
 	if err := ctx.Err(); err != nil {
 		return nil, false, err
 	}
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	resp, err := s.kv.Get(ctx, from,
 		append(slices.Clip(opts), clientv3.WithRange(to), clientv3.WithLimit(int64(n)))...)
 	if err != nil {
 		return nil, false, explain(ctx, err)
 	}
-	s.age.heard(resp.Header)
+	s.progress.observe(resp.Header)
 	return resp.Kvs, resp.More, nil
 }

@@ -13,9 +13,9 @@ import (
 )
 
 // A room is what the store knows of the space that etcd has left.
-type room struct {
+type capacity struct {
 	full atomic.Pointer[job.FullError] // nil as long as there is room
-	poke chan struct{}                 // holds one word that it should be looked at soon
+	wake chan struct{}                 // holds one word that it should be looked at soon
 
 	file, used, quota *prometheus.GaugeVec // nil if nobody sees them
 }
@@ -23,22 +23,22 @@ type room struct {
 // Full returns why nothing new should be stored, or nil: etcd has less room left than an eighth of its quota, and until
 // there is a quarter more than that; or an alarm is on, which stops every write. It is kept up to date by Run.
 func (s *Store) Full() error {
-	if err := s.room.full.Load(); err != nil {
+	if err := s.capacity.full.Load(); err != nil {
 		return err
 	}
 	return nil
 }
 
 // exceeded notes that etcd has refused a write.
-func (r *room) exceeded() {
+func (r *capacity) exceeded() {
 	r.full.Store(&job.FullError{Reason: "etcd's quota is exceeded: delete jobs, or restart each node with a larger quota"})
 	select {
-	case r.poke <- struct{}{}:
+	case r.wake <- struct{}{}:
 	default: // it will be looked at
 	}
 }
 
-func (r *room) register(to prometheus.Registerer) {
+func (r *capacity) register(to prometheus.Registerer) {
 	gauge := func(name, help string) *prometheus.GaugeVec {
 		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "carillon_etcd_" + name, Help: help}, []string{"member"})
 		to.MustRegister(g)
@@ -59,43 +59,43 @@ func (r *room) register(to prometheus.Registerer) {
 }
 
 // A usage is how much room one member has.
-type usage struct {
+type memberStatus struct {
 	id       uint64
 	name     string
 	endpoint string
-	leads    bool
+	leader   bool
 
 	file, used, quota int64 // bytes; quota is 0 if the member does not say
 }
 
 // short reports whether u leaves less than that many sixty-fourths of its quota unused, or has hardly any room to grow.
-func (u usage) short(parts int64) bool {
+func (u memberStatus) nearlyFull(parts int64) bool {
 	return u.quota > 0 && (u.quota-u.used < u.quota/64*parts || u.quota-u.file < u.quota/32)
 }
 
 // shortage says in figures that u is short.
-func (u usage) shortage() *job.FullError {
+func (u memberStatus) fullError() *job.FullError {
 	return &job.FullError{Reason: fmt.Sprintf("the etcd of %s uses %d MiB of its quota of %d MiB; new jobs are refused when less than an eighth, %d MiB, is left, and accepted again with a quarter more: delete jobs, or restart each node with a larger quota",
 		u.name, u.used>>20, u.quota>>20, u.quota>>23)}
 }
 
 // worthwhile is how many bytes of a file must be empty for it to be written afresh, however far its quota is.
-const worthwhile = 256 << 20
+const minReclaim = 256 << 20
 
 // sparse reports whether it is worth while to write u's file afresh: it nears its quota, and enough of it is empty; or
 // most of it is.
-func (u usage) sparse() bool {
+func (u memberStatus) fragmented() bool {
 	if u.quota == 0 {
 		return false
 	}
 	empty := u.file - u.used
 	return u.file > u.quota/4*3 && empty > u.file/4 || u.file > u.quota/16*15 && empty > u.quota/16 ||
-		empty > worthwhile && empty > u.file/2
+		empty > minReclaim && empty > u.file/2
 }
 
 // roomy reports whether u has room enough for its alarm to be lifted, whose file was once so large. One that does not say
 // its quota has, if an eighth has been gained since.
-func (u usage) roomy(was int64) bool {
+func (u memberStatus) belowQuota(was int64) bool {
 	if u.quota == 0 {
 		return u.file < was-was/8
 	}
@@ -103,24 +103,24 @@ func (u usage) roomy(was int64) bool {
 }
 
 // relieved reports whether u's alarm could be lifted if its file were written afresh, and cannot otherwise.
-func (u usage) relieved() bool {
+func (u memberStatus) relievedByDefrag() bool {
 	afresh := u
 	afresh.file = u.used + u.used/64
-	return !u.roomy(u.file) && afresh.roomy(u.file)
+	return !u.belowQuota(u.file) && afresh.belowQuota(u.file)
 }
 
 // A look is what was found out about etcd's room.
-type look struct {
+type status struct {
 	revision int64
-	members  []usage // those that answer, the leader last
+	members  []memberStatus // those that answer, the leader last
 	alarms   []*etcdserverpb.AlarmMember
 }
 
 // look asks etcd about its room, and notes whether there is enough.
-func (s *Store) look(ctx context.Context) (look, error) {
-	l, err := s.ask(ctx)
+func (s *Store) checkCapacity(ctx context.Context) (status, error) {
+	l, err := s.readStatus(ctx)
 	if err != nil {
-		return look{}, fmt.Errorf("look at etcd's room: %w", err)
+		return status{}, fmt.Errorf("look at etcd's room: %w", err)
 	}
 	parts, was := int64(8), s.Full() != nil
 	if was {
@@ -131,16 +131,16 @@ func (s *Store) look(ctx context.Context) (look, error) {
 		full = &job.FullError{Reason: "etcd has raised the alarm that its quota is exceeded: delete jobs, or restart each node with a larger quota"}
 	}
 	for _, u := range l.members {
-		if full == nil && u.short(parts) {
-			full = u.shortage()
+		if full == nil && u.nearlyFull(parts) {
+			full = u.fullError()
 		}
-		if s.room.file != nil {
-			s.room.file.WithLabelValues(u.name).Set(float64(u.file))
-			s.room.used.WithLabelValues(u.name).Set(float64(u.used))
-			s.room.quota.WithLabelValues(u.name).Set(float64(u.quota))
+		if s.capacity.file != nil {
+			s.capacity.file.WithLabelValues(u.name).Set(float64(u.file))
+			s.capacity.used.WithLabelValues(u.name).Set(float64(u.used))
+			s.capacity.quota.WithLabelValues(u.name).Set(float64(u.quota))
 		}
 	}
-	s.room.full.Store(full)
+	s.capacity.full.Store(full)
 	switch {
 	case full != nil && !was:
 		s.log.LogAttrs(ctx, slog.LevelWarn, "etcd is full: new jobs are refused", l.attrs()...)
@@ -150,7 +150,7 @@ func (s *Store) look(ctx context.Context) (look, error) {
 	return l, nil
 }
 
-func (l look) attrs() []slog.Attr {
+func (l status) attrs() []slog.Attr {
 	attrs := []slog.Attr{slog.Int("alarms", len(l.alarms))}
 	for _, u := range l.members {
 		attrs = append(attrs, slog.Group(u.name,
@@ -160,31 +160,31 @@ func (l look) attrs() []slog.Attr {
 }
 
 // ask asks every member. One that does not answer is left out: without room it says so by an alarm.
-func (s *Store) ask(ctx context.Context) (look, error) {
-	ctx, cancel := s.bounded(ctx)
+func (s *Store) readStatus(ctx context.Context) (status, error) {
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	members, err := s.client.MemberList(ctx)
 	if err != nil {
-		return look{}, explain(ctx, err)
+		return status{}, explain(ctx, err)
 	}
 	alarms, err := s.client.AlarmList(ctx)
 	if err != nil {
-		return look{}, explain(ctx, err)
+		return status{}, explain(ctx, err)
 	}
-	var l look
+	var l status
 	for _, a := range alarms.Alarms {
 		if a.Alarm == etcdserverpb.AlarmType_NOSPACE {
 			l.alarms = append(l.alarms, a)
 		}
 	}
-	var leader []usage
+	var leader []memberStatus
 	for _, m := range members.Members {
-		u, revision, err := s.usage(ctx, m)
+		u, revision, err := s.readMember(ctx, m)
 		switch {
 		case err != nil:
 			s.log.LogAttrs(ctx, slog.LevelDebug, "a member of etcd does not say how much room it has",
 				slog.String("member", m.Name), slog.Any("err", err))
-		case u.leads:
+		case u.leader:
 			leader = append(leader, u)
 		default:
 			l.members = append(l.members, u)
@@ -195,19 +195,19 @@ func (s *Store) ask(ctx context.Context) (look, error) {
 	return l, nil
 }
 
-func (s *Store) usage(ctx context.Context, m *etcdserverpb.Member) (usage, int64, error) {
+func (s *Store) readMember(ctx context.Context, m *etcdserverpb.Member) (memberStatus, int64, error) {
 	if len(m.ClientURLs) == 0 {
-		return usage{}, 0, fmt.Errorf("%q has told no address for clients", m.Name)
+		return memberStatus{}, 0, fmt.Errorf("%q has told no address for clients", m.Name)
 	}
 	st, err := s.client.Status(ctx, m.ClientURLs[0])
 	if err != nil {
-		return usage{}, 0, explain(ctx, err)
+		return memberStatus{}, 0, explain(ctx, err)
 	}
 	if st.Header.MemberId != m.ID {
-		return usage{}, 0, fmt.Errorf("the address %s that %q tells leads to another member from here", m.ClientURLs[0], m.Name)
+		return memberStatus{}, 0, fmt.Errorf("the address %s that %q tells leads to another member from here", m.ClientURLs[0], m.Name)
 	}
-	return usage{
-		id: m.ID, name: m.Name, endpoint: m.ClientURLs[0], leads: st.Leader == m.ID,
+	return memberStatus{
+		id: m.ID, name: m.Name, endpoint: m.ClientURLs[0], leader: st.Leader == m.ID,
 		file: st.DbSize, used: st.DbSizeInUse, quota: max(0, st.DbSizeQuota),
 	}, st.Header.Revision, nil
 }

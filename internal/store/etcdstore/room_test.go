@@ -38,7 +38,7 @@ func inMemory(t *testing.T, cfg etcdstore.Config, test func(t *testing.T, m *etc
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
-		test(t, m, over(t, m, cfg))
+		test(t, m, newStore(t, m, cfg))
 	})
 }
 
@@ -359,7 +359,7 @@ func TestNodesTakeTurnsAtCompaction(t *testing.T) {
 			return nil
 		}
 		for range 3 {
-			keep(t, over(t, m, etcdstore.Config{Compact: 20 * time.Second}))
+			keep(t, newStore(t, m, etcdstore.Config{Compact: 20 * time.Second}))
 		}
 		time.Sleep(30 * time.Second) // the lease of the turn is 10 s
 		synctest.Wait()
@@ -388,7 +388,7 @@ func TestOneNodeCompactsDuringAlarm(t *testing.T) {
 			return nil
 		}
 		for range 5 {
-			keep(t, over(t, m, etcdstore.Config{Watch: time.Minute, Compact: time.Hour}))
+			keep(t, newStore(t, m, etcdstore.Config{Watch: time.Minute, Compact: time.Hour}))
 		}
 		time.Sleep(time.Minute - 1)
 		synctest.Wait()

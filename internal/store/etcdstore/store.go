@@ -79,15 +79,15 @@ var _ store.Store = (*Store)(nil)
 
 // A Store keeps the contract of [store.Store] on etcd. It is safe for concurrent use.
 type Store struct {
-	config  Config
-	client  *clientv3.Client
-	kv      clientv3.KV // for the records
-	records string      // the prefix of what the engine keeps
-	log     *slog.Logger
-	room    room
-	age     age
-	calls   context.Context //nolint:containedctx // ends when no call waits for etcd any more
-	giveUp  context.CancelCauseFunc
+	config      Config
+	client      *clientv3.Client
+	kv          clientv3.KV // for the records
+	records     string      // the prefix of what the engine keeps
+	log         *slog.Logger
+	capacity    capacity
+	progress    clock
+	callsCtx    context.Context //nolint:containedctx // ends when no call waits for etcd any more
+	cancelCalls context.CancelCauseFunc
 }
 
 // Open returns the store that cfg describes. It connects in the background: a call waits for that, as far as it waits at
@@ -104,16 +104,16 @@ func Open(cfg Config, log *slog.Logger) (*Store, error) {
 		DialKeepAliveTime:    10 * time.Second, // gRPC allows no less
 		DialKeepAliveTimeout: 3 * time.Second,  // also for what was sent and not received
 		Logger:               zap.NewNop(),     // its errors are returned
-		DialOptions:          []grpc.DialOption{grpc.WithConnectParams(redial())},
+		DialOptions:          []grpc.DialOption{grpc.WithConnectParams(connectParams())},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("connect to etcd at %q: %w", cfg.Endpoints, err)
 	}
-	return over(client, cfg, log), nil
+	return newStore(client, cfg, log), nil
 }
 
 // over returns the store that cfg, which has its defaults, describes, on a client that is the store's to close.
-func over(client *clientv3.Client, cfg Config, log *slog.Logger) *Store {
+func newStore(client *clientv3.Client, cfg Config, log *slog.Logger) *Store {
 	s := &Store{
 		config: cfg, client: client, kv: client.KV, records: cfg.Prefix + "d/",
 		log: log.With(slog.String("component", "etcdstore")),
@@ -121,10 +121,10 @@ func over(client *clientv3.Client, cfg Config, log *slog.Logger) *Store {
 	if cfg.KV != nil {
 		s.kv = clientv3.NewKVFromKVClient(adapter.KvServerToKvClient(cfg.KV), client)
 	}
-	s.room.poke = make(chan struct{}, 1)
-	s.calls, s.giveUp = context.WithCancelCause(client.Ctx())
+	s.capacity.wake = make(chan struct{}, 1)
+	s.callsCtx, s.cancelCalls = context.WithCancelCause(client.Ctx())
 	if cfg.Metrics != nil {
-		s.room.register(cfg.Metrics)
+		s.capacity.register(cfg.Metrics)
 	}
 	return s
 }
@@ -132,11 +132,11 @@ func over(client *clientv3.Client, cfg Config, log *slog.Logger) *Store {
 // Client returns the connection to etcd, which is the store's to close.
 func (s *Store) Client() *clientv3.Client { return s.client }
 
-var errGivenUp = errors.New("the node stops, and etcd has no leader")
+var errGaveUp = errors.New("the node stops, and etcd has no leader")
 
 // GiveUp has no call wait for etcd any more, now and later: they return an error, and those under way may be carried out.
 // It is for who stops while etcd has no leader.
-func (s *Store) GiveUp() { s.giveUp(errGivenUp) }
+func (s *Store) GiveUp() { s.cancelCalls(errGaveUp) }
 
 // Close ends the connection to etcd. Calls under way and later ones return an error.
 func (s *Store) Close() error {
@@ -147,9 +147,9 @@ func (s *Store) Close() error {
 }
 
 // bounded returns a context that ends when an answer of etcd is no longer waited for.
-func (s *Store) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+func (s *Store) withTimeout(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	stop := context.AfterFunc(s.calls, func() { cancel(context.Cause(s.calls)) })
+	stop := context.AfterFunc(s.callsCtx, func() { cancel(context.Cause(s.callsCtx)) })
 	ctx, timeout := context.WithTimeoutCause(ctx, s.config.Timeout, fmt.Errorf("etcd gave no answer within %v", s.config.Timeout))
 	return ctx, func() { stop(); timeout(); cancel(nil) }
 }

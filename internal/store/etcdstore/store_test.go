@@ -31,7 +31,7 @@ func TestConformanceInMemory(t *testing.T) {
 }
 
 func TestConformanceOfLocalReadsInMemory(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) store.Store { return openInMemory(t).Own() })
+	storetest.Run(t, func(t *testing.T) store.Store { return openInMemory(t).LocalReads() })
 }
 
 // openInMemory returns a store on an etcd in memory, which it reaches as a member in the same process.
@@ -45,7 +45,7 @@ func TestConformanceOfLocalReads(t *testing.T) {
 	n := 0
 	storetest.Run(t, func(t *testing.T) store.Store {
 		n++
-		return open(t, etcdstore.Config{Endpoints: etcd, Prefix: fmt.Sprintf("%d/", n)}).Own()
+		return open(t, etcdstore.Config{Endpoints: etcd, Prefix: fmt.Sprintf("%d/", n)}).LocalReads()
 	})
 }
 
@@ -62,7 +62,7 @@ func TestSnapshotIsUnchangedByWrites(t *testing.T) {
 	for n := range 600 { // more than a page
 		put(n, "before")
 	}
-	then, err := s.Now(t.Context())
+	then, err := s.Snapshot(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +154,7 @@ func onEach(t *testing.T, ops, bytes int, test func(*testing.T, opener)) {
 		synctest.Test(t, func(t *testing.T) {
 			m := etcdtest.NewMemory(t)
 			m.MaxTxnOps, m.MaxRequestBytes = ops, bytes
-			test(t, func(cfg etcdstore.Config) *etcdstore.Store { return over(t, m, cfg) })
+			test(t, func(cfg etcdstore.Config) *etcdstore.Store { return newStore(t, m, cfg) })
 		})
 	})
 	t.Run("real", func(t *testing.T) {
@@ -169,7 +169,7 @@ func onEach(t *testing.T, ops, bytes int, test func(*testing.T, opener)) {
 }
 
 // over returns a store on an etcd in memory, which is closed when the test ends.
-func over(t *testing.T, m *etcdtest.Memory, cfg etcdstore.Config) *etcdstore.Store {
+func newStore(t *testing.T, m *etcdtest.Memory, cfg etcdstore.Config) *etcdstore.Store {
 	t.Helper()
 	s := etcdstore.Over(m.Client(t, "store"), cfg, logTo(t))
 	t.Cleanup(func() {

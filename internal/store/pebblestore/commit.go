@@ -36,7 +36,7 @@ func (s *Store) commit(ctx context.Context, b *store.Batch) error {
 	if err != nil {
 		return err
 	}
-	if err := s.enter(ctx); err != nil {
+	if err := s.beginCall(ctx); err != nil {
 		return err
 	}
 	defer s.calls.Done()
@@ -57,8 +57,8 @@ func (s *Store) commit(ctx context.Context, b *store.Batch) error {
 // apply puts pb into the log and the memtable, in turn. After an error pb is in neither.
 func (s *Store) apply(ctx context.Context, pb *pebble.Batch) error {
 	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
+	case s.applying <- struct{}{}:
+		defer func() { <-s.applying }()
 	case <-s.disk.failed:
 		return s.failure()
 	case <-ctx.Done():

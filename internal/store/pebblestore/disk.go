@@ -18,7 +18,7 @@ import (
 )
 
 // retryAfter is how long Pebble waits before it tries again to write a table; left alone it tries in a busy loop.
-const retryAfter = time.Second
+const writeRetryDelay = time.Second
 
 // A disk is the file system that Pebble sees: the one below until it fails, and after that one that nobody can change.
 //
@@ -30,28 +30,28 @@ const retryAfter = time.Second
 // for ever: an Open would never return.
 type disk struct {
 	vfs.FS
-	scratch *vfs.MemFS // holds the files made after the failure
-	seal    seal
-	torn    error          // what Lock has found out about the newest log, if it may be damaged
-	given   string         // the path of the folder as the operator gave it; empty if FS is not the machine's own
-	guard   *datadir.Guard // of the folder, once it is locked; nil if FS is not the machine's own
+	scratch       *vfs.MemFS // holds the files made after the failure
+	checksum      manifestChecksum
+	tornLog       error          // what Lock has found out about the newest log, if it may be damaged
+	configuredDir string         // the path of the folder as the operator gave it; empty if FS is not the machine's own
+	guard         *datadir.Guard // of the folder, once it is locked; nil if FS is not the machine's own
 
 	failed  chan struct{} // closed once err is set
 	once    sync.Once     // sets err
 	err     error
 	closing chan struct{} // closed when the store closes, so that nobody waits to try again
 
-	mu     sync.Mutex              // guards the fields below
-	begun  bool                    // Pebble has begun a log, the first thing that it does when its tables are whole
-	opened bool                    // Pebble has opened
-	early  error                   // damage that was met before
-	vitals map[*vitalFile]struct{} // the logs and manifests that are open
+	mu            sync.Mutex                 // guards the fields below
+	logCreated    bool                       // Pebble has begun a log, the first thing that it does when its tables are whole
+	dbOpen        bool                       // Pebble has opened
+	earlyDamage   error                      // damage that was met before
+	criticalFiles map[*criticalFile]struct{} // the logs and manifests that are open
 }
 
 func newDisk(fs vfs.FS) *disk {
 	return &disk{
-		FS: fs, scratch: vfs.NewMem(), seal: seal{ends: map[string]end{}},
-		failed: make(chan struct{}), closing: make(chan struct{}), vitals: map[*vitalFile]struct{}{},
+		FS: fs, scratch: vfs.NewMem(), checksum: manifestChecksum{prefixes: map[string]prefixSum{}},
+		failed: make(chan struct{}), closing: make(chan struct{}), criticalFiles: map[*criticalFile]struct{}{},
 	}
 }
 
@@ -69,20 +69,20 @@ func (d *disk) damage(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
-	case d.opened:
+	case d.dbOpen:
 		d.fail(err)
-	case d.early == nil:
-		d.early = err
+	case d.earlyDamage == nil:
+		d.earlyDamage = err
 	}
 }
 
 // open notes that Pebble has opened.
-func (d *disk) open() {
+func (d *disk) markOpen() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.opened = true
-	if d.early != nil {
-		d.fail(d.early)
+	d.dbOpen = true
+	if d.earlyDamage != nil {
+		d.fail(d.earlyDamage)
 	}
 }
 
@@ -91,19 +91,19 @@ func (d *disk) open() {
 func (d *disk) opening() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.begun && !d.opened
+	return d.logCreated && !d.dbOpen
 }
 
 // begin notes that Pebble begins a log.
-func (d *disk) begin() {
+func (d *disk) markLogCreated() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.begun = true
+	d.logCreated = true
 }
 
 // look fails the disk if the folder is no longer where it was opened. What uses files by name looks first: a file of that
 // name may be of another store, and another process may have that open.
-func (d *disk) look() {
+func (d *disk) checkReplaced() {
 	if d.failure() != nil {
 		return
 	}
@@ -133,7 +133,7 @@ func (d *disk) failure() error {
 }
 
 // hurry ends every wait to try again, now and later.
-func (d *disk) hurry() { close(d.closing) }
+func (d *disk) cancelRetries() { close(d.closing) }
 
 // change makes one change unless the disk has failed, and then none.
 func (d *disk) change(op func() error) error {
@@ -144,12 +144,12 @@ func (d *disk) change(op func() error) error {
 }
 
 // write is change for the content of tables and manifests: after an error it holds the writer back for a while.
-func (d *disk) write(op func() error) error {
+func (d *disk) changeWithDelay(op func() error) error {
 	err := d.change(op)
 	if err == nil {
 		return nil
 	}
-	again := time.NewTimer(retryAfter)
+	again := time.NewTimer(writeRetryDelay)
 	defer again.Stop()
 	select {
 	case <-again.C:
@@ -159,7 +159,7 @@ func (d *disk) write(op func() error) error {
 }
 
 // vital is change for what Pebble cannot do without: an error fails the disk, and is not passed on.
-func (d *disk) vital(what, name string, op func() error) {
+func (d *disk) changeCritical(what, name string, op func() error) {
 	if err := d.change(op); err != nil {
 		d.fail(fmt.Errorf("%s %s: %w", what, name, err))
 	}
@@ -173,31 +173,31 @@ func isOptions(name string) bool { return strings.HasSuffix(name, ".dbtmp") }
 
 // Create is [vfs.FS.Create].
 func (d *disk) Create(name string, c vfs.DiskWriteCategory) (f vfs.File, err error) {
-	d.look()
+	d.checkReplaced()
 	create := func() (err error) { f, err = d.FS.Create(name, c); return err }
 	base := d.PathBase(name)
 	switch {
 	case isLog(name):
-		d.begin()
-		return d.openVital(name, &f, create)
+		d.markLogCreated()
+		return d.createCritical(name, &f, create)
 	case isManifest(base):
-		made, err := d.openVital(name, &f, create)
-		if v, ok := made.(*vitalFile); ok {
-			return &manifestFile{vitalFile: v, name: base}, err
+		made, err := d.createCritical(name, &f, create)
+		if v, ok := made.(*criticalFile); ok {
+			return &manifestFile{criticalFile: v, name: base}, err
 		}
 		return made, err
 	case isOptions(base):
-		return d.openVital(name, &f, create)
+		return d.createCritical(name, &f, create)
 	}
-	attempt := d.write
-	if _, ok := markerValue(base, sealMarker); ok {
+	attempt := d.changeWithDelay
+	if _, ok := markerValue(base, checksumMarker); ok {
 		attempt = d.change // nobody tries this again and again
 	}
 	if err := attempt(create); err != nil {
 		return nil, err
 	}
 	if d.failure() == nil {
-		d.seal.made(base)
+		d.checksum.fileCreated(base)
 	}
 	return d.wrap(name, f)
 }
@@ -212,22 +212,22 @@ func (d *disk) wrap(name string, f vfs.File) (vfs.File, error) {
 
 // ReuseForWrite is [vfs.FS.ReuseForWrite]. Pebble reuses logs only.
 func (d *disk) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (f vfs.File, err error) {
-	d.look()
-	d.press(oldname)
-	return d.openVital(newname, &f, func() (err error) { f, err = d.FS.ReuseForWrite(oldname, newname, c); return err })
+	d.checkReplaced()
+	d.updateChecksum(oldname)
+	return d.createCritical(newname, &f, func() (err error) { f, err = d.FS.ReuseForWrite(oldname, newname, c); return err })
 }
 
 // openVital makes the log or manifest that op puts into f, or, on a disk that has failed, one that goes nowhere.
-func (d *disk) openVital(name string, f *vfs.File, op func() error) (vfs.File, error) {
-	d.vital("create", name, op)
-	v := &vitalFile{File: *f, disk: d, name: name}
+func (d *disk) createCritical(name string, f *vfs.File, op func() error) (vfs.File, error) {
+	d.changeCritical("create", name, op)
+	v := &criticalFile{File: *f, disk: d, name: name}
 	if d.guard != nil && d.failure() == nil && !isOptions(name) {
-		d.vital("watch", name, func() (err error) {
-			v.place, err = datadir.Watch(filepath.Join(d.given, d.PathBase(name)))
+		d.changeCritical("watch", name, func() (err error) {
+			v.guard, err = datadir.Watch(filepath.Join(d.configuredDir, d.PathBase(name)))
 			return err
 		})
 		d.mu.Lock()
-		d.vitals[v] = struct{}{}
+		d.criticalFiles[v] = struct{}{}
 		d.mu.Unlock()
 	}
 	if d.failure() == nil {
@@ -242,7 +242,7 @@ func (d *disk) openVital(name string, f *vfs.File, op func() error) (vfs.File, e
 // Open is [vfs.FS.Open].
 func (d *disk) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
 	if !d.opening() { // then it must not fail
-		d.look()
+		d.checkReplaced()
 		if err := d.failure(); errors.Is(err, datadir.ErrReplaced) {
 			return nil, err
 		}
@@ -252,8 +252,8 @@ func (d *disk) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
 
 // OpenReadWrite is [vfs.FS.OpenReadWrite].
 func (d *disk) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (f vfs.File, err error) {
-	d.look()
-	err = d.write(func() (err error) { f, err = d.FS.OpenReadWrite(name, c, opts...); return err })
+	d.checkReplaced()
+	err = d.changeWithDelay(func() (err error) { f, err = d.FS.OpenReadWrite(name, c, opts...); return err })
 	if err != nil {
 		return nil, err
 	}
@@ -277,47 +277,47 @@ func (d *disk) OpenDir(name string) (vfs.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &folder{File: f, disk: d, name: name}, nil
+	return &directory{File: f, disk: d, name: name}, nil
 }
 
 // MkdirAll is [vfs.FS.MkdirAll]. What it makes is for this user alone.
 func (d *disk) MkdirAll(dir string, perm os.FileMode) error {
-	d.look()
+	d.checkReplaced()
 	return d.change(func() error { return d.FS.MkdirAll(dir, perm&0o700) })
 }
 
 // Link is [vfs.FS.Link].
 func (d *disk) Link(oldname, newname string) error {
-	d.look()
+	d.checkReplaced()
 	return d.change(func() error { return d.FS.Link(oldname, newname) })
 }
 
 // Remove is [vfs.FS.Remove].
 func (d *disk) Remove(name string) error {
-	d.look()
-	d.press(name)
+	d.checkReplaced()
+	d.updateChecksum(name)
 	return d.change(func() error { return d.FS.Remove(name) })
 }
 
 // press presses the seal if a file of this name goes because of what the manifest says. A seal that cannot be pressed is
 // out of date, and still right: what it holds is there.
-func (d *disk) press(name string) {
-	if superfluous(d.PathBase(name)) && d.failure() == nil {
-		_ = d.seal.press()
+func (d *disk) updateChecksum(name string) {
+	if isRemovedByManifest(d.PathBase(name)) && d.failure() == nil {
+		_ = d.checksum.update()
 	}
 }
 
 // RemoveAll is [vfs.FS.RemoveAll].
 func (d *disk) RemoveAll(name string) error {
-	d.look()
+	d.checkReplaced()
 	return d.change(func() error { return d.FS.RemoveAll(name) })
 }
 
 // Rename is [vfs.FS.Rename].
 func (d *disk) Rename(oldname, newname string) error {
-	d.look()
+	d.checkReplaced()
 	if isOptions(oldname) {
-		d.vital("rename", oldname, func() error { return d.FS.Rename(oldname, newname) })
+		d.changeCritical("rename", oldname, func() error { return d.FS.Rename(oldname, newname) })
 		return nil
 	}
 	return d.change(func() error { return d.FS.Rename(oldname, newname) })
@@ -328,12 +328,12 @@ func (d *disk) Rename(oldname, newname string) error {
 func (d *disk) Lock(name string) (io.Closer, error) {
 	c, err := d.FS.Lock(name)
 	if err != nil {
-		return nil, heldLock(err)
+		return nil, lockError(err)
 	}
 	if err := d.watch(name); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
-	if err := d.examine(d.PathDir(name)); err != nil {
+	if err := d.checkFiles(d.PathDir(name)); err != nil {
 		return nil, errors.Join(err, c.Close())
 	}
 	return c, nil
@@ -342,21 +342,21 @@ func (d *disk) Lock(name string) (io.Closer, error) {
 // watch begins to watch the folder, whose lock file of that name is locked, at its path and at the one that it was given
 // by: a link on the way may be changed.
 func (d *disk) watch(lock string) (err error) {
-	if d.given != "" {
-		d.guard, err = datadir.Watch(filepath.Join(d.given, d.PathBase(lock)), d.given, d.PathDir(lock))
+	if d.configuredDir != "" {
+		d.guard, err = datadir.Watch(filepath.Join(d.configuredDir, d.PathBase(lock)), d.configuredDir, d.PathDir(lock))
 	}
 	return err
 }
 
 // present returns [datadir.ErrReplaced] if the folder, or a log or manifest in it, is no longer where it was opened.
-func (d *disk) present() error {
+func (d *disk) checkPresent() error {
 	if err := d.guard.Check(); err != nil {
 		return err
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for v := range d.vitals {
-		if err := v.place.Check(); err != nil {
+	for v := range d.criticalFiles {
+		if err := v.guard.Check(); err != nil {
 			return err
 		}
 	}
@@ -364,21 +364,21 @@ func (d *disk) present() error {
 }
 
 // examine looks for damage in dir, and makes the seal ready.
-func (d *disk) examine(dir string) error {
+func (d *disk) checkFiles(dir string) error {
 	first, err := checkManifest(d, dir)
 	if err != nil {
 		return err
 	}
 	if err := checkLogs(d, dir, first); errors.Is(err, errLogTorn) {
-		d.torn = err
+		d.tornLog = err
 	} else if err != nil {
 		return err
 	}
-	marker, _, err := atomicfs.LocateMarker(d, dir, sealMarker)
+	marker, _, err := atomicfs.LocateMarker(d, dir, checksumMarker)
 	if err != nil {
 		return err
 	}
-	d.seal.begin(marker)
+	d.checksum.setMarker(marker)
 	return marker.RemoveObsolete()
 }
 

@@ -15,14 +15,14 @@ type file struct {
 // Write is [vfs.File.Write].
 func (f *file) Write(p []byte) (n int, err error) {
 	n = len(p)
-	err = f.disk.write(func() (err error) { n, err = f.File.Write(p); return err })
+	err = f.disk.changeWithDelay(func() (err error) { n, err = f.File.Write(p); return err })
 	return n, err
 }
 
 // WriteAt is [vfs.File.WriteAt].
 func (f *file) WriteAt(p []byte, off int64) (n int, err error) {
 	n = len(p)
-	err = f.disk.write(func() (err error) { n, err = f.File.WriteAt(p, off); return err })
+	err = f.disk.changeWithDelay(func() (err error) { n, err = f.File.WriteAt(p, off); return err })
 	return n, err
 }
 
@@ -32,63 +32,63 @@ func (f *file) Preallocate(offset, length int64) error {
 }
 
 // Sync is [vfs.File.Sync].
-func (f *file) Sync() error { return f.disk.write(f.File.Sync) }
+func (f *file) Sync() error { return f.disk.changeWithDelay(f.File.Sync) }
 
 // SyncData is [vfs.File.SyncData].
-func (f *file) SyncData() error { return f.disk.write(f.File.SyncData) }
+func (f *file) SyncData() error { return f.disk.changeWithDelay(f.File.SyncData) }
 
 // SyncTo is [vfs.File.SyncTo].
 func (f *file) SyncTo(length int64) (full bool, err error) {
 	full = true
-	err = f.disk.write(func() (err error) { full, err = f.File.SyncTo(length); return err })
+	err = f.disk.changeWithDelay(func() (err error) { full, err = f.File.SyncTo(length); return err })
 	return full, err
 }
 
 // A vitalFile is a part of the log, or a manifest. It never returns an error: one that matters fails the disk.
-type vitalFile struct {
+type criticalFile struct {
 	vfs.File
 	disk  *disk
 	name  string
-	place *datadir.Guard // where it was made; nil if nobody looks
+	guard *datadir.Guard // where it was made; nil if nobody looks
 }
 
 // Write is [vfs.File.Write].
-func (f *vitalFile) Write(p []byte) (int, error) {
-	f.disk.vital("write", f.name, func() error { _, err := f.File.Write(p); return err })
+func (f *criticalFile) Write(p []byte) (int, error) {
+	f.disk.changeCritical("write", f.name, func() error { _, err := f.File.Write(p); return err })
 	return len(p), nil
 }
 
 // Preallocate is [vfs.File.Preallocate]. It is no more than a help to the disk.
-func (f *vitalFile) Preallocate(offset, length int64) error {
+func (f *criticalFile) Preallocate(offset, length int64) error {
 	_ = f.disk.change(func() error { return f.File.Preallocate(offset, length) })
 	return nil
 }
 
 // Sync is [vfs.File.Sync].
-func (f *vitalFile) Sync() error {
-	f.disk.vital("sync", f.name, func() error { return f.synced(f.File.Sync()) })
+func (f *criticalFile) Sync() error {
+	f.disk.changeCritical("sync", f.name, func() error { return f.checkSynced(f.File.Sync()) })
 	return nil
 }
 
 // SyncData is [vfs.File.SyncData].
-func (f *vitalFile) SyncData() error {
-	f.disk.vital("sync", f.name, func() error { return f.synced(f.File.SyncData()) })
+func (f *criticalFile) SyncData() error {
+	f.disk.changeCritical("sync", f.name, func() error { return f.checkSynced(f.File.SyncData()) })
 	return nil
 }
 
 // synced returns how a sync of f ended: err, or that it cannot be believed, or that the folder or f itself was gone by then.
-func (f *vitalFile) synced(err error) error {
-	if err = synced(f.File, err); err != nil {
+func (f *criticalFile) checkSynced(err error) error {
+	if err = checkSync(f.File, err); err != nil {
 		return err
 	}
 	if err := f.disk.guard.CheckLock(); err != nil {
 		return err
 	}
-	return f.place.Check()
+	return f.guard.Check()
 }
 
 // synced returns how a sync of f ended: err, or that it cannot be believed.
-func synced(f vfs.File, err error) error {
+func checkSync(f vfs.File, err error) error {
 	if err != nil {
 		return err
 	}
@@ -96,34 +96,34 @@ func synced(f vfs.File, err error) error {
 }
 
 // SyncTo is [vfs.File.SyncTo].
-func (f *vitalFile) SyncTo(length int64) (full bool, err error) {
-	f.disk.vital("sync", f.name, func() (err error) { full, err = f.File.SyncTo(length); return f.synced(err) })
+func (f *criticalFile) SyncTo(length int64) (full bool, err error) {
+	f.disk.changeCritical("sync", f.name, func() (err error) { full, err = f.File.SyncTo(length); return f.checkSynced(err) })
 	return full, nil
 }
 
 // Close is [vfs.File.Close]. It closes the file below even on a disk that has failed.
-func (f *vitalFile) Close() error {
+func (f *criticalFile) Close() error {
 	f.disk.mu.Lock()
-	delete(f.disk.vitals, f)
+	delete(f.disk.criticalFiles, f)
 	f.disk.mu.Unlock()
 	err := f.File.Close()
-	f.disk.vital("close", f.name, func() error { return err })
+	f.disk.changeCritical("close", f.name, func() error { return err })
 	return nil
 }
 
 // A folder is one that is open to be synced.
-type folder struct {
+type directory struct {
 	vfs.File
 	disk *disk
 	name string
 }
 
 // Sync is [vfs.File.Sync]. An error fails the disk.
-func (f *folder) Sync() error {
-	named := f.disk.seal.before()
-	f.disk.vital("sync the folder", f.name, func() error { return synced(f.File, f.File.Sync()) })
+func (f *directory) Sync() error {
+	named := f.disk.checksum.namedManifest()
+	f.disk.changeCritical("sync the folder", f.name, func() error { return checkSync(f.File, f.File.Sync()) })
 	if f.disk.failure() == nil {
-		f.disk.seal.after(named)
+		f.disk.checksum.dirSynced(named)
 	}
 	return nil
 }

@@ -42,8 +42,8 @@ func locate(cfg Config) (string, *disk, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	d := newDisk(private{vfs.Default})
-	d.given = dir
+	d := newDisk(privateFS{vfs.Default})
+	d.configuredDir = dir
 	if followed, err := filepath.EvalSymlinks(dir); err == nil { // otherwise it is to be made
 		dir = followed
 	}
@@ -51,21 +51,21 @@ func locate(cfg Config) (string, *disk, error) {
 }
 
 // inspect refuses a folder that holds something other than a store, or a store that this release cannot read.
-func inspect(f vfs.FS, dir string) error {
+func checkDir(f vfs.FS, dir string) error {
 	names, err := f.List(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
-		return explain(err)
+		return withAdvice(err)
 	}
 	marker, err := atomicfs.ReadMarker(f, dir, formatMarker)
 	if err != nil {
-		return explain(err)
+		return withAdvice(err)
 	}
 	if marker == "" {
 		for _, name := range names {
-			if !ours(name) {
+			if !isStoreFile(name) {
 				return fmt.Errorf("it holds %q, which is not of a store: choose an empty folder", name)
 			}
 		}
@@ -83,7 +83,7 @@ func inspect(f vfs.FS, dir string) error {
 
 // ours reports whether a store that was cut short while it was being made may have left a file of this name. A folder
 // that is a mount point holds lost+found.
-func ours(name string) bool {
+func isStoreFile(name string) bool {
 	if name == "LOCK" || name == "lost+found" {
 		return true
 	}
@@ -101,7 +101,7 @@ func ours(name string) bool {
 
 // heldLock returns ErrInUse for the error of a lock that somebody holds, and other errors as they are: those come from
 // making the lock's file, and say so.
-func heldLock(err error) error {
+func lockError(err error) error {
 	if _, ok := errors.AsType[*fs.PathError](err); err == nil || ok {
 		return err
 	}
@@ -113,7 +113,7 @@ func heldLock(err error) error {
 
 // unmade returns why a folder that Pebble should have made is not there, or nil if it is. Pebble itself makes it, as it syncs
 // what the folder is in.
-func unmade(dir string) error {
+func makeDirError(dir string) error {
 	if _, err := os.Stat(dir); err == nil {
 		return nil
 	}
@@ -121,7 +121,7 @@ func unmade(dir string) error {
 }
 
 // explain adds to an error of opening what can be done about it.
-func explain(err error) error {
+func withAdvice(err error) error {
 	switch {
 	case errors.Is(err, ErrInUse):
 		return ErrInUse

@@ -42,15 +42,15 @@ func TestDirectoryIsCheckedBeforeChange(t *testing.T) {
 		for _, name := range c.names {
 			tree[name] = nil
 		}
-		if err := inspect(fileTree(t, tree), "store"); fmt.Sprint(err) != c.want && (err != nil || c.want != "") {
+		if err := checkDir(fileTree(t, tree), "store"); fmt.Sprint(err) != c.want && (err != nil || c.want != "") {
 			t.Errorf("%s: inspect = %v, want %q", c.name, err, c.want)
 		}
 	}
-	if err := inspect(vfs.NewMem(), "nowhere"); err != nil {
+	if err := checkDir(vfs.NewMem(), "nowhere"); err != nil {
 		t.Errorf("one that is to be made: %v", err)
 	}
 	refused := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(errorfs.Op) error { return syscall.EACCES }))
-	if err := inspect(refused, "store"); err == nil || err.Error() != "permission denied: give this user the right to write there, or choose another folder" {
+	if err := checkDir(refused, "store"); err == nil || err.Error() != "permission denied: give this user the right to write there, or choose another folder" {
 		t.Errorf("one that may not be read: %v", err)
 	}
 }
@@ -75,7 +75,7 @@ func TestOpenErrorSaysWhatToDo(t *testing.T) {
 		{lost, lost.Error() + damaged},
 		{other, "other"},
 	} {
-		if got := explain(c.err); got.Error() != c.want {
+		if got := withAdvice(c.err); got.Error() != c.want {
 			t.Errorf("explain(%v) = %q, want %q", c.err, got, c.want)
 		}
 	}
@@ -83,7 +83,7 @@ func TestOpenErrorSaysWhatToDo(t *testing.T) {
 	for _, c := range []struct{ err, want error }{
 		{nil, nil}, {path, path}, {syscall.EAGAIN, ErrInUse}, {syscall.EACCES, ErrInUse}, {errors.New("lock held by current process: x"), ErrInUse}, {other, other},
 	} {
-		if got := heldLock(c.err); fmt.Sprint(got) != fmt.Sprint(c.want) {
+		if got := lockError(c.err); fmt.Sprint(got) != fmt.Sprint(c.want) {
 			t.Errorf("heldLock(%v) = %v, want %v", c.err, got, c.want)
 		}
 	}
@@ -106,15 +106,15 @@ func TestDirectoryHasOneCanonicalName(t *testing.T) {
 		{cfg: Config{Dir: there + "/new"}, dir: there + "/new", given: there + "/new"},
 	} {
 		dir, d, err := locate(c.cfg)
-		if err != nil || dir != c.dir || d.given != c.given {
-			t.Errorf("locate(%+v) = %q, given %q, %v; want %q, given %q", c.cfg, dir, d.given, err, c.dir, c.given)
+		if err != nil || dir != c.dir || d.configuredDir != c.given {
+			t.Errorf("locate(%+v) = %q, given %q, %v; want %q, given %q", c.cfg, dir, d.configuredDir, err, c.dir, c.given)
 		}
 	}
 	if _, _, err := locate(Config{}); err == nil || err.Error() != "no folder was given: name one" {
 		t.Errorf("locate of nothing: %v", err)
 	}
 	made := filepath.Join(there, "made")
-	if err := unmade(made); err != nil {
+	if err := makeDirError(made); err != nil {
 		t.Error(err)
 	}
 	if s, err := os.Stat(made); err != nil || s.Mode().Perm() != 0o700 {
@@ -123,14 +123,14 @@ func TestDirectoryHasOneCanonicalName(t *testing.T) {
 	if err := os.Chmod(made, 0o500); err != nil {
 		t.Fatal(err)
 	}
-	if err := unmade(made); err != nil {
+	if err := makeDirError(made); err != nil {
 		t.Errorf("what Pebble has made: %v", err)
 	}
 }
 
 func TestNewFilesArePrivate(t *testing.T) {
 	dir := t.TempDir()
-	p := private{vfs.Default}
+	p := privateFS{vfs.Default}
 	name := filepath.Join(dir, "file")
 	f, err := p.Create(name, vfs.WriteCategoryUnspecified)
 	if err != nil || f.Close() != nil {
@@ -156,12 +156,12 @@ func TestNewFilesArePrivate(t *testing.T) {
 		if err := os.Chmod(dir, before); err != nil {
 			t.Fatal(err)
 		}
-		shut(dir)
+		restrictDir(dir)
 		if s, err := os.Stat(dir); err != nil || s.Mode().Perm() != want {
 			t.Errorf("a folder of %o was shut to %v, %v; want %o", before, s.Mode(), err, want)
 		}
 	}
-	shut(filepath.Join(dir, "none"))
+	restrictDir(filepath.Join(dir, "none"))
 	if p.Unwrap() != vfs.Default {
 		t.Error("below is not the machine's file system")
 	}

@@ -93,7 +93,7 @@ func TestCallEndsWithStoreOrContext(t *testing.T) {
 			}()
 			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
-			s.turn <- struct{}{}
+			s.applying <- struct{}{}
 			waiting := make(chan error, 1)
 			go func() { waiting <- s.Commit(ctx, batch("late", "")) }()
 			synctest.Wait()
@@ -104,7 +104,7 @@ func TestCallEndsWithStoreOrContext(t *testing.T) {
 			if err := <-waiting; err == nil || err.Error() != "commit 1 writes: "+c.late {
 				t.Errorf("%s: a commit that waits = %v, want %q", c.name, err, c.late)
 			}
-			<-s.turn
+			<-s.applying
 			if err := s.Commit(ctx, batch("early", "")); err == nil || err.Error() != "commit 1 writes: "+c.early {
 				t.Errorf("%s: Commit = %v, want %q", c.name, err, c.early)
 			}
@@ -151,12 +151,12 @@ func TestOpenStoreWatchesLogAndManifestOnly(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := s.disk.present(); err != nil {
+		if err := s.disk.checkPresent(); err != nil {
 			t.Errorf("a store that is where it was: %v", err)
 		}
 		var watched []string
 		s.disk.mu.Lock()
-		for v := range s.disk.vitals {
+		for v := range s.disk.criticalFiles {
 			watched = append(watched, strings.Trim(filepath.Base(v.name), "-0123456789"))
 		}
 		s.disk.mu.Unlock()
@@ -189,7 +189,7 @@ func TestIdleStoreFreesSpaceAndDetectsMove(t *testing.T) {
 		s := openAt(t, Config{Dir: dir})
 		defer s.Close()
 		var full atomic.Bool
-		s.room = diskspace.New(func() (diskspace.Usage, error) {
+		s.space = diskspace.New(func() (diskspace.Usage, error) {
 			if full.Load() {
 				return diskspace.Usage{Total: 1 << 40}, nil
 			}
@@ -288,7 +288,7 @@ func TestCloseDoesNotWaitForRetry(t *testing.T) {
 		if _, err := s.db.AsyncFlush(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(retryAfter / 2)
+		time.Sleep(writeRetryDelay / 2)
 		begin := time.Now()
 		if err := s.Close(); err != nil || time.Since(begin) > 0 {
 			t.Errorf("Close = %v after %v", err, time.Since(begin))

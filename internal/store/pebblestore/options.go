@@ -23,7 +23,7 @@ const (
 	filterBits = 10
 	// lowest is the level that holds nearly everything, and has no filters: those of ten million jobs would push all else
 	// out of the cache, and be read again from disk, a hundred kilobytes at a time, for one key.
-	lowest = 6
+	bottomLevel = 6
 	// slowDisk is how long one operation may take before it is worth a warning.
 	slowDisk = 5 * time.Second
 )
@@ -49,12 +49,12 @@ func options(cfg Config, dir string, d *disk, log *slog.Logger) (*pebble.Options
 		opts.MemTableSize = uint64(cfg.MemTableBytes)
 	}
 	if u, err := d.usage(dir); err == nil && u.Total > 0 {
-		fit(opts, u.Total)
+		fitToDisk(opts, u.Total)
 	}
-	for i := range lowest {
+	for i := range bottomLevel {
 		opts.Levels[i].FilterPolicy = bloom.FilterPolicy(filterBits)
 	}
-	opts.Levels[lowest].FilterPolicy = pebble.NoFilterPolicy
+	opts.Levels[bottomLevel].FilterPolicy = pebble.NoFilterPolicy
 	if cfg.NoTickers {
 		opts.Experimental.CompactionScheduler = pebble.NewConcurrencyLimitSchedulerWithNoPeriodicGrantingForTest()
 		return opts, io.NopCloser(nil)
@@ -68,14 +68,14 @@ func options(cfg Config, dir string, d *disk, log *slog.Logger) (*pebble.Options
 const (
 	memTablePart   = 64
 	manifestPart   = 16
-	leastMemTable  = 256 << 10
+	minMemTable    = 256 << 10
 	pebbleManifest = 128 << 20 // what Pebble allows a manifest
 )
 
 // fit makes the files of a store fit a disk of that size. There are a log for each memtable, and some to be used again: with
 // 16 MiB for each they would fill 64 MiB.
-func fit(opts *pebble.Options, total uint64) {
-	opts.MemTableSize = min(opts.MemTableSize, max(leastMemTable, total/memTablePart))
+func fitToDisk(opts *pebble.Options, total uint64) {
+	opts.MemTableSize = min(opts.MemTableSize, max(minMemTable, total/memTablePart))
 	opts.MaxManifestFileSize = int64(min(pebbleManifest, total/manifestPart))
 }
 

@@ -64,10 +64,10 @@ func TestConfigIsPassedToPebble(t *testing.T) {
 		opts, health := options(c.cfg, c.dir, d, slog.New(slog.DiscardHandler))
 		got := words{
 			cache: opts.CacheSize, memTable: opts.MemTableSize, stop: opts.MemTableStopWritesThreshold, files: opts.MaxOpenFiles,
-			manifest: opts.MaxManifestFileSize, format: opts.FormatMajorVersion, lowest: opts.Levels[lowest].FilterPolicy.Name(),
+			manifest: opts.MaxManifestFileSize, format: opts.FormatMajorVersion, lowest: opts.Levels[bottomLevel].FilterPolicy.Name(),
 			ownDisk: opts.FS == vfs.FS(d), granted: opts.Experimental.CompactionScheduler != nil,
 		}
-		for i := range lowest {
+		for i := range bottomLevel {
 			got.filters += opts.Levels[i].FilterPolicy.Name() + " "
 		}
 		if err := health.Close(); err != nil {
@@ -141,7 +141,7 @@ func TestPebbleEventsAreLogged(t *testing.T) {
 	} {
 		log, page := plainLog(slog.LevelDebug)
 		d := newDisk(vfs.NewMem())
-		d.open()
+		d.markOpen()
 		l := logger{log: log, disk: d}
 		c.do(l, l.events())
 		want := c.want
@@ -175,14 +175,14 @@ func TestDamageBeforeOpenFailsStore(t *testing.T) {
 	if err := d.failure(); err != nil {
 		t.Errorf("before Pebble is open the disk has failed: %v", err)
 	}
-	if d.open(); !errors.Is(d.failure(), first) {
+	if d.markOpen(); !errors.Is(d.failure(), first) {
 		t.Errorf("when Pebble is open the disk has failed: %v, want %v", d.failure(), first)
 	}
 	if d.fail(second); !errors.Is(d.failure(), first) {
 		t.Errorf("the reason is %v, want the first", d.failure())
 	}
 	sound := newDisk(vfs.NewMem())
-	if sound.open(); sound.failure() != nil {
+	if sound.markOpen(); sound.failure() != nil {
 		t.Errorf("an open disk has failed: %v", sound.failure())
 	}
 	if sound.damage(second); !errors.Is(sound.failure(), second) {

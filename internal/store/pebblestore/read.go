@@ -22,7 +22,7 @@ func (s *Store) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
 }
 
 func (s *Store) get(ctx context.Context, keys [][]byte) (_ [][]byte, err error) {
-	if err := s.enter(ctx); err != nil {
+	if err := s.beginCall(ctx); err != nil {
 		return nil, err
 	}
 	defer s.calls.Done()
@@ -71,7 +71,7 @@ func (s *Store) Scan(ctx context.Context, r store.Range, limit int) iter.Seq2[st
 
 // scan passes pairs to yield until it declines, which is the end without an error.
 func (s *Store) scan(ctx context.Context, r store.Range, limit int, yield func(store.Pair) bool) error {
-	if err := s.enter(ctx); err != nil {
+	if err := s.beginCall(ctx); err != nil {
 		return err
 	}
 	defer s.calls.Done()

@@ -17,7 +17,7 @@ import (
 // The names of markers: files whose names are what they say. That of the manifest and that of the format are Pebble's.
 const (
 	manifestMarker = "manifest"
-	sealMarker     = "seal"
+	checksumMarker = "seal"
 )
 
 // A seal is a marker that says how long a manifest was, and its checksum, when something was last removed because of
@@ -27,48 +27,48 @@ const (
 // torn by a power cut. But the tables that the rest would have named are then removed as if nobody wanted them, and the
 // logs that they came from are gone. What is under the seal must be whole; what comes after it may be torn, because
 // all that it made superfluous is still there. A seal is safe for concurrent use.
-type seal struct {
-	moving sync.Mutex // held while the marker moves
+type manifestChecksum struct {
+	markerMu sync.Mutex // held while the marker moves
 	// marker is nil until the folder is ours.
 	marker *atomicfs.Marker // guarded by moving
 	// sealed is what marker says, if this process has moved it.
-	sealed string // guarded by moving
+	recorded string // guarded by moving
 
 	mu sync.Mutex // may be taken while moving is held
 	// named is the manifest that a marker of this process names, and current the one of which a power cut would not
 	// take that back.
 	named, current string // guarded by mu
 	// ends are how far each manifest of this process has been synced; there are two at most.
-	ends map[string]end // guarded by mu
+	prefixes map[string]prefixSum // guarded by mu
 }
 
 // An end is how far a manifest goes.
-type end struct {
+type prefixSum struct {
 	length int64
 	sum    uint32
 }
 
-func (e *end) add(p []byte) {
+func (e *prefixSum) add(p []byte) {
 	e.length += int64(len(p))
 	e.sum = crc32.Update(e.sum, crc32.IEEETable, p)
 }
 
 // begin gives the seal its marker, which the seal closes.
-func (s *seal) begin(m *atomicfs.Marker) {
-	s.moving.Lock()
-	defer s.moving.Unlock()
+func (s *manifestChecksum) setMarker(m *atomicfs.Marker) {
+	s.markerMu.Lock()
+	defer s.markerMu.Unlock()
 	s.marker = m
 }
 
 // synced notes that a manifest has been synced up to e.
-func (s *seal) synced(manifest string, e end) {
+func (s *manifestChecksum) manifestSynced(manifest string, e prefixSum) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ends[manifest] = e
+	s.prefixes[manifest] = e
 }
 
 // made notes that a file was made. It may be the marker that names a new manifest.
-func (s *seal) made(file string) {
+func (s *manifestChecksum) fileCreated(file string) {
 	if manifest, ok := markerValue(file, manifestMarker); ok {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -77,53 +77,53 @@ func (s *seal) made(file string) {
 }
 
 // before returns which manifest is named, for after.
-func (s *seal) before() string {
+func (s *manifestChecksum) namedManifest() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.named
 }
 
 // after notes that the folder was synced since before returned named.
-func (s *seal) after(named string) {
+func (s *manifestChecksum) dirSynced(named string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if named != s.current {
 		s.current = named
-		maps.DeleteFunc(s.ends, func(manifest string, _ end) bool { return older(manifest, named) })
+		maps.DeleteFunc(s.prefixes, func(manifest string, _ prefixSum) bool { return older(manifest, named) })
 	}
 }
 
 // press makes the seal hold all that the manifest says. It comes before the removal of what a manifest makes
 // superfluous. After an error the seal is out of date, and holds less than it could.
-func (s *seal) press() error {
-	s.moving.Lock()
-	defer s.moving.Unlock()
+func (s *manifestChecksum) update() error {
+	s.markerMu.Lock()
+	defer s.markerMu.Unlock()
 	value := s.value()
-	if s.marker == nil || value == "" || value == s.sealed {
+	if s.marker == nil || value == "" || value == s.recorded {
 		return nil
 	}
 	if err := s.marker.Move(value); err != nil {
 		return fmt.Errorf("seal the manifest: %w", err)
 	}
-	s.sealed = value
+	s.recorded = value
 	return nil
 }
 
 // value is what the marker should say, or "" if this process has made no manifest.
-func (s *seal) value() string {
+func (s *manifestChecksum) value() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.current == "" {
 		return ""
 	}
-	e := s.ends[s.current]
+	e := s.prefixes[s.current]
 	return fmt.Sprintf("%s.%d.%08x", s.current, e.length, e.sum)
 }
 
 // close lets the folder go.
-func (s *seal) close() error {
-	s.moving.Lock()
-	defer s.moving.Unlock()
+func (s *manifestChecksum) close() error {
+	s.markerMu.Lock()
+	defer s.markerMu.Unlock()
 	if s.marker == nil {
 		return nil
 	}
@@ -143,7 +143,7 @@ func markerValue(file, kind string) (value string, ok bool) {
 }
 
 // superfluous reports whether Pebble removes a file of this name, or uses it anew, because of what its manifest says.
-func superfluous(name string) bool {
+func isRemovedByManifest(name string) bool {
 	return isLog(name) || strings.HasSuffix(name, ".sst") || strings.HasSuffix(name, ".blob") || isManifest(name)
 }
 
@@ -154,22 +154,22 @@ func isManifest(name string) bool { return strings.HasPrefix(name, "MANIFEST-") 
 
 // A manifestFile is one that is being written. Its end belongs to its one writer.
 type manifestFile struct {
-	*vitalFile
-	name string
-	end  end
+	*criticalFile
+	name   string
+	prefix prefixSum
 }
 
 // Write is [vfs.File.Write].
 func (f *manifestFile) Write(p []byte) (int, error) {
-	f.end.add(p) // before it is written: what is below may change p
-	return f.vitalFile.Write(p)
+	f.prefix.add(p) // before it is written: what is below may change p
+	return f.criticalFile.Write(p)
 }
 
 // Sync is [vfs.File.Sync].
 func (f *manifestFile) Sync() error {
-	_ = f.vitalFile.Sync() // an error fails the disk
+	_ = f.criticalFile.Sync() // an error fails the disk
 	if f.disk.failure() == nil {
-		f.disk.seal.synced(f.name, f.end)
+		f.disk.checksum.manifestSynced(f.name, f.prefix)
 	}
 	return nil
 }
@@ -191,7 +191,7 @@ func checkManifest(fs vfs.FS, dir string) (first uint64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	sealed, err := atomicfs.ReadMarker(fs, dir, sealMarker)
+	sealed, err := atomicfs.ReadMarker(fs, dir, checksumMarker)
 	if err != nil {
 		return 0, err
 	}
@@ -209,7 +209,7 @@ func checkManifest(fs vfs.FS, dir string) (first uint64, err error) {
 	}
 	path := fs.PathJoin(dir, manifest)
 	if of == manifest { // else nothing has been removed because of this one, or it is older than seals are
-		if err := checkSeal(fs, path, sealed, manifest); err != nil {
+		if err := checkPrefix(fs, path, sealed, manifest); err != nil {
 			return 0, err
 		}
 	}
@@ -222,8 +222,8 @@ func checkManifest(fs vfs.FS, dir string) (first uint64, err error) {
 }
 
 // checkSeal returns an error unless the manifest at path begins with what sealed says.
-func checkSeal(fs vfs.FS, path, sealed, manifest string) error {
-	var want end
+func checkPrefix(fs vfs.FS, path, sealed, manifest string) error {
+	var want prefixSum
 	if _, err := fmt.Sscanf(strings.TrimPrefix(sealed, manifest), ".%d.%x", &want.length, &want.sum); err != nil {
 		return fmt.Errorf("its seal reads %q, which no store writes: %w", sealed, errDamaged)
 	}

@@ -18,7 +18,7 @@ func TestFileNamesAreParsed(t *testing.T) {
 		"marker.seal.000001.MANIFEST-000001.12.0000abcd": "MANIFEST-000001.12.0000abcd", "marker.seal.000002.": "",
 		"marker.seal.000003": "none", "marker.manifest.000001.MANIFEST-000001": "none", "seal.000001.x": "none", "marker.seals.000001.x": "none",
 	} {
-		got, ok := markerValue(name, sealMarker)
+		got, ok := markerValue(name, checksumMarker)
 		if !ok {
 			got = "none"
 		}
@@ -30,7 +30,7 @@ func TestFileNamesAreParsed(t *testing.T) {
 		"000001.log": true, "000001.sst": true, "000001.blob": true, "MANIFEST-000001": true,
 		"OPTIONS-000001": false, "marker.manifest.000001.MANIFEST-000001": false, "LOCK": false, "000001.dbtmp": false,
 	} {
-		if got := superfluous(name); got != want {
+		if got := isRemovedByManifest(name); got != want {
 			t.Errorf("%s goes because of a manifest: %v", name, got)
 		}
 	}
@@ -45,7 +45,7 @@ func TestFileNamesAreParsed(t *testing.T) {
 }
 
 // endOf is how far a manifest of that text goes.
-func endOf(text string) (e end) {
+func endOf(text string) (e prefixSum) {
 	e.add([]byte(text))
 	return e
 }
@@ -53,7 +53,7 @@ func endOf(text string) (e end) {
 func TestRunningChecksum(t *testing.T) {
 	e := endOf("some")
 	e.add([]byte(" more"))
-	if want := (end{9, crc32.ChecksumIEEE([]byte("some more"))}); e != want {
+	if want := (prefixSum{9, crc32.ChecksumIEEE([]byte("some more"))}); e != want {
 		t.Errorf("the end is %v, want %v", e, want)
 	}
 }
@@ -87,13 +87,13 @@ func TestChecksumMatchesManifestAfterPowerCut(t *testing.T) {
 	if err := fs.MkdirAll("store", 0o700); err != nil {
 		t.Fatal(err)
 	}
-	marker, _, err := atomicfs.LocateMarker(fs, "store", sealMarker)
+	marker, _, err := atomicfs.LocateMarker(fs, "store", checksumMarker)
 	if err != nil {
 		t.Fatal(err)
 	}
 	const one, two = "MANIFEST-000001", "MANIFEST-000002"
-	s := seal{ends: map[string]end{}}
-	named := func(manifest string) { s.made("marker.manifest.000001." + manifest) }
+	s := manifestChecksum{prefixes: map[string]prefixSum{}}
+	named := func(manifest string) { s.fileCreated("marker.manifest.000001." + manifest) }
 	var seen string // which was named when a sync of the folder began
 	sealed := func(iteration int, manifest, text string) string {
 		e := endOf(text)
@@ -107,30 +107,35 @@ func TestChecksumMatchesManifestAfterPowerCut(t *testing.T) {
 		ends int // how many manifests are known
 	}{
 		{what: "nothing", do: func() {}},
-		{what: "the folder is not ours", do: func() { named(one); s.synced(one, endOf("a")); s.after(s.before()); s.named, s.current = "", "" }, ends: 1},
-		{what: "no manifest is made", do: func() { s.begin(marker) }, ends: 1},
-		{what: "the manifest is not named", do: func() { s.synced(one, endOf("a")); s.after(s.before()) }, ends: 1},
-		{what: "another marker is made", do: func() { s.made("marker.format-version.000001.9"); s.after(s.before()) }, ends: 1},
-		{what: "it is named, and the folder is not synced since", do: func() { seen = s.before(); named(one); s.after(seen) }, ends: 1},
-		{what: "the folder is synced", do: func() { s.after(s.before()) }, want: sealed(1, one, "a"), ends: 1},
+		{what: "the folder is not ours", do: func() {
+			named(one)
+			s.manifestSynced(one, endOf("a"))
+			s.dirSynced(s.namedManifest())
+			s.named, s.current = "", ""
+		}, ends: 1},
+		{what: "no manifest is made", do: func() { s.setMarker(marker) }, ends: 1},
+		{what: "the manifest is not named", do: func() { s.manifestSynced(one, endOf("a")); s.dirSynced(s.namedManifest()) }, ends: 1},
+		{what: "another marker is made", do: func() { s.fileCreated("marker.format-version.000001.9"); s.dirSynced(s.namedManifest()) }, ends: 1},
+		{what: "it is named, and the folder is not synced since", do: func() { seen = s.namedManifest(); named(one); s.dirSynced(seen) }, ends: 1},
+		{what: "the folder is synced", do: func() { s.dirSynced(s.namedManifest()) }, want: sealed(1, one, "a"), ends: 1},
 		{what: "nothing is new", do: func() {}, want: sealed(1, one, "a"), ends: 1},
-		{what: "more is synced", do: func() { s.synced(one, endOf("ab")) }, want: sealed(2, one, "ab"), ends: 1},
-		{what: "the disk is broken", do: func() { s.synced(one, endOf("abc")); broken = true }, want: sealed(2, one, "ab"), err: "seal the manifest: broken", ends: 1},
+		{what: "more is synced", do: func() { s.manifestSynced(one, endOf("ab")) }, want: sealed(2, one, "ab"), ends: 1},
+		{what: "the disk is broken", do: func() { s.manifestSynced(one, endOf("abc")); broken = true }, want: sealed(2, one, "ab"), err: "seal the manifest: broken", ends: 1},
 		{what: "the disk is mended", do: func() { broken = false }, want: sealed(4, one, "abc"), ends: 1},
-		{what: "another manifest is made", do: func() { s.synced(two, endOf("x")); s.after(s.before()) }, want: sealed(4, one, "abc"), ends: 2},
+		{what: "another manifest is made", do: func() { s.manifestSynced(two, endOf("x")); s.dirSynced(s.namedManifest()) }, want: sealed(4, one, "abc"), ends: 2},
 		{what: "the other is named", do: func() { named(two) }, want: sealed(4, one, "abc"), ends: 2},
-		{what: "the folder is synced with the other", do: func() { s.after(s.before()) }, want: sealed(5, two, "x"), ends: 1},
+		{what: "the folder is synced with the other", do: func() { s.dirSynced(s.namedManifest()) }, want: sealed(5, two, "x"), ends: 1},
 	} {
 		step.do()
-		if err := s.press(); fmt.Sprint(err) != step.err && (err != nil || step.err != "") {
+		if err := s.update(); fmt.Sprint(err) != step.err && (err != nil || step.err != "") {
 			t.Errorf("%s: press = %v, want %q", step.what, err, step.err)
 		}
 		want := []string{step.want}
 		if step.want == "" {
 			want = nil
 		}
-		if got := seals(t, mem); !slices.Equal(got, want) || len(s.ends) != step.ends {
-			t.Errorf("%s: the folder has the seals %q, want %q; %d manifests are known, want %d", step.what, got, want, len(s.ends), step.ends)
+		if got := seals(t, mem); !slices.Equal(got, want) || len(s.prefixes) != step.ends {
+			t.Errorf("%s: the folder has the seals %q, want %q; %d manifests are known, want %d", step.what, got, want, len(s.prefixes), step.ends)
 		}
 	}
 	for range 2 {
@@ -138,7 +143,7 @@ func TestChecksumMatchesManifestAfterPowerCut(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if s.synced(two, endOf("xyz")); s.press() != nil || len(seals(t, mem)) != 1 {
+	if s.manifestSynced(two, endOf("xyz")); s.update() != nil || len(seals(t, mem)) != 1 {
 		t.Error("a seal that was closed moved")
 	}
 }

@@ -41,15 +41,15 @@ var _ store.Store = (*Store)(nil)
 
 // A Store is a Pebble database that keeps the contract of [store.Store]. It is safe for concurrent use.
 type Store struct {
-	dir  string
-	db   *pebble.DB
-	disk *disk
-	room *diskspace.Watch
+	dir   string
+	db    *pebble.DB
+	disk  *disk
+	space *diskspace.Watch
 	// health watches the disk while the store is open.
 	health io.Closer
 	// turn is held while a batch enters the log and the memtable, not while it waits for the disk: so the batches of
 	// many callers share one sync.
-	turn chan struct{}
+	applying chan struct{}
 
 	mu     sync.Mutex
 	closed bool           // guarded by mu
@@ -74,42 +74,42 @@ func open(cfg Config, log *slog.Logger) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := inspect(d, dir); err != nil {
+	if err := checkDir(d, dir); err != nil {
 		return nil, err
 	}
 	if cfg.FS == nil {
-		shut(dir)
+		restrictDir(dir)
 	}
 	log = log.With(slog.String("component", "pebblestore"))
 	opts, health := options(cfg, dir, d, log)
 	db, err := pebble.Open(dir, opts)
 	if err != nil {
-		err = errors.Join(d.failure(), err, d.seal.close(), d.guard.Close(), health.Close())
+		err = errors.Join(d.failure(), err, d.checksum.close(), d.guard.Close(), health.Close())
 		if cfg.FS == nil {
-			if why := unmade(dir); why != nil {
+			if why := makeDirError(dir); why != nil {
 				return nil, why
 			}
 		}
-		return nil, explain(err)
+		return nil, withAdvice(err)
 	}
-	d.open()
-	s := &Store{dir: dir, db: db, disk: d, health: health, turn: make(chan struct{}, 1)}
-	s.room = diskspace.New(func() (diskspace.Usage, error) { return d.usage(dir) }, log)
-	if err := s.begin(); err != nil {
-		return nil, explain(errors.Join(err, s.Close()))
+	d.markOpen()
+	s := &Store{dir: dir, db: db, disk: d, health: health, applying: make(chan struct{}, 1)}
+	s.space = diskspace.New(func() (diskspace.Usage, error) { return d.usage(dir) }, log)
+	if err := s.startNewLog(); err != nil {
+		return nil, withAdvice(errors.Join(err, s.Close()))
 	}
-	if d.torn != nil {
-		log.Warn("the end of the store's log is not whole", slog.Any("err", d.torn))
+	if d.tornLog != nil {
+		log.Warn("the end of the store's log is not whole", slog.Any("err", d.tornLog))
 	}
 	return s, nil
 }
 
 // Full returns why nothing new should be stored, because the disk has too little left for that, or nil: see [diskspace.Watch].
-func (s *Store) Full() error { return s.room.Full() }
+func (s *Store) Full() error { return s.space.Full() }
 
 // begin begins a log, which the manifest then names as the first of those that matter: so it is missed if it is gone.
 // Pebble begins the first log of a new store in an old format, besides, which does not say how far it was synced.
-func (s *Store) begin() error {
+func (s *Store) startNewLog() error {
 	if err := s.disk.failure(); err != nil {
 		return err
 	}
@@ -133,9 +133,9 @@ func (s *Store) Close() error {
 	}
 	s.closed = true
 	s.mu.Unlock()
-	s.disk.hurry()
+	s.disk.cancelRetries()
 	s.calls.Wait()
-	err := errors.Join(s.db.Close(), s.disk.seal.close(), s.disk.guard.Close(), s.health.Close())
+	err := errors.Join(s.db.Close(), s.disk.checksum.close(), s.disk.guard.Close(), s.health.Close())
 	// What Pebble says about closing on a disk that has failed is an echo of the failure, which the calls returned.
 	if err != nil && s.disk.failure() == nil {
 		return fmt.Errorf("close the store in %q: %w", s.dir, err)
@@ -160,7 +160,7 @@ func (s *Store) Wait(ctx context.Context) error {
 		case <-s.disk.failed:
 			return s.failure()
 		case <-look:
-			if err := s.disk.present(); err != nil {
+			if err := s.disk.checkPresent(); err != nil {
 				s.disk.fail(err)
 			}
 			if s.Full() != nil {
@@ -173,7 +173,7 @@ func (s *Store) Wait(ctx context.Context) error {
 // reclaim has Pebble write out which records were deleted, if any were since: they take their room until then, which may be
 // never when nothing else is written. Pebble makes it free in the background.
 func (s *Store) reclaim(ctx context.Context) {
-	if err := s.enter(ctx); err == nil {
+	if err := s.beginCall(ctx); err == nil {
 		defer s.calls.Done()
 		_, _ = s.db.AsyncFlush() // an error is of the disk, and known
 	}
@@ -181,7 +181,7 @@ func (s *Store) reclaim(ctx context.Context) {
 
 // enter begins a call: it returns an error if there is no store to serve it. The caller must say s.calls.Done() in the
 // end.
-func (s *Store) enter(ctx context.Context) error {
+func (s *Store) beginCall(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -11,7 +11,7 @@ func schedulerOf(t *testing.T, args string) *schedulerConfig {
 	t.Helper()
 	std, _, _ := nowhere()
 	fs, c := schedulerFlags()
-	if err := parse(fs, schedulerUsage, strings.Fields(args), std); err != nil {
+	if err := parseFlags(fs, schedulerUsage, strings.Fields(args), std); err != nil {
 		t.Fatal(err)
 	}
 	return c
@@ -104,7 +104,7 @@ func TestPlaintextEtcdIsLogged(t *testing.T) {
 		c := schedulerOf(t, args)
 		var text strings.Builder
 		log := slog.New(slog.NewTextHandler(&text, nil))
-		warnOfWays(t.Context(), log, c.etcd.ways(c.id), nil)
+		warnExposed(t.Context(), log, c.etcd.plaintextEndpoints(c.id), nil)
 		c.etcd.warnOfExternal(t.Context(), log)
 		for _, w := range want {
 			if !strings.Contains(text.String(), "level=WARN") || !strings.Contains(text.String(), w) {

@@ -7,13 +7,13 @@ import (
 	"strconv"
 )
 
-// address returns the host and port at which sidecars are told to reach this scheduler, which listens on number
-// (scheduler specification §3).
-func (c *schedulerConfig) address(ctx context.Context, number int, std stdio) string {
+// address returns the host and port that this scheduler advertises to sidecars. It listens on the port
+// number (scheduler specification §3).
+func (c *schedulerConfig) advertisedAddress(ctx context.Context, number int, std stdio) string {
 	if c.broadcast != "" {
 		return c.broadcast
 	}
-	host := bare(c.listenAddress)
+	host := unbracket(c.listenAddress)
 	switch host {
 	case "localhost", "127.0.0.1", "::1":
 	default:
@@ -22,13 +22,13 @@ func (c *schedulerConfig) address(ctx context.Context, number int, std stdio) st
 	return net.JoinHostPort(host, strconv.Itoa(number))
 }
 
-// ownAddress returns the address that others know this host by: what DAPR_HOST_IP says, or else where packets to far
-// away would come from, or else the best of its interfaces'. A host without a network has only itself to talk to.
+// ownAddress returns the address of this host for other hosts: DAPR_HOST_IP, else the source address of
+// packets to the Internet, else the best address of its interfaces, else loopback.
 func ownAddress(ctx context.Context, std stdio) string {
 	if ip, _ := std.Env("DAPR_HOST_IP"); ip != "" {
-		return bare(ip)
+		return unbracket(ip)
 	}
-	for _, far := range []string{"192.0.2.1:9", "[2001:db8::1]:9"} { // nothing is sent there
+	for _, far := range []string{"192.0.2.1:9", "[2001:db8::1]:9"} { // reserved addresses; a UDP dial sends nothing
 		var d net.Dialer
 		if conn, err := d.DialContext(ctx, "udp", far); err == nil {
 			conn.Close()
@@ -42,7 +42,7 @@ func ownAddress(ctx context.Context, std stdio) string {
 	return best(own)
 }
 
-// best returns the address that is most likely to be reached from elsewhere, or loopback.
+// best returns the address that is most likely reachable from other hosts, or loopback.
 func best(own []net.Addr) string {
 	found := netip.MustParseAddr("127.0.0.1")
 	for _, a := range own {
@@ -53,9 +53,9 @@ func best(own []net.Addr) string {
 	return found.String()
 }
 
-// reach orders addresses by how far away they may be known.
+// reach orders addresses by the size of the network in which they are reachable.
 func reach(ip netip.Addr) int {
-	shared := netip.MustParsePrefix("100.64.0.0/10") // carriers' own
+	shared := netip.MustParsePrefix("100.64.0.0/10") // carrier-grade NAT
 	switch {
 	case ip.IsLinkLocalUnicast():
 		return 1

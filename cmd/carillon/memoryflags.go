@@ -8,16 +8,16 @@ import (
 	"carillon/internal/memory"
 )
 
-// A memoryConfig is the flag about memory, which all roles share.
+// memoryConfig is the flag of the memory limit, which all roles share.
 type memoryConfig struct{ limit string }
 
 func (c *memoryConfig) flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.limit, "memory-limit", "",
-		"`size` of the memory that the process may use, such as 512Mi (default: the limit of its cgroup, or else half of the machine's memory, 2Gi at most)")
+		"memory limit: `size` of the memory that the process may use, such as 512Mi (default: the limit of its cgroup, else half of the machine's memory, 2Gi at most)")
 }
 
-// apply finds the limit, holds Go's runtime to its share until release is called, logs all shares
-// and returns them.
+// apply divides the memory limit, logs the shares and returns them. It sets the limit of the Go runtime until
+// release is called.
 func (c *memoryConfig) apply(ctx context.Context, role memory.Role, std stdio, log *slog.Logger) (s memory.Shares, release func(), err error) {
 	var given int64
 	if c.limit != "" {

@@ -10,16 +10,14 @@ import (
 	"carillon/internal/kubernetes"
 )
 
-// accountCA is where Kubernetes puts the certificates of its API server.
-const accountCA = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"
-
-// namespaces returns who watches the namespaces of Kubernetes, or nil elsewhere (scheduler specification §7.7).
+// namespaces returns the watcher of the namespaces of Kubernetes, or nil elsewhere (scheduler specification
+// §7.7).
 func (c *schedulerConfig) namespaces(std stdio, log *slog.Logger) (*kubernetes.Watcher, error) {
 	if c.mode != "kubernetes" {
 		return nil, nil
 	}
 	if skip, _ := std.Env("DAPR_UNSAFE_SKIP_CONTAINER_UID_GID_CHECK"); skip != "true" && os.Getuid() == 0 {
-		return nil, errors.New("--mode=kubernetes: it runs as root: give the container another user, or set DAPR_UNSAFE_SKIP_CONTAINER_UID_GID_CHECK to true")
+		return nil, errors.New("--mode=kubernetes: the container runs as root: give it another user, or set DAPR_UNSAFE_SKIP_CONTAINER_UID_GID_CHECK to true")
 	}
 	if c.kubeconfig != "" {
 		cfg := kubernetes.Config{Kubeconfig: c.kubeconfig}
@@ -31,9 +29,9 @@ func (c *schedulerConfig) namespaces(std stdio, log *slog.Logger) (*kubernetes.W
 	host, _ := std.Env("KUBERNETES_SERVICE_HOST")
 	port, _ := std.Env("KUBERNETES_SERVICE_PORT")
 	if host == "" || port == "" {
-		return nil, errors.New("--mode=kubernetes: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set: this is no pod; elsewhere give it a --kubeconfig")
+		return nil, errors.New("--mode=kubernetes: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set: run in a pod, or give --kubeconfig")
 	}
 	return kubernetes.New(kubernetes.Config{
-		Host: net.JoinHostPort(bare(host), port), TokenFile: accountToken, CAFile: accountCA,
+		Host: net.JoinHostPort(unbracket(host), port), TokenFile: accountToken, CAFile: accountCA,
 	}, log), nil
 }

@@ -15,7 +15,7 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// node checks the flags, and returns the configuration that they mean. What daprd has a text for is refused in its
+// node checks the flags and returns the configuration of the node. It refuses what daprd refuses, in daprd's
 // words (sidecar specification §5.1).
 func (c *sidecarConfig) node(std stdio) (cfg app.SidecarConfig, err error) {
 	if err := c.check(); err != nil {
@@ -50,7 +50,7 @@ func (c *sidecarConfig) node(std stdio) (cfg app.SidecarConfig, err error) {
 	return cfg, nil
 }
 
-// check refuses what makes no sense, and then what is not supported yet.
+// check refuses invalid values.
 func (c *sidecarConfig) check() error {
 	const seconds = 1000 // milliseconds
 	switch {
@@ -59,7 +59,7 @@ func (c *sidecarConfig) check() error {
 	case strings.Contains(c.appID, "."):
 		return errors.New("parameter app-id cannot contain dots")
 	case c.streams == 0:
-		return errors.New("--scheduler-job-streams 0: there must be at least 1, or no trigger can come")
+		return errors.New("--scheduler-job-streams 0: give at least 1, or the sidecar receives no triggers")
 	case c.actorsDisseminateTimeout <= 0:
 		return fmt.Errorf("--actors-disseminate-timeout %v: it must be greater than 0", c.actorsDisseminateTimeout)
 	case positive(c.appHealthTimeout, 500) > positive(c.appHealthInterval, 5)*seconds:
@@ -79,25 +79,17 @@ func (c *sidecarConfig) check() error {
 	}
 	switch {
 	case c.mode != "standalone" && c.mode != "kubernetes":
-		return fmt.Errorf("--mode %s: it is standalone or kubernetes", c.mode)
+		return fmt.Errorf("--mode %s is unknown: use standalone or kubernetes", c.mode)
 	default:
 		return nil
 	}
 }
 
-// positive returns n, or what stands for it if n is not above 0.
-func positive(n, otherwise int) int {
-	if n <= 0 {
-		return otherwise
-	}
-	return n
-}
-
-// checkPorts holds that the ports are numbers, and that the app has one of its own.
+// checkPorts checks that the ports are numbers, and that the app's port differs from those of the APIs.
 func (c *sidecarConfig) checkPorts() error {
 	for _, p := range []struct {
 		flag, value string
-		may         []string // be, other than a number
+		allowed     []string // values other than a number
 	}{
 		{"app-port", c.appPort, []string{""}},
 		{"dapr-http-port", c.httpPort, nil},
@@ -107,7 +99,7 @@ func (c *sidecarConfig) checkPorts() error {
 		{"dapr-internal-grpc-port", c.internalPort, []string{""}},
 		{"profile-port", c.profilePort, []string{"", "-1"}},
 	} {
-		if _, err := parsePort(p.value); err != nil && !slices.Contains(p.may, p.value) {
+		if _, err := parsePort(p.value); err != nil && !slices.Contains(p.allowed, p.value) {
 			return fmt.Errorf("--%s %q: %w", p.flag, p.value, err)
 		}
 	}
@@ -118,19 +110,19 @@ func (c *sidecarConfig) checkPorts() error {
 	case own == 0 || c.socketDir != "":
 		return nil
 	case own == http:
-		return fmt.Errorf("--app-port %d is that of --dapr-http-port, too: the app needs one of its own", own)
+		return fmt.Errorf("--app-port %d is also --dapr-http-port: choose another port for the app", own)
 	case own == grpc:
-		return fmt.Errorf("--app-port %d is that of --dapr-grpc-port, too: the app needs one of its own", own)
+		return fmt.Errorf("--app-port %d is also --dapr-grpc-port: choose another port for the app", own)
 	default:
 		return nil
 	}
 }
 
-// app returns the app that the flags describe.
+// app returns the app of the flags.
 func (c *sidecarConfig) app() (sidecar.App, error) {
 	protocol := strings.ToLower(cmp.Or(c.appProtocol, "http"))
 	if !slices.Contains([]string{"http", "https", "h2c", "grpc", "grpcs"}, protocol) {
-		return sidecar.App{}, fmt.Errorf("--app-protocol %s: it is none of http, https, h2c, grpc and grpcs", c.appProtocol)
+		return sidecar.App{}, fmt.Errorf("--app-protocol %s is unknown: use http, https, h2c, grpc or grpcs", c.appProtocol)
 	}
 	if c.appSSL && (protocol == "http" || protocol == "grpc") {
 		protocol += "s"
@@ -145,13 +137,13 @@ func (c *sidecarConfig) app() (sidecar.App, error) {
 		},
 	}
 	if number, err := parsePort(c.appPort); err == nil && number > 0 {
-		a.Address = net.JoinHostPort(bare(cmp.Or(c.appAddress, "127.0.0.1")), strconv.Itoa(number))
+		a.Address = net.JoinHostPort(unbracket(cmp.Or(c.appAddress, "127.0.0.1")), strconv.Itoa(number))
 	}
 	return a, nil
 }
 
-// schedulerAddresses returns the addresses that the flag names or, where it is not given, the environment (sidecar
-// specification §4.1). What is blank, or only quotes, names none.
+// schedulerAddresses returns the addresses in the flag or, if it is not given, in the environment (sidecar
+// specification §4.1). It skips addresses that are blank or only quotes.
 func (c *sidecarConfig) schedulerAddresses(std stdio) ([]string, error) {
 	source, fields := "--scheduler-host-address", c.schedulers.fields
 	if !c.schedulers.given {
@@ -173,15 +165,10 @@ func (c *sidecarConfig) schedulerAddresses(std stdio) ([]string, error) {
 	return addresses, nil
 }
 
-// fromDaprEnvironment returns what Dapr's environment variables say about a sidecar (sidecar specification §5.4).
-func fromDaprEnvironment(std stdio) sidecar.Config {
-	side := sidecar.Config{Namespace: "default"}
-	if namespace, ok := std.Env("NAMESPACE"); ok {
-		side.Namespace, side.MetricsNamespace = namespace, namespace
+// positive returns n, or otherwise if n is not positive.
+func positive(n, otherwise int) int {
+	if n <= 0 {
+		return otherwise
 	}
-	side.APIToken, _ = std.Env("DAPR_API_TOKEN")
-	side.AppToken, _ = std.Env("APP_API_TOKEN")
-	disabled, _ := std.Env("DAPR_HTTP_DISABLE_H2C")
-	side.NoHTTP2 = slices.Contains([]string{"1", "t", "true", "y", "yes", "on"}, strings.ToLower(strings.TrimSpace(disabled)))
-	return side
+	return n
 }

@@ -319,8 +319,8 @@ func TestWrongCommandLineSaysWhatToWrite(t *testing.T) {
 		{"dev --app-grace-period 5", "", `invalid value "5" for flag --app-grace-period: it is a number and its unit, such as 5s`},
 		{"dev", "CARILLON_APP_GRACE_PERIOD=5", "CARILLON_APP_GRACE_PERIOD: it is a number and its unit, such as 5s"},
 		{"dev --strict=perhaps", "", "--strict: it is true or false"},
-		{"dev --app-port abc", "", "a port is a number from 0 to 65535"},
-		{"dev", "CARILLON_APP_PORT=abc", "a port is a number from 0 to 65535"},
+		{"dev --app-port abc", "", "a port must be a number from 0 to 65535"},
+		{"dev", "CARILLON_APP_PORT=abc", "a port must be a number from 0 to 65535"},
 		{"dve", "", "did you mean dev?"},
 		{"dev --log-level loud", "", `--log-level: "loud" is none of`},
 	} {

@@ -20,7 +20,7 @@ func TestAdvertisedAddressIsReachable(t *testing.T) {
 	} {
 		cfg := schedulerConfig{listenAddress: c.listen, broadcast: c.override}
 		env := func(name string) (string, bool) { return c.env, name == "DAPR_HOST_IP" }
-		if got := cfg.address(t.Context(), 7, stdio{Env: env}); got != c.want {
+		if got := cfg.advertisedAddress(t.Context(), 7, stdio{Env: env}); got != c.want {
 			t.Errorf("listening on %q, told %q, DAPR_HOST_IP=%s: %q, want %q", c.listen, c.override, c.env, got, c.want)
 		}
 	}

@@ -7,9 +7,9 @@ import (
 	"syscall"
 )
 
-// handleHangup decides what SIGHUP and SIGPIPE do to the command in args. A server outlives both: SIGHUP only reopens its
-// log file, and a closed pipe on standard output only ends the output. dev is a server too, but it also belongs to a
-// terminal: it stops when that terminal is closed.
+// handleHangup sets what SIGHUP and SIGPIPE do to the command in args. Neither stops a server: SIGHUP
+// reopens its log file, and after SIGPIPE writes to standard output fail. dev also belongs to a
+// terminal: SIGHUP stops it when that terminal is closed.
 func handleHangup(args []string, stop context.CancelCauseFunc) {
 	command := ""
 	if len(args) > 0 {
@@ -22,11 +22,11 @@ func handleHangup(args []string, stop context.CancelCauseFunc) {
 		if signal.Ignored(syscall.SIGHUP) { // as under nohup
 			break
 		}
-		had, hangups := hasTerminal(), make(chan os.Signal, 1)
-		signal.Notify(hangups, syscall.SIGHUP) // and not Ignore, which the app would inherit
+		hadTerminal, hangups := hasTerminal(), make(chan os.Signal, 1)
+		signal.Notify(hangups, syscall.SIGHUP) // not Ignore: the app would inherit it
 		go func() {
 			for s := range hangups {
-				if had && !hasTerminal() {
+				if hadTerminal && !hasTerminal() {
 					stop(signalError{s})
 				}
 			}
@@ -46,3 +46,8 @@ func hasTerminal() bool {
 	f.Close()
 	return true
 }
+
+// signalError is the cause of a context that a signal ended.
+type signalError struct{ os.Signal }
+
+func (e signalError) Error() string { return "received the signal " + e.String() }
