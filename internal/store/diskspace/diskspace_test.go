@@ -37,7 +37,7 @@ func TestFullSmallDiskReportsFigures(t *testing.T) {
 			return a
 		}}))
 		const refused = "level=WARN msg=\"the disk is full: new jobs are refused\" free_bytes=33554431 reserve_bytes=33554432 total_bytes=67108864\n"
-		const accepted = "level=INFO msg=\"the disk has room again: new jobs are accepted\" free_bytes=41943040 reserve_bytes=33554432 total_bytes=67108864\n"
+		const accepted = "level=INFO msg=\"the disk has free space again: new jobs are accepted\" free_bytes=41943040 reserve_bytes=33554432 total_bytes=67108864\n"
 		asked := 0
 		var broken error
 		w := diskspace.New(func() (diskspace.Usage, error) { asked++; return u, broken }, log)
@@ -63,8 +63,8 @@ func TestFullSmallDiskReportsFigures(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 			want := ""
 			if step.full != "" {
-				want = (&job.FullError{Reason: "the scheduler's disk has " + step.full + " MiB left of 64.0 MiB; new jobs are refused below 32.0 MiB, " +
-					"and accepted again from 40.0 MiB on: make room there"}).Error()
+				want = (&job.FullError{Reason: "the scheduler's disk has " + step.full + " MiB of 64.0 MiB free; new jobs are refused below 32.0 MiB " +
+					"and accepted again from 40.0 MiB: free space on the disk"}).Error()
 			}
 			asked = 0
 			for range 3 {

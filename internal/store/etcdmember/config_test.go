@@ -67,10 +67,10 @@ func TestConfigIsPassedToEtcd(t *testing.T) {
 func TestAddressNeedsSchemeAndHost(t *testing.T) {
 	for text, want := range map[string]string{
 		"http://10.0.0.1:2379": "", "unix:///run/etcd": "", "unixs://etcd:1": "",
-		"":         `the address for clients is "": give one such as http://10.0.0.1:2379`,
-		"/run/x":   `the address for clients is "/run/x": give one such as http://10.0.0.1:2379`,
-		"//host":   `the address for clients is "//host": give one such as http://10.0.0.1:2379`,
-		"http:":    `the address for clients is "http:": give one such as http://10.0.0.1:2379`,
+		"":         `the address for clients is "": give a URL such as http://10.0.0.1:2379`,
+		"/run/x":   `the address for clients is "/run/x": give a URL such as http://10.0.0.1:2379`,
+		"//host":   `the address for clients is "//host": give a URL such as http://10.0.0.1:2379`,
+		"http:":    `the address for clients is "http:": give a URL such as http://10.0.0.1:2379`,
 		"http://%": `the address for clients: parse "http://%": invalid URL escape "%"`,
 	} {
 		u, err := address("clients", text)

@@ -92,7 +92,7 @@ func TestWritesFailWithoutDirectory(t *testing.T) {
 			t.Errorf("%s = %v", call, err)
 		}
 	}
-	here = errors.New("the folder is gone")
+	here = errors.New("the data directory is gone")
 	for call, err := range calls() {
 		if reads := call == "Range" || call == "Compact"; reads != (err == nil) {
 			t.Errorf("%s without a folder = %v", call, err)

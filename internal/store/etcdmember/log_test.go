@@ -27,7 +27,7 @@ func TestFatalEtcdLogFailsMember(t *testing.T) {
 	log.Warn("a warning", zap.Int("n", 7))
 	said(`level=DEBUG-4 msg=etcd event="a warning map[field:of the log n:7]"`)
 	log.Error("an error")
-	said(`level=WARN msg="etcd met an error" event="an error map[field:of the log]"`)
+	said(`level=WARN msg="etcd reported an error" event="an error map[field:of the log]"`)
 	m.stopping.Store(true)
 	log.Error("an error")
 	said(`level=DEBUG-4 msg=etcd`)
@@ -38,7 +38,7 @@ func TestFatalEtcdLogFailsMember(t *testing.T) {
 		t.Error("a goroutine goes on after what is fatal")
 	}()
 	<-ended
-	said(`level=ERROR msg="etcd cannot go on" event="the end map[field:of the log]"`)
+	said(`level=ERROR msg="etcd failed" event="the end map[field:of the log]"`)
 	<-m.failed
 	m.fail(errors.New("another reason"))
 	if m.err == nil || !strings.Contains(m.err.Error(), "the end") {

@@ -11,11 +11,11 @@ import (
 func TestMemberConfigErrorNamesField(t *testing.T) {
 	whole := etcdmember.Config{Name: "a", Dir: "data", Client: "http://127.0.0.1:2379", Peer: "http://127.0.0.1:2380"}
 	for want, change := range map[string]func(*etcdmember.Config){
-		"needs a name and a folder": func(c *etcdmember.Config) { c.Name = "" },
-		`address for clients is ""`: func(c *etcdmember.Config) { c.Client = "" },
-		`address for peers is ""`:   func(c *etcdmember.Config) { c.Peer = "" },
-		`no member "a"`:             func(c *etcdmember.Config) { c.Peers = map[string]string{"b": c.Peer} },
-		"at least as 5 times":       func(c *etcdmember.Config) { c.Election = 1e6 },
+		"needs a name and a directory": func(c *etcdmember.Config) { c.Name = "" },
+		`address for clients is ""`:    func(c *etcdmember.Config) { c.Client = "" },
+		`address for peers is ""`:      func(c *etcdmember.Config) { c.Peer = "" },
+		`no member "a"`:                func(c *etcdmember.Config) { c.Peers = map[string]string{"b": c.Peer} },
+		"at least as 5 times":          func(c *etcdmember.Config) { c.Election = 1e6 },
 	} {
 		cfg := whole
 		change(&cfg)
@@ -36,7 +36,7 @@ func TestMemberFailsWithoutItsPort(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := m.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "start the member of etcd in") {
+	if err := m.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "start the etcd member in") {
 		t.Errorf("Run: %v, want that it cannot start", err)
 	}
 }

@@ -61,7 +61,7 @@ func TestUnusableCertificateIsRefused(t *testing.T) {
 		{nil, "https://10.0.0.2:1", ""},
 		{&good, "https://10.0.0.1:1", ""},
 		{&signed, "https://10.0.0.1:1", ""},
-		{&good, "https://10.0.0.2:1", "does not name 10.0.0.2"},
+		{&good, "https://10.0.0.2:1", "is not valid for 10.0.0.2"},
 		{&good, "http://10.0.0.2:1", ""},
 		{&TLS{CertFile: "none"}, "https://10.0.0.1:1", "the certificate for its peers"},
 		{&waits, "https://10.0.0.1:1", "nobody signs it"},

@@ -28,7 +28,7 @@ func TestUnansweredCallEnds(t *testing.T) {
 		scanned = err
 	}
 	for call, err := range map[string]error{"Get": got, "Scan": scanned, "Commit": put(t.Context(), s, "key", "value")} {
-		if err == nil || errors.Is(err, store.ErrFenced) || !strings.Contains(err.Error(), "no answer within 50ms") {
+		if err == nil || errors.Is(err, store.ErrFenced) || !strings.Contains(err.Error(), "did not respond within 50ms") {
 			t.Errorf("%s: %v, want that there was no answer", call, err)
 		}
 	}
@@ -97,7 +97,7 @@ func TestStoreIsFullBeforeEtcdRefuses(t *testing.T) {
 		if n > 2*quota/len(large) {
 			t.Fatalf("%d writes fit into a quota of %d", n, quota)
 		}
-		if err := s.Looked(t.Context()); err != nil {
+		if err := s.CheckCapacity(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}

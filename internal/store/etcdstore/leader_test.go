@@ -56,23 +56,23 @@ func TestCommitLeavesDeposedLeader(t *testing.T) {
 		}
 
 		etcd.lost.Store(true)
-		if err := put(t.Context(), s, "key", "2"); err == nil || !strings.Contains(err.Error(), "no answer within 1s") {
+		if err := put(t.Context(), s, "key", "2"); err == nil || !strings.Contains(err.Error(), "did not respond within 1s") {
 			t.Errorf("a commit that is lost under the same leader: %v, want that there was no answer", err)
 		}
 		etcd.term.Store(1)
 		etcd.dumb.Store(true)
-		if err := put(t.Context(), s, "key", "2"); err == nil || !strings.Contains(err.Error(), "no answer within 1s") {
+		if err := put(t.Context(), s, "key", "2"); err == nil || !strings.Contains(err.Error(), "did not respond within 1s") {
 			t.Errorf("a commit that is lost while another leader is elected, and not at work: %v, want that there was no answer", err)
 		}
 		etcd.dumb.Store(false)
 		etcd.torn.Store(true)
-		if err := put(t.Context(), s, "key", "2"); err == nil || !strings.Contains(err.Error(), "no answer within 1s") {
+		if err := put(t.Context(), s, "key", "2"); err == nil || !strings.Contains(err.Error(), "did not respond within 1s") {
 			t.Errorf("a commit that is lost while nobody can tell whether there is another leader: %v, want that there was no answer", err)
 		}
 		etcd.torn.Store(false)
 		begin := time.Now()
 		err := put(t.Context(), s, "key", "3")
-		if took := time.Since(begin); err == nil || !strings.Contains(err.Error(), "etcd has another leader") || took != 30*time.Millisecond {
+		if took := time.Since(begin); err == nil || !strings.Contains(err.Error(), "etcd has a new leader") || took != 30*time.Millisecond {
 			t.Errorf("a commit that is lost with its leader: %v after %v, want soon that there is another leader", err, took)
 		}
 		etcd.lost.Store(false)
@@ -103,7 +103,7 @@ func TestCommitUsesLeaderOfReads(t *testing.T) {
 				t.Fatal(err)
 			}
 			etcd.lost.Store(true)
-			if err := put(t.Context(), s, "key", "2"); err == nil || !strings.Contains(err.Error(), "no answer within 1s") {
+			if err := put(t.Context(), s, "key", "2"); err == nil || !strings.Contains(err.Error(), "did not respond within 1s") {
 				t.Errorf("after a %s, a commit that is lost under the same leader: %v, want that there was no answer", name, err)
 			}
 		})
@@ -151,7 +151,7 @@ func TestLateAnswerOfLostLeaderCounts(t *testing.T) {
 			}
 			etcd.term.Store(1)
 			err := put(t.Context(), s, "key", "value")
-			if lost := err != nil && strings.Contains(err.Error(), "etcd has another leader"); lost != (answer != nil) {
+			if lost := err != nil && strings.Contains(err.Error(), "etcd has a new leader"); lost != (answer != nil) {
 				t.Errorf("a commit whose answer comes when it is given up, and is the error %v: %v", answer, err)
 			}
 		})

@@ -168,10 +168,10 @@ func onEach(t *testing.T, ops, bytes int, test func(*testing.T, opener)) {
 	})
 }
 
-// over returns a store on an etcd in memory, which is closed when the test ends.
+// newStore returns the store of cfg, with defaults set, on a client that the store closes.
 func newStore(t *testing.T, m *etcdtest.Memory, cfg etcdstore.Config) *etcdstore.Store {
 	t.Helper()
-	s := etcdstore.Over(m.Client(t, "store"), cfg, logTo(t))
+	s := etcdstore.NewStore(m.Client(t, "store"), cfg, logTo(t))
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)

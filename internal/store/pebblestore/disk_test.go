@@ -275,8 +275,8 @@ func try(t *testing.T, o operation, set func(*disk, *below, map[string]vfs.File)
 	if d.logCreated != begun {
 		say("a log is begun")
 	}
-	if len(d.criticalFiles) > 0 {
-		say("%d watched", len(d.criticalFiles))
+	if len(d.fileGuards) > 0 {
+		say("%d watched", len(d.fileGuards))
 	}
 	if now := current(d); now != manifest {
 		say("the manifest is %s", now)

@@ -93,7 +93,7 @@ func breakAt(t *testing.T, f *fault) {
 			if err == nil {
 				continue
 			}
-			wantText(t, err, errDisk.Error(), "must be opened again")
+			wantText(t, err, errDisk.Error(), "must be reopened")
 			if _, err := s.Get(t.Context(), []byte("key")); err == nil {
 				t.Errorf("writer %d: Get on a failed store returns no error", w)
 			}

@@ -45,7 +45,7 @@ func TestStoreIsFullBeforeItsDisk(t *testing.T) {
 				t.Errorf("with %d bytes free, Full = %v, want %v", step.free, got, step.full)
 			}
 		}
-		for _, line := range []string{"the disk is full: new jobs are refused", "the disk has room again: new jobs are accepted"} {
+		for _, line := range []string{"the disk is full: new jobs are refused", "the disk has free space again: new jobs are accepted"} {
 			if n := strings.Count(said.String(), line); n != 1 {
 				t.Errorf("%q was logged %d times, want once", line, n)
 			}

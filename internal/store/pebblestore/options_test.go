@@ -94,7 +94,7 @@ func plainLog(level slog.Level) (*slog.Logger, *logtest.Page) {
 
 func TestPebbleEventsAreLogged(t *testing.T) {
 	broken := errors.New("broken")
-	const failed = `level=ERROR msg="pebble cannot go on" err=`
+	const failed = `level=ERROR msg="pebble failed" err=`
 	const damage = `damaged table: on-disk corruption: x.sst; bounds: [, ); details: broken\n(1) broken\nError types: (1) *errors.errorString`
 	for _, c := range []struct {
 		name  string
@@ -102,12 +102,12 @@ func TestPebbleEventsAreLogged(t *testing.T) {
 		want  string
 		fails string
 	}{
-		{"an error", func(l logger, _ pebble.EventListener) { l.Errorf("it is %s", "bad") }, `level=ERROR msg="pebble met an error" err="it is bad"`, ""},
+		{"an error", func(l logger, _ pebble.EventListener) { l.Errorf("it is %s", "bad") }, `level=ERROR msg="pebble reported an error" err="it is bad"`, ""},
 		{"the end", func(l logger, _ pebble.EventListener) { l.Fatalf("it is %w", broken) }, failed + `"it is broken"`, "it is broken"},
 		{"something", func(l logger, _ pebble.EventListener) { l.Infof("it is %s", "so") }, "", ""},
 		{
 			"work in the background", func(_ logger, e pebble.EventListener) { e.BackgroundError(broken) },
-			`level=WARN msg="work in the background failed and is tried again" err=broken`, "",
+			`level=WARN msg="background work of the store failed; retrying" err=broken`, "",
 		},
 		{
 			"a slow disk", func(_ logger, e pebble.EventListener) {
@@ -123,14 +123,14 @@ func TestPebbleEventsAreLogged(t *testing.T) {
 			"a stall", func(_ logger, e pebble.EventListener) {
 				e.WriteStallBegin(pebble.WriteStallBeginInfo{Reason: "memtables"})
 			},
-			`level=WARN msg="commits wait for the disk" event="write stall beginning: memtables"`, "",
+			`level=WARN msg="commits are waiting for the disk" event="write stall beginning: memtables"`, "",
 		},
-		{"the end of a stall", func(_ logger, e pebble.EventListener) { e.WriteStallEnd() }, `level=INFO msg="commits go on"`, ""},
+		{"the end of a stall", func(_ logger, e pebble.EventListener) { e.WriteStallEnd() }, `level=INFO msg="commits continue"`, ""},
 		{
 			"a mistake", func(_ logger, e pebble.EventListener) {
 				e.PossibleAPIMisuse(pebble.PossibleAPIMisuseInfo{UserKey: []byte("k")})
 			},
-			`level=ERROR msg="pebble is used wrongly" event="possible API misuse: ineffectual SINGLEDEL (key=\"k\")"`, "",
+			`level=ERROR msg="pebble reported API misuse" event="possible API misuse: ineffectual SINGLEDEL (key=\"k\")"`, "",
 		},
 		{
 			"damage", func(_ logger, e pebble.EventListener) {

@@ -76,6 +76,8 @@ func TestDiskFailureDuringTableReadIsReported(t *testing.T) {
 	}
 }
 
+// isOptions reports whether a file is a temporary file of Pebble's options. Pebble writes it at the
+// end of its Open, where an error must not occur; see disk.opening.
 func isOptions(op errorfs.Op) bool { return strings.HasSuffix(op.Path, ".dbtmp") }
 
 func reopenWithTable(t *testing.T, broken func(errorfs.Op) bool) {

@@ -104,7 +104,7 @@ func TestDirectoryIsOpenedOnce(t *testing.T) {
 	open(t, pebblestore.Config{Dir: "store", FS: mem})
 	for _, cfg := range []pebblestore.Config{{Dir: dir}, {Dir: dir + "/."}, {Dir: link}, {Dir: "store", FS: mem}} {
 		_, err := pebblestore.Open(cfg, logTo(t))
-		wantText(t, err, cfg.Dir, "another carillon", "choose another folder")
+		wantText(t, err, cfg.Dir, "another carillon", "choose another directory")
 	}
 }
 
@@ -156,12 +156,12 @@ func TestUnusableDirectoryIsRefused(t *testing.T) {
 		dir  string
 		want []string
 	}{
-		{"", []string{"no folder"}},
-		{dangling, []string{dangling + " is a symbolic link to " + filepath.Join(dir, "nowhere"), "make that folder, or remove the link"}},
+		{"", []string{"no directory"}},
+		{dangling, []string{dangling + " is a symbolic link to " + filepath.Join(dir, "nowhere"), "create that directory, or remove the link"}},
 		{filepath.Join(dangling, "data"), []string{dangling + " is a symbolic link to"}},
-		{"/proc/x", []string{"/proc/x", "no folder can be made there, choose another"}},
-		{text, []string{text, "choose a folder"}},
-		{other, []string{other, `"letter.txt"`, "choose an empty folder"}},
+		{"/proc/x", []string{"/proc/x", "no directory can be created there; choose another"}},
+		{text, []string{text, "choose a directory"}},
+		{other, []string{other, `"letter.txt"`, "choose an empty directory"}},
 		{newer, []string{newer, "format 999", "newer carillon"}},
 	} {
 		_, err := pebblestore.Open(pebblestore.Config{Dir: tt.dir}, logTo(t))
@@ -220,7 +220,7 @@ func TestBatchWithFencesIsRefused(t *testing.T) {
 	s := open(t, pebblestore.Config{Dir: "store", FS: vfs.NewMem()})
 	b := store.Batch{Fences: []store.Fence{{}}}
 	b.Put([]byte("key"), nil)
-	wantText(t, s.Commit(t.Context(), &b), "write without them")
+	wantText(t, s.Commit(t.Context(), &b), "write without fences")
 	if got, err := s.Get(t.Context(), []byte("key")); err != nil || got[0] != nil {
 		t.Errorf("what was refused reads as %q, %v", got[0], err)
 	}
