@@ -109,7 +109,7 @@ func TestFailedViewsBackOffToASecond(t *testing.T) {
 		if got[7] != 1100*ms || got[8] != 200*ms {
 			t.Errorf("after a view of a second it looked again after %v and %v, want as at first", got[7], got[8])
 		}
-		if n := strings.Count(log.String(), "cannot see the cluster"); n < len(f.looks)-2 || n > len(f.looks)-1 { // the last may be after the end
+		if n := strings.Count(log.String(), "cannot read the members of the cluster"); n < len(f.looks)-2 || n > len(f.looks)-1 { // the last may be after the end
 			t.Errorf("the log says %d times that it cannot see the cluster, want %d", n, len(f.looks)-1)
 		}
 	})
@@ -175,7 +175,7 @@ func TestWaitForNodeIDPollsOnBrokenWatch(t *testing.T) {
 		if n := asked.Load(); n < 90 || n > 110 {
 			t.Errorf("etcd was asked %d times in ten seconds, want a hundred", n)
 		}
-		if n := strings.Count(log.String(), "waiting until the last lease"); n != 1 {
+		if n := strings.Count(log.String(), "waiting for the previous lease"); n != 1 {
 			t.Errorf("the log says %d times that it waits, want once", n)
 		}
 	})

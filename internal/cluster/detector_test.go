@@ -19,7 +19,7 @@ import (
 	"carillon/internal/store/etcdmember/etcdtest"
 )
 
-// member reports whether a node of that name is one.
+// member is a node in a session. Its fields belong to the goroutine of run.
 func member(t *testing.T, m *etcdtest.Memory, node string) bool {
 	t.Helper()
 	r, err := m.Range(t.Context(), &etcdserverpb.RangeRequest{Key: []byte("carillon/cluster/node/" + node)})

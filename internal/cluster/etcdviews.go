@@ -12,8 +12,9 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// Views is [Session.Views]. The assignment stands in etcd. Whoever sees that it is not one to the present members
-// proposes the next; the first proposal wins, if it is about those who are members when it comes.
+// Views implements [Session]. The assignment is stored in etcd. A node that sees an assignment to
+// other members than the present ones proposes the next; the first proposal wins if it is for the
+// members of that moment.
 func (s *etcdSession) Views(ctx context.Context) iter.Seq2[View, error] {
 	return func(yield func(View, error) bool) {
 		for ctx.Err() == nil {
@@ -35,20 +36,20 @@ func (s *etcdSession) Views(ctx context.Context) iter.Seq2[View, error] {
 	}
 }
 
-// A census is what etcd has about the members at one revision.
+// membership is what etcd stores about the members at one revision.
 type membership struct {
 	revision           int64
 	view               View
-	createRevisions    []int64 // of each member, the revision
-	assignmentRevision int64   // the revision of the assignment, 0 if there is none
+	createRevisions    []int64 // of the members
+	assignmentRevision int64   // 0 if there is no assignment
 	isCurrent          bool    // the assignment is to these members
 }
 
-// census reads who is a member, and finds what is to be assigned to them.
+// readMembership reads the members and the assignment, and computes the next assignment.
 func (e *Etcd) readMembership(ctx context.Context) (membership, error) {
 	resp, err := e.client.Get(ctx, e.clusterKey(), clientv3.WithPrefix())
 	if err != nil {
-		return membership{}, fmt.Errorf("read who is a member: %w", err)
+		return membership{}, fmt.Errorf("read the members: %w", err)
 	}
 	c := membership{revision: resp.Header.Revision}
 	owners := make([]string, e.config.Partitions)
@@ -75,7 +76,7 @@ func (e *Etcd) readMembership(ctx context.Context) (membership, error) {
 		}
 	}
 	if len(owners) != e.config.Partitions {
-		return membership{}, fmt.Errorf("the cluster has %d partitions and this node %d: give all nodes the same", len(owners), e.config.Partitions)
+		return membership{}, fmt.Errorf("the cluster has %d partitions but this node has %d: configure the same number on all nodes", len(owners), e.config.Partitions)
 	}
 	for i := range c.view.Members {
 		n := &c.view.Members[i]
@@ -86,7 +87,7 @@ func (e *Etcd) readMembership(ctx context.Context) (membership, error) {
 	return c, nil
 }
 
-// propose makes the assignment of c the present one, if neither it nor the members have changed since.
+// propose stores the assignment of c, if neither it nor the members have changed since.
 func (e *Etcd) propose(ctx context.Context, c membership) error {
 	value, err := json.Marshal(c.view.Owners)
 	if err != nil {
@@ -105,7 +106,7 @@ func (e *Etcd) propose(ctx context.Context, c membership) error {
 	return nil
 }
 
-// changed waits until something about the members or the assignment has changed since the revision.
+// waitForChange waits until the members or the assignment have changed after the revision.
 func (e *Etcd) waitForChange(ctx context.Context, revision int64) error {
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
