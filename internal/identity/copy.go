@@ -11,29 +11,29 @@ import (
 	"slices"
 )
 
-// A fileCopy is files that follow a source.
+// fileCopy writes the certificate of a source to files.
 type fileCopy struct {
 	dir     string
-	written chan struct{} // closed when they are there
-	last    x509Material  // what was written last; of the goroutine of Run
+	written chan struct{} // closed when the files exist
+	last    x509Material  // what was written last; used by the goroutine of Run only
 }
 
-// The files of a copy. The certificate is in one file with its key, so that both change at once.
+// Files of a copy. The certificate and its key are in one file, so that both change at once.
 const (
 	pairFile = "certificate.pem"
 	caFile   = "ca.pem"
 )
 
-// CopyTo has Run keep copies of the certificate, its key and the anchors in a folder, for a part of the process that reads
-// them from files alone. The folder and the files are their user's only, and removed when Run ends. It is to be called
-// before Run.
+// CopyTo makes Run copy the certificate, its key and the anchors to a directory, for a part of the
+// process that reads files only. The directory and the files are private to the user, and are
+// removed when Run ends. It must be called before Run.
 func (s *Source) CopyTo(dir string) Files {
 	s.copy = &fileCopy{dir: dir, written: make(chan struct{})}
 	pair := filepath.Join(dir, pairFile)
 	return Files{Cert: pair, Key: pair, CA: filepath.Join(dir, caFile)}
 }
 
-// Copied waits until the copies are there, or ctx ends.
+// WaitCopied waits until the copies exist, or ctx ends.
 func (s *Source) WaitCopied(ctx context.Context) error {
 	select {
 	case <-s.copy.written:
@@ -43,7 +43,7 @@ func (s *Source) WaitCopied(ctx context.Context) error {
 	}
 }
 
-// take writes p, if that is new.
+// update writes p, if it is new.
 func (c *fileCopy) update(p x509Material) error {
 	if p.svid == nil || p.svid == c.last.svid && slices.EqualFunc(p.anchors, c.last.anchors, (*x509.Certificate).Equal) {
 		return nil
@@ -65,7 +65,7 @@ func (c *fileCopy) update(p x509Material) error {
 	return nil
 }
 
-// write puts a file in the place of the one that was there, at once.
+// write replaces a file atomically.
 func (c *fileCopy) write(name string, text []byte) error {
 	path := filepath.Join(c.dir, name)
 	if err := os.Remove(path + ".new"); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -77,7 +77,7 @@ func (c *fileCopy) write(name string, text []byte) error {
 	return os.Rename(path+".new", path)
 }
 
-// remove removes the files.
+// remove removes the directory.
 func (c *fileCopy) remove() { _ = os.RemoveAll(c.dir) }
 
 func encodeCerts(all []*x509.Certificate) (text []byte) {

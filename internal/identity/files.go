@@ -13,14 +13,15 @@ import (
 	"github.com/spiffe/go-spiffe/v2/svid/x509svid"
 )
 
-// Files are PEM files. Whoever replaces them need not do so at once: a pair that does not fit together is not taken.
+// Files are PEM files. They need not be replaced atomically: a certificate is used only with its
+// matching key.
 type Files struct {
-	Cert string // the certificate, and after it those between it and an anchor; the first has a SPIFFE id
+	Cert string // the certificate with a SPIFFE id, followed by intermediate certificates
 	Key  string // its private key, in PKCS #8
 	CA   string // the trust anchors
 }
 
-// OpenFiles returns a source of what the files hold, which follows their changes.
+// OpenFiles returns a source of the certificate in the files, which it reloads when they change.
 func OpenFiles(f Files, log *slog.Logger) (*Source, error) {
 	from := &files{names: f}
 	first, err := from.read(x509Material{})
@@ -38,10 +39,10 @@ func newSource(from provider, first x509Material, log *slog.Logger) *Source {
 	return s
 }
 
-// files provides what files hold. It belongs to one goroutine.
+// files is the provider of material in files. It belongs to one goroutine.
 type files struct {
 	names Files
-	taken [3][]byte // what the present papers were made from
+	taken [3][]byte // contents of the files of the current material
 }
 
 func (f *files) fetch(_ context.Context, have x509Material) (x509Material, error) {
@@ -68,13 +69,13 @@ func (f *files) read(have x509Material) (x509Material, error) {
 		return have, fmt.Errorf("%s: %w", f.names.CA, err)
 	}
 	if err := got.verify(); err != nil {
-		return have, fmt.Errorf("%s is not good for those who trust %s: %w", f.names.Cert, f.names.CA, err)
+		return have, fmt.Errorf("the certificate in %s does not verify with the trust anchors in %s: %w", f.names.Cert, f.names.CA, err)
 	}
 	f.taken = read
 	return got, nil
 }
 
-// parseAnchors returns the certificates in text, of which there is at least one.
+// parseCerts parses the certificates in text, at least one.
 func parseCerts(text []byte) (anchors, error) {
 	var all anchors
 	for {

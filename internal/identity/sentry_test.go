@@ -93,7 +93,7 @@ func TestSentryRequestWithoutTokenIsDaprs(t *testing.T) {
 		p.FailWith(status.Error(codes.PermissionDenied, "who are you?"))
 		s := p.open(t)
 		synctest.Wait()
-		want := "there is no token that Sentry could be shown: no such file as " + token + " or " + legacy + ": mount the token of the pod's service account there"
+		want := "there is no token for Sentry: no such file: " + token + " or " + legacy + ": mount the token of the pod's service account there"
 		if err := s.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
@@ -145,7 +145,7 @@ func TestTokenIsReadForEachCertificate(t *testing.T) {
 		p.ask.Token.Files = []string{token}
 		s := p.open(t)
 		synctest.Wait()
-		if err := s.Check(); err == nil || !strings.Contains(err.Error(), "no such file as "+token+": put the token there") {
+		if err := s.Check(); err == nil || !strings.Contains(err.Error(), "no such file: "+token+": put the token there") {
 			t.Errorf("without a token: %v", err)
 		}
 		write(t, token, []byte("\n"))
@@ -340,7 +340,7 @@ func TestSignedCertificateIsVerified(t *testing.T) {
 			"it holds no certificate in PEM": func(_ *sentryv1.SignCertificateRequest, res *sentryv1.SignCertificateResponse) {
 				res.WorkloadCertificate = []byte("hello")
 			},
-			"the chain of the certificate": func(_ *sentryv1.SignCertificateRequest, res *sentryv1.SignCertificateResponse) {
+			"the certificate chain from Sentry": func(_ *sentryv1.SignCertificateRequest, res *sentryv1.SignCertificateResponse) {
 				res.TrustChainCertificates = [][]byte{[]byte("hello")}
 			},
 		} {
@@ -357,7 +357,7 @@ func TestSignedCertificateIsVerified(t *testing.T) {
 		p.SignWith(other)
 		s := p.open(t)
 		synctest.Wait()
-		if err := s.Check(); err == nil || !strings.Contains(err.Error(), "nobody would trust the certificate") {
+		if err := s.Check(); err == nil || !strings.Contains(err.Error(), "verify the certificate from Sentry") {
 			t.Errorf("by another authority: %v", err)
 		}
 
@@ -396,7 +396,7 @@ func TestSourceNeedsAnchors(t *testing.T) {
 	for want, change := range map[string]func(*identity.Sentry){
 		`trust anchors in "the environment": it holds no certificate`: func(s *identity.Sentry) { s.Anchors = nil },
 		"trust anchors: open no/file":                                 func(s *identity.Sentry) { s.AnchorsFile = "no/file" },
-		"no address of Sentry":                                        func(s *identity.Sentry) { s.Address = "" },
+		"the address of Sentry is missing":                                        func(s *identity.Sentry) { s.Address = "" },
 	} {
 		ask := p.ask
 		change(&ask)

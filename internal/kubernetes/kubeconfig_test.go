@@ -26,7 +26,8 @@ const patience = time.Minute
 
 const secret = "sup3rs3cr3t"
 
-// kubeconfig writes a file with this cluster and this user, which are in a context beside another one that is not current.
+// kubeconfig is the part of a kubeconfig file that is used. It includes fields that are refused,
+// for better errors than for unknown fields.
 func kubeconfig(t *testing.T, dir, cluster, user string) (name string) {
 	t.Helper()
 	name = filepath.Join(dir, "config")
