@@ -16,7 +16,7 @@ import (
 	"carillon/internal/identity/identitytest"
 )
 
-// refused holds that nobody listens at these addresses.
+// refused checks that no process listens at these addresses.
 func refused(t *testing.T, addresses ...string) {
 	t.Helper()
 	for _, address := range addresses {
@@ -34,7 +34,7 @@ func refused(t *testing.T, addresses ...string) {
 	}
 }
 
-// opens waits until somebody listens at these addresses.
+// opens waits until a process listens at each address.
 func opens(t *testing.T, addresses ...string) {
 	t.Helper()
 	for _, address := range addresses {
@@ -51,7 +51,7 @@ func opens(t *testing.T, addresses ...string) {
 	}
 }
 
-// freeAddress is one that nobody listens at.
+// freeAddress returns an address that no process uses.
 func freeAddress(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -62,7 +62,7 @@ func freeAddress(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// sentryAt runs a Sentry at that address until the test ends.
+// sentryAt runs a Sentry at an address until the test ends.
 func sentryAt(t *testing.T, ca *identitytest.Authority, address string) {
 	t.Helper()
 	l, err := net.Listen("tcp", address)
@@ -72,7 +72,7 @@ func sentryAt(t *testing.T, ca *identitytest.Authority, address string) {
 	ca.Serve(t, l, "spiffe://localhost/ns/default/dapr-sentry", time.Hour)
 }
 
-// endsWell stops a process that has had reasons for errors in its log.
+// endsWell stops a process whose log may have errors.
 func endsWell(t *testing.T, n *node) {
 	t.Helper()
 	if err := n.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -83,10 +83,11 @@ func endsWell(t *testing.T, n *node) {
 	}
 }
 
-// closedPorts is what a node says, with their addresses, while they wait for a certificate.
+// closedPorts begins the log line with the ports that wait for a certificate.
 const closedPorts = `msg="ports are closed until the node has a certificate"`
 
-// startClosedScheduler starts a scheduler whose Sentry does not run yet, at free ports, as the log names none of them.
+// startClosedScheduler starts a scheduler whose Sentry does not run yet. The test chooses the ports, because
+// the log does not show them.
 func startClosedScheduler(t *testing.T, ca *identitytest.Authority, sentry string) *daprd {
 	t.Helper()
 	anchors := filepath.Join(t.TempDir(), "ca.pem")
@@ -101,7 +102,7 @@ func startClosedScheduler(t *testing.T, ca *identitytest.Authority, sentry strin
 	return d
 }
 
-// listens waits until a node says where it listens, and holds that these addresses are open by then.
+// listens waits until a node logs that it listens, and checks that these addresses are open by then.
 func (n *node) listens(t *testing.T, addresses ...string) {
 	t.Helper()
 	waitFor(t, "listening", func() bool { return strings.Contains(n.said.String(), "msg=listening ") })
@@ -193,7 +194,7 @@ func TestSidecarPortsAreClosedWithoutCertificate(t *testing.T) {
 	s.stop(t, syscall.SIGTERM)
 }
 
-// ports returns the ports that a sidecar says are closed: of HTTP, of gRPC, and the internal one.
+// ports returns the ports that a sidecar logs as closed: HTTP, gRPC and internal.
 func (s *carilloned) ports(t *testing.T) []string {
 	t.Helper()
 	all := s.address["ports"]

@@ -20,16 +20,16 @@ import (
 	"carillon/internal/logtest"
 )
 
-// A node is a running carillon.
+// node is a running carillon process.
 type node struct {
 	cmd *exec.Cmd
 	api string        // address of the HTTP API, in dev
-	all chan struct{} // closed when it has said all that it will
+	all chan struct{} // closed at the end of its output
 
 	said logtest.Page
 }
 
-// startNode starts an all-in-one node on free ports, which lives until it is stopped or the test ends.
+// startNode starts an all-in-one node on free ports. It runs until it is stopped or the test ends.
 func startNode(t *testing.T, args ...string) *node {
 	t.Helper()
 	var api string
@@ -44,7 +44,8 @@ func startNode(t *testing.T, args ...string) *node {
 	return n
 }
 
-// launch starts cmd and returns when it has said a line that ready knows. It lives until it is stopped or the test ends.
+// launch starts cmd and waits for an output line that ready accepts. The process runs until it is stopped or
+// the test ends.
 func launch(t *testing.T, cmd *exec.Cmd, ready func(line string) bool) *node {
 	t.Helper()
 	n := &node{cmd: cmd, all: make(chan struct{})}
@@ -77,7 +78,7 @@ func launch(t *testing.T, cmd *exec.Cmd, ready func(line string) bool) *node {
 	return n
 }
 
-// wait waits until it has ended, and all that it said has been heard. Nothing that it started may live on.
+// wait waits until the process has ended and its output is read. Its child processes must have ended too.
 func (n *node) wait() error {
 	<-n.all
 	return n.cmd.Wait()
@@ -102,7 +103,7 @@ func (n *node) schedule(t *testing.T, name, body string) error {
 	return err
 }
 
-// An app counts the triggers that it receives, by name.
+// startApp starts an app that counts its triggers by name.
 func startApp(t *testing.T) (flag string, received chan string) {
 	t.Helper()
 	received = make(chan string, 10_000)
@@ -113,8 +114,8 @@ func startApp(t *testing.T) (flag string, received chan string) {
 	return "--app=sub=" + s.URL, received
 }
 
-// TestAcknowledgedJobsSurviveKill9 kills the process in the middle of a load, again and again, and holds that each
-// job of which the user was told that it is scheduled reaches the app.
+// TestAcknowledgedJobsSurviveKill9 repeatedly kills the process under load, and checks that each acknowledged
+// job reaches the app.
 func TestAcknowledgedJobsSurviveKill9(t *testing.T) {
 	dir := t.TempDir()
 	app, received := startApp(t)
@@ -303,7 +304,7 @@ func TestSecondSignalKillsNodeAndApp(t *testing.T) {
 			select {
 			case <-n.all:
 			case <-time.After(patience):
-				t.Error("the app lives on")
+				t.Error("the app is still running")
 			}
 			return
 		case <-time.After(100 * time.Millisecond):
@@ -316,13 +317,13 @@ func TestWrongCommandLineSaysWhatToWrite(t *testing.T) {
 	for _, c := range []struct{ args, env, want string }{
 		{"dev --app foo=127.0.0.1:80", "", "write foo=http://127.0.0.1:80"},
 		{"dev --app foo=localhost:80", "", "write foo=http://localhost:80"},
-		{"dev --app-grace-period 5", "", `invalid value "5" for flag --app-grace-period: it is a number and its unit, such as 5s`},
-		{"dev", "CARILLON_APP_GRACE_PERIOD=5", "CARILLON_APP_GRACE_PERIOD: it is a number and its unit, such as 5s"},
-		{"dev --strict=perhaps", "", "--strict: it is true or false"},
+		{"dev --app-grace-period 5", "", `invalid value "5" for flag --app-grace-period: it must be a duration with a unit, such as 5s`},
+		{"dev", "CARILLON_APP_GRACE_PERIOD=5", "CARILLON_APP_GRACE_PERIOD: it must be a duration with a unit, such as 5s"},
+		{"dev --strict=perhaps", "", "--strict: it must be true or false"},
 		{"dev --app-port abc", "", "a port must be a number from 0 to 65535"},
 		{"dev", "CARILLON_APP_PORT=abc", "a port must be a number from 0 to 65535"},
 		{"dve", "", "did you mean dev?"},
-		{"dev --log-level loud", "", `--log-level: "loud" is none of`},
+		{"dev --log-level loud", "", `--log-level "loud" is unknown`},
 	} {
 		cmd := self(t, strings.Fields(c.args)...)
 		cmd.Dir = t.TempDir()
@@ -337,7 +338,7 @@ func TestWrongCommandLineSaysWhatToWrite(t *testing.T) {
 
 func TestDevSaysWhyDataDirectoryIsUnusable(t *testing.T) {
 	for _, c := range []struct{ link, to, args, want string }{
-		{".carillon", "/nonexist", "", ".carillon is a symbolic link to /nonexist, which is not there"},
+		{".carillon", "/nonexist", "", ".carillon is a symbolic link to /nonexist, which does not exist"},
 		{".carillon", ".carillon", "", "a symbolic link that leads back to itself"},
 		{"x", "/nonexist", "--data-dir=x", "--data-dir "},
 	} {

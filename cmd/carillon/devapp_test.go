@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// appScript is an app that notes its SIGTERMs in the file $1, beside a process that does so too and ends only if $2 says so.
+// appScript is an app that records its SIGTERMs in the file $1. Its child process does so too, and ends only
+// if $2 says so.
 const appScript = `
 log=$1 child_ends=$2
 trap 'echo leader >> "$log"; exit 0' TERM
@@ -25,7 +26,7 @@ func TestAppGetsSIGTERMThenSIGKILL(t *testing.T) {
 	for _, c := range []struct {
 		name, childEnds string
 		grace           time.Duration
-		atLeast         time.Duration // that stopping takes
+		atLeast         time.Duration // minimum time of the stop
 	}{
 		{"all end at SIGTERM", "yes", time.Minute, 0},
 		{"a child ignores SIGTERM", "no", 500 * time.Millisecond, 500 * time.Millisecond},
@@ -58,7 +59,7 @@ func TestAppGetsSIGTERMThenSIGKILL(t *testing.T) {
 	}
 }
 
-// TestProcessesOfAppEndWithNode has the app end by itself while its child goes on.
+// TestProcessesOfAppEndWithNode ends the app while its child process is running.
 func TestProcessesOfAppEndWithNode(t *testing.T) {
 	n := startNode(t, "--data-dir", t.TempDir(), "--app-grace-period=200ms", "--", "sh", "-c", "trap '' TERM; sleep 1000 & echo pid $!; exit 0")
 	if err := n.wait(); err != nil { // its output ends when nobody has it

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// schedulerOf returns what the flags of a scheduler mean.
+// schedulerOf returns the configuration in the flags of a scheduler.
 func schedulerOf(t *testing.T, args string) *schedulerConfig {
 	t.Helper()
 	std, _, _ := nowhere()
@@ -28,7 +28,7 @@ const (
 	chart     = "--listen-address=0.0.0.0 --id dapr-scheduler-server-0 --etcd-embed=true --etcd-client-port 2379 --tls-enabled --trust-domain=cluster.local --trust-anchors-file=/var/run/secrets/dapr.io/tls/ca.crt --sentry-address=dapr-sentry:443 --mode=kubernetes --workers=2048 "
 )
 
-// chartMembers is the list of Dapr's chart (scheduler specification §7.8).
+// chartMembers returns the members in Dapr's Helm chart (scheduler specification §7.8).
 func chartMembers(scheme string) string {
 	const host = ".dapr-scheduler-server.dapr-system.svc.cluster.local:2380"
 	var all []string
@@ -40,7 +40,7 @@ func chartMembers(scheme string) string {
 }
 
 func TestPlaintextEtcdBesideTLSIsRefused(t *testing.T) {
-	const peers, clients = "the members of etcd would speak plaintext on port ", "etcd would serve its clients in plaintext on port 2379"
+	const peers, clients = "the etcd members would use plaintext on port ", "etcd would serve its clients in plaintext on port 2379"
 	for args, want := range map[string]string{
 		theirs + files:               "a=http://10.0.0.1:2380: " + peers + "2380",
 		theirs + "--tls-enabled":     peers + "2380",
@@ -54,7 +54,7 @@ func TestPlaintextEtcdBesideTLSIsRefused(t *testing.T) {
 		secure + files + "--etcd-client-listen-address 0.0.0.0":   clients,
 		secure + etcdFiles + "--etcd-client-listen-address x":     clients,
 		loopback + files + "--etcd-client-listen-address 1.2.3.4": clients,
-		secure: "give the Scheduler port TLS, whose certificate etcd uses",
+		secure: "enable TLS on the Scheduler port, whose certificate etcd then uses",
 
 		theirs + files + "--etcd-allow-plaintext":                                      "",
 		secure + files + "--etcd-client-listen-address 0.0.0.0 --etcd-allow-plaintext": "",
@@ -65,7 +65,7 @@ func TestPlaintextEtcdBesideTLSIsRefused(t *testing.T) {
 		loopback + files:                                                               "",
 		theirs:                                                                         "", // a warning, as for the Scheduler port
 		theirs + "--etcd-client-listen-address 0.0.0.0":                                "",
-		"--id a --etcd-initial-cluster a=http://10.0.0.1:2380 --etcd-client-listen-address 0.0.0.0 " + files:    "", // alone: no etcd
+		"--id a --etcd-initial-cluster a=http://10.0.0.1:2380 --etcd-client-listen-address 0.0.0.0 " + files:    "", // a single node has no etcd
 		"--id dapr-scheduler-server-0 --etcd-embed=false --etcd-client-endpoints http://10.0.0.9:2379 " + files: "", // a warning
 	} {
 		err := schedulerOf(t, args).check()
@@ -85,7 +85,7 @@ func TestPlaintextEtcdBesideTLSIsRefused(t *testing.T) {
 }
 
 func TestPlaintextEtcdIsLogged(t *testing.T) {
-	const members, clients = "etcd for its other members: every job", "etcd for its clients: every job"
+	const members, clients = "other members of etcd can read, change and delete every job", "clients of etcd can read, change and delete every job"
 	for args, want := range map[string][]string{
 		theirs: {"10.0.0.1:2380: " + members},
 		names:  {"0.0.0.0:2380: " + members},
@@ -95,9 +95,9 @@ func TestPlaintextEtcdIsLogged(t *testing.T) {
 		loopback: nil,
 		secure:   nil,
 		"--id a --etcd-initial-cluster a=http://10.0.0.1:2380":                                nil,
-		"--etcd-embed=false --etcd-client-endpoints http://10.0.0.9:2379":                     {"the connection to etcd on other hosts is plaintext", "http://10.0.0.9:2379"},
-		"--etcd-embed=false --etcd-client-endpoints etcd:2379":                                {"the connection to etcd on other hosts is plaintext", "endpoints=etcd:2379"},
-		"--etcd-embed=false --etcd-client-endpoints http://etcd:2379 " + etcdFiles:            {"the connection to etcd on other hosts is plaintext"},
+		"--etcd-embed=false --etcd-client-endpoints http://10.0.0.9:2379":                     {"connections to etcd on other hosts are plaintext", "http://10.0.0.9:2379"},
+		"--etcd-embed=false --etcd-client-endpoints etcd:2379":                                {"connections to etcd on other hosts are plaintext", "endpoints=etcd:2379"},
+		"--etcd-embed=false --etcd-client-endpoints http://etcd:2379 " + etcdFiles:            {"connections to etcd on other hosts are plaintext"},
 		"--etcd-embed=false --etcd-client-endpoints https://etcd:2379,etcd:2379 " + etcdFiles: nil,
 		"--etcd-embed=false --etcd-client-endpoints http://localhost:2379,[::1]:2379":         nil,
 	} {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// parse sets fs from args, and flags that are not in args from their environment variables. args must be
+// parseFlags sets fs from args, and flags that are not in args from their environment variables. args must be
 // flags only. usage is printed above the flags for --help, and alone when args are wrong.
 func parseFlags(fs *flag.FlagSet, usage string, args []string, std stdio) error {
 	fs.SetOutput(io.Discard) // run prints the error

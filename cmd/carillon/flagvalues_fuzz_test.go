@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// FuzzFlagValues holds that no value of a flag makes a parser panic, and that what is accepted
-// lies within the bounds that the flag's error names.
+// FuzzFlagValues checks that no flag value makes a parser panic, and that accepted values are within the
+// bounds in the error of the flag.
 func FuzzFlagValues(f *testing.F) {
 	for _, value := range []string{
 		"4Mi", "500k", "1e3", "1E", "0", "-1", ".5Ki", "1.", "9223372036854775808", "1e400", "65536", "+1", "a,b", `"a,b",c`, `"a`, `a"b`,

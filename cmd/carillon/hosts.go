@@ -33,7 +33,7 @@ func hostsOf(allowed list, listen ...string) (browser.Hosts, error) {
 	return h, nil
 }
 
-// bare returns host without the brackets of an IPv6 address.
+// unbracket returns host without the brackets of an IPv6 address.
 func unbracket(host string) string {
 	if inner, ok := strings.CutPrefix(host, "["); ok {
 		return strings.TrimSuffix(inner, "]")

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// statusFor returns the status of a GET over loopback that is sent to a host of any form.
+// statusFor returns the status of a GET over loopback with this Host header.
 func statusFor(t *testing.T, address, path, host string) int {
 	t.Helper()
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
@@ -34,7 +34,8 @@ func statusFor(t *testing.T, address, path, host string) int {
 	return resp.StatusCode
 }
 
-// TestHTTPPortsRejectForeignHosts asks each HTTP port of each role, over loopback, where browsers are.
+// TestHTTPPortsRejectForeignHosts sends requests to each HTTP port of each role over loopback, as a browser
+// could.
 func TestHTTPPortsRejectForeignHosts(t *testing.T) {
 	allow := "--allowed-hosts=gateway.example"
 	d := startScheduler(t, "--etcd-data-dir", t.TempDir(), allow)

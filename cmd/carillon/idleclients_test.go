@@ -17,7 +17,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// withFiles has cmd have at most so many file descriptors open.
+// withFiles limits the open file descriptors of cmd.
 func withFiles(t *testing.T, cmd *exec.Cmd, limit int) {
 	t.Helper()
 	shell, err := exec.LookPath("sh")
@@ -28,8 +28,8 @@ func withFiles(t *testing.T, cmd *exec.Cmd, limit int) {
 	cmd.Path = shell
 }
 
-// TestIdleConnectionsLeaveFilesForStore has clients connect to each port of a node with few descriptors, far more often than it has any,
-// and say nothing. Meanwhile jobs are scheduled that make the store write many files, and come.
+// TestIdleConnectionsLeaveFilesForStore opens far more idle connections to each port of a node than it has
+// descriptors. Meanwhile it schedules jobs that make the store write many files, and expects all triggers.
 func TestIdleConnectionsLeaveFilesForStore(t *testing.T) {
 	const limit, jobs = 192, 300
 	d := startSchedulerAs(t, func(cmd *exec.Cmd) { withFiles(t, cmd, limit) }, "--etcd-data-dir="+t.TempDir(), "--memory-limit=128Mi")

@@ -36,7 +36,7 @@ func TestLogHasDaprsFormats(t *testing.T) {
 	}
 }
 
-// TestLogHasLinesThatProgramsWaitFor checks that each line comes, and that what it says is true then.
+// TestLogHasLinesThatProgramsWaitFor checks that each line is logged, and is true when it is.
 func TestLogHasLinesThatProgramsWaitFor(t *testing.T) {
 	d := startScheduler(t, "--etcd-data-dir", t.TempDir())
 	for _, line := range []string{"Dapr Scheduler listening on: 127.0.0.1:", "Dapr Scheduler api is ready"} {
@@ -58,7 +58,7 @@ func TestLogHasLinesThatProgramsWaitFor(t *testing.T) {
 	conn.Close()
 }
 
-// Below debug are the lines of Pebble and etcd about themselves. Dapr has no such level, so it has a name of its own.
+// TestTraceIsBelowDebug checks the level of the internal events of Pebble and etcd, which Dapr does not have.
 func TestTraceIsBelowDebug(t *testing.T) {
 	for level, want := range map[string]string{"debug": "debug", "trace": "debug trace"} {
 		var out bytes.Buffer

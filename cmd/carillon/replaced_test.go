@@ -15,8 +15,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestNodeEndsWhenDataDirectoryIsReplaced holds for both roles that have a store of their own. A second process that
-// starts on the same path meanwhile runs, and what the first one says must not reach it.
+// TestNodeEndsWhenDataDirectoryIsReplaced covers both roles with a store. A second process starts on the same
+// path meanwhile; the first one must not write to its files.
 func TestNodeEndsWhenDataDirectoryIsReplaced(t *testing.T) {
 	for name, replace := range map[string]func(t *testing.T, dir string){
 		"deleted": func(t *testing.T, dir string) { must(t, os.RemoveAll(dir)) },
@@ -61,7 +61,7 @@ func TestNodeEndsWhenDataDirectoryIsReplaced(t *testing.T) {
 	}
 }
 
-// TestNodeAcknowledgesNothingWithoutDataDirectory asks at once, before anybody has looked.
+// TestNodeAcknowledgesNothingWithoutDataDirectory schedules a job at once, before the periodic check.
 func TestNodeAcknowledgesNothingWithoutDataDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	n := startNode(t, "--data-dir="+dir)

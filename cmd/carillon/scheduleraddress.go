@@ -7,8 +7,8 @@ import (
 	"strconv"
 )
 
-// address returns the host and port that this scheduler advertises to sidecars. It listens on the port
-// number (scheduler specification §3).
+// advertisedAddress returns the host and port that this scheduler advertises to sidecars. It listens on
+// the port number (scheduler specification §3).
 func (c *schedulerConfig) advertisedAddress(ctx context.Context, number int, std stdio) string {
 	if c.broadcast != "" {
 		return c.broadcast

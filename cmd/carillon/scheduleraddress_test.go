@@ -26,7 +26,7 @@ func TestAdvertisedAddressIsReachable(t *testing.T) {
 	}
 }
 
-// TestWidestReachingAddressIsChosen takes away the best of a host's addresses again and again.
+// TestWidestReachingAddressIsChosen repeatedly removes the best address of a host.
 func TestWidestReachingAddressIsChosen(t *testing.T) {
 	order := []string{"198.51.100.1/24", "2001:db8::2/64", "100.64.0.1/10", "fd00::1/8", "fe80::1/64", "127.0.0.1/8"}
 	for i, want := range order {

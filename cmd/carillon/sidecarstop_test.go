@@ -17,7 +17,7 @@ import (
 	"carillon/internal/memnet"
 )
 
-// A stopping says how a node ends: takes is how long it needs when it is to stop.
+// stopping describes how a node ends: takes is the time of its shutdown.
 type stopping struct {
 	args   []string
 	takes  time.Duration
@@ -50,7 +50,7 @@ func (c stopping) check(t *testing.T) {
 	if err := parseFlags(fs, sidecarUsage, c.args, std); err != nil {
 		t.Fatal(err)
 	}
-	test, over := context.WithCancel(t.Context()) // with which the node ends at last
+	test, over := context.WithCancel(t.Context()) // ends the node at the end of the test
 	defer over()
 	node := func(ctx context.Context) error {
 		<-ctx.Done()
@@ -109,7 +109,7 @@ func TestLogSaysWhySidecarStops(t *testing.T) {
 
 func TestWaitEndsOnAnswerOrAfterAMinute(t *testing.T) {
 	for name, c := range map[string]struct {
-		ready time.Duration // when the sidecar is
+		ready time.Duration // when the sidecar becomes ready
 		after time.Duration
 		fails bool
 	}{

@@ -19,8 +19,8 @@ import (
 	"carillon/internal/identity/identitytest"
 )
 
-// TestJobReachesAppOverMTLS has a scheduler and a sidecar that know each other by their certificates: from Sentry,
-// which is asked with a token, and from files.
+// TestJobReachesAppOverMTLS runs a scheduler and a sidecar with mTLS: with certificates from Sentry, which
+// requires a token, and from files.
 func TestJobReachesAppOverMTLS(t *testing.T) {
 	for name, secure := range map[string]func(*testing.T, *identitytest.Authority) (scheduler, sidecar, env []string){
 		"sentry": func(t *testing.T, ca *identitytest.Authority) (scheduler, sidecar, env []string) {

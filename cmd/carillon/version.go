@@ -54,7 +54,7 @@ func version(_ context.Context, args []string, std stdio) error {
 	return err
 }
 
-// built returns the version of the module, or devel for a build from a checkout; and the commit, or unknown.
+// buildVersion returns the version of the module, or devel for a build from a checkout; and the commit, or unknown.
 func buildVersion() (version, commit string) {
 	version, commit = "devel", "unknown"
 	info, ok := debug.ReadBuildInfo()

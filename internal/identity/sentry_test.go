@@ -396,7 +396,7 @@ func TestSourceNeedsAnchors(t *testing.T) {
 	for want, change := range map[string]func(*identity.Sentry){
 		`trust anchors in "the environment": it holds no certificate`: func(s *identity.Sentry) { s.Anchors = nil },
 		"trust anchors: open no/file":                                 func(s *identity.Sentry) { s.AnchorsFile = "no/file" },
-		"the address of Sentry is missing":                                        func(s *identity.Sentry) { s.Address = "" },
+		"the address of Sentry is missing":                            func(s *identity.Sentry) { s.Address = "" },
 	} {
 		ask := p.ask
 		change(&ask)
