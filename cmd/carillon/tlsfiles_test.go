@@ -74,7 +74,7 @@ func TestJobReachesAppOverMTLS(t *testing.T) {
 				t.Error("no trigger has come")
 			}
 			s.stop(t, syscall.SIGTERM)
-			if !strings.Contains(d.said.String(), "a client is not let in") {
+			if !strings.Contains(d.said.String(), "rejected a client without a valid certificate") {
 				t.Error("nothing is said of the client without a certificate")
 			}
 			if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {

@@ -58,7 +58,7 @@ func (w *Watcher) Run(ctx context.Context, gone func(ctx context.Context, namesp
 			s.version, s.worked = "", false
 		}
 		if !harmless {
-			w.log.Log(ctx, level, "cannot follow the namespaces of Kubernetes; it is tried again", slog.Any("err", err))
+			w.log.Log(ctx, level, "cannot watch the namespaces of Kubernetes; retrying", slog.Any("err", err))
 			level = slog.LevelDebug
 		}
 		t := time.NewTimer(wait - rand.N(wait/2))
