@@ -15,8 +15,8 @@ import (
 	"carillon/internal/profile"
 )
 
-// child is a process that carillon-bench starts beside the servers: a null, or apps. It serves at a free port of loopback,
-// prints its address, and ends at SIGTERM.
+// child runs a process that carillon-bench starts beside the servers: a null, or apps. It serves on
+// a free loopback port, prints the address, and ends at SIGTERM.
 func child(ctx context.Context, args []string, out, _ io.Writer) (err error) {
 	if len(args) == 0 || args[0] != bench.Apps && !slices.Contains(bench.Nulls(), args[0]) {
 		return usagef("carillon-bench starts its own children: want child %s|%s", bench.Apps, strings.Join(bench.Nulls(), "|"))
@@ -38,7 +38,7 @@ func child(ctx context.Context, args []string, out, _ io.Writer) (err error) {
 	return serve(ctx, args[0], args[1:], l, out)
 }
 
-// serveApps serves apps that receive triggers and count them.
+// serveApps serves apps that count their triggers.
 func serveApps(ctx context.Context, name string, args []string, l net.Listener, out io.Writer) error {
 	var c bench.AppsConfig
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
@@ -62,7 +62,7 @@ func serveApps(ctx context.Context, name string, args []string, l net.Listener, 
 	return bench.ServeApps(ctx, c, l)
 }
 
-// serveNull serves the null of that name.
+// serveNull serves the null with that name.
 func serveNull(ctx context.Context, name string, args []string, l net.Listener, out io.Writer) error {
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	dir := fs.String("data-dir", "", "`directory` for what it writes")

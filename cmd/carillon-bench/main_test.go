@@ -48,7 +48,7 @@ func (c cleaned) Run() int {
 	return c.M.Run()
 }
 
-func TestCommandLineIsCheckedBeforeAnythingIsMeasured(t *testing.T) {
+func TestCommandLineIsCheckedFirst(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {

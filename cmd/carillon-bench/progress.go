@@ -9,8 +9,8 @@ import (
 	"carillon/internal/bench"
 )
 
-// showProgress returns functions that show a person how far a run is: a line for each step, and on a terminal also what
-// the step is doing. done clears the last line of a terminal.
+// showProgress returns functions that print the progress: a line for each step, and on a terminal
+// also what the step does. done clears the last line of a terminal.
 func showProgress(w io.Writer) (progress func(bench.Progress), done func()) {
 	if !isTerminal(w) {
 		return func(p bench.Progress) {

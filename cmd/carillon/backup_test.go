@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// carry carries out a command in this process, and returns what it ends with and all that it says.
+// carry runs a command in this process, and returns its exit code and its whole output.
 func carry(t *testing.T, args ...string) (code int, said string) {
 	t.Helper()
 	var out bytes.Buffer
@@ -18,13 +18,13 @@ func carry(t *testing.T, args ...string) (code int, said string) {
 	return code, out.String()
 }
 
-func TestABackupGoesIntoANewFolderAndFiresThere(t *testing.T) {
+func TestRestoredJobsFire(t *testing.T) {
 	dir, restored, file := t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "jobs.archive")
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	d := startScheduler(t, "--etcd-data-dir", dir)
-	d.schedule(ctx, t, "kept") // due at once, and nobody is there
-	if code, said := carry(t, "backup", file, "--data-dir", filepath.Join(dir, "carillon")); code != exitError || !strings.Contains(said, "a carillon is running on it, which alone may read it: stop it, make the backup, and start it again") {
+	d.schedule(ctx, t, "kept") // due at once, without a sidecar
+	if code, said := carry(t, "backup", file, "--data-dir", filepath.Join(dir, "carillon")); code != exitError || !strings.Contains(said, "a running carillon has it open: stop it, make the backup, and start it again") {
 		t.Errorf("a backup of a folder in use ends with %d and says %q", code, said)
 	}
 	d.stop(t, syscall.SIGTERM)
@@ -37,7 +37,7 @@ func TestABackupGoesIntoANewFolderAndFiresThere(t *testing.T) {
 	if code, said := carry(t, "backup", file, "--data-dir", filepath.Join(dir, "carillon"), "--force"); code != exitOK {
 		t.Errorf("a backup with --force ends with %d and says %q", code, said)
 	}
-	if code, said := carry(t, "restore", file, "--data-dir", filepath.Join(dir, "carillon")); code != exitError || !strings.Contains(said, "holds jobs already") {
+	if code, said := carry(t, "restore", file, "--data-dir", filepath.Join(dir, "carillon")); code != exitError || !strings.Contains(said, "the store has jobs") {
 		t.Errorf("a restore into a store with jobs ends with %d and says %q", code, said)
 	}
 	if code, said := carry(t, "restore", file, "--data-dir", filepath.Join(restored, "carillon")); code != exitOK {
@@ -51,7 +51,7 @@ func TestABackupGoesIntoANewFolderAndFiresThere(t *testing.T) {
 	d.stop(t, syscall.SIGTERM)
 }
 
-func TestABackupThatIsDamagedRestoresNothing(t *testing.T) {
+func TestDamagedBackupRestoresNothing(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "jobs.archive")
 	if err := os.WriteFile(file, []byte("carillon archive 1\nand no more"), 0o600); err != nil {
 		t.Fatal(err)
@@ -60,7 +60,7 @@ func TestABackupThatIsDamagedRestoresNothing(t *testing.T) {
 	if code, said := carry(t, "restore", file, "--data-dir", folder); code != exitError || !strings.Contains(said, "damaged") {
 		t.Errorf("restore ends with %d and says %q", code, said)
 	}
-	if held(folder) {
+	if hasData(folder) {
 		t.Error("and it has made a store")
 	}
 	for _, args := range [][]string{{"backup", file}, {"backup", "--data-dir", folder}, {"restore", file, "--data-dir", folder, "--etcd", "http://x:1"}} {

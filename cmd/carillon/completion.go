@@ -7,18 +7,23 @@ import (
 	"strings"
 )
 
-// completion prints a script that completes commands and flags in the shell that args name.
-func completion(_ context.Context, args []string, std stdio) error {
+// completion returns the command that prints the completion script of a shell for all commands.
+func completion(all func() []command) func(ctx context.Context, args []string, std stdio) error {
+	return func(_ context.Context, args []string, std stdio) error { return printCompletion(all(), args, std) }
+}
+
+// printCompletion prints the script for the shell that args name.
+func printCompletion(all []command, args []string, std stdio) error {
 	if len(args) == 1 && strings.HasPrefix(args[0], "-") {
-		fmt.Fprint(std.Out, "Usage: carillon completion bash|zsh|fish\n\nTo have it in this shell:\n\n"+
+		fmt.Fprint(std.Out, "Usage: carillon completion bash|zsh|fish\n\nTo enable it in this shell:\n\n"+
 			"  source <(carillon completion bash)\n  carillon completion fish | source\n")
 		return flag.ErrHelp
 	}
 	if len(args) != 1 {
-		return usagef("completion: name one shell: bash, zsh or fish")
+		return usagef("completion: name a shell: bash, zsh or fish")
 	}
 	var names, cases, fish []string
-	for _, c := range commands() {
+	for _, c := range all {
 		names = append(names, c.name)
 		if c.flags == nil {
 			continue
@@ -54,7 +59,7 @@ complete -F _carillon carillon
 		fmt.Fprintf(std.Out, "complete -c carillon -f -n '__fish_seen_subcommand_from completion' -a 'bash zsh fish'\n")
 		fmt.Fprint(std.Out, strings.Join(fish, ""))
 	default:
-		return usagef("completion: %q is none of bash, zsh and fish", args[0])
+		return usagef("completion: unknown shell %q: use bash, zsh or fish", args[0])
 	}
 	return nil
 }

@@ -7,8 +7,8 @@ import (
 	"carillon/internal/descriptors"
 )
 
-// divideDescriptors finds out how many file descriptors the process may have open, and logs and
-// returns what each part of it may have of them.
+// divideDescriptors divides the process's limit of open file descriptors among its parts, logs the shares and
+// returns them.
 func divideDescriptors(ctx context.Context, p descriptors.Parts, log *slog.Logger) descriptors.Shares {
 	s := descriptors.Divide(descriptors.Limit(), p)
 	log.LogAttrs(ctx, slog.LevelInfo, "file descriptors", s.Attrs()...)

@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// descriptorsEnv is an environment variable that says how many file descriptors carillon may have open in a test.
+// descriptorsEnv is the environment variable with the limit of open file descriptors of carillon in a test.
 const descriptorsEnv = "CARILLON_TEST_DESCRIPTORS"
 
-// limitDescriptors holds this process to what descriptorsEnv says, if anything.
+// limitDescriptors sets the limit in descriptorsEnv, if there is one.
 func limitDescriptors() {
 	text, ok := os.LookupEnv(descriptorsEnv)
 	if !ok {
@@ -31,7 +31,7 @@ func limitDescriptors() {
 	}
 }
 
-// slowApp is an app that takes a second for each trigger. It sends the names of those that it has taken.
+// slowApp is an app that handles each trigger for a second, and then sends the name of its job.
 func slowApp(t *testing.T) (address string, taken chan string) {
 	t.Helper()
 	taken = make(chan string, 10_000)
@@ -43,7 +43,7 @@ func slowApp(t *testing.T) (address string, taken chan string) {
 	return s.Listener.Addr().String(), taken
 }
 
-// wantTaken holds that the app takes each of the jobs 0, 1, 2, … once.
+// wantTaken checks that the app receives each of the jobs 0, 1, 2, … once.
 func wantTaken(t *testing.T, jobs int, taken <-chan string) {
 	t.Helper()
 	seen := map[string]bool{}
@@ -94,8 +94,8 @@ func TestSlowAppLosesNothingWithFewDescriptors(t *testing.T) {
 	})
 }
 
-// Clients connect and do nothing, more of them than there are descriptors, just when triggers come.
-func TestIdleClientsKeepNoTriggerFromTheApp(t *testing.T) {
+// TestIdleClientsDelayNoTrigger opens more idle connections than there are descriptors while triggers arrive.
+func TestIdleClientsDelayNoTrigger(t *testing.T) {
 	const jobs = 20
 	d := startScheduler(t, "--etcd-data-dir", t.TempDir())
 	address, taken := slowApp(t)

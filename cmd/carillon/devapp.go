@@ -10,19 +10,12 @@ import (
 	"time"
 )
 
-// errAppEnded says that the app ended by itself with exit code 0; the node then stops too.
+// errAppEnded stops the node when the app has ended by itself with exit code 0.
 var errAppEnded = errors.New("the app has ended")
 
-const (
-	// defaultAppGrace is how long the app may take to stop before it is killed.
-	defaultAppGrace = 5 * time.Second
-	// outputDelay is how long output is still copied after the app and what it started have ended.
-	outputDelay = time.Second
-)
-
-// runApp runs the user's app until it ends or ctx does. Then the app and the processes that it started get one SIGTERM
-// and, if any of them is left after grace, one SIGKILL. It returns nil if ctx ended it, and errAppEnded if the app ended by
-// itself with exit code 0.
+// runApp runs the user's app until the app or ctx ends. Then the app's process group gets one SIGTERM and,
+// if a process of it is left after grace, one SIGKILL. It returns nil if ctx ended, and errAppEnded if the
+// app ended by itself with exit code 0.
 func runApp(ctx context.Context, command, env []string, grace time.Duration, std stdio) error {
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), command[0], command[1:]...) // stopGroup ends it
 	cmd.Env = append(os.Environ(), env...)
@@ -55,7 +48,7 @@ func runApp(ctx context.Context, command, env []string, grace time.Duration, std
 	<-ended
 	switch {
 	case ctx.Err() != nil:
-		return nil // it was stopped: how it ended does not matter
+		return nil // the app was stopped: its exit code does not matter
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
 		return fmt.Errorf("the app %s ended: %w", command[0], err)
 	default:
@@ -63,9 +56,9 @@ func runApp(ctx context.Context, command, env []string, grace time.Duration, std
 	}
 }
 
-// connectInput gives the app our standard input. A file or a pipe is passed on as it is. A terminal can be read only by
-// one process group, which is ours, so that Ctrl-C reaches us: what is typed is copied into a pipe. The caller closes the
-// pipe with closeInput when the app has ended.
+// connectInput gives the app our standard input. It passes on a file or a pipe as it is. Only one process
+// group can read a terminal: ours, so that Ctrl-C reaches us. So terminal input is copied into a pipe. The
+// caller closes the pipe with closeInput when the app has ended.
 func connectInput(cmd *exec.Cmd, in *os.File) (closeInput func(), err error) {
 	if in == nil || !isTerminal(in) {
 		if in != nil {
@@ -78,8 +71,8 @@ func connectInput(cmd *exec.Cmd, in *os.File) (closeInput func(), err error) {
 		return nil, err
 	}
 	ignoreTerminalReads()
-	go func() { // it ends with the process at the latest: a read of a terminal cannot be interrupted
-		_, _ = io.Copy(pipe, in) // the app has ended, or what is typed has
+	go func() { // ends with the process at the latest: reading a terminal cannot be interrupted
+		_, _ = io.Copy(pipe, in) // an error means that the app or the input has ended
 		_ = pipe.Close()
 	}()
 	return func() { _ = pipe.Close() }, nil

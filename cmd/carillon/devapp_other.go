@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Without process groups and signals, the app alone is killed.
+// asGroup does nothing: without process groups and signals, only the app itself is killed.
 func asGroup(*exec.Cmd)       {}
 func ignoreTerminalReads()    {}
 func killGroup(cmd *exec.Cmd) { _ = cmd.Process.Kill() }

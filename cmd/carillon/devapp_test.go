@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// appScript is an app that notes its SIGTERMs in the file $1, beside a process that does so too and ends only if $2 says so.
+// appScript is an app that records its SIGTERMs in the file $1. Its child process does so too, and ends only
+// if $2 says so.
 const appScript = `
 log=$1 child_ends=$2
 trap 'echo leader >> "$log"; exit 0' TERM
@@ -21,11 +22,11 @@ sh -c 'trap "echo child >> $0; [ $1 = yes ] && exit 0" TERM; echo app-is-up; whi
 while :; do sleep 0.05; done
 `
 
-func TestAppGroupGetsOneSIGTERMAndThenOneSIGKILL(t *testing.T) {
+func TestAppGetsSIGTERMThenSIGKILL(t *testing.T) {
 	for _, c := range []struct {
 		name, childEnds string
 		grace           time.Duration
-		atLeast         time.Duration // that stopping takes
+		atLeast         time.Duration // minimum time of the stop
 	}{
 		{"all end at SIGTERM", "yes", time.Minute, 0},
 		{"a child ignores SIGTERM", "no", 500 * time.Millisecond, 500 * time.Millisecond},
@@ -58,8 +59,8 @@ func TestAppGroupGetsOneSIGTERMAndThenOneSIGKILL(t *testing.T) {
 	}
 }
 
-// TestNothingThatAnAppLeavesBehindOutlivesTheNode has the app end by itself while its child goes on.
-func TestNothingThatAnAppLeavesBehindOutlivesTheNode(t *testing.T) {
+// TestProcessesOfAppEndWithNode ends the app while its child process is running.
+func TestProcessesOfAppEndWithNode(t *testing.T) {
 	n := startNode(t, "--data-dir", t.TempDir(), "--app-grace-period=200ms", "--", "sh", "-c", "trap '' TERM; sleep 1000 & echo pid $!; exit 0")
 	if err := n.wait(); err != nil { // its output ends when nobody has it
 		t.Errorf("it ended with %v, want exit code 0", err)
@@ -76,7 +77,7 @@ func TestNothingThatAnAppLeavesBehindOutlivesTheNode(t *testing.T) {
 	})
 }
 
-func TestServerOutlivesHangupAndReopensItsLog(t *testing.T) {
+func TestHangupReopensLog(t *testing.T) {
 	dir := t.TempDir()
 	log, old := filepath.Join(dir, "log"), filepath.Join(dir, "log.1")
 	n := startNode(t, "--data-dir", filepath.Join(dir, "data"), "--log-file", log)
@@ -102,7 +103,7 @@ func TestServerOutlivesHangupAndReopensItsLog(t *testing.T) {
 	}
 }
 
-func TestServerOutlivesAClosedPipeOnStandardOutput(t *testing.T) {
+func TestClosedStdoutDoesNotStopServer(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		t.Fatal(err)

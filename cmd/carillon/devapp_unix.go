@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// asGroup makes the app the leader of a process group, so that signals also reach the processes that it starts.
+// asGroup makes the app the leader of a process group, so that signals also reach its child processes.
 func asGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
 // ignoreTerminalReads keeps a read of the terminal from stopping us when we run in the background.
@@ -18,12 +18,12 @@ func ignoreTerminalReads() { signal.Ignore(syscall.SIGTTIN) }
 // killGroup sends SIGKILL to the app's process group.
 func killGroup(cmd *exec.Cmd) { _ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 
-// stopGroup sends one SIGTERM to the app's process group, and one SIGKILL if a process of it is left after grace. It
-// returns when none is left, or after the SIGKILL. ended is closed when the app itself has been waited for.
+// stopGroup sends one SIGTERM to the app's process group, and one SIGKILL if a process of it is left after
+// grace. It returns when none is left, or after the SIGKILL. ended is closed when the app itself has ended.
 func stopGroup(cmd *exec.Cmd, ended <-chan struct{}, grace time.Duration) {
 	group := -cmd.Process.Pid
 	if syscall.Kill(group, syscall.SIGTERM) != nil {
-		return // nobody is left
+		return // no process is left
 	}
 	deadline := time.NewTimer(grace)
 	defer deadline.Stop()

@@ -4,53 +4,41 @@ import (
 	"context"
 	"log/slog"
 	"net"
-	"net/netip"
 	"strings"
 )
 
-// A way is what a client of a plaintext address can do there.
-type way struct {
-	address string // empty: nobody listens
-	leads   string // to what
+// plaintextEndpoint is a plaintext address and what its clients can do.
+type plaintextEndpoint struct {
+	address string // empty: not a TCP port
+	grants  string // what a client can do there
 }
 
-// wayTo returns the way that leads through a listener, which may be nil or no port.
-func wayTo(l net.Listener, leads string) way {
+// endpointOf returns the endpoint of a listener, which may be nil or not a TCP port.
+func endpointOf(l net.Listener, grants string) plaintextEndpoint {
 	if l == nil || l.Addr().Network() != "tcp" {
-		return way{}
+		return plaintextEndpoint{}
 	}
-	return way{l.Addr().String(), leads}
+	return plaintextEndpoint{l.Addr().String(), grants}
 }
 
-// warnOfWays says which ways are open to others than this host. Those in main are worth a warning; beside, only a word in
-// it.
-func warnOfWays(ctx context.Context, log *slog.Logger, main, beside []way) {
-	open := opened(main)
+// warnExposed warns about endpoints that other hosts can reach. Those in minor are listed only beside
+// one of main.
+func warnExposed(ctx context.Context, log *slog.Logger, main, minor []plaintextEndpoint) {
+	open := exposed(main)
 	if len(open) == 0 {
 		return
 	}
-	open = append(open, opened(beside)...)
-	log.LogAttrs(ctx, slog.LevelWarn, "plaintext ports are open to the network", slog.String("reachable", strings.Join(open, "; ")))
+	open = append(open, exposed(minor)...)
+	log.LogAttrs(ctx, slog.LevelWarn, "plaintext ports are reachable from other hosts", slog.String("reachable", strings.Join(open, "; ")))
 }
 
-// opened describes those ways that others than this host can take.
-func opened(ways []way) []string {
+// exposed describes the endpoints that other hosts can reach.
+func exposed(endpoints []plaintextEndpoint) []string {
 	var all []string
-	for _, w := range ways {
+	for _, w := range endpoints {
 		if w.address != "" && !onLoopback(w.address) {
-			all = append(all, w.address+": "+w.leads)
+			all = append(all, w.address+": "+w.grants)
 		}
 	}
 	return all
-}
-
-// onLoopback reports whether an address, host:port or a host, is sure to be of this host alone. A name other than
-// localhost is not: it may lead anywhere tomorrow.
-func onLoopback(address string) bool {
-	host, _, err := net.SplitHostPort(address)
-	if err != nil {
-		host = address
-	}
-	ip, err := netip.ParseAddr(bare(host))
-	return err == nil && ip.Unmap().IsLoopback() || strings.EqualFold(host, "localhost")
 }

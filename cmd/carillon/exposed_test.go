@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestAPlaintextPortOfTheNetworkIsNamedWithWhatIsReachableThere(t *testing.T) {
+func TestExposedPlaintextPortIsLogged(t *testing.T) {
 	open := func(address string) net.Listener {
 		l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", address)
 		if err != nil {
@@ -19,16 +19,16 @@ func TestAPlaintextPortOfTheNetworkIsNamedWithWhatIsReachableThere(t *testing.T)
 	}
 	all, v4, here := open(":0"), open("0.0.0.0:0"), open("127.0.0.1:0")
 	for name, c := range map[string]struct {
-		main, beside []way
+		main, beside []plaintextEndpoint
 		want         []string
 	}{
 		"nothing":         {nil, nil, nil},
-		"loopback":        {[]way{wayTo(here, "all")}, []way{wayTo(v4, "numbers")}, nil},
-		"all interfaces":  {[]way{wayTo(all, "all")}, nil, []string{all.Addr().String() + ": all"}},
-		"and what beside": {[]way{wayTo(here, "this"), wayTo(v4, "all")}, []way{wayTo(all, "numbers"), wayTo(nil, "none"), wayTo(here, "none")}, []string{v4.Addr().String() + ": all; " + all.Addr().String() + ": numbers\""}},
+		"loopback":        {[]plaintextEndpoint{endpointOf(here, "all")}, []plaintextEndpoint{endpointOf(v4, "numbers")}, nil},
+		"all interfaces":  {[]plaintextEndpoint{endpointOf(all, "all")}, nil, []string{all.Addr().String() + ": all"}},
+		"and what beside": {[]plaintextEndpoint{endpointOf(here, "this"), endpointOf(v4, "all")}, []plaintextEndpoint{endpointOf(all, "numbers"), endpointOf(nil, "none"), endpointOf(here, "none")}, []string{v4.Addr().String() + ": all; " + all.Addr().String() + ": numbers\""}},
 	} {
 		var text strings.Builder
-		warnOfWays(t.Context(), slog.New(slog.NewTextHandler(&text, nil)), c.main, c.beside)
+		warnExposed(t.Context(), slog.New(slog.NewTextHandler(&text, nil)), c.main, c.beside)
 		if len(c.want) == 0 && text.Len() > 0 {
 			t.Errorf("%s: %s", name, &text)
 		}
@@ -40,10 +40,10 @@ func TestAPlaintextPortOfTheNetworkIsNamedWithWhatIsReachableThere(t *testing.T)
 	}
 }
 
-func TestADevelopmentNodeListensOnLoopbackAlone(t *testing.T) {
+func TestDevListensOnLoopbackOnly(t *testing.T) {
 	std, _, _ := nowhere()
 	fs, c := devFlags()
-	if err := parse(fs, devUsage, []string{"--dapr-http-port=0", "--dapr-grpc-port=0", "--port=0"}, std); err != nil {
+	if err := parseFlags(fs, devUsage, []string{"--dapr-http-port=0", "--dapr-grpc-port=0", "--port=0"}, std); err != nil {
 		t.Fatal(err)
 	}
 	l, err := c.listen(t.Context())

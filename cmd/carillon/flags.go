@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// parse sets fs from args, and each flag that args leave out from its environment variable, if that is set. Nothing but
-// flags may stand in args. usage is shown above the flags when help is asked for, and by itself when args are wrong.
-func parse(fs *flag.FlagSet, usage string, args []string, std stdio) error {
-	fs.SetOutput(io.Discard) // errors are told once, by run
+// parseFlags sets fs from args, and flags that are not in args from their environment variables. args must be
+// flags only. usage is printed above the flags for --help, and alone when args are wrong.
+func parseFlags(fs *flag.FlagSet, usage string, args []string, std stdio) error {
+	fs.SetOutput(io.Discard) // run prints the error
 	fs.Usage = func() {}
 	err := fs.Parse(args)
 	switch {
@@ -31,39 +31,39 @@ func parse(fs *flag.FlagSet, usage string, args []string, std stdio) error {
 		return usagef("%s%s; 'carillon %s --help' lists the flags", text, suggestFlag(fs, text), fs.Name())
 	case fs.NArg() > 0:
 		fmt.Fprintln(std.Err, usage)
-		hint := "leave it out"
+		hint := "remove it"
 		if fs.Name() == "dev" {
-			hint = "the command of an app comes behind --, as in carillon dev -- " + fs.Arg(0)
+			hint = "put the command of the app after --, as in carillon dev -- " + fs.Arg(0)
 		}
 		return usagef("%s: unexpected argument %q: %s", fs.Name(), fs.Arg(0), hint)
 	}
 	return fromEnvironment(fs, std)
 }
 
-// parseError is what the flag package says of what it cannot read.
+// parseError is the text of package flag for a value that it cannot parse.
 const parseError = "parse error"
 
-// malformed is its whole text, and the flag that it is about.
+// malformed matches a whole error with that text, and the name of its flag.
 var malformed = regexp.MustCompile(`(?s)^(.* for (?:flag )?--([\w-]+): )` + parseError + `$`)
 
-// formOf says how to write the value of a flag of one of the flag package's types.
+// formOf describes the form of the value of a flag with a type of package flag.
 func formOf(f *flag.Flag) string {
 	if g, ok := f.Value.(flag.Getter); ok {
 		switch g.Get().(type) {
 		case time.Duration:
-			return "it is a number and its unit, such as 5s or 1m30s"
+			return "it must be a duration with a unit, such as 5s or 1m30s"
 		case bool:
-			return "it is true or false"
+			return "it must be true or false"
 		case int, int64, uint, uint64:
-			return "it is a whole number, such as 5"
+			return "it must be a whole number, such as 5"
 		case float64:
-			return "it is a number, such as 0.5"
+			return "it must be a number, such as 0.5"
 		}
 	}
 	return parseError
 }
 
-// suggestFlag returns a hint at the flag that text, an error of the flag package, may mean.
+// suggestFlag returns a hint at the flag that an unknown flag in text, an error of package flag, may mean.
 func suggestFlag(fs *flag.FlagSet, text string) string {
 	_, name, unknown := strings.Cut(text, "not defined: --")
 	if !unknown {
@@ -81,7 +81,7 @@ func suggestFlag(fs *flag.FlagSet, text string) string {
 	return ""
 }
 
-// cutCommand returns the flags in args, and the command that follows them after a "--".
+// cutCommand splits args into the flags and the command after "--".
 func cutCommand(args []string) (flags, command []string) {
 	if i := slices.Index(args, "--"); i >= 0 {
 		return args[:i], args[i+1:]
@@ -116,7 +116,7 @@ func fromEnvironment(fs *flag.FlagSet, std stdio) error {
 	return err
 }
 
-// printFlags lists flags the way that they are written here, with two dashes.
+// printFlags lists the flags with two dashes.
 func printFlags(fs *flag.FlagSet, std stdio) {
 	fs.VisitAll(func(f *flag.Flag) {
 		if f.Usage == hidden {
@@ -136,3 +136,8 @@ func printFlags(fs *flag.FlagSet, std stdio) {
 		fmt.Fprintf(std.Out, "%-30s %s\n", line, text)
 	})
 }
+
+const inert = "accepted for compatibility; no effect"
+
+// hidden is the help of a deprecated flag. Neither help nor completion shows it.
+const hidden = ""

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// statusFor returns the status of a GET over loopback that is sent to a host of any form.
+// statusFor returns the status of a GET over loopback with this Host header.
 func statusFor(t *testing.T, address, path, host string) int {
 	t.Helper()
 	conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", address)
@@ -34,8 +34,9 @@ func statusFor(t *testing.T, address, path, host string) int {
 	return resp.StatusCode
 }
 
-// TestNoHTTPPortAnswersAHostOfSomebodyElse asks each HTTP port of each role, over loopback, where browsers are.
-func TestNoHTTPPortAnswersAHostOfSomebodyElse(t *testing.T) {
+// TestHTTPPortsRejectForeignHosts sends requests to each HTTP port of each role over loopback, as a browser
+// could.
+func TestHTTPPortsRejectForeignHosts(t *testing.T) {
 	allow := "--allowed-hosts=gateway.example"
 	d := startScheduler(t, "--etcd-data-dir", t.TempDir(), allow)
 	d.health(t, http.StatusOK)
@@ -62,7 +63,7 @@ func TestNoHTTPPortAnswersAHostOfSomebodyElse(t *testing.T) {
 	}
 }
 
-func TestAHostThatCannotBeIsNotAllowed(t *testing.T) {
+func TestInvalidAllowedHostIsRefused(t *testing.T) {
 	for role, args := range map[string][]string{
 		"scheduler": {"scheduler", "--etcd-data-dir", t.TempDir(), "--allowed-hosts=*.local"},
 		"sidecar":   {"sidecar", "--app-id=sub", "--allowed-hosts=*.local"},

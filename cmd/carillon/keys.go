@@ -8,34 +8,21 @@ import (
 	"maps"
 	"slices"
 
-	"carillon/internal/encryption"
 	"carillon/internal/engine"
 )
 
-// openKeys returns the keys of a file, or nil if there is none.
-func openKeys(file string) (*encryption.Keys, error) {
-	if file == "" {
-		return nil, nil
-	}
-	keys, err := encryption.Open(file)
-	if err != nil {
-		return nil, fmt.Errorf("--encryption-key-file: %w", err)
-	}
-	return keys, nil
-}
-
 const keysUsage = `Usage: carillon keys [flags]
 
-Shows how many jobs each key of --encryption-key-file has sealed, by the keys' ids, and how many none has. A key that has
-none and is not the first in the file of any scheduler may be taken out of it. It reads the folder of a scheduler that is
-stopped, or all jobs of several while they run, through the etcd of this machine's; of one that runs, the metric
-carillon_sealed_jobs says the same.
+Counts the jobs that each key of --encryption-key-file encrypts, by key id, and the unencrypted ones. You may remove a key
+without jobs, unless it is the first in the file of a scheduler. A single scheduler must be stopped: its jobs are read from
+its data directory. Those of a cluster are read while it runs, through the etcd of this machine. The metric
+carillon_sealed_jobs of a running scheduler shows the same.
 
   carillon keys --data-dir /var/lib/carillon/carillon
   carillon keys --etcd http://localhost:2379
 `
 
-// A keysConfig is the flags of keys.
+// keysConfig are the flags of keys.
 type keysConfig struct {
 	*storeConfig
 
@@ -48,7 +35,7 @@ func keysFlags() (*flag.FlagSet, *keysConfig) {
 		head: "KEY\tJOBS",
 		row: func(k keyUse) string {
 			if k.Key == "" {
-				k.Key = "(not sealed)"
+				k.Key = "(not encrypted)"
 			}
 			return fmt.Sprintf("%s\t%d", k.Key, k.Jobs)
 		},
@@ -58,22 +45,22 @@ func keysFlags() (*flag.FlagSet, *keysConfig) {
 	return fs, c
 }
 
-// A keyUse says how many jobs a key has sealed.
+// keyUse is how many jobs a key encrypts.
 type keyUse struct {
-	Key  string `json:"key"` // empty: those that are not sealed
+	Key  string `json:"key"` // empty: jobs that are not encrypted
 	Jobs int64  `json:"jobs"`
 }
 
-// keys shows which keys are needed.
+// keys prints how many jobs each key encrypts.
 func keys(ctx context.Context, args []string, std stdio) (err error) {
 	fs, c := keysFlags()
-	if err := parse(fs, keysUsage, args, std); err != nil {
+	if err := parseFlags(fs, keysUsage, args, std); err != nil {
 		return err
 	}
 	if err := c.check(fs.Name()); err != nil {
 		return err
 	}
-	open, err := c.openHeld(ctx, "stop it first, or read its metric carillon_sealed_jobs, which says the same")
+	open, err := c.openExisting(ctx, "stop it first, or read its metric carillon_sealed_jobs, which shows the same")
 	if err != nil {
 		return err
 	}

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestKeysThatAreNeededAreShownInEachForm(t *testing.T) {
+func TestKeysAreShownInEachFormat(t *testing.T) {
 	dir, file := t.TempDir(), filepath.Join(t.TempDir(), "keys")
 	if err := os.WriteFile(file, []byte("2026-11 "+strings.Repeat("A", 43)+"=\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -19,7 +19,7 @@ func TestKeysThatAreNeededAreShownInEachForm(t *testing.T) {
 	d := startScheduler(t, "--etcd-data-dir", dir, "--encryption-key-file", file)
 	d.schedule(ctx, t, "a")
 	folder := filepath.Join(dir, "carillon")
-	if code, said := carry(t, "keys", "--data-dir", folder); code != exitError || !strings.Contains(said, "a carillon is running on it, which alone may read it: stop it first, or read its metric carillon_sealed_jobs") {
+	if code, said := carry(t, "keys", "--data-dir", folder); code != exitError || !strings.Contains(said, "a running carillon has it open: stop it first, or read its metric carillon_sealed_jobs") {
 		t.Errorf("of a folder in use: %d %q", code, said)
 	}
 	d.stop(t, syscall.SIGTERM)
@@ -32,10 +32,10 @@ func TestKeysThatAreNeededAreShownInEachForm(t *testing.T) {
 			t.Errorf("%s: %d %q, want %q", form, code, said, want)
 		}
 	}
-	if code, said := carry(t, "keys"); code != exitUsage || !strings.Contains(said, "say where the jobs are") {
+	if code, said := carry(t, "keys"); code != exitUsage || !strings.Contains(said, "give either --data-dir or --etcd") {
 		t.Errorf("without a folder: %d %q", code, said)
 	}
-	if code, said := carry(t, "keys", "--data-dir", t.TempDir()); code != exitError || !strings.Contains(said, "no scheduler has kept jobs there") {
+	if code, said := carry(t, "keys", "--data-dir", t.TempDir()); code != exitError || !strings.Contains(said, "no store is there") {
 		t.Errorf("of an empty folder: %d %q", code, said)
 	}
 }

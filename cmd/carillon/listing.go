@@ -8,23 +8,23 @@ import (
 	"text/tabwriter"
 )
 
-// A listing is how a command shows what it has found, one T after the other.
+// listing prints a list of T as a table, JSON or YAML.
 type listing[T any] struct {
-	form string // as --o has it
+	format string // the value of --o
 
-	head string         // of the table: its columns, with tabs between them
-	row  func(T) string // of the table, likewise
-	yaml func(T) string // an element of a list, with the end of its last line
+	head string         // the header of the table, with tabs between columns
+	row  func(T) string // a row of the table, likewise
+	yaml func(T) string // an element of a YAML list, with its final newline
 }
 
-// flag has the user choose the form.
+// flag adds the flag --o.
 func (l *listing[T]) flag(fs *flag.FlagSet) {
-	choiceVar(fs, &l.form, "o", "what to print: table, json or yaml", "table", "json", "yaml")
+	choiceVar(fs, &l.format, "o", "output format: table, json or yaml", "table", "json", "yaml")
 }
 
-// print writes all in the form that was asked for.
+// print writes all in the chosen format.
 func (l *listing[T]) print(all []T, out io.Writer) error {
-	switch l.form {
+	switch l.format {
 	case "json":
 		e := json.NewEncoder(out)
 		e.SetIndent("", "  ")

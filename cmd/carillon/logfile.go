@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// A logFile is a file to which a log is appended. At SIGHUP it is opened again, so that logrotate can rename it. It is
-// safe for concurrent use.
+// logFile appends a log to a file. At SIGHUP it reopens the file, so that logrotate can rename it. It is safe
+// for concurrent use.
 type logFile struct {
 	path    string
 	signals chan os.Signal
@@ -18,11 +18,11 @@ type logFile struct {
 	f  *os.File // guarded by mu
 }
 
-// openLogFile opens the file and reopens it at each SIGHUP until it is closed.
+// openLogFile opens the file, and reopens it at each SIGHUP until Close.
 func openLogFile(path string) (*logFile, error) {
 	f, err := openAppend(path)
 	if err != nil {
-		return nil, fmt.Errorf("--log-file: %w; choose a file that this user may write, in a folder that is there", err)
+		return nil, fmt.Errorf("--log-file: %w; choose a writable file in an existing directory", err)
 	}
 	l := &logFile{path: path, f: f, signals: make(chan os.Signal, 1)}
 	signal.Notify(l.signals, syscall.SIGHUP)
@@ -38,7 +38,7 @@ func openAppend(path string) (*os.File, error) {
 	return os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 }
 
-// reopen continues with the file that has the path now, or, if that cannot be opened, with the old one.
+// reopen continues with the file that now has the path. If that cannot be opened, it keeps the old one.
 func (l *logFile) reopen() {
 	f, err := openAppend(l.path)
 	l.mu.Lock()
@@ -61,7 +61,7 @@ func (l *logFile) Write(b []byte) (int, error) {
 // Close closes the file.
 func (l *logFile) Close() {
 	signal.Stop(l.signals)
-	signal.Ignore(syscall.SIGHUP) // what is left to be done is not cut short
+	signal.Ignore(syscall.SIGHUP) // SIGHUP must not end the process during the rest of the shutdown
 	close(l.signals)
 	l.mu.Lock()
 	defer l.mu.Unlock()

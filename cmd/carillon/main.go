@@ -22,10 +22,10 @@ func main() {
 	go func() {
 		stop(signalError{<-signals})
 		<-signals
-		if last := atKill.Load(); last != nil {
-			(*last)()
+		if kill := atKill.Load(); kill != nil {
+			(*kill)()
 		}
-		os.Exit(exitError) // at once, whatever is under way
+		os.Exit(exitError) // without waiting for anything
 	}()
 	stopProfile, err := profile.Start(os.LookupEnv)
 	if err != nil {
@@ -36,8 +36,3 @@ func main() {
 	stopProfile()
 	os.Exit(code)
 }
-
-// A signalError is the cause of a context that a signal has ended.
-type signalError struct{ os.Signal }
-
-func (e signalError) Error() string { return "received the signal " + e.String() }

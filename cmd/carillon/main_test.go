@@ -9,7 +9,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestMain lets this binary stand in for carillon: in scripts under that name, and in other tests through self.
+// TestMain makes the test binary act as carillon: in scripts under that name, in other tests through self.
 func TestMain(m *testing.M) {
 	if os.Getenv("CARILLON_TEST_MAIN") != "" {
 		limitDescriptors()
@@ -31,19 +31,19 @@ func self(t *testing.T, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// noRest is the environment variable with which a process ends at once under the race detector, which otherwise has it
-// rest for a second.
+// noRest returns the environment variable that removes the pause of a second at the end of a process under
+// the race detector.
 func noRest() (name, value string) { return "GORACE", "atexit_sleep_ms=0" }
 
-// patience is how long anything may take that ought to take a moment. It is generous: the machine may be busy.
+// patience is the timeout of anything that should be quick. It is generous: the machine may be busy.
 const patience = time.Minute
 
-// atOnce is how long a process may take to end that waits for nothing: less than any bound that it could wait for, and
-// more than a busy machine takes.
+// atOnce is how long a process that waits for nothing may take to end: less than any timeout it could wait
+// for, and more than a busy machine takes.
 const atOnce = 4 * time.Second
 
-// A script that hangs is stopped when the time of all tests is up: they run beside one another, and have no time of their own.
-func TestTheCommandLineDoesWhatItsScriptsSay(t *testing.T) {
+// TestScripts runs the scripts in parallel. A script that hangs ends with the timeout of the whole test.
+func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {

@@ -2,9 +2,9 @@ package main
 
 import "github.com/agnivade/levenshtein"
 
-// nearest returns the candidate that differs least from word, if so little that word may be a typing error of it.
+// nearest returns the candidate most similar to word, if word may be a typing error of it.
 func nearest(word string, candidates []string) (near string, ok bool) {
-	best := 1 + len(word)/4 // of a short word, little may differ
+	best := 1 + len(word)/4 // the largest distance of a typing error
 	for _, c := range candidates {
 		d := levenshtein.ComputeDistance(word, c)
 		if swapped(word, c) {
@@ -20,7 +20,7 @@ func nearest(word string, candidates []string) (near string, ok bool) {
 	return near, ok
 }
 
-// swapped reports whether a and b are the same but for two neighbours that have changed places.
+// swapped reports whether a and b differ only by two swapped neighbouring bytes.
 func swapped(a, b string) bool {
 	for i := 1; i < len(a) && len(a) == len(b); i++ {
 		if a[:i-1]+a[i:i+1]+a[i-1:i]+a[i+1:] == b {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestPortsListenWhereSECURITYSays holds the addresses in the table of SECURITY.md, where no flag says another.
+// TestPortsListenWhereSECURITYSays checks the default listen addresses against the table in SECURITY.md.
 func TestPortsListenWhereSECURITYSays(t *testing.T) {
 	const everywhere, everywhereIPv4 = "", "0.0.0.0"
 	ofScheduler, _ := schedulerFlags()
@@ -44,7 +44,7 @@ func TestPortsListenWhereSECURITYSays(t *testing.T) {
 	}
 }
 
-func TestProfilesAreServedByNoPort(t *testing.T) {
+func TestNoPortServesProfiles(t *testing.T) {
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -54,6 +54,6 @@ func TestProfilesAreServedByNoPort(t *testing.T) {
 	startSidecar(t, nil, "--enable-profiling", "--profile-port="+port, "--dapr-internal-grpc-port=0")
 	if conn, err := new(net.Dialer).DialContext(t.Context(), "tcp", net.JoinHostPort("127.0.0.1", port)); err == nil {
 		conn.Close()
-		t.Error("somebody listens on --profile-port")
+		t.Error("a process listens on --profile-port")
 	}
 }

@@ -20,18 +20,18 @@ const quarantineUsage = `Usage: carillon quarantine list [flags]
        carillon quarantine export ID FILE [flags]
        carillon quarantine delete ID [flags]
 
-Shows what a scheduler cannot use of its store and leaves aside: damaged keys and records, entries of the due index without a
-job, jobs without an entry. The rest of the jobs goes on. Each has an id, by which its value is written to a file, or it is
-deleted. A job that cannot be read can be scheduled again with overwrite, or deleted, through the API, too. It reads all of
-the folder of a scheduler that is stopped, or of several while they run, through the etcd of this machine's; of one that runs, its
-log, its health and the metric carillon_quarantined say the same. Give the key file if jobs are encrypted: without it they are
-not looked into.
+Lists the entries of a store that a scheduler cannot use and skips: damaged keys and records, entries of the due index
+without a job, jobs without an entry. All other jobs are unaffected. Each entry has an id, for exporting its value to a file
+or deleting it. You can also schedule a damaged job again with overwrite, or delete it, through the API. A single scheduler
+must be stopped: its data directory is read. A cluster is read while it runs, through the etcd of this machine. The log, the
+health and the metric carillon_quarantined of a running scheduler show the same. Give the key file if jobs are encrypted:
+without it their payloads are not checked.
 
   carillon quarantine list --data-dir /var/lib/carillon/carillon
   carillon quarantine export 3f2a91c07be44d18 job.bin --etcd http://localhost:2379
 `
 
-// A quarantineConfig is the flags of quarantine.
+// quarantineConfig are the flags of quarantine.
 type quarantineConfig struct {
 	*storeConfig
 
@@ -39,15 +39,15 @@ type quarantineConfig struct {
 	found   listing[finding]
 }
 
-// A finding is a key of a store that is in quarantine, as it is shown.
+// finding is a quarantined key of a store, as it is printed.
 type finding struct {
 	ID        string     `json:"id"`
 	Kind      string     `json:"kind"`          // due, job, state or other
-	Job       string     `json:"job,omitempty"` // that the key names, if it names one
-	Key       string     `json:"key"`           // in hexadecimal digits
+	Job       string     `json:"job,omitempty"` // the job of the key, if it has one
+	Key       string     `json:"key"`           // hexadecimal
 	Reason    string     `json:"reason"`
 	Bytes     int        `json:"bytes"`
-	FirstSeen *time.Time `json:"firstSeen,omitempty"` // nil if no scheduler has met it
+	FirstSeen *time.Time `json:"firstSeen,omitempty"` // nil if no scheduler has read it yet
 }
 
 func quarantineFlags() (*flag.FlagSet, *quarantineConfig) {
@@ -62,7 +62,7 @@ func quarantineFlags() (*flag.FlagSet, *quarantineConfig) {
 				f.ID, f.Kind, f.Job, f.Key, f.Reason, f.Bytes, f.seen())
 		},
 	}}
-	fs.StringVar(&c.keyFile, "encryption-key-file", "", "`file` with the keys of the scheduler, if it has one")
+	fs.StringVar(&c.keyFile, "encryption-key-file", "", "`file` with the encryption keys of the scheduler, if it has one")
 	c.found.flag(fs)
 	return fs, c
 }
@@ -81,14 +81,14 @@ func (f finding) seen() string {
 	return f.FirstSeen.Format(time.RFC3339)
 }
 
-// idOf names a key of a store in a few letters.
+// idOf returns a short id of a key of a store.
 func idOf(key []byte) string {
 	const bytes = 8
 	sum := sha256.Sum256(key)
 	return hex.EncodeToString(sum[:bytes])
 }
 
-func shownFinding(f engine.Finding) finding {
+func newFinding(f engine.Finding) finding {
 	s := finding{ID: idOf(f.Key), Kind: f.Kind(), Key: hex.EncodeToString(f.Key), Reason: f.Reason, Bytes: f.Bytes}
 	s.Job, _ = f.Job()
 	if !f.FirstSeen.IsZero() {
@@ -97,14 +97,14 @@ func shownFinding(f engine.Finding) finding {
 	return s
 }
 
-// quarantine shows, exports or deletes what is in quarantine.
+// quarantine lists, exports or deletes quarantined keys.
 func quarantine(ctx context.Context, args []string, std stdio) (err error) {
 	fs, c := quarantineFlags()
 	var words []string
 	for len(args) > 0 && !strings.HasPrefix(args[0], "-") {
 		words, args = append(words, args[0]), args[1:]
 	}
-	if err := parse(fs, quarantineUsage, args, std); err != nil {
+	if err := parseFlags(fs, quarantineUsage, args, std); err != nil {
 		return err
 	}
 	var do func(context.Context, jobStore, engine.Finding) error
@@ -118,7 +118,7 @@ func quarantine(ctx context.Context, args []string, std stdio) (err error) {
 		do = c.remove
 	default:
 		fmt.Fprint(std.Err, quarantineUsage)
-		return usagef("quarantine: say list, export and an id and a file, or delete and an id; 'carillon quarantine --help' shows how")
+		return usagef("quarantine: use list, export ID FILE or delete ID; see 'carillon quarantine --help'")
 	}
 	if err := c.check(fs.Name()); err != nil {
 		return err
@@ -127,18 +127,18 @@ func quarantine(ctx context.Context, args []string, std stdio) (err error) {
 	if err != nil {
 		return err
 	}
-	open, err := c.openHeld(ctx, "stop it first; its /healthz says how much there is")
+	open, err := c.openExisting(ctx, "stop it first; its /healthz shows the number of entries")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, open.Close()) }()
 	all := []finding{}
-	var meant *engine.Finding
+	var target *engine.Finding
 	if err := engine.Inspect(ctx, open, keys, func(f engine.Finding) error {
 		if do == nil {
-			all = append(all, shownFinding(f))
+			all = append(all, newFinding(f))
 		} else if idOf(f.Key) == words[1] {
-			meant = &f
+			target = &f
 		}
 		return nil
 	}); err != nil {
@@ -147,13 +147,13 @@ func quarantine(ctx context.Context, args []string, std stdio) (err error) {
 	switch {
 	case do == nil:
 		return c.found.print(all, std.Out)
-	case meant == nil:
-		return fmt.Errorf("nothing with the id %s is in quarantine: 'carillon quarantine list' shows what is", words[1])
+	case target == nil:
+		return fmt.Errorf("no quarantined entry has the id %s: 'carillon quarantine list' shows the ids", words[1])
 	}
-	if err := do(ctx, open, *meant); err != nil {
+	if err := do(ctx, open, *target); err != nil {
 		return err
 	}
-	fmt.Fprintf(std.Out, "%s: %s is done.\n", meant, words[0])
+	fmt.Fprintf(std.Out, "%s: %s is done.\n", target, words[0])
 	return nil
 }
 
@@ -166,10 +166,10 @@ func export(ctx context.Context, from store.Store, f engine.Finding, file string
 	return os.WriteFile(file, values[0], 0o600)
 }
 
-// remove deletes a key. Schedulers that run may be about to write one that names a job.
+// remove deletes a key. It refuses the record of a job in a cluster: a running scheduler may be writing it.
 func (c *quarantineConfig) remove(ctx context.Context, from jobStore, f engine.Finding) error {
 	if name, ok := f.Job(); ok && c.etcd != "" && f.Kind() == "job" {
-		return fmt.Errorf("the job %s may be scheduled anew at this moment: delete it through the API of the running schedulers", name)
+		return fmt.Errorf("the job %s may be scheduled again at this moment: delete it through the API of the running schedulers", name)
 	}
 	return engine.Release(ctx, from, f)
 }

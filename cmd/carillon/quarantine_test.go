@@ -16,7 +16,7 @@ import (
 	"carillon/internal/store/pebblestore"
 )
 
-func TestQuarantineIsToldListedExportedAndDeleted(t *testing.T) {
+func TestQuarantineIsListedExportedAndDeleted(t *testing.T) {
 	dir := t.TempDir()
 	folder := filepath.Join(dir, "carillon")
 	d := startScheduler(t, "--etcd-data-dir", dir)
@@ -50,7 +50,7 @@ func TestQuarantineIsToldListedExportedAndDeleted(t *testing.T) {
 	if _, body := d.get(t, "metrics", "/metrics"); !strings.Contains(body, `carillon_quarantined{kind="due"} 1`) {
 		t.Error("no metric says that a key of the due index is in quarantine")
 	}
-	time.Sleep(1500 * time.Millisecond) // a node writes its notes once a second, and nothing shows that it has
+	time.Sleep(1500 * time.Millisecond) // a node writes its findings once a second, which nothing shows
 	must(t, d.cmd.Process.Signal(syscall.SIGTERM))
 	must(t, d.wait())
 	if said := d.said.String(); !strings.Contains(said, "the store holds what cannot be used") || !strings.Contains(said, "64000767617262616765") {
@@ -86,7 +86,7 @@ func TestQuarantineIsToldListedExportedAndDeleted(t *testing.T) {
 	if code, said := carry(t, "quarantine", "list", "--data-dir", folder, "-o", "json"); code != exitOK || strings.TrimSpace(said) != "[]" {
 		t.Errorf("after all were deleted: %d %q", code, said)
 	}
-	if code, said := carry(t, "quarantine", "delete", f.ID, "--data-dir", folder); code != exitError || !strings.Contains(said, "nothing with the id") {
+	if code, said := carry(t, "quarantine", "delete", f.ID, "--data-dir", folder); code != exitError || !strings.Contains(said, "no quarantined entry has the id") {
 		t.Errorf("delete of what is gone: %d %q", code, said)
 	}
 	if code, _ := carry(t, "quarantine", "--data-dir", folder); code != exitUsage {

@@ -15,9 +15,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestNodeEndsWhenItsDataDirectoryIsReplaced holds for both roles that have a store of their own. A second process that
-// starts on the same path meanwhile runs, and what the first one says must not reach it.
-func TestNodeEndsWhenItsDataDirectoryIsReplaced(t *testing.T) {
+// TestNodeEndsWhenDataDirectoryIsReplaced covers both roles with a store. A second process starts on the same
+// path meanwhile; the first one must not write to its files.
+func TestNodeEndsWhenDataDirectoryIsReplaced(t *testing.T) {
 	for name, replace := range map[string]func(t *testing.T, dir string){
 		"deleted": func(t *testing.T, dir string) { must(t, os.RemoveAll(dir)) },
 		"renamed": func(t *testing.T, dir string) { must(t, os.Rename(dir, dir+".old")) },
@@ -61,8 +61,8 @@ func TestNodeEndsWhenItsDataDirectoryIsReplaced(t *testing.T) {
 	}
 }
 
-// TestNodeAcknowledgesNothingAfterItsDataDirectoryIsDeleted asks at once, before anybody has looked.
-func TestNodeAcknowledgesNothingAfterItsDataDirectoryIsDeleted(t *testing.T) {
+// TestNodeAcknowledgesNothingWithoutDataDirectory schedules a job at once, before the periodic check.
+func TestNodeAcknowledgesNothingWithoutDataDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	n := startNode(t, "--data-dir="+dir)
 	must(t, n.schedule(t, "before", `{"dueTime": "1h"}`))

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
@@ -15,11 +14,11 @@ import (
 	"carillon/internal/descriptors"
 )
 
-// scheduler runs a scheduler node until ctx ends. Whatever goes wrong stands in the log, on standard output, where
-// Dapr's scheduler says it.
+// scheduler runs a scheduler node until ctx ends. It logs errors to standard output, as Dapr's scheduler
+// does.
 func scheduler(ctx context.Context, args []string, std stdio) error {
 	fs, c := schedulerFlags()
-	if err := parse(fs, schedulerUsage, args, std); err != nil {
+	if err := parseFlags(fs, schedulerUsage, args, std); err != nil {
 		return err
 	}
 	fs.Visit(func(f *flag.Flag) { c.set = append(c.set, f.Name) })
@@ -72,13 +71,13 @@ func (c *schedulerConfig) run(ctx context.Context, std stdio, log *slog.Logger) 
 	if err != nil {
 		return err
 	}
-	address := c.address(ctx, l.Scheduler.Addr().(*net.TCPAddr).Port, std)
-	if c.etcd.several() {
+	address := c.advertisedAddress(ctx, l.Scheduler.Addr().(*net.TCPAddr).Port, std)
+	if c.etcd.clustered() {
 		cfg.Cluster, err = c.etcd.clusterConfig(c.id, address, c.dataDir, c.given, c.memberTLS(who))
 	} else {
-		cfg.Store.Dir = filepath.Join(c.dataDir, aloneFolder)
+		cfg.Store.Dir = filepath.Join(c.dataDir, singleDir)
 		cfg.Scheduler.Hosts = []string{address}
-		err = checkAlone(c.dataDir)
+		err = checkSingle(c.dataDir)
 	}
 	if err != nil {
 		return errors.Join(err, l.Close())
@@ -87,22 +86,22 @@ func (c *schedulerConfig) run(ctx context.Context, std stdio, log *slog.Logger) 
 	cfg.Engine.Keys, cfg.Engine.Punctual = keys, true
 	cfg.Namespaces = namespaces
 	listening := []slog.Attr{
-		slog.String("id", c.id), slog.String("sidecars_use", address), slog.String("data_folder", c.dataDir),
+		slog.String("id", c.id), slog.String("sidecars_use", address), slog.String("data_dir", c.dataDir),
 		slog.String("scheduler", l.Scheduler.Addr().String()), slog.String("healthz", l.Health.Addr().String()),
 	}
 	if l.Metrics != nil {
 		listening = append(listening, slog.String("metrics", l.Metrics.Addr().String()))
 	}
-	cfg.Opened = func(ctx context.Context) { log.LogAttrs(ctx, slog.LevelInfo, "listening", listening...) }
+	cfg.OnListening = func(ctx context.Context) { log.LogAttrs(ctx, slog.LevelInfo, "listening", listening...) }
 	node, err := app.OpenScheduler(cfg, l, log)
 	if err != nil {
 		return fmt.Errorf("--etcd-data-dir %s: %w", c.dataDir, err)
 	}
-	ways := c.etcd.ways(c.id)
+	exposedEndpoints := c.etcd.plaintextEndpoints(c.id)
 	if who == nil {
-		ways = append(ways, wayTo(l.Scheduler, "every job of every app, to read, change and delete, and the apps' triggers"))
+		exposedEndpoints = append(exposedEndpoints, endpointOf(l.Scheduler, "read, change and delete every job of every app, and receive its triggers"))
 	}
-	warnOfWays(ctx, log, ways, []way{wayTo(l.Health, "health"), wayTo(l.Metrics, "metrics")})
+	warnExposed(ctx, log, exposedEndpoints, []plaintextEndpoint{endpointOf(l.Health, "read health"), endpointOf(l.Metrics, "read metrics")})
 	c.etcd.warnOfExternal(ctx, log)
 	return node.Run(ctx)
 }
@@ -120,27 +119,3 @@ func (c *schedulerConfig) check() error {
 
 // given reports whether the flag was given, on the command line or in the environment.
 func (c *schedulerConfig) given(name string) bool { return slices.Contains(c.set, name) }
-
-// listen opens the ports of the node, or says which flag names what is not to be had.
-func (c *schedulerConfig) listen(ctx context.Context) (l app.SchedulerListeners, err error) {
-	defer func() {
-		if err != nil {
-			l.Close()
-		}
-	}()
-	if l.Scheduler, err = listen(ctx, "listen-address", c.listenAddress, "port", c.port); err != nil {
-		return l, err
-	}
-	if l.Health, err = listen(ctx, "healthz-listen-address", c.healthzAddress, "healthz-port", c.healthzPort); err != nil {
-		return l, err
-	}
-	switch {
-	case !c.metrics:
-	case c.metricsAddress == "" && c.listenAddress != "":
-		l.Metrics, err = listen(ctx, "listen-address", c.listenAddress, "metrics-port", c.metricsPort)
-	default:
-		address := cmp.Or(c.metricsAddress, "0.0.0.0")
-		l.Metrics, err = listen(ctx, "metrics-listen-address", address, "metrics-port", c.metricsPort)
-	}
-	return l, err
-}

@@ -21,26 +21,26 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// A daprd stands in for a sidecar, and for an operator, of a running `carillon scheduler`.
+// daprd is a client of a running `carillon scheduler`: a sidecar and an operator.
 type daprd struct {
 	schedulerv1.SchedulerClient
 	*node
-	address map[string]string // what its log calls them
+	address map[string]string // by their names in the log
 }
 
-// startScheduler starts a scheduler on free ports and with nothing in its environment.
+// startScheduler starts a scheduler on free ports with an empty environment.
 func startScheduler(t *testing.T, args ...string) *daprd {
 	t.Helper()
 	return startSchedulerAs(t, func(*exec.Cmd) {}, args...)
 }
 
-// startSchedulerAs is startScheduler by a command that change has changed.
+// startSchedulerAs is startScheduler with a command that change has modified.
 func startSchedulerAs(t *testing.T, change func(*exec.Cmd), args ...string) *daprd {
 	t.Helper()
 	return launchScheduler(t, change, "msg=listening", args...)
 }
 
-// launchScheduler is startSchedulerAs that waits for a line with this text, and learns the addresses from it.
+// launchScheduler is startSchedulerAs, but waits for a log line with this text and takes the addresses from it.
 func launchScheduler(t *testing.T, change func(*exec.Cmd), text string, args ...string) *daprd {
 	t.Helper()
 	args = append([]string{"scheduler", "--listen-address=127.0.0.1", "--port=0", "--healthz-port=0", "--metrics-port=0"}, args...)
@@ -66,7 +66,7 @@ func launchScheduler(t *testing.T, change func(*exec.Cmd), text string, args ...
 	return d
 }
 
-// get returns the answer to a request of one of its HTTP servers.
+// get makes a request to one of the HTTP servers, and returns the response.
 func (d *daprd) get(t *testing.T, server, path string) (status int, body string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -87,7 +87,7 @@ func (d *daprd) get(t *testing.T, server, path string) (status int, body string)
 	return resp.StatusCode, string(text)
 }
 
-// health waits until its health has this status, and returns what it says then.
+// health waits until the health has this status, and returns its body.
 func (d *daprd) health(t *testing.T, want int) string {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
@@ -101,7 +101,7 @@ func (d *daprd) health(t *testing.T, want int) string {
 	}
 }
 
-// watch connects the app sub.
+// watch opens a stream for the app sub.
 func (d *daprd) watch(ctx context.Context, t *testing.T) schedulerv1.Scheduler_WatchJobsClient {
 	t.Helper()
 	stream, err := d.WatchJobs(ctx)
@@ -131,7 +131,7 @@ func (d *daprd) schedule(ctx context.Context, t *testing.T, name string) {
 	}
 }
 
-// stop sends a signal and checks that the scheduler ends well, in bounded time.
+// stop sends a signal and checks that the scheduler stops gracefully in bounded time.
 func (d *daprd) stop(t *testing.T, sig syscall.Signal) {
 	t.Helper()
 	begin := time.Now()
@@ -153,8 +153,9 @@ func (d *daprd) stop(t *testing.T, sig syscall.Signal) {
 	}
 }
 
-// TestASchedulerTakesTheChartsArguments starts it as the Helm chart of Dapr does, but for what is not supported yet.
-func TestASchedulerTakesTheChartsArguments(t *testing.T) {
+// TestSchedulerTakesHelmChartArguments starts a scheduler with the arguments of Dapr's Helm chart, without
+// those that are not supported yet.
+func TestSchedulerTakesHelmChartArguments(t *testing.T) {
 	dir := t.TempDir()
 	theirs := filepath.Join(dir, "member")
 	if err := os.WriteFile(theirs, []byte("etcd"), 0o600); err != nil {
@@ -207,7 +208,7 @@ func TestASchedulerTakesTheChartsArguments(t *testing.T) {
 	}
 }
 
-func TestSignalsStopASchedulerWhateverItsSidecarsDo(t *testing.T) {
+func TestSignalStopsScheduler(t *testing.T) {
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(sig.String(), func(t *testing.T) {
 			t.Parallel()
@@ -228,7 +229,7 @@ func TestSignalsStopASchedulerWhateverItsSidecarsDo(t *testing.T) {
 	}
 }
 
-// hang connects a client that says nothing and hears nothing.
+// hang opens a connection that neither sends nor reads anything.
 func (d *daprd) hang(t *testing.T) {
 	t.Helper()
 	var dialer net.Dialer
@@ -245,8 +246,8 @@ func (d *daprd) hang(t *testing.T) {
 	}
 }
 
-// TestASecondSignalEndsItAtOnce also holds that a node which is stopping says so in its health.
-func TestASecondSignalEndsItAtOnce(t *testing.T) {
+// TestSecondSignalEndsSchedulerAtOnce also checks that the health of a stopping node says so.
+func TestSecondSignalEndsSchedulerAtOnce(t *testing.T) {
 	t.Parallel()
 	d := startScheduler(t, "--etcd-data-dir", t.TempDir())
 	d.hang(t)
@@ -269,7 +270,7 @@ func TestASecondSignalEndsItAtOnce(t *testing.T) {
 	}
 }
 
-func TestWhatIsTakenIsNamedByItsFlag(t *testing.T) {
+func TestSchedulerPortInUseNamesItsFlag(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	d := startScheduler(t, "--etcd-data-dir", dir)
@@ -290,7 +291,7 @@ func TestWhatIsTakenIsNamedByItsFlag(t *testing.T) {
 	}
 }
 
-func TestMetricsCanBeTurnedOff(t *testing.T) {
+func TestSchedulerMetricsCanBeDisabled(t *testing.T) {
 	t.Parallel()
 	d := startScheduler(t, "--etcd-data-dir", t.TempDir(), "--enable-metrics=false")
 	if at, ok := d.address["metrics"]; ok {

@@ -5,25 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"sync"
-	"time"
 
 	"carillon/internal/app"
 	"carillon/internal/descriptors"
 	"carillon/internal/memory"
-	"carillon/internal/sidecar"
 )
 
-// daprVersion is the version that a sidecar gives as its own. Tools read it: from 1.15.1 on, `dapr run` tells its
-// sidecar where the scheduler is.
-const daprVersion = sidecar.DaprVersion
-
-// runSidecar runs a sidecar until ctx ends. Whatever goes wrong stands in the log, on standard output, where daprd says
-// it.
+// runSidecar runs a sidecar node until ctx ends. It logs errors to standard output, as daprd does.
 func runSidecar(ctx context.Context, args []string, std stdio) error {
 	fs, c := sidecarFlags()
-	if err := parse(fs, sidecarUsage, args, std); err != nil {
+	if err := parseFlags(fs, sidecarUsage, args, std); err != nil {
 		return err
 	}
 	switch {
@@ -31,7 +23,7 @@ func runSidecar(ctx context.Context, args []string, std stdio) error {
 		_, err := fmt.Fprintln(std.Out, daprVersion)
 		return err
 	case bool(c.printBuild):
-		version, revision := built()
+		version, revision := buildVersion()
 		_, err := fmt.Fprintf(std.Out, "Version: %s\nGit Commit: %s\nGit Version: %s\n", daprVersion, revision, version)
 		return err
 	case bool(c.wait):
@@ -41,7 +33,7 @@ func runSidecar(ctx context.Context, args []string, std stdio) error {
 	inFile := err == nil && c.log.file != ""
 	if err != nil {
 		plain := logConfig{level: "info", json: c.log.json}
-		log, closeLog, _ = plain.open(std.Out) // which always works
+		log, closeLog, _ = plain.open(std.Out) // which cannot fail
 	}
 	defer closeLog()
 	log = asDapr(log.With(slog.String("app_id", c.appID)), "carillon.sidecar")
@@ -90,75 +82,14 @@ func (c *sidecarConfig) run(ctx context.Context, std stdio, log *slog.Logger) er
 		if byForce {
 			force()
 		} else {
-			stop(errAsked)
+			stop(errRequested)
 		}
 	}
-	cfg.Opened = listening(cfg.Sidecar, l, log)
+	cfg.OnListening = listening(cfg.Sidecar, l, log)
 	node, err := app.OpenSidecar(cfg, l, log)
 	if err != nil {
 		return err
 	}
 	warnSidecar(ctx, cfg.Sidecar, l, log)
 	return c.supervise(ctx, node.Run, forced, log)
-}
-
-// Why a sidecar stops, other than by a signal or because a part of it failed.
-var (
-	errAsked   = errors.New("a client asked for it")
-	errForced  = errors.New("a client asked for it to end at once")
-	errOverdue = errors.New("it did not stop in time")
-)
-
-// supervise runs a node until ctx ends, and then for as long as the flags let it. Where it returns errForced or
-// errOverdue, the node is still running, and the process is to end without it.
-func (c *sidecarConfig) supervise(
-	ctx context.Context, run func(context.Context) error, forced <-chan struct{}, log *slog.Logger,
-) error {
-	running, stop := context.WithCancel(context.WithoutCancel(ctx))
-	defer stop()
-	ended := make(chan error, 1)
-	go func() { ended <- run(running) }()
-	stopping := ctx.Done()
-	var overdue <-chan time.Time // never, as long as it need not stop
-	for {
-		select {
-		case err := <-ended:
-			return err
-		case <-stopping:
-			logStop(ctx, log)
-			if most, bounded := c.patience(); bounded {
-				overdue = time.NewTimer(most).C
-			}
-			stop()
-			stopping = nil
-		case <-forced:
-			return errForced
-		case <-overdue:
-			return errOverdue
-		}
-	}
-}
-
-// patience returns how long the node may run on when it is to stop, if there is a bound to that. An app that becomes
-// unhealthy meanwhile ends the time for which everything goes on, but not this bound.
-func (c *sidecarConfig) patience() (most time.Duration, bounded bool) {
-	seconds := c.graceSeconds
-	if seconds < 0 {
-		seconds = 5
-	}
-	return max(0, c.block) + time.Duration(seconds)*time.Second, seconds > 0
-}
-
-// logStop says why ctx ended, in daprd's words.
-func logStop(ctx context.Context, log *slog.Logger) {
-	cause := context.Cause(ctx)
-	sig, _ := errors.AsType[signalError](cause)
-	switch {
-	case errors.Is(cause, errAsked):
-		log.LogAttrs(ctx, slog.LevelInfo, "Received shutdown request; beginning shutdown")
-	case sig.Signal == os.Interrupt:
-		log.LogAttrs(ctx, slog.LevelInfo, "Received signal 'interrupt'; beginning shutdown")
-	default:
-		log.LogAttrs(ctx, slog.LevelInfo, "Received signal 'terminated'; beginning shutdown")
-	}
 }

@@ -18,19 +18,19 @@ import (
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 )
 
-// A carilloned is a running `carillon sidecar`.
+// carilloned is a running `carillon sidecar`.
 type carilloned struct {
 	*node
-	address map[string][]string // what its log calls them
+	address map[string][]string // by their names in the log
 }
 
-// startSidecar starts a sidecar of the app sub on free ports of loopback, and with nothing in its environment but env.
+// startSidecar starts a sidecar of the app sub on free loopback ports, with env as its whole environment.
 func startSidecar(t *testing.T, env []string, args ...string) *carilloned {
 	t.Helper()
 	return launchSidecar(t, env, "msg=listening", args...)
 }
 
-// launchSidecar is startSidecar that waits for a line with this text, and learns the addresses from it.
+// launchSidecar is startSidecar, but waits for a log line with this text and takes the addresses from it.
 func launchSidecar(t *testing.T, env []string, text string, args ...string) *carilloned {
 	t.Helper()
 	args = append([]string{
@@ -56,7 +56,7 @@ func launchSidecar(t *testing.T, env []string, text string, args ...string) *car
 	return s
 }
 
-// ask returns the answer to a request of a client, by default that of TCP, at an address.
+// ask makes a request to an address with a client, by default over TCP, and returns the response.
 func ask(t *testing.T, client *http.Client, method, address, path, body string) (status int, answer string) {
 	t.Helper()
 	status, answer, err := tryAsking(t, client, method, address, path, body)
@@ -66,7 +66,7 @@ func ask(t *testing.T, client *http.Client, method, address, path, body string) 
 	return status, answer
 }
 
-// tryAsking is ask where the port may be closed.
+// tryAsking is ask for a port that may be closed.
 func tryAsking(t *testing.T, client *http.Client, method, address, path, body string) (status int, answer string, err error) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
@@ -89,7 +89,7 @@ func (s *carilloned) ask(t *testing.T, method, path, body string) (status int, a
 	return ask(t, http.DefaultClient, method, s.address["http"][0], path, body)
 }
 
-// health waits until its health has this status and text. Until there is a certificate the port is closed.
+// health waits until the health has this status and body. The port is closed until there is a certificate.
 func (s *carilloned) health(t *testing.T, want int, text string) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); ; time.Sleep(10 * time.Millisecond) {
@@ -103,7 +103,7 @@ func (s *carilloned) health(t *testing.T, want int, text string) {
 	}
 }
 
-// stop sends a signal, and checks that the sidecar ends well, and waits for nobody.
+// stop sends a signal and checks that the sidecar stops gracefully, without waiting for clients.
 func (s *carilloned) stop(t *testing.T, sig syscall.Signal) {
 	t.Helper()
 	begin := time.Now()
@@ -123,7 +123,7 @@ func (s *carilloned) stop(t *testing.T, sig syscall.Signal) {
 	}
 }
 
-// portedApp is an app that answers as h does. The flags say where it is.
+// portedApp starts an app with the handler h, and returns the flags with its address.
 func portedApp(t *testing.T, h http.HandlerFunc) (flags []string) {
 	t.Helper()
 	server := httptest.NewServer(h)
@@ -131,9 +131,8 @@ func portedApp(t *testing.T, h http.HandlerFunc) (flags []string) {
 	return []string{"--app-port", portOf(t, server.Listener.Addr().String())}
 }
 
-// TestAJobGoesFromAUserToTheSchedulerAndToTheApp has three processes, in a namespace which is all that the sidecar's
-// environment says.
-func TestAJobGoesFromAUserToTheSchedulerAndToTheApp(t *testing.T) {
+// TestJobReachesApp runs three processes. The sidecar's environment has only a namespace.
+func TestJobReachesApp(t *testing.T) {
 	t.Parallel()
 	d := startScheduler(t, "--etcd-data-dir", t.TempDir())
 	got := make(chan string, 1)
@@ -174,7 +173,7 @@ func TestAJobGoesFromAUserToTheSchedulerAndToTheApp(t *testing.T) {
 	}
 }
 
-func TestASignalStopsASidecarWhateverItsAppDoes(t *testing.T) {
+func TestSignalStopsSidecar(t *testing.T) {
 	d := startScheduler(t, "--etcd-data-dir", t.TempDir())
 	for _, sig := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
 		t.Run(sig.String(), func(t *testing.T) {
@@ -199,9 +198,9 @@ func TestASignalStopsASidecarWhateverItsAppDoes(t *testing.T) {
 	}
 }
 
-// TestASecondSignalEndsASidecarAtOnce has a client which is halfway through a request, for which a stop waits a little,
-// and a stop that is put off anyway.
-func TestASecondSignalEndsASidecarAtOnce(t *testing.T) {
+// TestSecondSignalEndsSidecarAtOnce delays the shutdown with a request in progress and with
+// --dapr-block-shutdown-duration.
+func TestSecondSignalEndsSidecarAtOnce(t *testing.T) {
 	t.Parallel()
 	s := startSidecar(t, nil, "--dapr-block-shutdown-duration=1m")
 	var dialer net.Dialer
@@ -232,7 +231,7 @@ func TestASecondSignalEndsASidecarAtOnce(t *testing.T) {
 	}
 }
 
-func TestAHangUpDoesNotStopASidecar(t *testing.T) {
+func TestHangupDoesNotStopSidecar(t *testing.T) {
 	t.Parallel()
 	s := startSidecar(t, nil)
 	for range 3 {
@@ -244,7 +243,7 @@ func TestAHangUpDoesNotStopASidecar(t *testing.T) {
 	s.stop(t, syscall.SIGTERM)
 }
 
-func TestWithoutASchedulerASidecarSaysSo(t *testing.T) {
+func TestSidecarWithoutSchedulerSaysSo(t *testing.T) {
 	t.Parallel()
 	s := startSidecar(t, nil)
 	s.health(t, http.StatusNoContent, "")
@@ -258,7 +257,7 @@ func TestWithoutASchedulerASidecarSaysSo(t *testing.T) {
 	}
 }
 
-func TestASidecarIsUnhealthyUntilItsSchedulerIsThere(t *testing.T) {
+func TestSidecarIsUnhealthyWithoutItsScheduler(t *testing.T) {
 	t.Parallel()
 	var lc net.ListenConfig
 	l, err := lc.Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -266,7 +265,7 @@ func TestASidecarIsUnhealthyUntilItsSchedulerIsThere(t *testing.T) {
 		t.Fatal(err)
 	}
 	address := l.Addr().String()
-	l.Close() // and nobody else is likely to take it
+	l.Close() // another process is unlikely to take the port
 	s := startSidecar(t, nil, "--scheduler-host-address", address)
 	s.health(t, http.StatusInternalServerError, "dapr is not ready: [scheduler-watch-hosts]")
 	if status, body := s.ask(t, http.MethodGet, "/v1.0/healthz/outbound", ""); status != http.StatusNoContent {
@@ -276,20 +275,20 @@ func TestASidecarIsUnhealthyUntilItsSchedulerIsThere(t *testing.T) {
 	s.health(t, http.StatusNoContent, "")
 }
 
-func TestAnEmptyNamespaceIsAWarning(t *testing.T) {
+func TestEmptyNamespaceIsLogged(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		env  []string
 		warn bool
 	}{{[]string{"NAMESPACE="}, true}, {[]string{"NAMESPACE=a"}, false}, {nil, false}} {
 		s := startSidecar(t, c.env, "--scheduler-host-address=127.0.0.1:9")
-		if got := strings.Contains(s.said.String(), "NAMESPACE is set and empty"); got != c.warn {
+		if got := strings.Contains(s.said.String(), "NAMESPACE is empty"); got != c.warn {
 			t.Errorf("with the environment %q it warns: %v, want %v", c.env, got, c.warn)
 		}
 	}
 }
 
-func TestASidecarListensOnEachAddress(t *testing.T) {
+func TestSidecarListensOnEachAddress(t *testing.T) {
 	t.Parallel()
 	s := startSidecar(t, nil, "--dapr-listen-addresses=127.0.0.1,localhost", "--dapr-public-port=0", "--dapr-public-listen-address=127.0.0.1")
 	if len(s.address["http"]) != 2 || len(s.address["grpc"]) != 2 || len(s.address["public"]) != 1 {
@@ -310,8 +309,8 @@ func TestASidecarListensOnEachAddress(t *testing.T) {
 	}
 }
 
-// TestASidecarOnSocketsLeavesNoneBehind starts where another was killed.
-func TestASidecarOnSocketsLeavesNoneBehind(t *testing.T) {
+// TestSidecarRemovesItsSockets starts a sidecar on the sockets of a killed one.
+func TestSidecarRemovesItsSockets(t *testing.T) {
 	t.Parallel()
 	dir, err := os.MkdirTemp("", "") //nolint:usetesting // t.TempDir's path may be too long for a socket
 	if err != nil {
@@ -335,7 +334,7 @@ func TestASidecarOnSocketsLeavesNoneBehind(t *testing.T) {
 			t.Errorf("over its socket: %d %s", status, body)
 		}
 		out, err := self(t, "sidecar", "--app-id=sub", "--unix-domain-socket", dir).Output()
-		if exitCode(err) != exitError || !strings.Contains(string(out), "somebody listens on "+socket) {
+		if exitCode(err) != exitError || !strings.Contains(string(out), "another process listens on "+socket) {
 			t.Errorf("a second sidecar ended with %v: %s", err, out)
 		}
 		if end != syscall.SIGKILL {
@@ -355,12 +354,12 @@ func TestASidecarOnSocketsLeavesNoneBehind(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := self(t, "sidecar", "--app-id=sub", "--unix-domain-socket", dir).Output()
-	if exitCode(err) != exitError || !strings.Contains(string(out), socket+" is there, and is not a socket") {
+	if exitCode(err) != exitError || !strings.Contains(string(out), socket+" exists and is not a socket") {
 		t.Errorf("with a file in its place it ended with %v: %s", err, out)
 	}
 }
 
-func TestAPortThatASidecarCannotHaveIsNamedByItsFlag(t *testing.T) {
+func TestSidecarPortInUseNamesItsFlag(t *testing.T) {
 	t.Parallel()
 	s := startSidecar(t, nil)
 	for flag, address := range map[string]string{
@@ -379,7 +378,7 @@ func TestAPortThatASidecarCannotHaveIsNamedByItsFlag(t *testing.T) {
 	}
 }
 
-func TestASidecarsMetricsCanBeTurnedOff(t *testing.T) {
+func TestSidecarMetricsCanBeDisabled(t *testing.T) {
 	t.Parallel()
 	s := startSidecar(t, nil, "--enable-metrics=false")
 	if at, ok := s.address["metrics"]; ok {

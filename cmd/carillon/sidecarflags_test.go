@@ -12,7 +12,7 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// flagsOfDaprd are all of them (sidecar specification §5.1), each with a value that daprd accepts; and five of our own.
+// flagsOfDaprd are all flags of daprd (sidecar specification §5.1) with accepted values, and five of our own.
 var flagsOfDaprd = map[string]string{
 	"tls-cert-file": "cert.pem", "tls-key-file": "key.pem", "tls-ca-file": "ca.pem", "memory-limit": "128Mi",
 	"allowed-hosts": "sidecar,10.0.0.1", "strict": "true",
@@ -41,10 +41,10 @@ func nowhere() (std stdio, out, errs *bytes.Buffer) {
 	return stdio{Out: out, Err: errs, Env: func(string) (string, bool) { return "", false }}, out, errs
 }
 
-func TestEachFlagOfDaprdParsesInEachSpelling(t *testing.T) {
+func TestDaprdFlagsParseInEachSpelling(t *testing.T) {
 	std, help, _ := nowhere()
 	all, _ := sidecarFlags()
-	if err := parse(all, sidecarUsage, []string{"--help"}, std); err == nil {
+	if err := parseFlags(all, sidecarUsage, []string{"--help"}, std); err == nil {
 		t.Error("help was not asked for")
 	}
 	all.VisitAll(func(f *flag.Flag) {
@@ -62,7 +62,7 @@ func TestEachFlagOfDaprdParsesInEachSpelling(t *testing.T) {
 		}
 		for _, args := range spellings {
 			fs, _ := sidecarFlags()
-			if err := parse(fs, sidecarUsage, args, std); err != nil {
+			if err := parseFlags(fs, sidecarUsage, args, std); err != nil {
 				t.Errorf("%v: %v", args, err)
 			} else if got := fs.Lookup(name).Value.String(); got != value {
 				t.Errorf("%v means %q, want %q", args, got, value)
@@ -71,33 +71,33 @@ func TestEachFlagOfDaprdParsesInEachSpelling(t *testing.T) {
 	}
 }
 
-func TestWhatDaprdRefusesIsAFatalLineInTheLogAndExitCode1(t *testing.T) {
+func TestFlagsThatDaprdRefusesAreFatal(t *testing.T) {
 	for _, c := range []struct{ args, want string }{
 		{"", "parameter app-id cannot be empty"},
 		{"--app-id=", "parameter app-id cannot be empty"},
 		{"--app-id a.b", "parameter app-id cannot contain dots"},
-		{"--app-id a --app-protocol ftp", "--app-protocol ftp: it is none of http, https, h2c, grpc and grpcs"},
-		{"--app-id a --log-level loud", `--log-level: \"loud\" is none of trace, debug, info, warn, error and fatal`},
+		{"--app-id a --app-protocol ftp", "--app-protocol ftp is unknown: use http, https, h2c, grpc or grpcs"},
+		{"--app-id a --log-level loud", `--log-level \"loud\" is unknown: use trace, debug, info, warn, error or fatal`},
 		{"--app-id a --log-file no/such/folder/log", "--log-file: open no/such/folder/log"},
-		{"--app-id a --app-port 3500", "--app-port 3500 is that of --dapr-http-port, too"},
-		{"--app-id a --app-port 50001", "--app-port 50001 is that of --dapr-grpc-port, too"},
-		{"--app-id a --app-port x", `--app-port \"x\": a port is a number from 0 to 65535`},
-		{"--app-id a --dapr-http-port x", `--dapr-http-port \"x\": a port is a number from 0 to 65535`},
-		{"--app-id a --dapr-grpc-port=", `--dapr-grpc-port \"\": a port is a number from 0 to 65535`},
-		{"--app-id a --dapr-public-port 70000", `--dapr-public-port \"70000\": a port is a number from 0 to 65535`},
+		{"--app-id a --app-port 3500", "--app-port 3500 is also --dapr-http-port"},
+		{"--app-id a --app-port 50001", "--app-port 50001 is also --dapr-grpc-port"},
+		{"--app-id a --app-port x", `--app-port \"x\": a port must be a number from 0 to 65535`},
+		{"--app-id a --dapr-http-port x", `--dapr-http-port \"x\": a port must be a number from 0 to 65535`},
+		{"--app-id a --dapr-grpc-port=", `--dapr-grpc-port \"\": a port must be a number from 0 to 65535`},
+		{"--app-id a --dapr-public-port 70000", `--dapr-public-port \"70000\": a port must be a number from 0 to 65535`},
 		{"--app-id a --metrics-port x", `--metrics-port \"x\"`},
 		{"--app-id a --profile-port x", `--profile-port \"x\"`},
 		{"--app-id a --dapr-internal-grpc-port x", `--dapr-internal-grpc-port \"x\"`},
 		{"--app-id a --app-health-probe-timeout 5001", "--app-health-probe-timeout 5001 (milliseconds) must not be larger"},
 		{"--app-id a --app-health-probe-interval 1 --app-health-probe-timeout 1001", "--app-health-probe-timeout 1001"},
 		{"--app-id a --app-health-check-path /%zz", "--app-health-check-path: "},
-		{"--app-id a --scheduler-job-streams 0", "--scheduler-job-streams 0: there must be at least 1"},
+		{"--app-id a --scheduler-job-streams 0", "--scheduler-job-streams 0: give at least 1"},
 		{"--app-id a --disable-init-endpoints config,actors", `--disable-init-endpoints: \"actors\" is neither config nor subscribe`},
 		{"--app-id a --actors-disseminate-timeout 0s", "--actors-disseminate-timeout 0s: it must be greater than 0"},
-		{"--app-id a --max-body-size 4MB", "--max-body-size 4MB: a size is a number and a unit"},
-		{"--app-id a --read-buffer-size -1", "--read-buffer-size -1: a size is at least 1 byte"},
+		{"--app-id a --max-body-size 4MB", "--max-body-size 4MB: a size must be a number and a unit"},
+		{"--app-id a --read-buffer-size -1", "--read-buffer-size -1: a size must be at least 1 byte"},
 		{"--app-id a --scheduler-host-address a:1,b", `--scheduler-host-address: \"b\" is not of the form host:port`},
-		{"--app-id a --mode swarm", "--mode swarm: it is standalone or kubernetes"},
+		{"--app-id a --mode swarm", "--mode swarm is unknown: use standalone or kubernetes"},
 		{"--app-id a --enable-mtls", "--enable-mtls needs --sentry-address"},
 		{"--app-id a --enable-mtls --sentry-address s:1", "trust anchors are required: set DAPR_TRUST_ANCHORS"},
 		{"--app-id a --enable-mtls --sentry-address s:1 --tls-ca-file no/file", "trust anchors: open no/file"},
@@ -118,7 +118,7 @@ func TestWhatDaprdRefusesIsAFatalLineInTheLogAndExitCode1(t *testing.T) {
 	}
 }
 
-func TestTheFlagsOfASidecarMeanWhatTheySay(t *testing.T) {
+func TestSidecarFlagsSetConfig(t *testing.T) {
 	base := func(change func(*sidecar.Config)) sidecar.Config {
 		cfg := sidecar.Config{
 			Apps: []sidecar.App{{
@@ -179,7 +179,7 @@ func TestTheFlagsOfASidecarMeanWhatTheySay(t *testing.T) {
 			}
 			return value, true
 		}
-		if err := parse(fs, sidecarUsage, append([]string{"--app-id", "a"}, strings.Fields(c.args)...), std); err != nil {
+		if err := parseFlags(fs, sidecarUsage, append([]string{"--app-id", "a"}, strings.Fields(c.args)...), std); err != nil {
 			t.Errorf("%s %s: %v", c.env, c.args, err)
 			continue
 		}
@@ -193,12 +193,12 @@ func TestTheFlagsOfASidecarMeanWhatTheySay(t *testing.T) {
 	}
 }
 
-// TestSchedulersCanBeLeftOutInManySpellings has those of sidecar specification §4.1.
-func TestSchedulersCanBeLeftOutInManySpellings(t *testing.T) {
+// TestEmptySchedulerAddressMeansNone covers the spellings in sidecar specification §4.1.
+func TestEmptySchedulerAddressMeansNone(t *testing.T) {
 	for _, value := range []string{"", " ", "       ", "''", "'      '", `""`, `"   "`} {
 		fs, c := sidecarFlags()
 		std, _, _ := nowhere()
-		if err := parse(fs, sidecarUsage, []string{"--scheduler-host-address=" + value}, std); err != nil {
+		if err := parseFlags(fs, sidecarUsage, []string{"--scheduler-host-address=" + value}, std); err != nil {
 			t.Errorf("%q: %v", value, err)
 		} else if got, err := c.schedulerAddresses(std); err != nil || len(got) > 0 {
 			t.Errorf("%q names %q, %v", value, got, err)
@@ -206,7 +206,7 @@ func TestSchedulersCanBeLeftOutInManySpellings(t *testing.T) {
 	}
 }
 
-func TestASizeIsAQuantityOfKubernetes(t *testing.T) {
+func TestSizeIsAKubernetesQuantity(t *testing.T) {
 	for text, want := range map[string]int64{
 		"4Mi": 4 << 20, "4Ki": 4 << 10, "1Gi": 1 << 30, "1Ti": 1 << 40, "0.5Ki": 512, "1.5k": 1500, "2M": 2e6, "1G": 1e9,
 		"4194304": 4194304, "+7": 7, "4e6": 4e6, "4E3": 4000, "1500m": 2, "1": 1, "1n": 1, ".5Mi": 512 << 10,

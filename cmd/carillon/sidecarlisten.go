@@ -4,21 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 
 	"carillon/internal/app"
 	"carillon/internal/sidecar"
 )
 
-// listen opens the ports or sockets of the node, or says which flag names what is not to be had. The flags have been
-// checked.
+// listen opens the ports or sockets of the node. An error names the flag of the port. The flags must be valid.
 func (c *sidecarConfig) listen(ctx context.Context) (l app.SidecarListeners, err error) {
 	defer func() {
 		if err != nil {
@@ -51,8 +47,8 @@ func (c *sidecarConfig) listen(ctx context.Context) (l app.SidecarListeners, err
 	return l, err
 }
 
-// listenAPI opens what one protocol of the API is served on: a port on each address, or a socket. If it returns an
-// error, none is open.
+// listenAPI opens the listeners of one protocol of the API: a port on each address, or a socket. If it
+// returns an error, none is open.
 func (c *sidecarConfig) listenAPI(ctx context.Context, protocol, portFlag, port string) ([]net.Listener, error) {
 	if c.socketDir != "" {
 		l, err := listenSocket(ctx, filepath.Join(c.socketDir, "dapr-"+c.appID+"-"+protocol+".socket"))
@@ -77,44 +73,7 @@ func (c *sidecarConfig) listenAPI(ctx context.Context, protocol, portFlag, port 
 	return all, nil
 }
 
-// listenSocket opens a unix socket, which is removed when the listener is closed. One that a sidecar left there which was
-// killed is replaced.
-func listenSocket(ctx context.Context, path string) (net.Listener, error) {
-	var d net.Dialer
-	info, err := os.Lstat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-	case err != nil:
-		return nil, err
-	case info.Mode()&fs.ModeSocket == 0:
-		return nil, fmt.Errorf("%s is there, and is not a socket: remove it, or choose another folder", path)
-	default:
-		conn, err := d.DialContext(ctx, "unix", path)
-		switch {
-		case err == nil:
-			conn.Close()
-			return nil, fmt.Errorf("somebody listens on %s: stop it, or choose another folder", path)
-		case !errors.Is(err, syscall.ECONNREFUSED):
-			return nil, fmt.Errorf("%w; remove it if nobody uses it, or choose another folder", err)
-		}
-		if err := os.Remove(path); err != nil {
-			return nil, err
-		}
-	}
-	var lc net.ListenConfig
-	l, err := lc.Listen(ctx, "unix", path)
-	switch {
-	case errors.Is(err, syscall.EINVAL):
-		return nil, fmt.Errorf("%w; the path is perhaps too long: choose a folder with a shorter one", err)
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%w; make the folder, or choose another", err)
-	case err != nil:
-		return nil, fmt.Errorf("%w; choose another folder", err)
-	}
-	return l, nil
-}
-
-// listening returns what logs where everything is.
+// listening returns a function that logs the addresses of the sidecar.
 func listening(cfg sidecar.Config, l app.SidecarListeners, log *slog.Logger) func(context.Context) {
 	attrs := []slog.Attr{
 		slog.String("namespace", cfg.Namespace), slog.String("schedulers", strings.Join(cfg.Schedulers, ",")),
@@ -129,23 +88,23 @@ func listening(cfg sidecar.Config, l app.SidecarListeners, log *slog.Logger) fun
 	return func(ctx context.Context) { log.LogAttrs(ctx, slog.LevelInfo, "listening", attrs...) }
 }
 
-// warnSidecar warns of what the configuration leaves open or will not do, before the sidecar runs.
+// warnSidecar warns about exposed ports and a configuration that cannot work, before the sidecar runs.
 func warnSidecar(ctx context.Context, cfg sidecar.Config, l app.SidecarListeners, log *slog.Logger) {
 	if cfg.Namespace == "" && len(cfg.Schedulers) > 0 {
-		log.LogAttrs(ctx, slog.LevelWarn, "NAMESPACE is set and empty: the scheduler will refuse every call; unset it, or give it a value")
+		log.LogAttrs(ctx, slog.LevelWarn, "NAMESPACE is empty: the scheduler will refuse every call; unset it, or give it a value")
 	}
-	leads := "the jobs API, for everybody: set DAPR_API_TOKEN, or --dapr-listen-addresses to 127.0.0.1"
+	grants := "call the jobs API without a token; set DAPR_API_TOKEN, or --dapr-listen-addresses to 127.0.0.1"
 	if cfg.APIToken != "" {
-		leads = "the jobs API, for whoever has the token, which can be overheard"
+		grants = "call the jobs API with the token, which is sent in plaintext"
 	}
-	ways := func(listeners []net.Listener, leads string) (all []way) {
+	endpointsOf := func(listeners []net.Listener, grants string) (all []plaintextEndpoint) {
 		for _, l := range listeners {
-			all = append(all, wayTo(l, leads))
+			all = append(all, endpointOf(l, grants))
 		}
 		return all
 	}
-	warnOfWays(ctx, log, ways(slices.Concat(l.HTTP, l.GRPC), leads),
-		append(ways(l.Public, "health and metadata"), wayTo(l.Metrics, "metrics")))
+	warnExposed(ctx, log, endpointsOf(slices.Concat(l.HTTP, l.GRPC), grants),
+		append(endpointsOf(l.Public, "read health and metadata"), endpointOf(l.Metrics, "read metrics")))
 }
 
 func addresses(listeners []net.Listener) string {

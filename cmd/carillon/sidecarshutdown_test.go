@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-func TestAClientCanEndASidecar(t *testing.T) {
+func TestClientCanShutDownSidecar(t *testing.T) {
 	t.Parallel()
 	for header, c := range map[string]struct {
 		code int

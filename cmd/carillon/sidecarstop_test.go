@@ -17,7 +17,7 @@ import (
 	"carillon/internal/memnet"
 )
 
-// A stopping says how a node ends: takes is how long it needs when it is to stop.
+// stopping describes how a node ends: takes is the time of its shutdown.
 type stopping struct {
 	args   []string
 	takes  time.Duration
@@ -26,7 +26,7 @@ type stopping struct {
 	after  time.Duration
 }
 
-func TestAStopIsBoundedByItsFlags(t *testing.T) {
+func TestShutdownTimeIsBoundedByFlags(t *testing.T) {
 	for name, c := range map[string]stopping{
 		"at once":            {nil, 0, false, nil, 0},
 		"in time":            {nil, 4 * time.Second, false, nil, 4 * time.Second},
@@ -47,10 +47,10 @@ func TestAStopIsBoundedByItsFlags(t *testing.T) {
 func (c stopping) check(t *testing.T) {
 	fs, flags := sidecarFlags()
 	std, _, _ := nowhere()
-	if err := parse(fs, sidecarUsage, c.args, std); err != nil {
+	if err := parseFlags(fs, sidecarUsage, c.args, std); err != nil {
 		t.Fatal(err)
 	}
-	test, over := context.WithCancel(t.Context()) // with which the node ends at last
+	test, over := context.WithCancel(t.Context()) // ends the node at the end of the test
 	defer over()
 	node := func(ctx context.Context) error {
 		<-ctx.Done()
@@ -64,7 +64,7 @@ func (c stopping) check(t *testing.T) {
 	forced := make(chan struct{})
 	time.AfterFunc(time.Minute, func() {
 		if !c.forced {
-			stop(errAsked)
+			stop(errRequested)
 			return
 		}
 		time.Sleep(c.after)
@@ -78,7 +78,7 @@ func (c stopping) check(t *testing.T) {
 	}
 }
 
-func TestANodeThatFailsEndsTheSidecarWithItsError(t *testing.T) {
+func TestFailedNodeEndsSidecar(t *testing.T) {
 	_, c := sidecarFlags()
 	broken := errors.New("the listener is gone")
 	err := c.supervise(t.Context(), func(context.Context) error { return broken }, nil, slog.New(slog.DiscardHandler))
@@ -87,11 +87,11 @@ func TestANodeThatFailsEndsTheSidecarWithItsError(t *testing.T) {
 	}
 }
 
-func TestTheLogSaysWhyASidecarStops(t *testing.T) {
+func TestLogSaysWhySidecarStops(t *testing.T) {
 	for want, cause := range map[string]error{
 		`level=INFO msg="Received signal 'interrupt'; beginning shutdown"`:  signalError{os.Interrupt},
 		`level=INFO msg="Received signal 'terminated'; beginning shutdown"`: signalError{syscall.SIGTERM},
-		`level=INFO msg="Received shutdown request; beginning shutdown"`:    errAsked,
+		`level=INFO msg="Received shutdown request; beginning shutdown"`:    errRequested,
 	} {
 		var log bytes.Buffer
 		ctx, stop := context.WithCancelCause(t.Context())
@@ -107,9 +107,9 @@ func TestTheLogSaysWhyASidecarStops(t *testing.T) {
 	}
 }
 
-func TestWaitEndsWhenTheSidecarAnswersOrAfterAMinute(t *testing.T) {
+func TestWaitEndsOnAnswerOrAfterAMinute(t *testing.T) {
 	for name, c := range map[string]struct {
-		ready time.Duration // when the sidecar is
+		ready time.Duration // when the sidecar becomes ready
 		after time.Duration
 		fails bool
 	}{

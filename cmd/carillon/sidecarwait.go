@@ -7,18 +7,18 @@ import (
 	"time"
 )
 
-// await waits until the sidecar of this host says that its API works, for a minute at most (sidecar specification §5.1).
+// await waits until the sidecar of this host is ready, for a minute at most (sidecar specification §5.1).
 func (c *sidecarConfig) await(ctx context.Context, std stdio) error {
 	number, err := parsePort(c.httpPort)
 	if err != nil {
 		return fmt.Errorf("--dapr-http-port %q: %w", c.httpPort, err)
 	}
-	client := &http.Client{Timeout: 500 * time.Millisecond, Transport: new(http.Transport)} // without a proxy
+	client := &http.Client{Timeout: 500 * time.Millisecond, Transport: new(http.Transport)} // ignores proxies
 	defer client.CloseIdleConnections()
 	return waitOutbound(ctx, client, fmt.Sprintf("http://localhost:%d/v1.0/healthz/outbound", number), std)
 }
 
-// waitOutbound asks url every 100 ms until the answer is 2xx. It gives up after a minute, or when ctx ends.
+// waitOutbound requests url every 100 ms until the response is 2xx, for a minute at most.
 func waitOutbound(ctx context.Context, client *http.Client, url string, std stdio) error {
 	giveUp := time.NewTimer(time.Minute)
 	defer giveUp.Stop()
@@ -37,7 +37,7 @@ func waitOutbound(ctx context.Context, client *http.Client, url string, std stdi
 			return fmt.Errorf("wait for a sidecar: %w", context.Cause(ctx))
 		case <-giveUp.C:
 			again.Stop()
-			return fmt.Errorf("no sidecar answered at %s within a minute: %w; start one, or name its --dapr-http-port", url, err)
+			return fmt.Errorf("no sidecar was ready at %s within a minute: %w; start it, or give its --dapr-http-port", url, err)
 		}
 	}
 }
@@ -53,7 +53,7 @@ func askOutbound(ctx context.Context, client *http.Client, url string) error {
 	}
 	resp.Body.Close()
 	if resp.StatusCode/100 != 2 {
-		return fmt.Errorf("it answers %s", resp.Status)
+		return fmt.Errorf("the response is %s", resp.Status)
 	}
 	return nil
 }

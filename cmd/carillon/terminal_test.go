@@ -40,7 +40,8 @@ func openTerminal(t *testing.T) (user, program *os.File) {
 	return user, program
 }
 
-// TestDevOnATerminal types into a node's terminal, sends it a SIGHUP, which it outlives, and closes the terminal.
+// TestDevOnATerminal types into a node's terminal, sends a SIGHUP, which the node survives, and closes the
+// terminal.
 func TestDevOnATerminal(t *testing.T) {
 	user, program := openTerminal(t)
 	var said logtest.Page

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+
+	"carillon/internal/sidecar"
 )
 
 const versionUsage = `Usage: carillon version [flags]
@@ -16,24 +18,24 @@ Prints the version of this binary, or its commit if it was built from a checkout
   carillon version -o json
 `
 
-// A versionConfig is the flags of version.
+// versionConfig are the flags of version.
 type versionConfig struct{ output string }
 
 func versionFlags() (*flag.FlagSet, *versionConfig) {
 	c := &versionConfig{}
 	fs := flag.NewFlagSet("version", flag.ContinueOnError)
-	choiceVar(fs, &c.output, "output", "what to print: text or json; -o is the same", "text", "json")
+	choiceVar(fs, &c.output, "output", "output format: text or json; -o is an alias", "text", "json")
 	choiceVar(fs, &c.output, "o", hidden, "text", "json")
 	return fs, c
 }
 
-// version prints what this binary was built from.
+// version prints the version of this binary.
 func version(_ context.Context, args []string, std stdio) error {
 	fs, c := versionFlags()
-	if err := parse(fs, versionUsage, args, std); err != nil {
+	if err := parseFlags(fs, versionUsage, args, std); err != nil {
 		return err
 	}
-	text, commit := built()
+	text, commit := buildVersion()
 	if c.output == "json" {
 		e := json.NewEncoder(std.Out)
 		e.SetIndent("", "  ")
@@ -52,8 +54,8 @@ func version(_ context.Context, args []string, std stdio) error {
 	return err
 }
 
-// built returns the module's version, or devel if it was built from a checkout; and the commit, or unknown.
-func built() (version, commit string) {
+// buildVersion returns the version of the module, or devel for a build from a checkout; and the commit, or unknown.
+func buildVersion() (version, commit string) {
 	version, commit = "devel", "unknown"
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
@@ -69,3 +71,7 @@ func built() (version, commit string) {
 	}
 	return version, commit
 }
+
+// daprVersion is the version of Dapr that a sidecar reports. Tools read it: `dapr run` passes the address
+// of the scheduler to a sidecar of 1.15.1 or later.
+const daprVersion = sidecar.DaprVersion

@@ -16,18 +16,25 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// An AllInOneConfig is what an operator may choose of an all-in-one node. Its scheduler's hosts, and its sidecar's
-// schedulers, check, connected and shutdown, are the node's to say: a client that asks for a shutdown ends the node in
-// good order, as if the context of Run had ended.
+// errNoCluster is the error of an all-in-one node that is configured as a node of a cluster.
+var errNoCluster = errors.New("an all-in-one node cannot be part of a cluster: it has a store of its own")
+
+// memoryBuffer is how many bytes an in-memory connection buffers in each direction.
+const memoryBuffer = 64 << 10
+
+// AllInOneConfig configures an all-in-one node. The node sets Scheduler.Hosts and, of Sidecar,
+// Schedulers, Check, Connected and Shutdown: a client that requests a shutdown stops the node as if
+// the context of Run had ended.
 type AllInOneConfig struct {
 	Config
 	Sidecar sidecar.Config
-	// Forced is called, from a goroutine of its own and perhaps more than once, when a client has asked for a shutdown by
-	// force: the process is to end at once, without the node. Where it is nil, the node ends in good order then, too.
-	Forced func()
+	// OnForcedShutdown is called when a client requests a forced shutdown: the process must end at
+	// once, without waiting for the node. It is called from its own goroutine, perhaps more than
+	// once. If it is nil, the node stops as in any other shutdown.
+	OnForcedShutdown func()
 }
 
-// AllInOneListeners are where an all-in-one node can be reached.
+// AllInOneListeners are the listeners of an all-in-one node.
 type AllInOneListeners struct {
 	HTTP, GRPC []net.Listener // the jobs API
 	Scheduler  []net.Listener // the Scheduler service, for other sidecars; at least one
@@ -38,34 +45,31 @@ func (l AllInOneListeners) Close() error {
 	return closeAll(slices.Concat(l.HTTP, l.GRPC, l.Scheduler)...)
 }
 
-// memoryBuffer is how many bytes a connection in memory holds in each direction before its writer waits.
-const memoryBuffer = 64 << 10
-
-// OpenAllInOne builds a node that takes over the listeners: a scheduler, and a sidecar that calls apps through dialApp.
-// If it returns an error, the listeners are closed.
+// OpenAllInOne builds a node with a scheduler and a sidecar, which calls apps through dialApp. The node
+// owns the listeners; if OpenAllInOne returns an error, they are closed.
 func OpenAllInOne(cfg AllInOneConfig, l AllInOneListeners, dialApp sidecar.Dialer, log *slog.Logger) (*Node, error) {
-	most := divideConns(cfg.Descriptors, maxAPIConns, len(l.HTTP)+len(l.GRPC)+len(l.Scheduler), 0)
-	l.Scheduler = boundedAll(most.main, log, l.Scheduler)
+	limit := divideConns(cfg.Descriptors, maxAPIConns, len(l.HTTP)+len(l.GRPC)+len(l.Scheduler), 0)
+	l.Scheduler = limitAll(limit.main, log, l.Scheduler)
 	for i, one := range l.Scheduler {
 		l.Scheduler[i] = limits.AcceptRate(one, schedulerConnRate)
 	}
-	l.HTTP, l.GRPC = boundedAll(most.main, log, l.HTTP), boundedAll(most.main, log, l.GRPC)
-	memory := bufconn.Listen(memoryBuffer) // on which the node's own sidecar finds the Scheduler service
+	l.HTTP, l.GRPC = limitAll(limit.main, log, l.HTTP), limitAll(limit.main, log, l.GRPC)
+	memory := bufconn.Listen(memoryBuffer) // connects the node's own sidecar to the Scheduler service
 	hosts := []string{l.Scheduler[0].Addr().String()}
 	cfg.Sidecar.Schedulers, cfg.Scheduler.Hosts = hosts, hosts
-	asked := make(chan struct{}) // closed when a client has asked for the end
-	ask := sync.OnceFunc(func() { close(asked) })
+	shutdown := make(chan struct{}) // closed when a client has requested a shutdown
+	requestShutdown := sync.OnceFunc(func() { close(shutdown) })
 	cfg.Sidecar.Shutdown = func(byForce bool) {
-		if byForce && cfg.Forced != nil {
-			cfg.Forced()
+		if byForce && cfg.OnForcedShutdown != nil {
+			cfg.OnForcedShutdown()
 			return
 		}
-		ask()
+		requestShutdown()
 	}
-	var c core
-	cfg.Sidecar.Check = func() error { return found(c.checks) } // which are there before the sidecar runs
+	var c core // is set below, before the sidecar runs
+	cfg.Sidecar.Check = func() error { return runChecks(c.checks) }
 	cfg.Sidecar.Connected = func(t job.Target) bool { return c.served(t) }
-	side, err := sidecar.New(fitSidecar(cfg.Sidecar, cfg.Memory, cfg.Descriptors), sidecar.Dialers{
+	side, err := sidecar.New(sidecarDefaults(cfg.Sidecar, cfg.Memory, cfg.Descriptors), sidecar.Dialers{
 		App:       dialApp,
 		Scheduler: func(ctx context.Context, _ string) (net.Conn, error) { return memory.DialContext(ctx) },
 	}, log)
@@ -81,15 +85,15 @@ func OpenAllInOne(cfg AllInOneConfig, l AllInOneListeners, dialApp sidecar.Diale
 	stages := append(c.base, c.engine.Run, func(ctx context.Context) error { return c.service.Run(ctx, memory) })
 	for _, one := range l.Scheduler {
 		stages = append(stages, func(ctx context.Context) error {
-			sayListening(ctx, log, one)
+			logListening(ctx, log, one)
 			return c.service.Run(ctx, one, scheduler.Keepalive())
 		})
 	}
 	return &Node{store: c.store, stages: append(stages,
 		func(ctx context.Context) error { return side.Run(ctx, sidecar.Listeners{HTTP: l.HTTP, GRPC: l.GRPC}) },
-		func(ctx context.Context) error { // a stage that ends ends the node
+		func(ctx context.Context) error { // when this stage returns, the node stops
 			select {
-			case <-asked:
+			case <-shutdown:
 			case <-ctx.Done():
 			}
 			return nil

@@ -22,9 +22,9 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// These tests go from a user's call of the API to what the app receives, through a whole node.
+// These tests call the API of a whole node and check what the app receives.
 
-// client returns a client of the gRPC API, and a context whose calls are about the app sub.
+// client returns a client of the gRPC API, and a context with the app id sub.
 func (w *world) client() (runtimev1.DaprClient, context.Context) {
 	w.t.Helper()
 	conn, err := grpc.NewClient("passthrough:///api", grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -36,7 +36,7 @@ func (w *world) client() (runtimev1.DaprClient, context.Context) {
 	return runtimev1.NewDaprClient(conn), metadata.AppendToOutgoingContext(w.t.Context(), "dapr-app-id", "sub")
 }
 
-func TestEachKindOfDataReachesTheAppAsItWasGiven(t *testing.T) {
+func TestDataReachesAppUnchanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, vfs.NewMem())
 		defer w.stop()
@@ -56,7 +56,7 @@ func TestEachKindOfDataReachesTheAppAsItWasGiven(t *testing.T) {
 	})
 }
 
-func TestANameMakesTheRoundTrip(t *testing.T) {
+func TestJobNameSurvivesRoundTrip(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, vfs.NewMem())
 		defer w.stop()
@@ -94,7 +94,7 @@ func TestANameMakesTheRoundTrip(t *testing.T) {
 	})
 }
 
-func TestAPolicyIsShownAsItWillBeFollowed(t *testing.T) {
+func TestFailurePolicyIsReturnedWithDefaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, vfs.NewMem())
 		defer w.stop()
@@ -113,7 +113,7 @@ func TestAPolicyIsShownAsItWillBeFollowed(t *testing.T) {
 	})
 }
 
-func TestJobsAreListedAndDeletedByPrefixThroughAWholeNode(t *testing.T) {
+func TestJobsAreListedAndDeletedByPrefix(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, vfs.NewMem())
 		defer w.stop()
@@ -163,7 +163,7 @@ func TestJobsAreListedAndDeletedByPrefixThroughAWholeNode(t *testing.T) {
 	})
 }
 
-func TestTheTokensOfTheAPIAndOfTheAppStayApart(t *testing.T) {
+func TestAPITokenAndAppTokenStaySeparate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, vfs.NewMem(), func(c *sidecar.Config) { c.APIToken, c.AppToken = "api", "app" })
 		defer w.stop()

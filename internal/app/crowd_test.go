@@ -22,9 +22,9 @@ import (
 	"carillon/internal/store/pebblestore"
 )
 
-// TestAThousandSidecarsReconnectAtOnceAndEachGetsItsOwn restarts a scheduler under a thousand sidecars, all of which come
-// back at the same moment.
-func TestAThousandSidecarsReconnectAtOnceAndEachGetsItsOwn(t *testing.T) {
+// TestThousandSidecarsReconnectAtOnce restarts a scheduler with a thousand sidecars, which all reconnect
+// at the same moment. Each receives the triggers of its own app.
+func TestThousandSidecarsReconnectAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const sidecars = 1000
 		disk := vfs.NewMem()
@@ -54,7 +54,7 @@ func TestAThousandSidecarsReconnectAtOnceAndEachGetsItsOwn(t *testing.T) {
 	})
 }
 
-// connect opens a stream for an app, which answers each trigger with success.
+// connect opens a stream for an app. It answers each trigger with success.
 func (p *peer) connect(appID string) *watcher {
 	ctx, cancel := context.WithCancel(p.t.Context())
 	stream, err := p.WatchJobs(ctx)
@@ -70,8 +70,8 @@ func (p *peer) connect(appID string) *watcher {
 	return w
 }
 
-// TestMetricsDoNotGrowWithTheNamesOfJobs counts the series of a scheduler that has delivered one job, and many.
-func TestMetricsDoNotGrowWithTheNamesOfJobs(t *testing.T) {
+// TestMetricsDoNotGrowWithJobNames compares the number of series after one job and after many.
+func TestMetricsDoNotGrowWithJobNames(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l, metrics := memnet.Listen(), memnet.Listen()
 		node, err := app.OpenScheduler(app.Config{

@@ -18,12 +18,12 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// today has a call speak today's dialect, for the default app.
+// today is the header that selects the dialect of today's daprd, for the default app.
 var today = [2]string{"dapr-app-id", ""}
 
 func withDefaultApp(c *sidecar.Config) { c.DefaultApp = "sub" }
 
-// asGiven are texts that a google.protobuf.Value would change.
+// asGiven returns JSON texts that a google.protobuf.Value would change.
 func asGiven() []string {
 	return []string{
 		`12345678901234567890`, `9007199254740993`, `1.0`, `[1.10,1e2,-0,1e-400]`, `{"b":1,"a":{"d":2,"c":[3]}}`,
@@ -31,7 +31,7 @@ func asGiven() []string {
 	}
 }
 
-func TestDataComesBackAndArrivesAsItWasGiven(t *testing.T) {
+func TestDataKeepsItsBytes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := vfs.NewMem()
 		w := start(t, disk, withDefaultApp)
@@ -96,7 +96,7 @@ func TestDataComesBackAndArrivesAsItWasGiven(t *testing.T) {
 	})
 }
 
-// A malformedRequest is a request that is malformed in one place.
+// malformedRequest is a request with one error.
 type malformedRequest struct{ method, path, body string }
 
 func malformed() []malformedRequest {
@@ -125,9 +125,9 @@ func malformed() []malformedRequest {
 	return append(all, malformedRequest{"POST", "/v1.0-alpha1/jobs/%20", `{"dueTime":"1s"}`})
 }
 
-// TestMalformedRequestsAre400AsPublished goes through all that a client can do wrong in a request that has a route, and what
-// is well-formed and cannot be carried out.
-func TestMalformedRequestsAre400AsPublished(t *testing.T) {
+// TestMalformedRequestIs400 covers each error that a client can make in a request to a known route, and
+// well-formed requests that cannot be carried out.
+func TestMalformedRequestIs400(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, vfs.NewMem(), withDefaultApp)
 		defer w.stop()
@@ -170,7 +170,7 @@ func TestMalformedRequestsAre400AsPublished(t *testing.T) {
 	})
 }
 
-func TestMalformedGRPCCallThatNamesItsAppIsInvalidArgument(t *testing.T) {
+func TestMalformedGRPCCallIsInvalidArgument(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, vfs.NewMem(), withDefaultApp)
 		defer w.stop()

@@ -32,14 +32,14 @@ import (
 	"carillon/internal/store/pebblestore"
 )
 
-// How the floods are measured: so many times without one and with one, in turns, for so long each.
+// Each flood is measured in rounds: one without the flood and one with it, in turns.
 const (
 	floodRounds = 5
 	floodRound  = 1500 * time.Millisecond
 	floodQuota  = 500 // calls a second
 )
 
-// floods are what a namespace may do to a scheduler that allows it so many calls a second.
+// floods returns the ways in which one namespace may flood a scheduler that has a quota of calls per second.
 func floods() []flood {
 	return []flood{
 		{"as many calls as the quota allows", floodQuota, (*flooder).steady},
@@ -48,7 +48,7 @@ func floods() []flood {
 		{"jobs of 1 MiB", floodQuota, (*flooder).large},
 		{"messages of 5 MiB that are refused", floodQuota, (*flooder).oversized},
 		{"calls about the jobs of others", floodQuota, (*flooder).foreign},
-		{"connections that are no TLS", floodQuota, (*flooder).strangers},
+		{"connections without TLS", floodQuota, (*flooder).plaintext},
 		{"the same without a quota", 0, (*flooder).calls},
 	}
 }
@@ -59,11 +59,12 @@ type flood struct {
 	run   func(*flooder, context.Context)
 }
 
-// TestAFloodOfOneNamespaceIsNotNoticedByAnother is in real time, on a real disk, over mTLS: make flood runs it. The
-// namespace quiet schedules 200 jobs a second, each due 300 ms later. Another, in a process of its own, floods the
-// scheduler, which allows it 500 calls a second. Medians of the rounds' 99th percentiles are compared. The flood takes its
-// share of this machine's processor, hence the tolerance: twice as long, and 25 ms.
-func TestAFloodOfOneNamespaceIsNotNoticedByAnother(t *testing.T) {
+// TestFloodOfOneNamespaceDoesNotDelayAnother runs in real time, on a real disk, over mTLS: use make flood.
+// The namespace quiet schedules 200 jobs per second, each due 300 ms later. Another namespace, in another
+// process, floods the scheduler, which allows it 500 calls per second. The test compares medians of the
+// rounds' 99th percentiles. The flood uses processor time of the same machine, hence the tolerance:
+// twice as long, plus 25 ms.
+func TestFloodOfOneNamespaceDoesNotDelayAnother(t *testing.T) {
 	if os.Getenv("CARILLON_TEST_FLOOD") == "" {
 		t.Skip("it measures, in real time: make flood runs it")
 	}
@@ -91,11 +92,11 @@ func TestAFloodOfOneNamespaceIsNotNoticedByAnother(t *testing.T) {
 	}
 }
 
-// TestItFloods is the other process: it floods the scheduler at an address until its standard input ends.
-func TestItFloods(t *testing.T) {
+// TestFloodHelper is the other process. It floods the scheduler until its standard input ends.
+func TestFloodHelper(t *testing.T) {
 	which, err := strconv.Atoi(os.Getenv("CARILLON_TEST_FLOOD_WITH"))
 	if err != nil {
-		t.Skip("TestAFloodOfOneNamespaceIsNotNoticedByAnother runs it")
+		t.Skip("TestFloodOfOneNamespaceDoesNotDelayAnother runs it")
 	}
 	f := &flooder{t: t, address: os.Getenv("CARILLON_TEST_FLOOD_ADDRESS"), files: os.Getenv("CARILLON_TEST_FLOOD_FILES")}
 	ctx, stop := context.WithCancel(t.Context())
@@ -109,10 +110,10 @@ func TestItFloods(t *testing.T) {
 	t.Logf("%.0f calls a second", float64(f.made.Load())/time.Since(began).Seconds())
 }
 
-// flood begins a flood in another process.
+// flood starts a flood in another process.
 func (s *flooded) flood(which int) (stop func()) {
 	s.t.Helper()
-	line := []string{os.Args[0], "-test.run=^TestItFloods$", "-test.v", "-test.timeout=1m"}
+	line := []string{os.Args[0], "-test.run=^TestFloodHelper$", "-test.v", "-test.timeout=1m"}
 	if chrt, err := exec.LookPath("chrt"); err == nil { // whatever priority this process has, that one has an ordinary one
 		line = append([]string{chrt, "-o", "0"}, line...)
 	}
@@ -146,7 +147,7 @@ func (s *flooded) flood(which int) (stop func()) {
 	}
 }
 
-// A flooded scheduler, and those who use it.
+// flooded is a scheduler under a flood, with a client in the namespace quiet.
 type flooded struct {
 	t       *testing.T
 	address string
@@ -160,7 +161,7 @@ type flooded struct {
 	late []time.Duration
 }
 
-// startFlooded runs a scheduler with a quota of calls a second, until the test ends.
+// startFlooded runs a scheduler with a quota of calls per second until the test ends.
 func startFlooded(t *testing.T, rate float64) *flooded {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -191,7 +192,7 @@ func startFlooded(t *testing.T, rate float64) *flooded {
 	return s
 }
 
-// files returns those of an app of a namespace.
+// files issues a certificate for an app of a namespace, and returns its files.
 func (s *flooded) files(namespace, name string) string {
 	cert, key, ca := s.ca.Write(s.t, "spiffe://localhost/ns/"+namespace+"/"+name, time.Hour)
 	return strings.Join([]string{cert, key, ca}, ",")
@@ -207,7 +208,7 @@ func identityOf(t *testing.T, files string) *identity.Source {
 	return who
 }
 
-// connectAs returns a connection to the scheduler of whoever has the files.
+// connectAs connects to the scheduler with the certificate in the files.
 func connectAs(t *testing.T, address, files string) *grpc.ClientConn {
 	t.Helper()
 	id, err := identity.ID("localhost", "default", "dapr-scheduler")
@@ -222,7 +223,7 @@ func connectAs(t *testing.T, address, files string) *grpc.ClientConn {
 	return conn
 }
 
-// watch takes the triggers of the namespace quiet, and notes how late they are.
+// watch receives the triggers of the namespace quiet, and records how late they are.
 func (s *flooded) watch() {
 	s.t.Helper()
 	stream, err := s.quiet.WatchJobs(s.t.Context())
@@ -254,7 +255,7 @@ func (s *flooded) watch() {
 	}()
 }
 
-// percentiles say how long something took.
+// percentiles are two percentiles of a duration.
 type percentiles struct{ p50, p99 time.Duration }
 
 func percentilesOf(took []time.Duration) percentiles {
@@ -274,8 +275,8 @@ func median(rounds []percentiles) percentiles {
 	return percentiles{of(func(p percentiles) time.Duration { return p.p50 }), of(func(p percentiles) time.Duration { return p.p99 })}
 }
 
-// round schedules 200 jobs a second in the namespace quiet, and adds how long the calls took, each counted from when it
-// was to be made, and how late the triggers came.
+// round schedules 200 jobs per second in the namespace quiet. It adds the percentiles of the calls, each
+// measured from its planned start, and of the lateness of the triggers.
 func (s *flooded) round(to *[2][]percentiles) {
 	const gap, ahead = 5 * time.Millisecond, 300 * time.Millisecond
 	took := make([]time.Duration, floodRound/gap)
@@ -325,7 +326,7 @@ func flooding(ns, name, due string, bytes int) *schedulerv1.ScheduleJobRequest {
 	}
 }
 
-// A flooder is the namespace loud.
+// flooder is a client in the namespace loud.
 type flooder struct {
 	t       *testing.T
 	address string
@@ -335,7 +336,7 @@ type flooder struct {
 
 func (s *flooder) connect() *grpc.ClientConn { return connectAs(s.t, s.address, s.files) }
 
-// each makes the same call over and over, by so many callers for each of four connections, until ctx ends.
+// each repeats a call on four connections, with so many callers each, until ctx ends.
 func (s *flooder) each(ctx context.Context, callers int, call func(schedulerv1.SchedulerClient) error) {
 	var all sync.WaitGroup
 	for range 4 {
@@ -356,7 +357,7 @@ func (s *flooder) each(ctx context.Context, callers int, call func(schedulerv1.S
 	all.Wait()
 }
 
-// job returns the next job of that namespace.
+// job returns the next job of the namespace loud.
 func (s *flooder) job() *schedulerv1.ScheduleJobRequest {
 	return flooding("loud", "job"+strconv.FormatInt(s.made.Load()%10_000, 10), "1h", 1)
 }
@@ -427,8 +428,8 @@ func (s *flooder) foreign(ctx context.Context) {
 	})
 }
 
-// strangers say what is no TLS, and wait until they are thrown out.
-func (s *flooder) strangers(ctx context.Context) {
+// plaintext opens connections that do not speak TLS, and waits until the scheduler closes them.
+func (s *flooder) plaintext(ctx context.Context) {
 	var all sync.WaitGroup
 	for range 16 {
 		all.Go(func() {

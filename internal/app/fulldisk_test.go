@@ -12,7 +12,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// A filling disk is in memory, and has as much room left as it says.
+// fillingDisk is an in-memory disk that reports the free space that the test sets.
 type fillingDisk struct {
 	vfs.FS
 	free atomic.Uint64
@@ -22,7 +22,7 @@ func (d *fillingDisk) GetDiskUsage(string) (vfs.DiskUsage, error) {
 	return vfs.DiskUsage{AvailBytes: d.free.Load()}, nil
 }
 
-func TestFullDiskMakesTheAllInOneNodeUnhealthy(t *testing.T) {
+func TestAllInOneNodeIsUnhealthyOnFullDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := &fillingDisk{FS: vfs.NewMem()}
 		disk.free.Store(1 << 30)

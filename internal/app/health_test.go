@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 )
 
-func TestHealthSaysWhatIsWrong(t *testing.T) {
+func TestHealthReportsFailedChecks(t *testing.T) {
 	fine := func() error { return nil }
 	stuck := func() error { return errors.New("partition 7 does not turn") }
 	full := func() error { return errors.New("the disk is full") }
@@ -31,7 +31,7 @@ func TestHealthSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-func TestHealthNotesWhatKeepsNoPartFromItsWork(t *testing.T) {
+func TestHealthShowsNotes(t *testing.T) {
 	notes := []func() string{func() string { return "" }, func() string { return "3 keys are left aside" }}
 	if status, body := ask(healthWith(notes), http.MethodGet, "/healthz"); status != http.StatusOK || body != "3 keys are left aside\n" {
 		t.Errorf("healthy: %d %q", status, body)
@@ -42,7 +42,7 @@ func TestHealthNotesWhatKeepsNoPartFromItsWork(t *testing.T) {
 	}
 }
 
-func TestHealthIsAtOnePathOnly(t *testing.T) {
+func TestHealthHasOnePath(t *testing.T) {
 	for _, c := range []struct {
 		method, path string
 		status       int
@@ -57,26 +57,26 @@ func TestHealthIsAtOnePathOnly(t *testing.T) {
 	}
 }
 
-// TestANodeIsNotHealthyBeforeItRunsNorWhileItStops holds that the gate falls first: what stops after it can see so.
-func TestANodeIsNotHealthyBeforeItRunsNorWhileItStops(t *testing.T) {
+// TestNodeIsHealthyOnlyWhileItRuns checks that the node is unhealthy before any other stage stops.
+func TestNodeIsHealthyOnlyWhileItRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var open gate
-		if open.check() == nil {
+		var ready readiness
+		if ready.check() == nil {
 			t.Error("healthy before it runs")
 		}
 		drain := func(ctx context.Context) error {
 			<-ctx.Done()
-			return open.check()
+			return ready.check()
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- runStages(ctx, drain, open.run) }()
+		go func() { ended <- runStages(ctx, drain, ready.run) }()
 		synctest.Wait()
-		if err := open.check(); err != nil {
-			t.Errorf("it runs, and is said not to be healthy: %v", err)
+		if err := ready.check(); err != nil {
+			t.Errorf("unhealthy while it runs: %v", err)
 		}
 		stop()
-		if err := <-ended; !errors.Is(err, errNotOpen) {
+		if err := <-ended; !errors.Is(err, errNotRunning) {
 			t.Errorf("while it stops, its health is %v", err)
 		}
 	})

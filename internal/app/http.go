@@ -11,9 +11,10 @@ import (
 	"carillon/internal/crossorigin"
 )
 
-// serveHTTP returns the stage that serves h on l, which is called by these hosts. When it is stopped, it cuts off what is
-// under way: health and metrics are not worth waiting for.
-func serveHTTP(what string, h http.Handler, l net.Listener, hosts crossorigin.Hosts, log *slog.Logger) stage {
+// serveHTTP returns a stage that serves h on l, to requests for one of the hosts. When it is stopped, it
+// closes all connections without waiting for requests in progress: health and metrics can be read again.
+// Name is what h serves, for errors.
+func serveHTTP(name string, h http.Handler, l net.Listener, hosts crossorigin.Hosts, log *slog.Logger) stage {
 	return func(ctx context.Context) error {
 		srv := &http.Server{
 			Handler:           crossorigin.New(hosts).Handler(h),
@@ -26,7 +27,7 @@ func serveHTTP(what string, h http.Handler, l net.Listener, hosts crossorigin.Ho
 		}
 		defer context.AfterFunc(ctx, func() { srv.Close() })()
 		if err := srv.Serve(l); ctx.Err() == nil {
-			return fmt.Errorf("serve %s on %s: %w", what, l.Addr(), err)
+			return fmt.Errorf("serve %s on %s: %w", name, l.Addr(), err)
 		}
 		return nil
 	}

@@ -22,9 +22,9 @@ import (
 	"carillon/internal/store/pebblestore"
 )
 
-// TestTriggersGoOnWhileCertificatesAreRenewed has a scheduler and a sidecar whose certificates last for ten minutes, for
-// an hour.
-func TestTriggersGoOnWhileCertificatesAreRenewed(t *testing.T) {
+// TestCertificateRenewalInterruptsNoTrigger runs a scheduler and a sidecar for an hour, with certificates
+// that last for ten minutes.
+func TestCertificateRenewalInterruptsNoTrigger(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := slog.New(slog.NewTextHandler(t.Output(), nil))
 		ca, ask := identitytest.NewAuthority(t), bufconn.Listen(64<<10)
@@ -98,13 +98,13 @@ func TestTriggersGoOnWhileCertificatesAreRenewed(t *testing.T) {
 		if got := len(receiver.requests()); got != 60 {
 			t.Errorf("the app got %d triggers in an hour, want 60", got)
 		}
-		if got := len(sentry.Asked()); got < 24 || got > 28 {
+		if got := len(sentry.Requests()); got < 24 || got > 28 {
 			t.Errorf("Sentry was asked %d times in an hour, want by both, each five minutes", got)
 		}
 		if status, body := get(t, healthz, "/healthz"); status != http.StatusOK {
 			t.Errorf("health: %d %s", status, body)
 		}
-		sentry.Down(true)
+		sentry.SetDown(true)
 		time.Sleep(11 * time.Minute)
 		if status, body := get(t, healthz, "/healthz"); status != http.StatusServiceUnavailable || !strings.Contains(body, "the certificate expired") {
 			t.Errorf("health without a certificate: %d %s", status, body)

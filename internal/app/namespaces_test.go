@@ -15,7 +15,7 @@ import (
 	"carillon/internal/when"
 )
 
-func TestANamespaceThatIsGoneTakesItsJobsAndNoOthers(t *testing.T) {
+func TestDeletedNamespaceLosesItsJobsOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		cfg := Config{Store: pebblestore.Config{Dir: "store", FS: vfs.NewMem(), NoTickers: true}}
 		c, err := openCore(cfg, slog.New(slog.NewTextHandler(t.Output(), nil)))
@@ -37,7 +37,7 @@ func TestANamespaceThatIsGoneTakesItsJobsAndNoOthers(t *testing.T) {
 				}
 			}
 		}
-		if err := c.forget(ctx, "default"); err != nil {
+		if err := c.deleteNamespace(ctx, "default"); err != nil {
 			t.Fatal(err)
 		}
 		var left []string

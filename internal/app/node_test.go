@@ -22,8 +22,8 @@ import (
 	"carillon/internal/store/pebblestore"
 )
 
-// A world is a whole node in memory, between a user and an app: real HTTP, real gRPC and a real store, on connections
-// and a disk in memory.
+// world is an all-in-one node between a user and an app: real HTTP, gRPC and store, on in-memory
+// connections and an in-memory disk.
 type world struct {
 	log  logtest.Page
 	t    *testing.T
@@ -36,7 +36,7 @@ type world struct {
 	stop  func()
 }
 
-// A recorder is an app that writes down what it receives.
+// recorder is an app that records the requests that it receives.
 type recorder struct {
 	http.Server
 	listener *memnet.Listener
@@ -73,7 +73,7 @@ func (r *recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	w.WriteHeader(r.status(strings.TrimPrefix(req.URL.Path, "/job/")))
 }
 
-// requests returns what has arrived since it was asked last.
+// requests returns the requests since the last call.
 func (r *recorder) requests() []request {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -82,7 +82,7 @@ func (r *recorder) requests() []request {
 	return got
 }
 
-// start runs a node on disk, with the app sub, and with what change makes of its sidecar.
+// start runs a node on disk with the app sub. Each change may modify the configuration of its sidecar.
 func start(t *testing.T, disk vfs.FS, change ...func(*sidecar.Config)) *world {
 	t.Helper()
 	w := &world{t: t, disk: disk, app: newRecorder(), grpc: memnet.Listen()}
@@ -120,7 +120,7 @@ func start(t *testing.T, disk vfs.FS, change ...func(*sidecar.Config)) *world {
 	return w
 }
 
-// call makes a request for the app sub and returns its answer. Each header is a name and a value.
+// call makes a request for the app sub. Each header is a name and a value.
 func (w *world) call(method, path, body string, headers ...[2]string) (status int, answer string) {
 	w.t.Helper()
 	req, err := http.NewRequestWithContext(w.t.Context(), method, "http://localhost:3500"+path, strings.NewReader(body))
@@ -135,7 +135,7 @@ func (w *world) call(method, path, body string, headers ...[2]string) (status in
 	return status, answer
 }
 
-// do makes a request, and returns the answer.
+// do makes a request and returns its response.
 func (w *world) do(req *http.Request) (status int, header http.Header, body string) {
 	w.t.Helper()
 	resp, err := w.user.Do(req)
@@ -157,7 +157,7 @@ func (w *world) schedule(name, body string) {
 	}
 }
 
-func TestThePublishedReferenceWorksFromTheUserToTheApp(t *testing.T) {
+func TestPublishedReferenceExampleWorks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, vfs.NewMem())
 		defer w.stop()
@@ -190,7 +190,7 @@ func TestThePublishedReferenceWorksFromTheUserToTheApp(t *testing.T) {
 	})
 }
 
-func TestAYearOfDailyJobsThroughAWholeNodeIsNeverLate(t *testing.T) {
+func TestYearOfDailyJobsIsNeverLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, vfs.NewMem())
 		defer w.stop()
@@ -212,7 +212,7 @@ func TestAYearOfDailyJobsThroughAWholeNodeIsNeverLate(t *testing.T) {
 	})
 }
 
-func TestAJobSurvivesARestartOfItsNode(t *testing.T) {
+func TestJobSurvivesRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, vfs.NewMem())
 		w.schedule("later", `{"job": {"dueTime": "1h", "data": "hi"}}`)
@@ -232,7 +232,7 @@ func TestAJobSurvivesARestartOfItsNode(t *testing.T) {
 	})
 }
 
-func TestFailuresFollowThePolicy(t *testing.T) {
+func TestFailurePolicyIsFollowed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, vfs.NewMem())
 		defer w.stop()
@@ -262,7 +262,7 @@ func TestFailuresFollowThePolicy(t *testing.T) {
 	})
 }
 
-func TestAShutdownOverTheAPIEndsTheNodeAsASignalDoes(t *testing.T) {
+func TestShutdownOverAPIStopsNode(t *testing.T) {
 	for _, force := range []string{"false", "true"} {
 		synctest.Test(t, func(t *testing.T) {
 			w := start(t, vfs.NewMem())

@@ -25,10 +25,10 @@ import (
 	"carillon/internal/store/pebblestore"
 )
 
-// These tests stand where an unmodified sidecar stands: they speak Dapr's protocol to a scheduler with a real engine and
-// a real store, and do what sidecars do, and what they should not do.
+// These tests act as an unmodified sidecar: they speak Dapr's protocol to a scheduler with a real engine
+// and a real store, both correctly and incorrectly.
 
-// A peer is a scheduler node in memory, and a client of it.
+// peer is a scheduler node in memory with a client.
 type peer struct {
 	schedulerv1.SchedulerClient
 	t    *testing.T
@@ -97,7 +97,7 @@ func actorMeta(app, actor, id string) *schedulerv1.JobMetadata {
 	}
 }
 
-// forEver is the policy of workflow reminders: a second apart, without end.
+// forEver returns the failure policy of workflow reminders: a retry each second, without a limit.
 func forEver() *commonv1.JobFailurePolicy {
 	return &commonv1.JobFailurePolicy{Policy: &commonv1.JobFailurePolicy_Constant{
 		Constant: &commonv1.JobFailurePolicyConstant{Interval: durationpb.New(time.Second)},
@@ -121,7 +121,7 @@ func (p *peer) exists(name string, meta *schedulerv1.JobMetadata) bool {
 	return err == nil
 }
 
-// A watcher is one stream of a sidecar. It keeps what it receives and answers when it is told to, or at once.
+// watcher is one stream of a sidecar. It records its triggers and answers them at once, or on demand.
 type watcher struct {
 	t      *testing.T
 	stream schedulerv1.Scheduler_WatchJobsClient
@@ -137,7 +137,7 @@ const (
 	failed  = schedulerv1.WatchJobsRequestResultStatus_FAILED
 )
 
-// watch opens a stream for an app and actor types. A nil answer leaves every trigger unanswered.
+// watch opens a stream for an app and actor types. If answer is nil, no trigger is answered.
 func (p *peer) watch(app string, actors []string, answer func(*schedulerv1.WatchJobsResponse) (schedulerv1.WatchJobsRequestResultStatus, bool)) *watcher {
 	p.t.Helper()
 	ctx, cancel := context.WithCancel(p.t.Context())
@@ -181,7 +181,7 @@ func (w *watcher) result(id uint64, s schedulerv1.WatchJobsRequestResultStatus) 
 	w.send(&schedulerv1.WatchJobsRequest{WatchJobRequestType: &schedulerv1.WatchJobsRequest_Result{Result: r}})
 }
 
-// names returns what has been received since it was asked last.
+// names returns the names of the triggers received since the last call.
 func (w *watcher) names() []string {
 	synctest.Wait()
 	w.mu.Lock()

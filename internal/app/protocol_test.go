@@ -15,7 +15,7 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-func TestAReminderOverwrittenInFlightIsDeliveredAgain(t *testing.T) {
+func TestReminderOverwrittenInFlightIsRedelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := startScheduler(t, vfs.NewMem())
 		defer p.stop()
@@ -47,7 +47,7 @@ func TestAReminderOverwrittenInFlightIsDeliveredAgain(t *testing.T) {
 	})
 }
 
-func TestUnlimitedRetriesGoOnEachSecondAcrossARestart(t *testing.T) {
+func TestUnlimitedRetriesContinueAfterRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := vfs.NewMem()
 		p := startScheduler(t, disk)
@@ -69,7 +69,7 @@ func TestUnlimitedRetriesGoOnEachSecondAcrossARestart(t *testing.T) {
 	})
 }
 
-func TestATriggerGoesOnWhenItsStreamIsLost(t *testing.T) {
+func TestTriggerIsRedeliveredAfterStreamLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := startScheduler(t, vfs.NewMem())
 		defer p.stop()
@@ -88,7 +88,7 @@ func TestATriggerGoesOnWhenItsStreamIsLost(t *testing.T) {
 	})
 }
 
-func TestAJobWaitsForItsAppAndStartsWhenItAppears(t *testing.T) {
+func TestJobWaitsForItsApp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := startScheduler(t, vfs.NewMem())
 		defer p.stop()
@@ -110,7 +110,7 @@ func TestAJobWaitsForItsAppAndStartsWhenItAppears(t *testing.T) {
 	})
 }
 
-func TestAHungSidecarHoldsUpOnlyItsOwnJobs(t *testing.T) {
+func TestHungSidecarDelaysOnlyItsOwnJobs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := startScheduler(t, vfs.NewMem())
 		defer p.stop()
@@ -130,7 +130,7 @@ func TestAHungSidecarHoldsUpOnlyItsOwnJobs(t *testing.T) {
 	})
 }
 
-func TestResultsThatAreLateRepeatedOrUnknownChangeNothing(t *testing.T) {
+func TestLateRepeatedOrUnknownResultIsIgnored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := startScheduler(t, vfs.NewMem())
 		defer p.stop()
@@ -158,7 +158,7 @@ func TestResultsThatAreLateRepeatedOrUnknownChangeNothing(t *testing.T) {
 	})
 }
 
-func TestAOneShotFiresOnceAcrossAThousandReconnects(t *testing.T) {
+func TestOneShotFiresOnceAcrossReconnects(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := startScheduler(t, vfs.NewMem())
 		defer p.stop()
@@ -178,7 +178,7 @@ func TestAOneShotFiresOnceAcrossAThousandReconnects(t *testing.T) {
 	})
 }
 
-func TestAnInvalidRequestCostsNothing(t *testing.T) {
+func TestInvalidRequestWritesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := startScheduler(t, vfs.NewMem())
 		defer p.stop()
@@ -194,7 +194,7 @@ func TestAnInvalidRequestCostsNothing(t *testing.T) {
 	})
 }
 
-func TestACompletedWorkflowTakesItsRemindersWithIt(t *testing.T) {
+func TestCompletedWorkflowDeletesItsReminders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := startScheduler(t, vfs.NewMem())
 		defer p.stop()

@@ -25,13 +25,13 @@ var update = flag.Bool("update", false, "write the golden file of refusals")
 
 const refusals = "testdata/refusals.txt"
 
-// A refusal is a request that is wrong.
+// refusal is a wrong request.
 type refusal struct {
 	what, method, path, body string
 	token                    string // of the call
 }
 
-// scheduled are wrong requests to schedule the job a, over HTTP in each dialect, and over gRPC.
+// scheduled returns wrong requests to schedule the job a, for HTTP in each dialect and for gRPC.
 func scheduled() []refusal {
 	var all []refusal
 	for _, c := range [...][2]string{
@@ -97,7 +97,7 @@ func scheduled() []refusal {
 	)
 }
 
-// requested are wrong requests that only HTTP can carry.
+// requested returns wrong requests that are possible over HTTP only.
 func requested() []refusal {
 	return []refusal{
 		{what: "a policy's interval as a Go duration", method: "POST", path: "/v1.0/jobs/a", body: `{"schedule":"@daily","failurePolicy":{"constant":{"interval":"5m"}}}`},
@@ -138,8 +138,8 @@ func requested() []refusal {
 	}
 }
 
-// TestEachRefusalSaysWhatToDo keeps the answers to wrong requests in a golden file: so a reader sees them all, and a change
-// of any shows in review. Run it with -update to write the file.
+// TestEachRefusalSaysWhatToDo compares the responses to wrong requests with a golden file, so that a
+// change of one shows in review. Run it with -update to write the file.
 func TestEachRefusalSaysWhatToDo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, vfs.NewMem(), func(c *sidecar.Config) { c.APIToken = "secret"; c.DefaultApp = "sub" })
@@ -183,8 +183,8 @@ func TestEachRefusalSaysWhatToDo(t *testing.T) {
 	})
 }
 
-// ask makes a request, in the published dialect for the app that is given, and returns the answer without what differs
-// from run to run.
+// ask makes a request in the published dialect for an app. It returns the response without the parts
+// that differ between runs.
 func (w *world) ask(r refusal, app string) (code int, answer string) {
 	w.t.Helper()
 	req, err := http.NewRequestWithContext(w.t.Context(), r.method, "http://localhost:3500"+r.path, strings.NewReader(r.body))
@@ -207,7 +207,7 @@ func (w *world) ask(r refusal, app string) (code int, answer string) {
 	return code, strings.ReplaceAll(strings.TrimSpace(text), "\u00a0", " ") + answer
 }
 
-// askGRPC schedules the job of r over gRPC, and returns code, text and details of the answer.
+// askGRPC schedules the job of r over gRPC, and returns the code, message and details of the status.
 func (w *world) askGRPC(r refusal) string {
 	w.t.Helper()
 	var body struct {

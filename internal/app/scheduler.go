@@ -10,60 +10,61 @@ import (
 	"carillon/internal/scheduler"
 )
 
-// SchedulerListeners are where a scheduler node can be reached.
+// SchedulerListeners are the listeners of a scheduler node.
 type SchedulerListeners struct {
 	Scheduler net.Listener // the Scheduler service
 	Health    net.Listener // GET /healthz
-	Metrics   net.Listener // nil if nobody is to see them
+	Metrics   net.Listener // nil: no metrics are served
 }
 
 // Close closes those that are open.
 func (l SchedulerListeners) Close() error { return closeAll(l.Scheduler, l.Health, l.Metrics) }
 
-// OpenScheduler builds a node that takes over the listeners and is what Dapr's Scheduler service is to its sidecars and
-// operators. Health and metrics are served for as long as the engine runs: one can watch it stop. With an identity that has
-// no certificate yet, the port of the service is closed until there is one. If it returns an error, the listeners are
-// closed.
+// OpenScheduler builds a scheduler node: a drop-in replacement for Dapr's Scheduler service. The node
+// owns the listeners; if OpenScheduler returns an error, they are closed.
+//
+// Health and metrics are served until the engine has stopped. If cfg has an identity without a
+// certificate, the port of the Scheduler service is closed until there is one.
 func OpenScheduler(cfg Config, l SchedulerListeners, log *slog.Logger) (*Node, error) {
-	who := cfg.Scheduler.Identity
-	late, err := closeUntil(who, log, &l.Scheduler)
+	source := cfg.Scheduler.Identity
+	ports, err := deferPorts(source, log, &l.Scheduler)
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	late.opened = func(ctx context.Context) {
-		if cfg.Opened != nil {
-			cfg.Opened(ctx)
+	ports.onOpen = func(ctx context.Context) {
+		if cfg.OnListening != nil {
+			cfg.OnListening(ctx)
 		}
-		sayListening(ctx, log, l.Scheduler)
+		logListening(ctx, log, l.Scheduler)
 	}
-	most := divideConns(cfg.Descriptors, maxSchedulerConns, 1, 2)
-	bounded(most.main, log, &l.Scheduler)
+	limit := divideConns(cfg.Descriptors, maxSchedulerConns, 1, 2)
+	limitConns(limit.main, log, &l.Scheduler)
 	l.Scheduler = limits.AcceptRate(l.Scheduler, schedulerConnRate)
-	bounded(most.watcher, log, &l.Health, &l.Metrics)
+	limitConns(limit.monitor, log, &l.Health, &l.Metrics)
 	metrics := newRegistry()
 	cfg.Engine.Metrics, cfg.Dispatch.Metrics, cfg.Scheduler.Metrics = metrics, metrics, metrics
 	c, err := openCore(cfg, log)
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	var open gate
+	var ready readiness
 	var stages []stage
-	checks := append(c.checks, open.check, late.check)
-	if who != nil { // first, because a member of etcd needs it until it has stopped
-		stages, checks = append(stages, who.Run), append(checks, who.Check)
-		showExpiry(metrics, who)
+	checks := append(c.checks, ready.check, ports.check)
+	if source != nil { // the first stage: an etcd member needs the certificate until it has stopped
+		stages, checks = append(stages, source.Run), append(checks, source.Check)
+		registerExpiry(metrics, source)
 	}
 	stages = append(stages, c.base...)
 	if l.Metrics != nil {
-		stages = append(stages, serveHTTP("metrics", metricsOf(metrics, log), l.Metrics, cfg.Hosts, log))
+		stages = append(stages, serveHTTP("metrics", metricsHandler(metrics, log), l.Metrics, cfg.Hosts, log))
 	}
 	stages = append(stages,
 		serveHTTP("health", healthWith([]func() string{c.engine.Note}, checks...), l.Health, cfg.Hosts, log), c.engine.Run)
 	stages = append(stages, c.forward...)
 	stages = append(stages, func(ctx context.Context) error {
-		err := late.await(ctx)
+		err := ports.wait(ctx)
 		switch {
-		case ctx.Err() != nil: // it was stopped
+		case ctx.Err() != nil: // the stage was stopped
 			return l.Scheduler.Close()
 		case err != nil:
 			return errors.Join(err, l.Scheduler.Close())
@@ -71,8 +72,8 @@ func OpenScheduler(cfg Config, l SchedulerListeners, log *slog.Logger) (*Node, e
 		return c.service.Run(ctx, l.Scheduler, scheduler.Keepalive())
 	})
 	if ns := cfg.Namespaces; ns != nil {
-		stages = append(stages, func(ctx context.Context) error { return ns.Run(ctx, c.forget) })
+		stages = append(stages, func(ctx context.Context) error { return ns.Run(ctx, c.deleteNamespace) })
 	}
 	stages = append(stages, c.cluster...)
-	return &Node{store: c.store, stages: append(stages, open.run, sayReady(checks, log))}, nil
+	return &Node{store: c.store, stages: append(stages, ready.run, logWhenReady(checks, log))}, nil
 }

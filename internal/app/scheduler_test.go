@@ -22,7 +22,7 @@ import (
 	"carillon/internal/store/pebblestore"
 )
 
-// get returns the answer to a request over l.
+// get makes a request over l and returns its response.
 func get(t *testing.T, l *memnet.Listener, path string) (status int, body string) {
 	t.Helper()
 	transport := &http.Transport{
@@ -41,7 +41,7 @@ func get(t *testing.T, l *memnet.Listener, path string) (status int, body string
 	return resp.StatusCode, string(text)
 }
 
-func TestASchedulerNodeShowsHowItIs(t *testing.T) {
+func TestSchedulerNodeServesHealthAndMetrics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		healthz, metrics := memnet.Listen(), memnet.Listen()
 		cfg := app.Config{
@@ -74,12 +74,12 @@ func TestASchedulerNodeShowsHowItIs(t *testing.T) {
 	})
 }
 
-// A port is a listener in memory that says it is one of this host.
+// port is an in-memory listener with the address of a TCP port.
 type port struct{ *memnet.Listener }
 
 func (port) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 50006} }
 
-// slowly is a log that takes ten seconds for each line that says where a node listens.
+// slowly is a log handler that takes ten seconds for each line about a listening address.
 type slowly struct{ slog.Handler }
 
 func (h slowly) Handle(ctx context.Context, r slog.Record) error {
@@ -93,14 +93,14 @@ func (h slowly) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return slowly{h.Handler.WithAttrs(attrs)}
 }
 
-func TestSchedulerSaysWhereItListensBeforeItIsReady(t *testing.T) {
+func TestListeningIsLoggedBeforeReady(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said logtest.Page
 		log := slog.New(slowly{slog.NewTextHandler(&said, nil)})
 		node, err := app.OpenScheduler(app.Config{
-			Store:     pebblestore.Config{Dir: "store", FS: vfs.NewMem(), NoTickers: true},
-			Scheduler: scheduler.Config{Hosts: []string{"here:1"}},
-			Opened:    func(ctx context.Context) { log.InfoContext(ctx, "listening") },
+			Store:       pebblestore.Config{Dir: "store", FS: vfs.NewMem(), NoTickers: true},
+			Scheduler:   scheduler.Config{Hosts: []string{"here:1"}},
+			OnListening: func(ctx context.Context) { log.InfoContext(ctx, "listening") },
 		}, app.SchedulerListeners{Scheduler: port{memnet.Listen()}, Health: memnet.Listen()}, log)
 		if err != nil {
 			t.Fatal(err)
@@ -125,7 +125,7 @@ func TestSchedulerSaysWhereItListensBeforeItIsReady(t *testing.T) {
 	})
 }
 
-func TestASchedulerNodeThatCannotOpenItsStoreClosesItsListeners(t *testing.T) {
+func TestFailedOpenClosesSchedulerListeners(t *testing.T) {
 	l := memnet.Listen()
 	all := app.SchedulerListeners{Scheduler: l, Health: memnet.Listen()}
 	if _, err := app.OpenScheduler(app.Config{}, all, slog.New(slog.DiscardHandler)); err == nil {

@@ -14,26 +14,27 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// A SidecarConfig is what an operator may choose of a sidecar node. Its metrics are the node's to collect.
+// SidecarConfig configures a sidecar node. The node sets Sidecar.Metrics.
 type SidecarConfig struct {
 	Sidecar sidecar.Config
-	// Identity keeps what the sidecar's credentials show up to date, if it has any.
+	// Identity renews the certificate of Sidecar.Credentials; nil in plaintext.
 	Identity *identity.Source
-	// Memory is what each part of the node may have of the memory. Zero leaves it to their own defaults.
+	// Memory is the memory budget of each part of the node. Zero means the parts' own defaults.
 	Memory memory.Shares
-	// Descriptors is how many file descriptors each part of the node may have open. Zero leaves it to their own defaults.
+	// Descriptors is the budget of file descriptors of each part of the node. Zero means the
+	// parts' own defaults.
 	Descriptors descriptors.Shares
-	// Dialers say how apps and schedulers are reached; over TCP if they are nil.
+	// Dialers connect to apps and schedulers; nil ones use TCP.
 	Dialers sidecar.Dialers
-	// Opened is called once all of the node's listeners are open; it may be nil. A port that is closed until there is a
-	// certificate is open then.
-	Opened func(ctx context.Context)
+	// OnListening is called when all listeners are open, those that wait for a certificate
+	// included. It may be nil.
+	OnListening func(ctx context.Context)
 }
 
-// SidecarListeners are where a sidecar node can be reached.
+// SidecarListeners are the listeners of a sidecar node.
 type SidecarListeners struct {
 	sidecar.Listeners
-	Metrics net.Listener // nil if nobody is to see them
+	Metrics net.Listener // nil: no metrics are served
 }
 
 // Close closes those that are open.
@@ -41,9 +42,11 @@ func (l SidecarListeners) Close() error {
 	return closeAll(append(slices.Concat(l.HTTP, l.GRPC, l.Public, l.Internal), l.Metrics)...)
 }
 
-// OpenSidecar builds a node that takes over the listeners and is what daprd is to an app that has jobs. It keeps
-// nothing. Metrics are served until the sidecar has ended. With an identity that has no certificate yet, only they and the
-// public listeners are open until there is one. If it returns an error, the listeners are closed.
+// OpenSidecar builds a sidecar node: a drop-in replacement for daprd, for apps with jobs. It has no
+// store. The node owns the listeners; if OpenSidecar returns an error, they are closed.
+//
+// Metrics are served until the sidecar has stopped. If cfg has an identity without a certificate, only
+// the metrics and the public listeners are open until there is one.
 func OpenSidecar(cfg SidecarConfig, l SidecarListeners, log *slog.Logger) (*Node, error) {
 	l.HTTP, l.GRPC, l.Internal = slices.Clone(l.HTTP), slices.Clone(l.GRPC), slices.Clone(l.Internal)
 	var private []*net.Listener
@@ -52,36 +55,36 @@ func OpenSidecar(cfg SidecarConfig, l SidecarListeners, log *slog.Logger) (*Node
 			private = append(private, &all[i])
 		}
 	}
-	late, err := closeUntil(cfg.Identity, log, private...)
+	ports, err := deferPorts(cfg.Identity, log, private...)
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
-	late.opened, cfg.Sidecar.Await = cfg.Opened, late.await
-	most := divideConns(cfg.Descriptors, maxAPIConns, len(l.HTTP)+len(l.GRPC), len(l.Public)+len(l.Internal)+1)
-	l.HTTP, l.GRPC = boundedAll(most.main, log, l.HTTP), boundedAll(most.main, log, l.GRPC)
-	l.Public, l.Internal = boundedAll(most.watcher, log, l.Public), boundedAll(most.watcher, log, l.Internal)
-	bounded(most.watcher, log, &l.Metrics)
+	ports.onOpen, cfg.Sidecar.Await = cfg.OnListening, ports.wait
+	limit := divideConns(cfg.Descriptors, maxAPIConns, len(l.HTTP)+len(l.GRPC), len(l.Public)+len(l.Internal)+1)
+	l.HTTP, l.GRPC = limitAll(limit.main, log, l.HTTP), limitAll(limit.main, log, l.GRPC)
+	l.Public, l.Internal = limitAll(limit.monitor, log, l.Public), limitAll(limit.monitor, log, l.Internal)
+	limitConns(limit.monitor, log, &l.Metrics)
 	var stages []stage
 	if l.Metrics != nil {
 		metrics := newRegistry()
 		cfg.Sidecar.Metrics = metrics
 		if cfg.Identity != nil {
-			showExpiry(metrics, cfg.Identity)
+			registerExpiry(metrics, cfg.Identity)
 		}
-		stages = append(stages, serveHTTP("metrics", metricsOf(metrics, log), l.Metrics, cfg.Sidecar.Hosts, log))
+		stages = append(stages, serveHTTP("metrics", metricsHandler(metrics, log), l.Metrics, cfg.Sidecar.Hosts, log))
 	}
 	if cfg.Identity != nil {
 		stages = append(stages, cfg.Identity.Run)
 	}
-	side, err := sidecar.New(fitSidecar(cfg.Sidecar, cfg.Memory, cfg.Descriptors), cfg.Dialers, log)
+	side, err := sidecar.New(sidecarDefaults(cfg.Sidecar, cfg.Memory, cfg.Descriptors), cfg.Dialers, log)
 	if err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return &Node{stages: append(stages, func(ctx context.Context) error { return side.Run(ctx, l.Listeners) })}, nil
 }
 
-// fitSidecar returns c with what it leaves open set to its share of the memory, and of the file descriptors.
-func fitSidecar(c sidecar.Config, m memory.Shares, d descriptors.Shares) sidecar.Config {
+// sidecarDefaults returns c with its unset limits set from the budgets of memory and descriptors.
+func sidecarDefaults(c sidecar.Config, m memory.Shares, d descriptors.Shares) sidecar.Config {
 	c.MaxAppConns = cmp.Or(c.MaxAppConns, d.Apps)
 	c.MaxCallBytes = cmp.Or(c.MaxCallBytes, m.SidecarCalls)
 	c.MaxTriggerBytes = cmp.Or(c.MaxTriggerBytes, m.SidecarTriggers)

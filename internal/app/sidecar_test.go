@@ -15,7 +15,7 @@ import (
 	"carillon/internal/sidecar"
 )
 
-func TestASidecarNodeServesItsAPIAndMetricsAndKeepsNothing(t *testing.T) {
+func TestSidecarNodeServesAPIAndMetrics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api, metrics := memnet.Listen(), memnet.Listen()
 		refused := func(context.Context, string) (net.Conn, error) { return nil, errors.New("connection refused") }
@@ -51,7 +51,7 @@ func TestASidecarNodeServesItsAPIAndMetricsAndKeepsNothing(t *testing.T) {
 	})
 }
 
-func TestASidecarNodeThatCannotBeBuiltClosesItsListeners(t *testing.T) {
+func TestFailedOpenClosesSidecarListeners(t *testing.T) {
 	all := []*memnet.Listener{memnet.Listen(), memnet.Listen(), memnet.Listen(), memnet.Listen()}
 	l := app.SidecarListeners{Listeners: sidecar.Listeners{
 		HTTP: []net.Listener{all[0]}, GRPC: []net.Listener{all[1]}, Public: []net.Listener{all[2]},

@@ -19,7 +19,7 @@ import (
 	"carillon/internal/sidecar"
 )
 
-// A twin is a sidecar of the app sub beside its copy of that app.
+// twin is one of two sidecars of the app sub, each with its own replica of the app.
 type twin struct {
 	app *recorder
 
@@ -28,7 +28,7 @@ type twin struct {
 	conns []net.Conn // to the scheduler
 }
 
-// startTwin runs a twin until the test ends, whose app answers with status.
+// startTwin runs a twin until the test ends. Its app answers with the status of each job.
 func startTwin(t *testing.T, p *peer, status func(name string) int) *twin {
 	t.Helper()
 	w := &twin{app: newRecorder()}
@@ -69,7 +69,7 @@ func startTwin(t *testing.T, p *peer, status func(name string) int) *twin {
 	return w
 }
 
-// kill does to the scheduler what kill -9 does: the connections end, and nobody says anything any more.
+// kill looks to the scheduler like kill -9: the connections end without a message.
 func (w *twin) kill() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -88,7 +88,7 @@ func (p *peer) scheduleSoon(prefix string, n int) {
 	}
 }
 
-func TestSidecarsOfOneAppShareItsTriggers(t *testing.T) {
+func TestSidecarsOfOneAppShareTriggers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := startScheduler(t, vfs.NewMem())
 		t.Cleanup(p.stop)
@@ -102,7 +102,7 @@ func TestSidecarsOfOneAppShareItsTriggers(t *testing.T) {
 	})
 }
 
-func TestWhatAKilledSidecarHadInFlightGoesToTheOther(t *testing.T) {
+func TestKilledSidecarsTriggersGoToTheOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := startScheduler(t, vfs.NewMem())
 		t.Cleanup(p.stop)

@@ -6,32 +6,32 @@ import (
 	"slices"
 )
 
-// A stage is a part of a node that runs until its context ends.
+// stage is a part of a node. It runs until ctx ends.
 type stage func(ctx context.Context) error
 
-// runStages runs all stages at once, until ctx ends or one of them does. Then it stops them one by one, the last
-// first, each when the one before it has returned: a stage may rely on those before it for as long as it runs. It
-// returns what they returned.
+// runStages runs all stages at once until ctx ends or one stage returns. Then it stops the stages one by
+// one in reverse order, waiting for each: while a stage runs, all stages before it in the list run too.
+// It returns the joined errors of the stages.
 func runStages(ctx context.Context, stages ...stage) error {
-	steady := context.WithoutCancel(ctx)
+	base := context.WithoutCancel(ctx)
 	type running struct {
 		stop context.CancelFunc
 		done chan error
 	}
 	all := make([]running, len(stages))
-	ended := make(chan struct{}, len(stages))
+	returned := make(chan struct{}, len(stages))
 	for i, run := range stages {
-		stageCtx, stop := context.WithCancel(steady)
+		stageCtx, stop := context.WithCancel(base)
 		defer stop()
 		all[i] = running{stop, make(chan error, 1)}
 		go func() {
 			all[i].done <- run(stageCtx)
-			ended <- struct{}{}
+			returned <- struct{}{}
 		}()
 	}
 	select {
 	case <-ctx.Done():
-	case <-ended:
+	case <-returned:
 	}
 	var err error
 	for _, s := range slices.Backward(all) {

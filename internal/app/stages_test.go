@@ -9,29 +9,29 @@ import (
 	"time"
 )
 
-func TestPartsStopOneByOneTheLastFirst(t *testing.T) {
+func TestStagesStopInReverseOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var order []string
-		part := func(name string) stage {
+		named := func(name string) stage {
 			return func(ctx context.Context) error {
 				<-ctx.Done()
-				time.Sleep(time.Second) // whoever did not wait would be seen
+				time.Sleep(time.Second) // a stage that does not wait would finish first
 				order = append(order, name)
 				return nil
 			}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := runStages(ctx, part("store"), part("engine"), part("sidecar")); err != nil {
+		if err := runStages(ctx, named("store"), named("engine"), named("sidecar")); err != nil {
 			t.Error(err)
 		}
 		if want := []string{"sidecar", "engine", "store"}; !slices.Equal(order, want) {
-			t.Errorf("the parts stopped in the order %v, want %v", order, want)
+			t.Errorf("the stages stopped in the order %v, want %v", order, want)
 		}
 	})
 }
 
-func TestAPartThatFailsEndsTheNodeWithItsError(t *testing.T) {
+func TestFailedStageStopsNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := errors.New("the disk is gone")
 		stopped := false
@@ -40,7 +40,7 @@ func TestAPartThatFailsEndsTheNodeWithItsError(t *testing.T) {
 			func(ctx context.Context) error { <-ctx.Done(); stopped = true; return nil },
 		)
 		if !errors.Is(err, broken) || !stopped {
-			t.Errorf("runStages = %v, and the other part was stopped: %v", err, stopped)
+			t.Errorf("runStages = %v, and the other stage was stopped: %v", err, stopped)
 		}
 	})
 }

@@ -23,13 +23,14 @@ import (
 	"carillon/internal/store/pebblestore"
 )
 
-// stopTime is how long a node may take to stop: a sidecar's --dapr-graceful-shutdown-seconds, less a second.
+// stopTime is how long a node may take to stop: a second less than the default of a sidecar's
+// --dapr-graceful-shutdown-seconds.
 const stopTime = 4 * time.Second
 
-// A guest is a client whose connection is open when the node stops. It returns what ends it.
+// guest opens a connection that is open when the node stops, and returns its closer.
 type guest func(t *testing.T, l *memnet.Listener) io.Closer
 
-// says is a guest that writes some bytes, and then nothing more.
+// says returns a guest that writes some bytes and then waits.
 func says(text string) guest {
 	return func(t *testing.T, l *memnet.Listener) io.Closer {
 		c, err := l.DialContext(t.Context())
@@ -41,7 +42,7 @@ func says(text string) guest {
 	}
 }
 
-// idles is a guest that has had an answer over HTTP/1.1, and keeps its connection.
+// idles is a guest that keeps an HTTP/1.1 connection open after a response.
 func idles(t *testing.T, l *memnet.Listener) io.Closer {
 	c := says("GET /v1.0/healthz HTTP/1.1\r\nHost: node\r\n\r\n")(t, l).(net.Conn)
 	_ = c.SetReadDeadline(time.Now().Add(time.Second)) // where gRPC is spoken there is no answer
@@ -52,7 +53,7 @@ func idles(t *testing.T, l *memnet.Listener) io.Closer {
 	return c
 }
 
-// calls is a guest whose call has a header and nothing else.
+// calls returns a guest whose call sends headers only.
 func calls(method string) guest {
 	return func(t *testing.T, l *memnet.Listener) io.Closer {
 		conn, err := grpc.NewClient("passthrough:///node", grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -91,7 +92,7 @@ func guests() map[string]guest {
 	}
 }
 
-// A role opens a node, and returns the ports that it listens on.
+// role opens a node and returns its listeners by name.
 type role func(t *testing.T) (*app.Node, map[string]*memnet.Listener)
 
 func opened(t *testing.T, node *app.Node, err error) *app.Node {
@@ -142,7 +143,7 @@ func ports(names ...string) map[string]*memnet.Listener {
 	return all
 }
 
-func TestNodeStopsInTimeWhateverConnectionIsOpen(t *testing.T) {
+func TestOpenConnectionsDoNotDelayStop(t *testing.T) {
 	for name, open := range roles() {
 		for what, visit := range guests() {
 			for _, port := range portsOf(t, open) {
@@ -176,7 +177,7 @@ func TestNodeStopsInTimeWhateverConnectionIsOpen(t *testing.T) {
 	}
 }
 
-// portsOf returns the names of a role's ports.
+// portsOf returns the names of the listeners of a role.
 func portsOf(t *testing.T, open role) (names []string) {
 	synctest.Test(t, func(t *testing.T) {
 		node, all := open(t)

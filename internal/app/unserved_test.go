@@ -9,7 +9,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-func TestAllInOneNodeWarnsOfAnAppThatNobodyServes(t *testing.T) {
+func TestAllInOneNodeWarnsOfUnservedApp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, vfs.NewMem())
 		defer w.stop()
@@ -31,7 +31,7 @@ func TestAllInOneNodeWarnsOfAnAppThatNobodyServes(t *testing.T) {
 	})
 }
 
-func TestDoubtfulJobIsLoggedOnceByAnAllInOneNode(t *testing.T) {
+func TestAllInOneNodeLogsDoubtfulJobOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, vfs.NewMem())
 		defer w.stop()

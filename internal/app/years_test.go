@@ -11,8 +11,8 @@ import (
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
 )
 
-// Workflow engines wait so for an event without a timeout.
-func TestJobOfTheYear9999IsKeptUntilItIsDeleted(t *testing.T) {
+// A workflow engine schedules such a job to wait for an event without a timeout.
+func TestJobOfYear9999IsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const never = "9999-12-31T23:59:59.999999999Z"
 		w := start(t, vfs.NewMem())

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Apps is the name of the process that [ServeApps] runs in.
+// Apps is the name of the process that runs [ServeApps].
 const Apps = "apps"
 
 // What an app answers to a trigger.
@@ -30,27 +30,28 @@ const (
 // Answers returns all answers.
 func Answers() []string { return []string{AnswerSuccess, AnswerFailed, AnswerNone} }
 
-// An AppsConfig says which apps are served, and what is known of their jobs.
+// AppsConfig describes the apps to serve, and their jobs.
 type AppsConfig struct {
 	// Schedulers are the host:port of each node.
 	Schedulers []string
-	// Prefix is what the ids of the apps begin with; their numbers follow, from 0.
+	// Prefix begins the ids of the apps; their numbers from 0 follow.
 	Prefix string
-	// Apps is how many there are.
+	// Apps is the number of apps.
 	Apps int
-	// Jobs is how many jobs there are in all. Their names are the numbers from 0; job i is of app i modulo Apps.
+	// Jobs is the number of all jobs. Their names are the numbers from 0; job i is of app i modulo
+	// Apps.
 	Jobs int
-	// Due is when job 0 is due first, and Pace the time from one job to the next.
+	// Due is the first due instant of job 0, and Pace the time between two jobs.
 	Due  time.Time
 	Pace time.Duration
-	// Answer is what they answer.
+	// Answer is how they answer triggers.
 	Answer string
 }
 
 // ID returns the id of the app of that number.
 func (c AppsConfig) ID(app int) string { return c.Prefix + "-" + strconv.Itoa(app) }
 
-// A Tally is what the apps have received so far.
+// Tally is what the apps have received so far.
 type Tally struct {
 	At       time.Time `json:"at"`
 	Streams  int       `json:"streams"`  // that are open or about to be
@@ -64,7 +65,7 @@ type Tally struct {
 	LateMax float64 `json:"late_max_ms"`
 }
 
-// apps are those of a configuration, and what they have received.
+// apps are the apps of a configuration, and what they have received.
 type apps struct {
 	cfg                               AppsConfig
 	streams, triggers, early, unknown atomic.Int64
@@ -74,8 +75,8 @@ type apps struct {
 	late []time.Duration // guarded by mu; of the first trigger of each job
 }
 
-// ServeApps connects all apps to all schedulers, and answers their triggers until ctx ends. It connects again when a
-// stream ends. On l it serves the [Tally] as JSON.
+// ServeApps connects all apps to all schedulers, and answers their triggers until ctx ends. It
+// reconnects when a stream ends. On l it serves the [Tally] as JSON.
 func ServeApps(ctx context.Context, cfg AppsConfig, l net.Listener) error {
 	a := &apps{cfg: cfg, seen: make([]atomic.Bool, cfg.Jobs)}
 	s := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -118,7 +119,7 @@ func (a *apps) serve(ctx context.Context, c *client, app int) {
 	}
 }
 
-// receive notes a trigger.
+// receive records a trigger.
 func (a *apps) receive(app int, name string, at time.Time) {
 	a.triggers.Add(1)
 	job, err := strconv.Atoi(name)
@@ -155,7 +156,7 @@ func (t Tally) count(jobs int) Count {
 	return Count{Want: jobs, Distinct: t.Jobs, Lost: jobs - t.Jobs, Early: t.Early, Unknown: t.Unknown}
 }
 
-// busyApps are apps in a process of their own.
+// busyApps are apps in another process.
 type busyApps struct {
 	cfg   AppsConfig
 	child *child

@@ -98,8 +98,8 @@ func (c *clumsy) WatchJobs(stream schedulerv1.Scheduler_WatchJobsServer) error {
 	}
 }
 
-// TestARunFailsWhenAnOccurrenceIsNotRight measures servers that do not keep the promises of one.
-func TestARunFailsWhenAnOccurrenceIsNotRight(t *testing.T) {
+// TestWrongOccurrenceFailsRun measures servers that do not keep the promises of one.
+func TestWrongOccurrenceFailsRun(t *testing.T) {
 	once := func(string) int { return 1 }
 	other := func(times int) func(string) int {
 		return func(name string) int {
@@ -142,8 +142,8 @@ func TestARunFailsWhenAnOccurrenceIsNotRight(t *testing.T) {
 	}
 }
 
-// TestAMeasureThatCannotBeTakenSaysWhy measures a server that has fewer calls than a measure needs.
-func TestAMeasureThatCannotBeTakenSaysWhy(t *testing.T) {
+// TestFailedMeasurementSaysWhy measures a server that has fewer calls than a measure needs.
+func TestFailedMeasurementSaysWhy(t *testing.T) {
 	report, err := bench.Run(t.Context(), bench.Config{
 		Sizes:     bench.Sizes{List: 10},
 		Only:      []int{11},
@@ -159,7 +159,7 @@ func TestAMeasureThatCannotBeTakenSaysWhy(t *testing.T) {
 	}
 }
 
-func TestAConfigurationThatCannotWorkIsRefused(t *testing.T) {
+func TestInvalidConfigIsRefused(t *testing.T) {
 	good := bench.Config{Callers: 1, Connections: 1}
 	for want, change := range map[string]func(c *bench.Config){
 		"0 callers":           func(c *bench.Config) { c.Callers = 0 },

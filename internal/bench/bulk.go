@@ -22,7 +22,7 @@ const (
 	groupCallers = 8
 )
 
-// A bulkCaller schedules groups of jobs, one after the other, over a stream of its own.
+// bulkCaller schedules groups of jobs one after the other, over its own stream.
 type bulkCaller struct {
 	stream  bulkv1.Bulk_ScheduleClient
 	message *bulkv1.ScheduleRequest
@@ -50,7 +50,7 @@ func (b *bench) bulkCallers(ctx context.Context, t *target, app string) ([]*bulk
 	return callers, nil
 }
 
-// schedule has the jobs of the message stored, and holds that they are.
+// schedule schedules the jobs of the message, and checks that they are acknowledged.
 func (c *bulkCaller) schedule() error {
 	if err := c.stream.Send(c.message); err != nil && !errors.Is(err, io.EOF) { // Recv knows more of an EOF
 		return err

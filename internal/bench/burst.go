@@ -58,7 +58,7 @@ func (b *bench) stream(ctx context.Context) (float64, error) {
 	return rate, nil
 }
 
-// A blast is what became of jobs that were due at one instant.
+// blast is the result of jobs with one due instant.
 type blast struct {
 	delivered, settled float64 // a second, from the due instant
 	cost               float64 // of the server for each, in microseconds
@@ -110,10 +110,11 @@ func (b *bench) blastIn(ctx context.Context, t *target, n int, lead time.Duratio
 	return result, err
 }
 
-// errTooSlow says that jobs were due before all of them were scheduled: nothing can be said about their lateness.
+// errTooSlow means that jobs were due before all of them were scheduled: their lateness cannot be
+// measured.
 var errTooSlow = errors.New("scheduling took longer than a trial of it had promised, three times")
 
-// inTime calls f with a lead. If that was too little, it is called with twice as much, three times at most.
+// inTime calls f with a lead. If that was too short, it doubles the lead, three times at most.
 func inTime(lead time.Duration, f func(lead time.Duration) error) error {
 	err := f(lead)
 	for tries := 1; tries < 3 && errors.Is(err, errTooSlow); tries++ {

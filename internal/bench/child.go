@@ -31,13 +31,13 @@ const (
 	leaseLost = "not a member of the cluster"
 )
 
-// A child is a process that this one has started.
+// child is a process that this one has started.
 type child struct {
 	cmd   *exec.Cmd
 	said  *tail
 	ended chan error
 	asked bool // to end
-	// lost counts how often a node has said that it lost its lease, or could not get one.
+	// lost counts how often a node has logged that it lost its lease, or could not get one.
 	lost atomic.Int64
 	// found are what the patterns of start have matched, in their order.
 	found []string
@@ -124,7 +124,7 @@ func (c *child) listen(stdout io.ReadCloser, patterns []string, ready chan<- []s
 	}
 }
 
-// terminate asks the process to end. It does so once: a second signal would have it end at once.
+// terminate asks the process to stop. It does so once: a second signal would end it at once.
 func (c *child) terminate() {
 	if c.asked {
 		return
@@ -135,7 +135,7 @@ func (c *child) terminate() {
 	}
 }
 
-// stop asks the process to end and waits until it has; after a while it is killed.
+// stop asks the process to stop, waits for it, and kills it after a timeout.
 func (c *child) stop() error {
 	c.terminate()
 	timeout := time.NewTimer(stopTime)
@@ -153,7 +153,7 @@ func (c *child) stop() error {
 	}
 }
 
-// kill ends the process at once, as a crash would, and waits until it is gone.
+// kill ends the process like a crash, and waits until it has ended.
 func (c *child) kill() {
 	_ = c.cmd.Process.Kill()
 	err := <-c.ended
@@ -162,7 +162,7 @@ func (c *child) kill() {
 
 func (c *child) process() process { return process(c.cmd.Process.Pid) }
 
-// A tail is the last of what a process has said. It is safe for concurrent use.
+// tail is the end of the output of a process. It is safe for concurrent use.
 type tail struct {
 	mu   sync.Mutex
 	text []byte // guarded by mu; at most tailBytes

@@ -19,10 +19,10 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// namespace is that of all jobs here.
+// namespace is the namespace of all jobs here.
 const namespace = "default"
 
-// A client is some connections to one server, or to all of those that are one cluster.
+// client is connections to one server, or to all servers of a cluster.
 type client struct {
 	conns   []*grpc.ClientConn
 	on      []schedulerv1.SchedulerClient // one to a connection
@@ -80,7 +80,7 @@ func scramble(data []byte, seed uint64) {
 	}
 }
 
-// far is a due time that no run lives to see.
+// far is a due time beyond the end of any run.
 const far = "87600h"
 
 // oneShot returns a job that is due once.
@@ -89,7 +89,7 @@ func oneShot(due string) *schedulerv1.Job { return &schedulerv1.Job{DueTime: &du
 // instant returns t as a due time.
 func instant(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// holds reports whether the job of that name is stored for the app.
+// holds reports whether the job is stored.
 func (c *client) holds(ctx context.Context, app, name string) (bool, error) {
 	_, err := c.on[0].GetJob(ctx, &schedulerv1.GetJobRequest{Name: name, Metadata: meta(app)})
 	if status.Code(err) == codes.NotFound {
@@ -107,7 +107,7 @@ func (c *client) list(ctx context.Context, app string) ([]*schedulerv1.NamedJob,
 	return resp.GetJobs(), nil
 }
 
-// stored holds that exactly want jobs of distinct names are stored for the app.
+// stored checks that exactly want jobs with distinct names are stored for the app.
 func (c *client) stored(ctx context.Context, app string, want int) (Count, error) {
 	jobs, err := c.list(ctx, app)
 	if err != nil {

@@ -8,11 +8,11 @@ import (
 	"time"
 )
 
-// A Config says what is measured, and how. The zero value of a field means what its comment says.
+// Config configures a run.
 type Config struct {
-	// Sizes are how much of everything; [Quick] and [Full] return some.
+	// Sizes are the sizes of all loads; [Quick] and [Full] return some.
 	Sizes Sizes
-	// Only are the rows to measure; none are all.
+	// Only are the rows to measure; empty means all.
 	Only []int
 	// Scheduler is the host:port of a running Scheduler service to measure. If it is empty, one is started.
 	Scheduler string
@@ -22,28 +22,29 @@ type Config struct {
 	// AppID and AppPort are the app that a running sidecar serves: its triggers are expected on that port of this host.
 	AppID   string
 	AppPort int
-	// Nodes is how many schedulers are started as one cluster, which is measured then and nothing else; 0 is none.
+	// Nodes is the number of schedulers to start as one cluster; only the cluster is measured then.
+	// 0 means none.
 	Nodes int
-	// PID is the process of the running server; 0 if it is not known or on another host.
+	// PID is the process of the running server; 0 if unknown or on another host.
 	PID int
-	// Callers call at once, spread over this many Connections.
+	// Callers make concurrent calls over this many Connections.
 	Callers, Connections int
 	// Payload is the size of a job's data, in bytes.
 	Payload int
-	// Dir is the folder on the disk to measure: data is kept in a new folder in it.
+	// Dir is a directory on the disk to measure; data is in a new directory in it.
 	Dir string
-	// Carillon is the path of the program whose servers are measured.
+	// Carillon is the path of the program to measure.
 	Carillon string
-	// Child is the command that serves what the arguments after it name: a null of [ServeNull] by its name, or [Apps].
-	// It ends at SIGTERM.
+	// Child is the command that runs a server by the name in its arguments: a null of [ServeNull],
+	// or [Apps]. It ends at SIGTERM.
 	Child []string
 	// Env is the environment of both.
 	Env []string
-	// ProfileDir is the directory for a processor profile of each process that is started; there are none if it is empty.
+	// ProfileDir is the directory for a CPU profile of each started process; empty means none.
 	ProfileDir string
 }
 
-// Sizes are how much of everything a run does.
+// Sizes are the sizes of all loads of a run.
 type Sizes struct {
 	Name      string        `json:"name"`
 	Rounds    int           `json:"rounds"`      // how often a throughput is measured; the median counts
@@ -77,7 +78,7 @@ func Quick() Sizes {
 	}
 }
 
-// Full returns the sizes that the bars are about.
+// Full returns the sizes for which the targets are defined.
 func Full() Sizes {
 	return Sizes{
 		Name: "full", Rounds: 5, Window: 5 * time.Second, Calls: 3000, Burst: 20_000, Recurring: 20_000, Repeats: 60, Losses: 6,
@@ -92,7 +93,7 @@ func (c Config) wants(rows ...int) bool {
 	return len(c.Only) == 0 || slices.ContainsFunc(rows, func(row int) bool { return slices.Contains(c.Only, row) })
 }
 
-// Check returns what cannot work, and why.
+// Check returns what is wrong with the configuration, or nil.
 func (c Config) Check() error {
 	switch {
 	case c.Callers < 1 || c.Connections < 1:

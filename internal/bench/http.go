@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// A httpCaller sends one request after the other over a connection of its own. It does little else: what a client
-// takes of the processors, the server lacks.
+// httpCaller sends requests one after the other over its own connection. It uses little processor
+// time, which the server would lack.
 type httpCaller struct {
 	host string
 	conn net.Conn // nil before the first request, and after one that went wrong
@@ -91,7 +91,7 @@ func jobBody(due string, payload int) []byte {
 	return fmt.Appendf(nil, `{"dueTime":%q,"data":%q}`, due, fmt.Sprintf("%x", data)[:payload])
 }
 
-// An httpApp is an app that notes the triggers that it is sent.
+// httpApp is an app that records its triggers.
 type httpApp struct {
 	port   int
 	ledger atomic.Pointer[ledger] // nil while none are expected

@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// A plan is what a run has asked for: jobs that are named by their numbers from 0, and how often each is to come.
+// plan is the expectation of a run: jobs named by numbers from 0, and how often each is due.
 type plan struct {
 	jobs, times int
 	// due returns the instant before which the occurrence k of a job, from 0, may not come.
 	due func(job, k int) time.Time
 }
 
-// A ledger notes what is delivered. It is safe for concurrent use.
+// ledger records deliveries. It is safe for concurrent use.
 type ledger struct {
 	want int           // how many deliveries complete it
 	full chan struct{} // closed once it is complete
@@ -24,7 +24,7 @@ type ledger struct {
 	entries []entry // guarded by mu
 }
 
-// An entry is one delivery.
+// entry is one delivery.
 type entry struct {
 	job int // -1 if the name is none that was asked for
 	at  time.Time
@@ -34,7 +34,7 @@ func newLedger(want int) *ledger {
 	return &ledger{want: want, full: make(chan struct{}), entries: make([]entry, 0, want)}
 }
 
-// add notes that the job of that name was delivered.
+// add records the delivery of a job.
 func (l *ledger) add(name string, at time.Time) {
 	number, err := strconv.Atoi(name)
 	if err != nil || number < 0 {
@@ -68,8 +68,8 @@ func (l *ledger) latest() string {
 	return strconv.Itoa(l.entries[len(l.entries)-1].job)
 }
 
-// wait returns when the ledger is complete, when nothing has been delivered for as long as patience after the instant
-// from, or with an error when ctx ends.
+// wait returns when the ledger is complete, when nothing has been delivered for the time patience
+// after the instant from, or with an error when ctx ends.
 func (l *ledger) wait(ctx context.Context, from time.Time, patience time.Duration) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -126,7 +126,7 @@ func (l *ledger) count(p plan) Count {
 	return c
 }
 
-// lateness returns by how much each occurrence that came was late, in no order.
+// lateness returns the lateness of each delivered occurrence, in no order.
 func (l *ledger) lateness(p plan) []time.Duration {
 	late := make([]time.Duration, 0, p.jobs*p.times)
 	at, _ := l.perJob(p.jobs)

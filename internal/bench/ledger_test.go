@@ -19,7 +19,7 @@ func deliver(start time.Time, deliveries ...any) *bench.Ledger {
 	return l
 }
 
-func TestEachOccurrenceIsCountedForWhatItIs(t *testing.T) {
+func TestLedgerClassifiesOccurrences(t *testing.T) {
 	start := time.Now()
 	once := bench.NewPlan(3, 1, func(int, int) time.Time { return start })
 	thrice := bench.NewPlan(1, 3, func(_, k int) time.Time { return start.Add(time.Duration(k) * time.Second) })
@@ -72,7 +72,7 @@ func TestEachOccurrenceIsCountedForWhatItIs(t *testing.T) {
 	}
 }
 
-func TestLatenessIsFromEveryTrigger(t *testing.T) {
+func TestLatenessCountsEveryTrigger(t *testing.T) {
 	start := time.Now()
 	p := bench.NewPlan(2, 2, func(job, k int) time.Time { return start.Add(time.Duration(10*job+k) * time.Second) })
 	l := deliver(start, "0", 3*time.Second, "1", 10*time.Second, "1", 15*time.Second, "0", 2*time.Second, "7", time.Hour)

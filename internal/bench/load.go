@@ -11,7 +11,7 @@ import (
 // warmUp is how long callers call before they are counted.
 const warmUp = 300 * time.Millisecond
 
-// A load is what callers that call again and again have done.
+// load is the result of callers that repeat a call.
 type load struct {
 	total  int   // calls in all
 	each   []int // by caller
@@ -23,7 +23,7 @@ type load struct {
 // rate returns calls per second.
 func (l load) rate() float64 { return float64(l.calls) / l.window.Seconds() }
 
-// cost returns the server's processor time for a call, in microseconds.
+// cost returns the server's processor time per call, in microseconds.
 func (l load) cost() float64 { return in(time.Microsecond, l.cpu) / float64(max(l.calls, 1)) }
 
 // press has all callers call again and again, for the window after a warm-up. Each counts its calls from 0. The first

@@ -93,7 +93,7 @@ func (b *bench) losses(ctx context.Context) (results []Result, err error) {
 	}}, nil
 }
 
-// A drum is jobs that beat, and what is heard of them. It is safe for concurrent use.
+// drum is frequently due jobs and their deliveries. It is safe for concurrent use.
 type drum struct {
 	times  int // how often each job comes
 	ledger *ledger

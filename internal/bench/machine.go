@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// A Machine is where a run took place.
+// Machine describes the machine of a run.
 type Machine struct {
 	OS         string  `json:"os"`
 	Processors int     `json:"processors"`
@@ -20,9 +20,9 @@ type Machine struct {
 	Memory     float64 `json:"memory_bytes"`
 	FileSystem string  `json:"file_system"`
 	Go         string  `json:"go"`
-	// Load is how many processes wanted to run in the minute before the run, on average.
+	// Load is the load average of the minute before the run.
 	Load float64 `json:"load_before"`
-	// Sync is how long a small append to a file takes to be synced: the median, in microseconds.
+	// Sync is the median time to sync a small append to a file, in microseconds.
 	Sync float64 `json:"sync_us"`
 }
 

@@ -13,14 +13,14 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// A fleet is schedulers that are one cluster on this machine.
+// fleet is the schedulers of a cluster on this machine.
 type fleet struct {
 	*client // of all of them, in turns
 	nodes   []*fleetNode
 	used    []float64 // processor time of all for each job, in microseconds, in each round
 }
 
-// A fleetNode is one of them.
+// fleetNode is one of them.
 type fleetNode struct {
 	id, dir string
 	args    []string // what it is started with
@@ -142,7 +142,7 @@ func (f *fleet) stop() error {
 	return errors.Join(errs...)
 }
 
-// freePorts returns ports of loopback that nobody listens on.
+// freePorts returns free loopback ports.
 func freePorts(ctx context.Context, n int) ([]int, error) {
 	var held []net.Listener
 	defer func() {

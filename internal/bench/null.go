@@ -99,7 +99,7 @@ func serveHTTP(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
-// A null answers as a Scheduler service does, and does nothing.
+// null implements the Scheduler service without doing anything.
 type null struct {
 	schedulerv1.UnimplementedSchedulerServer
 	db   *pebble.DB // nil if nothing is written to it

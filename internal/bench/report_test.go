@@ -12,7 +12,7 @@ import (
 	"carillon/internal/bench"
 )
 
-func TestARatioIsToTheNullsAroundIt(t *testing.T) {
+func TestRatioUsesSurroundingBaselines(t *testing.T) {
 	nulls, values := []float64{100, 300, 100, 100}, []float64{100, 50, 80}
 	next := func(from *[]float64) func(context.Context) (float64, error) {
 		return func(context.Context) (float64, error) {
@@ -33,7 +33,7 @@ func TestARatioIsToTheNullsAroundIt(t *testing.T) {
 	}
 }
 
-func TestAVerdictFollowsTheBar(t *testing.T) {
+func TestVerdictFollowsTarget(t *testing.T) {
 	more, less := bench.Bar{Must: 0.6, Aim: 0.8}, bench.Bar{Must: 50, Aim: 10, Less: true}
 	null := &bench.Null{Name: "null", Value: 100}
 	for name, test := range map[string]struct {
@@ -59,7 +59,7 @@ func TestAVerdictFollowsTheBar(t *testing.T) {
 	}
 }
 
-func TestABarThatIsASpeedMovesWithTheMachine(t *testing.T) {
+func TestThroughputTargetScalesWithMachine(t *testing.T) {
 	rate := bench.Bar{Must: 15_000, Aim: 25_000, Speed: true}
 	cost := bench.Bar{Must: 110, Aim: 70, Less: true, Speed: true}
 	for name, test := range map[string]struct {
@@ -107,7 +107,7 @@ func report() bench.Report {
 	return r
 }
 
-func TestTheTableShowsWhatWasMeasured(t *testing.T) {
+func TestTableShowsMeasurements(t *testing.T) {
 	const want = `
 #   measure                  value         null                 ratio  must        aim         verdict
 1   durable schedule         30,600/s      unary echo 51,000/s  0.60   ≥ 0.60      ≥ 0.80      met must
@@ -132,7 +132,7 @@ Machine: linux/amd64, 2 × Abacus, 8 GiB of memory, data on ext4 (/dev/sda), a s
 	}
 }
 
-func TestMarkdownIsTheSameTable(t *testing.T) {
+func TestMarkdownTableEqualsText(t *testing.T) {
 	var got strings.Builder
 	if err := report().Markdown(&got); err != nil {
 		t.Fatal(err)
@@ -146,7 +146,7 @@ func TestMarkdownIsTheSameTable(t *testing.T) {
 	}
 }
 
-func TestAReportSurvivesJSON(t *testing.T) {
+func TestReportSurvivesJSON(t *testing.T) {
 	text, err := json.Marshal(report())
 	if err != nil {
 		t.Fatal(err)
@@ -160,7 +160,7 @@ func TestAReportSurvivesJSON(t *testing.T) {
 	}
 }
 
-func TestAFaultSaysWhichRow(t *testing.T) {
+func TestErrorNamesRow(t *testing.T) {
 	want := []string{
 		"row 12, HTTP schedule: of 10 occurrences 1 lost, 0 early, 0 twice, 0 that nobody asked for",
 		"row 16, isolation: it hung up",

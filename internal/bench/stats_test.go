@@ -7,7 +7,7 @@ import (
 	"carillon/internal/bench"
 )
 
-func TestAPercentileIsAValueThatWasSeen(t *testing.T) {
+func TestPercentileIsAMeasuredValue(t *testing.T) {
 	hundred := make([]time.Duration, 100)
 	for i := range hundred {
 		hundred[i] = time.Duration(i + 1)
@@ -33,7 +33,7 @@ func TestAPercentileIsAValueThatWasSeen(t *testing.T) {
 	}
 }
 
-func TestAMedianIsInTheMiddle(t *testing.T) {
+func TestMedian(t *testing.T) {
 	for _, test := range []struct {
 		values []float64
 		want   float64

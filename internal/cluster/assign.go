@@ -5,9 +5,9 @@ import (
 	"slices"
 )
 
-// Assign returns the owner of each partition, given the owners so far and the IDs of the members. It moves as few
-// partitions as can be, and no member gets more than one more than another. An owner that is no member has none in the
-// end. The answer does not depend on the order of members, and is empty if there are none.
+// Assign returns the owner of each partition, given the previous owners and the IDs of the members.
+// It moves as few partitions as possible, and no member gets more than one partition more than
+// another. The result does not depend on the order of members, and is empty without members.
 func Assign(owners, members []string) []string {
 	next := make([]string, len(owners))
 	if len(members) == 0 {
@@ -18,30 +18,30 @@ func Assign(owners, members []string) []string {
 	for _, o := range owners {
 		has[o]++
 	}
-	// Those who have the most keep the larger shares.
+	// The members with the most partitions keep the larger shares.
 	slices.SortStableFunc(members, func(a, b string) int { return cmp.Compare(has[b], has[a]) })
-	room := make(map[string]int, len(members))
+	quota := make(map[string]int, len(members))
 	for i, m := range members {
-		room[m] = len(owners) / len(members)
+		quota[m] = len(owners) / len(members)
 		if i < len(owners)%len(members) {
-			room[m]++
+			quota[m]++
 		}
 	}
-	for p, o := range owners { // everyone keeps what there is room for
-		if room[o] > 0 {
+	for p, o := range owners { // each member keeps partitions up to its quota
+		if quota[o] > 0 {
 			next[p] = o
-			room[o]--
+			quota[o]--
 		}
 	}
-	for p := range next { // the rest goes round
+	for p := range next { // the others go to the members below their quota
 		for next[p] == "" {
 			m := members[len(members)-1]
-			if room[m] == 0 {
+			if quota[m] == 0 {
 				members = members[:len(members)-1]
 				continue
 			}
 			next[p] = m
-			room[m]--
+			quota[m]--
 		}
 	}
 	return next

@@ -29,7 +29,7 @@ func fewest(owners, members []string) int {
 	return len(owners) - kept - min(saves, larger)
 }
 
-func TestAnAssignmentIsBalancedAndMovesAsFewAsItCan(t *testing.T) {
+func TestAssignmentIsBalancedAndStable(t *testing.T) {
 	seed := rand.Uint64()
 	rnd := rand.New(rand.NewPCG(seed, 0))
 	t.Logf("seed %d", seed)
@@ -82,7 +82,7 @@ func check(t *testing.T, owners, members, next []string) {
 	}
 }
 
-func TestNobodyIsAssignedAnythingWithoutMembers(t *testing.T) {
+func TestAssignmentWithoutMembersIsEmpty(t *testing.T) {
 	if diff := cmp.Diff([]string{"", ""}, cluster.Assign([]string{"a", ""}, nil)); diff != "" {
 		t.Error(diff)
 	}

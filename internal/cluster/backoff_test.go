@@ -67,7 +67,7 @@ func waits(at []time.Duration) (all []time.Duration) {
 	return all
 }
 
-func TestNodeJoinsAgainEachSecondAtMostAndSoonAfterASession(t *testing.T) {
+func TestRejoinBacksOffToASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &flaky{begin: time.Now(), lets: []int{8}, views: func(int) error { return nil }}
 		ctx, stop := context.WithTimeout(t.Context(), 26*time.Second)
@@ -86,7 +86,7 @@ func TestNodeJoinsAgainEachSecondAtMostAndSoonAfterASession(t *testing.T) {
 	})
 }
 
-func TestMemberLooksAgainEachSecondAtMostAndSoonAfterAView(t *testing.T) {
+func TestFailedViewsBackOffToASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := errors.New("etcd does not answer")
 		f := &flaky{begin: time.Now(), lets: []int{1}, views: func(n int) error {
@@ -109,13 +109,13 @@ func TestMemberLooksAgainEachSecondAtMostAndSoonAfterAView(t *testing.T) {
 		if got[7] != 1100*ms || got[8] != 200*ms {
 			t.Errorf("after a view of a second it looked again after %v and %v, want as at first", got[7], got[8])
 		}
-		if n := strings.Count(log.String(), "cannot see the cluster"); n < len(f.looks)-2 || n > len(f.looks)-1 { // the last may be after the end
+		if n := strings.Count(log.String(), "cannot read the members of the cluster"); n < len(f.looks)-2 || n > len(f.looks)-1 { // the last may be after the end
 			t.Errorf("the log says %d times that it cannot see the cluster, want %d", n, len(f.looks)-1)
 		}
 	})
 }
 
-func TestNodeThatLeavesIsToldOfTheViewAfterIt(t *testing.T) {
+func TestLeavingNodeSeesTheNextView(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		agreement := clustertest.New(4, time.Minute, nil)
 		var last cluster.View
@@ -124,8 +124,8 @@ func TestNodeThatLeavesIsToldOfTheViewAfterIt(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			nodes.Go(func() {
 				cfg := cluster.Config{
-					Node: cluster.Node{ID: id, Addr: id}, View: view,
-					Own: func(ctx context.Context, _ int, c cluster.Claim) { _, _ = c.Fence(ctx); <-ctx.Done() },
+					Node: cluster.Node{ID: id, Addr: id}, OnView: view,
+					RunPartition: func(ctx context.Context, _ int, c cluster.Claim) { _, _ = c.Fence(ctx); <-ctx.Done() },
 				}
 				if err := cluster.Run(ctx, cfg, agreement, logTo(t)); err != nil {
 					t.Error(err)
@@ -147,7 +147,7 @@ func TestNodeThatLeavesIsToldOfTheViewAfterIt(t *testing.T) {
 	})
 }
 
-func TestWaitingForANameAsksTenTimesASecondThoughWatchesAreBroken(t *testing.T) {
+func TestWaitForNodeIDPollsOnBrokenWatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		m.Unwatchable = true
@@ -175,13 +175,13 @@ func TestWaitingForANameAsksTenTimesASecondThoughWatchesAreBroken(t *testing.T) 
 		if n := asked.Load(); n < 90 || n > 110 {
 			t.Errorf("etcd was asked %d times in ten seconds, want a hundred", n)
 		}
-		if n := strings.Count(log.String(), "waiting until the last lease"); n != 1 {
+		if n := strings.Count(log.String(), "waiting for the previous lease"); n != 1 {
 			t.Errorf("the log says %d times that it waits, want once", n)
 		}
 	})
 }
 
-func TestViewIsYieldedOnceWhileNothingChanges(t *testing.T) {
+func TestUnchangedViewIsYieldedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		s, _ := join(t, m, "a", "a")
@@ -221,14 +221,14 @@ func (slow) Views(context.Context) iter.Seq2[cluster.View, error] {
 	}
 }
 
-func TestNodeThatLeavesWaitsForTheViewInWhichItOwnsNothing(t *testing.T) {
+func TestLeavingNodeWaitsUntilItOwnsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithTimeout(t.Context(), time.Second/2)
 		defer stop()
 		var told []string
 		cfg := cluster.Config{
-			Node: cluster.Node{ID: "a"}, View: func(v cluster.View) { told = append(told, v.Owners...) },
-			Own: func(ctx context.Context, _ int, _ cluster.Claim) { <-ctx.Done() },
+			Node: cluster.Node{ID: "a"}, OnView: func(v cluster.View) { told = append(told, v.Owners...) },
+			RunPartition: func(ctx context.Context, _ int, _ cluster.Claim) { <-ctx.Done() },
 		}
 		if err := cluster.Run(ctx, cfg, slow{}, logTo(t)); err != nil {
 			t.Error(err)
@@ -239,7 +239,7 @@ func TestNodeThatLeavesWaitsForTheViewInWhichItOwnsNothing(t *testing.T) {
 	})
 }
 
-func TestThereAre64PartitionsByDefault(t *testing.T) {
+func TestDefaultIs64Partitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := cluster.NewEtcd(cluster.EtcdConfig{}, etcdtest.NewMemory(t).Client(t, "a"), logTo(t))
 		err := c.Join(t.Context(), cluster.Node{ID: "a"}, func(ctx context.Context, s cluster.Session) {

@@ -13,7 +13,7 @@ import (
 	"carillon/internal/store/etcdmember/etcdtest"
 )
 
-func TestANodeThatJoinsTakesItsShareAndDisturbsNobody(t *testing.T) {
+func TestJoiningNodeMovesFewPartitions(t *testing.T) {
 	inBoth(t, func(t *testing.T, w *world) {
 		w.start("a")
 		w.settle("a")
@@ -37,7 +37,7 @@ func TestANodeThatJoinsTakesItsShareAndDisturbsNobody(t *testing.T) {
 	})
 }
 
-func TestANodeThatIsStoppedHandsOverAtOnce(t *testing.T) {
+func TestStoppedNodeHandsOverAtOnce(t *testing.T) {
 	inBoth(t, func(t *testing.T, w *world) {
 		w.start("a")
 		w.start("b")
@@ -54,7 +54,7 @@ func TestANodeThatIsStoppedHandsOverAtOnce(t *testing.T) {
 	})
 }
 
-func TestALostNodesShareIsTakenOverAndItsWritesAreRefused(t *testing.T) {
+func TestLostNodeIsReplacedAndFenced(t *testing.T) {
 	inBoth(t, func(t *testing.T, w *world) {
 		w.start("a")
 		w.start("b")
@@ -93,7 +93,7 @@ func refused(t *testing.T, w *world, f store.Fence) {
 	}
 }
 
-func TestWithoutAMajorityEverythingStopsAndResumesByItself(t *testing.T) {
+func TestClusterStopsWithoutMajorityAndResumes(t *testing.T) {
 	t.Parallel()
 	cfg := etcdtest.Config(t)
 	endpoints, stop := etcdtest.Run(t, cfg)
@@ -115,7 +115,7 @@ func TestWithoutAMajorityEverythingStopsAndResumesByItself(t *testing.T) {
 }
 
 // Node c does not say which format of records it reads, as an older version.
-func TestNodesLearnOneAnothersSecretsAndFormats(t *testing.T) {
+func TestViewsHaveSecretsAndFormats(t *testing.T) {
 	inBoth(t, func(t *testing.T, w *world) {
 		w.start("a")
 		w.start("b")
@@ -144,7 +144,7 @@ func TestNodesLearnOneAnothersSecretsAndFormats(t *testing.T) {
 	})
 }
 
-func TestANameIsTakenUntilItsLeaseEnds(t *testing.T) {
+func TestNodeIDIsTakenUntilItsLeaseEnds(t *testing.T) {
 	inBoth(t, func(t *testing.T, w *world) {
 		join := func(name string, do func(context.Context, cluster.Session)) {
 			if err := w.coordinator("a").Join(t.Context(), cluster.Node{ID: name}, do); err != nil {
@@ -171,7 +171,7 @@ func TestANameIsTakenUntilItsLeaseEnds(t *testing.T) {
 	})
 }
 
-func TestANewFenceVoidsTheOneBefore(t *testing.T) {
+func TestNewFenceInvalidatesThePrevious(t *testing.T) {
 	inBoth(t, func(t *testing.T, w *world) {
 		err := w.coordinator("a").Join(t.Context(), cluster.Node{ID: "a"}, func(ctx context.Context, s cluster.Session) {
 			first, err := s.Claim(ctx, 3)

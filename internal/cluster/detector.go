@@ -12,34 +12,35 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// A heartbeat is the latest that was seen of another session.
+// heartbeat is the last heartbeat seen of another session.
 type heartbeat struct {
 	revision int64
-	lasts    time.Duration // how long to wait for the next
+	ttl      time.Duration // how long to wait for the next
 	seen     time.Time
 }
 
-// detectFailures ends the sessions that show no heartbeat any more, until ctx ends. It is each session's duty, and they need
-// not agree: a session is ended by one transaction, which etcd applies only if there was no heartbeat since the one that was
-// seen last, and after which no further one is possible. A session counts from before it asks for its heartbeat, and the
-// detector from when it sees that, so the session has stopped by itself when its lease is revoked.
+// detectFailures ends sessions without heartbeats, until ctx ends. Each session does so, and they
+// need not agree: one transaction ends a session. Etcd applies it only if there was no heartbeat
+// since the last one seen, and no further heartbeat is possible after it. A session measures its
+// TTL from before it requests its heartbeat, and the detector from when it sees the heartbeat. So
+// the session has stopped by itself when its lease is revoked.
 func (s *etcdSession) detectFailures(ctx context.Context) {
 	d := &detector{session: s, latest: map[string]heartbeat{}}
 	for ctx.Err() == nil {
 		if err := d.watch(ctx); err != nil && ctx.Err() == nil {
-			s.etcd.log.LogAttrs(ctx, slog.LevelDebug, "cannot watch the heartbeats; watching again", slog.Any("err", err))
+			s.etcd.log.LogAttrs(ctx, slog.LevelDebug, "cannot watch the heartbeats; retrying", slog.Any("err", err))
 		}
-		pause(ctx, rejoinAfter)
+		pause(ctx, minBackoff)
 	}
 }
 
-// A detector knows the heartbeats of the other sessions.
+// detector tracks the heartbeats of other sessions.
 type detector struct {
 	session *etcdSession
-	latest  map[string]heartbeat // by the key of the heartbeat
+	latest  map[string]heartbeat // by heartbeat key
 }
 
-// watch detects failures for as long as heartbeats can be watched.
+// watch detects failures until it cannot watch the heartbeats.
 func (d *detector) watch(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -48,19 +49,19 @@ func (d *detector) watch(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	there := map[string]bool{}
+	present := map[string]bool{}
 	for _, kv := range all.Kvs {
-		there[string(kv.Key)] = true
-		d.note(kv)
+		present[string(kv.Key)] = true
+		d.record(kv)
 	}
 	for key := range d.latest {
-		if !there[key] {
+		if !present[key] {
 			d.revoke(ctx, key)
 		}
 	}
 	changes := e.client.Watch(ctx, e.heartbeatsKey(), clientv3.WithPrefix(), clientv3.WithRev(all.Header.Revision+1))
 	for {
-		timer := time.NewTimer(d.next())
+		timer := time.NewTimer(d.untilExpiry())
 		select {
 		case resp, ok := <-changes:
 			timer.Stop()
@@ -71,11 +72,11 @@ func (d *detector) watch(ctx context.Context) error {
 				if event.Type == mvccpb.DELETE {
 					d.revoke(ctx, string(event.Kv.Key))
 				} else {
-					d.note(event.Kv)
+					d.record(event.Kv)
 				}
 			}
 		case <-timer.C:
-			d.endDead(ctx)
+			d.endExpired(ctx)
 		case <-ctx.Done():
 			timer.Stop()
 			return ctx.Err()
@@ -83,46 +84,46 @@ func (d *detector) watch(ctx context.Context) error {
 	}
 }
 
-// note takes down a heartbeat, unless it is the session's own, or was seen before.
-func (d *detector) note(kv *mvccpb.KeyValue) {
+// record records a heartbeat, unless it is the session's own or already known.
+func (d *detector) record(kv *mvccpb.KeyValue) {
 	key := string(kv.Key)
 	if key == d.session.etcd.heartbeatKey(d.session.lease) || d.latest[key].revision == kv.ModRevision {
 		return
 	}
 	lasts, err := time.ParseDuration(string(kv.Value))
 	if err != nil {
-		delete(d.latest, key) // it is nothing of ours: its lease ends it
+		delete(d.latest, key) // an unknown format: its lease will end it
 		return
 	}
 	d.latest[key] = heartbeat{kv.ModRevision, lasts, time.Now()}
 }
 
-// next returns how long no session can be overdue.
-func (d *detector) next() time.Duration {
+// untilExpiry returns how long no session can expire.
+func (d *detector) untilExpiry() time.Duration {
 	next := time.Minute
 	for _, h := range d.latest {
-		next = min(next, h.lasts-time.Since(h.seen))
+		next = min(next, h.ttl-time.Since(h.seen))
 	}
 	return next
 }
 
-// endDead ends the sessions that are overdue.
-func (d *detector) endDead(ctx context.Context) {
+// endExpired ends the expired sessions.
+func (d *detector) endExpired(ctx context.Context) {
 	for key, h := range d.latest {
-		if time.Since(h.seen) < h.lasts {
+		if time.Since(h.seen) < h.ttl {
 			continue
 		}
-		if err := d.end(ctx, key, h); err != nil && ctx.Err() == nil {
-			h.seen = time.Now().Add(rejoinAfter - h.lasts) // to be tried again
+		if err := d.endSession(ctx, key, h); err != nil && ctx.Err() == nil {
+			h.seen = time.Now().Add(minBackoff - h.ttl) // retry after minBackoff
 			d.latest[key] = h
-			d.session.etcd.log.LogAttrs(ctx, slog.LevelDebug, "cannot end a session without heartbeats; trying again", slog.Any("err", err))
+			d.session.etcd.log.LogAttrs(ctx, slog.LevelDebug, "cannot end a session without heartbeats; retrying", slog.Any("err", err))
 		}
 	}
 }
 
-// end ends a session that has shown no heartbeat since h.
-func (d *detector) end(ctx context.Context, key string, h heartbeat) error {
-	bounded, cancel := context.WithTimeout(ctx, letGo)
+// endSession ends a session that has written no heartbeat since h.
+func (d *detector) endSession(ctx context.Context, key string, h heartbeat) error {
+	bounded, cancel := context.WithTimeout(ctx, releaseTimeout)
 	defer cancel()
 	resp, err := d.session.etcd.client.Txn(bounded).
 		If(clientv3.Compare(clientv3.ModRevision(key), "=", h.revision)).
@@ -132,7 +133,7 @@ func (d *detector) end(ctx context.Context, key string, h heartbeat) error {
 	}
 	if !resp.Succeeded {
 		for _, kv := range resp.Responses[0].GetResponseRange().Kvs {
-			d.note(kv)
+			d.record(kv)
 			return nil
 		}
 	}
@@ -140,8 +141,8 @@ func (d *detector) end(ctx context.Context, key string, h heartbeat) error {
 	return nil
 }
 
-// revoke revokes the lease of a session whose heartbeats have ended, and forgets it. If the node that ended it is lost before
-// this, another detector does it, or at last etcd.
+// revoke revokes the lease of an ended session, and forgets the session. If this node is lost
+// before that, another detector revokes it, or the lease expires.
 func (d *detector) revoke(ctx context.Context, key string) {
 	delete(d.latest, key)
 	e := d.session.etcd
@@ -149,9 +150,9 @@ func (d *detector) revoke(ctx context.Context, key string) {
 	if err != nil || lease == d.session.lease {
 		return
 	}
-	bounded, cancel := context.WithTimeout(ctx, letGo)
+	bounded, cancel := context.WithTimeout(ctx, releaseTimeout)
 	defer cancel()
 	if _, err := e.client.Revoke(bounded, lease); err != nil && !errors.Is(err, rpctypes.ErrLeaseNotFound) && ctx.Err() == nil {
-		e.log.LogAttrs(ctx, slog.LevelInfo, "cannot end the lease of a lost node; it ends by itself", slog.Any("err", err))
+		e.log.LogAttrs(ctx, slog.LevelInfo, "cannot revoke the lease of a lost node; it will expire", slog.Any("err", err))
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"carillon/internal/store/etcdmember/etcdtest"
 )
 
-// member reports whether a node of that name is one.
+// member is a node in a session. Its fields belong to the goroutine of run.
 func member(t *testing.T, m *etcdtest.Memory, node string) bool {
 	t.Helper()
 	r, err := m.Range(t.Context(), &etcdserverpb.RangeRequest{Key: []byte("carillon/cluster/node/" + node)})
@@ -76,25 +76,25 @@ func lost(t *testing.T, broken, refused int) (lasts time.Duration, tries int) {
 	return lasts, tries
 }
 
-func TestSessionWithoutHeartbeatsIsEndedByAnotherLongBeforeItsLeaseEnds(t *testing.T) {
+func TestMissingHeartbeatsEndSessionBeforeLease(t *testing.T) {
 	if lasts, tries := lost(t, 0, 0); tries != 1 || lasts < ttl-ttl/5 || lasts > ttl {
 		t.Errorf("a node that shows no heartbeats any more was ended after %v in %d tries, want %v after the latest, in one", lasts, tries, ttl)
 	}
 }
 
-func TestSessionIsEndedThoughEtcdRefusesThatAtFirst(t *testing.T) {
+func TestEndingASessionIsRetried(t *testing.T) {
 	if lasts, tries := lost(t, 0, 3); tries != 4 || lasts < ttl || lasts > ttl+500*time.Millisecond {
 		t.Errorf("etcd was asked %d times to end a session, which took %v; want 4 times, a tenth of a second apart", tries, lasts)
 	}
 }
 
-func TestSessionIsEndedThoughHeartbeatsCannotBeWatched(t *testing.T) {
+func TestSessionIsEndedWithoutWatch(t *testing.T) {
 	if lasts, tries := lost(t, 1, 0); tries != 1 || lasts < ttl-ttl/5 || lasts > 2*ttl {
 		t.Errorf("where watches are broken, a node that shows no heartbeats any more was ended after %v in %d tries, want about %v", lasts, tries, ttl)
 	}
 }
 
-func TestNodeThatLeavesIsNoMemberAtOnce(t *testing.T) {
+func TestLeavingNodeIsNoMemberAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		_, leave := join(t, m, "a", "a")
@@ -112,7 +112,7 @@ func TestNodeThatLeavesIsNoMemberAtOnce(t *testing.T) {
 	})
 }
 
-func TestLeaseIsRenewedAFewTimesInItsLength(t *testing.T) {
+func TestLeaseIsRenewedFourTimesPerTTL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		var renewals, heartbeats atomic.Int32
@@ -162,13 +162,13 @@ func (stubborn) Views(ctx context.Context) iter.Seq2[cluster.View, error] {
 	}
 }
 
-func TestPartitionThatCannotBeLetGoIsTriedTenTimesASecond(t *testing.T) {
+func TestReleaseIsRetriedTenTimesASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
 		defer stop()
 		s := stubborn{releases: new(atomic.Int32)}
 		cfg := cluster.Config{
-			Node: cluster.Node{ID: "a"}, Own: func(ctx context.Context, _ int, _ cluster.Claim) { <-ctx.Done() },
+			Node: cluster.Node{ID: "a"}, RunPartition: func(ctx context.Context, _ int, _ cluster.Claim) { <-ctx.Done() },
 		}
 		if err := cluster.Run(ctx, cfg, s, logTo(t)); err != nil {
 			t.Error(err)
@@ -199,14 +199,14 @@ func (swing) Views(ctx context.Context) iter.Seq2[cluster.View, error] {
 	}
 }
 
-func TestPartitionThatComesBackIsOwnedAgain(t *testing.T) {
+func TestReassignedPartitionIsOwnedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 		defer stop()
 		var times, now atomic.Int32
 		cfg := cluster.Config{
 			Node: cluster.Node{ID: "a"},
-			Own: func(ctx context.Context, _ int, _ cluster.Claim) {
+			RunPartition: func(ctx context.Context, _ int, _ cluster.Claim) {
 				times.Add(1)
 				if now.Add(1) > 1 {
 					t.Error("a partition that comes back is kept while it is being let go")
@@ -230,7 +230,7 @@ func TestPartitionThatComesBackIsOwnedAgain(t *testing.T) {
 	})
 }
 
-func TestLeaseIsFourTimesAsLongAsOthersWaitInWholeSeconds(t *testing.T) {
+func TestLeaseIsFourHeartbeatTTLs(t *testing.T) {
 	for wait, want := range map[time.Duration]int64{2 * time.Second: 8, 2300 * time.Millisecond: 10, 0: 12} {
 		synctest.Test(t, func(t *testing.T) {
 			m := etcdtest.NewMemory(t)
@@ -252,7 +252,7 @@ func TestLeaseIsFourTimesAsLongAsOthersWaitInWholeSeconds(t *testing.T) {
 	}
 }
 
-func TestLeaseIsRenewedOverAnotherStreamWhenAnAnswerTakesLong(t *testing.T) {
+func TestSlowRenewalMovesToAnotherStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		var asked atomic.Int32
@@ -270,7 +270,7 @@ func TestLeaseIsRenewedOverAnotherStreamWhenAnAnswerTakesLong(t *testing.T) {
 	})
 }
 
-func TestAssignmentIsNotChangedWhenAMemberHasLeftMeanwhile(t *testing.T) {
+func TestStaleAssignmentIsNotStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		proposes := func(request any) bool {
@@ -339,15 +339,15 @@ func (h handover) Views(ctx context.Context) iter.Seq2[cluster.View, error] {
 	}
 }
 
-func TestNodeThatLeavesKeepsItsPartitionsUntilOthersWaitForThem(t *testing.T) {
+func TestLeavingNodeKeepsPartitionsUntilTakeover(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithTimeout(t.Context(), 10*time.Second)
 		defer stop()
 		began, kept := time.Now(), time.Duration(0)
 		var told []string
 		cfg := cluster.Config{
-			Node: cluster.Node{ID: "a"}, View: func(v cluster.View) { told = append(told, v.Owners...) },
-			Own: func(ctx context.Context, _ int, _ cluster.Claim) { <-ctx.Done(); kept = time.Since(began) },
+			Node: cluster.Node{ID: "a"}, OnView: func(v cluster.View) { told = append(told, v.Owners...) },
+			RunPartition: func(ctx context.Context, _ int, _ cluster.Claim) { <-ctx.Done(); kept = time.Since(began) },
 		}
 		if err := cluster.Run(ctx, cfg, handover{leaving: new(atomic.Bool)}, logTo(t)); err != nil {
 			t.Error(err)
@@ -361,7 +361,7 @@ func TestNodeThatLeavesKeepsItsPartitionsUntilOthersWaitForThem(t *testing.T) {
 	})
 }
 
-func TestClaimOfALivingNodeIsNotTaken(t *testing.T) {
+func TestClaimOfLiveNodeIsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		a, leave := join(t, m, "a", "a")
@@ -386,7 +386,7 @@ func TestClaimOfALivingNodeIsNotTaken(t *testing.T) {
 	})
 }
 
-func TestSessionThatOthersHaveEndedIsLostWithItsNextHeartbeat(t *testing.T) {
+func TestNextHeartbeatDetectsEndedSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		s, leave := join(t, m, "a", "a")
@@ -404,7 +404,7 @@ func TestSessionThatOthersHaveEndedIsLostWithItsNextHeartbeat(t *testing.T) {
 	})
 }
 
-func TestLeaseOfASessionThatOthersHaveEndedIsRevoked(t *testing.T) {
+func TestLeaseOfEndedSessionIsRevoked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		join(t, m, "a", "a")
@@ -427,7 +427,7 @@ func TestLeaseOfASessionThatOthersHaveEndedIsRevoked(t *testing.T) {
 	})
 }
 
-func TestRenewalThatFailsIsTriedAgainTwentyTimesInTheLengthOfALease(t *testing.T) {
+func TestFailedRenewalIsRetriedTwentyTimesPerTTL(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		tries := 0
@@ -471,15 +471,15 @@ func (b brief) Views(ctx context.Context) iter.Seq2[cluster.View, error] {
 	}
 }
 
-func TestNodeThatLosesItsSessionIsToldThatItSeesNothing(t *testing.T) {
+func TestLostSessionGivesAnEmptyView(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithTimeout(t.Context(), 11*time.Second)
 		defer stop()
 		began, kept := time.Now(), time.Duration(0)
 		var told []int // owners of each view
 		cfg := cluster.Config{
-			Node: cluster.Node{ID: "a"}, View: func(v cluster.View) { told = append(told, len(v.Owners)) },
-			Own: func(ctx context.Context, _ int, _ cluster.Claim) { <-ctx.Done(); kept = time.Since(began) },
+			Node: cluster.Node{ID: "a"}, OnView: func(v cluster.View) { told = append(told, len(v.Owners)) },
+			RunPartition: func(ctx context.Context, _ int, _ cluster.Claim) { <-ctx.Done(); kept = time.Since(began) },
 		}
 		if err := cluster.Run(ctx, cfg, brief{joined: new(atomic.Bool)}, logTo(t)); err != nil {
 			t.Error(err)
@@ -490,7 +490,7 @@ func TestNodeThatLosesItsSessionIsToldThatItSeesNothing(t *testing.T) {
 	})
 }
 
-func TestClaimThatEtcdDoesNotAnswerEndsWithItsSession(t *testing.T) {
+func TestUnansweredClaimEndsWithItsSession(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		m.Before = func(ctx context.Context, request any) error {
@@ -522,7 +522,7 @@ func TestClaimThatEtcdDoesNotAnswerEndsWithItsSession(t *testing.T) {
 	})
 }
 
-func TestViewsEndWithAnErrorWhenMembersCannotBeWatched(t *testing.T) {
+func TestViewsReturnWatchError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		m.Unwatchable = true

@@ -1,21 +1,24 @@
-// Package cluster says which node owns which partition.
+// Package cluster decides which node owns which partition.
 //
-// Nodes agree through a [Coordinator]. A node that joins has a [Session], for as long as it keeps its lease alive. In it
-// the node sees the members and the assignment of partitions to them, and claims the partitions that are its own. A claim
-// is the proof of ownership: a [store.Fence] that the store compares in each batch. [Run] does all that for a node, and
-// has it own what it should.
+// Nodes agree through a [Coordinator]. A node that joins has a [Session] while it keeps its lease
+// alive. In a session it sees the members and the assignment of partitions to them, and claims its
+// own partitions. A claim is a proof of ownership: a [store.Fence] that the store compares in each
+// batch. [Run] does all that for a node, and runs the partitions that are assigned to it.
 //
 // What it promises:
 //
-//   - A partition has one owner. The next one waits until the present one has let go, or has lost its lease.
-//   - A node that joins or leaves moves as few partitions as can be, and the others go on meanwhile. Nobody has more than
-//     one partition more than another.
-//   - A node whose lease may have ended owns nothing: [Session.Alive] says so by the node's own clock, counted from before
-//     the lease was asked for. What it still writes is refused by its fences.
-//   - Without a majority, nodes lose their sessions and stop; they join again by themselves when it is back.
+//   - A partition has one owner. The next owner waits until the present one has released the
+//     partition, or has lost its lease.
+//   - A node that joins or leaves moves as few partitions as possible, and the others are
+//     unaffected. No node has more than one partition more than another.
+//   - A node whose lease may have expired owns nothing: [Session.Alive] says so by the node's own
+//     clock, measured from before the lease was requested. Its fences refuse what it still writes.
+//   - Without a majority, nodes lose their sessions and stop. They rejoin when it is back.
 //
-// The clock is the machine's monotonic one. A machine that is suspended as a whole may wake up with a clock that has
-// stood still: it can then fire for an instant what another node fires too, but it can write nothing.
+// The clock is the machine's monotonic one. A machine that was suspended may resume with a clock
+// that stood still: it may then fire an occurrence that another node fires too, but it can write
+// nothing.
 //
-// [Etcd] coordinates the nodes of a cluster. A node alone needs no agreement: its engine owns everything.
+// [Etcd] is the coordinator of real clusters. A single node needs none: its engine owns all
+// partitions.
 package cluster

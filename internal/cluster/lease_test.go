@@ -38,7 +38,7 @@ func join(t *testing.T, m *etcdtest.Memory, client, node string) (s cluster.Sess
 
 // In fake time a message takes none, so etcd stores a heartbeat, and the others see it, in the instant in which it is sent.
 // What takes time is its answer.
-func TestSessionIsGivenUpAnEighthBeforeOthersMayEndIt(t *testing.T) {
+func TestSessionStopsAnEighthBeforeItsTTL(t *testing.T) {
 	for _, answer := range []time.Duration{0, 400 * time.Millisecond} {
 		t.Run("answers after "+answer.String(), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -92,7 +92,7 @@ func writes(t *testing.T, m *etcdtest.Memory, f store.Fence) bool {
 	return resp.Succeeded
 }
 
-func TestReleaseLeavesTheClaimOfAnotherNode(t *testing.T) {
+func TestReleaseKeepsClaimOfAnotherNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		a, _ := join(t, m, "a", "a")
@@ -116,7 +116,7 @@ func TestReleaseLeavesTheClaimOfAnotherNode(t *testing.T) {
 	})
 }
 
-func TestLeaveOfALostSessionLeavesTheNextOneOfItsName(t *testing.T) {
+func TestLeaveOfLostSessionKeepsItsSuccessor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		old, _ := join(t, m, "cut off", "a")
@@ -135,8 +135,8 @@ func TestLeaveOfALostSessionLeavesTheNextOneOfItsName(t *testing.T) {
 	})
 }
 
-// TestHeartbeatThatCannotBeReadIsLeftToItsLease has another program write over the heartbeat of a node that is cut off.
-func TestHeartbeatThatCannotBeReadIsLeftToItsLease(t *testing.T) {
+// TestUnreadableHeartbeatIsLeftToItsLease has another program write over the heartbeat of a node that is cut off.
+func TestUnreadableHeartbeatIsLeftToItsLease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := etcdtest.NewMemory(t)
 		const most = 100

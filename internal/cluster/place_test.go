@@ -10,7 +10,7 @@ import (
 	"carillon/internal/cluster"
 )
 
-func TestPlaceIsByAddressAsText(t *testing.T) {
+func TestPlaceIsByAddress(t *testing.T) {
 	v := cluster.View{Members: []cluster.Node{
 		{ID: "a", Addr: "10.0.0.9:50006"}, {ID: "b", Addr: "10.0.0.10:50006"}, {ID: "c", Addr: "one"}, {ID: "d", Addr: "one"},
 	}}
@@ -38,9 +38,9 @@ func (p *places) run(w *world, id, addr string) (stop func()) {
 	go func() {
 		defer close(ended)
 		_ = cluster.Run(ctx, cluster.Config{
-			Node: cluster.Node{ID: id, Addr: addr},
-			Own:  func(ctx context.Context, _ int, _ cluster.Claim) { <-ctx.Done() },
-			View: func(v cluster.View) {
+			Node:         cluster.Node{ID: id, Addr: addr},
+			RunPartition: func(ctx context.Context, _ int, _ cluster.Claim) { <-ctx.Done() },
+			OnView: func(v cluster.View) {
 				if index, of, ok := v.Place(id); ok {
 					p.mu.Lock()
 					defer p.mu.Unlock()
@@ -67,7 +67,7 @@ func (p *places) want(t *testing.T, want map[string]string) {
 	})
 }
 
-func TestPlacesFollowWhoJoinsAndLeaves(t *testing.T) {
+func TestPlacesFollowMembership(t *testing.T) {
 	inBoth(t, func(t *testing.T, w *world) {
 		p := &places{of: map[string]string{}}
 		p.run(w, "a", "z:1")

@@ -19,7 +19,7 @@ import (
 	"carillon/internal/memnet"
 )
 
-func TestAPartitionThatCannotBeLetGoAtOnceIsLetGoLater(t *testing.T) {
+func TestFailedReleaseIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		agreement := clustertest.New(2, time.Minute, nil)
 		ctx, stop := context.WithCancel(t.Context())
@@ -28,7 +28,7 @@ func TestAPartitionThatCannotBeLetGoAtOnceIsLetGoLater(t *testing.T) {
 			nodes.Go(func() {
 				err := cluster.Run(ctx, cluster.Config{
 					Node: cluster.Node{ID: id, Addr: id},
-					Own: func(ctx context.Context, _ int, c cluster.Claim) {
+					RunPartition: func(ctx context.Context, _ int, c cluster.Claim) {
 						if _, err := c.Fence(ctx); err == nil {
 							own(ctx)
 						}
@@ -95,7 +95,7 @@ func (e *slowEtcd) Txn(_ context.Context, r *etcdserverpb.TxnRequest) (*etcdserv
 	return &etcdserverpb.TxnResponse{Header: new(etcdserverpb.ResponseHeader), Succeeded: true}, nil
 }
 
-func TestAClaimThatIsGivenUpIsNotUnderWayAnyMore(t *testing.T) {
+func TestCancelledClaimIsNotAppliedLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &slowEtcd{begun: make(chan struct{}), let: make(chan struct{})}
 		l, server := memnet.Listen(), grpc.NewServer()

@@ -101,8 +101,8 @@ func (w *world) start(id string) (stop func()) {
 	go func() {
 		defer close(ended)
 		cfg := cluster.Config{
-			Node: cluster.Node{ID: id, Addr: id + ":50006", Secret: "of " + id, Format: 2},
-			Own:  func(ctx context.Context, p int, c cluster.Claim) { w.own(ctx, id, p, c) },
+			Node:         cluster.Node{ID: id, Addr: id + ":50006", Secret: "of " + id, Format: 2},
+			RunPartition: func(ctx context.Context, p int, c cluster.Claim) { w.own(ctx, id, p, c) },
 		}
 		if err := cluster.Run(ctx, cfg, c, w.log); err != nil {
 			w.t.Error(err)

@@ -7,13 +7,13 @@ import (
 	"carillon/internal/descriptors"
 )
 
-func TestProcessHasALimitOfDescriptors(t *testing.T) {
+func TestProcessHasADescriptorLimit(t *testing.T) {
 	if got := descriptors.Limit(); got < 16 {
 		t.Errorf("Limit() = %d, want as many as the test has open, at least", got)
 	}
 }
 
-func TestPartsGetSharesOfTheLimit(t *testing.T) {
+func TestPartsGetSharesOfLimit(t *testing.T) {
 	for _, c := range []struct {
 		limit                int
 		parts                descriptors.Parts
@@ -33,7 +33,7 @@ func TestPartsGetSharesOfTheLimit(t *testing.T) {
 	}
 }
 
-func TestLogNamesTheLimit(t *testing.T) {
+func TestLogNamesLimit(t *testing.T) {
 	for want, limit := range map[string]int{
 		"[limit=256 app_connections=128 client_connections=80]":                    256,
 		"[limit=unlimited app_connections=unlimited client_connections=unlimited]": descriptors.Unlimited,

@@ -2,5 +2,5 @@
 
 package descriptors
 
-// Limit returns how many descriptors the process may have open, or Unlimited.
+// Limit returns the limit of open descriptors of the process, or Unlimited.
 func Limit() int { return Unlimited }

@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// Limit returns how many descriptors the process may have open, or Unlimited.
+// Limit returns the limit of open descriptors of the process, or Unlimited.
 func Limit() int {
 	var l syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &l); err != nil || uint64(l.Cur) >= math.MaxInt { //nolint:unconvert // it is signed on FreeBSD

@@ -5,7 +5,7 @@ import (
 	"math"
 )
 
-// Unlimited is the limit of a process that has none, or none that can be read.
+// Unlimited is the limit of a process without a known limit.
 const Unlimited = math.MaxInt
 
 // Parts are the parts of a process that use many descriptors.
@@ -14,34 +14,35 @@ type Parts struct {
 	Sidecar bool // connections to apps
 }
 
-// Shares says how many descriptors each part of a process may have open. A part that the process
-// does not have has none.
+// Shares are the descriptor budgets of the parts of a process. A part that the process does not
+// have has none.
 type Shares struct {
-	// Limit is how many the whole process may have open, or Unlimited.
+	// Limit is the limit of the whole process, or Unlimited.
 	Limit int
-	// Apps is how many connections to apps there may be at once, to all apps together; at least 1.
+	// Apps is the maximum number of connections to all apps together; at least 1.
 	Apps int
-	// Files is how many files of the store there may be open at once.
+	// Files is the maximum number of open files of the store.
 	Files int
-	// Clients is how many connections may be accepted at once, over all ports; at least 8. They
-	// cannot keep the store from opening a file, nor a trigger from its app.
+	// Clients is the maximum number of accepted connections over all ports; at least 8. They cannot
+	// prevent the store from opening files, nor triggers from reaching their app.
 	Clients int
 }
 
 const (
-	// others is what nobody counts: standard streams, listeners, timers, locks, the log, files of
-	// the configuration, a connection that is about to be refused.
+	// others are descriptors without a share: standard streams, listeners, timers, locks, the log,
+	// configuration files, and a connection that is about to be refused.
 	others = 32
-	// schedulers is for a sidecar's connections to schedulers, and a scheduler's to other nodes.
+	// schedulers are for a sidecar's connections to schedulers, and a scheduler's to other nodes.
 	schedulers = 16
-	// minFiles is the least that the store works with, and maxFiles the most that makes it faster.
+	// minFiles is the minimum for the store, and maxFiles the number beyond which it does not get
+	// faster.
 	minFiles = 74
 	maxFiles = 1000
-	// minClients is how many connections are accepted however small the limit.
+	// minClients is the minimum number of accepted connections.
 	minClients = 8
 )
 
-// Divide makes shares of a limit for a process with these parts.
+// Divide divides the limit for a process with these parts.
 func Divide(limit int, p Parts) Shares {
 	s := Shares{Limit: limit}
 	if p.Store {
@@ -57,7 +58,7 @@ func Divide(limit int, p Parts) Shares {
 	return s
 }
 
-// Attrs returns s for a line of the log.
+// Attrs returns s for a log line.
 func (s Shares) Attrs() []slog.Attr {
 	number := func(name string, n int) slog.Attr {
 		if s.Limit == Unlimited {

@@ -12,7 +12,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// ID returns the SPIFFE id of an app, or of a part of Dapr's control plane, in a namespace of a trust domain.
+// ID returns the SPIFFE id of an app, or of a part of Dapr's control plane, in a namespace of a
+// trust domain.
 func ID(domain, namespace, app string) (spiffeid.ID, error) {
 	td, err := spiffeid.TrustDomainFromString(domain)
 	if err != nil {
@@ -20,13 +21,13 @@ func ID(domain, namespace, app string) (spiffeid.ID, error) {
 	}
 	id, err := spiffeid.FromSegments(td, "ns", namespace, app)
 	if err != nil {
-		return spiffeid.ID{}, fmt.Errorf("no SPIFFE id can name %q in the namespace %q: %w", app, namespace, err)
+		return spiffeid.ID{}, fmt.Errorf("there is no SPIFFE id for %q in the namespace %q: %w", app, namespace, err)
 	}
 	return id, nil
 }
 
-// Authorize returns nil if the caller of ctx may ask about this app of this namespace, and otherwise the status that it
-// gets, with Dapr's text (scheduler specification §1.3). Only the app itself may.
+// Authorize returns nil if the caller of ctx is this app of this namespace, and otherwise a gRPC
+// status with Dapr's text (scheduler specification §1.3).
 func (s *Source) Authorize(ctx context.Context, namespace, app string) error {
 	id, ok := callerOf(ctx)
 	if !ok {
@@ -38,29 +39,29 @@ func (s *Source) Authorize(ctx context.Context, namespace, app string) error {
 	return nil
 }
 
-// AuthorizePeer returns nil if the caller of ctx has the id of this process, as another node of its cluster has, and
-// otherwise the status that it gets.
+// AuthorizePeer returns nil if the caller of ctx has the id of this process, like another node of
+// its cluster, and otherwise a gRPC status.
 func (s *Source) AuthorizePeer(ctx context.Context) error {
 	id, ok := callerOf(ctx)
 	if !ok {
 		return status.Error(codes.Unauthenticated, "failed to get identity from context")
 	}
-	if err := s.mine(id); err != nil {
+	if err := s.checkPeer(id); err != nil {
 		return status.Error(codes.PermissionDenied, err.Error())
 	}
 	return nil
 }
 
-// mine returns why an id is not that of this process, or nil.
-func (s *Source) mine(id spiffeid.ID) error {
+// checkPeer returns an error unless the id is that of this process.
+func (s *Source) checkPeer(id spiffeid.ID) error {
 	own, err := s.GetX509SVID()
 	if err == nil && own.ID != id {
-		err = fmt.Errorf("it is %s, and no node of this cluster", id)
+		err = fmt.Errorf("%s is not a node of this cluster", id)
 	}
 	return err
 }
 
-// callerOf returns the id in the certificate that the connection of ctx has shown, which has been verified.
+// callerOf returns the verified id in the client certificate of the connection of ctx.
 func callerOf(ctx context.Context) (spiffeid.ID, bool) {
 	p, ok := peer.FromContext(ctx)
 	if !ok {
@@ -78,7 +79,7 @@ func callerOf(ctx context.Context) (spiffeid.ID, bool) {
 	return id, err == nil
 }
 
-// workload takes apart an id of the form /ns/namespace/app. What follows is of no account, as in Dapr.
+// workload splits an id of the form /ns/namespace/app. It ignores further segments, as Dapr does.
 func workload(id spiffeid.ID) (namespace, app string, ok bool) {
 	parts := strings.Split(id.Path(), "/")
 	if len(parts) < 4 || parts[1] != "ns" {

@@ -29,7 +29,7 @@ func secured(t *testing.T, s *identity.Source, domain, namespace, app string) cr
 	return s.Client(id)
 }
 
-func TestAConnectionNeedsACertificateOfTheAnchorsOnBothSides(t *testing.T) {
+func TestBothSidesNeedATrustedCertificate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ca, other := identitytest.NewAuthority(t), identitytest.NewAuthority(t)
 		server, _ := files(t, ca, schedulerID, time.Hour)
@@ -67,7 +67,7 @@ func TestAConnectionNeedsACertificateOfTheAnchorsOnBothSides(t *testing.T) {
 	})
 }
 
-func TestARequestIsHeldAgainstTheIdentityOfItsConnection(t *testing.T) {
+func TestRequestMustMatchIdentityOfConnection(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ca := identitytest.NewAuthority(t)
 		server, _ := files(t, ca, schedulerID, time.Hour)
@@ -95,7 +95,7 @@ func TestARequestIsHeldAgainstTheIdentityOfItsConnection(t *testing.T) {
 	})
 }
 
-func TestOnlyWhoHasTheSameIDIsANodeOfTheCluster(t *testing.T) {
+func TestPeerMustHaveSameID(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ca := identitytest.NewAuthority(t)
 		server, _ := files(t, ca, schedulerID, time.Hour)
@@ -122,7 +122,7 @@ func TestOnlyWhoHasTheSameIDIsANodeOfTheCluster(t *testing.T) {
 	})
 }
 
-func TestWhoHasNoIdentityIsToldSo(t *testing.T) {
+func TestCallerWithoutIdentityIsUnauthenticated(t *testing.T) {
 	ca := identitytest.NewAuthority(t)
 	cert, key, anchors := ca.Write(t, schedulerID, time.Hour)
 	s, err := identity.OpenFiles(identity.Files{Cert: cert, Key: key, CA: anchors}, quiet())
@@ -137,7 +137,7 @@ func TestWhoHasNoIdentityIsToldSo(t *testing.T) {
 	}
 }
 
-func TestNobodyResumesASessionAfterHisAnchorWasTakenAway(t *testing.T) {
+func TestSessionIsNotResumedAfterAnchorRemoval(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ca, next := identitytest.NewAuthority(t), identitytest.NewAuthority(t)
 		server, names := files(t, ca, schedulerID, time.Hour)
@@ -167,7 +167,7 @@ func TestNobodyResumesASessionAfterHisAnchorWasTakenAway(t *testing.T) {
 	})
 }
 
-func TestFilesAreFollowedWithoutARestart(t *testing.T) {
+func TestFilesAreReloaded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old, next := identitytest.NewAuthority(t), identitytest.NewAuthority(t)
 		server, serverFiles := files(t, old, schedulerID, 2*time.Hour)
@@ -216,7 +216,7 @@ func TestFilesAreFollowedWithoutARestart(t *testing.T) {
 	})
 }
 
-func TestFilesThatDoNotFitTogetherAreRefusedAtTheStart(t *testing.T) {
+func TestMismatchedFilesAreRefusedAtStart(t *testing.T) {
 	ca, other := identitytest.NewAuthority(t), identitytest.NewAuthority(t)
 	for what, spoil := range map[string]func(identity.Files){
 		"no file":           func(f identity.Files) { _ = os.Remove(f.CA) },

@@ -11,30 +11,30 @@ import (
 	"slices"
 )
 
-// A fileCopy is files that follow a source.
+// fileCopy writes the certificate of a source to files.
 type fileCopy struct {
 	dir     string
-	written chan struct{} // closed when they are there
-	done    papers        // what was written last; of the goroutine of Run
+	written chan struct{} // closed when the files exist
+	last    x509Material  // what was written last; used by the goroutine of Run only
 }
 
-// The files of a copy. The certificate is in one file with its key, so that both change at once.
+// Files of a copy. The certificate and its key are in one file, so that both change at once.
 const (
 	pairFile = "certificate.pem"
 	caFile   = "ca.pem"
 )
 
-// CopyTo has Run keep copies of the certificate, its key and the anchors in a folder, for a part of the process that reads
-// them from files alone. The folder and the files are their user's only, and removed when Run ends. It is to be called
-// before Run.
+// CopyTo makes Run copy the certificate, its key and the anchors to a directory, for a part of the
+// process that reads files only. The directory and the files are private to the user, and are
+// removed when Run ends. It must be called before Run.
 func (s *Source) CopyTo(dir string) Files {
 	s.copy = &fileCopy{dir: dir, written: make(chan struct{})}
 	pair := filepath.Join(dir, pairFile)
 	return Files{Cert: pair, Key: pair, CA: filepath.Join(dir, caFile)}
 }
 
-// Copied waits until the copies are there, or ctx ends.
-func (s *Source) Copied(ctx context.Context) error {
+// WaitCopied waits until the copies exist, or ctx ends.
+func (s *Source) WaitCopied(ctx context.Context) error {
 	select {
 	case <-s.copy.written:
 		return nil
@@ -43,9 +43,9 @@ func (s *Source) Copied(ctx context.Context) error {
 	}
 }
 
-// take writes p, if that is new.
-func (c *fileCopy) take(p papers) error {
-	if p.svid == nil || p.svid == c.done.svid && slices.EqualFunc(p.anchors, c.done.anchors, (*x509.Certificate).Equal) {
+// update writes p, if it is new.
+func (c *fileCopy) update(p x509Material) error {
+	if p.svid == nil || p.svid == c.last.svid && slices.EqualFunc(p.anchors, c.last.anchors, (*x509.Certificate).Equal) {
 		return nil
 	}
 	cert, key, err := p.svid.Marshal()
@@ -53,19 +53,19 @@ func (c *fileCopy) take(p papers) error {
 		err = os.MkdirAll(c.dir, 0o700)
 	}
 	if err == nil {
-		err = errors.Join(c.write(caFile, encodeAll(p.anchors)), c.write(pairFile, append(cert, key...)))
+		err = errors.Join(c.write(caFile, encodeCerts(p.anchors)), c.write(pairFile, append(cert, key...)))
 	}
 	if err != nil {
 		return fmt.Errorf("copy the certificate to files: %w", err)
 	}
-	if c.done.svid == nil {
+	if c.last.svid == nil {
 		close(c.written)
 	}
-	c.done = p
+	c.last = p
 	return nil
 }
 
-// write puts a file in the place of the one that was there, at once.
+// write replaces a file atomically.
 func (c *fileCopy) write(name string, text []byte) error {
 	path := filepath.Join(c.dir, name)
 	if err := os.Remove(path + ".new"); err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -77,10 +77,10 @@ func (c *fileCopy) write(name string, text []byte) error {
 	return os.Rename(path+".new", path)
 }
 
-// remove removes the files.
+// remove removes the directory.
 func (c *fileCopy) remove() { _ = os.RemoveAll(c.dir) }
 
-func encodeAll(all []*x509.Certificate) (text []byte) {
+func encodeCerts(all []*x509.Certificate) (text []byte) {
 	for _, cert := range all {
 		text = append(text, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert.Raw})...)
 	}

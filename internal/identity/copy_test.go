@@ -16,7 +16,7 @@ import (
 	"carillon/internal/identity/identitytest"
 )
 
-func TestACopyFollowsItsCertificateAndGoesWithIt(t *testing.T) {
+func TestCertificateCopyIsUpdatedAndRemoved(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlane(t, identitytest.NewAuthority(t), sentryID)
 		s, err := identity.OpenSentry(p.ask, quiet())
@@ -27,13 +27,13 @@ func TestACopyFollowsItsCertificateAndGoesWithIt(t *testing.T) {
 		names := s.CopyTo(dir)
 		early, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := s.Copied(early); !errors.Is(err, context.DeadlineExceeded) {
+		if err := s.WaitCopied(early); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("Copied before Run: %v, want that it waits", err)
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- s.Run(ctx) }()
-		if err := s.Copied(t.Context()); err != nil {
+		if err := s.WaitCopied(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		for n := range 3 {

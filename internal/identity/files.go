@@ -13,40 +13,43 @@ import (
 	"github.com/spiffe/go-spiffe/v2/svid/x509svid"
 )
 
-// Files are PEM files. Whoever replaces them need not do so at once: a pair that does not fit together is not taken.
+// Files are PEM files. They need not be replaced atomically: a certificate is used only with its
+// matching key.
 type Files struct {
-	Cert string // the certificate, and after it those between it and an anchor; the first has a SPIFFE id
+	Cert string // the certificate with a SPIFFE id, followed by intermediate certificates
 	Key  string // its private key, in PKCS #8
 	CA   string // the trust anchors
 }
 
-// OpenFiles returns a source of what the files hold, which follows their changes.
+// OpenFiles returns a source of the certificate in the files, which it reloads when they change.
 func OpenFiles(f Files, log *slog.Logger) (*Source, error) {
 	from := &files{names: f}
-	first, err := from.read(papers{})
+	first, err := from.read(x509Material{})
 	if err != nil {
 		return nil, err
 	}
 	return newSource(from, first, log), nil
 }
 
-func newSource(from provider, first papers, log *slog.Logger) *Source {
-	s := &Source{from: from, now: first, held: make(chan struct{}), log: log.With(slog.String("component", "identity"))}
+func newSource(from provider, first x509Material, log *slog.Logger) *Source {
+	s := &Source{provider: from, current: first, hasCertificate: make(chan struct{}), log: log.With(slog.String("component", "identity"))}
 	if first.svid != nil {
-		close(s.held)
+		close(s.hasCertificate)
 	}
 	return s
 }
 
-// files provides what files hold. It belongs to one goroutine.
+// files is the provider of material in files. It belongs to one goroutine.
 type files struct {
 	names Files
-	taken [3][]byte // what the present papers were made from
+	taken [3][]byte // contents of the files of the current material
 }
 
-func (f *files) look(_ context.Context, have papers) (papers, error) { return f.read(have) }
+func (f *files) fetch(_ context.Context, have x509Material) (x509Material, error) {
+	return f.read(have)
+}
 
-func (f *files) read(have papers) (papers, error) {
+func (f *files) read(have x509Material) (x509Material, error) {
 	var read [3][]byte
 	for i, name := range []string{f.names.Cert, f.names.Key, f.names.CA} {
 		var err error
@@ -61,19 +64,19 @@ func (f *files) read(have papers) (papers, error) {
 	if err != nil {
 		return have, fmt.Errorf("%s and %s: %w", f.names.Cert, f.names.Key, err)
 	}
-	got := papers{svid: svid}
-	if got.anchors, err = parseAnchors(read[2]); err != nil {
+	got := x509Material{svid: svid}
+	if got.anchors, err = parseCerts(read[2]); err != nil {
 		return have, fmt.Errorf("%s: %w", f.names.CA, err)
 	}
-	if err := got.verified(); err != nil {
-		return have, fmt.Errorf("%s is not good for those who trust %s: %w", f.names.Cert, f.names.CA, err)
+	if err := got.verify(); err != nil {
+		return have, fmt.Errorf("the certificate in %s does not verify with the trust anchors in %s: %w", f.names.Cert, f.names.CA, err)
 	}
 	f.taken = read
 	return got, nil
 }
 
-// parseAnchors returns the certificates in text, of which there is at least one.
-func parseAnchors(text []byte) (anchors, error) {
+// parseCerts parses the certificates in text, at least one.
+func parseCerts(text []byte) (anchors, error) {
 	var all anchors
 	for {
 		var block *pem.Block

@@ -10,20 +10,20 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// logged are a server's credentials that say, once a minute, who was not let in and why: gRPC tells nobody, and the client
-// often hears no more than that the connection is gone.
-type logged struct {
+// loggingCredentials are the credentials of a server that log rejected handshakes, once a minute:
+// gRPC does not report them, and the client often learns only that the connection was closed.
+type loggingCredentials struct {
 	credentials.TransportCredentials
-	log  *slog.Logger
-	said rate.Sometimes
+	log   *slog.Logger
+	limit rate.Sometimes
 }
 
 // ServerHandshake implements [credentials.TransportCredentials].
-func (l *logged) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, error) {
+func (l *loggingCredentials) ServerHandshake(c net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	secured, who, err := l.TransportCredentials.ServerHandshake(c)
-	if err != nil && !errors.Is(err, io.EOF) { // who connects and says nothing may look whether we are there
-		l.said.Do(func() {
-			l.log.Warn("a client is not let in: it has no certificate that is valid here, or does not speak TLS",
+	if err != nil && !errors.Is(err, io.EOF) { // a client that sends nothing may be a health check
+		l.limit.Do(func() {
+			l.log.Warn("rejected a client without a valid certificate, or without TLS",
 				slog.String("client", c.RemoteAddr().String()), slog.Any("err", err))
 		})
 	}

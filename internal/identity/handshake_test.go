@@ -12,7 +12,7 @@ import (
 	"carillon/internal/identity/identitytest"
 )
 
-func TestWhoIsNotLetInIsLoggedOnceAMinute(t *testing.T) {
+func TestRejectedHandshakesAreLoggedOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var text strings.Builder
 		ca, other := identitytest.NewAuthority(t), identitytest.NewAuthority(t)
@@ -22,7 +22,7 @@ func TestWhoIsNotLetInIsLoggedOnceAMinute(t *testing.T) {
 		stranger, _ := files(t, other, appID, time.Hour)
 		said := func() int {
 			synctest.Wait()
-			return strings.Count(text.String(), "level=WARN msg=\"a client is not let in")
+			return strings.Count(text.String(), "level=WARN msg=\"rejected a client")
 		}
 		for range 3 {
 			if err := d.enter(t, insecure.NewCredentials()); err == nil {

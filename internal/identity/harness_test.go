@@ -47,7 +47,7 @@ func logTo(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// files returns a source of a certificate by a, with the names of its files.
+// files is the provider of material in files. It belongs to one goroutine.
 func files(t *testing.T, a *identitytest.Authority, id string, lasts time.Duration) (*identity.Source, identity.Files) {
 	t.Helper()
 	cert, key, ca := a.Write(t, id, lasts)

@@ -28,40 +28,41 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// signTimeout bounds a request for a certificate, the connection included.
+// signTimeout is the timeout of a request for a certificate, including the connection.
 const signTimeout = 10 * time.Second
 
-// A Sentry is Dapr's certificate authority, and what is asked of it (scheduler specification §7.6).
+// A Sentry is Dapr's certificate authority, and the request to it (scheduler specification §7.6).
 type Sentry struct {
 	// Address is its host:port.
 	Address string
-	// ID is the SPIFFE id that it has to show.
+	// ID is the SPIFFE id that it must have.
 	ID spiffeid.ID
-	// AnchorsFile holds the trust anchors, and is followed when it changes. Anchors are those themselves, if there is
-	// no file.
+	// AnchorsFile has the trust anchors, and is reloaded when it changes. Anchors are the anchors
+	// themselves, without a file.
 	AnchorsFile string
 	Anchors     []byte
 
-	// Namespace and App are whom the certificate is for. Alias is the name that App is asked for under, if it has another:
-	// Dapr's injector has one that Sentry puts right.
+	// Namespace and App are the subject of the certificate. Alias is another name in the request
+	// for the same App: Dapr's injector has one that Sentry maps.
 	Namespace, App, Alias string
-	// Domain is the trust domain that is asked for. Sentry heeds it for its control plane alone.
+	// Domain is the requested trust domain. Sentry uses it only for its control plane.
 	Domain string
-	// Token shows Sentry who asks.
+	// Token authenticates the request.
 	Token Token
 
-	// Dial connects to Address; nil is TCP.
+	// Dial connects to Address; nil means TCP.
 	Dial func(ctx context.Context, address string) (net.Conn, error)
 }
 
-// A Token is a file that a platform keeps up to date. It is read whenever a certificate is asked for, and neither logged
-// nor sent to anybody else.
+// A Token is a file that a platform renews. It is read for each request, and neither logged nor
+// sent to anything but Sentry.
 type Token struct {
-	Files      []string // of which the first that exists counts; none: there is no token
-	Kubernetes bool     // is its issuer, and not one whose keys Sentry has been given
+	Files      []string // the first existing file counts; empty: no token
+	Kubernetes bool     // the issuer is Kubernetes, not one whose keys are configured in Sentry
 }
 
-// OpenSentry returns a source of certificates that Sentry signs. It reads the anchors, and asks Sentry when it runs.
+// OpenSentry returns a source of certificates that Sentry signs. It reads the anchors; Run requests
+// certificates.
 func OpenSentry(s Sentry, log *slog.Logger) (*Source, error) {
 	from := &sentry{Sentry: s}
 	all, err := from.readAnchors()
@@ -69,35 +70,35 @@ func OpenSentry(s Sentry, log *slog.Logger) (*Source, error) {
 		return nil, err
 	}
 	if s.Address == "" {
-		return nil, errors.New("there is no address of Sentry")
+		return nil, errors.New("the address of Sentry is missing")
 	}
-	return newSource(from, papers{anchors: all}, log), nil
+	return newSource(from, x509Material{anchors: all}, log), nil
 }
 
-// sentry provides certificates that Sentry has signed. It belongs to one goroutine.
+// sentry is the provider of certificates from Sentry. It belongs to one goroutine.
 type sentry struct {
 	Sentry
-	text    []byte // what anchors was made from
+	text    []byte // source text of anchors
 	anchors anchors
 }
 
-func (s *sentry) look(ctx context.Context, have papers) (papers, error) {
+func (s *sentry) fetch(ctx context.Context, have x509Material) (x509Material, error) {
 	all, unread := s.readAnchors()
 	have.anchors = all
-	if have.svid != nil && time.Now().Before(have.renew) && have.verified() == nil {
+	if have.svid != nil && time.Now().Before(have.renewAt) && have.verify() == nil {
 		return have, unread
 	}
 	svid, err := s.sign(ctx)
 	if err != nil {
 		return have, errors.Join(unread, fmt.Errorf("ask Sentry at %s for a certificate: %w", s.Address, err))
 	}
-	// Half of what is left, and not of all: Sentry antedates certificates, for clocks that go wrong.
+	// Half of the remaining time, not of the whole lifetime: Sentry backdates certificates for clock skew.
 	now := time.Now()
-	have.svid, have.renew = svid, now.Add(svid.Certificates[0].NotAfter.Sub(now)/2)
+	have.svid, have.renewAt = svid, now.Add(svid.Certificates[0].NotAfter.Sub(now)/2)
 	return have, unread
 }
 
-// readAnchors returns the trust anchors: those of before, if they cannot be read.
+// readAnchors returns the trust anchors; the previous ones if they cannot be read.
 func (s *sentry) readAnchors() (anchors, error) {
 	text := s.Anchors
 	if s.AnchorsFile != "" {
@@ -109,7 +110,7 @@ func (s *sentry) readAnchors() (anchors, error) {
 	if s.anchors != nil && bytes.Equal(text, s.text) {
 		return s.anchors, nil
 	}
-	all, err := parseAnchors(text)
+	all, err := parseCerts(text)
 	if err != nil {
 		return s.anchors, fmt.Errorf("trust anchors in %q: %w", cmp.Or(s.AnchorsFile, "the environment"), err)
 	}
@@ -117,7 +118,7 @@ func (s *sentry) readAnchors() (anchors, error) {
 	return all, nil
 }
 
-// sign has a certificate signed for a key that is made for it.
+// sign requests a certificate for a new key.
 func (s *sentry) sign(ctx context.Context) (*x509svid.SVID, error) {
 	ctx, cancel := context.WithTimeout(ctx, signTimeout)
 	defer cancel()
@@ -143,16 +144,16 @@ func (s *sentry) sign(ctx context.Context) (*x509svid.SVID, error) {
 		CertificateSigningRequest: pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: request}),
 	})
 	if err != nil {
-		if token == "" && len(s.Token.Files) > 0 && refused(err) {
+		if token == "" && len(s.Token.Files) > 0 && isRefusal(err) {
 			err = fmt.Errorf("%w; %w", err, s.Token.missing())
 		}
 		return nil, err
 	}
-	return s.take(response, public, key)
+	return s.verifyResponse(response, public, key)
 }
 
-// refused reports whether a call failed because of what it asked for, and not for want of an answer.
-func refused(err error) bool {
+// isRefusal reports whether Sentry has refused a request, rather than not responded.
+func isRefusal(err error) bool {
 	switch status.Code(err) {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled:
 		return false
@@ -161,18 +162,18 @@ func refused(err error) bool {
 	}
 }
 
-// take checks that a certificate is what was asked for.
-func (s *sentry) take(
+// verifyResponse checks that the certificate is what was requested.
+func (s *sentry) verifyResponse(
 	response *sentryv1.SignCertificateResponse, public ed25519.PublicKey, key ed25519.PrivateKey,
 ) (*x509svid.SVID, error) {
-	chain, err := parseAnchors(response.GetWorkloadCertificate())
+	chain, err := parseCerts(response.GetWorkloadCertificate())
 	if err != nil {
-		return nil, fmt.Errorf("the certificate that it signed: %w", err)
+		return nil, fmt.Errorf("the certificate from Sentry: %w", err)
 	}
 	for _, text := range response.GetTrustChainCertificates() {
-		more, err := parseAnchors(text)
+		more, err := parseCerts(text)
 		if err != nil {
-			return nil, fmt.Errorf("the chain of the certificate that it signed: %w", err)
+			return nil, fmt.Errorf("the certificate chain from Sentry: %w", err)
 		}
 		for _, cert := range more {
 			if !slices.ContainsFunc(chain, cert.Equal) {
@@ -181,19 +182,19 @@ func (s *sentry) take(
 		}
 	}
 	if !public.Equal(chain[0].PublicKey) {
-		return nil, errors.New("it signed a certificate for another key")
+		return nil, errors.New("Sentry signed a certificate for another key")
 	}
 	id, _, err := x509svid.Verify(chain, s.anchors)
 	if err != nil {
-		return nil, fmt.Errorf("nobody would trust the certificate that it signed: %w", err)
+		return nil, fmt.Errorf("verify the certificate from Sentry: %w", err)
 	}
 	if ns, app, ok := workload(id); !ok || ns != s.Namespace || app != s.App && app != s.Alias {
-		return nil, fmt.Errorf("it signed a certificate for %s, and was asked for %s in the namespace %s", id, s.App, s.Namespace)
+		return nil, fmt.Errorf("Sentry signed a certificate for %s instead of %s in the namespace %s", id, s.App, s.Namespace)
 	}
 	return &x509svid.SVID{ID: id, Certificates: chain, PrivateKey: key}, nil
 }
 
-// read returns the token, and how it is to be checked.
+// read returns the token, and how Sentry must validate it.
 func (t Token) read() (string, sentryv1.SignCertificateRequest_TokenValidator, error) {
 	validator := sentryv1.SignCertificateRequest_JWKS
 	if t.Kubernetes {
@@ -208,22 +209,22 @@ func (t Token) read() (string, sentryv1.SignCertificateRequest_TokenValidator, e
 			return "", validator, fmt.Errorf("read the token: %w", err)
 		}
 		if text = bytes.TrimSpace(text); len(text) == 0 {
-			return "", validator, fmt.Errorf("the file of the token that Sentry is to be shown, %s, is empty: %s", name, t.remedy())
+			return "", validator, fmt.Errorf("the token file for Sentry, %s, is empty: %s", name, t.remedy())
 		}
 		return string(text), validator, nil
 	}
 	if len(t.Files) > 0 && !t.Kubernetes {
 		return "", validator, t.missing()
 	}
-	return "", sentryv1.SignCertificateRequest_UNKNOWN, nil // as Dapr asks, also in Kubernetes: a Sentry may ask for none
+	return "", sentryv1.SignCertificateRequest_UNKNOWN, nil // as Dapr does, also in Kubernetes: a Sentry may need no token
 }
 
-// missing says that there is no file of a token.
+// missing is the error that no file of the token exists.
 func (t Token) missing() error {
-	return fmt.Errorf("there is no token that Sentry could be shown: no such file as %s: %s", strings.Join(t.Files, " or "), t.remedy())
+	return fmt.Errorf("there is no token for Sentry: no such file: %s: %s", strings.Join(t.Files, " or "), t.remedy())
 }
 
-// remedy says what to do about a token that is missing.
+// remedy says what to do about a missing token.
 func (t Token) remedy() string {
 	if t.Kubernetes {
 		return "mount the token of the pod's service account there, as Dapr's chart and injector do, or set DAPR_SENTRY_TOKEN_FILE to the file that has one"
@@ -231,7 +232,7 @@ func (t Token) remedy() string {
 	return "put the token there, or set DAPR_SENTRY_TOKEN_FILE to the file that has it"
 }
 
-// connect makes a connection to Sentry, which shows who it is. We have nothing to show yet.
+// connect connects to Sentry, which must authenticate. This process has no certificate yet.
 func (s *sentry) connect() (*grpc.ClientConn, error) {
 	config := tlsconfig.TLSClientConfig(s.anchors, tlsconfig.AuthorizeID(s.ID))
 	config.MinVersion = tls.VersionTLS13

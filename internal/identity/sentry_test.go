@@ -50,7 +50,7 @@ func (p *plane) open(t *testing.T) *identity.Source {
 	return start(t, s, err)
 }
 
-func TestSentryIsAskedAsDaprAsksIt(t *testing.T) {
+func TestSentryRequestIsDaprs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		token := filepath.Join(t.TempDir(), "token")
 		write(t, token, []byte("secret-1\n"))
@@ -72,7 +72,7 @@ func TestSentryIsAskedAsDaprAsksIt(t *testing.T) {
 			if err := s.Check(); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
-			r := p.Asked()[0]
+			r := p.Requests()[0]
 			if r.GetId() != c.id || r.GetNamespace() != "default" || r.GetTrustDomain() != "localhost" ||
 				r.GetToken() != c.want || r.GetTokenValidator() != c.validator {
 				t.Errorf("%s: asked for %v", name, r)
@@ -84,24 +84,24 @@ func TestSentryIsAskedAsDaprAsksIt(t *testing.T) {
 	})
 }
 
-func TestSentryIsAskedWithoutTheTokenOfThePodAsDaprAsksIt(t *testing.T) {
+func TestSentryRequestWithoutTokenIsDaprs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := t.TempDir()
 		token, legacy := filepath.Join(dir, "token"), filepath.Join(dir, "legacy")
 		p := newPlane(t, identitytest.NewAuthority(t), sentryID)
 		p.ask.Token = identity.Token{Files: []string{token, legacy}, Kubernetes: true}
-		p.Refuse(status.Error(codes.PermissionDenied, "who are you?"))
+		p.FailWith(status.Error(codes.PermissionDenied, "who are you?"))
 		s := p.open(t)
 		synctest.Wait()
-		want := "there is no token that Sentry could be shown: no such file as " + token + " or " + legacy + ": mount the token of the pod's service account there"
+		want := "there is no token for Sentry: no such file: " + token + " or " + legacy + ": mount the token of the pod's service account there"
 		if err := s.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
-		p.Refuse(nil)
-		if err := s.Held(t.Context()); err != nil {
+		p.FailWith(nil)
+		if err := s.WaitCertificate(t.Context()); err != nil {
 			t.Error(err)
 		}
-		for _, r := range p.Asked() {
+		for _, r := range p.Requests() {
 			if r.GetToken() != "" || r.GetTokenValidator() != sentryv1.SignCertificateRequest_UNKNOWN {
 				t.Errorf("asked for %v", r)
 			}
@@ -110,7 +110,7 @@ func TestSentryIsAskedWithoutTheTokenOfThePodAsDaprAsksIt(t *testing.T) {
 }
 
 // The missing token is not why a Sentry is down, or does not answer.
-func TestTokenIsMissedOnlyIfSentryRefuses(t *testing.T) {
+func TestMissingTokenIsReportedOnRefusalOnly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for want, spoil := range map[string]func(p *plane){
 			"connection refused": func(p *plane) {
@@ -122,8 +122,8 @@ func TestTokenIsMissedOnlyIfSentryRefuses(t *testing.T) {
 					return nil, ctx.Err()
 				}
 			},
-			"told to be down": func(p *plane) { p.Down(true) },
-			"not now":         func(p *plane) { p.Refuse(status.Error(codes.Canceled, "not now")) },
+			"told to be down": func(p *plane) { p.SetDown(true) },
+			"not now":         func(p *plane) { p.FailWith(status.Error(codes.Canceled, "not now")) },
 		} {
 			p := newPlane(t, identitytest.NewAuthority(t), sentryID)
 			p.ask.Token = identity.Token{Files: []string{"no/file"}, Kubernetes: true}
@@ -138,14 +138,14 @@ func TestTokenIsMissedOnlyIfSentryRefuses(t *testing.T) {
 	})
 }
 
-func TestATokenIsReadAnewForEachCertificate(t *testing.T) {
+func TestTokenIsReadForEachCertificate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		token := filepath.Join(t.TempDir(), "token")
 		p := newPlane(t, identitytest.NewAuthority(t), sentryID)
 		p.ask.Token.Files = []string{token}
 		s := p.open(t)
 		synctest.Wait()
-		if err := s.Check(); err == nil || !strings.Contains(err.Error(), "no such file as "+token+": put the token there") {
+		if err := s.Check(); err == nil || !strings.Contains(err.Error(), "no such file: "+token+": put the token there") {
 			t.Errorf("without a token: %v", err)
 		}
 		write(t, token, []byte("\n"))
@@ -158,7 +158,7 @@ func TestATokenIsReadAnewForEachCertificate(t *testing.T) {
 		write(t, token, []byte("two"))
 		time.Sleep(70 * time.Minute)
 		var tokens []string
-		for _, r := range p.Asked() {
+		for _, r := range p.Requests() {
 			tokens = append(tokens, r.GetToken())
 		}
 		if got := strings.Join(tokens, " "); got != "one two two" {
@@ -167,7 +167,7 @@ func TestATokenIsReadAnewForEachCertificate(t *testing.T) {
 	})
 }
 
-func TestACertificateIsRenewedAfterHalfOfItsLifeWithoutARestart(t *testing.T) {
+func TestCertificateIsRenewedAtHalfLife(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ca := identitytest.NewAuthority(t)
 		p := newPlane(t, ca, sentryID)
@@ -179,7 +179,7 @@ func TestACertificateIsRenewedAfterHalfOfItsLifeWithoutARestart(t *testing.T) {
 		first := d.dial(t, as)
 		keys := make(map[string]bool)
 		for n := range 4 {
-			if got := len(p.Asked()); got != n+1 {
+			if got := len(p.Requests()); got != n+1 {
 				t.Errorf("after %d half hours Sentry was asked %d times", n, got)
 			}
 			svid, err := s.GetX509SVID()
@@ -205,12 +205,12 @@ func TestACertificateIsRenewedAfterHalfOfItsLifeWithoutARestart(t *testing.T) {
 func TestFirstFailureIsRetriedWithinASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlane(t, identitytest.NewAuthority(t), sentryID)
-		p.Down(true)
+		p.SetDown(true)
 		s := p.open(t)
 		synctest.Wait()
-		p.Down(false)
+		p.SetDown(false)
 		began := time.Now()
-		if err := s.Held(t.Context()); err != nil || s.Check() != nil {
+		if err := s.WaitCertificate(t.Context()); err != nil || s.Check() != nil {
 			t.Errorf("%v, %v", err, s.Check())
 		}
 		if took := time.Since(began); took == 0 || took > time.Second {
@@ -219,44 +219,44 @@ func TestFirstFailureIsRetriedWithinASecond(t *testing.T) {
 	})
 }
 
-func TestRetriesSlowDownToOneInTenSeconds(t *testing.T) {
+func TestRetriesBackOffToTenSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPlane(t, identitytest.NewAuthority(t), sentryID)
-		p.Down(true)
+		p.SetDown(true)
 		s := p.open(t)
 		for _, seconds := range []int{1, 2, 4, 8, 10, 10, 10} {
 			least := time.Duration(seconds) * 800 * time.Millisecond
 			synctest.Wait()
-			before := len(p.Asked())
+			before := len(p.Requests())
 			time.Sleep(least - time.Millisecond)
-			if got := len(p.Asked()) - before; got != 0 {
+			if got := len(p.Requests()) - before; got != 0 {
 				t.Errorf("it was asked %d times within %v", got, least)
 			}
-			for began := time.Now(); len(p.Asked()) == before && time.Since(began) < time.Minute; {
+			for began := time.Now(); len(p.Requests()) == before && time.Since(began) < time.Minute; {
 				time.Sleep(time.Millisecond)
 				synctest.Wait()
 			}
 		}
 		ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 		defer stop()
-		if err := s.Held(ctx); err == nil {
+		if err := s.WaitCertificate(ctx); err == nil {
 			t.Error("there is a certificate")
 		}
-		p.Down(false)
+		p.SetDown(false)
 		time.Sleep(11 * time.Second)
-		p.Down(true)
-		for before, began := len(p.Asked()), time.Now(); len(p.Asked()) == before && time.Since(began) < time.Hour; {
+		p.SetDown(true)
+		for before, began := len(p.Requests()), time.Now(); len(p.Requests()) == before && time.Since(began) < time.Hour; {
 			time.Sleep(100 * time.Millisecond) // until half of its life is over
 		}
-		before := len(p.Asked())
+		before := len(p.Requests())
 		time.Sleep(time.Second)
-		if got := len(p.Asked()) - before; got != 1 {
+		if got := len(p.Requests()) - before; got != 1 {
 			t.Errorf("the first failure after a success is followed by %d tries within a second, want 1", got)
 		}
 	})
 }
 
-func TestASentryThatIsDownIsAskedEveryTenSecondsAndHealthSaysSoInTheEnd(t *testing.T) {
+func TestUnreachableSentryIsRetriedAndReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ca := identitytest.NewAuthority(t)
 		p := newPlane(t, ca, sentryID)
@@ -265,9 +265,9 @@ func TestASentryThatIsDownIsAskedEveryTenSecondsAndHealthSaysSoInTheEnd(t *testi
 		app, _ := files(t, ca, appID, 100*time.Hour)
 		as := secured(t, app, "localhost", "default", "dapr-scheduler")
 		synctest.Wait()
-		p.Down(true)
+		p.SetDown(true)
 		time.Sleep(59 * time.Minute)
-		if got, least := len(p.Asked()), 1+29*6; got < least || got > least*10/8 {
+		if got, least := len(p.Requests()), 1+29*6; got < least || got > least*10/8 {
 			t.Errorf("it was asked %d times, want %d or a few more", got, least)
 		}
 		if err := s.Check(); err != nil {
@@ -283,7 +283,7 @@ func TestASentryThatIsDownIsAskedEveryTenSecondsAndHealthSaysSoInTheEnd(t *testi
 		if err := d.enter(t, as); status.Code(err) != codes.Unavailable {
 			t.Errorf("after it expired a client got %v", err)
 		}
-		p.Down(false)
+		p.SetDown(false)
 		time.Sleep(11 * time.Second)
 		if err := s.Check(); err != nil {
 			t.Errorf("with Sentry back: %v", err)
@@ -294,7 +294,7 @@ func TestASentryThatIsDownIsAskedEveryTenSecondsAndHealthSaysSoInTheEnd(t *testi
 	})
 }
 
-func TestAChangeOfTheAnchorsIsFollowedAndBringsANewCertificate(t *testing.T) {
+func TestAnchorChangeBringsNewCertificate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		old, next := identitytest.NewAuthority(t), identitytest.NewAuthority(t)
 		p := newPlane(t, old, sentryID)
@@ -327,7 +327,7 @@ func TestAChangeOfTheAnchorsIsFollowedAndBringsANewCertificate(t *testing.T) {
 	})
 }
 
-func TestWhatSentrySignsIsChecked(t *testing.T) {
+func TestSignedCertificateIsVerified(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ca, other := identitytest.NewAuthority(t), identitytest.NewAuthority(t)
 		swap := func(a *identitytest.Authority, id string) func(*sentryv1.SignCertificateRequest, *sentryv1.SignCertificateResponse) {
@@ -340,12 +340,12 @@ func TestWhatSentrySignsIsChecked(t *testing.T) {
 			"it holds no certificate in PEM": func(_ *sentryv1.SignCertificateRequest, res *sentryv1.SignCertificateResponse) {
 				res.WorkloadCertificate = []byte("hello")
 			},
-			"the chain of the certificate": func(_ *sentryv1.SignCertificateRequest, res *sentryv1.SignCertificateResponse) {
+			"the certificate chain from Sentry": func(_ *sentryv1.SignCertificateRequest, res *sentryv1.SignCertificateResponse) {
 				res.TrustChainCertificates = [][]byte{[]byte("hello")}
 			},
 		} {
 			p := newPlane(t, ca, sentryID)
-			p.Bend(bend)
+			p.ModifyResponses(bend)
 			s := p.open(t)
 			synctest.Wait()
 			if err := s.Check(); err == nil || !strings.Contains(err.Error(), want) {
@@ -357,7 +357,7 @@ func TestWhatSentrySignsIsChecked(t *testing.T) {
 		p.SignWith(other)
 		s := p.open(t)
 		synctest.Wait()
-		if err := s.Check(); err == nil || !strings.Contains(err.Error(), "nobody would trust the certificate") {
+		if err := s.Check(); err == nil || !strings.Contains(err.Error(), "verify the certificate from Sentry") {
 			t.Errorf("by another authority: %v", err)
 		}
 
@@ -372,7 +372,7 @@ func TestWhatSentrySignsIsChecked(t *testing.T) {
 	})
 }
 
-func TestSentryHasToShowWhoItIs(t *testing.T) {
+func TestSentryMustAuthenticate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ca, other := identitytest.NewAuthority(t), identitytest.NewAuthority(t)
 		for name, p := range map[string]*plane{
@@ -384,19 +384,19 @@ func TestSentryHasToShowWhoItIs(t *testing.T) {
 			p.ask.Anchors = ca.PEM()
 			s := p.open(t)
 			synctest.Wait()
-			if err := s.Check(); err == nil || len(p.Asked()) > 0 {
-				t.Errorf("%s: it was asked %v, and then there is %v", name, p.Asked(), err)
+			if err := s.Check(); err == nil || len(p.Requests()) > 0 {
+				t.Errorf("%s: it was asked %v, and then there is %v", name, p.Requests(), err)
 			}
 		}
 	})
 }
 
-func TestWithoutAnchorsThereIsNoSource(t *testing.T) {
+func TestSourceNeedsAnchors(t *testing.T) {
 	p := newPlane(t, identitytest.NewAuthority(t), sentryID)
 	for want, change := range map[string]func(*identity.Sentry){
 		`trust anchors in "the environment": it holds no certificate`: func(s *identity.Sentry) { s.Anchors = nil },
 		"trust anchors: open no/file":                                 func(s *identity.Sentry) { s.AnchorsFile = "no/file" },
-		"no address of Sentry":                                        func(s *identity.Sentry) { s.Address = "" },
+		"the address of Sentry is missing":                            func(s *identity.Sentry) { s.Address = "" },
 	} {
 		ask := p.ask
 		change(&ask)

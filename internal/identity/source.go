@@ -20,47 +20,51 @@ import (
 )
 
 const (
-	// period is how often a source looks whether there is something new, and how long it waits at most after a failure.
-	period = 10 * time.Second
-	// firstRetry is how long it waits at most after a first failure. Each further one doubles that.
-	firstRetry = time.Second
+	// checkInterval is how often a source checks for something new, and the maximum delay after a
+	// failure.
+	checkInterval = 10 * time.Second
+	// minRetry is the maximum delay after a first failure. It doubles with each further one.
+	minRetry = time.Second
 )
 
-// A Source is a certificate and its trust anchors. It is safe for concurrent use.
+// A Source is a certificate with its trust anchors. It is safe for concurrent use.
 type Source struct {
-	from provider
-	log  *slog.Logger
-	copy *fileCopy     // nil: nobody needs files
-	held chan struct{} // closed when there is a certificate
+	provider       provider
+	log            *slog.Logger
+	copy           *fileCopy     // nil: no copies in files
+	hasCertificate chan struct{} // closed when there is a certificate
 
-	mu  sync.Mutex // guards the fields below
-	now papers
-	err error // why the last look failed
+	mu      sync.Mutex // guards the fields below
+	current x509Material
+	err     error // why the last refresh failed
 }
 
-// Papers are what a process shows, and by what it judges others. They are not changed once they are there.
-type papers struct {
+// x509Material is the certificate of a process, and the anchors by which it verifies others. It is
+// immutable.
+type x509Material struct {
 	svid    *x509svid.SVID // nil until there is one
-	renew   time.Time      // when the certificate is to be replaced; zero if that is not for us to say
+	renewAt time.Time      // when to replace the certificate; zero if a file is its source
 	anchors anchors
 }
 
-// A provider is where papers come from.
+// provider is where X.509 material comes from: *sentry or *files.
 type provider interface { // *sentry; *files
-	// look returns the papers to use from now on: those at hand, if nothing is new. They count even beside an error.
-	look(ctx context.Context, have papers) (papers, error)
+	// fetch returns the material to use from now on, which is have if nothing is new. It is valid
+	// even with an error.
+	fetch(ctx context.Context, have x509Material) (x509Material, error)
 }
 
-// Run keeps the certificate and the anchors up to date until ctx ends, and then returns nil. It is to be called once.
+// Run renews the certificate and the anchors until ctx ends, and then returns nil. It must be
+// called once.
 func (s *Source) Run(ctx context.Context) error {
 	if s.copy != nil {
 		defer s.copy.remove()
 	}
-	said, failures := "", 0
+	lastErr, failures := "", 0
 	for {
 		var wait time.Duration
-		if said = s.look(ctx, said); said == "" {
-			wait, failures = s.pause(), 0
+		if lastErr = s.refresh(ctx, lastErr); lastErr == "" {
+			wait, failures = s.nextCheck(), 0
 		} else {
 			wait, failures = retryAfter(failures), failures+1
 		}
@@ -74,51 +78,52 @@ func (s *Source) Run(ctx context.Context) error {
 	}
 }
 
-// retryAfter returns how long to wait for the next try after so many failures before the last one. It varies a little, so
-// that those who lost Sentry together do not all ask it at the same moment.
+// retryAfter returns the delay before the next retry, after a number of failures before the last
+// one. It is random within a fifth, so that nodes do not all retry at the same moment.
 func retryAfter(failures int) time.Duration {
-	wait := period
-	if failures < 4 { // or it may overflow
-		wait = min(firstRetry<<failures, period)
+	wait := checkInterval
+	if failures < 4 { // the shift may overflow beyond
+		wait = min(minRetry<<failures, checkInterval)
 	}
 	return wait - rand.N(wait/5)
 }
 
-// Held waits until there is a certificate, or ctx ends; then it returns why ctx did.
-func (s *Source) Held(ctx context.Context) error {
+// WaitCertificate waits until there is a certificate. If ctx ends first, it returns the cause.
+func (s *Source) WaitCertificate(ctx context.Context) error {
 	select {
-	case <-s.held:
+	case <-s.hasCertificate:
 		return nil
 	default:
 	}
 	select {
-	case <-s.held:
+	case <-s.hasCertificate:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-// look takes what is new and returns the text of what failed. It logs that, unless it was said the last time.
-func (s *Source) look(ctx context.Context, said string) string {
+// refresh fetches new material, and returns the text of its error, or "". It logs an error that
+// differs from the last one.
+func (s *Source) refresh(ctx context.Context, lastErr string) string {
 	s.mu.Lock()
-	have := s.now
+	have := s.current
 	s.mu.Unlock()
-	got, err := s.from.look(ctx, have)
+	got, err := s.provider.fetch(ctx, have)
 	if ctx.Err() != nil {
-		return said
+		return lastErr
 	}
 	if s.copy != nil {
-		err = errors.Join(err, s.copy.take(got))
+		err = errors.Join(err, s.copy.update(got))
 	}
 	s.mu.Lock()
-	s.now, s.err = got, err
+	s.current, s.err = got, err
 	s.mu.Unlock()
 	if got.svid != nil && have.svid == nil {
-		close(s.held)
+		close(s.hasCertificate)
 	}
 	if got.svid != nil && got.svid != have.svid {
-		s.log.InfoContext(ctx, "took a certificate", slog.String("id", got.svid.ID.String()),
+		s.log.InfoContext(ctx, "received a certificate", slog.String("id", got.svid.ID.String()),
 			slog.Time("expires", got.svid.Certificates[0].NotAfter))
 	}
 	if err == nil {
@@ -126,46 +131,47 @@ func (s *Source) look(ctx context.Context, said string) string {
 	}
 	level := slog.LevelWarn
 	switch {
-	case err.Error() == said:
+	case err.Error() == lastErr:
 		level = slog.LevelDebug
-	case !got.valid(time.Now()):
+	case !got.isValid(time.Now()):
 		level = slog.LevelError
 	}
-	s.log.LogAttrs(ctx, level, "cannot get a certificate; it is tried again", slog.Any("err", err))
+	s.log.LogAttrs(ctx, level, "cannot get a certificate; retrying", slog.Any("err", err))
 	return err.Error()
 }
 
-// pause returns how long there is nothing to look for.
-func (s *Source) pause() time.Duration {
+// nextCheck returns the time until the next refresh.
+func (s *Source) nextCheck() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if left := time.Until(s.now.renew); left > 0 {
-		return min(left, period)
+	if left := time.Until(s.current.renewAt); left > 0 {
+		return min(left, checkInterval)
 	}
-	return period
+	return checkInterval
 }
 
-func (p papers) valid(now time.Time) bool {
+// isValid reports whether there is a certificate that has not expired.
+func (p x509Material) isValid(now time.Time) bool {
 	return p.svid != nil && !now.After(p.svid.Certificates[0].NotAfter)
 }
 
-// verified returns why nobody with these papers would believe that they are right, or nil.
-func (p papers) verified() error {
+// verify returns an error if the certificate does not verify with the anchors.
+func (p x509Material) verify() error {
 	_, _, err := x509svid.Verify(p.svid.Certificates, p.anchors)
 	return err
 }
 
-// Check returns why no connection can be made, or nil. It does not block.
+// Check returns why no connection is possible, or nil. It does not block.
 func (s *Source) Check() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.now.valid(time.Now()):
+	case s.current.isValid(time.Now()):
 		return nil
-	case s.now.svid != nil:
-		return errors.Join(fmt.Errorf("the certificate expired on %s", s.now.svid.Certificates[0].NotAfter.Format(time.RFC3339)), s.err)
+	case s.current.svid != nil:
+		return errors.Join(fmt.Errorf("the certificate expired on %s", s.current.svid.Certificates[0].NotAfter.Format(time.RFC3339)), s.err)
 	default:
-		return errors.Join(errNone, s.err)
+		return errors.Join(errNoCertificate, s.err)
 	}
 }
 
@@ -173,55 +179,57 @@ func (s *Source) Check() error {
 func (s *Source) Expires() time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.now.svid == nil {
+	if s.current.svid == nil {
 		return time.Time{}
 	}
-	return s.now.svid.Certificates[0].NotAfter
+	return s.current.svid.Certificates[0].NotAfter
 }
 
-var errNone = errors.New("there is no certificate yet")
+// errNoCertificate is the error before the first certificate.
+var errNoCertificate = errors.New("there is no certificate yet")
 
 // GetX509SVID implements [x509svid.Source].
 func (s *Source) GetX509SVID() (*x509svid.SVID, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.now.svid == nil {
-		return nil, errNone
+	if s.current.svid == nil {
+		return nil, errNoCertificate
 	}
-	return s.now.svid, nil
+	return s.current.svid, nil
 }
 
 // GetX509BundleForTrustDomain implements [x509bundle.Source].
 func (s *Source) GetX509BundleForTrustDomain(domain spiffeid.TrustDomain) (*x509bundle.Bundle, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.now.anchors.GetX509BundleForTrustDomain(domain)
+	return s.current.anchors.GetX509BundleForTrustDomain(domain)
 }
 
-// Server returns what secures a server's connections: both sides show a certificate, and any id is admitted. Who is not is
-// logged, once a minute.
+// Server returns the credentials of a server: both sides show a certificate, and any id is
+// accepted. Rejected clients are logged once a minute.
 func (s *Source) Server() credentials.TransportCredentials {
 	config := tlsconfig.MTLSServerConfig(s, s, tlsconfig.AuthorizeAny())
 	config.MinVersion = tls.VersionTLS13
-	config.SessionTicketsDisabled = true // who resumes a session is not checked again
-	return &logged{TransportCredentials: credentials.NewTLS(config), log: s.log, said: rate.Sometimes{Interval: time.Minute}}
+	config.SessionTicketsDisabled = true // a resumed session would not be verified
+	return &loggingCredentials{TransportCredentials: credentials.NewTLS(config), log: s.log, limit: rate.Sometimes{Interval: time.Minute}}
 }
 
-// Client returns what secures a client's connections to servers of this id.
+// Client returns the credentials of a client of servers with this id.
 func (s *Source) Client(server spiffeid.ID) credentials.TransportCredentials {
 	config := tlsconfig.MTLSClientConfig(s, s, tlsconfig.AuthorizeID(server))
 	config.MinVersion = tls.VersionTLS13
 	return credentials.NewTLS(config)
 }
 
-// Peer returns what secures a client's connections to other nodes of the same cluster: they have the id of this one.
+// Peer returns the credentials of a client of other nodes of the same cluster, which have the same
+// id.
 func (s *Source) Peer() credentials.TransportCredentials {
-	config := tlsconfig.MTLSClientConfig(s, s, func(id spiffeid.ID, _ [][]*x509.Certificate) error { return s.mine(id) })
+	config := tlsconfig.MTLSClientConfig(s, s, func(id spiffeid.ID, _ [][]*x509.Certificate) error { return s.checkPeer(id) })
 	config.MinVersion = tls.VersionTLS13
 	return credentials.NewTLS(config)
 }
 
-// Anchors are the certificates by which all others are judged, whatever their trust domain.
+// anchors are the trust anchors, for all trust domains.
 type anchors []*x509.Certificate
 
 // GetX509BundleForTrustDomain implements [x509bundle.Source].

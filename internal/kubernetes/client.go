@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -25,7 +24,7 @@ const (
 	maxMessage = 1 << 10 // of an error
 )
 
-// An object is what we read of anything.
+// object is the part of any Kubernetes object that is used.
 type object struct {
 	Kind     string `json:"kind"` // empty in an item of a list
 	Metadata struct {
@@ -38,50 +37,26 @@ type object struct {
 	Items   []object `json:"items"`   // of a list
 }
 
-// An event is a line of a watch.
+// event is an event of a watch.
 type event struct {
 	Type   string `json:"type"`
 	Object object `json:"object"`
 }
 
-// A client makes requests of one API server.
+// client makes requests to one API server.
 type client struct {
 	http  http.Client
 	base  string
 	token string
 }
 
-// connect reads what is shown to the API server. It connects when it is used.
-func (w *Watcher) connect() (*client, error) {
-	a, err := w.cfg.access()
-	if err != nil {
-		return nil, err
-	}
-	if w.server == "" {
-		w.server = a.server
-	}
-	if w.server != a.server { // another cluster, in which our namespaces would seem to be gone
-		return nil, fmt.Errorf("%s names another API server than before, %s: start anew to have it followed", w.cfg.Kubeconfig, a.server)
-	}
-	return &client{
-		http: http.Client{
-			Transport: &http.Transport{
-				TLSClientConfig: a.tls, Proxy: http.ProxyURL(a.proxy), DialContext: w.cfg.Dial,
-				TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: listTime,
-			},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token is for this server
-		},
-		base: strings.TrimSuffix(a.server, "/") + "/api/v1/namespaces?", token: a.token,
-	}, nil
-}
-
 func (c *client) close() { c.http.CloseIdleConnections() }
 
-// immortal is a namespace that no cluster is without: Kubernetes refuses to delete it.
+// immortal is a namespace that every cluster has: Kubernetes refuses to delete it.
 const immortal = "default"
 
-// list returns the names of all namespaces, and the version that a watch begins at. It believes nothing that does not look
-// like all of a list: of what is missing there, the jobs are deleted.
+// list returns the names of all namespaces, and the version after which a watch begins. It returns
+// an error for anything that may be incomplete: jobs of missing namespaces are deleted.
 func (c *client) list(ctx context.Context) (names map[string]bool, version string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, listTime)
 	defer cancel()
@@ -115,7 +90,7 @@ func (c *client) list(ctx context.Context) (names map[string]bool, version strin
 	return names, version, nil
 }
 
-// checkList returns why an answer is no page of a list, if it is none.
+// checkList returns an error unless o is a page of a list.
 func (o *object) checkList() error {
 	switch {
 	case o.Kind != "NamespaceList":
@@ -129,7 +104,7 @@ func (o *object) checkList() error {
 	}
 }
 
-// check returns why a line of a watch is no event, if it is none. Errors are not for it.
+// check returns an error unless e is a valid event of a namespace.
 func (e *event) check() error {
 	switch meta := e.Object.Metadata; {
 	case !slices.Contains([]string{"ADDED", "MODIFIED", "DELETED", "BOOKMARK"}, e.Type):
@@ -145,8 +120,9 @@ func (e *event) check() error {
 	}
 }
 
-// watch calls each with what happens after a version, and returns how long that went on, and why it ended: nil if it was
-// in good order. An [expired] error says that no watch can go on after that version.
+// watch calls each with the events after a version. It returns how long the watch lasted, and why
+// it ended: nil if the API server ended it normally. An [expired] error means that no watch can
+// continue after that version.
 func (c *client) watch(ctx context.Context, version string, each func(event) error) (lasted time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, watchTime+listTime)
 	defer cancel()
@@ -168,7 +144,7 @@ func (c *client) watch(ctx context.Context, version string, each func(event) err
 	return lasted, nil
 }
 
-// events calls each with what a watch brings.
+// events calls each with the events in the body of a watch.
 func events(body io.Reader, each func(event) error) error {
 	lines := bufio.NewScanner(body)
 	lines.Buffer(nil, maxEvent)
@@ -194,17 +170,19 @@ func events(body io.Reader, each func(event) error) error {
 	return err
 }
 
-// An expired error says that a watch cannot go on where the last one ended, so that a list has to come first.
+// expired is the error of a watch that cannot continue after the last one, so that a list is
+// needed.
 type expired struct {
 	error
 	gone bool // it is what the API server says of a version that it has forgotten: 410 Gone
 }
 
-// Unwrap returns what is wrong.
+// Unwrap returns the cause.
 func (e expired) Unwrap() error { return e.error }
 
-// refusal returns the error of an answer with that status code, 0 if it has none. It is expired unless the status is one
-// that has nothing to do with the version: who asks, or that the server is busy or out of order.
+// refusal returns the error of a response with that status code; 0 means none. It is expired unless
+// the status has nothing to do with the version: the credentials are refused, or the server is busy
+// or failing.
 func refusal(code int, text string) error {
 	err := errors.New(text)
 	switch code {
@@ -216,7 +194,7 @@ func refusal(code int, text string) error {
 	}
 }
 
-// get returns the body of an answer, which the caller closes.
+// get returns the body of a response, which the caller closes.
 func (c *client) get(ctx context.Context, query url.Values) (io.ReadCloser, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+query.Encode(), http.NoBody)
 	if err != nil {

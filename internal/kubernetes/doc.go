@@ -1,20 +1,22 @@
-// Package kubernetes tells when a namespace of a Kubernetes cluster is gone.
+// Package kubernetes detects deleted namespaces of a Kubernetes cluster.
 //
-// It speaks to the API server with nothing but net/http: it lists the namespaces, and then watches them. [Watcher.Run]
-// calls a function once for each namespace that was there and is gone, by its exact name; if that fails, again until it
-// does not. A watch goes on after the last event of the one before, so nothing happens unseen between two of them, also
-// where the connection breaks. Only when the API server does not know that version any more (410 Gone) are the namespaces
-// listed again; what was deleted in between is found by the list, if the namespace was seen before by this process and has
-// not been created again. What was gone when the process began is not found, because from outside that looks like the
-// wrong cluster.
+// It calls the API server with net/http only: it lists the namespaces, and then watches them.
+// [Watcher.Run] calls a function once for each deleted namespace that it has seen before, and again
+// until the function succeeds. A watch continues after the last event of the previous one, so no
+// event is missed, even if the connection breaks. If the API server no longer has that version (410
+// Gone), the namespaces are listed again. The list shows what was deleted meanwhile, unless it was
+// created again. A namespace that was deleted before this process started is not detected: from
+// outside, that looks like a wrong cluster.
 //
-// Answers are doubted, since jobs are deleted on their word: a list has to be a NamespaceList with a version on each page, and
-// to have the namespace default, which no cluster is without; an event has to be of a Namespace, with a version and a name.
-// Of all else nothing is believed. Each namespace whose jobs were deleted is logged, at info.
+// Responses are checked strictly, because jobs are deleted on their basis. A list must be a
+// NamespaceList with a version on each page, and have the namespace default, which every cluster
+// has. An event must be of a Namespace, with a version and a name. Anything else is an error. Each
+// namespace whose jobs were deleted is logged at info.
 //
-// The API server is the one of the pod, or the one that a kubeconfig says is current. Tokens and certificates are read anew for
-// each connection, as Kubernetes replaces them; but a kubeconfig that names another API server by then is not followed,
-// because in another cluster our namespaces would seem to be gone. When the API server cannot be reached, that is logged
-// once and tried again, within a second, then two, and at most thirty. So it is with watches that the API server ends
-// within five seconds, or never begins; only a 410 Gone after a watch that has worked is not logged.
+// The API server is that of the pod, or of the current context of a kubeconfig. Tokens and
+// certificates are read again for each connection, because Kubernetes rotates them. A kubeconfig
+// that later names another API server is an error, because in another cluster our namespaces would
+// be missing. An unreachable API server is logged once and retried: within a second, then two, and
+// at most thirty. The same is true for watches that the API server refuses, or ends within five
+// seconds; only a 410 Gone after a working watch is not logged.
 package kubernetes

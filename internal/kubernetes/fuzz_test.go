@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// FuzzAKubeconfigIsRefusedOrIsSafe holds that no file makes the parser panic, and that what is accepted is over HTTPS, has
+// FuzzKubeconfig holds that no file makes the parser panic, and that what is accepted is over HTTPS, has
 // something to show and runs nothing.
-func FuzzAKubeconfigIsRefusedOrIsSafe(f *testing.F) {
+func FuzzKubeconfig(f *testing.F) {
 	const head = "current-context: x\ncontexts: [{name: x, context: {cluster: y, user: z}}]\n"
 	for _, text := range []string{
 		"", "{", "current-context: x", head,

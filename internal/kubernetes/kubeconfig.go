@@ -1,20 +1,19 @@
 package kubernetes
 
 import (
-	"bytes"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/url"
-	"path/filepath"
 	"regexp"
 	"slices"
 
 	"sigs.k8s.io/yaml"
 )
 
-// A kubeconfig is what we read of a file of that name, as kubectl writes it. What is refused is read as well, so that it can
-// be told apart from what we do not know.
+var lineOf = regexp.MustCompile(`line [0-9]+`)
+
+// kubeconfig is the part of a kubeconfig file that is used. It includes fields that are refused,
+// for better errors than for unknown fields.
 type kubeconfig struct {
 	Current  string         `json:"current-context"`
 	Contexts []namedContext `json:"contexts"`
@@ -40,7 +39,7 @@ type namedUser struct {
 	User user   `json:"user"`
 }
 
-// A cluster is where an API server is, and how it is known.
+// cluster is the address and the CA certificates of an API server.
 type cluster struct {
 	Server     string `json:"server"`
 	CAFile     string `json:"certificate-authority"`
@@ -50,7 +49,7 @@ type cluster struct {
 	Insecure   bool   `json:"insecure-skip-tls-verify"`
 }
 
-// A user is what is shown to an API server.
+// user is the credentials of a user.
 type user struct {
 	Token     string `json:"token"`
 	TokenFile string `json:"tokenFile"`
@@ -69,30 +68,8 @@ type user struct {
 	AsWithMore any    `json:"as-user-extra"`
 }
 
-// readKubeconfig returns the way to the API server that a kubeconfig says is the current one. Files that it names are
-// relative to it.
-func readKubeconfig(name string) (access, error) {
-	text, err := read(name)
-	if err != nil {
-		return access{}, err
-	}
-	c, u, err := parseKubeconfig(text)
-	if err != nil {
-		return access{}, fmt.Errorf("%s: %w", name, err)
-	}
-	a, err := c.access(filepath.Dir(name))
-	if err != nil {
-		return access{}, fmt.Errorf("%s: %w", name, err)
-	}
-	if err := u.show(&a, filepath.Dir(name)); err != nil {
-		return access{}, fmt.Errorf("%s: %w", name, err)
-	}
-	return a, nil
-}
-
-var lineOf = regexp.MustCompile(`line [0-9]+`)
-
-// parseKubeconfig returns the cluster and the user of the current context. Its errors show nothing that could be a secret.
+// parseKubeconfig returns the cluster and the user of the current context. Its errors contain no
+// secrets.
 func parseKubeconfig(text []byte) (c cluster, u user, err error) {
 	var k kubeconfig
 	if err := yaml.Unmarshal(text, &k); err != nil { // which tells of values
@@ -125,7 +102,7 @@ func parseKubeconfig(text []byte) (c cluster, u user, err error) {
 	return of.Cluster, by.User, nil
 }
 
-// find returns the first that is so, as kubectl takes it.
+// find returns the first match, as kubectl does.
 func find[T any](all []T, is func(T) bool) (found T, ok bool) {
 	for _, one := range all {
 		if is(one) {
@@ -135,6 +112,7 @@ func find[T any](all []T, is func(T) bool) (found T, ok bool) {
 	return found, false
 }
 
+// check returns why the cluster cannot be used, or nil.
 func (c cluster) check() error {
 	server, err := url.Parse(c.Server)
 	if err != nil || server.Scheme != "https" || server.Hostname() == "" {
@@ -153,7 +131,7 @@ func (c cluster) check() error {
 	return nil
 }
 
-// proxy returns what stands between, if anything does.
+// proxy returns the URL of the proxy, or nil.
 func (c cluster) proxy() (*url.URL, error) {
 	if c.Proxy == "" {
 		return nil, nil
@@ -165,6 +143,7 @@ func (c cluster) proxy() (*url.URL, error) {
 	return nil, errors.New("its proxy-url is no address that begins with http://, https:// or socks5://")
 }
 
+// check returns why the user cannot be used, or nil.
 func (u user) check() error {
 	const instead = "give it a token, a tokenFile, or a client-certificate with its client-key"
 	switch {
@@ -182,70 +161,4 @@ func (u user) check() error {
 		return errors.New("it has nothing to show: " + instead)
 	}
 	return nil
-}
-
-// access returns the way to this cluster's API server.
-func (c cluster) access(dir string) (a access, err error) {
-	a.server = c.Server
-	a.tls = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName}
-	if a.proxy, err = c.proxy(); err != nil {
-		return a, err
-	}
-	if len(c.CA) == 0 && c.CAFile == "" {
-		return a, nil // as kubectl has it: one of those that the system trusts has signed it
-	}
-	text, from, err := either(c.CA, "certificate-authority-data", c.CAFile, dir)
-	if err != nil {
-		return a, fmt.Errorf("certificate-authority: %w", err)
-	}
-	a.tls.RootCAs, err = pool(text, from)
-	return a, err
-}
-
-// show adds what this user shows.
-func (u user) show(a *access, dir string) error {
-	a.token = u.Token
-	if u.TokenFile != "" { // which counts for more than the token, as kubectl has it
-		token, err := read(within(dir, u.TokenFile))
-		if err != nil {
-			return fmt.Errorf("tokenFile: %w", err)
-		}
-		if a.token = string(bytes.TrimSpace(token)); a.token == "" {
-			return fmt.Errorf("tokenFile: %s is empty", within(dir, u.TokenFile))
-		}
-	}
-	if u.CertFile == "" && len(u.Cert) == 0 {
-		return nil
-	}
-	cert, _, err := either(u.Cert, "", u.CertFile, dir)
-	if err != nil {
-		return fmt.Errorf("client-certificate: %w", err)
-	}
-	key, _, err := either(u.Key, "", u.KeyFile, dir)
-	if err != nil {
-		return fmt.Errorf("client-key: %w", err)
-	}
-	pair, err := tls.X509KeyPair(cert, key)
-	if err != nil {
-		return fmt.Errorf("client-certificate and client-key: %w", err)
-	}
-	a.tls.Certificates = []tls.Certificate{pair}
-	return nil
-}
-
-// either returns what stands in the kubeconfig itself, or else in a file, and where that was.
-func either(data []byte, name, file, dir string) (text []byte, from string, err error) {
-	if len(data) > 0 {
-		return data, name, nil
-	}
-	file = within(dir, file)
-	text, err = read(file)
-	return text, file, err
-}
-
-func within(dir, file string) string {
-	if filepath.IsAbs(file) {
-		return file
-	}
-	return filepath.Join(dir, file)
 }

@@ -26,7 +26,8 @@ const patience = time.Minute
 
 const secret = "sup3rs3cr3t"
 
-// kubeconfig writes a file with this cluster and this user, which are in a context beside another one that is not current.
+// kubeconfig is the part of a kubeconfig file that is used. It includes fields that are refused,
+// for better errors than for unknown fields.
 func kubeconfig(t *testing.T, dir, cluster, user string) (name string) {
 	t.Helper()
 	name = filepath.Join(dir, "config")
@@ -79,7 +80,7 @@ func run(t *testing.T, cfg kubernetes.Config) (g *told, log *page) {
 	return g, &g.log
 }
 
-func TestAKubeconfigSaysWhereTheAPIServerIsAndWhatItIsShown(t *testing.T) {
+func TestKubeconfigSetsServerAndCredentials(t *testing.T) {
 	t.Parallel()
 	const server = `server: "SERVER", `
 	for name, tt := range map[string]struct{ cluster, user string }{
@@ -106,7 +107,7 @@ func TestAKubeconfigSaysWhereTheAPIServerIsAndWhatItIsShown(t *testing.T) {
 	}
 }
 
-func TestAKubeconfigMayHaveAClientCertificate(t *testing.T) {
+func TestKubeconfigClientCertificate(t *testing.T) {
 	t.Parallel()
 	ca := identitytest.NewAuthority(t)
 	cert, key := ca.Issue(t, "spiffe://localhost/ns/default/scheduler", time.Hour)
@@ -168,7 +169,7 @@ func proxy(t *testing.T) (url string, used *atomic.Int64) {
 	return s.URL, used
 }
 
-func TestAKubeconfigMayNameAProxy(t *testing.T) {
+func TestKubeconfigProxy(t *testing.T) {
 	t.Parallel()
 	s := newAPIServer(t, "a", "b")
 	s.token = secret
@@ -183,7 +184,7 @@ func TestAKubeconfigMayNameAProxy(t *testing.T) {
 	}
 }
 
-func TestATokenOfAKubeconfigIsForItsServerAlone(t *testing.T) {
+func TestTokenIsNotSentToAnotherServer(t *testing.T) {
 	t.Parallel()
 	other := newAPIServer(t, "a")
 	s := httptest.NewTLSServer(http.RedirectHandler(other.URL+"/api/v1/namespaces", http.StatusFound))
@@ -200,7 +201,7 @@ func TestATokenOfAKubeconfigIsForItsServerAlone(t *testing.T) {
 }
 
 // In another cluster all namespaces of the first are missing, and with them their jobs would go.
-func TestAKubeconfigThatIsTurnedToAnotherClusterTakesNoJobs(t *testing.T) {
+func TestKubeconfigOfAnotherClusterDeletesNoJobs(t *testing.T) {
 	t.Parallel()
 	s, other := newAPIServer(t, "a", "b"), newAPIServer(t, "c")
 	s.token, other.token = secret, secret
@@ -218,7 +219,7 @@ func TestAKubeconfigThatIsTurnedToAnotherClusterTakesNoJobs(t *testing.T) {
 	g.want("a")
 }
 
-func TestAKubeconfigThatIsNotUnderstoodIsRefusedAndNotShown(t *testing.T) {
+func TestInvalidKubeconfigIsRefusedWithoutSecrets(t *testing.T) {
 	t.Parallel()
 	const cluster, user = `server: "https://127.0.0.1:1"`, "token: " + secret
 	for _, tt := range []struct{ cluster, user, want string }{

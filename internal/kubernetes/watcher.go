@@ -7,6 +7,8 @@ import (
 	"log/slog"
 	"maps"
 	"math/rand/v2"
+	"net/http"
+	"strings"
 	"time"
 )
 
@@ -17,7 +19,7 @@ type Watcher struct {
 	server string // that it follows, once it does; it belongs to Run
 }
 
-// New returns a watcher that does nothing yet.
+// New returns a watcher. It does nothing until Run.
 func New(cfg Config, log *slog.Logger) *Watcher {
 	return &Watcher{cfg: cfg, log: log.With(slog.String("component", "kubernetes"))}
 }
@@ -30,7 +32,8 @@ const (
 	longEnough = 5 * time.Second
 )
 
-// Run calls gone for each namespace that is gone until ctx ends, and then returns nil. It is to be called once.
+// Run calls gone for each deleted namespace until ctx ends, and then returns nil. It must be called
+// once.
 func (w *Watcher) Run(ctx context.Context, gone func(ctx context.Context, namespace string) error) error {
 	s := &state{gone: gone, log: w.log, there: make(map[string]bool), owed: make(map[string]bool)}
 	level := slog.LevelWarn // of the next failure: the first of several is worth a warning
@@ -55,7 +58,7 @@ func (w *Watcher) Run(ctx context.Context, gone func(ctx context.Context, namesp
 			s.version, s.worked = "", false
 		}
 		if !harmless {
-			w.log.Log(ctx, level, "cannot follow the namespaces of Kubernetes; it is tried again", slog.Any("err", err))
+			w.log.Log(ctx, level, "cannot watch the namespaces of Kubernetes; retrying", slog.Any("err", err))
 			level = slog.LevelDebug
 		}
 		t := time.NewTimer(wait - rand.N(wait/2))
@@ -69,7 +72,7 @@ func (w *Watcher) Run(ctx context.Context, gone func(ctx context.Context, namesp
 	}
 }
 
-// A state is what is known of the namespaces. It belongs to one goroutine.
+// state is what is known about the namespaces. It belongs to one goroutine.
 type state struct {
 	gone    func(ctx context.Context, namespace string) error
 	log     *slog.Logger
@@ -79,8 +82,9 @@ type state struct {
 	owed    map[string]bool // are gone, and nobody has been told successfully
 }
 
-// follow watches the namespaces until the watch ends, and returns how long it lasted, and why it ended: nil if that was in
-// good order. It goes on where the last one ended, and lists them first if that cannot be.
+// follow watches the namespaces until the watch ends. It returns how long the watch lasted, and why
+// it ended: nil if normally. It continues after the previous watch, or lists the namespaces if that
+// is impossible.
 func (w *Watcher) follow(ctx context.Context, s *state) (lasted time.Duration, err error) {
 	c, err := w.connect()
 	if err != nil {
@@ -109,7 +113,7 @@ func (w *Watcher) follow(ctx context.Context, s *state) (lasted time.Duration, e
 	})
 }
 
-// list finds what is gone that was there, while nobody watched.
+// list finds the namespaces that were deleted without a watch.
 func (s *state) list(ctx context.Context, c *client) error {
 	now, version, err := c.list(ctx)
 	if err != nil {
@@ -124,7 +128,7 @@ func (s *state) list(ctx context.Context, c *client) error {
 	return nil
 }
 
-// settle tells of all that are gone.
+// settle reports all deleted namespaces.
 func (s *state) settle(ctx context.Context) error {
 	var failed error
 	for name := range maps.Clone(s.owed) {
@@ -140,4 +144,28 @@ func (s *state) settle(ctx context.Context) error {
 		delete(s.owed, name)
 	}
 	return failed
+}
+
+// connect reads the credentials for the API server. The first request connects.
+func (w *Watcher) connect() (*client, error) {
+	a, err := w.cfg.access()
+	if err != nil {
+		return nil, err
+	}
+	if w.server == "" {
+		w.server = a.server
+	}
+	if w.server != a.server { // another cluster, in which our namespaces would seem to be gone
+		return nil, fmt.Errorf("%s names another API server than before, %s: start anew to have it followed", w.cfg.Kubeconfig, a.server)
+	}
+	return &client{
+		http: http.Client{
+			Transport: &http.Transport{
+				TLSClientConfig: a.tls, Proxy: http.ProxyURL(a.proxy), DialContext: w.cfg.Dial,
+				TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: listTime,
+			},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token is for this server
+		},
+		base: strings.TrimSuffix(a.server, "/") + "/api/v1/namespaces?", token: a.token,
+	}, nil
 }

@@ -268,7 +268,7 @@ func (s *apiServer) watched(n int) {
 	}
 }
 
-func TestANamespaceThatIsDeletedIsTold(t *testing.T) {
+func TestDeletedNamespaceIsReported(t *testing.T) {
 	t.Parallel()
 	s := newAPIServer(t, "default", "a", "b", "c", "default-foo")
 	g, _ := s.follow(t)
@@ -284,7 +284,7 @@ func TestANamespaceThatIsDeletedIsTold(t *testing.T) {
 	g.want("c", "new")
 }
 
-func TestWhatIsDeletedWhileNobodyWatchesIsFoundByTheNextList(t *testing.T) {
+func TestListFindsNamespaceDeletedWithoutWatch(t *testing.T) {
 	t.Parallel()
 	for _, how := range []string{"event", "status"} {
 		s := newAPIServer(t, "a", "b", "c")
@@ -300,7 +300,7 @@ func TestWhatIsDeletedWhileNobodyWatchesIsFoundByTheNextList(t *testing.T) {
 }
 
 // A list would show nothing: the namespace is there again.
-func TestNamespaceReplacedBetweenTwoWatchesIsTold(t *testing.T) {
+func TestNamespaceReplacedBetweenWatchesIsReported(t *testing.T) {
 	t.Parallel()
 	s := newAPIServer(t, "a", "b")
 	g, _ := s.follow(t)
@@ -319,7 +319,7 @@ func TestNamespaceReplacedBetweenTwoWatchesIsTold(t *testing.T) {
 	}
 }
 
-func TestBookmarkMovesTheVersionOn(t *testing.T) {
+func TestBookmarkAdvancesResourceVersion(t *testing.T) {
 	t.Parallel()
 	s := newAPIServer(t, "a")
 	g, _ := s.follow(t)
@@ -349,7 +349,7 @@ func inFakeTime(t *testing.T, test func(t *testing.T, s *apiServer, g *told)) {
 	})
 }
 
-func TestServerThatEndsEachWatchAtOnceIsAskedLessAndLess(t *testing.T) {
+func TestShortWatchesBackOff(t *testing.T) {
 	inFakeTime(t, func(t *testing.T, s *apiServer, g *told) {
 		s.mu.Lock()
 		s.brief = true
@@ -374,7 +374,7 @@ func TestServerThatEndsEachWatchAtOnceIsAskedLessAndLess(t *testing.T) {
 	})
 }
 
-func TestWatchThatEndsInGoodOrderIsFollowedAtOnce(t *testing.T) {
+func TestEndedWatchIsRestartedAtOnce(t *testing.T) {
 	inFakeTime(t, func(t *testing.T, s *apiServer, _ *told) {
 		for n := range 5 {
 			time.Sleep(5 * time.Minute)
@@ -389,7 +389,7 @@ func TestWatchThatEndsInGoodOrderIsFollowedAtOnce(t *testing.T) {
 	})
 }
 
-func TestExpiredVersionsAreListedLessAndLess(t *testing.T) {
+func TestExpiredResourceVersionsBackOff(t *testing.T) {
 	inFakeTime(t, func(t *testing.T, s *apiServer, _ *told) {
 		s.mu.Lock()
 		s.oldest = 1 << 30
@@ -404,7 +404,7 @@ func TestExpiredVersionsAreListedLessAndLess(t *testing.T) {
 	})
 }
 
-func TestFirstFailureToWatchIsRetriedWithinASecond(t *testing.T) {
+func TestFailedWatchIsRetriedWithinASecond(t *testing.T) {
 	inFakeTime(t, func(t *testing.T, s *apiServer, _ *told) {
 		time.Sleep(time.Minute)
 		s.mu.Lock()
@@ -426,7 +426,7 @@ func TestFirstFailureToWatchIsRetriedWithinASecond(t *testing.T) {
 }
 
 // With a watch that lasts for a few seconds all is well again.
-func TestWaitBeginsAnewAfterAWatchOfSeconds(t *testing.T) {
+func TestBackoffResetsAfterALongWatch(t *testing.T) {
 	inFakeTime(t, func(t *testing.T, s *apiServer, _ *told) {
 		s.mu.Lock()
 		s.brief = true
@@ -474,7 +474,7 @@ func ofWatches(f func(w http.ResponseWriter)) func(http.ResponseWriter, url.Valu
 	}
 }
 
-func TestWatchThatNeverWorksIsLoggedOnce(t *testing.T) {
+func TestFailingWatchIsLoggedOnce(t *testing.T) {
 	for want, lie := range map[string]func(w http.ResponseWriter){
 		"404 Not Found":                    func(w http.ResponseWriter) { http.Error(w, "<html>", http.StatusNotFound) },
 		"an event that is no JSON":         func(w http.ResponseWriter) { fmt.Fprintln(w, "<html>") },
@@ -504,7 +504,7 @@ func TestWatchThatNeverWorksIsLoggedOnce(t *testing.T) {
 	}
 }
 
-func TestExpiredVersionOfAWatchThatWorkedIsNotLogged(t *testing.T) {
+func TestExpiryOfWorkingWatchIsNotLogged(t *testing.T) {
 	inFakeTime(t, func(t *testing.T, s *apiServer, g *told) {
 		for n := range 3 {
 			time.Sleep(time.Minute)
@@ -523,7 +523,7 @@ func TestExpiredVersionOfAWatchThatWorkedIsNotLogged(t *testing.T) {
 }
 
 // What is no list says nothing about which namespaces there are.
-func TestAnswerThatIsNoListDeletesNothing(t *testing.T) {
+func TestMalformedListDeletesNothing(t *testing.T) {
 	first := `{"kind":"NamespaceList","metadata":{"resourceVersion":"9","continue":"x"},"items":[{"metadata":{"name":"default"}}]}`
 	for name, c := range map[string]struct{ answer, next, want string }{
 		"an empty object":     {"{}", "", `its kind is \"\"`},
@@ -577,7 +577,7 @@ func TestAnswerThatIsNoListDeletesNothing(t *testing.T) {
 }
 
 // A list follows on an event that is none, as it would come again.
-func TestEventThatIsNoneDeletesNothing(t *testing.T) {
+func TestMalformedEventDeletesNothing(t *testing.T) {
 	for line, want := range map[string]string{
 		"{}":              "unknown type",
 		`{"status":"ok"}`: "unknown type",
@@ -615,7 +615,7 @@ func TestEventThatIsNoneDeletesNothing(t *testing.T) {
 	}
 }
 
-func TestATokenIsReadAnewAndRefusalsAreTriedAgain(t *testing.T) {
+func TestTokenIsReloadedAndRefusalRetried(t *testing.T) {
 	t.Parallel()
 	s := newAPIServer(t, "a", "b")
 	g, token := s.follow(t)
@@ -631,7 +631,7 @@ func TestATokenIsReadAnewAndRefusalsAreTriedAgain(t *testing.T) {
 	g.want("a")
 }
 
-func TestWhoeverCouldNotBeToldIsToldAgain(t *testing.T) {
+func TestFailedDeletionIsRetried(t *testing.T) {
 	t.Parallel()
 	s := newAPIServer(t, "a", "b")
 	g, _ := s.follow(t)
@@ -641,7 +641,7 @@ func TestWhoeverCouldNotBeToldIsToldAgain(t *testing.T) {
 	g.want("a")
 }
 
-func TestAnAPIServerHasToBeTheRightOne(t *testing.T) {
+func TestAPIServerMustAuthenticate(t *testing.T) {
 	t.Parallel()
 	s := newAPIServer(t, "a")
 	dir := t.TempDir()

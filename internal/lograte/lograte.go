@@ -1,4 +1,4 @@
-// Package lograte keeps a line that may come often from drowning the rest of a log.
+// Package lograte limits the rate of a frequent log line.
 package lograte
 
 import (
@@ -8,29 +8,30 @@ import (
 	"time"
 )
 
-// Pause is how long nothing is logged at warn after a warning.
+// Pause is how long after a warning no other is logged at warn.
 const Pause = time.Second
 
-// A Line is a warning of which there may be many. The first few are logged at once. Those within [Pause] of the first are
-// one line more, with their count and the attributes of the last, and each is a line for debugging: none is missing. It
-// holds the attributes of one line at most. It is safe for concurrent use.
+// A Line is a warning that may be frequent. The first few are logged at once. Further ones within
+// [Pause] are combined into one line, with their number and the attributes of the last; each is
+// also logged at debug. A Line holds the attributes of one line at most. It is safe for concurrent
+// use.
 type Line struct {
 	write func(ctx context.Context, level slog.Level, attrs ...slog.Attr)
 	few   int
 
 	mu    sync.Mutex  // guards the fields below
 	said  int         // of the few
-	pause *time.Timer // after which what is held is logged; nil if nothing was logged lately
+	pause *time.Timer // after it the held lines are logged; nil if nothing was logged recently
 	held  int
-	last  []slog.Attr // of those held
+	last  []slog.Attr // of the held lines
 }
 
-// New returns a line that write writes to a log, of which the first is logged at once.
+// New returns a line that write logs. The first is logged at once.
 func New(write func(ctx context.Context, level slog.Level, attrs ...slog.Attr)) *Line {
 	return NewFew(1, write)
 }
 
-// NewFew returns a line that write writes to a log, of which so many are logged at once.
+// NewFew returns a line that write logs. The first few are logged at once.
 func NewFew(few int, write func(ctx context.Context, level slog.Level, attrs ...slog.Attr)) *Line {
 	return &Line{write: write, few: few}
 }
@@ -62,7 +63,7 @@ func (l *Line) Warn(ctx context.Context, attrs ...slog.Attr) {
 	})
 }
 
-// flush logs what is held, and reports whether there was anything. The lock must be held.
+// flush logs the held lines, and reports whether there were any. The lock must be held.
 func (l *Line) flush(ctx context.Context) bool {
 	if l.held == 0 {
 		return false
@@ -72,7 +73,7 @@ func (l *Line) flush(ctx context.Context) bool {
 	return true
 }
 
-// Close logs what is held. Warn is not to be called afterwards.
+// Close logs the held lines. Warn must not be called afterwards.
 func (l *Line) Close(ctx context.Context) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

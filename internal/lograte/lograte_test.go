@@ -12,7 +12,7 @@ import (
 	"carillon/internal/lograte"
 )
 
-func TestFirstWarningIsLoggedAtOnceAndOthersTogether(t *testing.T) {
+func TestFirstWarningIsLoggedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var got []string
 		l := lograte.New(func(_ context.Context, level slog.Level, attrs ...slog.Attr) {

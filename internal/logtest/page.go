@@ -1,4 +1,4 @@
-// Package logtest keeps what is logged, or what a process says, for tests that look at it meanwhile.
+// Package logtest records a log, or the output of a process, for tests that read it meanwhile.
 package logtest
 
 import (
@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// A Page is a log that can be read while it is written. The zero value is empty. It is safe for concurrent use.
+// A Page is a log that can be read while it is written. The zero value is empty. It is safe for
+// concurrent use.
 type Page struct {
 	mu   sync.Mutex // guards the field below
 	text bytes.Buffer
@@ -19,7 +20,7 @@ func (p *Page) Write(b []byte) (int, error) {
 	return p.text.Write(b)
 }
 
-// String returns all that has been written.
+// String returns everything written so far.
 func (p *Page) String() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -1,6 +1,7 @@
-// Package memnet is a network in memory, for tests: a listener whose connections are pipes.
+// Package memnet is an in-memory network for tests: a listener whose connections are pipes.
 //
-// Unlike gRPC's bufconn, its read deadlines can be moved while they pass, which HTTP servers do with every request.
+// Unlike gRPC's bufconn, it supports changing a read deadline during a read, which HTTP servers do
+// for every request.
 package memnet
 
 import (
@@ -9,14 +10,14 @@ import (
 	"sync"
 )
 
-// A Listener accepts the connections that DialContext makes. It is safe for concurrent use.
+// A Listener accepts the connections from DialContext. It is safe for concurrent use.
 type Listener struct {
 	conns  chan net.Conn
 	closed chan struct{}
 	close  func()
 }
 
-// Listen returns a listener that nobody has dialed yet.
+// Listen returns a new listener.
 func Listen() *Listener {
 	l := &Listener{conns: make(chan net.Conn), closed: make(chan struct{})}
 	l.close = sync.OnceFunc(func() { close(l.closed) })
@@ -46,7 +47,7 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-// Close implements [net.Listener]. Connections stay.
+// Close implements [net.Listener]. Accepted connections stay open.
 func (l *Listener) Close() error {
 	l.close()
 	return nil

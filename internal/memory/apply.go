@@ -5,15 +5,15 @@ import (
 	"runtime/debug"
 )
 
-// Apply limits Go's runtime to s.GoLimit, and has it collect garbage as a server should, until
-// release is called. What is live in a server is little, 10 to 30 MiB whatever is stored, and a
-// collector that lets little double runs dozens of times a second under load: a seventh of the
-// processor time. So s.Ballast bytes are reserved that are never touched, and take up address space
-// alone. The collector counts them as live, and lets the heap grow by that much more between two
-// collections; the runtime counts them too, and so its limit is larger by as much.
+// Apply sets the limit of the Go runtime to s.GoLimit, and tunes the garbage collector for a
+// server, until release is called. The live heap of a server is small: 10 to 30 MiB, whatever is
+// stored. A collector that lets it only double runs dozens of times a second under load, for a
+// seventh of the processor time. So Apply allocates s.Ballast bytes and never touches them: they
+// use address space only. The collector counts them as live, and lets the heap grow by that much
+// more between two collections; the runtime limit is larger by as much.
 //
-// The limit is left alone if the environment sets it, with GOMEMLIMIT: then set is true, and there
-// is no ballast.
+// If the environment sets the limit with GOMEMLIMIT, set is true: Apply then changes no limit and
+// allocates no ballast.
 func (s Shares) Apply(set bool) (release func()) {
 	if set {
 		return func() {}

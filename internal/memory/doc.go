@@ -1,11 +1,12 @@
-// Package memory finds out how much memory the process may use, and divides it among what uses it.
+// Package memory finds the memory limit of the process, and divides it among the parts of the
+// process.
 //
-// The limit is what [Find] is told, or else the smallest limit of the process's memory cgroups, of
-// version 1 or 2, or else a default. [Limit.Divide] refuses a limit that is too small for what the
-// process does, and makes [Shares] of one that is not. The shares are promises to one another:
-// together with what no share counts, which is the program itself, stacks, connections and the
-// garbage of a cycle, they stay below the limit. They grow with it.
+// The limit is given to [Find], or is the smallest limit of the process's memory cgroups, of
+// version 1 or 2, or a default. [Limit.Divide] refuses a limit that is too small for the role of
+// the process, and otherwise returns [Shares]. Together with everything that has no share (the
+// program itself, stacks, connections and the garbage of a cycle) the shares are below the limit,
+// and they grow with it.
 //
-// A share is enforced by the part of the process that it is for. This package enforces nothing but
-// the limit of Go's heap, in [Shares.Apply].
+// Each part of the process enforces its own share. This package enforces only the limit of the Go
+// heap, in [Shares.Apply].
 package memory

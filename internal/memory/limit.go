@@ -13,28 +13,26 @@ import (
 	"github.com/KimMachineGun/automemlimit/memlimit"
 )
 
-// Default is the limit of a process that has none: half of the machine's memory, and no more than
-// this.
+// Default is the maximum of the default limit, which is otherwise half of the machine's memory.
 const Default = 2 << 30
 
 // A Limit is how many bytes of memory the process may use.
 type Limit struct {
 	Bytes int64
-	// Source says where the limit is set, for a person: a flag, a file of a cgroup, or that it is
-	// the default.
+	// Source says where the limit is set, for a person: a flag, a cgroup file, or the default.
 	Source string
 }
 
-// Flag is the flag that sets the limit. It goes before all else that is found.
+// Flag is the flag that sets the limit. It has precedence.
 const Flag = "--memory-limit"
 
-// Find returns the limit of the process: given, if that is not 0, or else what its cgroups say, or
-// else the default. A cgroup that allows more than the machine has sets no limit.
+// Find returns the limit of the process: given unless it is 0, else the limit of its cgroups, else
+// the default. A cgroup that allows more than the machine has sets no limit.
 func Find(given int64) Limit {
 	return find(given, memlimit.FromCgroup, memlimit.FromSystem, os.DirFS("/"))
 }
 
-// find is Find for a machine that cgroup, machine and root describe.
+// find is Find for the given sources.
 func find(given int64, cgroup, machine func() (uint64, error), root fs.FS) Limit {
 	if given > 0 {
 		return Limit{given, Flag}
@@ -57,8 +55,8 @@ func find(given int64, cgroup, machine func() (uint64, error), root fs.FS) Limit
 	return l
 }
 
-// fileOf returns which file of a memory cgroup of this process holds limit, where cgroups are
-// mounted as usual; or "".
+// fileOf returns the file of a memory cgroup of this process that has the limit, at the usual mount
+// point; or "".
 func fileOf(limit uint64, root fs.FS) string {
 	text, err := fs.ReadFile(root, "proc/self/cgroup")
 	if err != nil {
@@ -84,7 +82,7 @@ func fileOf(limit uint64, root fs.FS) string {
 	return ""
 }
 
-// A FloorError says that a limit is too small for what the process does.
+// A FloorError means that a limit is too small for the role of the process.
 type FloorError struct {
 	Limit Limit
 	Role  Role
@@ -101,7 +99,7 @@ func (e *FloorError) Error() string {
 		Format(e.Limit.Bytes), e.Limit.Source, e.Role, Format(e.Role.Floor()), fix)
 }
 
-// Format returns a number of bytes as people, Kubernetes and the flag write it, such as 16Mi.
+// Format formats a number of bytes as a Kubernetes quantity, such as 16Mi.
 func Format(n int64) string {
 	for _, u := range []struct {
 		size int64

@@ -25,7 +25,7 @@ func tree(pairs ...string) fs.FS {
 	return all
 }
 
-func TestLimitIsFoundWithItsSource(t *testing.T) {
+func TestLimitNamesItsSource(t *testing.T) {
 	const mib, gib = 1 << 20, 1 << 30
 	machine := says(8*gib, nil)
 	for _, c := range []struct {
@@ -60,7 +60,7 @@ func TestLimitIsFoundWithItsSource(t *testing.T) {
 	}
 }
 
-func TestProcessHasALimit(t *testing.T) {
+func TestProcessHasAMemoryLimit(t *testing.T) {
 	if l := memory.Find(0); l.Bytes <= 0 || l.Source == "" {
 		t.Errorf("Find(0) = %+v, want a limit and its source", l)
 	}

@@ -25,9 +25,9 @@ func divide(t *testing.T, n int64, r memory.Role) memory.Shares {
 	return s
 }
 
-// TestSharesFitTheLimit holds that all shares together leave a quarter of Go's heap to what no
+// TestSharesFitLimit holds that all shares together leave a quarter of Go's heap to what no
 // share counts, 16 MiB at least, and the program and the kernel something outside of it.
-func TestSharesFitTheLimit(t *testing.T) {
+func TestSharesFitLimit(t *testing.T) {
 	for _, r := range roles {
 		for _, n := range []int64{r.Floor(), 128 << 20, 256 << 20, 512 << 20, 1 << 30, 2 << 30, 64 << 30} {
 			if n < r.Floor() {
@@ -48,7 +48,7 @@ func TestSharesFitTheLimit(t *testing.T) {
 	}
 }
 
-func TestSharesGrowWithTheLimit(t *testing.T) {
+func TestSharesGrowWithLimit(t *testing.T) {
 	for _, r := range roles {
 		before := reflect.ValueOf(divide(t, r.Floor(), r))
 		for n := r.Floor(); n < 64<<30; n += n / 7 {
@@ -64,9 +64,9 @@ func TestSharesGrowWithTheLimit(t *testing.T) {
 	}
 }
 
-// TestLargeHostsLoseNothing holds that shares of the default limit are what was there without
+// TestLargeHostsKeepDefaults holds that shares of the default limit are what was there without
 // shares, where speed depends on it.
-func TestLargeHostsLoseNothing(t *testing.T) {
+func TestLargeHostsKeepDefaults(t *testing.T) {
 	for _, r := range []memory.Role{memory.Scheduler, memory.AllInOne} {
 		s := divide(t, memory.Default, r)
 		if s.Cache != 64<<20 || s.MemTable != 16<<20 || s.Ballast != 24<<20 {
@@ -81,7 +81,7 @@ func TestLargeHostsLoseNothing(t *testing.T) {
 	}
 }
 
-func TestLimitBelowFloorIsRefused(t *testing.T) {
+func TestLimitBelowMinimumIsRefused(t *testing.T) {
 	for _, r := range roles {
 		l := memory.Limit{Bytes: r.Floor() - 1, Source: "/sys/fs/cgroup/memory.max"}
 		_, err := l.Divide(r)
@@ -96,7 +96,7 @@ func TestLimitBelowFloorIsRefused(t *testing.T) {
 	}
 }
 
-func TestRuntimeLimitIsSetAndLifted(t *testing.T) {
+func TestRuntimeLimitIsSetAndRestored(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	s := memory.Shares{GoLimit: math.MaxInt64 / 2, Ballast: 1 << 20}
 	release := s.Apply(false)
@@ -110,7 +110,7 @@ func TestRuntimeLimitIsSetAndLifted(t *testing.T) {
 	}
 }
 
-func TestSizesReadAsInKubernetes(t *testing.T) {
+func TestSizesAreKubernetesQuantities(t *testing.T) {
 	for n, want := range map[int64]string{
 		0: "0", 500: "500", 1 << 10: "1Ki", 82 << 10: "82Ki", 16 << 20: "16Mi", 3 << 19: "1.5Mi", 2 << 30: "2Gi",
 		1832 << 20: "1832Mi", 64 << 30: "64Gi",

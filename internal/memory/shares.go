@@ -2,24 +2,24 @@ package memory
 
 import "log/slog"
 
-// A Role is what a process does, as far as its memory is concerned.
+// A Role is the kind of a process for its memory budget.
 type Role int
 
 // The roles.
 const (
-	// Scheduler is a scheduler alone, with a store of its own.
+	// Scheduler is a single scheduler with its own store.
 	Scheduler Role = iota
-	// SchedulerWithEtcd is one of several schedulers, with a member of etcd in the process.
+	// SchedulerWithEtcd is a scheduler of a cluster with an embedded etcd member.
 	SchedulerWithEtcd
-	// SchedulerOnEtcd is one of several schedulers on an external etcd.
+	// SchedulerOnEtcd is a scheduler of a cluster on an external etcd.
 	SchedulerOnEtcd
-	// AllInOne is a scheduler with a store of its own, and a sidecar.
+	// AllInOne is a single scheduler with its own store, and a sidecar.
 	AllInOne
 	// Sidecar is a sidecar.
 	Sidecar
 )
 
-// String returns what messages to people call r.
+// String returns the name of r in messages.
 func (r Role) String() string {
 	switch r {
 	case Scheduler:
@@ -35,7 +35,7 @@ func (r Role) String() string {
 	}
 }
 
-// Floor returns the smallest limit with which a process of this role starts.
+// Floor returns the minimum limit for a process of this role.
 func (r Role) Floor() int64 {
 	switch r {
 	case Sidecar:
@@ -53,75 +53,74 @@ const (
 	gib = 1 << 30
 )
 
-// Shares says what each part of a process may have of its memory. All of one process's shares add
-// up to less than its limit. A share that the process's role has no use for is 0, and so are all
-// shares of a process that has none.
+// Shares are the memory budgets of the parts of a process. Their sum is less than the limit. The
+// share of a part that the role does not have is 0; a process without a role has no shares.
 type Shares struct {
-	// GoLimit is how many bytes Go's runtime may have, heap and stacks: what is left of the limit
-	// by the store's cache and memtables, which are not Go's, by the program's own pages, and by
-	// the kernel's memory for connections. The shares below Ballast are of it; they leave a third
+	// GoLimit is the limit of the Go runtime in bytes, heap and stacks: the limit without the
+	// store's cache and memtables, which are outside of Go, the pages of the program, and the
+	// kernel's memory of connections. The shares below Ballast are part of it. They leave a third
 	// of it to stacks, connections, windows and the garbage of a cycle.
 	GoLimit int64
-	// Ballast is the bytes of GoLimit's runtime limit that are never touched: see Apply. They come
-	// on top of GoLimit.
+	// Ballast is a number of bytes that the runtime counts but the process never touches: see
+	// Apply. It comes on top of GoLimit.
 	Ballast int64
 
-	// Cache is the bytes of the store's block cache, of which its memtables are a part.
+	// Cache is the size of the store's block cache in bytes, including its memtables.
 	Cache int64
-	// MemTable is the bytes of one of the store's memtables, of which there are up to MemTables.
+	// MemTable is the size of one memtable of the store in bytes; there are up to MemTables.
 	MemTable int64
 
-	// InFlight is how many triggers may be in flight, or wait for their outcomes to be committed.
-	// Each is taken to need TriggerBytes, without its data.
+	// InFlight is the maximum number of triggers in flight, those included whose outcomes wait for
+	// a commit. Each is counted as TriggerBytes, without its data.
 	InFlight int
-	// Payloads is the bytes of the data of triggers that wait to be sent to sidecars, in the whole
-	// process.
+	// Payloads is the maximum size of the data of triggers that wait to be sent to sidecars, in the
+	// whole process.
 	Payloads int64
-	// Commit is after how many bytes of commands a commit takes no more of them. One that is larger
-	// goes alone.
+	// Commit is the size of commands in bytes after which a commit takes no more. A larger command
+	// is committed alone.
 	Commit int64
-	// Bodies is the bytes of requests that are being received or carried out, on all connections,
-	// those included that wait to be committed.
+	// Bodies is the maximum size of the requests in progress in bytes, on all connections,
+	// including those that wait for a commit.
 	Bodies int64
-	// Lists is the bytes of lists that are being put together, for all callers.
+	// Lists is the maximum size of the lists in progress in bytes, for all callers.
 	Lists int64
 
-	// SidecarTriggers is the bytes of the triggers that a sidecar has in work, on all streams.
+	// SidecarTriggers is the maximum size of the triggers in progress in a sidecar, on all streams.
 	SidecarTriggers int64
-	// SidecarCalls is the bytes of the bodies of the calls of its API that a sidecar has in work.
+	// SidecarCalls is the maximum size of the bodies of API calls in progress in a sidecar.
 	SidecarCalls int64
 
-	// RaftLog is the bytes that an embedded etcd's log may take in memory.
+	// RaftLog is the maximum size of an embedded etcd's raft log in memory.
 	RaftLog int64
-	// RaftEntries is how many transactions etcd's log has in memory, for members that lag behind.
-	// RaftLog holds as many of Commit bytes.
+	// RaftEntries is the number of transactions in etcd's raft log in memory, for members that lag
+	// behind. RaftLog has space for as many of Commit bytes.
 	RaftEntries int
-	// BackendBatch is how many changes etcd gathers before it writes them to its data file.
+	// BackendBatch is the number of changes that etcd commits to its database at once.
 	BackendBatch int
 }
 
 const (
-	// MemTables is how many memtables the store has at most.
+	// MemTables is the maximum number of memtables of the store.
 	MemTables = 4
-	// TriggerBytes is what a trigger in flight takes, without its data: measured, and rounded up.
+	// TriggerBytes is the memory of a trigger in flight: measured, and rounded up.
 	TriggerBytes = 1 << 10
 
-	// What speed depends on gets no more than this below the default limit.
+	// The shares that determine speed are not reduced below this by a limit below the default.
 	fullCache    = 64 * mib
 	fullMemTable = 16 * mib
 	fullBallast  = 24 * mib
 
-	// least is what a share must have for one request of the largest size to fit.
+	// least is the minimum of a share: one request of the maximum size must fit.
 	least = 4 * mib
-	// program is what the program's own pages take, which are the kernel's to drop, but not without
-	// a loss of speed.
+	// program is the size of the program's own pages. The kernel may drop them, but that makes the
+	// program slower.
 	program = 32 * mib
-	// raftSlack is how many transactions etcd's log gets beyond RaftEntries: it is shortened every
+	// raftSlack is how many transactions etcd's log has beyond RaftEntries: it is truncated every
 	// hundred.
 	raftSlack = 100
 )
 
-// Divide makes shares of l for a process of a role, or returns a [FloorError].
+// Divide divides l for a process of a role, or returns a [FloorError].
 func (l Limit) Divide(r Role) (Shares, error) {
 	if l.Bytes < r.Floor() {
 		return Shares{}, &FloorError{l, r}
@@ -148,13 +147,13 @@ func (l Limit) Divide(r Role) (Shares, error) {
 	return s, nil
 }
 
-// pebble sets the shares of the store, all of which are outside of Go's heap.
+// pebble sets the shares of the store, which are outside of the Go heap.
 func (s *Shares) pebble(n int64) {
 	s.Cache = max(min(n/16, fullCache), min(n/32, gib))
 	s.MemTable = min(n/64, fullMemTable)
 }
 
-// scheduler sets the shares of what is common to all schedulers: less than half of n.
+// scheduler sets the shares that all schedulers have: less than half of n.
 func (s *Shares) scheduler(n int64) {
 	s.InFlight = int(min(n/8, gib) / TriggerBytes)
 	s.Payloads = min(n/16, gib)
@@ -163,13 +162,13 @@ func (s *Shares) scheduler(n int64) {
 	s.Lists = min(max(n/16, 4*least)+max(0, n-512*mib)/16, gib)
 }
 
-// sidecar sets the shares of a sidecar: a quarter of n, or little more.
+// sidecar sets the shares of a sidecar: about a quarter of n.
 func (s *Shares) sidecar(n int64) {
 	s.SidecarTriggers = min(n/8, gib)
 	s.SidecarCalls = min(max(n/8, 4*least), gib)
 }
 
-// etcd sets the shares of a member of etcd.
+// etcd sets the shares of an etcd member.
 func (s *Shares) etcd(n int64) {
 	s.RaftLog = min(5*n/32, 2*gib)
 	s.RaftEntries = int(min(max(n/mib, 400), 5000))
@@ -177,8 +176,8 @@ func (s *Shares) etcd(n int64) {
 	s.BackendBatch = int(min(n/(512*kib)+max(0, n-512*mib)/(256*kib), 10_000))
 }
 
-// Outside returns how many bytes of the shares are not of Go's heap: the store's, whose memtables
-// are a part of its cache as long as they fit.
+// Outside returns how many bytes of the shares are outside of the Go heap: the store's, whose
+// memtables are part of its cache as far as they fit.
 func (s Shares) Outside() int64 { return max(s.Cache, MemTables*s.MemTable) }
 
 // Heap returns how many bytes of GoLimit the shares take when all are used up.
@@ -187,7 +186,7 @@ func (s Shares) Heap() int64 {
 		s.SidecarTriggers + s.SidecarCalls + s.RaftLog
 }
 
-// Attrs returns what the log says of l and s when the process starts.
+// Attrs returns l and s for a log line at the start.
 func (s Shares) Attrs(l Limit) []slog.Attr {
 	all := []slog.Attr{slog.String("limit", Format(l.Bytes)), slog.String("source", l.Source)}
 	add := func(key string, n int64) {

@@ -1,5 +1,5 @@
-// Package profile writes a processor profile of the whole life of a process, for those who measure it. Nothing listens
-// for it: a profile is asked for where the process is started.
+// Package profile writes a CPU profile of a whole process. It opens no port: an environment
+// variable enables it at the start of the process.
 package profile
 
 import (
@@ -8,11 +8,12 @@ import (
 	"runtime/pprof"
 )
 
-// Env is the environment variable that names the file for the profile.
+// Env is the environment variable with the file for the profile.
 const Env = "CARILLON_CPU_PROFILE"
 
-// Start starts a profile if lookup has [Env], in the file that it names. The caller calls stop before the process ends;
-// until then the file is incomplete. Start may be called once in a process.
+// Start starts a profile if lookup finds [Env], and writes it to that file. The caller must call
+// stop before the process ends; until then the file is incomplete. Start may be called once in a
+// process.
 func Start(lookup func(name string) (value string, ok bool)) (stop func(), err error) {
 	name, ok := lookup(Env)
 	if !ok || name == "" {

@@ -144,7 +144,7 @@ func (o *etcdConn) Join(ctx context.Context, n cluster.Node, do func(context.Con
 	s := &session{etcdConn: o}
 	for s.seat == nil {
 		asked := time.Now()
-		m, err := roundTrip(ctx, o, func() *clustertest.Seat { m, _ := o.etcd.Join(n); return m })
+		m, err := roundTrip(ctx, o, func() *clustertest.Lease { m, _ := o.etcd.Join(n); return m })
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // it was stopped
 		}
@@ -174,7 +174,7 @@ func (o *etcdConn) Join(ctx context.Context, n cluster.Node, do func(context.Con
 // A session implements [cluster.Session].
 type session struct {
 	etcdConn *etcdConn
-	seat     *clustertest.Seat
+	seat     *clustertest.Lease
 	until    atomic.Int64 // when the lease may end, by the node's clock, in Unix nanoseconds
 	atEnd    func(f func()) (stop func() bool)
 }

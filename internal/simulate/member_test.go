@@ -128,9 +128,9 @@ func (c *member) run(ctx, steady context.Context, s *scheduler.Service, serve fu
 	router.Go(func() { _ = c.router.Run(routing) })
 	service.Go(func() { serve(serving) })
 	cfg := cluster.Config{
-		Node: cluster.Node{ID: c.node.host.address, Addr: c.node.host.address, Secret: c.secret(), Format: engine.RecordFormat},
-		Own:  c.own,
-		View: func(v cluster.View) {
+		Node:         cluster.Node{ID: c.node.host.address, Addr: c.node.host.address, Secret: c.secret(), Format: engine.RecordFormat},
+		RunPartition: c.own,
+		OnView: func(v cluster.View) {
 			var addresses []string
 			for _, m := range v.Members {
 				addresses = append(addresses, m.Addr)

@@ -8,7 +8,7 @@ import (
 	"carillon/internal/store"
 )
 
-func TestPrefixIsTheRangeOfTheKeysThatBeginWithIt(t *testing.T) {
+func TestPrefixRange(t *testing.T) {
 	for _, c := range []struct {
 		prefix, to string
 		end        bool // of the store
@@ -35,7 +35,7 @@ func TestPrefixIsTheRangeOfTheKeysThatBeginWithIt(t *testing.T) {
 	}
 }
 
-func TestBatchHoldsItsWritesUntilItIsReset(t *testing.T) {
+func TestBatchReset(t *testing.T) {
 	b := store.Batch{Fences: []store.Fence{{Key: "claim", Revision: 3}}}
 	b.Put([]byte("a"), []byte("1"))
 	b.Delete([]byte("b"))

@@ -2,6 +2,6 @@ package store
 
 import "log/slog"
 
-// LevelTrace is the level at which a store logs what the database below it says of itself: under that of the lines for
-// debugging about jobs. Dapr's levels end with debug.
+// LevelTrace is the level at which a store logs internal events of its database: below debug, which
+// is about jobs. Dapr's levels end with debug.
 const LevelTrace = slog.LevelDebug - 4

@@ -192,7 +192,7 @@ func TestMembersMoveToHTTPSOneByOne(t *testing.T) {
 		n.flags = append(append(n.flags, cert.flags()...), "--etcd-initial-cluster", c.members("https"))
 		n.start()
 		c.healthy()
-		n.p.says(t, `the cluster finds this member at another address now.*(https://127.0.0.1)`)
+		n.p.says(t, `announced a new address of this etcd member.*(https://127.0.0.1)`)
 	}
 	time.Sleep(time.Second)
 	for _, n := range c.nodes { // all at once: they find one another at the new addresses

@@ -211,7 +211,7 @@ func TestSecondProcessWithSameIDWaits(t *testing.T) {
 	c.nodes = append(c.nodes, &twin) // it has an address of its own, and no line in the list of members
 	twin.spare = true
 	twin.start()
-	twin.p.says(t, "waiting until the last lease of this node's name ends")
+	twin.p.says(t, "waiting for the previous lease of this node's ID to end")
 	time.Sleep(3 * time.Second)
 	if twin.check() == nil {
 		t.Error("the second of two processes with one id is healthy")

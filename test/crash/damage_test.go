@@ -61,7 +61,7 @@ func TestFlippedBitIsNeverWrongPayload(t *testing.T) {
 			}
 		case kept == len(payloads):
 			whole++
-		case strings.Contains(n.said.String(), "the end of the store's log is not whole"):
+		case strings.Contains(n.said.String(), "the store's log ends with an incomplete write"):
 			short++
 		default:
 			t.Errorf("%s: %d of %d jobs are there, and nobody said a word", what, kept, len(payloads))

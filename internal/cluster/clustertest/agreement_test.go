@@ -9,7 +9,7 @@ import (
 	"carillon/internal/cluster/clustertest"
 )
 
-func TestALeaseEndsWithItsClaimsThoughItsNodeHasLeft(t *testing.T) {
+func TestLeaseOfNodeThatLeftEndsItsClaims(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := clustertest.NewAgreement(1, time.Second, nil)
 		left, _ := a.Join(cluster.Node{ID: "a"})

@@ -1,5 +1,5 @@
-// Package clustertest is a cluster's agreement in memory, for tests in fake time: what etcd is to real nodes, with leases
-// that end when a node is cut off, and a store that refuses what is fenced.
+// Package clustertest is a coordinator in memory, for tests in fake time. Like etcd, it has leases
+// that end when a node is cut off, and a store that refuses fenced writes.
 package clustertest
 
 import (
@@ -14,48 +14,48 @@ import (
 	"carillon/internal/store"
 )
 
-// A Cluster is what the nodes of a test agree through. It is safe for concurrent use.
+// Cluster is the coordinator of the nodes of a test. It is safe for concurrent use.
 type Cluster struct {
 	*Agreement
 
-	// Lag is how long the nodes wait for each answer about members and claims. It is set before the first of them joins.
+	// Lag is the delay of each response. Set it before the first node joins.
 	Lag time.Duration
 
-	mu  sync.Mutex               // guards the field below
-	cut map[string]chan struct{} // nodes that cannot reach the cluster; closed when they can
+	mu   sync.Mutex               // guards the field below
+	cuts map[string]chan struct{} // nodes that are cut off; each channel is closed when its node is reconnected
 }
 
 var _ cluster.Coordinator = (*Cluster)(nil)
 
-// New returns a cluster of nobody yet, with so many partitions of s. A lease lasts for ttl.
+// New returns a cluster without nodes, with a number of partitions of s. A lease lasts for ttl.
 func New(partitions int, ttl time.Duration, s store.Store) *Cluster {
-	return &Cluster{Agreement: NewAgreement(partitions, ttl, s), cut: map[string]chan struct{}{}}
+	return &Cluster{Agreement: NewAgreement(partitions, ttl, s), cuts: map[string]chan struct{}{}}
 }
 
-// Cut cuts the node off from the cluster, or lets it back in. Its lease is not renewed meanwhile, and its calls wait; those
-// of the store among them if it goes through [Cluster.For].
+// Cut cuts the node off from the cluster, or reconnects it. Meanwhile its lease is not renewed and
+// its calls wait, including those of a store from [Cluster.For].
 func (c *Cluster) Cut(id string, cut bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch wall := c.cut[id]; {
+	switch wall := c.cuts[id]; {
 	case cut && wall == nil:
-		c.cut[id] = make(chan struct{})
+		c.cuts[id] = make(chan struct{})
 	case !cut && wall != nil:
 		close(wall)
-		delete(c.cut, id)
+		delete(c.cuts, id)
 	}
 }
 
-// wall returns what stands between a node and the cluster until it is closed; nil if nothing does.
-func (c *Cluster) wall(id string) <-chan struct{} {
+// cutOff returns a channel that is closed when the node is reconnected; nil if it is not cut off.
+func (c *Cluster) cutOff(id string) <-chan struct{} {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.cut[id]
+	return c.cuts[id]
 }
 
-// reach waits until the node can reach the cluster.
+// reach waits until the node is not cut off.
 func (c *Cluster) reach(ctx context.Context, id string) error {
-	for wall := c.wall(id); wall != nil; wall = c.wall(id) {
+	for wall := c.cutOff(id); wall != nil; wall = c.cutOff(id) {
 		select {
 		case <-wall:
 		case <-ctx.Done():
@@ -65,13 +65,13 @@ func (c *Cluster) reach(ctx context.Context, id string) error {
 	return nil
 }
 
-// Owners returns who should own each partition.
+// Owners returns the assigned owner of each partition.
 func (c *Cluster) Owners() []string {
 	v, _ := c.View()
 	return v.Owners
 }
 
-// answer waits as long as an answer takes, and reports whether ctx lasted.
+// answer waits for the delay of a response, and reports whether ctx has not ended.
 func (c *Cluster) answer(ctx context.Context) bool {
 	timer := time.NewTimer(c.Lag)
 	defer timer.Stop()
@@ -83,7 +83,8 @@ func (c *Cluster) answer(ctx context.Context) bool {
 	}
 }
 
-// do calls f once the node is not cut off, and again when what f returns is closed, until that is nil.
+// do calls f when the node is not cut off, and again when the channel from f is closed, until f
+// returns nil.
 func (c *Cluster) do(ctx context.Context, id string, f func() (again <-chan struct{})) error {
 	for {
 		if !c.answer(ctx) {
@@ -104,11 +105,11 @@ func (c *Cluster) do(ctx context.Context, id string, f func() (again <-chan stru
 	}
 }
 
-// Join is [cluster.Coordinator.Join].
+// Join implements [cluster.Coordinator].
 func (c *Cluster) Join(ctx context.Context, n cluster.Node, do func(context.Context, cluster.Session)) error {
 	s := &session{cluster: c, node: n}
 	err := c.do(ctx, n.ID, func() (again <-chan struct{}) {
-		s.seat, again = c.Agreement.Join(n)
+		s.lease, again = c.Agreement.Join(n)
 		return again
 	})
 	if err != nil {
@@ -119,12 +120,12 @@ func (c *Cluster) Join(ctx context.Context, n cluster.Node, do func(context.Cont
 	defer end(nil)
 	keeping, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var kept sync.WaitGroup
-	kept.Go(func() { s.keep(keeping, func() { end(cluster.ErrLost) }) })
+	kept.Go(func() { s.renewUntil(keeping, func() { end(cluster.ErrLost) }) })
 	do(inner, s)
 	stop()
 	kept.Wait()
 	if s.Alive() {
-		c.Drop(s.seat)
+		c.Drop(s.lease)
 	}
 	if errors.Is(context.Cause(inner), cluster.ErrLost) {
 		return cluster.ErrLost
@@ -132,18 +133,19 @@ func (c *Cluster) Join(ctx context.Context, n cluster.Node, do func(context.Cont
 	return nil
 }
 
-// A session is one node's membership.
+// session is the membership of one node.
 type session struct {
 	cluster *Cluster
 	node    cluster.Node
-	seat    *Seat
+	lease   *Lease
 
 	mu      sync.Mutex // guards the field below
-	renewed time.Time  // when the lease was renewed last
+	renewed time.Time  // last renewal of the lease
 }
 
-// keep renews the lease until ctx ends or it is lost, and has the cluster forget the node when the lease is over.
-func (s *session) keep(ctx context.Context, lost func()) {
+// renewUntil renews the lease until ctx ends or the lease is lost. It removes the node from the
+// cluster when a lost lease has expired.
+func (s *session) renewUntil(ctx context.Context, lost func()) {
 	c := s.cluster
 	for ctx.Err() == nil {
 		timer := time.NewTimer(c.ttl / 8)
@@ -155,21 +157,21 @@ func (s *session) keep(ctx context.Context, lost func()) {
 		}
 		if !s.renew() {
 			lost()
-			// The cluster waits for the whole of the lease before it gives away what was claimed.
+			// The cluster waits for the whole lease before it reassigns the claims.
 			over := time.NewTimer(time.Until(s.renewed.Add(c.ttl)))
 			<-over.C
-			c.Drop(s.seat)
+			c.Drop(s.lease)
 			return
 		}
 	}
 }
 
-// renew renews the lease if it can, and reports whether it lasts.
+// renew renews the lease if it can, and reports whether the lease is alive.
 func (s *session) renew() bool {
 	if !s.Alive() {
 		return false
 	}
-	if s.cluster.wall(s.node.ID) == nil && s.cluster.Renew(s.seat) {
+	if s.cluster.cutOff(s.node.ID) == nil && s.cluster.Renew(s.lease) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.renewed = time.Now()
@@ -177,14 +179,14 @@ func (s *session) renew() bool {
 	return true
 }
 
-// Alive is [cluster.Session.Alive].
+// Alive implements [cluster.Session].
 func (s *session) Alive() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return time.Since(s.renewed) < s.cluster.ttl-s.cluster.ttl/8
 }
 
-// Views is [cluster.Session.Views].
+// Views implements [cluster.Session].
 func (s *session) Views(ctx context.Context) iter.Seq2[cluster.View, error] {
 	return func(yield func(cluster.View, error) bool) {
 		last := ""
@@ -205,41 +207,41 @@ func (s *session) Views(ctx context.Context) iter.Seq2[cluster.View, error] {
 	}
 }
 
-// Leave is [cluster.Session.Leave].
+// Leave implements [cluster.Session].
 func (s *session) Leave(ctx context.Context) error {
 	return s.cluster.do(ctx, s.node.ID, func() <-chan struct{} {
-		s.cluster.Leave(s.seat)
+		s.cluster.Leave(s.lease)
 		return nil
 	})
 }
 
-// Claim is [cluster.Session.Claim].
+// Claim implements [cluster.Session].
 func (s *session) Claim(ctx context.Context, partition int) (f store.Fence, err error) {
 	lost := s.cluster.do(ctx, s.node.ID, func() (again <-chan struct{}) {
-		f, again, err = s.cluster.Claim(s.seat, partition)
+		f, again, err = s.cluster.Claim(s.lease, partition)
 		return again
 	})
 	return f, errors.Join(lost, err)
 }
 
-// Release is [cluster.Session.Release].
+// Release implements [cluster.Session].
 func (s *session) Release(ctx context.Context, partition int) error {
 	return s.cluster.do(ctx, s.node.ID, func() <-chan struct{} {
-		s.cluster.Release(s.seat, partition)
+		s.cluster.Release(s.lease, partition)
 		return nil
 	})
 }
 
-// For returns the store as that node sees it: what it asks for waits while it is cut off.
+// For returns the store for that node: its calls wait while the node is cut off.
 func (c *Cluster) For(id string) store.Store { return reached{c, id} }
 
-// reached is the store of a node that may be cut off.
+// reached is the store for a node that may be cut off.
 type reached struct {
 	*Cluster
 	id string
 }
 
-// Get is [store.Store.Get].
+// Get implements [store.Store].
 func (r reached) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
 	if err := r.reach(ctx, r.id); err != nil {
 		return nil, err
@@ -247,7 +249,7 @@ func (r reached) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
 	return r.Cluster.Get(ctx, keys...)
 }
 
-// Scan is [store.Store.Scan].
+// Scan implements [store.Store].
 func (r reached) Scan(ctx context.Context, rng store.Range, limit int) iter.Seq2[store.Pair, error] {
 	return func(yield func(store.Pair, error) bool) {
 		if err := r.reach(ctx, r.id); err != nil {
@@ -258,7 +260,7 @@ func (r reached) Scan(ctx context.Context, rng store.Range, limit int) iter.Seq2
 	}
 }
 
-// Commit is [store.Store.Commit].
+// Commit implements [store.Store].
 func (r reached) Commit(ctx context.Context, b *store.Batch) error {
 	if err := r.reach(ctx, r.id); err != nil {
 		return err

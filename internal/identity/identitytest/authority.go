@@ -1,5 +1,5 @@
-// Package identitytest has a certificate authority, and a Sentry that signs with it, for tests: real certificates and a
-// real server, made on the spot.
+// Package identitytest is a certificate authority and a Sentry for tests: with real certificates
+// and a real server.
 package identitytest
 
 import (
@@ -24,14 +24,15 @@ type Authority struct {
 	hosts []net.IP // that its certificates name
 }
 
-// For returns the same authority, whose certificates are also for these addresses, as those of servers are.
+// For returns the same authority; its certificates are also valid for these addresses, like those
+// of servers.
 func (a *Authority) For(addresses ...net.IP) *Authority {
 	b := *a
 	b.hosts = addresses
 	return &b
 }
 
-// NewAuthority returns an authority of its own, whose certificate lasts for ten years.
+// NewAuthority returns a new authority, whose own certificate lasts for ten years.
 func NewAuthority(t testing.TB) *Authority {
 	t.Helper()
 	public, key := newKey(t)
@@ -50,10 +51,10 @@ func NewAuthority(t testing.TB) *Authority {
 	return &Authority{cert: cert, key: key}
 }
 
-// PEM returns the certificate of the authority itself, which is a trust anchor.
+// PEM returns the certificate of the authority: a trust anchor.
 func (a *Authority) PEM() []byte { return encode("CERTIFICATE", a.cert.Raw) }
 
-// Sign returns a certificate in PEM for the owner of a key, who has this SPIFFE id for so long.
+// Sign returns a certificate in PEM for a key, with this SPIFFE id and lifetime.
 func (a *Authority) Sign(id string, key crypto.PublicKey, lasts time.Duration) ([]byte, error) {
 	uri, err := url.Parse(id)
 	if err != nil {
@@ -90,8 +91,8 @@ func (a *Authority) Issue(t testing.TB, id string, lasts time.Duration) (cert, k
 	return cert, encode("PRIVATE KEY", der)
 }
 
-// Write issues a certificate and writes it, its key and the trust anchor to files in a new folder. It returns their
-// names.
+// Write issues a certificate, and writes it, its key and the trust anchor to files in a new
+// directory.
 func (a *Authority) Write(t testing.TB, id string, lasts time.Duration) (cert, key, ca string) {
 	t.Helper()
 	dir := t.TempDir()

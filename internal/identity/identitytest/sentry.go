@@ -18,7 +18,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// A Sentry answers as Dapr's does: it signs what it is asked for. It is safe for concurrent use.
+// A Sentry responds as Dapr's: it signs each request. It is safe for concurrent use.
 type Sentry struct {
 	sentryv1.UnimplementedCAServer
 
@@ -30,7 +30,8 @@ type Sentry struct {
 	bend    func(*sentryv1.SignCertificateRequest, *sentryv1.SignCertificateResponse)
 }
 
-// Serve runs a Sentry on l until the test ends. It shows the given SPIFFE id, and its certificates last so long.
+// Serve runs a Sentry on l until the test ends. It has the given SPIFFE id, and its certificates
+// the given lifetime.
 func (a *Authority) Serve(t testing.TB, l net.Listener, id string, lasts time.Duration) *Sentry {
 	t.Helper()
 	s := &Sentry{by: a, lasts: lasts}
@@ -52,44 +53,44 @@ func (a *Authority) Serve(t testing.TB, l net.Listener, id string, lasts time.Du
 	return s
 }
 
-// Asked returns the requests so far.
-func (s *Sentry) Asked() []*sentryv1.SignCertificateRequest {
+// Requests returns the requests so far.
+func (s *Sentry) Requests() []*sentryv1.SignCertificateRequest {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.asked
 }
 
-// Down has all requests fail, or no longer.
-func (s *Sentry) Down(down bool) {
+// SetDown makes all requests fail, or no longer.
+func (s *Sentry) SetDown(down bool) {
 	if down {
-		s.Refuse(status.Error(codes.Unavailable, "told to be down"))
+		s.FailWith(status.Error(codes.Unavailable, "told to be down"))
 		return
 	}
-	s.Refuse(nil)
+	s.FailWith(nil)
 }
 
-// Refuse has all requests fail with err from now on; nil: no longer.
-func (s *Sentry) Refuse(err error) {
+// FailWith makes all requests fail with err from now on; nil means no longer.
+func (s *Sentry) FailWith(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.refused = err
 }
 
-// SignWith makes a the authority that signs from now on.
+// SignWith sets the authority that signs from now on.
 func (s *Sentry) SignWith(a *Authority) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.by = a
 }
 
-// Bend has f change each answer from now on.
-func (s *Sentry) Bend(f func(*sentryv1.SignCertificateRequest, *sentryv1.SignCertificateResponse)) {
+// ModifyResponses makes f modify each response from now on.
+func (s *Sentry) ModifyResponses(f func(*sentryv1.SignCertificateRequest, *sentryv1.SignCertificateResponse)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.bend = f
 }
 
-// SignCertificate signs a certificate for whoever asks, in the trust domain that is asked for.
+// SignCertificate signs a certificate for any request, in the requested trust domain.
 func (s *Sentry) SignCertificate(
 	_ context.Context, req *sentryv1.SignCertificateRequest,
 ) (*sentryv1.SignCertificateResponse, error) {

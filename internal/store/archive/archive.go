@@ -1,9 +1,9 @@
-// Package archive writes all of a store into a file, and a file into an empty store, of whatever kind either is. So it is
-// a backup, and the way from one node to several and back.
+// Package archive writes a store to a file, and a file to an empty store. The stores may be of
+// different kinds: an archive is a backup, and the way from a single node to a cluster and back.
 //
-// A file begins with a line that names the format. Each pair follows, key and value with their lengths before them; then
-// an empty key, how many pairs there were, and a checksum of everything before. A file that lacks its end, or has been
-// changed, is refused before anything of it is believed to be complete.
+// A file begins with a line that names the format. Then come the pairs: key and value, each after
+// its length; then an empty key, the number of pairs, and a checksum of everything before. A file
+// that is incomplete or was changed is refused.
 package archive
 
 import (
@@ -21,20 +21,20 @@ import (
 
 const header = "carillon archive 1\n"
 
-// maxPart is how large a key or a value may be; a longer one is a damaged length.
+// maxPart is the maximum length of a key or a value; a longer one means a damaged length.
 const maxPart = 16 << 20
 
 var (
-	errDamaged = errors.New("the file is no archive of Carillon, or it is damaged: take another copy")
-	errInUse   = errors.New("the store holds jobs already: restore into an empty one")
-	errOther   = errors.New("the store is of another kind than the one that the backup is of: restore into one that was made by the same version and with the same keys")
+	errDamaged = errors.New("the file is not an archive of Carillon, or it is damaged: use another copy")
+	errInUse   = errors.New("the store has jobs: restore into an empty store")
+	errFormat  = errors.New("the store does not match the backup: restore into a store of the same version with the same keys")
 )
 
-// newSum returns the checksum of an archive, of nothing yet.
+// newSum returns an empty checksum of an archive.
 func newSum() hash.Hash32 { return crc32.New(crc32.MakeTable(crc32.Castagnoli)) }
 
-// Write writes every pair of s to w, and returns how many there were whose key is of a job, as isJob says. It sees s at one
-// moment only if s does.
+// Write writes all pairs of s to w, and returns the number of those whose key is a job according to
+// isJob. It is a snapshot only if a scan of s is.
 func Write(ctx context.Context, w io.Writer, s store.Store, isJob func(key []byte) bool, progress func(jobs int)) (jobs int, err error) {
 	pairs := 0
 	sum := newSum()
@@ -70,26 +70,27 @@ func Write(ctx context.Context, w io.Writer, s store.Store, isJob func(key []byt
 	return jobs, nil
 }
 
-// Check reads all of r and returns how many pairs it holds, or an error if it is not whole.
+// Check reads all of r and returns the number of pairs, or an error if r is incomplete.
 func Check(r io.Reader) (pairs int, err error) {
 	return read(r, func(_, _ []byte) error { return nil })
 }
 
-// Read puts every pair that r holds into s, and returns how many there were whose key is of a job, as isJob says; ofJob is
-// also true of what else there is about one. s holds nothing yet but what a store says of
-// itself, which is about no job and the same in r. After an error s holds a part of them.
+// Read writes all pairs of r to s, and returns the number of those whose key is a job according to
+// isJob. ofJob also reports other keys of jobs. s must be empty, except for keys that describe the
+// store itself, which are not of jobs and have the same values in r. After an error, s has a part
+// of the pairs.
 func Read(
 	ctx context.Context, r io.Reader, s store.Store, isJob, ofJob func(key []byte) bool, progress func(jobs int),
 ) (jobs int, err error) {
-	had := map[string][]byte{}
+	existing := map[string][]byte{}
 	for p, err := range s.Scan(ctx, store.Range{}, 1000) {
 		switch {
 		case err != nil:
-			return 0, fmt.Errorf("look into the store: %w", err)
+			return 0, fmt.Errorf("read the store: %w", err)
 		case ofJob(p.Key):
 			return 0, errInUse
 		}
-		had[string(p.Key)] = append([]byte{}, p.Value...)
+		existing[string(p.Key)] = append([]byte{}, p.Value...)
 	}
 	var b store.Batch
 	writes, bytes := s.MaxBatch()
@@ -109,8 +110,8 @@ func Read(
 				return err
 			}
 		}
-		if v, ok := had[string(key)]; ok && string(v) != string(value) {
-			return errOther
+		if v, ok := existing[string(key)]; ok && string(v) != string(value) {
+			return errFormat
 		}
 		b.Put(key, value)
 		if isJob(key) {
@@ -125,10 +126,10 @@ func Read(
 	return jobs, err
 }
 
-// read calls each with every pair of r, which are each's to keep.
+// read calls each with every pair of r. Each may keep the slices.
 func read(r io.Reader, each func(key, value []byte) error) (pairs int, err error) {
 	sum := newSum()
-	in := &summed{r: bufio.NewReaderSize(r, 1<<20), sum: sum}
+	in := &checksumReader{r: bufio.NewReaderSize(r, 1<<20), sum: sum}
 	first := make([]byte, len(header))
 	if _, err := io.ReadFull(in, first); err != nil || string(first) != header {
 		return 0, errDamaged
@@ -162,21 +163,21 @@ func read(r io.Reader, each func(key, value []byte) error) (pairs int, err error
 	return pairs, nil
 }
 
-// A summed reader keeps the checksum of what was read.
-type summed struct {
+// checksumReader updates a checksum with the bytes that it reads.
+type checksumReader struct {
 	r   *bufio.Reader
 	sum io.Writer
 }
 
-// Read is [io.Reader.Read].
-func (s *summed) Read(b []byte) (int, error) {
+// Read implements [io.Reader].
+func (s *checksumReader) Read(b []byte) (int, error) {
 	n, err := s.r.Read(b)
 	_, _ = s.sum.Write(b[:n])
 	return n, err
 }
 
-// ReadByte is [io.ByteReader.ReadByte].
-func (s *summed) ReadByte() (byte, error) {
+// ReadByte implements [io.ByteReader].
+func (s *checksumReader) ReadByte() (byte, error) {
 	b, err := s.r.ReadByte()
 	if err == nil {
 		_, _ = s.sum.Write([]byte{b})
@@ -185,7 +186,7 @@ func (s *summed) ReadByte() (byte, error) {
 }
 
 // part returns the next key or value.
-func (s *summed) part() ([]byte, error) {
+func (s *checksumReader) part() ([]byte, error) {
 	n, err := binary.ReadUvarint(s)
 	if err != nil || n > maxPart {
 		return nil, errDamaged

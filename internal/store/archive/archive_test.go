@@ -52,7 +52,7 @@ func archived(t *testing.T, s store.Store) []byte {
 	return file.Bytes()
 }
 
-func TestWhatIsRestoredIsWhatWasBackedUp(t *testing.T) {
+func TestRestoreEqualsBackup(t *testing.T) {
 	before, after := fill(t, 2500), open(t)
 	file := archived(t, before)
 	if n, err := archive.Check(bytes.NewReader(file)); n != 2500 || err != nil {
@@ -66,7 +66,7 @@ func TestWhatIsRestoredIsWhatWasBackedUp(t *testing.T) {
 	}
 }
 
-func TestAFileThatIsNotWholeIsRefused(t *testing.T) {
+func TestIncompleteArchiveIsRefused(t *testing.T) {
 	file := archived(t, fill(t, 12))
 	for n := 0; n < len(file); n += 1 + n/100 {
 		if _, err := archive.Check(bytes.NewReader(file[:n])); err == nil {
@@ -80,7 +80,7 @@ func TestAFileThatIsNotWholeIsRefused(t *testing.T) {
 	}
 }
 
-func TestNothingIsRestoredIntoAStoreInUse(t *testing.T) {
+func TestRestoreIntoNonEmptyStoreIsRefused(t *testing.T) {
 	file := archived(t, fill(t, 3))
 	if _, err := archive.Read(t.Context(), bytes.NewReader(file), fill(t, 1), everything, everything, quiet); err == nil {
 		t.Error("it was")
@@ -89,7 +89,7 @@ func TestNothingIsRestoredIntoAStoreInUse(t *testing.T) {
 
 func everything([]byte) bool { return true }
 
-func TestAStoreThatSaysOnlyWhatItIsTakesABackupOfTheSameKind(t *testing.T) {
+func TestRestoreChecksStoreFormat(t *testing.T) {
 	var file bytes.Buffer
 	if _, err := archive.Write(t.Context(), &file, fill(t, 10), everything, quiet); err != nil {
 		t.Fatal(err)

@@ -65,7 +65,7 @@ func shelved(n, size int) *shelf {
 
 func even(key []byte) bool { return key[len(key)-1]%2 == 0 }
 
-func TestProgressCountsTheJobs(t *testing.T) {
+func TestProgressCountsJobs(t *testing.T) {
 	var told []int
 	progress := func(jobs int) { told = append(told, jobs) }
 	var file bytes.Buffer
@@ -92,7 +92,7 @@ func TestProgressCountsTheJobs(t *testing.T) {
 	}
 }
 
-func TestBatchesOfARestoreKeepToTheirBounds(t *testing.T) {
+func TestRestoreBatchesAreBounded(t *testing.T) {
 	const mib = 1 << 20
 	for _, c := range []struct {
 		name          string
@@ -134,7 +134,7 @@ func (w *narrow) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-func TestBackupOrRestoreThatFailsSaysWhere(t *testing.T) {
+func TestFailedBackupOrRestoreSaysWhere(t *testing.T) {
 	large := shelved(3, 1<<20)
 	size := len(archived(t, large))
 	for _, left := range []int{0, size - 1<<20, size - 5, size - 1} {
@@ -158,11 +158,11 @@ func TestBackupOrRestoreThatFailsSaysWhere(t *testing.T) {
 		ofJob func([]byte) bool
 		want  string
 	}{
-		{"a store that cannot be read", &shelf{unread: errors.New("broken")}, everything, "look into the store: broken"},
-		{"a store in use", shelved(1, 1), everything, "the store holds jobs already: restore into an empty one"},
+		{"a store that cannot be read", &shelf{unread: errors.New("broken")}, everything, "read the store: broken"},
+		{"a store in use", shelved(1, 1), everything, "the store has jobs: restore into an empty store"},
 		{"a store that cannot be written", &shelf{writes: 10, bytes: 100, broken: errors.New("broken")}, everything, "write to the store: broken"},
 		{"a store that takes a write at a time, and cannot be written", &shelf{writes: 1, bytes: 100, broken: errors.New("broken")}, everything, "write to the store: broken"},
-		{"a store of another kind", &shelf{writes: 10, bytes: 100, pairs: []store.Pair{{Key: []byte("000001"), Value: []byte("other")}}}, none, "the store is of another kind"},
+		{"a store of another kind", &shelf{writes: 10, bytes: 100, pairs: []store.Pair{{Key: []byte("000001"), Value: []byte("other")}}}, none, "the store does not match the backup"},
 		{"a store of the same kind", &shelf{writes: 10, bytes: 100, pairs: shelved(2, 1).pairs}, none, ""},
 	} {
 		_, err := archive.Read(t.Context(), bytes.NewReader(file), c.into, even, c.ofJob, quiet)
@@ -198,7 +198,7 @@ func TestPartsAreBounded(t *testing.T) {
 	} {
 		n, err := archive.Check(bytes.NewReader(c.file))
 		if c.want < 0 {
-			if err == nil || err.Error() != "the file is no archive of Carillon, or it is damaged: take another copy" {
+			if err == nil || err.Error() != "the file is not an archive of Carillon, or it is damaged: use another copy" {
 				t.Errorf("%s: Check = %d, %v; want that it is damaged", c.name, n, err)
 			}
 			continue

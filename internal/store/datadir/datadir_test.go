@@ -11,7 +11,7 @@ import (
 	"carillon/internal/store/datadir"
 )
 
-func TestGuardNoticesWhenItsDirectoryIsReplaced(t *testing.T) {
+func TestGuardDetectsReplacedDirectory(t *testing.T) {
 	for name, replace := range map[string]func(t *testing.T, dir string){
 		"deleted":      func(t *testing.T, dir string) { try(t, os.RemoveAll(dir)) },
 		"renamed":      func(t *testing.T, dir string) { try(t, os.Rename(dir, dir+".old")) },
@@ -72,7 +72,7 @@ func TestGuardFollowsLinks(t *testing.T) {
 	}
 }
 
-func TestGuardOfNothingFindsNothing(t *testing.T) {
+func TestNilGuardSucceeds(t *testing.T) {
 	var g *datadir.Guard
 	if err := errors.Join(g.Check(), g.Close()); err != nil {
 		t.Error(err)
@@ -107,7 +107,7 @@ func try(t *testing.T, err error) {
 	}
 }
 
-func TestDirectoryThatCannotBeMadeSaysWhatToDo(t *testing.T) {
+func TestMakeErrorSaysWhatToDo(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.WriteFile(filepath.Join(dir, "file"), nil, 0o600); err != nil {
 		t.Fatal(err)
@@ -120,13 +120,13 @@ func TestDirectoryThatCannotBeMadeSaysWhatToDo(t *testing.T) {
 	}
 	for path, want := range map[string]string{
 		filepath.Join(dir, "a", "b"):     "",
-		filepath.Join(dir, "loop"):       "loop leads through a symbolic link that leads back to itself: remove it, or choose another folder",
+		filepath.Join(dir, "loop"):       "loop has a symbolic link that leads back to itself: remove it, or choose another directory",
 		filepath.Join(dir, "loop/a"):     "leads back to itself",
-		filepath.Join(dir, "file"):       "choose a folder",
-		filepath.Join(dir, "file", "a"):  "choose a folder",
-		filepath.Join(dir, "dangling"):   "dangling is a symbolic link to nowhere, which is not there: make that folder, or remove the link",
+		filepath.Join(dir, "file"):       "choose a directory",
+		filepath.Join(dir, "file", "a"):  "choose a directory",
+		filepath.Join(dir, "dangling"):   "dangling is a symbolic link to nowhere, which does not exist: create that directory, or remove the link",
 		filepath.Join(dir, "dangling/a"): "dangling is a symbolic link to nowhere",
-		"/proc/x":                        "no folder can be made there, choose another",
+		"/proc/x":                        "no directory can be created there; choose another",
 	} {
 		if err := datadir.Make(path); (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
 			t.Errorf("Make(%s) = %v, want %q", path, err, want)

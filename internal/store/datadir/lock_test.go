@@ -24,7 +24,7 @@ func watched(t *testing.T) (dir, lock string, g *datadir.Guard) {
 	return dir, lock, g
 }
 
-func TestCheckOfTheLockIsAboutTheLockAlone(t *testing.T) {
+func TestCheckLockReadsLockOnly(t *testing.T) {
 	dir, lock, g := watched(t)
 	if err := g.CheckLock(); err != nil {
 		t.Errorf("before: %v", err)
@@ -46,7 +46,7 @@ func TestCheckOfTheLockIsAboutTheLockAlone(t *testing.T) {
 	}
 }
 
-func TestErrorThatIsNoAnswerIsNoReplacement(t *testing.T) {
+func TestReadErrorIsNoReplacement(t *testing.T) {
 	_, lock, g := watched(t)
 	try(t, os.Rename(lock, lock+".old"))
 	try(t, os.Symlink("LOCK", lock)) // to itself
@@ -72,7 +72,7 @@ func opened(t *testing.T, dir string) (open []string, ok bool) {
 	return open, true
 }
 
-func TestDirectoriesAreKeptOpenUntilTheGuardIsClosed(t *testing.T) {
+func TestGuardKeepsDirectoriesOpen(t *testing.T) {
 	dir, err := filepath.EvalSymlinks(t.TempDir())
 	try(t, err)
 	lock := filepath.Join(dir, "LOCK")

@@ -9,8 +9,8 @@ import (
 	"syscall"
 )
 
-// Make makes a data directory, and the directories that it is in, if it is missing: for this user alone. The error says
-// what to do.
+// Make creates a data directory and its parents, if missing, for this user only. Its error has
+// advice.
 func Make(dir string) error {
 	err := os.MkdirAll(dir, 0o700)
 	switch {
@@ -19,31 +19,31 @@ func Make(dir string) error {
 	case dangling(dir) != "":
 		return errors.New(dangling(dir))
 	case loops(dir):
-		return fmt.Errorf("%s leads through a symbolic link that leads back to itself: remove it, or choose another folder", dir)
+		return fmt.Errorf("%s has a symbolic link that leads back to itself: remove it, or choose another directory", dir)
 	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		return fmt.Errorf("%w: give this user the right to write there, or choose another folder", err)
+		return fmt.Errorf("%w: give this user the right to write there, or choose another directory", err)
 	case errors.Is(err, syscall.ENOTDIR), errors.Is(err, fs.ErrExist):
-		return fmt.Errorf("%w: choose a folder", err)
+		return fmt.Errorf("%w: choose a directory", err)
 	case errors.Is(err, syscall.ENOSPC):
 		return fmt.Errorf("%w: free some space", err)
 	case errors.Is(err, fs.ErrNotExist): // as in /proc
-		return fmt.Errorf("%w: no folder can be made there, choose another", err)
+		return fmt.Errorf("%w: no directory can be created there; choose another", err)
 	}
 	return err
 }
 
-// loops reports whether the symbolic links of a path have no end.
+// loops reports whether the symbolic links of a path form a loop.
 func loops(path string) bool {
 	_, err := os.Stat(path)
 	return errors.Is(err, syscall.ELOOP)
 }
 
-// dangling says which part of a path is a symbolic link that leads nowhere, or nothing if none is.
+// dangling describes the part of a path that is a symbolic link to a missing file, or returns "".
 func dangling(path string) string {
 	for {
 		if to, err := os.Readlink(path); err == nil {
 			if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-				return fmt.Sprintf("%s is a symbolic link to %s, which is not there: make that folder, or remove the link", path, to)
+				return fmt.Sprintf("%s is a symbolic link to %s, which does not exist: create that directory, or remove the link", path, to)
 			}
 		}
 		if parent := filepath.Dir(path); parent != path {

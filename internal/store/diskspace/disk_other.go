@@ -4,5 +4,5 @@ package diskspace
 
 import "errors"
 
-// Of cannot say how much is left on a disk here.
+// Of returns the usage of the disk that has the directory, or will have it.
 func Of(string) (Usage, error) { return Usage{}, errors.ErrUnsupported }

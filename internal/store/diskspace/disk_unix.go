@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Of returns how much is left on the disk that holds the folder, or will hold it once it is made.
+// Of returns the usage of the disk that has the directory, or will have it.
 func Of(dir string) (Usage, error) {
 	var s unix.Statfs_t
 	err := unix.Statfs(dir, &s)

@@ -10,7 +10,7 @@ import (
 	"carillon/internal/store/diskspace"
 )
 
-func TestRoomIsCountedInBytes(t *testing.T) {
+func TestFreeSpaceIsInBytes(t *testing.T) {
 	var s unix.Statfs_t
 	if err := unix.Statfs(".", &s); err != nil {
 		t.Fatal(err)

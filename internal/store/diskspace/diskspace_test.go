@@ -16,7 +16,7 @@ import (
 
 const mib = 1 << 20
 
-func TestReserveIsHalfOfASmallDiskAndNoMoreThan128MiB(t *testing.T) {
+func TestReserveIsHalfOfASmallDisk(t *testing.T) {
 	for total, want := range map[uint64]uint64{
 		0: 128 * mib, 64 * mib: 32 * mib, 128 * mib: 64 * mib, 256 * mib: 128 * mib, 1 << 30: 128 * mib, 1 << 40: 128 * mib,
 	} {
@@ -26,7 +26,7 @@ func TestReserveIsHalfOfASmallDiskAndNoMoreThan128MiB(t *testing.T) {
 	}
 }
 
-func TestSmallDiskIsFullAtHalfAndSaysTheFigures(t *testing.T) {
+func TestFullSmallDiskReportsFigures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := diskspace.Usage{Total: 64 * mib}
 		var said bytes.Buffer
@@ -37,7 +37,7 @@ func TestSmallDiskIsFullAtHalfAndSaysTheFigures(t *testing.T) {
 			return a
 		}}))
 		const refused = "level=WARN msg=\"the disk is full: new jobs are refused\" free_bytes=33554431 reserve_bytes=33554432 total_bytes=67108864\n"
-		const accepted = "level=INFO msg=\"the disk has room again: new jobs are accepted\" free_bytes=41943040 reserve_bytes=33554432 total_bytes=67108864\n"
+		const accepted = "level=INFO msg=\"the disk has free space again: new jobs are accepted\" free_bytes=41943040 reserve_bytes=33554432 total_bytes=67108864\n"
 		asked := 0
 		var broken error
 		w := diskspace.New(func() (diskspace.Usage, error) { asked++; return u, broken }, log)
@@ -63,8 +63,8 @@ func TestSmallDiskIsFullAtHalfAndSaysTheFigures(t *testing.T) {
 			time.Sleep(10 * time.Millisecond)
 			want := ""
 			if step.full != "" {
-				want = (&job.FullError{Reason: "the scheduler's disk has " + step.full + " MiB left of 64.0 MiB; new jobs are refused below 32.0 MiB, " +
-					"and accepted again from 40.0 MiB on: make room there"}).Error()
+				want = (&job.FullError{Reason: "the scheduler's disk has " + step.full + " MiB of 64.0 MiB free; new jobs are refused below 32.0 MiB " +
+					"and accepted again from 40.0 MiB: free space on the disk"}).Error()
 			}
 			asked = 0
 			for range 3 {
@@ -92,7 +92,7 @@ func TestSmallDiskIsFullAtHalfAndSaysTheFigures(t *testing.T) {
 	})
 }
 
-func TestRoomOfAFolderIsThatOfItsDisk(t *testing.T) {
+func TestFreeSpaceOfDirectory(t *testing.T) {
 	w := diskspace.New(func() (diskspace.Usage, error) { return diskspace.Usage{}, errors.ErrUnsupported }, slog.New(slog.DiscardHandler))
 	if err := w.Full(); err != nil {
 		t.Errorf("a disk that does not say its room: %v", err)

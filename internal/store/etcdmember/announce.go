@@ -10,14 +10,15 @@ import (
 	"go.etcd.io/etcd/server/v3/etcdserver/api/membership"
 )
 
-// How long one try to announce an address may take, and how long after it the next begins.
+// Timeout of one attempt to announce an address, and the pause before the next.
 const (
-	announceTime  = 5 * time.Second
-	announceAgain = time.Second
+	announceTimeout = 5 * time.Second
+	announceRetry   = time.Second
 )
 
-// announce tells the cluster at which address it finds this member, if that is another one than it remembers, as when the
-// members turn from http to https one by one. It tries until that is known, or ctx ends.
+// announce updates the address of this member in the cluster, if it has changed: for example when
+// the members move from http to https one by one. It retries until the cluster has the address, or
+// ctx ends.
 func (m *Member) announce(ctx context.Context, s *etcdserver.EtcdServer) {
 	select {
 	case <-s.ReadyNotify():
@@ -27,7 +28,7 @@ func (m *Member) announce(ctx context.Context, s *etcdserver.EtcdServer) {
 	for ctx.Err() == nil {
 		known := s.Cluster().Member(s.MemberID())
 		if known == nil {
-			return // another member has removed it, which ends it
+			return // another member has removed this one, so etcd ends
 		}
 		var urls []string
 		for _, u := range m.config.AdvertisePeerUrls {
@@ -36,16 +37,16 @@ func (m *Member) announce(ctx context.Context, s *etcdserver.EtcdServer) {
 		if slices.Equal(known.PeerURLs, urls) {
 			return
 		}
-		bounded, cancel := context.WithTimeout(ctx, announceTime)
+		bounded, cancel := context.WithTimeout(ctx, announceTimeout)
 		_, err := s.UpdateMember(bounded, membership.Member{ID: s.MemberID(), RaftAttributes: membership.RaftAttributes{PeerURLs: urls}})
 		cancel()
 		if err == nil {
-			m.log.LogAttrs(ctx, slog.LevelInfo, "the cluster finds this member at another address now",
+			m.log.LogAttrs(ctx, slog.LevelInfo, "announced a new address of this etcd member",
 				slog.Any("before", known.PeerURLs), slog.Any("now", urls))
 			return
 		}
-		m.log.LogAttrs(ctx, slog.LevelWarn, "cannot tell the cluster where it finds this member; trying again", slog.Any("err", err))
-		timer := time.NewTimer(announceAgain)
+		m.log.LogAttrs(ctx, slog.LevelWarn, "cannot announce the address of this etcd member; retrying", slog.Any("err", err))
+		timer := time.NewTimer(announceRetry)
 		select {
 		case <-timer.C:
 		case <-ctx.Done():

@@ -13,68 +13,75 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 )
 
-// A Config says who a member is and what it may use. Name, Dir, Client and Peer must be given; the rest may be left at
-// zero. Addresses are URLs of the schemes http, https, unix and unixs.
+// Config configures a member. Name, Dir, Client and Peer are required. Addresses are URLs with the
+// schemes http, https, unix and unixs.
 type Config struct {
-	// Name is the member's own in Peers.
+	// Name is the member's own name in Peers.
 	Name string
-	// Dir is the folder, made if it is missing.
+	// Dir is the data directory, which is created if missing.
 	Dir string
-	// Client is where it listens for clients, and Peer for the other members.
+	// Client is the listen address for clients, and Peer for other members.
 	Client, Peer string
-	// Peers is where each member of the cluster is found by the others, this one included. Nil is a cluster of one.
-	// It is looked at only when Dir is empty; then the others are asked whether they expect a member that begins with
-	// nothing in the place of one that was lost: see [Replace].
+	// Peers are the addresses of all members, this one included, by name. Nil means a cluster of
+	// one. It is used only while Dir is empty. Then the member asks the others whether they expect
+	// a replacement of a lost member: see [Replace].
 	Peers map[string]string
 
-	// MaxTxnOps is how many operations one transaction may have; 0 is 4096. Every member and every store on it should
-	// be given the same.
+	// MaxTxnOps is the maximum number of operations in a transaction; 0 means 4096. All members and
+	// stores of a cluster should have the same.
 	MaxTxnOps int
-	// MaxRequestBytes is how large a request may be; 0 is 5 MiB. As MaxTxnOps, it should be the same everywhere.
+	// MaxRequestBytes is the maximum size of a request; 0 means 5 MiB. All should have the same.
 	MaxRequestBytes int
-	// QuotaBytes is how large the data may become before nothing more is written, and as much of the address space is
-	// taken; 0 is 8 GiB, and NoQuota is no bound but the disk's. On a disk of less than 1 GiB it is a third of that at most.
+	// QuotaBytes is the size of the database above which writes are refused; etcd reserves as much
+	// address space. 0 means 8 GiB; NoQuota means no limit. On a disk of less than 1 GiB, it is at
+	// most a third of the disk.
 	QuotaBytes int64
-	// CompactionMode is "periodic" or "revision", and CompactionRetention how much of the past is kept: a duration, or
-	// a number of revisions. Empty is ten minutes.
+	// CompactionMode is "periodic" or "revision". CompactionRetention is the history to keep: a
+	// duration or a number of revisions. Empty means ten minutes.
 	CompactionMode, CompactionRetention string
-	// SnapshotCount is after how many transactions a snapshot lets the log be shortened, and MaxSnapshots and MaxWALs how
-	// many files of each are kept; 0 is etcd's own. A member that starts reads as many transactions into memory.
+	// SnapshotCount is the number of transactions between raft snapshots. MaxSnapshots and MaxWALs
+	// are the numbers of files to keep. 0 means etcd's default. A starting member reads as many
+	// transactions into memory.
 	SnapshotCount         uint64
 	MaxSnapshots, MaxWALs uint
-	// CatchUpEntries is how many of the last transactions are kept in memory, for members that lag behind; 0 is etcd's
-	// own, 5,000. One that lags further gets all of the data. Some hundred are there in any case.
+	// CatchUpEntries is the number of recent transactions in memory for members that lag behind; 0
+	// means etcd's default, 5,000. A member that lags more receives the whole database. A few
+	// hundred are kept in any case.
 	CatchUpEntries uint64
-	// BatchLimit and BatchInterval bound what is applied to the data before it is committed there; 0 is etcd's own.
+	// BatchLimit and BatchInterval limit the changes that etcd commits to its database at once; 0
+	// means etcd's default.
 	BatchLimit    int
 	BatchInterval time.Duration
-	// DefragAtStart is how many megabytes must be free in the data for it to be written afresh at a start; 0 is never.
+	// DefragAtStart is the number of free megabytes in the database from which etcd defragments it
+	// at start; 0 means never.
 	DefragAtStart uint
-	// TickAdvance has a member that starts expect a leader at once, which makes elections at a start quicker.
+	// TickAdvance shortens the first election timeout after start.
 	TickAdvance bool
-	// TLS secures what the members say to one another; nil is without. The schemes of the peers are https then.
+	// TLS secures the connections between members; nil means plaintext. With TLS, the peers'
+	// addresses have the scheme https.
 	TLS *TLS
-	// Heartbeat is how often a leader shows that it is alive, and Election how long the others wait for it before they
-	// choose another; 0 is 80 ms and 400 ms. A lease is not granted for less than one and a half elections, rounded
-	// up to seconds. They should be the same everywhere.
+	// Heartbeat is the interval of the leader's heartbeats, and Election how long other members
+	// wait for one before an election; 0 means 80 ms and 400 ms. The minimum TTL of a lease is one
+	// and a half election timeouts, rounded up to seconds. All members should have the same.
 	Heartbeat, Election time.Duration
-	// NoSync acknowledges what is not on the disk yet. For tests: a power cut loses data.
+	// NoSync acknowledges writes before they are on disk. It is for tests: a power cut loses data.
 	NoSync bool
 }
 
-// A TLS names files in PEM: a member's certificate and key, and the authorities that it trusts in others'. The
-// certificate is one for servers and clients, and names the host at which Peers has the member. Members take those that
-// name a host in Peers, and no other of the same authorities: an app has a certificate of Sentry's as well.
+// TLS names PEM files: the certificate and key of a member, and the CA certificates for the other
+// members. The certificate must be valid for servers and clients, and for the host of the member in
+// Peers. Members accept certificates only for hosts in Peers: apps have certificates of the same
+// Sentry.
 //
-// A new certificate and key are used from the next connection on, other authorities from the next start on.
+// New connections use a renewed certificate and key. A new CA file needs a restart.
 type TLS struct {
 	CertFile, KeyFile, CAFile string
-	// Ready waits until the files are there, or ctx ends; nil: they are.
+	// Ready waits until the files exist, or ctx ends; nil means that they exist.
 	Ready func(ctx context.Context) error
 }
 
-// What a Config leaves at zero. An etcd of its own is allowed larger transactions than etcd allows by default, because
-// groups are what makes commits fast.
+// Defaults of Config. An embedded etcd accepts larger transactions than etcd's default, because
+// group commits make commits fast.
 const (
 	DefaultMaxTxnOps       = 4096
 	DefaultMaxRequestBytes = 5 << 20 // two jobs of 2 MiB
@@ -85,10 +92,10 @@ const (
 	defaultRetention       = "10m"
 )
 
-// embedded returns c in etcd's words.
-func (c Config) embedded() (*embed.Config, error) {
+// embedConfig returns the configuration of etcd's package embed.
+func (c Config) embedConfig() (*embed.Config, error) {
 	if c.Name == "" || c.Dir == "" {
-		return nil, errors.New("a member needs a name and a folder: give both")
+		return nil, errors.New("an etcd member needs a name and a directory: give both")
 	}
 	client, err := address("clients", c.Client)
 	if err != nil {
@@ -133,7 +140,7 @@ func (c Config) embedded() (*embed.Config, error) {
 		ec.PeerTLSInfo.CertFile, ec.PeerTLSInfo.KeyFile = c.TLS.CertFile, c.TLS.KeyFile
 		ec.PeerTLSInfo.TrustedCAFile, ec.PeerTLSInfo.ClientCertAuth = c.TLS.CAFile, true
 		ec.PeerTLSInfo.AllowedHostnames = c.hosts()
-		ec.PeerTLSInfo.SkipClientSANVerify = true // it asks DNS for the name of a client's address
+		ec.PeerTLSInfo.SkipClientSANVerify = true // it would resolve the client's address by DNS
 		ec.TlsMinVersion = "TLS1.3"
 	}
 	ec.TickMs = uint(orDefault(c.Heartbeat, defaultHeartbeat).Milliseconds())
@@ -143,7 +150,7 @@ func (c Config) embedded() (*embed.Config, error) {
 	return ec, nil
 }
 
-// hosts returns those at which the members are found.
+// hosts returns the hosts of the members.
 func (c Config) hosts() []string {
 	var all []string
 	for _, peer := range c.Peers {
@@ -169,7 +176,7 @@ func address(whose, text string) (*url.URL, error) {
 		return nil, fmt.Errorf("the address for %s: %w", whose, err)
 	}
 	if u.Scheme == "" || u.Host == "" && u.Path == "" {
-		return nil, fmt.Errorf("the address for %s is %q: give one such as http://10.0.0.1:2379", whose, text)
+		return nil, fmt.Errorf("the address for %s is %q: give a URL such as http://10.0.0.1:2379", whose, text)
 	}
 	return u, nil
 }

@@ -15,14 +15,14 @@ var whole = Config{Name: "b", Dir: "data", Client: "http://127.0.0.1:2379", Peer
 
 func embedded(t *testing.T, c Config) *embed.Config {
 	t.Helper()
-	ec, err := c.embedded()
+	ec, err := c.embedConfig()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return ec
 }
 
-func TestConfigSaysAllThatEtcdIsToldAndTheRestHasDefaults(t *testing.T) {
+func TestConfigIsPassedToEtcd(t *testing.T) {
 	given := whole
 	given.MaxTxnOps, given.MaxRequestBytes, given.QuotaBytes = 7, 8, 9
 	given.CompactionMode, given.CompactionRetention = "revision", "10"
@@ -64,13 +64,13 @@ func TestConfigSaysAllThatEtcdIsToldAndTheRestHasDefaults(t *testing.T) {
 	}
 }
 
-func TestAddressHasASchemeAndAPlace(t *testing.T) {
+func TestAddressNeedsSchemeAndHost(t *testing.T) {
 	for text, want := range map[string]string{
 		"http://10.0.0.1:2379": "", "unix:///run/etcd": "", "unixs://etcd:1": "",
-		"":         `the address for clients is "": give one such as http://10.0.0.1:2379`,
-		"/run/x":   `the address for clients is "/run/x": give one such as http://10.0.0.1:2379`,
-		"//host":   `the address for clients is "//host": give one such as http://10.0.0.1:2379`,
-		"http:":    `the address for clients is "http:": give one such as http://10.0.0.1:2379`,
+		"":         `the address for clients is "": give a URL such as http://10.0.0.1:2379`,
+		"/run/x":   `the address for clients is "/run/x": give a URL such as http://10.0.0.1:2379`,
+		"//host":   `the address for clients is "//host": give a URL such as http://10.0.0.1:2379`,
+		"http:":    `the address for clients is "http:": give a URL such as http://10.0.0.1:2379`,
 		"http://%": `the address for clients: parse "http://%": invalid URL escape "%"`,
 	} {
 		u, err := address("clients", text)
@@ -84,7 +84,7 @@ func TestAddressHasASchemeAndAPlace(t *testing.T) {
 	}
 }
 
-func TestPeersAreAllTheMembersAndTheHostsOfTheirCertificates(t *testing.T) {
+func TestPeersSetClusterAndCertificateHosts(t *testing.T) {
 	c := whole
 	c.Peers = map[string]string{"b": "https://b.example:2380", "a": "https://a.example:2380", "a2": "https://a.example:2382"}
 	c.TLS = &TLS{CertFile: "cert", KeyFile: "key", CAFile: "ca"}
@@ -107,7 +107,7 @@ func TestPeersAreAllTheMembersAndTheHostsOfTheirCertificates(t *testing.T) {
 	}
 }
 
-func TestSmallDiskHasASmallLogAndAQuota(t *testing.T) {
+func TestSmallDiskLimitsLogAndQuota(t *testing.T) {
 	was := wal.SegmentSizeBytes
 	t.Cleanup(func() { wal.SegmentSizeBytes = was })
 	const mib = 1 << 20
@@ -125,14 +125,14 @@ func TestSmallDiskHasASmallLogAndAQuota(t *testing.T) {
 		{1024*mib - 64, 0, (1024*mib - 64) / 3, 16*mib - 1},
 	} {
 		wal.SegmentSizeBytes = was
-		got := Config{QuotaBytes: c.quota}.fit(diskspace.Usage{Total: c.total})
+		got := Config{QuotaBytes: c.quota}.withDiskLimits(diskspace.Usage{Total: c.total})
 		if got.QuotaBytes != c.want || wal.SegmentSizeBytes != c.segment {
 			t.Errorf("on a disk of %d bytes a quota of %d is %d and a file of the log has %d, want %d and %d",
 				c.total, c.quota, got.QuotaBytes, wal.SegmentSizeBytes, c.want, c.segment)
 		}
 	}
 	wal.SegmentSizeBytes = 3
-	if (Config{}).fit(diskspace.Usage{Total: 768 * mib}); wal.SegmentSizeBytes != 3 {
+	if (Config{}).withDiskLimits(diskspace.Usage{Total: 768 * mib}); wal.SegmentSizeBytes != 3 {
 		t.Error("a file of the log became larger for a small disk")
 	}
 }

@@ -1,13 +1,13 @@
-// Package etcdmember runs a member of an etcd cluster within this process, so that a few nodes of Carillon can be a
-// cluster without anything beside them.
+// Package etcdmember runs a member of an etcd cluster in this process, so that a few nodes of
+// Carillon form a cluster without other software.
 //
-// A member keeps its log and its data in a folder of its own, which one process has open at a time, by a lock. When the
-// folder is deleted, moved or replaced, the member fails within a second, and acknowledges no write of its own process
-// from then on. It is found by its
-// peers and its clients at the addresses that its [Config] gives; clients in the same process use the same addresses.
+// A member keeps its WAL and its database in a data directory, which one process has open at a
+// time, by a lock. When the directory is deleted, moved or replaced, the member fails within a
+// second, and acknowledges no write of this process from then on. Peers and clients connect to the
+// addresses in [Config]; clients in this process use the same addresses, or [Member.KV].
 //
-// What it does when things fail. Without a majority of the members every call waits, and is refused in the end; that
-// passes when the majority is back. When the log cannot be written (a full or broken disk), etcd ends the process; here
-// the member ends instead, and [Member.Run] says why. Nothing that was acknowledged is lost by that, as the others have
-// it, and the disk too.
+// Without a majority of the members, calls wait and then fail, until the majority is back. If the
+// WAL cannot be written (the disk is full or broken), etcd would end the process; here the member
+// ends instead, and [Member.Run] returns the reason. Nothing acknowledged is lost: the other
+// members have it, and the disk too.
 package etcdmember

@@ -11,20 +11,16 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// A kv passes calls to the member's server, once it serves. What changes the data is acknowledged only if the folder is
-// present then.
+// kv passes calls to the member's server while it serves. A write succeeds only if the data
+// directory is in place afterwards.
 type kv struct {
-	server  atomic.Pointer[etcdserverpb.KVServer]
-	present func() error
+	server       atomic.Pointer[etcdserverpb.KVServer]
+	checkPresent func() error
 }
 
 var _ etcdserverpb.KVServer = (*kv)(nil)
 
-// KV returns the member's data for callers in this process, who need no connection. Calls are Unavailable while the member
-// does not serve, and end with their context, as over a connection: a member that has failed may hold its locks for ever.
-func (m *Member) KV() etcdserverpb.KVServer { return &m.kv }
-
-// serve has calls go to e when it is ready, until ctx ends.
+// serve passes calls to e when it is ready, until ctx ends.
 func (k *kv) serve(ctx context.Context, e *embed.Etcd) {
 	select {
 	case <-e.Server.ReadyNotify():
@@ -36,7 +32,7 @@ func (k *kv) serve(ctx context.Context, e *embed.Etcd) {
 	}
 }
 
-// call has the server carry out a call.
+// call makes a call to the server.
 func call[Q, A any](
 	ctx context.Context, k *kv, do func(etcdserverpb.KVServer, context.Context, Q) (A, error), question Q,
 ) (answer A, err error) {
@@ -61,40 +57,40 @@ func call[Q, A any](
 	}
 }
 
-// change is call for what changes the data.
-func change[Q, A any](
+// write is call for writes.
+func write[Q, A any](
 	ctx context.Context, k *kv, do func(etcdserverpb.KVServer, context.Context, Q) (A, error), question Q,
 ) (answer A, err error) {
 	answer, err = call(ctx, k, do, question)
 	if err == nil {
-		if gone := k.present(); gone != nil {
+		if gone := k.checkPresent(); gone != nil {
 			return answer, status.Error(codes.Unavailable, gone.Error())
 		}
 	}
 	return answer, err
 }
 
-// Range is that of etcd.
+// Range implements [etcdserverpb.KVServer].
 func (k *kv) Range(ctx context.Context, r *etcdserverpb.RangeRequest) (*etcdserverpb.RangeResponse, error) {
 	return call(ctx, k, etcdserverpb.KVServer.Range, r)
 }
 
-// Put is that of etcd.
+// Put implements [etcdserverpb.KVServer].
 func (k *kv) Put(ctx context.Context, r *etcdserverpb.PutRequest) (*etcdserverpb.PutResponse, error) {
-	return change(ctx, k, etcdserverpb.KVServer.Put, r)
+	return write(ctx, k, etcdserverpb.KVServer.Put, r)
 }
 
-// DeleteRange is that of etcd.
+// DeleteRange implements [etcdserverpb.KVServer].
 func (k *kv) DeleteRange(ctx context.Context, r *etcdserverpb.DeleteRangeRequest) (*etcdserverpb.DeleteRangeResponse, error) {
-	return change(ctx, k, etcdserverpb.KVServer.DeleteRange, r)
+	return write(ctx, k, etcdserverpb.KVServer.DeleteRange, r)
 }
 
-// Txn is that of etcd.
+// Txn implements [etcdserverpb.KVServer].
 func (k *kv) Txn(ctx context.Context, r *etcdserverpb.TxnRequest) (*etcdserverpb.TxnResponse, error) {
-	return change(ctx, k, etcdserverpb.KVServer.Txn, r)
+	return write(ctx, k, etcdserverpb.KVServer.Txn, r)
 }
 
-// Compact is that of etcd.
+// Compact implements [etcdserverpb.KVServer].
 func (k *kv) Compact(ctx context.Context, r *etcdserverpb.CompactionRequest) (*etcdserverpb.CompactionResponse, error) {
 	return call(ctx, k, etcdserverpb.KVServer.Compact, r)
 }

@@ -25,7 +25,7 @@ func (s *lockedServer) Range(context.Context, *etcdserverpb.RangeRequest) (*etcd
 	return nil, nil
 }
 
-func TestACallOfAMemberThatHasFailedEndsWithItsContext(t *testing.T) {
+func TestCallOfFailedMemberEndsWithContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		locked := &lockedServer{unlock: make(chan struct{})}
 		defer close(locked.unlock)
@@ -67,11 +67,11 @@ func (*calm) Compact(context.Context, *etcdserverpb.CompactionRequest) (*etcdser
 	return new(etcdserverpb.CompactionResponse), nil
 }
 
-func TestChangesAreAcknowledgedOnlyWhileTheFolderIsThere(t *testing.T) {
+func TestWritesFailWithoutDirectory(t *testing.T) {
 	ctx := t.Context()
 	var k kv
 	var here error
-	k.present = func() error { return here }
+	k.checkPresent = func() error { return here }
 	calls := func() map[string]error {
 		_, read := k.Range(ctx, new(etcdserverpb.RangeRequest))
 		_, compacted := k.Compact(ctx, new(etcdserverpb.CompactionRequest))
@@ -92,7 +92,7 @@ func TestChangesAreAcknowledgedOnlyWhileTheFolderIsThere(t *testing.T) {
 			t.Errorf("%s = %v", call, err)
 		}
 	}
-	here = errors.New("the folder is gone")
+	here = errors.New("the data directory is gone")
 	for call, err := range calls() {
 		if reads := call == "Range" || call == "Compact"; reads != (err == nil) {
 			t.Errorf("%s without a folder = %v", call, err)

@@ -13,25 +13,25 @@ import (
 	"carillon/internal/store"
 )
 
-// logger returns what etcd logs to. What it calls fatal fails the member and ends the goroutine that said so: etcd would
-// end the process.
+// logger returns etcd's logger. A fatal message fails the member and ends its goroutine; etcd
+// itself would end the process.
 func (m *Member) logger() *zap.Logger {
 	return zap.New(&logCore{member: m}, zap.WithFatalHook(zapcore.WriteThenGoexit))
 }
 
-// A logCore passes on what etcd has to say, lower than it says it, because much of it is about passing things.
+// logCore passes on etcd's messages at a lower level, because many are about temporary conditions.
 type logCore struct {
 	member *Member
 	fields []zapcore.Field
 }
 
-// Enabled is [zapcore.LevelEnabler.Enabled].
+// Enabled implements [zapcore.Core].
 func (c *logCore) Enabled(l zapcore.Level) bool {
-	none := context.Background() //nolint:forbidigo // zap has none to give, and no level depends on it
-	return l >= zapcore.FatalLevel || c.member.log.Enabled(none, level(l))
+	none := context.Background() //nolint:forbidigo // zap passes no context, and no level depends on one
+	return l >= zapcore.FatalLevel || c.member.log.Enabled(none, slogLevel(l))
 }
 
-func level(l zapcore.Level) slog.Level {
+func slogLevel(l zapcore.Level) slog.Level {
 	switch {
 	case l >= zapcore.DPanicLevel:
 		return slog.LevelError
@@ -41,12 +41,12 @@ func level(l zapcore.Level) slog.Level {
 	return store.LevelTrace
 }
 
-// With is [zapcore.Core.With].
+// With implements [zapcore.Core].
 func (c *logCore) With(fields []zapcore.Field) zapcore.Core {
 	return &logCore{member: c.member, fields: append(slices.Clip(c.fields), fields...)}
 }
 
-// Check is [zapcore.Core.Check].
+// Check implements [zapcore.Core].
 func (c *logCore) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.CheckedEntry {
 	if c.Enabled(e.Level) {
 		return ce.AddCore(e, c)
@@ -54,7 +54,7 @@ func (c *logCore) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.Chec
 	return ce
 }
 
-// Write is [zapcore.Core.Write].
+// Write implements [zapcore.Core].
 func (c *logCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	enc := zapcore.NewMapObjectEncoder()
 	for _, f := range append(slices.Clip(c.fields), fields...) {
@@ -64,9 +64,9 @@ func (c *logCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	switch {
 	case e.Level >= zapcore.DPanicLevel:
 		c.member.fail(errors.New(event))
-		c.member.log.Error("etcd cannot go on", slog.String("event", event))
+		c.member.log.Error("etcd failed", slog.String("event", event))
 	case e.Level == zapcore.ErrorLevel && !c.member.stopping.Load():
-		c.member.log.Warn("etcd met an error", slog.String("event", event))
+		c.member.log.Warn("etcd reported an error", slog.String("event", event))
 	default:
 		none := context.Background() //nolint:forbidigo // as in Enabled
 		c.member.log.LogAttrs(none, store.LevelTrace, "etcd", slog.String("event", event))
@@ -74,5 +74,5 @@ func (c *logCore) Write(e zapcore.Entry, fields []zapcore.Field) error {
 	return nil
 }
 
-// Sync is [zapcore.Core.Sync].
+// Sync implements [zapcore.Core].
 func (*logCore) Sync() error { return nil }

@@ -13,7 +13,7 @@ import (
 	"carillon/internal/store"
 )
 
-func TestWhatEtcdSaysIsLoggedLowerAndWhatIsFatalFailsTheMember(t *testing.T) {
+func TestFatalEtcdLogFailsMember(t *testing.T) {
 	var text bytes.Buffer
 	m := &Member{failed: make(chan struct{}), log: slog.New(slog.NewTextHandler(&text, &slog.HandlerOptions{Level: store.LevelTrace}))}
 	log := m.logger().With(zap.String("field", "of the log"))
@@ -27,7 +27,7 @@ func TestWhatEtcdSaysIsLoggedLowerAndWhatIsFatalFailsTheMember(t *testing.T) {
 	log.Warn("a warning", zap.Int("n", 7))
 	said(`level=DEBUG-4 msg=etcd event="a warning map[field:of the log n:7]"`)
 	log.Error("an error")
-	said(`level=WARN msg="etcd met an error" event="an error map[field:of the log]"`)
+	said(`level=WARN msg="etcd reported an error" event="an error map[field:of the log]"`)
 	m.stopping.Store(true)
 	log.Error("an error")
 	said(`level=DEBUG-4 msg=etcd`)
@@ -38,7 +38,7 @@ func TestWhatEtcdSaysIsLoggedLowerAndWhatIsFatalFailsTheMember(t *testing.T) {
 		t.Error("a goroutine goes on after what is fatal")
 	}()
 	<-ended
-	said(`level=ERROR msg="etcd cannot go on" event="the end map[field:of the log]"`)
+	said(`level=ERROR msg="etcd failed" event="the end map[field:of the log]"`)
 	<-m.failed
 	m.fail(errors.New("another reason"))
 	if m.err == nil || !strings.Contains(m.err.Error(), "the end") {
@@ -62,12 +62,12 @@ func TestWhatEtcdSaysIsLoggedLowerAndWhatIsFatalFailsTheMember(t *testing.T) {
 	}
 }
 
-func TestLevelOfALineIsLowerThanEtcdsAndNoneIsLostThatIsFatal(t *testing.T) {
+func TestEtcdLogLevelsAreLowered(t *testing.T) {
 	for of, want := range map[zapcore.Level]slog.Level{
 		zapcore.DebugLevel: store.LevelTrace, zapcore.InfoLevel: store.LevelTrace, zapcore.WarnLevel: store.LevelTrace, zapcore.ErrorLevel: slog.LevelWarn,
 		zapcore.DPanicLevel: slog.LevelError, zapcore.PanicLevel: slog.LevelError, zapcore.FatalLevel: slog.LevelError,
 	} {
-		if got := level(of); got != want {
+		if got := slogLevel(of); got != want {
 			t.Errorf("a line of etcd's level %v has the level %v, want %v", of, got, want)
 		}
 	}

@@ -11,7 +11,7 @@ import (
 	"carillon/internal/store/etcdmember/etcdtest"
 )
 
-func TestMembersAreAskedForWhereNobodyAnswers(t *testing.T) {
+func TestMembersErrorNamesEndpoint(t *testing.T) {
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -23,7 +23,7 @@ func TestMembersAreAskedForWhereNobodyAnswers(t *testing.T) {
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 		err := ask(ctx)
-		if cancel(); err == nil || !strings.Contains(err.Error(), "more than half of the schedulers must run") {
+		if cancel(); err == nil || !strings.Contains(err.Error(), "a majority of the schedulers must run") {
 			t.Errorf("%s, of one that does not answer: %v, want that the others are to be started", what, err)
 		}
 	}
@@ -31,12 +31,12 @@ func TestMembersAreAskedForWhereNobodyAnswers(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := etcdmember.Members(t.Context(), endpoint); err == nil || !strings.Contains(err.Error(), endpoint) ||
-		!strings.Contains(err.Error(), "start the scheduler of this machine, or name the address of its etcd with --etcd") {
+		!strings.Contains(err.Error(), "start the scheduler of this machine, or give the address of its etcd with --etcd") {
 		t.Errorf("list, where nobody listens: %v, want what to start", err)
 	}
 }
 
-func TestMembersAreListedWithoutAMajority(t *testing.T) {
+func TestMembersAreListedWithoutMajority(t *testing.T) {
 	a, b := etcdtest.Config(t), etcdtest.Config(t)
 	a.Name, b.Name = "a", "b"
 	a.Peers = map[string]string{"a": a.Peer, "b": b.Peer}
@@ -52,12 +52,12 @@ func TestMembersAreListedWithoutAMajority(t *testing.T) {
 	if err != nil || len(all) != 2 || all[0].Answer != "yes" || all[1].Answer == "yes" {
 		t.Errorf("the members are %+v, %v, want a that answers and b that does not", all, err)
 	}
-	if err := etcdmember.Replace(t.Context(), a.Client, "c"); err == nil || !strings.Contains(err.Error(), `no member is called "c": there are ["a" "b"]`) {
+	if err := etcdmember.Replace(t.Context(), a.Client, "c"); err == nil || !strings.Contains(err.Error(), `no member has the name "c": the members are ["a" "b"]`) {
 		t.Errorf("Replace of one that is not there: %v", err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
-	if err := etcdmember.Replace(ctx, a.Client, "b"); err == nil || !strings.Contains(err.Error(), "more than half of the schedulers must run") {
+	if err := etcdmember.Replace(ctx, a.Client, "b"); err == nil || !strings.Contains(err.Error(), "a majority of the schedulers must run") {
 		t.Errorf("Replace without a majority: %v, want that the others are to be started", err)
 	}
 }

@@ -45,7 +45,7 @@ func certificate(t *testing.T, at net.IP) TLS {
 	return files
 }
 
-func TestCertificateThatOthersWouldNotTakeIsRefused(t *testing.T) {
+func TestUnusableCertificateIsRefused(t *testing.T) {
 	good := certificate(t, net.IPv4(10, 0, 0, 1))
 	broken := errors.New("nobody signs it")
 	waits := good
@@ -61,12 +61,12 @@ func TestCertificateThatOthersWouldNotTakeIsRefused(t *testing.T) {
 		{nil, "https://10.0.0.2:1", ""},
 		{&good, "https://10.0.0.1:1", ""},
 		{&signed, "https://10.0.0.1:1", ""},
-		{&good, "https://10.0.0.2:1", "does not name 10.0.0.2"},
+		{&good, "https://10.0.0.2:1", "is not valid for 10.0.0.2"},
 		{&good, "http://10.0.0.2:1", ""},
 		{&TLS{CertFile: "none"}, "https://10.0.0.1:1", "the certificate for its peers"},
 		{&waits, "https://10.0.0.1:1", "nobody signs it"},
 	} {
-		err := Config{Name: "a", Peers: map[string]string{"a": c.at}, TLS: c.tls}.awaitTLS(t.Context())
+		err := Config{Name: "a", Peers: map[string]string{"a": c.at}, TLS: c.tls}.waitTLS(t.Context())
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
 			t.Errorf("with %+v at %s: %v, want %q", c.tls, c.at, err, c.want)
 		}
@@ -76,7 +76,7 @@ func TestCertificateThatOthersWouldNotTakeIsRefused(t *testing.T) {
 	}
 }
 
-func TestMemberSpeaksToOthersWithItsCertificate(t *testing.T) {
+func TestMembersUseTLS(t *testing.T) {
 	good := certificate(t, net.IPv4(127, 0, 0, 1))
 	c, err := good.client()
 	if err != nil || len(c.Certificates) != 1 || c.RootCAs.Equal(x509.NewCertPool()) {

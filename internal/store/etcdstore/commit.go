@@ -14,24 +14,26 @@ import (
 )
 
 const (
-	// perWrite is what etcd's encoding adds to a key and its value, at most: three tags with lengths of messages, and
-	// two of strings.
-	perWrite = 32
-	// perRequest is what it adds to a transaction, the fences of 64 partitions included.
-	perRequest = 8 << 10
+	// writeOverhead is the maximum that etcd's encoding adds to a key and its value: three tags
+	// with lengths of messages, and two of strings.
+	writeOverhead = 32
+	// requestOverhead is the maximum that it adds to a transaction, with the fences of 64
+	// partitions.
+	requestOverhead = 8 << 10
 )
 
-// MaxBatch returns what one transaction of etcd can carry.
+// MaxBatch returns the limits of one etcd transaction.
 func (s *Store) MaxBatch() (writes, bytes int) {
 	writes = s.config.MaxTxnOps
-	return writes, s.config.MaxRequestBytes - perRequest - writes*(len(s.records)+perWrite)
+	return writes, s.config.MaxRequestBytes - requestOverhead - writes*(len(s.records)+writeOverhead)
 }
 
-// Commit keeps the contract of [store.Store]. A batch larger than MaxBatch is refused. It waits for etcd no longer than
-// [Config].Timeout. An error that is [job.ErrFull] says that etcd's quota is exceeded, and that it takes deletions alone.
+// Commit implements [store.Store]. It refuses a batch larger than MaxBatch, and waits for etcd for
+// [Config].Timeout at most. An error that is [job.ErrFull] means that etcd's quota is exceeded, and
+// that only deletions are possible.
 //
-// A batch whose fate is unknown may still be applied, until its fence is void. So who loads afresh after an error renews
-// the claim first.
+// A batch with an unknown fate may still be applied until its fence is invalid. So a caller that
+// reloads after an error must renew the claim first.
 func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
 	if err := s.commit(ctx, b); err != nil {
 		return fmt.Errorf("commit %d writes: %w", len(b.Writes), err)
@@ -46,7 +48,7 @@ func (s *Store) commit(ctx context.Context, b *store.Batch) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	var compare []clientv3.Cmp
 	for _, f := range b.Fences {
@@ -60,19 +62,19 @@ func (s *Store) commit(ctx context.Context, b *store.Batch) error {
 			ops = append(ops, clientv3.OpPut(s.key(w.Key), string(w.Value)))
 		}
 	}
-	_, before := s.age.latest()
+	_, before := s.progress.latest()
 	var resp *clientv3.TxnResponse
-	err := s.whileLed(ctx, func(ctx context.Context) (err error) {
+	err := s.withLeaderCheck(ctx, func(ctx context.Context) (err error) {
 		if resp, err = s.kv.Txn(ctx).If(compare...).Then(ops...).Commit(); err != nil {
 			return explain(ctx, err)
 		}
-		s.age.heard(resp.Header)
+		s.progress.observe(resp.Header)
 		return nil
 	})
 	switch {
 	case errors.Is(err, rpctypes.ErrNoSpace):
-		s.room.exceeded()
-		return s.refused(ctx, b, before, err)
+		s.capacity.exceeded()
+		return s.resolveNoSpace(ctx, b, before, err)
 	case err != nil:
 		return err
 	case !resp.Succeeded:
@@ -81,16 +83,17 @@ func (s *Store) commit(ctx context.Context, b *store.Batch) error {
 	return nil
 }
 
-// refused returns how the commit of b has ended that etcd had no room for. The transaction by which etcd finds out that its
-// quota is exceeded is applied, and answered like those that are not. What b writes nobody else does: so if that is of
-// after the revision before, which was heard of before the commit, it is of b.
-func (s *Store) refused(ctx context.Context, b *store.Batch, before int64, refusal error) error {
-	if i := slices.IndexFunc(b.Writes, func(w store.Write) bool { return !w.Remove }); i >= 0 { // all are applied, or none
+// resolveNoSpace returns the result of the commit of b, which etcd refused for lack of space. Etcd
+// applies the transaction with which it detects that its quota is exceeded, but gives the same
+// error. Only this caller writes the keys of b. So if a key was written after the revision before,
+// which was seen before the commit, then b was applied.
+func (s *Store) resolveNoSpace(ctx context.Context, b *store.Batch, before int64, refusal error) error {
+	if i := slices.IndexFunc(b.Writes, func(w store.Write) bool { return !w.Remove }); i >= 0 { // all writes are applied, or none
 		resp, err := s.kv.Get(ctx, s.key(b.Writes[i].Key), clientv3.WithKeysOnly())
 		if err != nil {
-			return fmt.Errorf("etcd's quota is exceeded, and whether by these: %w", explain(ctx, err))
+			return fmt.Errorf("etcd's quota is exceeded; find out whether the writes were applied: %w", explain(ctx, err))
 		}
-		s.age.heard(resp.Header)
+		s.progress.observe(resp.Header)
 		if len(resp.Kvs) > 0 && resp.Kvs[0].ModRevision > before {
 			return nil
 		}
@@ -98,17 +101,18 @@ func (s *Store) refused(ctx context.Context, b *store.Batch, before int64, refus
 	return fmt.Errorf("%w: etcd's quota is exceeded: %w", job.ErrFull, refusal)
 }
 
+// check returns an error if b is larger than MaxBatch.
 func (s *Store) check(b *store.Batch) error {
 	n := 0
 	for _, w := range b.Writes {
 		n += len(w.Key) + len(w.Value)
 	}
 	if writes, bytes := s.MaxBatch(); len(b.Writes) > writes || n > bytes {
-		return fmt.Errorf("%d bytes in %d writes are too much for one batch, which carries %d in %d: split it, or raise what etcd allows",
+		return fmt.Errorf("%d bytes in %d writes exceed a batch of %d bytes in %d writes: split it, or raise etcd's limits",
 			n, len(b.Writes), bytes, writes)
 	}
 	return nil
 }
 
-// key returns where etcd has the record of this key.
+// key returns the key in etcd of the record with key k.
 func (s *Store) key(k []byte) string { return s.records + string(k) }

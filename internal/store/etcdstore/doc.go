@@ -1,20 +1,24 @@
-// Package etcdstore is the store of a cluster: it keeps the contract of [store.Store] on an etcd that its nodes share.
+// Package etcdstore is the store of a cluster: a [store.Store] on an etcd that the nodes share.
 //
 // What it promises:
 //
-//   - When Commit returns nil, a majority of etcd's members has the batch on disk. A batch is one transaction, which
-//     compares the claims that are the batch's fences: a writer that has lost its claim is refused with [store.ErrFenced],
-//     however late its batch comes. One batch carries what one transaction of etcd can.
-//   - A Get sees one moment, in as many transactions as its keys need. A Scan sees the store page by page.
-//   - Every call ends: with an error after [Config].Timeout if etcd gives no answer. A commit's fate is not known then.
-//   - Memory is bounded by what callers ask for at once, and by one page for each scan.
+//   - When Commit returns nil, a majority of the etcd members has the batch on disk. A batch is
+//     one transaction, which compares the batch's fences: a former owner is refused with
+//     [store.ErrFenced], however late its batch arrives. One batch carries what one transaction
+//     of etcd can.
+//   - A Get reads one revision, in as many transactions as its keys need. A Scan reads page by
+//     page.
+//   - Every call ends: with an error after [Config].Timeout if etcd does not respond. The fate
+//     of a commit is then unknown.
+//   - Memory is bounded by what concurrent callers request, and one page for each scan.
 //
-// The records stand under a prefix, claims and members beside them; see the decision about the layout in etcd.
+// The records are under a prefix, with claims and members beside them; the decision about the
+// layout in etcd has the details.
 //
-// What it does when there is no more room. etcd keeps its past until it is compacted, gives a file's space back only when
-// it is defragmented, and once its quota is exceeded refuses every write until somebody lifts the alarm. So [Store.Run]
-// compacts every few minutes, watches the members' sizes, and reports [Store.Full] while there is still room for what
-// must go on: new jobs are refused, outcomes and deletions are not. When a file is large and mostly empty, it defragments
-// the members one after another, the leader last. When there is room again, it lifts the alarm. Nodes take turns at this:
-// one at a time holds the key for it.
+// Against a full database, [Store.Run] compacts etcd's history every few minutes and watches the
+// size of each member. [Store.Full] reports a database that is nearly full: new jobs are then
+// refused, while outcomes and deletions are not. When a database is large and mostly free, Run
+// defragments the members one by one, the leader last. When there is space again, it disarms etcd's
+// alarm, which otherwise refuses every write. One node at a time does this: it holds a lock in
+// etcd.
 package etcdstore

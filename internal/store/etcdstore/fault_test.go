@@ -15,7 +15,7 @@ import (
 	"carillon/internal/store/etcdstore"
 )
 
-func TestACallEndsThoughEtcdDoesNotAnswer(t *testing.T) {
+func TestUnansweredCallEnds(t *testing.T) {
 	deaf, err := net.Listen("tcp", "127.0.0.1:0") // it takes connections and says nothing
 	if err != nil {
 		t.Fatal(err)
@@ -28,13 +28,13 @@ func TestACallEndsThoughEtcdDoesNotAnswer(t *testing.T) {
 		scanned = err
 	}
 	for call, err := range map[string]error{"Get": got, "Scan": scanned, "Commit": put(t.Context(), s, "key", "value")} {
-		if err == nil || errors.Is(err, store.ErrFenced) || !strings.Contains(err.Error(), "no answer within 50ms") {
+		if err == nil || errors.Is(err, store.ErrFenced) || !strings.Contains(err.Error(), "did not respond within 50ms") {
 			t.Errorf("%s: %v, want that there was no answer", call, err)
 		}
 	}
 }
 
-func TestAStoreGoesOnWhenEtcdIsBack(t *testing.T) {
+func TestStoreRecoversWithEtcd(t *testing.T) {
 	cfg := etcdtest.Config(t)
 	etcd, stop := etcdtest.Run(t, cfg)
 	s := open(t, etcdstore.Config{Endpoints: etcd, Timeout: 100 * time.Millisecond})
@@ -50,7 +50,7 @@ func TestAStoreGoesOnWhenEtcdIsBack(t *testing.T) {
 	}
 }
 
-func TestAFullEtcdSaysSoAndRecovers(t *testing.T) {
+func TestFullEtcdRecovers(t *testing.T) {
 	cfg := etcdtest.Config(t)
 	const quota = 4 << 20
 	cfg.QuotaBytes = quota
@@ -83,7 +83,7 @@ func TestAFullEtcdSaysSoAndRecovers(t *testing.T) {
 	})
 }
 
-func TestAStoreIsFullBeforeEtcdRefusesAnything(t *testing.T) {
+func TestStoreIsFullBeforeEtcdRefuses(t *testing.T) {
 	cfg := etcdtest.Config(t)
 	const quota = 4 << 20
 	cfg.QuotaBytes = quota
@@ -97,7 +97,7 @@ func TestAStoreIsFullBeforeEtcdRefusesAnything(t *testing.T) {
 		if n > 2*quota/len(large) {
 			t.Fatalf("%d writes fit into a quota of %d", n, quota)
 		}
-		if err := s.Looked(t.Context()); err != nil {
+		if err := s.CheckCapacity(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}

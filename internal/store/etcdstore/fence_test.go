@@ -13,7 +13,7 @@ import (
 	"carillon/internal/store/etcdstore"
 )
 
-func TestAWriterThatLostItsClaimIsFenced(t *testing.T) {
+func TestFormerOwnerIsFenced(t *testing.T) {
 	onEach(t, 0, 0, writerWithoutItsClaimIsFenced)
 }
 
@@ -53,7 +53,7 @@ func writerWithoutItsClaimIsFenced(t *testing.T, open opener) {
 	}
 }
 
-func TestEachFenceOfABatchIsCompared(t *testing.T) {
+func TestEachFenceIsCompared(t *testing.T) {
 	etcd := etcdtest.NewMemory(t)
 	s := open(t, etcdstore.Config{Endpoints: []string{"http://nobody.invalid"}, KV: etcd})
 	claim := func(key string) store.Fence {
@@ -82,7 +82,7 @@ func TestEachFenceOfABatchIsCompared(t *testing.T) {
 	}
 }
 
-func TestAFenceOfRevisionZeroLetsOnlyTheFirstWriterIn(t *testing.T) {
+func TestFenceOfRevisionZeroAdmitsFirstWriter(t *testing.T) {
 	onEach(t, 0, 0, func(t *testing.T, open opener) {
 		s := open(etcdstore.Config{})
 		b := store.Batch{Fences: []store.Fence{{Key: "carillon/d/format"}}}
@@ -96,7 +96,7 @@ func TestAFenceOfRevisionZeroLetsOnlyTheFirstWriterIn(t *testing.T) {
 	})
 }
 
-func TestALargestBatchStillHasRoomForAFenceOfEachPartition(t *testing.T) {
+func TestLargestBatchFitsAllFences(t *testing.T) {
 	onEach(t, 0, 0, largestBatchHasRoomForFences)
 }
 

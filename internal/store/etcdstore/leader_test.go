@@ -47,7 +47,7 @@ func (s *successor) Txn(ctx context.Context, r *etcdserverpb.TxnRequest) (*etcds
 	return resp, err
 }
 
-func TestACommitDoesNotWaitForALeaderThatIsOneNoMore(t *testing.T) {
+func TestCommitLeavesDeposedLeader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		etcd := &successor{KVServer: etcdtest.NewMemory(t)}
 		s := open(t, etcdstore.Config{Endpoints: []string{"http://nobody.invalid"}, KV: etcd, Timeout: time.Second})
@@ -56,23 +56,23 @@ func TestACommitDoesNotWaitForALeaderThatIsOneNoMore(t *testing.T) {
 		}
 
 		etcd.lost.Store(true)
-		if err := put(t.Context(), s, "key", "2"); err == nil || !strings.Contains(err.Error(), "no answer within 1s") {
+		if err := put(t.Context(), s, "key", "2"); err == nil || !strings.Contains(err.Error(), "did not respond within 1s") {
 			t.Errorf("a commit that is lost under the same leader: %v, want that there was no answer", err)
 		}
 		etcd.term.Store(1)
 		etcd.dumb.Store(true)
-		if err := put(t.Context(), s, "key", "2"); err == nil || !strings.Contains(err.Error(), "no answer within 1s") {
+		if err := put(t.Context(), s, "key", "2"); err == nil || !strings.Contains(err.Error(), "did not respond within 1s") {
 			t.Errorf("a commit that is lost while another leader is elected, and not at work: %v, want that there was no answer", err)
 		}
 		etcd.dumb.Store(false)
 		etcd.torn.Store(true)
-		if err := put(t.Context(), s, "key", "2"); err == nil || !strings.Contains(err.Error(), "no answer within 1s") {
+		if err := put(t.Context(), s, "key", "2"); err == nil || !strings.Contains(err.Error(), "did not respond within 1s") {
 			t.Errorf("a commit that is lost while nobody can tell whether there is another leader: %v, want that there was no answer", err)
 		}
 		etcd.torn.Store(false)
 		begin := time.Now()
 		err := put(t.Context(), s, "key", "3")
-		if took := time.Since(begin); err == nil || !strings.Contains(err.Error(), "etcd has another leader") || took != 30*time.Millisecond {
+		if took := time.Since(begin); err == nil || !strings.Contains(err.Error(), "etcd has a new leader") || took != 30*time.Millisecond {
 			t.Errorf("a commit that is lost with its leader: %v after %v, want soon that there is another leader", err, took)
 		}
 		etcd.lost.Store(false)
@@ -82,7 +82,7 @@ func TestACommitDoesNotWaitForALeaderThatIsOneNoMore(t *testing.T) {
 	})
 }
 
-func TestACommitIsUnderTheLeaderThatReadsHaveHeardOf(t *testing.T) {
+func TestCommitUsesLeaderOfReads(t *testing.T) {
 	for name, read := range map[string]func(ctx context.Context, s store.Store) error{
 		"Get": func(ctx context.Context, s store.Store) error { _, err := s.Get(ctx, []byte("key")); return err },
 		"Scan": func(ctx context.Context, s store.Store) error {
@@ -103,14 +103,14 @@ func TestACommitIsUnderTheLeaderThatReadsHaveHeardOf(t *testing.T) {
 				t.Fatal(err)
 			}
 			etcd.lost.Store(true)
-			if err := put(t.Context(), s, "key", "2"); err == nil || !strings.Contains(err.Error(), "no answer within 1s") {
+			if err := put(t.Context(), s, "key", "2"); err == nil || !strings.Contains(err.Error(), "did not respond within 1s") {
 				t.Errorf("after a %s, a commit that is lost under the same leader: %v, want that there was no answer", name, err)
 			}
 		})
 	}
 }
 
-func TestAFirstCommitThatIsSlowIsNotTakenForLost(t *testing.T) {
+func TestSlowFirstCommitIsNotLost(t *testing.T) {
 	inMemory(t, etcdstore.Config{}, func(t *testing.T, m *etcdtest.Memory, s *etcdstore.Store) {
 		m.Before = func(_ context.Context, request any) error {
 			if _, ok := request.(*etcdserverpb.TxnRequest); ok {
@@ -141,7 +141,7 @@ func (l *late) Txn(ctx context.Context, r *etcdserverpb.TxnRequest) (*etcdserver
 	return l.KVServer.Txn(context.WithoutCancel(ctx), r)
 }
 
-func TestAnAnswerThatComesWhenTheLeaderIsLostCounts(t *testing.T) {
+func TestLateAnswerOfLostLeaderCounts(t *testing.T) {
 	for _, answer := range []error{nil, errWire} {
 		synctest.Test(t, func(t *testing.T) {
 			etcd := &successor{KVServer: &late{etcdtest.NewMemory(t), answer}}
@@ -151,7 +151,7 @@ func TestAnAnswerThatComesWhenTheLeaderIsLostCounts(t *testing.T) {
 			}
 			etcd.term.Store(1)
 			err := put(t.Context(), s, "key", "value")
-			if lost := err != nil && strings.Contains(err.Error(), "etcd has another leader"); lost != (answer != nil) {
+			if lost := err != nil && strings.Contains(err.Error(), "etcd has a new leader"); lost != (answer != nil) {
 				t.Errorf("a commit whose answer comes when it is given up, and is the error %v: %v", answer, err)
 			}
 		})

@@ -14,15 +14,15 @@ import (
 	"carillon/internal/store"
 )
 
-// Get keeps the contract of [store.Store]; all values are of one moment. It costs one round trip for as many keys as
-// a transaction may have operations.
+// Get implements [store.Store]; all values are of one revision. It costs one round trip per
+// [Config].MaxTxnOps keys.
 func (s *Store) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
 	return s.getWith(ctx, keys)
 }
 
 func (s *Store) getWith(ctx context.Context, keys [][]byte, opts ...clientv3.OpOption) ([][]byte, error) {
 	values, err := s.get(ctx, keys, opts)
-	if errors.Is(err, rpctypes.ErrCompacted) { // the moment has been forgotten meanwhile
+	if errors.Is(err, rpctypes.ErrCompacted) { // the revision was compacted meanwhile
 		values, err = s.get(ctx, keys, opts)
 	}
 	if err != nil {
@@ -35,23 +35,23 @@ func (s *Store) get(ctx context.Context, keys [][]byte, opts []clientv3.OpOption
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	values := make([][]byte, 0, len(keys))
-	moment := int64(0) // the latest at first, and then that of the first answer
+	revision := int64(0) // 0 means the latest; then that of the first response
 	for part := range slices.Chunk(keys, s.config.MaxTxnOps) {
 		ops := make([]clientv3.Op, 0, len(part))
 		for _, k := range part {
-			ops = append(ops, clientv3.OpGet(s.key(k), append([]clientv3.OpOption{clientv3.WithRev(moment)}, opts...)...))
+			ops = append(ops, clientv3.OpGet(s.key(k), append([]clientv3.OpOption{clientv3.WithRev(revision)}, opts...)...))
 		}
 		resp, err := s.kv.Txn(ctx).Then(ops...).Commit()
 		if err != nil {
 			return nil, explain(ctx, err)
 		}
-		if moment == 0 {
-			moment = resp.Header.Revision
+		if revision == 0 {
+			revision = resp.Header.Revision
 		}
-		s.age.heard(resp.Header)
+		s.progress.observe(resp.Header)
 		for _, r := range resp.Responses {
 			var v []byte
 			if kvs := r.GetResponseRange().Kvs; len(kvs) > 0 {
@@ -63,7 +63,7 @@ func (s *Store) get(ctx context.Context, keys [][]byte, opts []clientv3.OpOption
 	return values, nil
 }
 
-// present returns the value of kv, which is not nil.
+// present returns the value of kv, never nil.
 func present(kv *mvccpb.KeyValue) []byte {
 	if kv.Value == nil {
 		return []byte{}
@@ -71,15 +71,15 @@ func present(kv *mvccpb.KeyValue) []byte {
 	return kv.Value
 }
 
-// The first page of a scan has few keys, as it may be all that is wanted; the later ones have as many as make up
-// pageBytes if they are like those before, within bounds.
+// The first page of a scan is small, because it may be all that is read. Later pages have about
+// pageBytes, estimated from the page before, within limits.
 const (
 	firstPage = 256
 	maxPage   = 10_000
 	pageBytes = 2 << 20
 )
 
-// Scan keeps the contract of [store.Store]. It sees the store page by page.
+// Scan implements [store.Store]. It reads page by page.
 func (s *Store) Scan(ctx context.Context, r store.Range, limit int) iter.Seq2[store.Pair, error] {
 	return s.scanWith(ctx, r, limit)
 }
@@ -94,7 +94,7 @@ func (s *Store) scanWith(
 	}
 }
 
-// scan passes pairs to yield until it declines, which is the end without an error.
+// scan passes pairs to yield until yield returns false, which is not an error.
 func (s *Store) scan(
 	ctx context.Context, r store.Range, limit int, opts []clientv3.OpOption, yield func(store.Pair) bool,
 ) error {
@@ -102,7 +102,7 @@ func (s *Store) scan(
 	if r.To != nil {
 		to = s.key(r.To)
 	}
-	var p pacer
+	var p pageBounds
 	left, end := limit, to
 	for page := firstPage; from < to; {
 		if limit > 0 {
@@ -137,20 +137,20 @@ func (s *Store) scan(
 	return ctx.Err()
 }
 
-// page returns the first n records from from on, and whether there are more.
+// page returns the first n records in a range, and whether there are more.
 func (s *Store) page(
 	ctx context.Context, from, to string, n int, opts []clientv3.OpOption,
 ) (kvs []*mvccpb.KeyValue, more bool, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, false, err
 	}
-	ctx, cancel := s.bounded(ctx)
+	ctx, cancel := s.withTimeout(ctx)
 	defer cancel()
 	resp, err := s.kv.Get(ctx, from,
 		append(slices.Clip(opts), clientv3.WithRange(to), clientv3.WithLimit(int64(n)))...)
 	if err != nil {
 		return nil, false, explain(ctx, err)
 	}
-	s.age.heard(resp.Header)
+	s.progress.observe(resp.Header)
 	return resp.Kvs, resp.More, nil
 }

@@ -17,7 +17,7 @@ import (
 	"carillon/internal/store/storetest"
 )
 
-func TestItIsAStore(t *testing.T) {
+func TestConformance(t *testing.T) {
 	etcd := run(t, etcdtest.Config(t))
 	n := 0
 	storetest.Run(t, func(t *testing.T) store.Store {
@@ -26,12 +26,12 @@ func TestItIsAStore(t *testing.T) {
 	})
 }
 
-func TestItIsAStoreOnAnEtcdInMemory(t *testing.T) {
+func TestConformanceInMemory(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store { return openInMemory(t) })
 }
 
-func TestItIsAStoreOnAnEtcdInMemoryToWhoReadsWhatItAloneWrites(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) store.Store { return openInMemory(t).Own() })
+func TestConformanceOfLocalReadsInMemory(t *testing.T) {
+	storetest.Run(t, func(t *testing.T) store.Store { return openInMemory(t).LocalReads() })
 }
 
 // openInMemory returns a store on an etcd in memory, which it reaches as a member in the same process.
@@ -40,16 +40,16 @@ func openInMemory(t *testing.T) *etcdstore.Store {
 	return open(t, etcdstore.Config{Endpoints: []string{"http://nobody.invalid"}, KV: etcdtest.NewMemory(t)})
 }
 
-func TestItIsAStoreToWhoReadsWhatItAloneWrites(t *testing.T) {
+func TestConformanceOfLocalReads(t *testing.T) {
 	etcd := run(t, etcdtest.Config(t))
 	n := 0
 	storetest.Run(t, func(t *testing.T) store.Store {
 		n++
-		return open(t, etcdstore.Config{Endpoints: etcd, Prefix: fmt.Sprintf("%d/", n)}).Own()
+		return open(t, etcdstore.Config{Endpoints: etcd, Prefix: fmt.Sprintf("%d/", n)}).LocalReads()
 	})
 }
 
-func TestAMomentIsSeenAsItWas(t *testing.T) {
+func TestSnapshotIsUnchangedByWrites(t *testing.T) {
 	s := openInMemory(t)
 	put := func(n int, value string) {
 		t.Helper()
@@ -62,7 +62,7 @@ func TestAMomentIsSeenAsItWas(t *testing.T) {
 	for n := range 600 { // more than a page
 		put(n, "before")
 	}
-	then, err := s.Now(t.Context())
+	then, err := s.Snapshot(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,14 +84,14 @@ func TestAMomentIsSeenAsItWas(t *testing.T) {
 	}
 }
 
-func TestABatchCarriesWhatTheOperatorAllows(t *testing.T) {
+func TestBatchLimitComesFromConfig(t *testing.T) {
 	const ops, size = 2000, 5 << 20
 	onEach(t, ops, size, func(t *testing.T, open opener) {
 		holdsMaxBatch(t, open(etcdstore.Config{MaxTxnOps: ops, MaxRequestBytes: size}))
 	})
 }
 
-func TestABatchCarriesWhatEtcdAllowsByDefault(t *testing.T) {
+func TestBatchLimitDefaultsToEtcds(t *testing.T) {
 	onEach(t, 0, 0, func(t *testing.T, open opener) { holdsMaxBatch(t, open(etcdstore.Config{})) })
 }
 
@@ -120,7 +120,7 @@ func holdsMaxBatch(t *testing.T, s *etcdstore.Store) {
 	}
 }
 
-func TestStoresOfTwoPrefixesDoNotMeet(t *testing.T) {
+func TestPrefixesAreIsolated(t *testing.T) {
 	onEach(t, 0, 0, twoPrefixesDoNotMeet)
 }
 
@@ -154,7 +154,7 @@ func onEach(t *testing.T, ops, bytes int, test func(*testing.T, opener)) {
 		synctest.Test(t, func(t *testing.T) {
 			m := etcdtest.NewMemory(t)
 			m.MaxTxnOps, m.MaxRequestBytes = ops, bytes
-			test(t, func(cfg etcdstore.Config) *etcdstore.Store { return over(t, m, cfg) })
+			test(t, func(cfg etcdstore.Config) *etcdstore.Store { return newStore(t, m, cfg) })
 		})
 	})
 	t.Run("real", func(t *testing.T) {
@@ -168,10 +168,10 @@ func onEach(t *testing.T, ops, bytes int, test func(*testing.T, opener)) {
 	})
 }
 
-// over returns a store on an etcd in memory, which is closed when the test ends.
-func over(t *testing.T, m *etcdtest.Memory, cfg etcdstore.Config) *etcdstore.Store {
+// newStore returns the store of cfg, with defaults set, on a client that the store closes.
+func newStore(t *testing.T, m *etcdtest.Memory, cfg etcdstore.Config) *etcdstore.Store {
 	t.Helper()
-	s := etcdstore.Over(m.Client(t, "store"), cfg, logTo(t))
+	s := etcdstore.NewStore(m.Client(t, "store"), cfg, logTo(t))
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)

@@ -22,7 +22,7 @@ func (c *counter) Deliver(_ job.Trigger, done func(job.Outcome), _ func(int)) bo
 	return true
 }
 
-func TestJobsOfAllYearsAreKeptOnEtcd(t *testing.T) {
+func TestJobsOfAllYearsAreKept(t *testing.T) {
 	s := open(t, etcdstore.Config{Endpoints: run(t, etcdtest.Config(t))})
 	target := job.Target{Kind: job.App, Namespace: "ns", Name: "app"}
 	event := job.Key{Target: target, Name: "event"}

@@ -10,8 +10,8 @@ import (
 	"carillon/internal/store"
 )
 
-// The bounds of a batch. A batch that is more than half a memtable takes a slow road in Pebble, by way of a flush, so
-// 4 MiB keeps clear of 8. The number of writes bounds how long others wait for their turn: ten thousand take some
+// Limits of a batch. Pebble flushes before a batch larger than half a memtable, so 4 MiB is well
+// below 8. The number of writes limits how long other commits wait: ten thousand take a few
 // milliseconds.
 const (
 	maxWrites = 10_000
@@ -21,9 +21,9 @@ const (
 // MaxBatch returns 10,000 writes and 4 MiB.
 func (*Store) MaxBatch() (writes, bytes int) { return maxWrites, maxBytes }
 
-// Commit keeps the contract of [store.Store]. A batch larger than MaxBatch is refused, and one with fences, which it has
-// nothing to compare with. Once b has entered the log,
-// Commit waits for the disk and not for ctx; on a disk that is full or hangs, that is until it recovers or fails.
+// Commit implements [store.Store]. It refuses a batch larger than MaxBatch or with fences. Once b
+// is in the log, Commit waits for the disk and ignores ctx: on a full or hanging disk until it
+// recovers or fails.
 func (s *Store) Commit(ctx context.Context, b *store.Batch) error {
 	if err := s.commit(ctx, b); err != nil {
 		return fmt.Errorf("commit %d writes: %w", len(b.Writes), err)
@@ -36,7 +36,7 @@ func (s *Store) commit(ctx context.Context, b *store.Batch) error {
 	if err != nil {
 		return err
 	}
-	if err := s.enter(ctx); err != nil {
+	if err := s.beginCall(ctx); err != nil {
 		return err
 	}
 	defer s.calls.Done()
@@ -54,11 +54,11 @@ func (s *Store) commit(ctx context.Context, b *store.Batch) error {
 	return pb.Close()
 }
 
-// apply puts pb into the log and the memtable, in turn. After an error pb is in neither.
+// apply adds pb to the log and the memtable, one caller at a time. After an error pb is in neither.
 func (s *Store) apply(ctx context.Context, pb *pebble.Batch) error {
 	select {
-	case s.turn <- struct{}{}:
-		defer func() { <-s.turn }()
+	case s.applying <- struct{}{}:
+		defer func() { <-s.applying }()
 	case <-s.disk.failed:
 		return s.failure()
 	case <-ctx.Done():
@@ -70,18 +70,18 @@ func (s *Store) apply(ctx context.Context, pb *pebble.Batch) error {
 	return s.db.ApplyNoSyncWait(pb, pebble.Sync)
 }
 
-// check returns how many bytes b takes in Pebble's encoding, with some to spare.
+// check returns the size of b in Pebble's encoding, rounded up, or an error if b is invalid.
 func check(b *store.Batch) (size int, err error) {
 	const header, perWrite = 12, 11 // a kind and two lengths
 	if len(b.Fences) > 0 {
-		return 0, fmt.Errorf("the batch has %d fences, and this store has one writer and compares none: write without them", len(b.Fences))
+		return 0, fmt.Errorf("the batch has %d fences, but this store has a single writer and supports none: write without fences", len(b.Fences))
 	}
 	n := 0
 	for _, w := range b.Writes {
 		n += len(w.Key) + len(w.Value)
 	}
 	if len(b.Writes) > maxWrites || n > maxBytes {
-		return 0, fmt.Errorf("%d bytes in %d writes are too much for one batch, which carries %d in %d: split it",
+		return 0, fmt.Errorf("%d bytes in %d writes exceed a batch of %d bytes in %d writes: split it",
 			n, len(b.Writes), maxBytes, maxWrites)
 	}
 	return header + n + perWrite*len(b.Writes), nil

@@ -114,9 +114,9 @@ type cut struct {
 	acked []int64
 }
 
-// TestAPowerCutLosesNothing cuts the power at random moments while four writers commit, and keeps a random part of what
+// TestPowerCutLosesNothing cuts the power at random moments while four writers commit, and keeps a random part of what
 // was not synced.
-func TestAPowerCutLosesNothing(t *testing.T) {
+func TestPowerCutLosesNothing(t *testing.T) {
 	const writers, rounds, cuts = 4, 25, 3
 	for seed := range uint64(24) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

@@ -13,9 +13,9 @@ import (
 	"carillon/internal/store/pebblestore"
 )
 
-// TestAPowerCutAfterAPowerCutLosesNothing cuts the power before every other operation of a new store, lets another life
+// TestRepeatedPowerCutsLoseNothing cuts the power before every other operation of a new store, lets another life
 // acknowledge something, cuts again, and holds that a third has it.
-func TestAPowerCutAfterAPowerCutLosesNothing(t *testing.T) {
+func TestRepeatedPowerCutsLoseNothing(t *testing.T) {
 	met := true
 	for at := int64(0); met; at += 2 {
 		keep := 50 * int(at%3)

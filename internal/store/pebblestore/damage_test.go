@@ -237,11 +237,11 @@ func newestLog(names []string) string {
 	return newest
 }
 
-// TestADamagedStoreIsRefusedOrWhole flips bits of every file of a store, cuts files short, zeroes parts of them and takes
+// TestDamagedStoreIsRefusedOrWhole flips bits of every file of a store, cuts files short, zeroes parts of them and takes
 // them away. Whatever was done, the store says so, or it holds all that it did: it never returns what was not stored, nor
 // misses something in silence. The end of the newest log alone cannot be told from what a crash leaves: a store may be
 // short of the last commits by it, each of them as a whole.
-func TestADamagedStoreIsRefusedOrWhole(t *testing.T) {
+func TestDamagedStoreIsRefusedOrWhole(t *testing.T) {
 	for seed := range uint64(damagedStores) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()

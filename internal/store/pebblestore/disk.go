@@ -3,59 +3,57 @@ package pebblestore
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
-	"github.com/cockroachdb/pebble/v2/vfs/atomicfs"
 
 	"carillon/internal/store/datadir"
 	"carillon/internal/store/diskspace"
 )
 
-// retryAfter is how long Pebble waits before it tries again to write a table; left alone it tries in a busy loop.
-const retryAfter = time.Second
+// writeRetryDelay is how long Pebble waits before it retries to write a table; by itself it retries
+// in a busy loop.
+const writeRetryDelay = time.Second
 
-// A disk is the file system that Pebble sees: the one below until it fails, and after that one that nobody can change.
+// disk is Pebble's file system: the one below until a failure, and then one that nothing changes.
 //
-// Pebble ends the process when it cannot write its log or its manifest, in places by a panic with locks held, because
-// to go on might lose what was acknowledged. A disk makes both unnecessary. It notes the first such failure, and from
-// then on accepts every change and makes none: a flush that believes to be done can no longer delete the log it came
-// from, and nobody is told that anything was written, as Commit looks at failure before it acknowledges. To refuse the
-// changes would not do, since Pebble has no way back from an error of its log or manifest, and tries all others again
-// for ever: an Open would never return.
+// Pebble ends the process when it cannot write its log or its manifest, sometimes by a panic with
+// locks held, because continuing might lose acknowledged data. disk makes that unnecessary. It
+// records the first such failure. From then on, it accepts every change and makes none: a flush
+// that seems complete can no longer delete the log that it came from. Nothing is acknowledged
+// either, because Commit checks failure first. Refusing the changes would not work: Pebble cannot
+// recover from an error of its log or manifest, and retries all other errors forever, so that Open
+// would never return.
 type disk struct {
 	vfs.FS
-	scratch *vfs.MemFS // holds the files made after the failure
-	seal    seal
-	torn    error          // what Lock has found out about the newest log, if it may be damaged
-	given   string         // the path of the folder as the operator gave it; empty if FS is not the machine's own
-	guard   *datadir.Guard // of the folder, once it is locked; nil if FS is not the machine's own
+	scratch       *vfs.MemFS // files that are created after the failure
+	checksum      manifestChecksum
+	tornLog       error          // from Lock: why the newest log may be damaged
+	configuredDir string         // the path as configured; empty if FS is not the operating system's
+	guard         *datadir.Guard // of the directory, after its lock; nil if FS is not the operating system's
 
 	failed  chan struct{} // closed once err is set
 	once    sync.Once     // sets err
 	err     error
-	closing chan struct{} // closed when the store closes, so that nobody waits to try again
+	closing chan struct{} // closed by Close, which ends retry delays
 
-	mu     sync.Mutex              // guards the fields below
-	begun  bool                    // Pebble has begun a log, the first thing that it does when its tables are whole
-	opened bool                    // Pebble has opened
-	early  error                   // damage that was met before
-	vitals map[*vitalFile]struct{} // the logs and manifests that are open
+	mu          sync.Mutex                // guards the fields below
+	logCreated  bool                      // Pebble has created a log, the first change of its Open after checking its tables
+	dbOpen      bool                      // Pebble's Open has returned
+	earlyDamage error                     // a damaged table that was found before
+	fileGuards  map[*datadir.Guard]string // of the open logs and manifests, with their names
 }
 
 func newDisk(fs vfs.FS) *disk {
 	return &disk{
-		FS: fs, scratch: vfs.NewMem(), seal: seal{ends: map[string]end{}},
-		failed: make(chan struct{}), closing: make(chan struct{}), vitals: map[*vitalFile]struct{}{},
+		FS: fs, scratch: vfs.NewMem(), checksum: manifestChecksum{prefixes: map[string]prefixSum{}},
+		failed: make(chan struct{}), closing: make(chan struct{}), fileGuards: map[*datadir.Guard]string{},
 	}
 }
 
-// fail notes why the disk can no longer be trusted. The first reason stays.
+// fail records why the disk can no longer be trusted. The first reason stays.
 func (d *disk) fail(err error) {
 	d.once.Do(func() {
 		d.err = err
@@ -63,47 +61,47 @@ func (d *disk) fail(err error) {
 	})
 }
 
-// damage fails the disk because of a damaged table, once Pebble has opened: Pebble panics in an Open that fails while
-// tables are read in the background.
+// damage fails the disk because of a damaged table, but not before Pebble is open: Pebble panics if
+// its Open fails while it reads tables in the background.
 func (d *disk) damage(err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	switch {
-	case d.opened:
+	case d.dbOpen:
 		d.fail(err)
-	case d.early == nil:
-		d.early = err
+	case d.earlyDamage == nil:
+		d.earlyDamage = err
 	}
 }
 
-// open notes that Pebble has opened.
-func (d *disk) open() {
+// markOpen records that Pebble is open.
+func (d *disk) markOpen() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.opened = true
-	if d.early != nil {
-		d.fail(d.early)
+	d.dbOpen = true
+	if d.earlyDamage != nil {
+		d.fail(d.earlyDamage)
 	}
 }
 
-// opening reports whether Pebble is past the beginning of a log in its Open. It may look through tables in the background
-// then, and panics if the Open fails.
+// opening reports whether Pebble's Open has created a log and not returned. Pebble may then read
+// tables in the background, and panics if Open fails.
 func (d *disk) opening() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.begun && !d.opened
+	return d.logCreated && !d.dbOpen
 }
 
-// begin notes that Pebble begins a log.
-func (d *disk) begin() {
+// markLogCreated records that Pebble creates a log.
+func (d *disk) markLogCreated() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.begun = true
+	d.logCreated = true
 }
 
-// look fails the disk if the folder is no longer where it was opened. What uses files by name looks first: a file of that
-// name may be of another store, and another process may have that open.
-func (d *disk) look() {
+// checkReplaced fails the disk if the directory was replaced. Every operation by file name calls it
+// first: a file of that name may belong to another store, which another process has open.
+func (d *disk) checkReplaced() {
 	if d.failure() != nil {
 		return
 	}
@@ -112,7 +110,7 @@ func (d *disk) look() {
 	}
 }
 
-// usage returns how much is left on the disk that holds the folder, or will hold it once it is made.
+// usage returns the free space of the disk that has the directory, or will have it.
 func (d *disk) usage(dir string) (diskspace.Usage, error) {
 	u, err := d.GetDiskUsage(dir)
 	for errors.Is(err, os.ErrNotExist) && dir != d.PathDir(dir) {
@@ -132,10 +130,10 @@ func (d *disk) failure() error {
 	}
 }
 
-// hurry ends every wait to try again, now and later.
-func (d *disk) hurry() { close(d.closing) }
+// cancelRetries ends all retry delays, now and later.
+func (d *disk) cancelRetries() { close(d.closing) }
 
-// change makes one change unless the disk has failed, and then none.
+// change makes a change, unless the disk has failed.
 func (d *disk) change(op func() error) error {
 	if d.failure() != nil {
 		return nil //nolint:nilerr // who looks at failure knows
@@ -143,13 +141,14 @@ func (d *disk) change(op func() error) error {
 	return op()
 }
 
-// write is change for the content of tables and manifests: after an error it holds the writer back for a while.
-func (d *disk) write(op func() error) error {
+// changeWithDelay is change for the content of tables and manifests. After an error it delays the
+// writer.
+func (d *disk) changeWithDelay(op func() error) error {
 	err := d.change(op)
 	if err == nil {
 		return nil
 	}
-	again := time.NewTimer(retryAfter)
+	again := time.NewTimer(writeRetryDelay)
 	defer again.Stop()
 	select {
 	case <-again.C:
@@ -158,229 +157,10 @@ func (d *disk) write(op func() error) error {
 	return err
 }
 
-// vital is change for what Pebble cannot do without: an error fails the disk, and is not passed on.
-func (d *disk) vital(what, name string, op func() error) {
+// changeCritical is change for what Pebble cannot work without. An error fails the disk, and is not
+// returned.
+func (d *disk) changeCritical(what, name string, op func() error) {
 	if err := d.change(op); err != nil {
 		d.fail(fmt.Errorf("%s %s: %w", what, name, err))
 	}
 }
-
-func isLog(name string) bool { return strings.HasSuffix(name, ".log") }
-
-// isOptions reports whether a file is that of Pebble's options, under the name that it has until it is whole. Pebble writes it
-// at the end of its Open, where it must not fail; see opening.
-func isOptions(name string) bool { return strings.HasSuffix(name, ".dbtmp") }
-
-// Create is [vfs.FS.Create].
-func (d *disk) Create(name string, c vfs.DiskWriteCategory) (f vfs.File, err error) {
-	d.look()
-	create := func() (err error) { f, err = d.FS.Create(name, c); return err }
-	base := d.PathBase(name)
-	switch {
-	case isLog(name):
-		d.begin()
-		return d.openVital(name, &f, create)
-	case isManifest(base):
-		made, err := d.openVital(name, &f, create)
-		if v, ok := made.(*vitalFile); ok {
-			return &manifestFile{vitalFile: v, name: base}, err
-		}
-		return made, err
-	case isOptions(base):
-		return d.openVital(name, &f, create)
-	}
-	attempt := d.write
-	if _, ok := markerValue(base, sealMarker); ok {
-		attempt = d.change // nobody tries this again and again
-	}
-	if err := attempt(create); err != nil {
-		return nil, err
-	}
-	if d.failure() == nil {
-		d.seal.made(base)
-	}
-	return d.wrap(name, f)
-}
-
-// wrap returns f, or a file that goes nowhere if it was not opened, because the disk has failed.
-func (d *disk) wrap(name string, f vfs.File) (vfs.File, error) {
-	if f == nil {
-		return d.scratch.Create(d.PathBase(name), vfs.WriteCategoryUnspecified)
-	}
-	return &file{File: f, disk: d}, nil
-}
-
-// ReuseForWrite is [vfs.FS.ReuseForWrite]. Pebble reuses logs only.
-func (d *disk) ReuseForWrite(oldname, newname string, c vfs.DiskWriteCategory) (f vfs.File, err error) {
-	d.look()
-	d.press(oldname)
-	return d.openVital(newname, &f, func() (err error) { f, err = d.FS.ReuseForWrite(oldname, newname, c); return err })
-}
-
-// openVital makes the log or manifest that op puts into f, or, on a disk that has failed, one that goes nowhere.
-func (d *disk) openVital(name string, f *vfs.File, op func() error) (vfs.File, error) {
-	d.vital("create", name, op)
-	v := &vitalFile{File: *f, disk: d, name: name}
-	if d.guard != nil && d.failure() == nil && !isOptions(name) {
-		d.vital("watch", name, func() (err error) {
-			v.place, err = datadir.Watch(filepath.Join(d.given, d.PathBase(name)))
-			return err
-		})
-		d.mu.Lock()
-		d.vitals[v] = struct{}{}
-		d.mu.Unlock()
-	}
-	if d.failure() == nil {
-		return v, nil
-	}
-	if *f != nil {
-		_ = (*f).Close() // the disk has failed meanwhile, and the failure is known
-	}
-	return d.scratch.Create(d.PathBase(name), vfs.WriteCategoryUnspecified)
-}
-
-// Open is [vfs.FS.Open].
-func (d *disk) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
-	if !d.opening() { // then it must not fail
-		d.look()
-		if err := d.failure(); errors.Is(err, datadir.ErrReplaced) {
-			return nil, err
-		}
-	}
-	return d.FS.Open(name, opts...)
-}
-
-// OpenReadWrite is [vfs.FS.OpenReadWrite].
-func (d *disk) OpenReadWrite(name string, c vfs.DiskWriteCategory, opts ...vfs.OpenOption) (f vfs.File, err error) {
-	d.look()
-	err = d.write(func() (err error) { f, err = d.FS.OpenReadWrite(name, c, opts...); return err })
-	if err != nil {
-		return nil, err
-	}
-	return d.wrap(name, f)
-}
-
-// List is [vfs.FS.List]. What Pebble cannot list at the end of its Open it would have removed: that can wait, and the disk
-// has failed.
-func (d *disk) List(dir string) ([]string, error) {
-	names, err := d.FS.List(dir)
-	if err != nil && d.opening() {
-		d.fail(fmt.Errorf("list %s: %w", dir, err))
-		return nil, nil
-	}
-	return names, err
-}
-
-// OpenDir is [vfs.FS.OpenDir].
-func (d *disk) OpenDir(name string) (vfs.File, error) {
-	f, err := d.FS.OpenDir(name)
-	if err != nil {
-		return nil, err
-	}
-	return &folder{File: f, disk: d, name: name}, nil
-}
-
-// MkdirAll is [vfs.FS.MkdirAll]. What it makes is for this user alone.
-func (d *disk) MkdirAll(dir string, perm os.FileMode) error {
-	d.look()
-	return d.change(func() error { return d.FS.MkdirAll(dir, perm&0o700) })
-}
-
-// Link is [vfs.FS.Link].
-func (d *disk) Link(oldname, newname string) error {
-	d.look()
-	return d.change(func() error { return d.FS.Link(oldname, newname) })
-}
-
-// Remove is [vfs.FS.Remove].
-func (d *disk) Remove(name string) error {
-	d.look()
-	d.press(name)
-	return d.change(func() error { return d.FS.Remove(name) })
-}
-
-// press presses the seal if a file of this name goes because of what the manifest says. A seal that cannot be pressed is
-// out of date, and still right: what it holds is there.
-func (d *disk) press(name string) {
-	if superfluous(d.PathBase(name)) && d.failure() == nil {
-		_ = d.seal.press()
-	}
-}
-
-// RemoveAll is [vfs.FS.RemoveAll].
-func (d *disk) RemoveAll(name string) error {
-	d.look()
-	return d.change(func() error { return d.FS.RemoveAll(name) })
-}
-
-// Rename is [vfs.FS.Rename].
-func (d *disk) Rename(oldname, newname string) error {
-	d.look()
-	if isOptions(oldname) {
-		d.vital("rename", oldname, func() error { return d.FS.Rename(oldname, newname) })
-		return nil
-	}
-	return d.change(func() error { return d.FS.Rename(oldname, newname) })
-}
-
-// Lock is [vfs.FS.Lock]; it returns ErrInUse for a lock that somebody holds. Once the folder is ours it is looked at for
-// damage that Pebble would not notice.
-func (d *disk) Lock(name string) (io.Closer, error) {
-	c, err := d.FS.Lock(name)
-	if err != nil {
-		return nil, heldLock(err)
-	}
-	if err := d.watch(name); err != nil {
-		return nil, errors.Join(err, c.Close())
-	}
-	if err := d.examine(d.PathDir(name)); err != nil {
-		return nil, errors.Join(err, c.Close())
-	}
-	return c, nil
-}
-
-// watch begins to watch the folder, whose lock file of that name is locked, at its path and at the one that it was given
-// by: a link on the way may be changed.
-func (d *disk) watch(lock string) (err error) {
-	if d.given != "" {
-		d.guard, err = datadir.Watch(filepath.Join(d.given, d.PathBase(lock)), d.given, d.PathDir(lock))
-	}
-	return err
-}
-
-// present returns [datadir.ErrReplaced] if the folder, or a log or manifest in it, is no longer where it was opened.
-func (d *disk) present() error {
-	if err := d.guard.Check(); err != nil {
-		return err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for v := range d.vitals {
-		if err := v.place.Check(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// examine looks for damage in dir, and makes the seal ready.
-func (d *disk) examine(dir string) error {
-	first, err := checkManifest(d, dir)
-	if err != nil {
-		return err
-	}
-	if err := checkLogs(d, dir, first); errors.Is(err, errLogTorn) {
-		d.torn = err
-	} else if err != nil {
-		return err
-	}
-	marker, _, err := atomicfs.LocateMarker(d, dir, sealMarker)
-	if err != nil {
-		return err
-	}
-	d.seal.begin(marker)
-	return marker.RemoveObsolete()
-}
-
-// Unwrap is [vfs.FS.Unwrap].
-func (d *disk) Unwrap() vfs.FS { return d.FS }

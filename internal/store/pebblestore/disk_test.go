@@ -191,18 +191,18 @@ var states = []struct {
 		_ = errors.Join(opened["MANIFEST-000003"].Sync(), opened["folder"].Sync())
 	}},
 	{"broken", func(_ *disk, b *below, _ map[string]vfs.File) { b.fail(errors.New("broken")) }},
-	{"broken while Pebble opens", func(d *disk, b *below, _ map[string]vfs.File) { d.begin(); b.fail(errors.New("broken")) }},
-	{"broken while the store closes", func(d *disk, b *below, _ map[string]vfs.File) { d.hurry(); b.fail(errors.New("broken")) }},
+	{"broken while Pebble opens", func(d *disk, b *below, _ map[string]vfs.File) { d.markLogCreated(); b.fail(errors.New("broken")) }},
+	{"broken while the store closes", func(d *disk, b *below, _ map[string]vfs.File) { d.cancelRetries(); b.fail(errors.New("broken")) }},
 	{"failed before", func(d *disk, _ *below, _ map[string]vfs.File) { d.fail(errors.New("it has failed")) }},
 	{"failed before, and broken", func(d *disk, b *below, _ map[string]vfs.File) {
 		d.fail(errors.New("it has failed"))
 		b.fail(errors.New("broken"))
 	}},
-	{"watched", func(d *disk, _ *below, _ map[string]vfs.File) { d.guard, d.given = watchLock(), "watched" }},
-	{"watched, without its files", func(d *disk, _ *below, _ map[string]vfs.File) { d.guard, d.given = watchLock(), "elsewhere" }},
+	{"watched", func(d *disk, _ *below, _ map[string]vfs.File) { d.guard, d.configuredDir = watchLock(), "watched" }},
+	{"watched, without its files", func(d *disk, _ *below, _ map[string]vfs.File) { d.guard, d.configuredDir = watchLock(), "elsewhere" }},
 	{"replaced", func(d *disk, _ *below, _ map[string]vfs.File) { d.guard = watchLock(); _ = os.Remove("LOCK") }},
 	{"replaced while Pebble opens", func(d *disk, _ *below, _ map[string]vfs.File) {
-		d.begin()
+		d.markLogCreated()
 		d.guard = watchLock()
 		_ = os.Remove("LOCK")
 	}},
@@ -242,18 +242,18 @@ func try(t *testing.T, o operation, set func(*disk, *below, map[string]vfs.File)
 			t.Fatal(err)
 		}
 	}
-	marker, _, err := atomicfs.LocateMarker(d, "store", sealMarker)
+	marker, _, err := atomicfs.LocateMarker(d, "store", checksumMarker)
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.seal.begin(marker)
+	d.checksum.setMarker(marker)
 	if opened["folder"], err = d.OpenDir("store"); err != nil {
 		t.Fatal(err)
 	}
-	d.begun = false // by the log that was made above
+	d.logCreated = false // by the log that was made above
 	set(d, b, opened)
 	b.was()
-	begun, files, manifest := d.begun, b.open, current(d)
+	begun, files, manifest := d.logCreated, b.open, current(d)
 	begin := time.Now()
 	got, err := o.do(d, opened)
 	took := time.Since(begin)
@@ -272,11 +272,11 @@ func try(t *testing.T, o operation, set func(*disk, *below, map[string]vfs.File)
 	if d.failure() != nil {
 		say("failed [%v]", d.failure())
 	}
-	if d.begun != begun {
+	if d.logCreated != begun {
 		say("a log is begun")
 	}
-	if len(d.vitals) > 0 {
-		say("%d watched", len(d.vitals))
+	if len(d.fileGuards) > 0 {
+		say("%d watched", len(d.fileGuards))
 	}
 	if now := current(d); now != manifest {
 		say("the manifest is %s", now)
@@ -286,12 +286,12 @@ func try(t *testing.T, o operation, set func(*disk, *below, map[string]vfs.File)
 
 // current says which manifest a disk takes for the one that a power cut leaves, and how far that was synced.
 func current(d *disk) string {
-	return fmt.Sprintf("%q, of %d bytes", d.seal.current, d.seal.ends["MANIFEST-000003"].length)
+	return fmt.Sprintf("%q, of %d bytes", d.checksum.current, d.checksum.prefixes["MANIFEST-000003"].length)
 }
 
-// TestDiskDoesWhatPebbleCanGoOnWith tries each operation on a disk that is sound, broken, or has failed: testdata/disk.txt
+// TestDiskRetriesWhatPebbleSurvives tries each operation on a disk that is sound, broken, or has failed: testdata/disk.txt
 // says what it returns and when, what it does below, and whether the disk has failed.
-func TestDiskDoesWhatPebbleCanGoOnWith(t *testing.T) {
+func TestDiskRetriesWhatPebbleSurvives(t *testing.T) {
 	golden, err := filepath.Abs(filepath.Join("testdata", "disk.txt"))
 	if err != nil {
 		t.Fatal(err)
@@ -336,7 +336,7 @@ func TestDiskDoesWhatPebbleCanGoOnWith(t *testing.T) {
 	}
 }
 
-func TestUsageIsThatOfTheFirstFolderThatIsThere(t *testing.T) {
+func TestDiskUsageOfMissingDirectoryIsItsParents(t *testing.T) {
 	for dir, want := range map[string]string{"there": "{5 10}", "there/a/b": "{5 10}", "elsewhere/a": "file does not exist", "refused": "unsupported operation"} {
 		u, err := newDisk(usageOf{vfs.NewMem()}).usage(dir)
 		got := fmt.Sprint(u)

@@ -57,9 +57,9 @@ func writes(parts ...string) func(errorfs.Op) bool {
 	}
 }
 
-// TestABrokenDiskLosesNothing breaks the disk at one operation after another: whatever fails then, an acknowledged
+// TestBrokenDiskLosesNothing breaks the disk at one operation after another: whatever fails then, an acknowledged
 // batch is there when the disk works again, as it was and after a power cut.
-func TestABrokenDiskLosesNothing(t *testing.T) {
+func TestBrokenDiskLosesNothing(t *testing.T) {
 	for name, match := range map[string]func(errorfs.Op) bool{
 		"log":      writes(".log"),
 		"manifest": writes("MANIFEST", "marker"),
@@ -93,7 +93,7 @@ func breakAt(t *testing.T, f *fault) {
 			if err == nil {
 				continue
 			}
-			wantText(t, err, errDisk.Error(), "must be opened again")
+			wantText(t, err, errDisk.Error(), "must be reopened")
 			if _, err := s.Get(t.Context(), []byte("key")); err == nil {
 				t.Errorf("writer %d: Get on a failed store returns no error", w)
 			}
@@ -112,7 +112,7 @@ func breakAt(t *testing.T, f *fault) {
 	}
 }
 
-func TestAFullDiskIsTriedAgain(t *testing.T) {
+func TestFullDiskIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &fault{match: writes(".sst"), err: syscall.ENOSPC}
 		s := open(t, pebblestore.Config{Dir: "store", FS: f.on(vfs.NewMem()), NoTickers: true})
@@ -140,7 +140,7 @@ func TestAFullDiskIsTriedAgain(t *testing.T) {
 	})
 }
 
-func TestAFolderThatMayNotBeWrittenIsRefused(t *testing.T) {
+func TestReadOnlyDirectoryIsRefused(t *testing.T) {
 	for err, want := range map[error]string{
 		syscall.EACCES: "right to write",
 		syscall.EROFS:  "right to write",

@@ -24,7 +24,7 @@ func (d *smallDisk) GetDiskUsage(string) (vfs.DiskUsage, error) {
 	return vfs.DiskUsage{AvailBytes: d.free.Load()}, nil
 }
 
-func TestAStoreIsFullBeforeItsDiskIs(t *testing.T) {
+func TestStoreIsFullBeforeItsDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &smallDisk{FS: vfs.NewMem()}
 		d.free.Store(1 << 30)
@@ -45,7 +45,7 @@ func TestAStoreIsFullBeforeItsDiskIs(t *testing.T) {
 				t.Errorf("with %d bytes free, Full = %v, want %v", step.free, got, step.full)
 			}
 		}
-		for _, line := range []string{"the disk is full: new jobs are refused", "the disk has room again: new jobs are accepted"} {
+		for _, line := range []string{"the disk is full: new jobs are refused", "the disk has free space again: new jobs are accepted"} {
 			if n := strings.Count(said.String(), line); n != 1 {
 				t.Errorf("%q was logged %d times, want once", line, n)
 			}

@@ -29,7 +29,7 @@ func (d sizedDisk) GetDiskUsage(dir string) (vfs.DiskUsage, error) {
 	return vfs.DiskUsage{AvailBytes: d.total / 2, TotalBytes: d.total}, nil
 }
 
-func TestPebbleIsOpenedWithWhatWasGivenAndTheRestHasDefaults(t *testing.T) {
+func TestConfigIsPassedToPebble(t *testing.T) {
 	type words struct {
 		cache            int64
 		memTable         uint64
@@ -64,10 +64,10 @@ func TestPebbleIsOpenedWithWhatWasGivenAndTheRestHasDefaults(t *testing.T) {
 		opts, health := options(c.cfg, c.dir, d, slog.New(slog.DiscardHandler))
 		got := words{
 			cache: opts.CacheSize, memTable: opts.MemTableSize, stop: opts.MemTableStopWritesThreshold, files: opts.MaxOpenFiles,
-			manifest: opts.MaxManifestFileSize, format: opts.FormatMajorVersion, lowest: opts.Levels[lowest].FilterPolicy.Name(),
+			manifest: opts.MaxManifestFileSize, format: opts.FormatMajorVersion, lowest: opts.Levels[bottomLevel].FilterPolicy.Name(),
 			ownDisk: opts.FS == vfs.FS(d), granted: opts.Experimental.CompactionScheduler != nil,
 		}
-		for i := range lowest {
+		for i := range bottomLevel {
 			got.filters += opts.Levels[i].FilterPolicy.Name() + " "
 		}
 		if err := health.Close(); err != nil {
@@ -92,9 +92,9 @@ func plainLog(level slog.Level) (*slog.Logger, *logtest.Page) {
 	}})), page
 }
 
-func TestWhatAnOperatorShouldKnowOfPebbleIsLogged(t *testing.T) {
+func TestPebbleEventsAreLogged(t *testing.T) {
 	broken := errors.New("broken")
-	const failed = `level=ERROR msg="pebble cannot go on" err=`
+	const failed = `level=ERROR msg="pebble failed" err=`
 	const damage = `damaged table: on-disk corruption: x.sst; bounds: [, ); details: broken\n(1) broken\nError types: (1) *errors.errorString`
 	for _, c := range []struct {
 		name  string
@@ -102,12 +102,12 @@ func TestWhatAnOperatorShouldKnowOfPebbleIsLogged(t *testing.T) {
 		want  string
 		fails string
 	}{
-		{"an error", func(l logger, _ pebble.EventListener) { l.Errorf("it is %s", "bad") }, `level=ERROR msg="pebble met an error" err="it is bad"`, ""},
+		{"an error", func(l logger, _ pebble.EventListener) { l.Errorf("it is %s", "bad") }, `level=ERROR msg="pebble reported an error" err="it is bad"`, ""},
 		{"the end", func(l logger, _ pebble.EventListener) { l.Fatalf("it is %w", broken) }, failed + `"it is broken"`, "it is broken"},
 		{"something", func(l logger, _ pebble.EventListener) { l.Infof("it is %s", "so") }, "", ""},
 		{
 			"work in the background", func(_ logger, e pebble.EventListener) { e.BackgroundError(broken) },
-			`level=WARN msg="work in the background failed and is tried again" err=broken`, "",
+			`level=WARN msg="background work of the store failed; retrying" err=broken`, "",
 		},
 		{
 			"a slow disk", func(_ logger, e pebble.EventListener) {
@@ -123,14 +123,14 @@ func TestWhatAnOperatorShouldKnowOfPebbleIsLogged(t *testing.T) {
 			"a stall", func(_ logger, e pebble.EventListener) {
 				e.WriteStallBegin(pebble.WriteStallBeginInfo{Reason: "memtables"})
 			},
-			`level=WARN msg="commits wait for the disk" event="write stall beginning: memtables"`, "",
+			`level=WARN msg="commits are waiting for the disk" event="write stall beginning: memtables"`, "",
 		},
-		{"the end of a stall", func(_ logger, e pebble.EventListener) { e.WriteStallEnd() }, `level=INFO msg="commits go on"`, ""},
+		{"the end of a stall", func(_ logger, e pebble.EventListener) { e.WriteStallEnd() }, `level=INFO msg="commits continue"`, ""},
 		{
 			"a mistake", func(_ logger, e pebble.EventListener) {
 				e.PossibleAPIMisuse(pebble.PossibleAPIMisuseInfo{UserKey: []byte("k")})
 			},
-			`level=ERROR msg="pebble is used wrongly" event="possible API misuse: ineffectual SINGLEDEL (key=\"k\")"`, "",
+			`level=ERROR msg="pebble reported API misuse" event="possible API misuse: ineffectual SINGLEDEL (key=\"k\")"`, "",
 		},
 		{
 			"damage", func(_ logger, e pebble.EventListener) {
@@ -141,7 +141,7 @@ func TestWhatAnOperatorShouldKnowOfPebbleIsLogged(t *testing.T) {
 	} {
 		log, page := plainLog(slog.LevelDebug)
 		d := newDisk(vfs.NewMem())
-		d.open()
+		d.markOpen()
 		l := logger{log: log, disk: d}
 		c.do(l, l.events())
 		want := c.want
@@ -166,8 +166,8 @@ func TestWhatAnOperatorShouldKnowOfPebbleIsLogged(t *testing.T) {
 	}
 }
 
-// TestDamageBeforePebbleIsOpenFailsTheDiskThen holds that an Open does not fail under those who read tables beside it.
-func TestDamageBeforePebbleIsOpenFailsTheDiskThen(t *testing.T) {
+// TestDamageBeforeOpenFailsStore holds that an Open does not fail under those who read tables beside it.
+func TestDamageBeforeOpenFailsStore(t *testing.T) {
 	d := newDisk(vfs.NewMem())
 	first, second := errors.New("first"), errors.New("second")
 	d.damage(first)
@@ -175,14 +175,14 @@ func TestDamageBeforePebbleIsOpenFailsTheDiskThen(t *testing.T) {
 	if err := d.failure(); err != nil {
 		t.Errorf("before Pebble is open the disk has failed: %v", err)
 	}
-	if d.open(); !errors.Is(d.failure(), first) {
+	if d.markOpen(); !errors.Is(d.failure(), first) {
 		t.Errorf("when Pebble is open the disk has failed: %v, want %v", d.failure(), first)
 	}
 	if d.fail(second); !errors.Is(d.failure(), first) {
 		t.Errorf("the reason is %v, want the first", d.failure())
 	}
 	sound := newDisk(vfs.NewMem())
-	if sound.open(); sound.failure() != nil {
+	if sound.markOpen(); sound.failure() != nil {
 		t.Errorf("an open disk has failed: %v", sound.failure())
 	}
 	if sound.damage(second); !errors.Is(sound.failure(), second) {
@@ -208,7 +208,7 @@ func (s slowFiles) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error
 	return slowFile{f, s.takes}, err
 }
 
-func TestDiskThatTakesMoreThanFiveSecondsIsCalledSlow(t *testing.T) {
+func TestDiskSlowerThanFiveSecondsIsLogged(t *testing.T) {
 	for takes, want := range map[time.Duration]bool{slowDisk / 2: false, 2 * slowDisk: true} {
 		synctest.Test(t, func(t *testing.T) {
 			log, page := plainLog(slog.LevelInfo)

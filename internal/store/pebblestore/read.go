@@ -12,7 +12,7 @@ import (
 	"carillon/internal/store"
 )
 
-// Get keeps the contract of [store.Store]; all values are of one moment.
+// Get implements [store.Store]; all values are of one moment.
 func (s *Store) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
 	values, err := s.get(ctx, keys)
 	if err != nil {
@@ -22,7 +22,7 @@ func (s *Store) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
 }
 
 func (s *Store) get(ctx context.Context, keys [][]byte) (_ [][]byte, err error) {
-	if err := s.enter(ctx); err != nil {
+	if err := s.beginCall(ctx); err != nil {
 		return nil, err
 	}
 	defer s.calls.Done()
@@ -51,7 +51,7 @@ func (s *Store) get(ctx context.Context, keys [][]byte) (_ [][]byte, err error) 
 	return values, nil
 }
 
-// seek moves it to the key, and reports whether that is there.
+// seek moves it to the key, and reports whether the key exists.
 func seek(it *pebble.Iterator, key []byte) bool {
 	if len(key) == 0 { // of a damaged store: Pebble's own checks do not take it for a prefix
 		return it.First() && len(it.Key()) == 0
@@ -59,8 +59,8 @@ func seek(it *pebble.Iterator, key []byte) bool {
 	return it.SeekPrefixGE(key) // the prefix of a key is all of it
 }
 
-// Scan keeps the contract of [store.Store]. It sees the store at the moment when it is ranged over, and what it sees
-// stays in memory or on disk until it ends.
+// Scan implements [store.Store]. It reads a snapshot of the moment when the iteration starts, which
+// is kept until it ends.
 func (s *Store) Scan(ctx context.Context, r store.Range, limit int) iter.Seq2[store.Pair, error] {
 	return func(yield func(store.Pair, error) bool) {
 		if err := s.scan(ctx, r, limit, func(p store.Pair) bool { return yield(p, nil) }); err != nil {
@@ -69,9 +69,9 @@ func (s *Store) Scan(ctx context.Context, r store.Range, limit int) iter.Seq2[st
 	}
 }
 
-// scan passes pairs to yield until it declines, which is the end without an error.
+// scan passes pairs to yield until yield returns false, which is not an error.
 func (s *Store) scan(ctx context.Context, r store.Range, limit int, yield func(store.Pair) bool) error {
-	if err := s.enter(ctx); err != nil {
+	if err := s.beginCall(ctx); err != nil {
 		return err
 	}
 	defer s.calls.Done()
@@ -94,7 +94,8 @@ func (s *Store) scan(ctx context.Context, r store.Range, limit int, yield func(s
 	return err
 }
 
-// pairs passes what it holds to yield, limit pairs at most, and reports whether yield would take more.
+// pairs passes at most limit pairs of it to yield, and reports whether yield has not returned
+// false.
 func pairs(ctx context.Context, it *pebble.Iterator, limit int, yield func(store.Pair) bool) (more bool, err error) {
 	n := 0
 	for ok := it.First(); ok; ok = it.Next() {

@@ -7,13 +7,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// writable returns an error if the file is on a file system that has stopped to write, whatever a sync of it has said.
+// writable returns an error if the file system of the file has stopped writing, even after a
+// successful sync.
 //
-// When ext4 meets an error it gives up its journal, and all that waits for the journal with it: a sync that looks a moment
-// later finds nothing left to wait for, and says that it went well. The file system calls itself read-only only after it
-// has noted the error on the disk, some milliseconds later, and until then nothing else refuses. A change of a file's
-// owner to what it is already asks the journal: the first one waits until the file system has become read-only, and the
-// second one is told.
+// When ext4 meets an error, it aborts its journal and everything that waits for it: a later sync
+// finds nothing to wait for, and succeeds. The file system becomes read-only only some milliseconds
+// later, after recording the error on disk; until then nothing else fails. Changing a file's owner
+// to the same owner uses the journal: the first change waits until the file system is read-only,
+// and the second one fails.
 func writable(f vfs.File) error {
 	fd := f.Fd()
 	if fd == vfs.InvalidFd {
@@ -21,7 +22,7 @@ func writable(f vfs.File) error {
 	}
 	var s unix.Statfs_t
 	if err := unix.Fstatfs(int(fd), &s); err != nil {
-		return fmt.Errorf("find out about the file system after a sync: %w", err)
+		return fmt.Errorf("check the file system after a sync: %w", err)
 	}
 	if s.Type != unix.EXT4_SUPER_MAGIC {
 		return nil
@@ -29,7 +30,7 @@ func writable(f vfs.File) error {
 	const same = -1
 	for range 2 {
 		if err := unix.Fchown(int(fd), same, same); err != nil {
-			return fmt.Errorf("find out whether a sync can be believed: %w", err)
+			return fmt.Errorf("check whether a sync can be trusted: %w", err)
 		}
 	}
 	return nil

@@ -17,13 +17,13 @@ type descriptor struct {
 
 func (d descriptor) Fd() uintptr { return d.fd }
 
-// TestSyncIsBelievedWhereAFileCanBeChanged opens files by their paths alone, which is enough to ask for their file system, and
+// TestSyncErrorIsIgnoredOnWritableFile opens files by their paths alone, which is enough to ask for their file system, and
 // not to change them.
-func TestSyncIsBelievedWhereAFileCanBeChanged(t *testing.T) {
+func TestSyncErrorIsIgnoredOnWritableFile(t *testing.T) {
 	if err := writable(descriptor{fd: vfs.InvalidFd}); err != nil {
 		t.Errorf("a file in memory: %v", err)
 	}
-	if err := writable(descriptor{fd: 1 << 20}); err == nil || err.Error() != "find out about the file system after a sync: bad file descriptor" {
+	if err := writable(descriptor{fd: 1 << 20}); err == nil || err.Error() != "check the file system after a sync: bad file descriptor" {
 		t.Errorf("a file that is not open: %v", err)
 	}
 	for _, dir := range []string{t.TempDir(), "/dev/shm"} {
@@ -44,7 +44,7 @@ func TestSyncIsBelievedWhereAFileCanBeChanged(t *testing.T) {
 			t.Fatal(err)
 		}
 		err = writable(descriptor{fd: uintptr(path)})
-		if ext4 := s.Type == unix.EXT4_SUPER_MAGIC; ext4 != (err != nil) || ext4 && !strings.HasPrefix(err.Error(), "find out whether a sync can be believed: ") {
+		if ext4 := s.Type == unix.EXT4_SUPER_MAGIC; ext4 != (err != nil) || ext4 && !strings.HasPrefix(err.Error(), "check whether a sync can be trusted: ") {
 			t.Errorf("a file in %s that cannot be changed, on ext4: %v: %v", dir, ext4, err)
 		}
 		if err := unix.Close(path); err != nil {

@@ -16,9 +16,9 @@ import (
 	"carillon/internal/store/pebblestore"
 )
 
-// TestADiskThatBreaksWhileAStoreIsOpenedIsReported breaks the disk at one operation after another of an Open that has a
+// TestDiskFailureDuringOpenIsReported breaks the disk at one operation after another of an Open that has a
 // log to replay: it returns the reason, or a store that knows it; it does not try for ever what cannot work any more.
-func TestADiskThatBreaksWhileAStoreIsOpenedIsReported(t *testing.T) {
+func TestDiskFailureDuringOpenIsReported(t *testing.T) {
 	for _, once := range []bool{false, true} {
 		met := true
 		for at := int64(0); met; at++ {
@@ -58,9 +58,9 @@ func reopen(t *testing.T, f *fault) {
 	l.check(t, again, l.snapshot())
 }
 
-// TestADiskThatBreaksBesideAReaderOfTablesIsReported breaks the disk when an Open has written a table from its log, which
+// TestDiskFailureDuringTableReadIsReported breaks the disk when an Open has written a table from its log, which
 // Pebble looks through in the background: Pebble's own Open would fail then, and panic.
-func TestADiskThatBreaksBesideAReaderOfTablesIsReported(t *testing.T) {
+func TestDiskFailureDuringTableReadIsReported(t *testing.T) {
 	for name, broken := range map[string]func(errorfs.Op) bool{
 		"create": func(op errorfs.Op) bool { return op.Kind == errorfs.OpCreate && isOptions(op) },
 		"write":  func(op errorfs.Op) bool { return op.Kind == errorfs.OpFileWrite && isOptions(op) },
@@ -76,6 +76,8 @@ func TestADiskThatBreaksBesideAReaderOfTablesIsReported(t *testing.T) {
 	}
 }
 
+// isOptions reports whether a file is a temporary file of Pebble's options. Pebble writes it at the
+// end of its Open, where an error must not occur; see disk.opening.
 func isOptions(op errorfs.Op) bool { return strings.HasSuffix(op.Path, ".dbtmp") }
 
 func reopenWithTable(t *testing.T, broken func(errorfs.Op) bool) {

@@ -28,7 +28,7 @@ var replacements = map[string]func(dir string) error{
 	},
 }
 
-func TestNothingIsAcknowledgedAfterTheFolderIsReplaced(t *testing.T) {
+func TestNothingIsAcknowledgedAfterReplacement(t *testing.T) {
 	for name, replace := range replacements {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "store")
@@ -54,7 +54,7 @@ func TestNothingIsAcknowledgedAfterTheFolderIsReplaced(t *testing.T) {
 	}
 }
 
-func TestAnIdleStoreFailsWithinSecondsWhenItsFolderIsReplaced(t *testing.T) {
+func TestIdleStoreDetectsReplacedDirectory(t *testing.T) {
 	for name, replace := range replacements {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -74,9 +74,9 @@ func TestAnIdleStoreFailsWithinSecondsWhenItsFolderIsReplaced(t *testing.T) {
 	}
 }
 
-// TestAFailedStoreLeavesTheNewFolderAlone holds that what a store still does by name does not reach the files of another,
+// TestFailedStoreKeepsNewDirectoryUntouched holds that what a store still does by name does not reach the files of another,
 // which another process may have made at the same path.
-func TestAFailedStoreLeavesTheNewFolderAlone(t *testing.T) {
+func TestFailedStoreKeepsNewDirectoryUntouched(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	s := openQuiet(t, dir)
 	if err := put(t.Context(), s, "before", "1"); err != nil {

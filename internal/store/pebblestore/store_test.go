@@ -19,13 +19,13 @@ import (
 	"carillon/internal/store/storetest"
 )
 
-func TestItIsAStoreInMemory(t *testing.T) {
+func TestConformanceInMemory(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store {
 		return open(t, pebblestore.Config{Dir: "store", FS: vfs.NewMem()})
 	})
 }
 
-func TestItIsAStoreOnDisk(t *testing.T) {
+func TestConformanceOnDisk(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Store {
 		return open(t, pebblestore.Config{Dir: t.TempDir()})
 	})
@@ -70,7 +70,7 @@ func value(t *testing.T, s store.Store, key string) string {
 	return string(got[0])
 }
 
-func TestAStoreKeepsWhatItHoldsWhenClosed(t *testing.T) {
+func TestReopenedStoreKeepsItsData(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "made", "for it")
 	for i, want := range []string{"", "a", "aa"} {
 		s := open(t, pebblestore.Config{Dir: dir})
@@ -93,7 +93,7 @@ func TestAStoreKeepsWhatItHoldsWhenClosed(t *testing.T) {
 	}
 }
 
-func TestAFolderIsOpenedOnce(t *testing.T) {
+func TestDirectoryIsOpenedOnce(t *testing.T) {
 	dir := t.TempDir()
 	link := filepath.Join(t.TempDir(), "link")
 	if err := os.Symlink(dir, link); err != nil {
@@ -104,12 +104,12 @@ func TestAFolderIsOpenedOnce(t *testing.T) {
 	open(t, pebblestore.Config{Dir: "store", FS: mem})
 	for _, cfg := range []pebblestore.Config{{Dir: dir}, {Dir: dir + "/."}, {Dir: link}, {Dir: "store", FS: mem}} {
 		_, err := pebblestore.Open(cfg, logTo(t))
-		wantText(t, err, cfg.Dir, "another carillon", "choose another folder")
+		wantText(t, err, cfg.Dir, "another carillon", "choose another directory")
 	}
 }
 
-// TestAnotherProcessIsRefused runs itself as the other process.
-func TestAnotherProcessIsRefused(t *testing.T) {
+// TestSecondProcessIsRefused runs itself as the other process.
+func TestSecondProcessIsRefused(t *testing.T) {
 	const key = "PEBBLESTORE_TEST_DIR"
 	if dir := os.Getenv(key); dir != "" {
 		_, err := pebblestore.Open(pebblestore.Config{Dir: dir}, logTo(t))
@@ -118,14 +118,14 @@ func TestAnotherProcessIsRefused(t *testing.T) {
 	}
 	dir := t.TempDir()
 	open(t, pebblestore.Config{Dir: dir})
-	other := exec.Command(os.Args[0], "-test.run=^TestAnotherProcessIsRefused$")
+	other := exec.Command(os.Args[0], "-test.run=^TestSecondProcessIsRefused$")
 	other.Env = append(os.Environ(), key+"="+dir)
 	if out, err := other.CombinedOutput(); err != nil {
 		t.Errorf("in another process: %v\n%s", err, out)
 	}
 }
 
-func TestAFolderThatCannotServeIsRefused(t *testing.T) {
+func TestUnusableDirectoryIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	newer := filepath.Join(dir, "newer")
 	s := open(t, pebblestore.Config{Dir: newer})
@@ -156,12 +156,12 @@ func TestAFolderThatCannotServeIsRefused(t *testing.T) {
 		dir  string
 		want []string
 	}{
-		{"", []string{"no folder"}},
-		{dangling, []string{dangling + " is a symbolic link to " + filepath.Join(dir, "nowhere"), "make that folder, or remove the link"}},
+		{"", []string{"no directory"}},
+		{dangling, []string{dangling + " is a symbolic link to " + filepath.Join(dir, "nowhere"), "create that directory, or remove the link"}},
 		{filepath.Join(dangling, "data"), []string{dangling + " is a symbolic link to"}},
-		{"/proc/x", []string{"/proc/x", "no folder can be made there, choose another"}},
-		{text, []string{text, "choose a folder"}},
-		{other, []string{other, `"letter.txt"`, "choose an empty folder"}},
+		{"/proc/x", []string{"/proc/x", "no directory can be created there; choose another"}},
+		{text, []string{text, "choose a directory"}},
+		{other, []string{other, `"letter.txt"`, "choose an empty directory"}},
 		{newer, []string{newer, "format 999", "newer carillon"}},
 	} {
 		_, err := pebblestore.Open(pebblestore.Config{Dir: tt.dir}, logTo(t))
@@ -169,7 +169,7 @@ func TestAFolderThatCannotServeIsRefused(t *testing.T) {
 	}
 }
 
-func TestAMountPointIsAFolder(t *testing.T) {
+func TestMountPointIsADirectory(t *testing.T) {
 	fs := vfs.NewMem()
 	if err := fs.MkdirAll("data/lost+found", 0o700); err != nil {
 		t.Fatal(err)
@@ -190,7 +190,7 @@ func wantText(t *testing.T, err error, parts ...string) {
 	}
 }
 
-func TestABatchThatIsTooLargeIsRefused(t *testing.T) {
+func TestTooLargeBatchIsRefused(t *testing.T) {
 	s := open(t, pebblestore.Config{Dir: "store", FS: vfs.NewMem()})
 	writes, bytes := s.MaxBatch()
 	wantText(t, put(t.Context(), s, "key", strings.Repeat("x", bytes)), "split it")
@@ -200,7 +200,7 @@ func TestABatchThatIsTooLargeIsRefused(t *testing.T) {
 	}
 }
 
-func TestAClosedStoreSaysSo(t *testing.T) {
+func TestClosedStoreReturnsErrClosed(t *testing.T) {
 	s := open(t, pebblestore.Config{Dir: "store", FS: vfs.NewMem()})
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -220,7 +220,7 @@ func TestBatchWithFencesIsRefused(t *testing.T) {
 	s := open(t, pebblestore.Config{Dir: "store", FS: vfs.NewMem()})
 	b := store.Batch{Fences: []store.Fence{{}}}
 	b.Put([]byte("key"), nil)
-	wantText(t, s.Commit(t.Context(), &b), "write without them")
+	wantText(t, s.Commit(t.Context(), &b), "write without fences")
 	if got, err := s.Get(t.Context(), []byte("key")); err != nil || got[0] != nil {
 		t.Errorf("what was refused reads as %q, %v", got[0], err)
 	}
@@ -229,7 +229,7 @@ func TestBatchWithFencesIsRefused(t *testing.T) {
 	}
 }
 
-func TestCloseWaitsForAScan(t *testing.T) {
+func TestCloseWaitsForScan(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, pebblestore.Config{Dir: "store", FS: vfs.NewMem(), NoTickers: true})
 		if err := put(t.Context(), s, "a", "", "b", ""); err != nil {
@@ -255,7 +255,7 @@ func TestCloseWaitsForAScan(t *testing.T) {
 	})
 }
 
-func TestAYearPassesInNoTime(t *testing.T) {
+func TestYearOfFakeTimeIsFast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, pebblestore.Config{Dir: "store", FS: vfs.NewMem(), NoTickers: true})
 		for range 12 {

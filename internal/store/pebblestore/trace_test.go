@@ -12,7 +12,7 @@ import (
 )
 
 // A user who debugs a job needs none of them.
-func TestPebblesOwnLinesAreALevelBelowDebug(t *testing.T) {
+func TestPebbleLogsAtTrace(t *testing.T) {
 	for level, want := range map[slog.Level]bool{slog.LevelDebug: false, slog.LevelDebug - 4: true} {
 		page := new(logtest.Page)
 		log := slog.New(slog.NewTextHandler(page, &slog.HandlerOptions{Level: level}))

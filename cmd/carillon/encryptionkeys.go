@@ -1,0 +1,21 @@
+package main
+
+import (
+	"fmt"
+
+	"carillon/internal/encryption"
+)
+
+const keyFileUsage = "`file` with the keys that encrypt payloads on disk, newest first; reloaded when it changes"
+
+// openKeys returns the keys in a file, or nil if file is empty.
+func openKeys(file string) (*encryption.Keys, error) {
+	if file == "" {
+		return nil, nil
+	}
+	keys, err := encryption.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("--encryption-key-file: %w", err)
+	}
+	return keys, nil
+}

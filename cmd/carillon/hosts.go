@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"strings"
+
+	"carillon/internal/crossorigin"
+)
+
+// allowedHosts is the help of --allowed-hosts, which sets [crossorigin.Hosts.Allowed].
+const allowedHosts = "comma-separated `names` and addresses that clients may use in the Host header, beside localhost, loopback " +
+	"addresses and listen addresses; other hosts are refused (default: no restriction)"
+
+// hostsOf returns the hosts that requests to HTTP ports on these listen addresses may name.
+func hostsOf(allowed list, listen ...string) (crossorigin.Hosts, error) {
+	var h crossorigin.Hosts
+	for _, name := range allowed {
+		if name = strings.TrimSpace(name); name != "" {
+			h.Allowed = append(h.Allowed, name)
+		}
+	}
+	for _, name := range listen {
+		name = strings.TrimSpace(name)
+		if _, err := netip.ParseAddr(unbracket(name)); err != nil && name != "" { // an IP address is known from the connection
+			h.Own = append(h.Own, name)
+		}
+	}
+	if err := h.Check(); err != nil {
+		return crossorigin.Hosts{}, fmt.Errorf("--allowed-hosts: %w", err)
+	}
+	return h, nil
+}
+
+// unbracket returns host without the brackets of an IPv6 address.
+func unbracket(host string) string {
+	if inner, ok := strings.CutPrefix(host, "["); ok {
+		return strings.TrimSuffix(inner, "]")
+	}
+	return host
+}
+
+// onLoopback reports whether an address, a host or host:port, is reachable from this host only. A name
+// other than localhost is not: it may resolve to another address later.
+func onLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		host = address
+	}
+	ip, err := netip.ParseAddr(unbracket(host))
+	return err == nil && ip.Unmap().IsLoopback() || strings.EqualFold(host, "localhost")
+}

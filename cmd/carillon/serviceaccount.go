@@ -1,0 +1,25 @@
+package main
+
+import (
+	"carillon/internal/identity"
+)
+
+// accountCA is the file with the CA certificates of the Kubernetes API server in a pod.
+const accountCA = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"
+
+// Files of the tokens that authenticate a pod to Sentry: one for Sentry only, and that of older installations.
+const (
+	sentryToken  = "/var/run/secrets/dapr.io/sentrytoken/token"
+	accountToken = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+)
+
+// tokenOf returns the token that authenticates the process to Sentry (scheduler specification §7.6).
+func tokenOf(mode string, std stdio) identity.Token {
+	if file, _ := std.Env("DAPR_SENTRY_TOKEN_FILE"); file != "" {
+		return identity.Token{Files: []string{file}}
+	}
+	if mode == "kubernetes" {
+		return identity.Token{Files: []string{sentryToken, accountToken}, Kubernetes: true}
+	}
+	return identity.Token{}
+}

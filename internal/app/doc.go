@@ -1,0 +1,12 @@
+// Package app builds a node from its configuration and runs it.
+//
+// A role is what a node stands in for. [OpenScheduler] builds a drop-in replacement for Dapr's
+// Scheduler service and [OpenSidecar] one for daprd. [OpenAllInOne] builds both in one process; they
+// then speak the usual protocol over in-memory connections. Each role has a file of that name.
+//
+// A node is a list of stages, in dependency order: the store, the engine, the Scheduler service,
+// and above them everything that sends it calls. All stages run at once, and stop one by one in
+// reverse order: the Scheduler service ends its streams, then the engine records the deliveries
+// that are complete, then the store closes. When one stage fails, the node stops in the same order
+// and returns the error of that stage.
+package app

@@ -1,0 +1,57 @@
+package kubernetes
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net"
+)
+
+// A Config is the API server and the credentials for it.
+type Config struct {
+	// Kubeconfig is a file with all that, and replaces the fields below.
+	Kubeconfig string
+
+	// Host is the server's host:port, for HTTPS.
+	Host string
+	// TokenFile has the token of a service account that may get, list and watch namespaces.
+	TokenFile string
+	// CAFile has the CA certificates of the API server, in PEM.
+	CAFile string
+
+	// Dial connects to an address; nil means TCP.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// Check returns what is wrong with the kubeconfig, if there is one, and the files that it names.
+func (c Config) Check() error {
+	if c.Kubeconfig == "" {
+		return nil
+	}
+	_, err := c.access()
+	return err
+}
+
+// access reads it from the files.
+func (c Config) access() (access, error) {
+	if c.Kubeconfig != "" {
+		return readKubeconfig(c.Kubeconfig)
+	}
+	token, err := read(c.TokenFile)
+	if err != nil {
+		return access{}, fmt.Errorf("the token of the service account: %w", err)
+	}
+	text, err := read(c.CAFile)
+	if err != nil {
+		return access{}, fmt.Errorf("the certificates of the API server: %w", err)
+	}
+	roots, err := pool(text, c.CAFile)
+	if err != nil {
+		return access{}, err
+	}
+	return access{
+		server: "https://" + c.Host, token: string(bytes.TrimSpace(token)),
+		tls: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
+	}, nil
+}
