@@ -97,7 +97,7 @@ func TestNumbersThatCannotBeKeptAsGivenAreWarnedOf(t *testing.T) {
 			}
 		}
 		got := f.send("POST", batchPath, `[{"name":"b","dueTime":"1h","data":`+deep+`}]`)
-		if warning := got.header.Get("Warning"); got.code != http.StatusOK || !strings.HasPrefix(warning, `299 - "job \"b\": data has more than`) {
+		if warning := got.header.Get("Warning"); got.code != http.StatusOK || !strings.HasPrefix(warning, `299 - "job \"b\": data is nested more than`) {
 			t.Errorf("a batch: %d %q, want 200 and a warning", got.code, warning)
 		}
 		if n := strings.Count(page.String(), "level=WARN"); n != 3 {
