@@ -23,7 +23,7 @@ var layers = [][]string{
 	{"internal/when", "internal/timerfd", "internal/memnet", "internal/logtest", "internal/lograte", "internal/batchstream", "internal/identity", "internal/limits", "internal/kubernetes", "internal/encryption", "internal/fair", "internal/memory", "internal/profile", "internal/descriptors", "internal/browser", "internal/brief"},
 	{"internal/job", "internal/identity/identitytest"},
 	{"internal/store", "internal/store/diskspace", "internal/store/datadir"},
-	{"internal/store/archive", "internal/store/pebblestore", "internal/store/etcdstore", "internal/store/etcdmember", "internal/store/storetest"},
+	{"internal/engine/record", "internal/store/archive", "internal/store/pebblestore", "internal/store/etcdstore", "internal/store/etcdmember", "internal/store/storetest"},
 	{"internal/engine", "internal/dispatch", "internal/cluster", "internal/wire", "internal/bulkv1", "internal/peerv1", "internal/store/etcdmember/etcdtest"},
 	{"internal/sidecar", "internal/scheduler", "internal/forward", "internal/cluster/clustertest"},
 	{"internal/app", "internal/bench"},

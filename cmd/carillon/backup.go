@@ -11,7 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"carillon/internal/engine"
+	"carillon/internal/engine/record"
 	"carillon/internal/store"
 	"carillon/internal/store/archive"
 	"carillon/internal/store/etcdmember"
@@ -150,7 +150,7 @@ func backup(ctx context.Context, args []string, std stdio) (err error) {
 	if err != nil {
 		return fmt.Errorf("back up to %s: %w; choose a file that this user may write, in a folder that is there", file, err)
 	}
-	jobs, err := archive.Write(ctx, out, from, engine.IsJob, shown("written", std.Err))
+	jobs, err := archive.Write(ctx, out, from, record.IsJob, shown("written", std.Err))
 	if err = errors.Join(err, out.Sync(), out.Close()); err == nil {
 		err = os.Rename(file+".part", file)
 	}
@@ -184,7 +184,7 @@ func restore(ctx context.Context, args []string, std stdio) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	jobs, err := archive.Read(ctx, in, to, engine.IsJob, engine.OfJob, shown("restored", std.Err))
+	jobs, err := archive.Read(ctx, in, to, record.IsJob, record.IsOfJob, shown("restored", std.Err))
 	if err != nil {
 		return fmt.Errorf("restore %s: %w", file, err)
 	}

@@ -18,6 +18,7 @@ import (
 	"carillon/internal/cluster"
 	"carillon/internal/dispatch"
 	"carillon/internal/engine"
+	"carillon/internal/engine/record"
 	"carillon/internal/forward"
 	"carillon/internal/identity"
 	"carillon/internal/memory"
@@ -47,7 +48,7 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	cc := cfg.Cluster
 	cc.Node.Secret = rand.Text() // for as long as the process lives
 	cfg.Scheduler.PeerSecret = cc.Node.Secret
-	cc.Node.Format = engine.RecordFormat
+	cc.Node.Format = record.Format
 	cc.Etcd.Metrics = cfg.Engine.Metrics
 	var c core
 	full := func() error { return nil }

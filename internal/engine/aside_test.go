@@ -16,6 +16,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"carillon/internal/engine/record"
 	"carillon/internal/logtest"
 	"carillon/internal/store"
 )
@@ -43,7 +44,7 @@ func (w *asideWorld) check(t *testing.T, after string) {
 	for _, f := range w.all() {
 		want[f.Kind()]++
 		if f.noted && len(f.Key) <= maxNotedKey {
-			noted[string(noteKey(f.Key))] = string(encodeNote(f.Finding))
+			noted[string(record.NoteKey(f.Key))] = string(record.EncodeNote(record.Note(f.Finding)))
 		}
 	}
 	got := map[string]float64{}
@@ -60,7 +61,7 @@ func (w *asideWorld) check(t *testing.T, after string) {
 		t.Errorf("after %s the metric says %v of %v", after, got, want)
 	}
 	kept := map[string]string{}
-	for pair, err := range w.db.Scan(t.Context(), store.Prefix(noteKey(nil)), 0) {
+	for pair, err := range w.db.Scan(t.Context(), store.Prefix(record.NoteKey(nil)), 0) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,7 +84,7 @@ func TestQuarantineItsMetricAndItsNotesSayTheSame(t *testing.T) {
 		db := openStore(t)
 		w := newAside(t, db)
 		x := inspector{store: db, partitions: 1}
-		long := string(tagJob) + strings.Repeat("l", maxNotedKey)
+		long := "j" + strings.Repeat("l", maxNotedKey)
 		just := long[:maxNotedKey]
 		bad := []string{"d", "d\x00\x00x", "j", "s!", "zebra", "", just, long}
 		slices.Sort(bad)

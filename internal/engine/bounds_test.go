@@ -6,6 +6,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/store"
 	"carillon/internal/when"
@@ -95,20 +96,20 @@ func TestAScanPassesOverWhatIsNoKeyAndKeepsToItsLimit(t *testing.T) {
 	s := newScript(t, 1)
 	var b store.Batch
 	for i := range 12 {
-		b.Put(dueKey(s.machine.entry(appKey("app", i), s.now.Add(time.Duration(i)))), nil)
-		b.Put(append(dueKey(s.machine.entry(appKey("app", i), s.now.Add(time.Duration(i)))), 'x'), nil)
+		b.Put(record.DueKey(s.machine.entry(appKey("app", i), s.now.Add(time.Duration(i)))), nil)
+		b.Put(append(record.DueKey(s.machine.entry(appKey("app", i), s.now.Add(time.Duration(i)))), 'x'), nil)
 	}
 	if err := s.db.Commit(t.Context(), &b); err != nil {
 		t.Fatal(err)
 	}
 	for limit := 1; limit < 15; limit++ {
-		read, err := s.scan(t.Context(), dueRange(0), limit)
+		read, err := s.scan(t.Context(), record.PartitionRange(0), limit)
 		if err != nil || len(read) != min(limit, 12) {
 			t.Errorf("a scan of up to %d entries returns %d of 12, %v", limit, len(read), err)
 		}
 		for i, e := range read {
-			if e.key != appKey("app", i) {
-				t.Errorf("a scan of up to %d entries returns %s in the place %d", limit, e.key, i)
+			if e.Key != appKey("app", i) {
+				t.Errorf("a scan of up to %d entries returns %s in the place %d", limit, e.Key, i)
 			}
 		}
 	}
@@ -148,7 +149,7 @@ func TestAWalkOverAllJobsRestsBetweenPages(t *testing.T) {
 		db := openStore(t)
 		var b store.Batch
 		for i := range 2*resealPage + 1 {
-			b.Put(jobKey(appKey("app", i)), nil)
+			b.Put(record.JobKey(appKey("app", i)), nil)
 		}
 		if err := db.Commit(t.Context(), &b); err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/store"
 )
@@ -20,7 +21,7 @@ const (
 // may be among them or not; all others are. What it yields would survive a power cut. It ends after an error.
 func (e *Engine) List(ctx context.Context, p job.Prefix) iter.Seq2[job.Item, error] {
 	return func(yield func(job.Item, error) bool) {
-		rest := prefixRange(p)
+		rest := record.PrefixRange(p)
 		for {
 			page, err := e.page(ctx, rest, true)
 			if err != nil {
@@ -50,7 +51,7 @@ func (e *Engine) DeleteAll(ctx context.Context, p job.Prefix) error {
 func (e *Engine) DeleteThrough(
 	ctx context.Context, p job.Prefix, all func(context.Context, []job.Request) func(context.Context) []error,
 ) error {
-	rest := prefixRange(p)
+	rest := record.PrefixRange(p)
 	for {
 		page, err := e.page(ctx, rest, false)
 		if err != nil {
@@ -111,7 +112,7 @@ func (e *Engine) readPage(ctx context.Context, r store.Range, specs bool) (page,
 			break
 		}
 		read++
-		k, err := parseJob(pair.Key)
+		k, err := record.ParseJobKey(pair.Key)
 		if err != nil {
 			e.aside.report(ctx, pair.Key, len(pair.Value), err)
 			continue
@@ -121,7 +122,7 @@ func (e *Engine) readPage(ctx context.Context, r store.Range, specs bool) (page,
 			if err := missingKey(ctx, e.raw, e.config.Keys, pair.Value); err != nil {
 				return page{}, unavailable(ctx, err)
 			}
-			s, err := decodeSpec(k, pair.Value)
+			s, err := record.DecodeSpec(k, pair.Value)
 			if err != nil {
 				e.aside.report(ctx, pair.Key, len(pair.Value), err)
 				continue

@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/store"
 )
@@ -59,15 +60,15 @@ func (lp *loop) checkMachine() error {
 		entries += len(l.window)
 		switch l.place {
 		case inLine:
-			inLines[id.target]++
+			inLines[id.Target]++
 			ready++
 		case throttled:
-			if !slices.Contains(m.throttled[id.target], l) {
+			if !slices.Contains(m.throttled[id.Target], l) {
 				return fmt.Errorf("lane %v is throttled and would not go on", id)
 			}
 		case nowhere, inHeap, parked:
 		}
-		if m.ready.LenOf(id.target) < inLines[id.target] {
+		if m.ready.LenOf(id.Target) < inLines[id.Target] {
 			return fmt.Errorf("lane %v says that it stands in line, and does not", id)
 		}
 	}
@@ -92,7 +93,7 @@ func (lp *loop) checkMachine() error {
 	return nil
 }
 
-func (l *lane) check(id laneID) error {
+func (l *lane) check(id record.LaneID) error {
 	switch {
 	case l.id != id:
 		return fmt.Errorf("filed under %v", id)
@@ -100,9 +101,9 @@ func (l *lane) check(id laneID) error {
 		return fmt.Errorf("kept without entries")
 	case len(l.window) > l.size || l.size > maxWindow:
 		return fmt.Errorf("%d entries in a window of %d", len(l.window), l.size)
-	case !slices.IsSortedFunc(l.window, entry.compare):
+	case !slices.IsSortedFunc(l.window, attempt.compare):
 		return fmt.Errorf("window out of order")
-	case len(l.window) > 0 && l.more && l.window[len(l.window)-1].compare(l.cursor) > 0:
+	case len(l.window) > 0 && l.more && l.window[len(l.window)-1].Compare(l.cursor) > 0:
 		return fmt.Errorf("window reaches past the cursor")
 	case l.place == nowhere && !l.thirsty:
 		return fmt.Errorf("forgotten")
@@ -112,7 +113,7 @@ func (l *lane) check(id laneID) error {
 		return fmt.Errorf("in want of a refill that nobody knows of")
 	case l.prepaid == 0 && !l.notBefore.IsZero():
 		return fmt.Errorf("waits until %v for what it has not paid", l.notBefore)
-	case l.gap != nil && l.gap.from.compare(l.gap.to) >= 0:
+	case l.gap != nil && l.gap.from.Compare(l.gap.to) >= 0:
 		return fmt.Errorf("a gap from %v to %v", l.gap.from, l.gap.to)
 	}
 	return nil
@@ -121,16 +122,16 @@ func (l *lane) check(id laneID) error {
 // checkIndex holds that each job of the store has one entry in the index, where it says; and that each entry is in one
 // of three places: a window, behind a cursor, or out.
 func (lp *loop) checkIndex(ctx context.Context) error {
-	var entries []entry
+	var entries []record.Entry
 	for _, partition := range lp.partitions {
-		read, err := lp.scan(ctx, dueRange(partition), 1<<20)
+		read, err := lp.scan(ctx, record.PartitionRange(partition), 1<<20)
 		if err != nil {
 			return err
 		}
 		entries = append(entries, read...)
 	}
 	jobs := 0
-	for _, err := range lp.store.Scan(ctx, store.Prefix([]byte{tagJob}), 1<<20) {
+	for _, err := range lp.store.Scan(ctx, record.JobRange(), 1<<20) {
 		if err != nil {
 			return err
 		}
@@ -141,7 +142,7 @@ func (lp *loop) checkIndex(ctx context.Context) error {
 	}
 	keys := make([][]byte, 0, 2*len(entries))
 	for _, e := range entries {
-		keys = append(keys, jobKey(e.key), stateKey(e.key))
+		keys = append(keys, record.JobKey(e.Key), record.StateKey(e.Key))
 	}
 	values, err := lp.store.Get(ctx, keys...)
 	if err != nil {
@@ -149,22 +150,22 @@ func (lp *loop) checkIndex(ctx context.Context) error {
 	}
 	seen := 0
 	for i, e := range entries {
-		r := decodeRecord(e.key, values[2*i], values[2*i+1])
-		if e.partition != partitionOf(e.key, lp.machine.partitions) {
-			return fmt.Errorf("%s is in partition %d of the index, which is not its own", e.key, e.partition)
+		r := record.Decode(e.Key, values[2*i], values[2*i+1])
+		if e.Partition != record.PartitionOf(e.Key, lp.machine.partitions) {
+			return fmt.Errorf("%s is in partition %d of the index, which is not its own", e.Key, e.Partition)
 		}
-		if r.spec == nil || !r.due().Equal(e.due) {
-			return fmt.Errorf("%s is in the index at %v, and its record says otherwise: %w", e.key, e.due, r.broken)
+		if r.Spec == nil || !r.Due().Equal(e.Due) {
+			return fmt.Errorf("%s is in the index at %v, and its record says otherwise: %w", e.Key, e.Due, r.Err)
 		}
 		inWindow, onDisk := false, false
-		if l := lp.machine.lanes[e.lane()]; l != nil {
-			_, inWindow = slices.BinarySearchFunc(l.window, e, entry.compare)
-			onDisk = l.more && e.compare(l.cursor) > 0 && !l.gap.holds(e)
+		if l := lp.machine.lanes[e.Lane()]; l != nil {
+			_, inWindow = l.find(e)
+			onDisk = l.more && e.Compare(l.cursor) > 0 && !l.gap.holds(e)
 		}
-		d := lp.machine.out[e.key]
-		out := d != nil && (!d.replaced || d.next != nil && d.next.compare(e) == 0)
+		d := lp.machine.out[e.Key]
+		out := d != nil && (!d.replaced || d.next != nil && d.next.Compare(e) == 0)
 		if !inWindow && !onDisk && !out {
-			return fmt.Errorf("%s, due %v, is nowhere: it would never fire", e.key, e.due)
+			return fmt.Errorf("%s, due %v, is nowhere: it would never fire", e.Key, e.Due)
 		}
 		if inWindow {
 			seen++

@@ -89,17 +89,17 @@ func (lp *loop) reply(ctx context.Context, w work, replies []error) {
 // fireUntil fires what falls due until c has ended, up to most triggers at a time, but nothing that c is about: what is
 // owed of that is not known before. Windows are not refilled meanwhile, since the index is changing.
 func (lp *loop) fireUntil(ctx context.Context, c *commit, most int) (err error) {
-	var concerned []entry
+	var concerned []attempt
 	for err == nil && most > 0 && lp.dueBefore(c) {
-		var free []entry
+		var free []attempt
 		for _, e := range lp.machine.pick(lp.wall(), most) {
-			if _, ok := c.keys[e.key]; ok {
+			if _, ok := c.keys[e.Key]; ok {
 				concerned = append(concerned, e)
 			} else {
 				free = append(free, e)
 			}
 		}
-		var records []record
+		var records []stored
 		if free, records, err = lp.readDue(ctx, free); err != nil {
 			break
 		}

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/logtest"
 	"carillon/internal/store"
@@ -81,7 +82,7 @@ var errMute = errors.New("input/output error")
 
 func (s *mute) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
 	at := time.Since(s.begun)
-	if string(keys[0]) == string(formatKey()) {
+	if string(keys[0]) == string(record.FormatKey()) {
 		s.asked = append(s.asked, at)
 	}
 	if at < s.until {
@@ -203,7 +204,7 @@ func TestFormatThatIsEmptyOrLaterIsRefusedByItsVersion(t *testing.T) {
 	} {
 		s := openStore(t)
 		var b store.Batch
-		b.Put(formatKey(), []byte(format))
+		b.Put(record.FormatKey(), []byte(format))
 		if err := s.Commit(t.Context(), &b); err != nil {
 			t.Fatal(err)
 		}

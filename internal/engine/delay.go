@@ -17,15 +17,15 @@ type delay struct {
 
 // free returns when the attempt at e could leave: when it was due, or, if that is later, when nothing but the scheduler
 // kept it any more.
-func (e entry) free() time.Time {
-	if e.delay != nil && e.delay.until.After(e.due) {
+func (e attempt) free() time.Time {
+	if e.delay != nil && e.delay.until.After(e.Due) {
 		return e.delay.until
 	}
-	return e.due
+	return e.Due
 }
 
 // byApp returns how long its app has kept the attempt at e waiting.
-func (e entry) byApp() time.Duration {
+func (e attempt) byApp() time.Duration {
 	if e.delay == nil {
 		return 0
 	}
@@ -38,14 +38,14 @@ type stall struct{ from, until time.Time }
 
 // stall notes that the lane could fire nothing from one instant to another.
 func (l *lane) stall(from, until time.Time) {
-	if len(l.window) > 0 && l.window[0].due.Before(l.stalled.until) { // which that has delayed, too
+	if len(l.window) > 0 && l.window[0].Due.Before(l.stalled.until) { // which that has delayed, too
 		from = from.Add(-l.stalled.until.Sub(l.stalled.from))
 	}
 	l.stalled = stall{from, until}
 }
 
 // delayedBy is e, which could not leave during s. What delayed it before that, or since, is the scheduler's.
-func (e entry) delayedBy(s stall) entry {
+func (e attempt) delayedBy(s stall) attempt {
 	free := e.free()
 	switch {
 	case !free.Before(s.until):
@@ -60,7 +60,7 @@ func (e entry) delayedBy(s stall) entry {
 }
 
 // withStall is e as it leaves its lane, after a stall of that.
-func (e entry) withStall(s stall) entry {
+func (e attempt) withStall(s stall) attempt {
 	before := e.delay
 	if e = e.delayedBy(s); e.delay != before {
 		e.delay.stall, e.delay.rest = s, before
@@ -70,7 +70,7 @@ func (e entry) withStall(s stall) entry {
 
 // comeBack is e as it comes back into its lane l, which may be stalled for longer: the stall with which it left is the
 // lane's again, which may have been forgotten and made anew meanwhile.
-func (l *lane) comeBack(e entry) entry {
+func (l *lane) comeBack(e attempt) attempt {
 	if e.delay == nil || e.delay.stall == (stall{}) {
 		return e
 	}
@@ -83,10 +83,10 @@ func (l *lane) comeBack(e entry) entry {
 
 // again is e as the next attempt at the occurrence that d was one at, which has ended at that instant: the app has kept
 // it waiting from when d left on, until it is due.
-func (d *delivery) again(e entry, ended time.Time) entry {
+func (d *delivery) again(e attempt, ended time.Time) attempt {
 	h := delay{until: ended, byApp: d.entry.byApp()}
-	if e.due.After(ended) {
-		h.until = e.due
+	if e.Due.After(ended) {
+		h.until = e.Due
 	}
 	h.byApp += max(0, h.until.Sub(d.left))
 	e.delay = &h
@@ -95,13 +95,13 @@ func (d *delivery) again(e entry, ended time.Time) entry {
 
 // behind is e, which nothing has kept yet, as the first attempt at the occurrence that follows d's, which has ended at that
 // instant: the app has kept it waiting if it was due while d was out.
-func (d *delivery) behind(e entry, ended time.Time) entry {
-	if !e.due.Before(ended) {
+func (d *delivery) behind(e attempt, ended time.Time) attempt {
+	if !e.Due.Before(ended) {
 		return e
 	}
 	from := d.left
-	if e.due.After(from) {
-		from = e.due
+	if e.Due.After(from) {
+		from = e.Due
 	}
 	e.delay = &delay{until: ended, byApp: max(0, ended.Sub(from))}
 	return e

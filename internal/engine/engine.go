@@ -2,7 +2,6 @@ package engine
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +12,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"carillon/internal/encryption"
+	"carillon/internal/engine/record"
 	"carillon/internal/fair"
 	"carillon/internal/job"
 	"carillon/internal/lograte"
@@ -137,7 +137,7 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 	}
 	raw := s
 	if cfg.Keys != nil {
-		s, cfg.Own = sealing{s, cfg.Keys}, sealing{cfg.Own, cfg.Keys}
+		s, cfg.Own = record.EncryptedStore{Store: s, Keys: cfg.Keys}, record.EncryptedStore{Store: cfg.Own, Keys: cfg.Keys}
 	}
 	log = log.With(slog.String("component", "engine"))
 	m := newMetrics(cfg.Metrics)
@@ -238,28 +238,25 @@ type formatError struct{ text string }
 
 func (e *formatError) Error() string { return e.text }
 
-const formatVersion = 1
-
 // checkFormat makes sure that the store is laid out as this engine expects. An empty one is marked so.
 func (e *Engine) checkFormat(ctx context.Context) error {
-	want := binary.AppendUvarint([]byte{formatVersion}, uint64(e.config.Partitions))
-	values, err := e.store.Get(ctx, formatKey())
+	values, err := e.store.Get(ctx, record.FormatKey())
 	if err != nil {
 		return fmt.Errorf("read the store's format: %w", err)
 	}
 	got := values[0]
 	if got == nil {
 		var b store.Batch
-		b.Put(formatKey(), want)
+		b.Put(record.FormatKey(), record.EncodeFormat(e.config.Partitions))
 		if err := e.store.Commit(ctx, &b); err != nil {
 			return fmt.Errorf("write the store's format: %w", err)
 		}
 		return nil
 	}
-	if len(got) == 0 || got[0] != formatVersion {
-		return &formatError{fmt.Sprintf("the store's format is %x, and this version of carillon knows only format %d: use the version that wrote it", got, formatVersion)}
-	}
-	if n, _ := binary.Uvarint(got[1:]); n != uint64(e.config.Partitions) {
+	switch n, ok := record.DecodeFormat(got); {
+	case !ok:
+		return &formatError{fmt.Sprintf("the store's format is %x, and this version of carillon knows only format %d: use the version that wrote it", got, record.FormatVersion)}
+	case n != e.config.Partitions:
 		return &formatError{fmt.Sprintf("the store was made with %d partitions and cannot be used with %d", n, e.config.Partitions)}
 	}
 	return nil
@@ -286,7 +283,7 @@ func (e *Engine) watchClock(ctx context.Context) {
 }
 
 // Partition returns the share of the keys that k belongs to, from 0.
-func (e *Engine) Partition(k job.Key) int { return partitionOf(k, e.config.Partitions) }
+func (e *Engine) Partition(k job.Key) int { return record.PartitionOf(k, e.config.Partitions) }
 
 // Schedule stores s, whose plan is resolved, as the job k; when it returns nil, the job survives a power cut. A job
 // that has k already is replaced if overwrite is set, and is [job.ErrExists] otherwise. A job that would never fire is
@@ -307,8 +304,8 @@ func (e *Engine) put(c *command, r *job.Request) error {
 		*c = e.remove(r.Key)
 		return nil
 	}
-	encoded := encodeSpec(r.Key, &r.Spec)
-	name := len(jobKey(r.Key))
+	encoded := record.EncodeSpec(r.Key, &r.Spec)
+	name := len(record.JobKey(r.Key))
 	size := len(encoded) + name
 	if size > e.config.MaxJob {
 		return &job.TooLargeError{Size: size, Limit: e.config.MaxJob}
@@ -317,7 +314,7 @@ func (e *Engine) put(c *command, r *job.Request) error {
 		return err
 	}
 	c.key, c.partition, c.bytes, c.stores, c.spec = r.Key, e.Partition(r.Key), size+writesPerJob*name, true, &r.Spec
-	c.decide = func(m *machine, old record) error { return m.schedule(r.Key, &r.Spec, encoded, r.Overwrite, old) }
+	c.decide = func(m *machine, old stored) error { return m.schedule(r.Key, &r.Spec, encoded, r.Overwrite, old) }
 	return nil
 }
 
@@ -337,13 +334,13 @@ func (e *Engine) Delete(ctx context.Context, k job.Key) error {
 }
 
 func (e *Engine) remove(k job.Key) command {
-	return command{key: k, partition: e.Partition(k), bytes: writesPerJob * len(jobKey(k)), decide: func(m *machine, old record) error { m.remove(k, old); return nil }}
+	return command{key: k, partition: e.Partition(k), bytes: writesPerJob * len(record.JobKey(k)), decide: func(m *machine, old stored) error { m.remove(k, old); return nil }}
 }
 
 // Get returns the job k, or [job.ErrNotFound]. What it returns would survive a power cut.
 func (e *Engine) Get(ctx context.Context, k job.Key) (job.Spec, error) {
 	for {
-		values, err := e.store.Get(ctx, jobKey(k))
+		values, err := e.store.Get(ctx, record.JobKey(k))
 		if err != nil {
 			return job.Spec{}, unavailable(ctx, fmt.Errorf("read job %s: %w", k, err))
 		}
@@ -359,9 +356,9 @@ func (e *Engine) Get(ctx context.Context, k job.Key) (job.Spec, error) {
 		if err := missingKey(ctx, e.raw, e.config.Keys, values[0]); err != nil {
 			return job.Spec{}, unavailable(ctx, err)
 		}
-		s, err := decodeSpec(k, values[0])
+		s, err := record.DecodeSpec(k, values[0])
 		if err != nil {
-			e.aside.report(ctx, jobKey(k), len(values[0]), err)
+			e.aside.report(ctx, record.JobKey(k), len(values[0]), err)
 			return job.Spec{}, err
 		}
 		return *s, nil

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"carillon/internal/encryption"
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/store"
 )
@@ -58,7 +59,7 @@ func (s *faulty) Commit(ctx context.Context, b *store.Batch) error {
 // TestNoErrorOfTheStoreIsSwallowed has each thing that reads or writes the store beside turns meet an error at each of its
 // operations. It is told each time, and does what it is to do when there is none, also when it has failed before.
 func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
-	keys, err := encryption.Open(filepath.Join("testdata", "record", "keys"))
+	keys, err := encryption.Open(filepath.Join("record", "testdata", "golden", "keys"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +83,7 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 			return Inspect(t.Context(), s, keys, func(Finding) error { return nil })
 		}},
 		"release": {false, func(t *testing.T, s store.Store) error {
-			return Release(t.Context(), s, Finding{Key: jobKey(appKey("app", 3))})
+			return Release(t.Context(), s, Finding{Key: record.JobKey(appKey("app", 3))})
 		}},
 		"count by key": {true, func(t *testing.T, s store.Store) error {
 			counts, err := Sealed(t.Context(), s)
@@ -95,9 +96,9 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 			jobs, bytes, err := New(Config{Partitions: 1}, s, nil, logTo(t)).Usage(t.Context(), "ns")
 			want := int64(0)
 			for _, k := range []job.Key{appKey("app", 1), appKey("app", 2), appKey("app", 5)} {
-				want += int64(len(jobKey(k)) + len(encodeSpec(k, dueAt(time.Unix(1000, 0)))))
+				want += int64(len(record.JobKey(k)) + len(record.EncodeSpec(k, dueAt(time.Unix(1000, 0)))))
 			}
-			want += int64(len(jobKey(appKey("app", 3))) + len("no record"))
+			want += int64(len(record.JobKey(appKey("app", 3))) + len("no record"))
 			if err == nil && (jobs != 4 || bytes != want) {
 				t.Errorf("%d jobs have %d bytes, want 4 with %d", jobs, bytes, want)
 			}
@@ -132,7 +133,7 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 		"check a store that is sealed": {true, func(t *testing.T, s store.Store) error {
 			err := New(Config{Partitions: 1, Keys: keys}, s, nil, logTo(t)).checkStore(t.Context())
 			if err == nil {
-				for key, there := range map[string]bool{string(sealKey("gone")): false, string(checkKey("gone")): false, string(checkKey(current)): true, string(sealKey(current)): true} {
+				for key, there := range map[string]bool{string(record.EncryptionKey("gone")): false, string(record.EncryptionCheckKey("gone")): false, string(record.EncryptionCheckKey(current)): true, string(record.EncryptionKey(current)): true} {
 					values, err := s.Get(t.Context(), []byte(key))
 					if err != nil || (values[0] != nil) != there {
 						t.Errorf("after the check %q is there: %v, %v", key, !there, err)
@@ -160,7 +161,7 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 		"read records": {false, func(t *testing.T, s store.Store) error {
 			l := scriptOn(t, s)
 			read, bytes, err := l.records(t.Context(), []job.Key{appKey("app", 1), appKey("app", 9), appKey("app", 2)})
-			if err == nil && (read[0].spec == nil || read[1].spec != nil || !read[2].moved || bytes == 0) {
+			if err == nil && (read[0].Spec == nil || read[1].Spec != nil || !read[2].HasState || bytes == 0) {
 				t.Errorf("%+v, %d bytes", read, bytes)
 			}
 			return err
@@ -168,8 +169,8 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 		"read what is due": {false, func(t *testing.T, s store.Store) error {
 			l := scriptOn(t, s)
 			at := time.Unix(1000, 0).UTC()
-			picked, records, err := l.readDue(t.Context(), []entry{l.machine.entry(appKey("app", 1), at), l.machine.entry(appKey("app", 2), at)})
-			if err == nil && (len(picked) != 2 || len(records) != 2 || records[0].elsewhere || !records[1].elsewhere) {
+			picked, records, err := l.readDue(t.Context(), []attempt{{Entry: l.machine.entry(appKey("app", 1), at)}, {Entry: l.machine.entry(appKey("app", 2), at)}})
+			if err == nil && (len(picked) != 2 || len(records) != 2 || records[0].obsolete || !records[1].obsolete) {
 				t.Errorf("%+v, %+v", picked, records)
 			}
 			return err
@@ -192,9 +193,9 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 		}},
 		"look at findings": {false, func(t *testing.T, s store.Store) error {
 			q := newQuarantine(s, logTo(t), nil)
-			q.report(t.Context(), jobKey(appKey("app", 3)), 1, errRecord)
-			q.report(t.Context(), []byte("not there"), 1, errRecord)
-			q.report(t.Context(), jobKey(appKey("app", 2)), 1, errRecord)
+			q.report(t.Context(), record.JobKey(appKey("app", 3)), 1, record.ErrMalformed)
+			q.report(t.Context(), []byte("not there"), 1, record.ErrMalformed)
+			q.report(t.Context(), record.JobKey(appKey("app", 2)), 1, record.ErrMalformed)
 			return q.look(t.Context(), inspector{store: s, partitions: 1}, true)
 		}},
 	} {
@@ -237,32 +238,32 @@ func faultyWorld(t *testing.T, sealIt bool, keys *encryption.Keys) store.Store {
 	spec := *dueAt(at)
 	var b, plain store.Batch
 	put := func(b *store.Batch, k job.Key) {
-		b.Put(jobKey(k), encodeSpec(k, &spec))
-		b.Put(dueKey(entry{due: at, key: k}), nil)
+		b.Put(record.JobKey(k), record.EncodeSpec(k, &spec))
+		b.Put(record.DueKey(record.Entry{Due: at, Key: k}), nil)
 	}
 	put(&b, appKey("app", 1))
 	put(&b, appKey("app", 2))
-	b.Put(stateKey(appKey("app", 2)), encodeState(State{Settled: 1, Last: at, Due: at.Add(1)}))
-	b.Put(dueKey(entry{due: at.Add(1), key: appKey("app", 2)}), nil)
+	b.Put(record.StateKey(appKey("app", 2)), record.EncodeState(record.State{Settled: 1, Last: at, Due: at.Add(1)}))
+	b.Put(record.DueKey(record.Entry{Due: at.Add(1), Key: appKey("app", 2)}), nil)
 	actor := job.Key{Target: job.Target{Kind: job.Actor, Namespace: "ns", Name: "type"}, ActorID: "1", Name: "x"}
-	plain.Put(formatKey(), []byte{formatVersion, 1})
+	plain.Put(record.FormatKey(), record.EncodeFormat(1))
 	if sealIt {
 		put(&plain, actor)
-		plain.Put(sealKey(""), nil)
-		plain.Put(sealKey("gone"), nil)
-		plain.Put(checkKey("gone"), []byte("x"))
-		plain.Put(sealKey(keys.Current()), nil)
-		if err := (sealing{db, keys}).Commit(t.Context(), &b); err != nil {
+		plain.Put(record.EncryptionKey(""), nil)
+		plain.Put(record.EncryptionKey("gone"), nil)
+		plain.Put(record.EncryptionCheckKey("gone"), []byte("x"))
+		plain.Put(record.EncryptionKey(keys.Current()), nil)
+		if err := (record.EncryptedStore{Store: db, Keys: keys}).Commit(t.Context(), &b); err != nil {
 			t.Fatal(err)
 		}
 	} else {
-		b.Put(jobKey(appKey("app", 3)), []byte("no record"))
-		b.Put(dueKey(entry{due: at, key: appKey("app", 3)}), nil)
+		b.Put(record.JobKey(appKey("app", 3)), []byte("no record"))
+		b.Put(record.DueKey(record.Entry{Due: at, Key: appKey("app", 3)}), nil)
 		b.Put([]byte("zebra"), nil)
-		b.Put(stateKey(appKey("app", 4)), nil)
-		b.Put(jobKey(appKey("app", 5)), encodeSpec(appKey("app", 5), &spec)) // without an entry
+		b.Put(record.StateKey(appKey("app", 4)), nil)
+		b.Put(record.JobKey(appKey("app", 5)), record.EncodeSpec(appKey("app", 5), &spec)) // without an entry
 		for _, k := range []string{"zebra", "zoo"} {
-			plain.Put(noteKey([]byte(k)), encodeNote(Finding{Key: []byte(k), FirstSeen: at, Bytes: 1, Reason: "why"}))
+			plain.Put(record.NoteKey([]byte(k)), record.EncodeNote(record.Note{Key: []byte(k), FirstSeen: at, Bytes: 1, Reason: "why"}))
 		}
 		if err := db.Commit(t.Context(), &b); err != nil {
 			t.Fatal(err)

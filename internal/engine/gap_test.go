@@ -5,41 +5,47 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"carillon/internal/engine/record"
 )
 
 func TestLaneRemembersTheLongestGapAheadAndReadsAroundIt(t *testing.T) {
-	at := func(n int) entry { return entry{key: appKey("app", 1), due: time.Unix(int64(n), 0).UTC()} }
-	twin := func(n int) entry { return entry{key: appKey("app", 2), due: time.Unix(int64(n), 0).UTC()} }
+	at := func(n int) record.Entry {
+		return record.Entry{Key: appKey("app", 1), Due: time.Unix(int64(n), 0).UTC()}
+	}
+	twin := func(n int) record.Entry {
+		return record.Entry{Key: appKey("app", 2), Due: time.Unix(int64(n), 0).UTC()}
+	}
 	gapOf := func(from, to int) *gap { return &gap{at(from), at(to)} }
 	show := func(g *gap) string {
 		if g == nil {
 			return "none"
 		}
-		return fmt.Sprint(g.from.due.Unix(), "-", g.to.due.Unix())
+		return fmt.Sprint(g.from.Due.Unix(), "-", g.to.Due.Unix())
 	}
 	for _, c := range []struct {
 		cursor int
 		gap    *gap
-		read   []entry
+		read   []record.Entry
 		want   string
 		unread []int // of the entries 1 to 40, before the read
 	}{
 		{10, nil, nil, "none", upTo(11, 40)},
-		{10, nil, []entry{twin(10)}, "none", upTo(11, 40)},
-		{10, nil, []entry{at(11), at(13), at(14), at(16)}, "11-13", upTo(11, 40)}, // the first of two
-		{10, nil, []entry{at(20), at(23)}, "10-20", upTo(11, 40)},
-		{10, gapOf(20, 30), []entry{at(11)}, "20-30", append(upTo(11, 20), upTo(30, 40)...)},
-		{10, gapOf(20, 22), []entry{at(12), at(15)}, "12-15", append(upTo(11, 20), upTo(22, 40)...)},
-		{10, gapOf(10, 30), []entry{at(30)}, "10-30", upTo(30, 40)},
-		{10, gapOf(5, 30), []entry{at(30), at(31)}, "5-30", upTo(30, 40)},
-		{10, gapOf(5, 10), []entry{twin(10)}, "none", upTo(11, 40)}, // it lies behind
-		{10, gapOf(5, 9), []entry{at(11)}, "10-11", upTo(11, 40)},
+		{10, nil, []record.Entry{twin(10)}, "none", upTo(11, 40)},
+		{10, nil, []record.Entry{at(11), at(13), at(14), at(16)}, "11-13", upTo(11, 40)}, // the first of two
+		{10, nil, []record.Entry{at(20), at(23)}, "10-20", upTo(11, 40)},
+		{10, gapOf(20, 30), []record.Entry{at(11)}, "20-30", append(upTo(11, 20), upTo(30, 40)...)},
+		{10, gapOf(20, 22), []record.Entry{at(12), at(15)}, "12-15", append(upTo(11, 20), upTo(22, 40)...)},
+		{10, gapOf(10, 30), []record.Entry{at(30)}, "10-30", upTo(30, 40)},
+		{10, gapOf(5, 30), []record.Entry{at(30), at(31)}, "5-30", upTo(30, 40)},
+		{10, gapOf(5, 10), []record.Entry{twin(10)}, "none", upTo(11, 40)}, // it lies behind
+		{10, gapOf(5, 9), []record.Entry{at(11)}, "10-11", upTo(11, 40)},
 		{10, gapOf(1, 9), nil, "none", upTo(11, 40)},
 	} {
-		l := &lane{id: at(1).lane(), more: true, cursor: at(c.cursor), gap: c.gap}
+		l := &lane{id: at(1).Lane(), more: true, cursor: at(c.cursor), gap: c.gap}
 		var unread []int
 		for n := range 41 {
-			key := string(dueKey(at(n)))
+			key := string(record.DueKey(at(n)))
 			for _, r := range l.unread() {
 				if key >= string(r.From) && key < string(r.To) {
 					unread = append(unread, n)

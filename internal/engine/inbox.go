@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"carillon/internal/engine/record"
 	"carillon/internal/fair"
 	"carillon/internal/job"
 )
@@ -67,7 +68,7 @@ type command struct {
 	key       job.Key
 	partition int // of key
 	bytes     int // of the batch, about
-	decide    func(m *machine, old record) error
+	decide    func(m *machine, old stored) error
 	stores    bool            // something, and so does more than delete
 	spec      *job.Spec       // that it stores; nil if it deletes, or stores another thing than a job
 	rewrites  bool            // what is stored, so that decide is given the payload, too
@@ -85,12 +86,12 @@ type outcome struct {
 	at       time.Time // when it has ended, by the clock on the wall
 }
 
-func (o outcome) key() job.Key       { return o.delivery.entry.key }
-func (o outcome) target() job.Target { return o.delivery.entry.key.Target }
+func (o outcome) key() job.Key       { return o.delivery.entry.Key }
+func (o outcome) target() job.Target { return o.delivery.entry.Key.Target }
 
 // A room is the news that a lane's receivers can take about n more.
 type room struct {
-	lane laneID
+	lane record.LaneID
 	n    int
 }
 

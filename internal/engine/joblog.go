@@ -32,7 +32,7 @@ func (lp *loop) tellDone(ctx context.Context, c *command) {
 
 // attrs name the attempt that d is.
 func (d *delivery) attrs() []slog.Attr {
-	return append(d.entry.key.Attrs(), slog.Time("due", d.due), slog.Uint64("attempt", uint64(d.state.Attempts)))
+	return append(d.entry.Key.Attrs(), slog.Time("due", d.due), slog.Uint64("attempt", uint64(d.state.Attempts)))
 }
 
 func (lp *loop) tellDue(ctx context.Context, d *delivery) {

@@ -1,33 +1,23 @@
 package engine
 
 import (
-	"cmp"
 	"slices"
 	"time"
 
-	"carillon/internal/job"
+	"carillon/internal/engine/record"
 )
 
-// An entry is a place in the due index: a job, its partition, and when its next attempt is owed.
-type entry struct {
-	due       time.Time
-	key       job.Key
-	partition int
-	delay     *delay // nil if nothing but the scheduler has kept it from leaving when it is due
+// An attempt is the next attempt at a job: its entry in the due index, and what has delayed it.
+type attempt struct {
+	record.Entry
+	delay *delay // nil if nothing but the scheduler has kept it from leaving when it is due
 }
 
-func (e entry) lane() laneID { return laneID{e.partition, e.key.Target} }
+// at is the attempt at the same job at another instant.
+func (a attempt) at(due time.Time) attempt { return attempt{Entry: a.At(due)} }
 
-// at is the place of the same job at another instant.
-func (e entry) at(due time.Time) entry {
-	e.due, e.delay = due, nil
-	return e
-}
-
-// compare orders entries of one lane as their keys in the store are ordered.
-func (e entry) compare(f entry) int {
-	return cmp.Or(e.due.Compare(f.due), cmp.Compare(e.key.ActorID, f.key.ActorID), cmp.Compare(e.key.Name, f.key.Name))
-}
+// compare orders attempts of one lane by their entries.
+func (a attempt) compare(b attempt) int { return a.Compare(b.Entry) }
 
 // A window starts small and doubles each time its lane has fired it empty: an idle lane costs little, a busy one reads
 // the index in large steps. Both count entries.
@@ -37,23 +27,17 @@ const (
 	maxWindow  = 256
 )
 
-// A laneID names a lane.
-type laneID struct {
-	partition int
-	target    job.Target
-}
-
 // A lane is one partition's jobs for one target. Its window holds the next of them in due order; what lies behind the
 // cursor is on disk alone. A lane without entries is not kept.
 type lane struct {
-	id        laneID
-	window    []entry // ascending
-	size      int     // most entries in window
-	tallied   int     // how many of window count in machine.entries
-	more      bool    // the index holds entries behind cursor
-	cursor    entry   // the last that was read into the window, or pushed to its end; meaningless unless more
-	gap       *gap    // the longest that was seen behind the cursor; nil if none was
-	thirsty   bool    // in machine.dry, or being refilled
+	id        record.LaneID
+	window    []attempt    // ascending
+	size      int          // most entries in window
+	tallied   int          // how many of window count in machine.entries
+	more      bool         // the index holds entries behind cursor
+	cursor    record.Entry // the last that was read into the window, or pushed to its end; meaningless unless more
+	gap       *gap         // the longest that was seen behind the cursor; nil if none was
+	thirsty   bool         // in machine.dry, or being refilled
 	place     place
 	next      time.Time // what machine.waiting orders by, while place is inHeap
 	index     int       // in machine.waiting, while place is inHeap
@@ -76,14 +60,14 @@ const (
 )
 
 // insert adds e to the window, unless the cursor shows that it will be read from the index in its turn.
-func (l *lane) insert(e entry) {
-	if l.gap.holds(e) {
-		l.gap.from = e
+func (l *lane) insert(e attempt) {
+	if l.gap.holds(e.Entry) {
+		l.gap.from = e.Entry
 	}
-	if l.more && e.compare(l.cursor) > 0 {
+	if l.more && e.Compare(l.cursor) > 0 {
 		return
 	}
-	if i, found := slices.BinarySearchFunc(l.window, e, entry.compare); !found {
+	if i, found := l.find(e.Entry); !found {
 		l.window = slices.Insert(l.window, i, e)
 	}
 	l.trim()
@@ -92,26 +76,34 @@ func (l *lane) insert(e entry) {
 // trim leaves to the disk what the window has no room for.
 func (l *lane) trim() {
 	if len(l.window) > l.size {
-		l.more, l.cursor = true, l.window[l.size-1]
+		l.more, l.cursor = true, l.window[l.size-1].Entry
 		clear(l.window[l.size:])
 		l.window = l.window[:l.size]
 	}
 }
 
+// find returns where e is in the window, or belongs.
+func (l *lane) find(e record.Entry) (i int, found bool) {
+	return slices.BinarySearchFunc(l.window, e, func(a attempt, e record.Entry) int { return a.Compare(e) })
+}
+
 // remove takes e out of the window, if it is there.
-func (l *lane) remove(e entry) {
-	if i, found := slices.BinarySearchFunc(l.window, e, entry.compare); found {
+func (l *lane) remove(e record.Entry) {
+	if i, found := l.find(e); found {
 		l.window = slices.Delete(l.window, i, i+1)
 	}
 }
 
 // refill appends entries that were read from behind the cursor; more says whether others follow them. Those that the
 // window has no room for are left.
-func (l *lane) refill(read []entry, more bool) {
+func (l *lane) refill(read []record.Entry, more bool) {
 	if len(read) > l.size {
 		read, more = read[:l.size], true
 	}
-	l.window = append(l.window, read...)
+	l.window = slices.Grow(l.window, len(read))
+	for _, e := range read {
+		l.window = append(l.window, attempt{Entry: e})
+	}
 	l.more = more
 	if more && len(read) > 0 {
 		l.cursor = read[len(read)-1]
@@ -135,7 +127,7 @@ func (l *lane) allowance() int {
 }
 
 // take removes up to most entries that are due from the front of the window.
-func (l *lane) take(now time.Time, most int) []entry {
+func (l *lane) take(now time.Time, most int) []attempt {
 	n := l.due(now, most)
 	taken := slices.Clone(l.window[:n])
 	l.window = slices.Delete(l.window, 0, n)

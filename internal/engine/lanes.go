@@ -4,6 +4,7 @@ import (
 	"container/heap"
 	"slices"
 
+	"carillon/internal/engine/record"
 	"carillon/internal/fair"
 	"carillon/internal/job"
 )
@@ -11,7 +12,7 @@ import (
 // How lanes come, move between the heap and the line, and go.
 
 // lane returns the lane of that name, a new one if there is none.
-func (m *machine) lane(id laneID) *lane {
+func (m *machine) lane(id record.LaneID) *lane {
 	l := m.lanes[id]
 	if l == nil {
 		l = &lane{id: id, size: minWindow}
@@ -24,11 +25,11 @@ func (m *machine) lane(id laneID) *lane {
 }
 
 // insert adds e to its lane.
-func (m *machine) insert(e entry) {
-	if o := m.owned[e.partition]; o == nil || o.leaving {
+func (m *machine) insert(e attempt) {
+	if o := m.owned[e.Partition]; o == nil || o.leaving {
 		return // it is in the index, for whoever owns it next
 	}
-	l := m.lane(e.lane())
+	l := m.lane(e.Lane())
 	if m.full() && l.place == inHeap {
 		l.size = tinyWindow
 		l.trim()
@@ -38,8 +39,8 @@ func (m *machine) insert(e entry) {
 }
 
 // take removes e from its lane.
-func (m *machine) take(e entry) {
-	if l := m.lanes[e.lane()]; l != nil {
+func (m *machine) take(e record.Entry) {
+	if l := m.lanes[e.Lane()]; l != nil {
 		l.remove(e)
 		m.place(l)
 	}
@@ -74,7 +75,7 @@ func (m *machine) leave(l *lane) {
 		heap.Remove(&m.waiting, l.index)
 		l.place = nowhere
 	case inLine:
-		m.ready.DeleteFunc(l.id.target, func(other *lane) bool { return other == l })
+		m.ready.DeleteFunc(l.id.Target, func(other *lane) bool { return other == l })
 		l.place = nowhere
 	case nowhere, throttled, parked:
 	}
@@ -141,7 +142,7 @@ func (m *machine) shrink(l *lane) {
 }
 
 // water gives l what was read behind its cursor.
-func (m *machine) water(l *lane, read []entry, more bool) {
+func (m *machine) water(l *lane, read []record.Entry, more bool) {
 	l.thirsty = false
 	l.see(read)
 	l.refill(read, more)
@@ -159,10 +160,10 @@ func (m *machine) throttle(target job.Target) {
 
 // unthrottle takes l out of those that wait until their target may have more in flight. The caller says where l stands now.
 func (m *machine) unthrottle(l *lane) {
-	others := slices.DeleteFunc(m.throttled[l.id.target], func(other *lane) bool { return other == l })
-	m.throttled[l.id.target] = others
+	others := slices.DeleteFunc(m.throttled[l.id.Target], func(other *lane) bool { return other == l })
+	m.throttled[l.id.Target] = others
 	if len(others) == 0 {
-		delete(m.throttled, l.id.target)
+		delete(m.throttled, l.id.Target)
 	}
 }
 
@@ -207,6 +208,6 @@ func (m *machine) dropLanes() {
 			m.gone = append(m.gone, id)
 		}
 	}
-	m.lanes, m.waiting, m.dry, m.entries = map[laneID]*lane{}, nil, nil, 0
+	m.lanes, m.waiting, m.dry, m.entries = map[record.LaneID]*lane{}, nil, nil, 0
 	m.ready, m.throttled = fair.NewQueue[job.Target, *lane](quantum), map[job.Target][]*lane{}
 }

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"carillon/internal/engine/record"
 	"carillon/internal/fair"
 	"carillon/internal/job"
 	"carillon/internal/store"
@@ -14,7 +15,7 @@ import (
 
 // TestTakeOfATurnIsWithinItsBoundsAndLosesNothing takes turns of all small sizes from inboxes with little and much in them.
 func TestTakeOfATurnIsWithinItsBoundsAndLosesNothing(t *testing.T) {
-	per := outcome{delivery: &delivery{entry: entry{key: appKey("a", 1)}}}.bytes()
+	per := outcome{delivery: &delivery{entry: attempt{Entry: record.Entry{Key: appKey("a", 1)}}}}.bytes()
 	for _, c := range []struct{ commands, size, outcomes int }{
 		{0, 0, 7}, {7, 100, 0}, {7, 100, 7}, {7, 3000, 7}, {3, 8000, 9}, {9, 1, 3}, {1, 100_000, 1}, {40, 5000, 40},
 	} {
@@ -124,9 +125,9 @@ func TestWhatIsDueBesideACommitLeavesUnlessItIsAboutThat(t *testing.T) {
 			ends := make(chan error)
 			s.store = heldStore{s, ends}
 			time.AfterFunc(time.Minute, func() { ends <- failure })
-			c := &command{key: appKey("app", 2), stores: true, done: make(chan error, 1), decide: func(m *machine, old record) error {
+			c := &command{key: appKey("app", 2), stores: true, done: make(chan error, 1), decide: func(m *machine, old stored) error {
 				spec := at(25 * time.Second)
-				return m.schedule(appKey("app", 2), &spec, encodeSpec(appKey("app", 2), &spec), true, old)
+				return m.schedule(appKey("app", 2), &spec, record.EncodeSpec(appKey("app", 2), &spec), true, old)
 			}}
 			if !s.inbox.slots.TryAcquire(1) {
 				t.Fatal("no room")
@@ -216,13 +217,13 @@ func TestWhatIsReadToFireIsBoundedInBytes(t *testing.T) {
 		s.machine.rates = fair.NewRates[string](s.quota)
 		s.limit.fires = 256
 		s.now = s.now.Add(time.Second)
-		s.machine.lanes[laneID{0, appKey("app", 0).Target}].size = 64
+		s.machine.lanes[record.LaneID{Partition: 0, Target: appKey("app", 0).Target}].size = 64
 		before := s.quotaLeft(t)
 		for range 4 { // the window grows meanwhile
 			if err := s.refill(t.Context(), s.machine.thirsty()); err != nil {
 				t.Fatal(err)
 			}
-			if l := s.machine.lanes[laneID{0, appKey("app", 0).Target}]; l.more {
+			if l := s.machine.lanes[record.LaneID{Partition: 0, Target: appKey("app", 0).Target}]; l.more {
 				l.thirsty = true
 				s.machine.dry = append(s.machine.dry, l)
 			}
@@ -262,7 +263,7 @@ func TestPayloadIsReadForWhatWritesItAgainAlone(t *testing.T) {
 		t.Fatalf("%d records, %v", len(records), err)
 	}
 	for i, r := range records {
-		if (r.spec != nil) != (i%3 > 0) || r.spec != nil && (r.spec.Data != nil) != (i%3 == 2) {
+		if (r.Spec != nil) != (i%3 > 0) || r.Spec != nil && (r.Spec.Data != nil) != (i%3 == 2) {
 			t.Errorf("record %d is %+v", i, r)
 		}
 	}
@@ -274,11 +275,11 @@ func TestStraysOfAJobAreItsOwnAndTwoAtMost(t *testing.T) {
 	for n := range 4 {
 		for _, at := range []time.Duration{1, 2, 3} {
 			if int(at) <= n {
-				b.Put(dueKey(s.machine.entry(appKey("app", n), s.now.Add(at))), nil)
+				b.Put(record.DueKey(s.machine.entry(appKey("app", n), s.now.Add(at))), nil)
 			}
 		}
 	}
-	b.Put(append(dueKey(s.machine.entry(appKey("app", 2), s.now)), 'x'), nil)
+	b.Put(append(record.DueKey(s.machine.entry(appKey("app", 2), s.now)), 'x'), nil)
 	if err := s.db.Commit(t.Context(), &b); err != nil {
 		t.Fatal(err)
 	}
@@ -288,7 +289,7 @@ func TestStraysOfAJobAreItsOwnAndTwoAtMost(t *testing.T) {
 			t.Errorf("%d of %d entries are found, %v; want %d", len(found), n, err, want)
 		}
 		for i, e := range found {
-			if e.key != appKey("app", n) || !e.due.Equal(s.now.Add(time.Duration(i+1))) {
+			if e.Key != appKey("app", n) || !e.Due.Equal(s.now.Add(time.Duration(i+1))) {
 				t.Errorf("entry %d of %d is %+v", i, n, e)
 			}
 		}
@@ -296,46 +297,6 @@ func TestStraysOfAJobAreItsOwnAndTwoAtMost(t *testing.T) {
 	s.blind = errors.New("input/output error")
 	if _, err := s.strays(t.Context(), appKey("app", 1)); !errors.Is(err, s.blind) {
 		t.Errorf("of a store that cannot be read: %v", err)
-	}
-}
-
-func TestNumbersOfARecordThatAreTooLargeAreErrors(t *testing.T) {
-	at := time.Unix(1000, 0).UTC()
-	build := func(settled, attempts uint64) []byte {
-		e := encoder{stateVersion}
-		e.uint(settled)
-		e.instant(at, false)
-		e.uint(attempts)
-		e.instant(at, false)
-		if attempts > 0 {
-			e.instant(at, false)
-		}
-		return e
-	}
-	const most = 1<<32 - 1
-	for _, c := range []struct {
-		settled, attempts uint64
-		ok                bool
-	}{{0, 0, true}, {most, 0, true}, {most + 1, 0, false}, {1, most, true}, {1, most + 1, false}} {
-		s, err := decodeState(appKey("app", 1), build(c.settled, c.attempts))
-		if (err == nil) != c.ok || c.ok && (s.Settled != uint32(c.settled) || s.Attempts != uint32(c.attempts)) {
-			t.Errorf("%+v is read as %+v, %v", c, s, err)
-		}
-	}
-	if _, err := decodeState(appKey("app", 1), append(build(1, 1), 0)); err == nil {
-		t.Error("a state with a byte more is read")
-	}
-	for flags, ok := range map[uint64]bool{policyDefault: true, specFlags: false, specFlags | policyDefault: false} {
-		e := encoder{specVersion}
-		e.uint(flags)
-		e.instant(at, false)
-		if _, err := decodeSpec(appKey("app", 1), e); (err == nil) != ok {
-			t.Errorf("a spec with the flags %b is read: %v", flags, err)
-		}
-		e = append(e, 0)
-		if _, err := decodeSpec(appKey("app", 1), e); err == nil {
-			t.Errorf("a spec with the flags %b and a byte more is read", flags)
-		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"carillon/internal/encryption"
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/lograte"
 	"carillon/internal/store"
@@ -113,8 +114,8 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // scan reads up to limit entries of the index. It passes over keys that are none, and has them put in quarantine.
-func (lp *loop) scan(ctx context.Context, r store.Range, limit int) ([]entry, error) {
-	var read []entry
+func (lp *loop) scan(ctx context.Context, r store.Range, limit int) ([]record.Entry, error) {
+	var read []record.Entry
 	for {
 		most, n := limit-len(read), 0
 		var last []byte // key that is none
@@ -123,14 +124,14 @@ func (lp *loop) scan(ctx context.Context, r store.Range, limit int) ([]entry, er
 				return nil, err
 			}
 			n++
-			e, err := parseEntry(pair.Key, lp.all)
+			e, err := record.ParseDueKeyOf(pair.Key, lp.all)
 			if err != nil {
 				last = append(last[:0], pair.Key...)
 				lp.aside.report(ctx, pair.Key, len(pair.Value), err)
 				continue
 			}
-			if n := len(read); n > 0 && read[n-1].key.Target == e.key.Target {
-				e.key.Target = read[n-1].key.Target // the same strings: windows are kept
+			if n := len(read); n > 0 && read[n-1].Key.Target == e.Key.Target {
+				e.Key.Target = read[n-1].Key.Target // the same strings: windows are kept
 			}
 			read = append(read, e)
 		}
@@ -139,7 +140,7 @@ func (lp *loop) scan(ctx context.Context, r store.Range, limit int) ([]entry, er
 		}
 		r.From = append(last, 0) // all that was read since is of keys that are none, or read has what comes before
 		if len(read) > 0 {
-			if from := append(dueKey(read[len(read)-1]), 0); slices.Compare(from, r.From) > 0 {
+			if from := append(record.DueKey(read[len(read)-1]), 0); slices.Compare(from, r.From) > 0 {
 				r.From = from
 			}
 		}
@@ -251,7 +252,7 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit limits) error {
 		m.room(now, r.lane, r.n)
 	}
 	picked, due, err := lp.readDue(ctx, m.pick(now, limit.fires))
-	var concerned []record
+	var concerned []stored
 	if err == nil {
 		concerned, err = lp.readConcerned(ctx, w.commands)
 	}
@@ -323,7 +324,7 @@ func (lp *loop) fail(w work, err error) error {
 func (lp *loop) refill(ctx context.Context, dry []*lane) error {
 	for _, l := range dry {
 		most := lp.machine.grow(l)
-		var read []entry
+		var read []record.Entry
 		for _, r := range l.unread() {
 			if len(read) == most {
 				break
@@ -346,7 +347,7 @@ type firing struct {
 }
 
 // fire makes deliveries of the picked entries.
-func (lp *loop) fire(ctx context.Context, picked []entry, records []record) []firing {
+func (lp *loop) fire(ctx context.Context, picked []attempt, records []stored) []firing {
 	lp.metrics.delayed.Add(float64(lp.machine.delayed))
 	lp.machine.delayed = 0
 	fired := make([]firing, 0, len(picked))
@@ -354,19 +355,19 @@ func (lp *loop) fire(ctx context.Context, picked []entry, records []record) []fi
 		r := records[i]
 		if d := lp.machine.fire(e, r); d != nil {
 			lp.tellDue(ctx, d)
-			fired = append(fired, firing{d, r.spec})
+			fired = append(fired, firing{d, r.Spec})
 			continue
 		}
 		switch {
-		case r.broken != nil: // which is reported
-		case !lp.owns(e.partition): // its owner has moved the job on
-		case r.spec == nil:
-			lp.aside.report(ctx, dueKey(e), 0, errNoJob)
-		case !r.elsewhere:
-			lp.aside.report(ctx, dueKey(e), 0, errDiffers)
+		case r.Err != nil: // which is reported
+		case !lp.owns(e.Partition): // its owner has moved the job on
+		case r.Spec == nil:
+			lp.aside.report(ctx, record.DueKey(e.Entry), 0, errNoJob)
+		case !r.obsolete:
+			lp.aside.report(ctx, record.DueKey(e.Entry), 0, errDiffers)
 		default:
 			lp.log.LogAttrs(ctx, slog.LevelError, "removed an entry of the due index that no job stands behind",
-				append(e.key.Attrs(), slog.Time("due", e.due))...)
+				append(e.Key.Attrs(), slog.Time("due", e.Due))...)
 		}
 	}
 	return fired
@@ -379,7 +380,7 @@ var errNotAlive = errors.New("the right to the partitions has ended, or may have
 func (lp *loop) releaseAll(ctx context.Context, fired []firing) (err error) {
 	for i, f := range fired {
 		yield(i)
-		if err == nil && !lp.owns(f.entry.partition) {
+		if err == nil && !lp.owns(f.entry.Partition) {
 			err = errNotAlive
 		}
 		if err != nil {
@@ -399,20 +400,20 @@ func (lp *loop) owns(partition int) bool {
 
 // release hands a delivery to the deliverer, unless its job was removed in the turn that fired it.
 func (lp *loop) release(ctx context.Context, d *delivery, spec *job.Spec) {
-	m, id := lp.machine, d.entry.lane()
+	m, id := lp.machine, d.entry.Lane()
 	if l := m.lanes[id]; d.replaced || l != nil && l.place == parked {
 		m.takeBack(d)
 		return
 	}
 	t := job.Trigger{
-		Key: d.entry.key, Partition: d.entry.partition, AppID: spec.AppID, ConcurrencyKey: spec.ConcurrencyKey, Data: spec.Data,
+		Key: d.entry.Key, Partition: d.entry.Partition, AppID: spec.AppID, ConcurrencyKey: spec.ConcurrencyKey, Data: spec.Data,
 		Due: d.due, Attempt: d.state.Attempts,
 	}
 	done := func(o job.Outcome) {
 		lp.metrics.deliveries[o].Inc()
 		lp.inbox.settle(outcome{d, o, lp.wall()})
 	}
-	more := func(n int) { lp.inbox.room(room{d.entry.lane(), n}) }
+	more := func(n int) { lp.inbox.room(room{d.entry.Lane(), n}) }
 	if !lp.deliver.Deliver(t, done, more) {
 		m.refuse(lp.wall(), d)
 		return
@@ -426,7 +427,7 @@ func (lp *loop) release(ctx context.Context, d *delivery, spec *job.Spec) {
 func (lp *loop) withdraw() {
 	for _, id := range lp.machine.gone {
 		if l := lp.machine.lanes[id]; l == nil || l.place != parked {
-			lp.deliver.Withdraw(id.target, id.partition)
+			lp.deliver.Withdraw(id.Target, id.Partition)
 		}
 	}
 	lp.machine.gone = lp.machine.gone[:0]

@@ -6,6 +6,7 @@ import (
 	"math"
 	"time"
 
+	"carillon/internal/engine/record"
 	"carillon/internal/fair"
 	"carillon/internal/job"
 	"carillon/internal/store"
@@ -27,11 +28,11 @@ const guaranteed = 8
 type machine struct {
 	partitions int // into which all keys are divided
 	owned      map[int]*owned
-	lanes      map[laneID]*lane
+	lanes      map[record.LaneID]*lane
 	waiting    lanes                          // place inHeap
 	ready      *fair.Queue[job.Target, *lane] // place inLine
 	throttled  map[job.Target][]*lane         // place throttled
-	gone       []laneID                       // refused, and not parked any more: nobody waits for room for them
+	gone       []record.LaneID                // refused, and not parked any more: nobody waits for room for them
 	dry        []*lane                        // to be refilled before they go on
 	entries    int                            // in all windows
 	out        map[job.Key]*delivery
@@ -46,45 +47,26 @@ type machine struct {
 	overtaken  []*delivery // replaced since then
 }
 
-// A record is what a store holds about a job.
-type record struct {
-	spec   *job.Spec // nil if there is no such job
-	state  State
-	moved  bool  // the store holds a State
-	broken error // the store holds what cannot be read; spec is nil
+// A stored is what a store holds about a job, and about its entries in the due index.
+type stored struct {
+	record.Record
 
-	elsewhere bool    // the entry that is due is not the job's, whose own is in the index as well
-	strays    []entry // of the due index, if the job is broken and a command is about it
-}
-
-// due returns where the job stands in the due index.
-func (r record) due() time.Time {
-	if r.moved {
-		return r.state.Due
-	}
-	return r.spec.Plan.First
-}
-
-// occurrence returns the due instant of the present occurrence, which attempts do not move.
-func (r record) occurrence() time.Time {
-	if r.state.Attempts > 0 {
-		return r.state.Occurrence
-	}
-	return r.due()
+	obsolete bool           // the entry that is due is not the job's, whose own is in the index as well
+	strays   []record.Entry // of the due index, if the job is broken and a command is about it
 }
 
 // A delivery is a trigger that is out. It keeps what its outcome is to be recorded by, and no payload.
 type delivery struct {
 	number   uint64
-	entry    entry     // in the due index
+	entry    attempt   // in the due index
 	due      time.Time // of the occurrence: before entry.due, if this is a retry
 	left     time.Time // when it was handed to a receiver; zero if it was not
 	plan     when.Plan
 	policy   job.Policy
-	state    State
-	moved    bool   // the store holds the state
-	replaced bool   // its job was rescheduled or removed since: the outcome does not matter any more
-	next     *entry // what fires when this has ended, if the job fell due while this was out
+	state    record.State
+	moved    bool     // the store holds the state
+	replaced bool     // its job was rescheduled or removed since: the outcome does not matter any more
+	next     *attempt // what fires when this has ended, if the job fell due while this was out
 
 	outcome job.Outcome // how it has ended; 0 if it has not
 	follows following   // what follows then
@@ -99,15 +81,15 @@ type following struct {
 // newMachine returns a machine without partitions, which has up to that many triggers in flight.
 func newMachine(partitions, maxInFlight int) *machine {
 	return &machine{
-		partitions: partitions, owned: map[int]*owned{}, lanes: map[laneID]*lane{}, out: map[job.Key]*delivery{},
+		partitions: partitions, owned: map[int]*owned{}, lanes: map[record.LaneID]*lane{}, out: map[job.Key]*delivery{},
 		ready: fair.NewQueue[job.Target, *lane](quantum), throttled: map[job.Target][]*lane{},
 		inFlight: fair.NewPool[job.Target](maxInFlight, guaranteed),
 	}
 }
 
 // entry is the place of k in the due index when it is owed at due.
-func (m *machine) entry(k job.Key, due time.Time) entry {
-	return entry{due: due, key: k, partition: partitionOf(k, m.partitions)}
+func (m *machine) entry(k job.Key, due time.Time) record.Entry {
+	return record.Entry{Due: due, Key: k, Partition: record.PartitionOf(k, m.partitions)}
 }
 
 // forget drops all that was learned from the store. What is out stays out, so that no job is delivered twice at a
@@ -123,26 +105,26 @@ func (m *machine) forget() (again int) {
 			again++
 		}
 		d.replaced, d.next = true, nil
-		m.inFlight.Take(d.entry.key.Target, 1)
+		m.inFlight.Take(d.entry.Key.Target, 1)
 	}
 	m.ended, m.overtaken = nil, nil
 	return again
 }
 
 // learn adds entries of one lane, read from the front of its index; more says whether others follow them.
-func (m *machine) learn(read []entry, more bool) {
-	l := m.lane(read[0].lane())
+func (m *machine) learn(read []record.Entry, more bool) {
+	l := m.lane(read[0].Lane())
 	l.refill(read, more)
 	m.place(l)
 }
 
 // schedule stores spec, which is encoded as given, in place of what old holds.
-func (m *machine) schedule(k job.Key, spec *job.Spec, encoded []byte, overwrite bool, old record) error {
-	if !overwrite && old.spec != nil {
+func (m *machine) schedule(k job.Key, spec *job.Spec, encoded []byte, overwrite bool, old stored) error {
+	if !overwrite && old.Spec != nil {
 		return fmt.Errorf("%w: '%s'", job.ErrExists, k)
 	}
-	if !overwrite && old.broken != nil {
-		return old.broken
+	if !overwrite && old.Err != nil {
+		return old.Err
 	}
 	first, ok := spec.Plan.Next(0, time.Time{})
 	if !ok { // it has expired before its first occurrence
@@ -150,61 +132,61 @@ func (m *machine) schedule(k job.Key, spec *job.Spec, encoded []byte, overwrite 
 		return nil
 	}
 	e := m.entry(k, first)
-	m.touch(e.partition)
-	m.batch.Put(jobKey(k), encoded)
-	if old.moved || old.broken != nil {
-		m.batch.Delete(stateKey(k))
+	m.touch(e.Partition)
+	m.batch.Put(record.JobKey(k), encoded)
+	if old.HasState || old.Err != nil {
+		m.batch.Delete(record.StateKey(k))
 	}
 	m.clear(old.strays, e)
-	e = e.delayedBy(stall{e.due, m.picked}) // of what was due before it was scheduled, only the rest is lateness
-	if old.spec == nil {
-		m.replace(k, entry{})
-		m.batch.Put(dueKey(e), nil)
-		m.insert(e)
+	next := attempt{Entry: e}.delayedBy(stall{e.Due, m.picked}) // of what was due before it was scheduled, only the rest is lateness
+	if old.Spec == nil {
+		m.replace(k, record.Entry{})
+		m.batch.Put(record.DueKey(e), nil)
+		m.insert(next)
 		return nil
 	}
-	before := e.at(old.due())
+	before := e.At(old.Due())
 	m.replace(k, before)
-	m.move(before, e)
+	m.move(before, next)
 	return nil
 }
 
 // remove deletes the job that old holds, if any.
-func (m *machine) remove(k job.Key, old record) {
-	if old.broken != nil {
-		m.replace(k, entry{})
-		m.touch(partitionOf(k, m.partitions))
-		m.clear(old.strays, entry{})
-		m.batch.Delete(jobKey(k))
-		m.batch.Delete(stateKey(k))
+func (m *machine) remove(k job.Key, old stored) {
+	if old.Err != nil {
+		m.replace(k, record.Entry{})
+		m.touch(record.PartitionOf(k, m.partitions))
+		m.clear(old.strays, record.Entry{})
+		m.batch.Delete(record.JobKey(k))
+		m.batch.Delete(record.StateKey(k))
 		return
 	}
-	if old.spec == nil {
+	if old.Spec == nil {
 		return
 	}
-	e := m.entry(k, old.due())
+	e := m.entry(k, old.Due())
 	m.replace(k, e)
-	m.drop(e, old.moved)
+	m.drop(e, old.HasState)
 }
 
 // clear removes entries of the index whose job could not be read, but for the one that is written.
-func (m *machine) clear(strays []entry, written entry) {
+func (m *machine) clear(strays []record.Entry, written record.Entry) {
 	for _, e := range strays {
 		m.take(e)
-		if e.compare(written) != 0 {
-			m.batch.Delete(dueKey(e))
+		if e.Compare(written) != 0 {
+			m.batch.Delete(record.DueKey(e))
 		}
 	}
 }
 
 // replace makes sure that a delivery of what was k's job until now, at e in the index, changes nothing any more.
-func (m *machine) replace(k job.Key, e entry) {
+func (m *machine) replace(k job.Key, e record.Entry) {
 	if d := m.out[k]; d != nil {
 		if !d.replaced {
 			m.overtaken = append(m.overtaken, d)
 		}
 		d.replaced = true
-		if d.next != nil && d.next.compare(e) == 0 {
+		if d.next != nil && d.next.Compare(e) == 0 {
 			d.next = nil
 		}
 	}
@@ -212,7 +194,7 @@ func (m *machine) replace(k job.Key, e entry) {
 
 // pick takes up to most entries that are due out of the windows: of each target in turn, and of its lanes in turn, those
 // that it may have in flight. Each is to be given to fire with its record, or to unpick.
-func (m *machine) pick(now time.Time, most int) []entry {
+func (m *machine) pick(now time.Time, most int) []attempt {
 	if now.Before(m.picked) {
 		m.unpace()
 	}
@@ -220,9 +202,9 @@ func (m *machine) pick(now time.Time, most int) []entry {
 	for len(m.waiting) > 0 && !m.waiting[0].next.After(now) {
 		l := heap.Pop(&m.waiting).(*lane)
 		l.place = inLine
-		m.ready.Push(l.id.target, l)
+		m.ready.Push(l.id.Target, l)
 	}
-	var picked []entry
+	var picked []attempt
 	for len(picked) < most {
 		target, ok := m.ready.Next()
 		if !ok {
@@ -245,7 +227,7 @@ func (m *machine) pick(now time.Time, most int) []entry {
 		taken := l.take(now, min(paid, l.allowance()))
 		for _, e := range taken {
 			e = e.withStall(l.stalled)
-			if d := m.out[e.key]; d != nil {
+			if d := m.out[e.Key]; d != nil {
 				if d.replaced { // otherwise it is e that is out, and was learned afresh
 					d.next = &e
 				}
@@ -257,7 +239,7 @@ func (m *machine) pick(now time.Time, most int) []entry {
 		m.inFlight.Take(target, fired)
 		m.paid(now, l, len(taken), fired)
 		m.ready.Charge(target, max(1, fired))
-		if len(l.window) > 0 && !l.window[0].due.After(now) {
+		if len(l.window) > 0 && !l.window[0].Due.After(now) {
 			m.ready.Push(target, l)
 			m.tally(l)
 			m.thirst(l)
@@ -270,39 +252,39 @@ func (m *machine) pick(now time.Time, most int) []entry {
 }
 
 // unpick says that e, which was picked, is in flight no longer. It does not put e into its window.
-func (m *machine) unpick(e entry) {
-	m.inFlight.Give(e.key.Target, 1)
-	m.resumeTarget(e.key.Target)
+func (m *machine) unpick(e attempt) {
+	m.inFlight.Give(e.Key.Target, 1)
+	m.resumeTarget(e.Key.Target)
 }
 
 // fire makes a delivery of e, whose record is r. It returns nil if e is owed no longer.
-func (m *machine) fire(e entry, r record) *delivery {
-	if r.spec == nil || !r.due().Equal(e.due) {
+func (m *machine) fire(e attempt, r stored) *delivery {
+	if r.Spec == nil || !r.Due().Equal(e.Due) {
 		// It cannot happen that nothing in the store stands behind an entry of the index. If it does, the entry is all that is
 		// left of a job, and stays; unless the job has another one.
 		m.unpick(e)
 		m.unpay(e)
-		if r.elsewhere {
-			m.touch(e.partition)
-			m.batch.Delete(dueKey(e))
+		if r.obsolete {
+			m.touch(e.Partition)
+			m.batch.Delete(record.DueKey(e.Entry))
 		}
 		return nil
 	}
 	m.last++
 	d := &delivery{
-		number: m.last, entry: e, due: r.occurrence(),
-		plan: r.spec.Plan, policy: r.spec.Policy, state: r.state, moved: r.moved,
+		number: m.last, entry: e, due: r.Occurrence(),
+		plan: r.Spec.Plan, policy: r.Spec.Policy, state: r.State, moved: r.HasState,
 	}
-	m.out[e.key] = d
+	m.out[e.Key] = d
 	return d
 }
 
 // refuse takes back a delivery that no receiver has room for, now. Its lane waits until room is called.
 func (m *machine) refuse(now time.Time, d *delivery) {
 	m.takeBack(d)
-	l := m.lanes[d.entry.lane()]
+	l := m.lanes[d.entry.Lane()]
 	if l == nil { // its job, or its partition, has gone meanwhile
-		m.gone = append(m.gone, d.entry.lane())
+		m.gone = append(m.gone, d.entry.Lane())
 		return
 	}
 	if l.place == throttled {
@@ -321,7 +303,7 @@ func (m *machine) takeBack(d *delivery) {
 }
 
 // room says that there is, now, room for about n triggers of the lane again.
-func (m *machine) room(now time.Time, id laneID, n int) {
+func (m *machine) room(now time.Time, id record.LaneID, n int) {
 	if l := m.lanes[id]; l != nil && l.place == parked {
 		l.place, l.credit = nowhere, n
 		l.stall(l.parked, now)
@@ -332,7 +314,7 @@ func (m *machine) room(now time.Time, id laneID, n int) {
 // settle records how d has ended at that instant, if it is out. When nobody knows what came of it, the same attempt is made
 // again.
 func (m *machine) settle(d *delivery, o job.Outcome, ended time.Time) {
-	if m.out[d.entry.key] != d {
+	if m.out[d.entry.Key] != d {
 		return
 	}
 	m.ended = append(m.ended, d)
@@ -341,15 +323,15 @@ func (m *machine) settle(d *delivery, o job.Outcome, ended time.Time) {
 		m.end(d)
 		return
 	}
-	delete(m.out, d.entry.key)
+	delete(m.out, d.entry.Key)
 	if o == job.Lost {
-		d.follows = following{d.entry.due, true}
+		d.follows = following{d.entry.Due, true}
 		m.insert(d.again(d.entry, ended))
 		return
 	}
 	next, ok := d.after(o)
 	if !ok {
-		m.drop(d.entry, d.moved)
+		m.drop(d.entry.Entry, d.moved)
 		return
 	}
 	d.follows = following{next.Due, next.Attempts > 0}
@@ -359,17 +341,17 @@ func (m *machine) settle(d *delivery, o job.Outcome, ended time.Time) {
 	} else {
 		e = d.behind(e, ended)
 	}
-	m.advance(d.entry, e, next)
+	m.advance(d.entry.Entry, e, next)
 }
 
 // after returns how far d's job has got when its delivery has ended so, and whether it is due again.
-func (d *delivery) after(o job.Outcome) (s State, more bool) {
+func (d *delivery) after(o job.Outcome) (s record.State, more bool) {
 	s = d.state
 	if o == job.Failed {
 		if s.Attempts < math.MaxUint32 {
 			s.Attempts++
 		}
-		if s.Due, more = d.policy.Retry(d.entry.due, s.Attempts); more {
+		if s.Due, more = d.policy.Retry(d.entry.Due, s.Attempts); more {
 			s.Occurrence = d.due
 			return s, true
 		}
@@ -384,7 +366,7 @@ func (d *delivery) after(o job.Outcome) (s State, more bool) {
 
 // end forgets a delivery that says nothing about its job: whatever the job waits for is waited for again.
 func (m *machine) end(d *delivery) {
-	delete(m.out, d.entry.key)
+	delete(m.out, d.entry.Key)
 	switch {
 	case !d.replaced:
 		m.insert(d.entry)
@@ -394,28 +376,28 @@ func (m *machine) end(d *delivery) {
 }
 
 // advance records how far the job has got that was at an entry of the index, and moves it to another.
-func (m *machine) advance(from, to entry, s State) {
-	m.touch(from.partition)
-	m.batch.Put(stateKey(from.key), encodeState(s))
+func (m *machine) advance(from record.Entry, to attempt, s record.State) {
+	m.touch(from.Partition)
+	m.batch.Put(record.StateKey(from.Key), record.EncodeState(s))
 	m.move(from, to)
 }
 
 // drop removes a job from the store, and from its lane.
-func (m *machine) drop(e entry, moved bool) {
-	m.touch(e.partition)
-	m.batch.Delete(jobKey(e.key))
+func (m *machine) drop(e record.Entry, moved bool) {
+	m.touch(e.Partition)
+	m.batch.Delete(record.JobKey(e.Key))
 	if moved {
-		m.batch.Delete(stateKey(e.key))
+		m.batch.Delete(record.StateKey(e.Key))
 	}
-	m.batch.Delete(dueKey(e))
+	m.batch.Delete(record.DueKey(e))
 	m.take(e)
 }
 
 // move changes where a job stands in the due index.
-func (m *machine) move(from, to entry) {
-	if !from.due.Equal(to.due) {
-		m.batch.Delete(dueKey(from))
-		m.batch.Put(dueKey(to), nil)
+func (m *machine) move(from record.Entry, to attempt) {
+	if !from.Due.Equal(to.Due) {
+		m.batch.Delete(record.DueKey(from))
+		m.batch.Put(record.DueKey(to.Entry), nil)
 		m.take(from)
 	}
 	m.insert(to)

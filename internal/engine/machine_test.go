@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/store"
 )
@@ -14,12 +15,12 @@ func TestEntryWithoutAJobStaysAndIsNotInFlight(t *testing.T) {
 	m.own(0, store.Fence{})
 	now := time.Unix(1000, 0).UTC()
 	k := job.Key{Target: job.Target{Kind: job.App, Namespace: "ns", Name: "app"}, Name: "gone"}
-	m.learn([]entry{m.entry(k, now)}, false)
+	m.learn([]record.Entry{m.entry(k, now)}, false)
 	picked := m.pick(now, 10)
 	if len(picked) != 1 || m.inFlight.Held() != 1 {
 		t.Fatalf("picked %d entries, %d are in flight; want one", len(picked), m.inFlight.Held())
 	}
-	if d := m.fire(picked[0], record{}); d != nil {
+	if d := m.fire(picked[0], stored{}); d != nil {
 		t.Errorf("a job that is not stored was fired: %+v", d)
 	}
 	if n := m.inFlight.Held(); n != 0 {
@@ -27,25 +28,6 @@ func TestEntryWithoutAJobStaysAndIsNotInFlight(t *testing.T) {
 	}
 	if w := m.batch.Writes; len(w) != 0 {
 		t.Errorf("the batch has %v, want nothing: the entry is put in quarantine", w)
-	}
-}
-
-func TestRequestIsTheSameOnTheOtherNode(t *testing.T) {
-	spec := job.Spec{Policy: job.DefaultPolicy(), AppID: "app", Data: &job.Data{Value: []byte("7")}}
-	spec.Plan.First = time.Unix(1000, 0).UTC()
-	k := job.Key{Target: job.Target{Kind: job.App, Namespace: "ns", Name: "app"}, Name: "a"}
-	for _, want := range []job.Request{{Key: k, Spec: spec}, {Key: k, Remove: true}} {
-		key, encoded := EncodeRequest(&want)
-		got, err := DecodeRequest(key, encoded)
-		if err != nil || got.Key != k || got.Remove != want.Remove || !got.Spec.Plan.First.Equal(want.Spec.Plan.First) {
-			t.Errorf("%+v arrives as %+v, %v", want, got, err)
-		}
-		if _, err := DecodeRequest(key[1:], encoded); err == nil {
-			t.Error("a key that is cut short is taken")
-		}
-	}
-	if _, err := DecodeRequest(jobKey(k), []byte{0xff}); err == nil {
-		t.Error("a spec in no format is taken")
 	}
 }
 
@@ -62,7 +44,7 @@ func TestWindowsDoNotGrowWhileAllOfThemHaveWhatTheyMayHave(t *testing.T) {
 	} {
 		m := newMachine(1, 100)
 		m.entries = c.others
-		l := &lane{size: c.size, window: make([]entry, c.window)}
+		l := &lane{size: c.size, window: make([]attempt, c.window)}
 		if got := m.grow(l); got != c.want || l.size != c.wantSize {
 			t.Errorf("%+v: a window becomes one of %d, and %d are read", c, l.size, got)
 		}
@@ -70,7 +52,7 @@ func TestWindowsDoNotGrowWhileAllOfThemHaveWhatTheyMayHave(t *testing.T) {
 }
 
 func TestCountsOfAJobStayAtTheirMost(t *testing.T) {
-	d := &delivery{state: State{Settled: math.MaxUint32, Attempts: math.MaxUint32}}
+	d := &delivery{state: record.State{Settled: math.MaxUint32, Attempts: math.MaxUint32}}
 	if s, _ := d.after(job.Handled); s.Settled != math.MaxUint32 || s.Attempts != 0 {
 		t.Errorf("a job that has settled all it can count has %+v afterwards", s)
 	}

@@ -173,11 +173,11 @@ func (m *machine) count(now time.Time) census {
 		case nowhere, inHeap, inLine:
 		}
 		for _, e := range l.window {
-			if e.due.After(now) {
+			if e.Due.After(now) {
 				break
 			}
 			c.due++
-			c.oldest = max(c.oldest, when.Seconds(e.due, now))
+			c.oldest = max(c.oldest, when.Seconds(e.Due, now))
 		}
 	}
 	return c

@@ -292,9 +292,9 @@ func (s *script) holdings(t *testing.T) []string {
 	}
 	m := &model{jobs: map[string]*modelJob{}}
 	for n, r := range records {
-		if r.spec != nil {
+		if r.Spec != nil {
 			m.jobs[modelName(n)] = &modelJob{
-				spec: *r.spec, settled: r.state.Settled, last: r.state.Last, failures: r.state.Attempts, due: r.occurrence(), at: r.due(),
+				spec: *r.Spec, settled: r.State.Settled, last: r.State.Last, failures: r.State.Attempts, due: r.Occurrence(), at: r.Due(),
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/store"
 )
@@ -105,7 +106,7 @@ type tenure struct {
 
 // A front is the beginning of a lane in the index.
 type front struct {
-	entries []entry
+	entries []record.Entry
 	more    bool // follow
 }
 
@@ -135,7 +136,7 @@ func (lp *loop) letGo() {
 	if lp.leaving() {
 		for _, d := range lp.machine.out {
 			if !d.replaced {
-				out[d.entry.partition]++
+				out[d.entry.Partition]++
 			}
 		}
 	}
@@ -202,19 +203,19 @@ func (lp *loop) next() (sleep time.Duration, due time.Time, ok bool) {
 func (lp *loop) fronts(ctx context.Context, partition int) ([]front, error) {
 	const page = 2 * minWindow
 	var all []front
-	for rest := dueRange(partition); ; {
+	for rest := record.PartitionRange(partition); ; {
 		read, err := lp.scan(ctx, rest, page)
 		if err != nil {
 			return nil, err
 		}
 		full := len(read) == page
 		for len(read) > 0 {
-			lane, n := read[0].lane(), 1
-			for n < len(read) && read[n].lane() == lane {
+			lane, n := read[0].Lane(), 1
+			for n < len(read) && read[n].Lane() == lane {
 				n++
 			}
 			all = append(all, front{read[:n:n], full && n == len(read)})
-			rest.From = laneRange(lane).To
+			rest.From = record.LaneRange(lane).To
 			read = read[n:]
 		}
 		if !full {

@@ -21,7 +21,7 @@ func (m *machine) own(partition int, f store.Fence) { m.owned[partition] = &owne
 // quit makes that nothing of the partition fires any more.
 func (m *machine) quit(partition int) {
 	m.owned[partition].leaving = true
-	of := func(l *lane) bool { return l.id.partition == partition }
+	of := func(l *lane) bool { return l.id.Partition == partition }
 	for _, l := range m.lanes {
 		if of(l) {
 			m.dropLane(l)
@@ -34,7 +34,7 @@ func (m *machine) quit(partition int) {
 func (m *machine) disown(partition int) {
 	delete(m.owned, partition)
 	for _, d := range m.out {
-		if d.entry.partition == partition {
+		if d.entry.Partition == partition {
 			d.replaced, d.next = true, nil
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"testing"
 
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/store"
 )
@@ -26,7 +27,7 @@ func pageOf(t *testing.T, records, bytes int) *Engine {
 	for i := range records {
 		k := appKey("app", 0)
 		k.Name = fmt.Sprintf("%06d", i)
-		if b.Put(jobKey(k), encodeSpec(k, &spec)); i%1000 == 999 || bytes > 0 {
+		if b.Put(record.JobKey(k), record.EncodeSpec(k, &spec)); i%1000 == 999 || bytes > 0 {
 			commit()
 		}
 	}
@@ -35,7 +36,7 @@ func pageOf(t *testing.T, records, bytes int) *Engine {
 }
 
 func TestPageOfAListHasTenThousandJobsOrAMebibyteAndSaysWhereTheNextBegins(t *testing.T) {
-	prefix := prefixRange(job.Prefix{Kind: job.App, Namespace: "ns"})
+	prefix := record.PrefixRange(job.Prefix{Kind: job.App, Namespace: "ns"})
 	for _, c := range []struct {
 		records, bytes int
 		specs          bool
@@ -76,13 +77,13 @@ func TestPageOfAListHasTenThousandJobsOrAMebibyteAndSaysWhereTheNextBegins(t *te
 func TestListPassesOverWhatCannotBeReadAndPutsItAside(t *testing.T) {
 	e := pageOf(t, 3, 10)
 	var b store.Batch
-	b.Put(append(jobKey(appKey("app", 1)), 'x'), []byte("value"))
-	b.Put(jobKey(appKey("app", 2)), []byte("no record"))
+	b.Put(append(record.JobKey(appKey("app", 1)), 'x'), []byte("value"))
+	b.Put(record.JobKey(appKey("app", 2)), []byte("no record"))
 	if err := e.store.Commit(t.Context(), &b); err != nil {
 		t.Fatal(err)
 	}
 	for _, specs := range []bool{false, true} {
-		p, err := e.readPage(t.Context(), prefixRange(job.Prefix{Kind: job.App, Namespace: "ns"}), specs)
+		p, err := e.readPage(t.Context(), record.PrefixRange(job.Prefix{Kind: job.App, Namespace: "ns"}), specs)
 		want := 4 // without specs nobody looks into the record
 		if specs {
 			want = 3
@@ -109,7 +110,7 @@ func TestListPassesOverWhatCannotBeReadAndPutsItAside(t *testing.T) {
 func TestJobOfTheLargestSizeIsTakenAndOneByteMoreIsNot(t *testing.T) {
 	spec := job.Spec{Policy: job.DefaultPolicy(), AppID: "app", Data: &job.Data{Value: make([]byte, 100)}}
 	k := appKey("app", 1)
-	size := len(encodeSpec(k, &spec)) + len(jobKey(k))
+	size := len(record.EncodeSpec(k, &spec)) + len(record.JobKey(k))
 	for limit, want := range map[int]bool{size: true, size - 1: false} {
 		e := New(Config{MaxJob: limit}, openStore(t), nil, logTo(t))
 		var c command
@@ -118,7 +119,7 @@ func TestJobOfTheLargestSizeIsTakenAndOneByteMoreIsNot(t *testing.T) {
 		if errors.As(err, &large) == want || large != nil && (large.Size != size || large.Limit != limit) {
 			t.Errorf("a job of %d bytes where %d are the most: %v", size, limit, err)
 		}
-		if want && (c.bytes != size+writesPerJob*len(jobKey(k)) || !c.stores || c.spec == nil || c.partition != e.Partition(k)) {
+		if want && (c.bytes != size+writesPerJob*len(record.JobKey(k)) || !c.stores || c.spec == nil || c.partition != e.Partition(k)) {
 			t.Errorf("its command is %+v", c)
 		}
 	}
@@ -146,7 +147,7 @@ func TestPageThatWasReadBesideACommitThatFailedIsReadAgain(t *testing.T) {
 		close(c.ended)
 		e.loops[fails].commit.Store(c)
 		s.again = func() { e.loops[fails].commit.Store(nil) }
-		if _, err := e.page(t.Context(), prefixRange(job.Prefix{Kind: job.App, Namespace: "ns"}), true); err != nil || s.scans != 2 {
+		if _, err := e.page(t.Context(), record.PrefixRange(job.Prefix{Kind: job.App, Namespace: "ns"}), true); err != nil || s.scans != 2 {
 			t.Errorf("beside a commit of loop %d that failed a page was read %d times, %v; want twice", fails, s.scans, err)
 		}
 	}

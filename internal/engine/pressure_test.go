@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"carillon/internal/engine/record"
 	"carillon/internal/fair"
 	"carillon/internal/job"
 	"carillon/internal/when"
@@ -47,7 +48,7 @@ func pressure(t *testing.T, r *rand.Rand, seed uint64) {
 			what = fmt.Sprintf("schedule %d of %s", many, app)
 			for i := range many {
 				k := appKey(app, 100*step+i)
-				if s.tenures[partitionOf(k, 2)] == nil || s.tenures[partitionOf(k, 2)].until != 0 {
+				if s.tenures[record.PartitionOf(k, 2)] == nil || s.tenures[record.PartitionOf(k, 2)].until != 0 {
 					continue
 				}
 				s.put(t, k, job.Spec{Plan: when.Plan{First: s.now.Add(time.Duration(r.IntN(3000)) * time.Millisecond)}}, false)

@@ -68,3 +68,22 @@ func TestALoopIsOverloadedWhenMostOfFiveSecondsLeftWork(t *testing.T) {
 		}
 	}
 }
+
+// What is due long ago is due now, and what is due in thousands of years is not late.
+func TestHealthBearsEveryInstant(t *testing.T) {
+	now := time.Now()
+	for next, late := range map[time.Time]bool{
+		{}: false, time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC): false, time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC): false,
+		time.Date(2262, 4, 12, 0, 0, 0, 0, time.UTC): false, now.Add(time.Minute): false, now.Add(-time.Minute): false, now.Add(time.Second): true,
+	} {
+		p := pulse{start: now}
+		p.turns.Store(true)
+		p.end(now, next, true)
+		if err := p.check(now); err != nil {
+			t.Errorf("when a turn ends before one that is due at %v, the loop is unhealthy: %v", next, err)
+		}
+		if err := p.check(now.Add(stuckAfter + 2*time.Second)); (err != nil) != (late || next.Before(now)) {
+			t.Errorf("five seconds later the loop whose turn is due at %v has the health %v", next, err)
+		}
+	}
+}

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -16,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 
+	"carillon/internal/engine/record"
 	"carillon/internal/store"
 )
 
@@ -24,12 +24,7 @@ import (
 // holds, and never about a store that cannot be read, or a key that is missing: those are errors of the whole node.
 
 // A Finding is a key of the store that is in quarantine.
-type Finding struct {
-	Key       []byte
-	Reason    string    // why it cannot be used
-	Bytes     int       // of its value
-	FirstSeen time.Time // zero if no node has met it yet
-}
+type Finding record.Note
 
 const (
 	// maxFound is how many findings an engine remembers. What it meets beyond that is left aside as well, and is in the log alone.
@@ -98,7 +93,7 @@ func (q *quarantine) report(ctx context.Context, key []byte, size int, why error
 		reason = strings.ToValidUTF8(reason[:maxFindingReason], "") + "…"
 	}
 	if len(q.found) < maxFound {
-		f := &finding{Finding: Finding{bytes.Clone(key), reason, size, time.Now()}, noted: len(key) > maxNotedKey}
+		f := &finding{Finding: Finding{Key: bytes.Clone(key), Reason: reason, Bytes: size, FirstSeen: time.Now()}, noted: len(key) > maxNotedKey}
 		q.found[string(key)] = f
 		q.count.WithLabelValues(f.Kind()).Inc()
 		select {
@@ -151,11 +146,11 @@ func (q *quarantine) forget(key []byte) {
 
 // load remembers what is noted in the store.
 func (q *quarantine) load(ctx context.Context) error {
-	for pair, err := range q.store.Scan(ctx, store.Prefix(noteKey(nil)), maxFound) {
+	for pair, err := range q.store.Scan(ctx, store.Prefix(record.NoteKey(nil)), maxFound) {
 		if err != nil {
 			return fmt.Errorf("read what is in quarantine: %w", err)
 		}
-		f := decodeNote(pair)
+		f := Finding(record.DecodeNote(pair))
 		q.mu.Lock()
 		if q.found[string(f.Key)] == nil {
 			q.count.WithLabelValues(f.Kind()).Inc()
@@ -226,11 +221,11 @@ func (q *quarantine) look(ctx context.Context, x inspector, all bool) error {
 		}
 		switch {
 		case !there:
-			b.Delete(noteKey(f.Key))
+			b.Delete(record.NoteKey(f.Key))
 			q.forget(f.Key)
 			q.log.LogAttrs(ctx, slog.LevelInfo, "a key of the store that could not be used is gone, or in order", slog.String("key", f.String()))
 		case !f.noted:
-			b.Put(noteKey(f.Key), encodeNote(f.Finding))
+			b.Put(record.NoteKey(f.Key), record.EncodeNote(record.Note(f.Finding)))
 			noted = append(noted, f.Key)
 		}
 		if len(b.Writes) == maxNotes {
@@ -270,15 +265,21 @@ const (
 
 // Kind returns what the key is: due, job, state or other.
 func (f Finding) Kind() string {
-	if len(f.Key) == 0 {
+	switch record.KindOf(f.Key) {
+	case record.KindDue:
+		return kindDue
+	case record.KindJob:
+		return kindJob
+	case record.KindState:
+		return kindState
+	default:
 		return kindOther
 	}
-	return cmp.Or(map[byte]string{tagDue: kindDue, tagJob: kindJob, tagState: kindState}[f.Key[0]], kindOther)
 }
 
 // Job returns whether the key names a job, and its name.
 func (f Finding) Job() (name string, ok bool) {
-	k, err := parseAbout(f.Key)
+	k, err := record.ParseKey(f.Key)
 	return k.String(), err == nil
 }
 
@@ -288,25 +289,4 @@ func (f Finding) String() string {
 		return f.Kind() + " " + name
 	}
 	return f.Kind() + " " + hex.EncodeToString(f.Key[:min(len(f.Key), 64)])
-}
-
-const noteVersion = 1
-
-// encodeNote returns what the store keeps about f.
-func encodeNote(f Finding) []byte {
-	e := encoder{noteVersion}
-	e.instant(f.FirstSeen, false)
-	e.uint(uint64(f.Bytes))
-	e.string(f.Reason)
-	return e
-}
-
-// decodeNote is the inverse of encodeNote. What it cannot read it leaves out: the key says the most.
-func decodeNote(p store.Pair) Finding {
-	f := Finding{Key: bytes.Clone(p.Key[len(noteKey(nil)):]), Reason: "its note cannot be read"}
-	d := decoder{rest: p.Value}
-	if d.byte() == noteVersion {
-		f.FirstSeen, f.Bytes, f.Reason = d.instant(false), int(d.uint()), d.string()
-	}
-	return f
 }

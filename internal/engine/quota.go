@@ -15,7 +15,7 @@ func (m *machine) pay(now time.Time, l *lane, most int) int {
 		if l.prepaid = l.due(now, most); l.prepaid == 0 {
 			return most // and there is nothing to fire
 		}
-		if at := m.rates.Take(now, l.id.target.Namespace, l.prepaid); at.After(now) {
+		if at := m.rates.Take(now, l.id.Target.Namespace, l.prepaid); at.After(now) {
 			l.notBefore = at
 			l.stall(now, at)
 		}
@@ -48,14 +48,14 @@ func (m *machine) paid(now time.Time, l *lane, taken, fired int) {
 // refund gives back n triggers that l has paid for.
 func (m *machine) refund(l *lane, n int) {
 	if m.rates != nil && n > 0 {
-		m.rates.Give(l.id.target.Namespace, n)
+		m.rates.Give(l.id.Target.Namespace, n)
 	}
 }
 
 // unpay gives back what was paid for e, which was picked and does not leave.
-func (m *machine) unpay(e entry) {
+func (m *machine) unpay(e attempt) {
 	if m.rates != nil {
-		m.rates.Give(e.key.Target.Namespace, 1)
+		m.rates.Give(e.Key.Target.Namespace, 1)
 	}
 }
 
@@ -72,7 +72,7 @@ func (m *machine) unpace() {
 
 // due returns how many of the first entries of the window, up to most, are due.
 func (l *lane) due(now time.Time, most int) (n int) {
-	for n < len(l.window) && n < most && !l.window[n].due.After(now) {
+	for n < len(l.window) && n < most && !l.window[n].Due.After(now) {
 		n++
 	}
 	return n
@@ -80,7 +80,7 @@ func (l *lane) due(now time.Time, most int) (n int) {
 
 // wakes returns when the first entry of the window may be fired.
 func (l *lane) wakes() time.Time {
-	if due := l.window[0].due; !due.Before(l.notBefore) {
+	if due := l.window[0].Due; !due.Before(l.notBefore) {
 		return due
 	}
 	return l.notBefore

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 )
 
@@ -14,8 +15,8 @@ const (
 )
 
 // readDue returns those of the picked entries that can fire now, with their records. The others are in their windows again.
-func (lp *loop) readDue(ctx context.Context, picked []entry) ([]entry, []record, error) {
-	var records []record
+func (lp *loop) readDue(ctx context.Context, picked []attempt) ([]attempt, []stored, error) {
+	var records []stored
 	bytes := 0
 	for len(records) < len(picked) {
 		if bytes > readBytes {
@@ -28,15 +29,15 @@ func (lp *loop) readDue(ctx context.Context, picked []entry) ([]entry, []record,
 		}
 		var some []job.Key
 		for _, e := range picked[len(records):min(len(picked), len(records)+dueKeys)] {
-			some = append(some, e.key)
+			some = append(some, e.Key)
 		}
 		read, n, err := lp.records(ctx, some)
 		if err != nil {
 			return nil, nil, err
 		}
 		for i, r := range read {
-			if e := picked[len(records)+i]; r.spec != nil && !r.due().Equal(e.due) {
-				if read[i].elsewhere, err = present(ctx, lp.store, e.at(r.due())); err != nil {
+			if e := picked[len(records)+i]; r.Spec != nil && !r.Due().Equal(e.Due) {
+				if read[i].obsolete, err = present(ctx, lp.store, e.At(r.Due())); err != nil {
 					return nil, nil, err
 				}
 			}
@@ -53,13 +54,13 @@ const (
 )
 
 // strays returns entries of the index that are of k, whose record does not say where they are.
-func (lp *loop) strays(ctx context.Context, k job.Key) (found []entry, err error) {
-	lane := laneID{partitionOf(k, lp.all), k.Target}
-	for pair, err := range lp.store.Scan(ctx, laneRange(lane), strayKeys) {
+func (lp *loop) strays(ctx context.Context, k job.Key) (found []record.Entry, err error) {
+	lane := record.LaneID{Partition: record.PartitionOf(k, lp.all), Target: k.Target}
+	for pair, err := range lp.store.Scan(ctx, record.LaneRange(lane), strayKeys) {
 		if err != nil {
 			return nil, err
 		}
-		if e, err := parseDue(pair.Key); err == nil && e.key == k {
+		if e, err := record.ParseDueKey(pair.Key); err == nil && e.Key == k {
 			if found = append(found, e); len(found) == maxStrays {
 				break
 			}
@@ -69,8 +70,8 @@ func (lp *loop) strays(ctx context.Context, k job.Key) (found []entry, err error
 }
 
 // readConcerned returns the records of the jobs that commands concern, without payloads that are not needed.
-func (lp *loop) readConcerned(ctx context.Context, commands []*command) ([]record, error) {
-	records := make([]record, 0, len(commands))
+func (lp *loop) readConcerned(ctx context.Context, commands []*command) ([]stored, error) {
+	records := make([]stored, 0, len(commands))
 	for len(records) < len(commands) {
 		var some []job.Key
 		for _, c := range commands[len(records):min(len(commands), len(records)+lp.readSize())] {
@@ -81,13 +82,13 @@ func (lp *loop) readConcerned(ctx context.Context, commands []*command) ([]recor
 			return nil, err
 		}
 		for _, r := range read {
-			if r.broken != nil {
+			if r.Err != nil {
 				if r.strays, err = lp.strays(ctx, commands[len(records)].key); err != nil {
 					return nil, err
 				}
 			}
-			if r.spec != nil && !commands[len(records)].rewrites {
-				r.spec.Data = nil
+			if r.Spec != nil && !commands[len(records)].rewrites {
+				r.Spec.Data = nil
 			}
 			records = append(records, r)
 		}
@@ -100,10 +101,10 @@ func (lp *loop) readSize() int { return max(1, min(concernedKeys, readBytes/max(
 
 // records returns what the store holds about the jobs, and about how many bytes that takes. It asks for the states of those
 // alone that are there: most jobs that are scheduled are new.
-func (lp *loop) records(ctx context.Context, jobs []job.Key) (records []record, bytes int, err error) {
+func (lp *loop) records(ctx context.Context, jobs []job.Key) (records []stored, bytes int, err error) {
 	keys := make([][]byte, 0, len(jobs))
 	for _, k := range jobs {
-		keys = append(keys, jobKey(k))
+		keys = append(keys, record.JobKey(k))
 	}
 	specs, err := lp.store.Get(ctx, keys...)
 	if err != nil {
@@ -112,7 +113,7 @@ func (lp *loop) records(ctx context.Context, jobs []job.Key) (records []record, 
 	keys = keys[:0]
 	for i, k := range jobs {
 		if specs[i] != nil {
-			keys = append(keys, stateKey(k))
+			keys = append(keys, record.StateKey(k))
 		}
 	}
 	var states [][]byte
@@ -121,16 +122,16 @@ func (lp *loop) records(ctx context.Context, jobs []job.Key) (records []record, 
 			return nil, 0, err
 		}
 	}
-	records = make([]record, len(jobs))
+	records = make([]stored, len(jobs))
 	lp.recordSize -= lp.recordSize / 4
 	for i, k := range jobs {
 		if specs[i] != nil {
 			if err := missingKey(ctx, lp.store, lp.keys, specs[i]); err != nil {
 				return nil, 0, err
 			}
-			records[i], states = decodeRecord(k, specs[i], states[0]), states[1:]
-			if err := records[i].broken; err != nil {
-				lp.aside.report(ctx, jobKey(k), len(specs[i]), err)
+			records[i].Record, states = record.Decode(k, specs[i], states[0]), states[1:]
+			if err := records[i].Err; err != nil {
+				lp.aside.report(ctx, record.JobKey(k), len(specs[i]), err)
 			}
 			bytes += len(specs[i])
 			lp.recordSize = max(lp.recordSize, len(specs[i]))

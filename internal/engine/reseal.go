@@ -7,7 +7,7 @@ import (
 	"log/slog"
 	"time"
 
-	"carillon/internal/encryption"
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/store"
 )
@@ -30,7 +30,7 @@ const (
 // the store remembers and no job needs have none.
 func Sealed(ctx context.Context, s store.Store) (map[string]int64, error) {
 	counts := map[string]int64{}
-	prefix := sealKey("")
+	prefix := record.EncryptionKey("")
 	for pair, err := range s.Scan(ctx, store.Prefix(prefix), 0) {
 		if err != nil {
 			return nil, fmt.Errorf("read which keys the store is sealed with: %w", err)
@@ -41,25 +41,17 @@ func Sealed(ctx context.Context, s store.Store) (map[string]int64, error) {
 	}
 	err := eachJob(ctx, s, 0, func(page []store.Pair) error {
 		for _, pair := range page {
-			counts[sealedWith(pair.Value)]++
+			counts[record.SealedWith(pair.Value)]++
 		}
 		return nil
 	})
 	return counts, err
 }
 
-// sealedWith returns the id of the key that has sealed a record, or "".
-func sealedWith(record []byte) string {
-	if len(record) == 0 || record[0] != sealedVersion {
-		return ""
-	}
-	return encryption.KeyID(record[1:])
-}
-
 // eachJob calls f with the records of all jobs, page by page, and rests after each for so many times as long as it took.
 // What it hands out is good until f returns.
 func eachJob(ctx context.Context, s store.Store, rest int, f func([]store.Pair) error) error {
-	for left := store.Prefix([]byte{tagJob}); ; {
+	for left := record.JobRange(); ; {
 		begun := time.Now()
 		page := make([]store.Pair, 0, resealPage)
 		for pair, err := range s.Scan(ctx, left, resealPage) {
@@ -116,14 +108,14 @@ func (e *Engine) resealAll(ctx context.Context) {
 
 // allSealedWith reports whether the store remembers that a key has sealed all jobs, and that no other has been used since.
 func (e *Engine) allSealedWith(ctx context.Context, id string) bool {
-	values, err := e.raw.Get(ctx, sealKey(""))
+	values, err := e.raw.Get(ctx, record.EncryptionKey(""))
 	return err == nil && string(values[0]) == id
 }
 
 // rememberAll has the store remember that a key has sealed all jobs.
 func (e *Engine) rememberAll(ctx context.Context, id string) error {
 	var b store.Batch
-	b.Put(sealKey(""), []byte(id))
+	b.Put(record.EncryptionKey(""), []byte(id))
 	return e.raw.Commit(ctx, &b)
 }
 
@@ -135,8 +127,8 @@ func (e *Engine) walk(ctx context.Context, current string) (map[string]int64, er
 		var keys []job.Key
 		var old []store.Pair
 		for _, pair := range page {
-			id := sealedWith(pair.Value)
-			k, err := parseJob(pair.Key)
+			id := record.SealedWith(pair.Value)
+			k, err := record.ParseJobKey(pair.Key)
 			if err != nil {
 				e.aside.report(ctx, pair.Key, len(pair.Value), err)
 			}
@@ -148,7 +140,7 @@ func (e *Engine) walk(ctx context.Context, current string) (map[string]int64, er
 		}
 		for i, err := range e.sealAgain(ctx, keys, old) {
 			if err != nil { // another node's, or one that cannot be read
-				counts[sealedWith(old[i].Value)]++
+				counts[record.SealedWith(old[i].Value)]++
 			} else {
 				counts[current]++
 			}
@@ -175,7 +167,7 @@ func (e *Engine) sealAgain(ctx context.Context, keys []job.Key, old []store.Pair
 		p := e.Partition(k)
 		posts[e.owner[p]] = append(posts[e.owner[p]], &command{
 			key: k, partition: p, bytes: len(old[i].Key) + len(old[i].Value), stores: true, rewrites: true, group: g, index: i,
-			decide: func(m *machine, r record) error { return m.sealAgain(k, r) },
+			decide: func(m *machine, r stored) error { return m.sealAgain(k, r) },
 		})
 	}
 	for lp, commands := range posts {
@@ -185,12 +177,12 @@ func (e *Engine) sealAgain(ctx context.Context, keys []job.Key, old []store.Pair
 }
 
 // sealAgain writes what r holds once more, as it is.
-func (m *machine) sealAgain(k job.Key, r record) error {
-	if r.spec == nil { // it has gone, or cannot be read
-		return r.broken
+func (m *machine) sealAgain(k job.Key, r stored) error {
+	if r.Spec == nil { // it has gone, or cannot be read
+		return r.Err
 	}
-	m.touch(partitionOf(k, m.partitions))
-	m.batch.Put(jobKey(k), encodeSpec(k, r.spec))
+	m.touch(record.PartitionOf(k, m.partitions))
+	m.batch.Put(record.JobKey(k), record.EncodeSpec(k, r.Spec))
 	return nil
 }
 
@@ -205,8 +197,8 @@ func (e *Engine) forgetKey(ctx context.Context, id string) error {
 		return &formatError{fmt.Sprintf("the store has jobs that are sealed with the key %q, %d of them, which the key file has not: put it back", id, n)}
 	}
 	var b store.Batch
-	b.Delete(sealKey(id))
-	b.Delete(checkKey(id))
+	b.Delete(record.EncryptionKey(id))
+	b.Delete(record.EncryptionCheckKey(id))
 	if err := e.raw.Commit(ctx, &b); err != nil {
 		return fmt.Errorf("forget the key %q: %w", id, err)
 	}

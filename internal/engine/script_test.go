@@ -16,6 +16,7 @@ import (
 	"github.com/cockroachdb/datadriven"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"carillon/internal/engine/record"
 	"carillon/internal/fair"
 	"carillon/internal/job"
 	"carillon/internal/store"
@@ -41,11 +42,11 @@ type script struct {
 	now   time.Time
 	limit limits
 
-	room      map[string]int       // of an app; absent: no bound
-	refused   map[laneID]func(int) // whose rooms have not been called
-	out       map[string]delivered // by job name and number
-	latest    map[string]int       // number of a job's last delivery
-	saying    sync.Mutex           // guards events where a commit goes on beside a turn
+	room      map[string]int              // of an app; absent: no bound
+	refused   map[record.LaneID]func(int) // whose rooms have not been called
+	out       map[string]delivered        // by job name and number
+	latest    map[string]int              // number of a job's last delivery
+	saying    sync.Mutex                  // guards events where a commit goes on beside a turn
 	events    []string
 	delivered []string // what the model test compares
 	sentAll   int      // how many were delivered ever
@@ -86,7 +87,7 @@ func (s *script) begin(t *testing.T, partitions, maxInFlight int) {
 	*s = script{
 		db: openStore(t), epoch: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), reg: prometheus.NewRegistry(),
 		limit: limits{most: 512, bytes: 1 << 20, fires: 256},
-		room:  map[string]int{}, refused: map[laneID]func(int){}, out: map[string]delivered{}, latest: map[string]int{},
+		room:  map[string]int{}, refused: map[record.LaneID]func(int){}, out: map[string]delivered{}, latest: map[string]int{},
 	}
 	s.now = s.epoch
 	var all []int
@@ -233,13 +234,13 @@ func (s *script) damage(t *testing.T, d *datadriven.TestData) {
 	s.harmed = s.harmed || len(d.CmdArgs) > 1
 	switch {
 	case d.HasArg("state"):
-		b.Put(stateKey(k), []byte("no state"))
+		b.Put(record.StateKey(k), []byte("no state"))
 	case d.HasArg("gone"):
-		b.Delete(jobKey(k))
+		b.Delete(record.JobKey(k))
 	case due != "": // an entry of the index at another instant
-		b.Put(dueKey(s.machine.entry(k, s.epoch.Add(duration(t, due)))), nil)
+		b.Put(record.DueKey(s.machine.entry(k, s.epoch.Add(duration(t, due)))), nil)
 	default:
-		b.Put(jobKey(k), []byte("no record"))
+		b.Put(record.JobKey(k), []byte("no record"))
 	}
 	if err := s.db.Commit(t.Context(), &b); err != nil {
 		t.Fatal(err)
@@ -367,16 +368,16 @@ func (s *script) schedule(t *testing.T, d *datadriven.TestData) {
 }
 
 func (s *script) put(t *testing.T, k job.Key, spec job.Spec, overwrite bool) {
-	encoded := encodeSpec(k, &spec)
-	s.command(t, k, true, func(m *machine, old record) error { return m.schedule(k, &spec, encoded, overwrite, old) })
+	encoded := record.EncodeSpec(k, &spec)
+	s.command(t, k, true, func(m *machine, old stored) error { return m.schedule(k, &spec, encoded, overwrite, old) })
 }
 
 func (s *script) remove(t *testing.T, k job.Key) {
-	s.command(t, k, false, func(m *machine, old record) error { m.remove(k, old); return nil })
+	s.command(t, k, false, func(m *machine, old stored) error { m.remove(k, old); return nil })
 }
 
-func (s *script) command(t *testing.T, k job.Key, stores bool, decide func(*machine, record) error) {
-	c := &command{key: k, partition: partitionOf(k, s.machine.partitions), stores: stores, decide: decide, done: make(chan error, 1)}
+func (s *script) command(t *testing.T, k job.Key, stores bool, decide func(*machine, stored) error) {
+	c := &command{key: k, partition: record.PartitionOf(k, s.machine.partitions), stores: stores, decide: decide, done: make(chan error, 1)}
 	if !s.inbox.slots.TryAcquire(s.inbox.slotsOf(c)) {
 		t.Fatal("the inbox is full")
 	}
@@ -469,7 +470,7 @@ func (s *script) setRoom(t *testing.T, d *datadriven.TestData) {
 func (s *script) giveRoom(app string, n int) {
 	s.room[app] = n
 	for id, again := range s.refused {
-		if id.target.Name == app && n > 0 {
+		if id.Target.Name == app && n > 0 {
 			delete(s.refused, id)
 			again(n)
 		}
@@ -481,9 +482,9 @@ func (s *script) show() {
 	was := s.lanes
 	s.lanes = map[string]string{}
 	for id, l := range s.machine.lanes {
-		name := id.target.Name
+		name := id.Target.Name
 		if len(s.partitions) > 1 {
-			name += fmt.Sprint("/", id.partition)
+			name += fmt.Sprint("/", id.Partition)
 		}
 		s.lanes[name] = s.describeLane(l)
 	}
@@ -502,8 +503,8 @@ func (s *script) show() {
 // at is an instant as scripts show it.
 func (s *script) at(t time.Time) string { return t.Sub(s.epoch).String() }
 
-func (s *script) describeEntry(e entry) string {
-	text := e.key.Name + "@" + s.at(e.due)
+func (s *script) describeEntry(e attempt) string {
+	text := e.Key.Name + "@" + s.at(e.Due)
 	if e.delay != nil {
 		text += fmt.Sprintf("(free %s, by app %v)", s.at(e.delay.until), e.delay.byApp)
 	}
@@ -517,10 +518,10 @@ func (s *script) describeLane(l *lane) string {
 	}
 	line := fmt.Sprintf("window %v of %d", names, l.size)
 	if l.more {
-		line += " and more behind " + l.cursor.key.Name + "@" + s.at(l.cursor.due)
+		line += " and more behind " + l.cursor.Key.Name + "@" + s.at(l.cursor.Due)
 	}
 	if l.gap != nil {
-		line += fmt.Sprintf(", gap from %s to %s", s.describeEntry(l.gap.from), s.describeEntry(l.gap.to))
+		line += fmt.Sprintf(", gap from %s to %s", s.describeEntry(attempt{Entry: l.gap.from}), s.describeEntry(attempt{Entry: l.gap.to}))
 	}
 	switch l.place {
 	case inHeap:
@@ -554,7 +555,7 @@ func (s *script) Deliver(t job.Trigger, done func(job.Outcome), again func(int))
 	app := t.Key.Target.Name
 	if n, bounded := s.room[app]; bounded && n == 0 {
 		s.say("refuse %s", t.Key.Name)
-		s.refused[laneID{t.Partition, t.Key.Target}] = again
+		s.refused[record.LaneID{Partition: t.Partition, Target: t.Key.Target}] = again
 		return false
 	} else if bounded {
 		s.room[app] = n - 1
@@ -592,13 +593,13 @@ func (s *script) check(ctx context.Context) error {
 
 // Withdraw lets go of a refusal.
 func (s *script) Withdraw(target job.Target, partition int) {
-	delete(s.refused, laneID{partition, target})
+	delete(s.refused, record.LaneID{Partition: partition, Target: target})
 }
 
 // Commit shows what is written. It refuses a write without the proof of owning its partition.
 func (s *script) Commit(ctx context.Context, b *store.Batch) error {
 	for _, w := range b.Writes {
-		if k, err := parseAbout(w.Key); err != nil || !slices.Contains(b.Fences, fenceOf(partitionOf(k, s.machine.partitions))) {
+		if k, err := record.ParseKey(w.Key); err != nil || !slices.Contains(b.Fences, fenceOf(record.PartitionOf(k, s.machine.partitions))) {
 			panic(fmt.Sprintf("%s is written without a proof of owning its partition: %v, %v", s.describe(w), b.Fences, err))
 		}
 		verb := "put"
@@ -619,21 +620,23 @@ func (s *script) Commit(ctx context.Context, b *store.Batch) error {
 }
 
 func (s *script) describe(w store.Write) string {
-	p := keyParser{rest: w.Key}
-	switch tag := p.byte(); tag {
-	case tagDue:
-		e, err := parseDue(w.Key)
+	switch record.KindOf(w.Key) {
+	case record.KindDue:
+		e, err := record.ParseDueKey(w.Key)
 		if err != nil {
 			return err.Error()
 		}
-		return fmt.Sprintf("due/%s/%v/%s", e.key.Target.Name, e.due.Sub(s.epoch), e.key.Name)
-	case tagJob, tagState:
-		k := job.Key{Target: job.Target{Kind: job.Kind(p.byte()), Namespace: p.string(), Name: p.string()}, Name: p.string()}
-		if tag == tagJob {
+		return fmt.Sprintf("due/%s/%v/%s", e.Key.Target.Name, e.Due.Sub(s.epoch), e.Key.Name)
+	case record.KindJob, record.KindState:
+		k, err := record.ParseKey(w.Key)
+		if err != nil {
+			return err.Error()
+		}
+		if record.IsJob(w.Key) {
 			return fmt.Sprintf("job/%s/%s", k.Target.Name, k.Name)
 		}
 		text := fmt.Sprintf("state/%s/%s", k.Target.Name, k.Name)
-		if st, err := decodeState(k, w.Value); err == nil && !w.Remove {
+		if st, err := record.DecodeState(k, w.Value); err == nil && !w.Remove {
 			text += fmt.Sprintf(": settled %d, attempts %d, due %v", st.Settled, st.Attempts, st.Due.Sub(s.epoch))
 		}
 		return text

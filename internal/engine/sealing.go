@@ -3,79 +3,12 @@ package engine
 import (
 	"context"
 	"fmt"
-	"iter"
 	"log/slog"
 	"time"
 
-	"carillon/internal/encryption"
+	"carillon/internal/engine/record"
 	"carillon/internal/store"
 )
-
-// sealedVersion begins a record that is an envelope around one of another version. Its owner is its key in the store: an
-// envelope that was moved to another job does not open.
-const sealedVersion = 2
-
-// A sealing store keeps the specs of jobs, and with them their payloads, in envelopes. Keys, among them the names of
-// jobs, and what says when a job is due and how far it has got can be read by whoever has the disk.
-type sealing struct {
-	store.Store
-	keys *encryption.Keys
-}
-
-// Get implements [store.Store].
-func (s sealing) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
-	values, err := s.Store.Get(ctx, keys...)
-	for i, v := range values {
-		values[i] = s.open(keys[i], v)
-	}
-	return values, err
-}
-
-// Scan implements [store.Store].
-func (s sealing) Scan(ctx context.Context, r store.Range, limit int) iter.Seq2[store.Pair, error] {
-	return func(yield func(store.Pair, error) bool) {
-		for p, err := range s.Store.Scan(ctx, r, limit) {
-			if err == nil {
-				p.Value = s.open(p.Key, p.Value)
-			}
-			if !yield(p, err) {
-				return
-			}
-		}
-	}
-}
-
-// Commit implements [store.Store].
-func (s sealing) Commit(ctx context.Context, b *store.Batch) error {
-	sealed := *b
-	sealed.Writes = make([]store.Write, len(b.Writes))
-	for i, w := range b.Writes {
-		if !w.Remove && w.Key[0] == tagJob {
-			w.Value = s.keys.Seal(append(make([]byte, 0, 1+s.keys.Size(len(w.Value))), sealedVersion), w.Value, w.Key)
-		}
-		sealed.Writes[i] = w
-	}
-	return s.Store.Commit(ctx, &sealed)
-}
-
-// MaxBatch implements [store.Store].
-func (s sealing) MaxBatch() (writes, bytes int) {
-	writes, bytes = s.Store.MaxBatch()
-	return writes, max(bytes/2, bytes-writes*(1+s.keys.Size(0)))
-}
-
-// open returns the record in an envelope. One that does not open is returned as it is, which nobody can read: that is
-// the trouble of its job, and of no other.
-func (s sealing) open(key, value []byte) []byte {
-	if len(value) == 0 || value[0] != sealedVersion || len(key) == 0 || key[0] != tagJob {
-		return value
-	}
-	record, err := s.keys.Open(value[1:], key)
-	if err != nil {
-		return value
-	}
-	return record
-}
 
 // keyPeriod is how often the file of keys is looked at.
 const keyPeriod = 10 * time.Second
@@ -83,7 +16,7 @@ const keyPeriod = 10 * time.Second
 // checkKeys makes sure that all keys are there with which the store may hold envelopes, and that the store remembers
 // the one that seals from now on.
 func (e *Engine) checkKeys(ctx context.Context) error {
-	prefix := sealKey("")
+	prefix := record.EncryptionKey("")
 	sealed, err := e.store.Get(ctx, prefix)
 	if err != nil {
 		return fmt.Errorf("read whether the store is sealed: %w", err)
@@ -121,7 +54,7 @@ func (e *Engine) checkKeys(ctx context.Context) error {
 // checkKey makes sure that the key of that id in the file is the one that the store means. With another one all jobs would
 // look damaged, and be put aside.
 func (e *Engine) checkKey(ctx context.Context, id string) error {
-	values, err := e.raw.Get(ctx, checkKey(id))
+	values, err := e.raw.Get(ctx, record.EncryptionCheckKey(id))
 	if err != nil {
 		return fmt.Errorf("read which key %q is: %w", id, err)
 	}
@@ -133,7 +66,7 @@ func (e *Engine) checkKey(ctx context.Context, id string) error {
 		}
 		if opens {
 			var b store.Batch
-			b.Put(checkKey(id), check)
+			b.Put(record.EncryptionCheckKey(id), check)
 			if err := e.store.Commit(ctx, &b); err != nil {
 				return fmt.Errorf("write which key %q is: %w", id, err)
 			}
@@ -150,14 +83,14 @@ func (e *Engine) checkKey(ctx context.Context, id string) error {
 func (e *Engine) opensAny(ctx context.Context, id string) (bool, error) {
 	const sample = 1000
 	met := false
-	for pair, err := range e.raw.Scan(ctx, store.Prefix([]byte{tagJob}), sample) {
+	for pair, err := range e.raw.Scan(ctx, record.JobRange(), sample) {
 		if err != nil {
 			return false, fmt.Errorf("read jobs that are sealed with the key %q: %w", id, err)
 		}
-		if sealedWith(pair.Value) != id {
+		if record.SealedWith(pair.Value) != id {
 			continue
 		}
-		if _, err := e.config.Keys.Open(pair.Value[1:], pair.Key); err == nil {
+		if _, err := record.Open(e.config.Keys, pair.Key, pair.Value); err == nil {
 			return true, nil
 		}
 		met = true
@@ -168,10 +101,10 @@ func (e *Engine) opensAny(ctx context.Context, id string) (bool, error) {
 // remember has the store know that jobs may be sealed with a key.
 func (e *Engine) remember(ctx context.Context, id string) error {
 	var b store.Batch
-	b.Put(sealKey(""), nil)
-	b.Put(sealKey(id), nil)
+	b.Put(record.EncryptionKey(""), nil)
+	b.Put(record.EncryptionKey(id), nil)
 	if check := e.config.Keys.Check(id); check != nil { // otherwise it is written at the next start
-		b.Put(checkKey(id), check)
+		b.Put(record.EncryptionCheckKey(id), check)
 	}
 	if err := e.store.Commit(ctx, &b); err != nil {
 		return fmt.Errorf("write that the store is sealed with the key %q: %w", id, err)

@@ -124,6 +124,6 @@ const outcomeBytes = 512
 // bytes is how much of a batch o takes, at most.
 func (o outcome) bytes() int {
 	const fixed = 64 // a State, and what keys have around names
-	k := &o.delivery.entry.key
+	k := &o.delivery.entry.Key
 	return writesPerJob * (len(k.Target.Namespace) + len(k.Target.Name) + len(k.ActorID) + len(k.Name) + fixed)
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 )
 
@@ -23,7 +24,7 @@ func appKey(app string, n int) job.Key {
 
 func (i *inbox) addOutcomes(app string, n int) {
 	for number := range n {
-		i.settle(outcome{&delivery{entry: entry{key: appKey(app, number)}}, job.Handled, time.Time{}})
+		i.settle(outcome{&delivery{entry: attempt{Entry: record.Entry{Key: appKey(app, number)}}}, job.Handled, time.Time{}})
 	}
 }
 
@@ -186,5 +187,18 @@ func TestManyCommandsOfOneJobMakeNoOtherTargetWait(t *testing.T) {
 	}
 	if i.busy() {
 		t.Error("some wait yet")
+	}
+}
+
+func TestMostOfAnOutcomeIsTheKeysOfItsWrites(t *testing.T) {
+	k := job.Key{Target: job.Target{Kind: job.Actor, Namespace: "namespace", Name: "type"}, ActorID: "an id", Name: "a name"}
+	names := len("namespace") + len("type") + len("an id") + len("a name")
+	o := outcome{delivery: &delivery{entry: attempt{Entry: record.Entry{Key: k}}}}
+	if got, want := o.bytes(), writesPerJob*(names+64); got != want {
+		t.Errorf("an outcome has %d bytes, want %d", got, want)
+	}
+	written := len(record.JobKey(k)) + len(record.StateKey(k)) + 2*len(record.DueKey(record.Entry{Key: k})) + len(record.EncodeState(record.State{Attempts: 1}))
+	if got := o.bytes(); got < written {
+		t.Errorf("an outcome is said to have %d bytes at most, and has %d", got, written)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/when"
 )
@@ -57,7 +58,7 @@ func TestLaneThatIsThrottledWhenItsAppRefusesWaitsForRoomAlone(t *testing.T) {
 		t.Error(err)
 	}
 	hung := appKey("hung", 0).Target
-	if l := s.machine.lanes[laneID{0, hung}]; l == nil || l.place != parked || len(s.machine.throttled[hung]) > 0 {
+	if l := s.machine.lanes[record.LaneID{Partition: 0, Target: hung}]; l == nil || l.place != parked || len(s.machine.throttled[hung]) > 0 {
 		t.Errorf("after its app refused a trigger, a lane is %+v, and of %d lanes that wait for a share", l, len(s.machine.throttled[hung]))
 	}
 }

@@ -87,7 +87,7 @@ func (lp *loop) lighten(w work) work {
 
 // frees reports whether o can be recorded by deletions.
 func (m *machine) frees(o outcome) bool {
-	if m.out[o.delivery.entry.key] != o.delivery || o.delivery.replaced || o.outcome == job.Lost {
+	if m.out[o.delivery.entry.Key] != o.delivery || o.delivery.replaced || o.outcome == job.Lost {
 		return true // nothing is recorded
 	}
 	_, more := o.delivery.after(o.outcome)
@@ -132,7 +132,7 @@ func (lp *loop) committed(ctx context.Context, b *store.Batch) {
 // What is out stays so.
 func (m *machine) unlearn() {
 	for _, d := range m.ended {
-		m.out[d.entry.key] = d
+		m.out[d.entry.Key] = d
 	}
 	for _, d := range m.overtaken {
 		d.replaced = false

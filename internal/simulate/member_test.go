@@ -19,6 +19,7 @@ import (
 	"carillon/internal/cluster/clustertest"
 	"carillon/internal/dispatch"
 	"carillon/internal/engine"
+	"carillon/internal/engine/record"
 	"carillon/internal/forward"
 	"carillon/internal/scheduler"
 	"carillon/internal/store/pebblestore"
@@ -127,7 +128,7 @@ func (c *member) run(ctx, steady context.Context, s *scheduler.Service, serve fu
 	router.Go(func() { _ = c.router.Run(routing) })
 	service.Go(func() { serve(serving) })
 	cfg := cluster.Config{
-		Node: cluster.Node{ID: c.node.host.address, Addr: c.node.host.address, Secret: c.secret(), Format: engine.RecordFormat},
+		Node: cluster.Node{ID: c.node.host.address, Addr: c.node.host.address, Secret: c.secret(), Format: record.Format},
 		Own:  c.own,
 		View: func(v cluster.View) {
 			var addresses []string

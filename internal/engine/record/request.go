@@ -1,4 +1,4 @@
-package engine
+package record
 
 import (
 	"fmt"
@@ -6,25 +6,25 @@ import (
 	"carillon/internal/job"
 )
 
-// EncodeRequest returns the key and the spec of r as the store would have them, for another node. The spec is nil if the
-// job is to be removed.
+// EncodeRequest returns r for another node, as the key and the spec that a store would hold. The spec is
+// nil if r removes the job. Overwrite is not part of the encoding.
 func EncodeRequest(r *job.Request) (key, spec []byte) {
 	if r.Remove {
-		return jobKey(r.Key), nil
+		return JobKey(r.Key), nil
 	}
-	return jobKey(r.Key), encodeSpec(r.Key, &r.Spec)
+	return JobKey(r.Key), EncodeSpec(r.Key, &r.Spec)
 }
 
-// DecodeRequest is the inverse of EncodeRequest. The result shares no memory with its arguments.
+// DecodeRequest is the inverse of EncodeRequest. The result shares no memory with the arguments.
 func DecodeRequest(key, spec []byte) (job.Request, error) {
-	k, err := parseJob(key)
+	k, err := ParseJobKey(key)
 	if err != nil {
 		return job.Request{}, fmt.Errorf("another node's request: %w", err)
 	}
 	if len(spec) == 0 {
 		return job.Request{Key: k, Remove: true}, nil
 	}
-	s, err := decodeSpec(k, spec)
+	s, err := DecodeSpec(k, spec)
 	if err != nil {
 		return job.Request{}, fmt.Errorf("another node's request: %w", err)
 	}

@@ -1,4 +1,4 @@
-package engine
+package record
 
 import (
 	"bytes"
@@ -37,19 +37,19 @@ func randomDue(r *rand.Rand) time.Time {
 	return time.Unix(first().Unix()+r.Int64N(last().Unix()-first().Unix()), r.Int64N(1e9)).UTC()
 }
 
-func TestKeysAreInTheOrderOfInstantsInAllYears(t *testing.T) {
+func TestKeyOrderIsInstantOrderInAllYears(t *testing.T) {
 	check := func(a, b time.Time) {
 		t.Helper()
 		for _, name := range []string{"", "a", "\x00", "\U0010ffff"} {
 			for _, other := range []string{"", "a", "\x00", "\U0010ffff"} {
-				ea, eb := entry{due: a, key: keyOf(false, "ns", "app", "", name), partition: 7}, entry{due: b, key: keyOf(false, "ns", "app", "", other), partition: 7}
-				if got, want := bytes.Compare(dueKey(ea), dueKey(eb)), ea.compare(eb); got != want {
+				ea, eb := Entry{Due: a, Key: keyOf(false, "ns", "app", "", name), Partition: 7}, Entry{Due: b, Key: keyOf(false, "ns", "app", "", other), Partition: 7}
+				if got, want := bytes.Compare(DueKey(ea), DueKey(eb)), ea.Compare(eb); got != want {
 					t.Fatalf("dueKey orders %v %q and %v %q as %d, want %d", a, name, b, other, got, want)
 				}
-				if got, err := parseDue(dueKey(ea)); err != nil || got != ea {
+				if got, err := ParseDueKey(DueKey(ea)); err != nil || got != ea {
 					t.Fatalf("parseDue(dueKey(%+v)) = %+v, %v", ea, got, err)
 				}
-				if r := after(ea); (bytes.Compare(dueKey(eb), r.From) >= 0) != (eb.compare(ea) > 0) {
+				if r := RangeAfter(ea); (bytes.Compare(DueKey(eb), r.From) >= 0) != (eb.Compare(ea) > 0) {
 					t.Fatalf("%+v: what follows it is not what is greater: %+v", ea, eb)
 				}
 			}
@@ -71,7 +71,7 @@ func TestKeysAreInTheOrderOfInstantsInAllYears(t *testing.T) {
 }
 
 // What earlier versions have stored is found where it is: the form of keys never changes.
-func TestKeysOfTheIndexAreWrittenAsEver(t *testing.T) {
+func TestDueKeyFormatNeverChanges(t *testing.T) {
 	for text, due := range map[string]time.Time{
 		"9800000000000001": time.Unix(0, 0x1800000000000001).UTC(),
 		"7fffffffffffffff": time.Unix(0, -1).UTC(),
@@ -80,16 +80,16 @@ func TestKeysOfTheIndexAreWrittenAsEver(t *testing.T) {
 		"ffffffffffffffffff" + "8000003afff4417f3b9ac9ff": time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
 		"0000000000000000" + "7ffffff1886e090000000000":   {},
 	} {
-		e := entry{due: due, key: keyOf(false, "ns", "app", "", "name"), partition: 7}
+		e := Entry{Due: due, Key: keyOf(false, "ns", "app", "", "name"), Partition: 7}
 		want := hex.EncodeToString([]byte("d\x00\x07\x01ns\x00app\x00")) + text + hex.EncodeToString([]byte("name\x00"))
-		if got := hex.EncodeToString(dueKey(e)); got != want {
+		if got := hex.EncodeToString(DueKey(e)); got != want {
 			t.Errorf("%v is written as\n%s, want\n%s", due, got, want)
 		}
 		key, err := hex.DecodeString(want)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, err := parseDue(key); err != nil || got != e {
+		if got, err := ParseDueKey(key); err != nil || got != e {
 			t.Errorf("%s is read as %+v, %v, want %+v", want, got, err, e)
 		}
 	}
@@ -105,21 +105,21 @@ func TestRecordsKeepEveryInstant(t *testing.T) {
 	for i, first := range instants {
 		until := instants[(i*7+1)%len(instants)]
 		spec := job.Spec{Words: when.Words{DueTime: new("x"), TTL: new("y")}, Plan: when.Plan{First: first, Until: until}, AppID: "app"}
-		record := encodeSpec(recordKey, &spec)
-		got, err := decodeSpec(recordKey, record)
+		record := EncodeSpec(recordKey, &spec)
+		got, err := DecodeSpec(recordKey, record)
 		if err != nil || got.Plan != spec.Plan {
 			t.Fatalf("%v is read as %v, %v", spec.Plan, got, err)
 		}
-		if wide := record[0] == wideSpecVersion; wide != (!narrow(first) || !narrow(until)) {
+		if wide := record[0] == wideSpecVersion; wide != (!fitsNarrow(first) || !fitsNarrow(until)) {
 			t.Errorf("%v is written in version %d", spec.Plan, record[0])
 		}
 		state := State{Settled: 1, Last: first, Attempts: 1, Occurrence: until, Due: first}
-		if got, err := decodeState(recordKey, encodeState(state)); err != nil || got != state {
+		if got, err := DecodeState(recordKey, EncodeState(state)); err != nil || got != state {
 			t.Fatalf("%v is read as %v, %v", state, got, err)
 		}
 	}
 	for _, bad := range []time.Time{time.Unix(1<<62, 0), time.Unix(-1<<62, 0)} {
-		if _, err := decodeState(recordKey, encodeState(State{Last: bad})); err == nil {
+		if _, err := DecodeState(recordKey, EncodeState(State{Last: bad})); err == nil {
 			t.Errorf("%v is read", bad)
 		}
 	}
@@ -132,34 +132,15 @@ func FuzzInstantsInKeys(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, secondA int64, restA uint32, secondB int64, restB uint32, nameA, nameB string) {
 		a, b := time.Unix(secondA, int64(restA)).UTC(), time.Unix(secondB, int64(restB)).UTC()
-		if !when.InRange(a) || !when.InRange(b) || bytes.HasPrefix([]byte(nameA), []byte{far}) || bytes.HasPrefix([]byte(nameB), []byte{far}) {
+		if !when.InRange(a) || !when.InRange(b) || bytes.HasPrefix([]byte(nameA), []byte{wideMark}) || bytes.HasPrefix([]byte(nameB), []byte{wideMark}) {
 			return
 		}
-		ea, eb := entry{due: a, key: keyOf(false, "ns", "app", "", nameA), partition: 7}, entry{due: b, key: keyOf(false, "ns", "app", "", nameB), partition: 7}
-		if got, want := bytes.Compare(dueKey(ea), dueKey(eb)), ea.compare(eb); got != want {
+		ea, eb := Entry{Due: a, Key: keyOf(false, "ns", "app", "", nameA), Partition: 7}, Entry{Due: b, Key: keyOf(false, "ns", "app", "", nameB), Partition: 7}
+		if got, want := bytes.Compare(DueKey(ea), DueKey(eb)), ea.Compare(eb); got != want {
 			t.Errorf("dueKey orders %+v and %+v as %d, want %d", ea, eb, got, want)
 		}
-		if got, err := parseDue(dueKey(ea)); err != nil || got != ea {
+		if got, err := ParseDueKey(DueKey(ea)); err != nil || got != ea {
 			t.Errorf("parseDue(dueKey(%+v)) = %+v, %v", ea, got, err)
 		}
 	})
-}
-
-// What is due long ago is due now, and what is due in thousands of years is not late.
-func TestHealthBearsEveryInstant(t *testing.T) {
-	now := time.Now()
-	for next, late := range map[time.Time]bool{
-		{}: false, time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC): false, time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC): false,
-		time.Date(2262, 4, 12, 0, 0, 0, 0, time.UTC): false, now.Add(time.Minute): false, now.Add(-time.Minute): false, now.Add(time.Second): true,
-	} {
-		p := pulse{start: now}
-		p.turns.Store(true)
-		p.end(now, next, true)
-		if err := p.check(now); err != nil {
-			t.Errorf("when a turn ends before one that is due at %v, the loop is unhealthy: %v", next, err)
-		}
-		if err := p.check(now.Add(stuckAfter + 2*time.Second)); (err != nil) != (late || next.Before(now)) {
-			t.Errorf("five seconds later the loop whose turn is due at %v has the health %v", next, err)
-		}
-	}
 }

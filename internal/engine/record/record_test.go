@@ -1,4 +1,4 @@
-package engine
+package record
 
 import (
 	"encoding/hex"
@@ -46,26 +46,26 @@ func records(t testing.TB) map[string][]byte {
 	far := spec
 	far.Plan.First, far.Plan.Until = time.Time{}, last
 	return map[string][]byte{
-		"spec-v1-full":     encodeSpec(recordKey, &spec),
-		"spec-v1-one-shot": encodeSpec(recordKey, &oneShot),
-		"spec-v1-drop":     encodeSpec(recordKey, &job.Spec{Plan: oneShot.Plan, Policy: job.Policy{Drop: true}, AppID: "app", Data: &job.Data{}}),
-		"state-v1":         encodeState(State{Settled: 3, Last: time.Unix(1, 2).UTC(), Due: time.Unix(3, 4).UTC()}),
-		"state-v1-retry":   encodeState(State{Attempts: 300, Occurrence: time.Unix(1, 2).UTC(), Due: time.Unix(3, 4).UTC()}),
+		"spec-v1-full":     EncodeSpec(recordKey, &spec),
+		"spec-v1-one-shot": EncodeSpec(recordKey, &oneShot),
+		"spec-v1-drop":     EncodeSpec(recordKey, &job.Spec{Plan: oneShot.Plan, Policy: job.Policy{Drop: true}, AppID: "app", Data: &job.Data{}}),
+		"state-v1":         EncodeState(State{Settled: 3, Last: time.Unix(1, 2).UTC(), Due: time.Unix(3, 4).UTC()}),
+		"state-v1-retry":   EncodeState(State{Attempts: 300, Occurrence: time.Unix(1, 2).UTC(), Due: time.Unix(3, 4).UTC()}),
 
-		"spec-v3-one-shot": encodeSpec(recordKey, &job.Spec{Words: when.Words{DueTime: new(last.Format(time.RFC3339Nano))}, Plan: when.Plan{First: last}, Policy: job.DefaultPolicy(), AppID: "app"}),
-		"spec-v3-full":     encodeSpec(recordKey, &far),
-		"state-v2":         encodeState(State{Settled: 3, Last: time.Date(2262, 4, 11, 0, 0, 0, 0, time.UTC), Due: time.Date(2262, 4, 12, 0, 0, 0, 7, time.UTC)}),
-		"state-v2-retry":   encodeState(State{Attempts: 300, Occurrence: time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC), Due: last}),
+		"spec-v3-one-shot": EncodeSpec(recordKey, &job.Spec{Words: when.Words{DueTime: new(last.Format(time.RFC3339Nano))}, Plan: when.Plan{First: last}, Policy: job.DefaultPolicy(), AppID: "app"}),
+		"spec-v3-full":     EncodeSpec(recordKey, &far),
+		"state-v2":         EncodeState(State{Settled: 3, Last: time.Date(2262, 4, 11, 0, 0, 0, 0, time.UTC), Due: time.Date(2262, 4, 12, 0, 0, 0, 7, time.UTC)}),
+		"state-v2-retry":   EncodeState(State{Attempts: 300, Occurrence: time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC), Due: last}),
 	}
 }
 
 var rewriteRecords = flag.Bool("rewrite-records", false, "write the records of a new format version to testdata")
 
-// TestRecordsOfEveryVersionAreWrittenAndReadAsEver compares each record with the one that testdata has kept since its
+// TestRecordFormatsNeverChange compares each record with the one that testdata has kept since its
 // format was made. A format that has been released never changes; a new one gets new files beside the old ones.
-func TestRecordsOfEveryVersionAreWrittenAndReadAsEver(t *testing.T) {
+func TestRecordFormatsNeverChange(t *testing.T) {
 	for name, record := range records(t) {
-		path := filepath.Join("testdata", "record", name+".hex")
+		path := filepath.Join("testdata", "golden", name+".hex")
 		if *rewriteRecords {
 			if err := os.WriteFile(path, []byte(hex.EncodeToString(record)+"\n"), 0o600); err != nil {
 				t.Fatal(err)
@@ -82,21 +82,21 @@ func TestRecordsOfEveryVersionAreWrittenAndReadAsEver(t *testing.T) {
 }
 
 // A sealed record is another each time; the one that testdata keeps has to open for ever, with the keys beside it.
-func TestSealedRecordsAreReadAsEver(t *testing.T) {
-	keys, err := encryption.Open(filepath.Join("testdata", "record", "keys"))
+func TestSealedRecordsStayReadable(t *testing.T) {
+	keys, err := encryption.Open(filepath.Join("testdata", "golden", "keys"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, s := t.Context(), sealing{openStore(t), keys}
+	ctx, s := t.Context(), EncryptedStore{openStore(t), keys}
 	want := fullSpec(t)
-	path := filepath.Join("testdata", "record", "spec-v2-sealed.hex")
+	path := filepath.Join("testdata", "golden", "spec-v2-sealed.hex")
 	if *rewriteRecords {
 		var b store.Batch
-		b.Put(jobKey(recordKey), encodeSpec(recordKey, &want))
+		b.Put(JobKey(recordKey), EncodeSpec(recordKey, &want))
 		if err := s.Commit(ctx, &b); err != nil {
 			t.Fatal(err)
 		}
-		values, err := s.Store.Get(ctx, jobKey(recordKey))
+		values, err := s.Store.Get(ctx, JobKey(recordKey))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -113,15 +113,15 @@ func TestSealedRecordsAreReadAsEver(t *testing.T) {
 		t.Fatal(err)
 	}
 	var b store.Batch
-	b.Put(jobKey(recordKey), kept)
+	b.Put(JobKey(recordKey), kept)
 	if err := s.Store.Commit(ctx, &b); err != nil {
 		t.Fatal(err)
 	}
-	values, err := s.Get(ctx, jobKey(recordKey))
+	values, err := s.Get(ctx, JobKey(recordKey))
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := decodeSpec(recordKey, values[0])
+	got, err := DecodeSpec(recordKey, values[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,10 +130,10 @@ func TestSealedRecordsAreReadAsEver(t *testing.T) {
 	}
 }
 
-func TestASpecIsReadBackWhole(t *testing.T) {
+func TestSpecRoundTrip(t *testing.T) {
 	for _, k := range []job.Key{recordKey, keyOf(true, "ns", "type", "id", "name")} {
 		want := fullSpec(t)
-		got, err := decodeSpec(k, encodeSpec(k, &want))
+		got, err := DecodeSpec(k, EncodeSpec(k, &want))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -151,27 +151,27 @@ func sameRule(a, b when.Rule) bool {
 	return okA == okB && nextA.Equal(nextB)
 }
 
-func TestAOneShotTakesFewBytes(t *testing.T) {
+func TestOneShotTakesFewBytes(t *testing.T) {
 	const name, payload = "a-name-of-twenty-four-by", 64
 	spec := job.Spec{
 		Words: when.Words{DueTime: new("30s")}, Plan: when.Plan{First: time.Now()}, Policy: job.DefaultPolicy(), AppID: "app",
 		Data: &job.Data{Value: make([]byte, payload)},
 	}
 	k := keyOf(false, "default", "app", "", name)
-	record := len(jobKey(k)) + len(encodeSpec(k, &spec))
-	index := len(dueKey(entry{due: spec.Plan.First, key: k}))
+	record := len(JobKey(k)) + len(EncodeSpec(k, &spec))
+	index := len(DueKey(Entry{Due: spec.Plan.First, Key: k}))
 	if got, most := record+index-payload-2*len(name), 64; got > most {
 		t.Errorf("a one-shot takes %d bytes beyond its payload and names, want %d at most", got, most)
 	}
 }
 
-func FuzzDecodingARecordNeverPanics(f *testing.F) {
+func FuzzDecodeNeverPanics(f *testing.F) {
 	for _, r := range records(f) {
 		f.Add(r)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if s, err := decodeSpec(recordKey, b); err == nil {
-			again, err := decodeSpec(recordKey, encodeSpec(recordKey, s))
+		if s, err := DecodeSpec(recordKey, b); err == nil {
+			again, err := DecodeSpec(recordKey, EncodeSpec(recordKey, s))
 			if err != nil {
 				t.Fatalf("%x was read, and is not when it is written again: %v", b, err)
 			}
@@ -179,29 +179,29 @@ func FuzzDecodingARecordNeverPanics(f *testing.F) {
 				t.Errorf("%x: (-first +again):\n%s", b, diff)
 			}
 		}
-		if s, err := decodeState(recordKey, b); err == nil {
-			if again, err := decodeState(recordKey, encodeState(s)); err != nil || again != s {
+		if s, err := DecodeState(recordKey, b); err == nil {
+			if again, err := DecodeState(recordKey, EncodeState(s)); err != nil || again != s {
 				t.Errorf("%x was read as %+v, and then as %+v, %v", b, s, again, err)
 			}
 		}
 	})
 }
 
-func TestADamagedRecordIsAnError(t *testing.T) {
+func TestDamagedRecordIsAnError(t *testing.T) {
 	for name, record := range records(t) {
 		decode := func(b []byte) error {
 			if strings.HasPrefix(name, "state") {
-				_, err := decodeState(recordKey, b)
+				_, err := DecodeState(recordKey, b)
 				return err
 			}
-			_, err := decodeSpec(recordKey, b)
+			_, err := DecodeSpec(recordKey, b)
 			return err
 		}
 		if err := decode(record); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		newer := append([]byte{99}, record[1:]...)
-		if err := decode(newer); !errors.Is(err, errRecord) || !strings.Contains(err.Error(), "format 99") {
+		if err := decode(newer); !errors.Is(err, ErrMalformed) || !strings.Contains(err.Error(), "format 99") {
 			t.Errorf("%s of a later version: %v, want an error that names it", name, err)
 		}
 		for n := range record {
@@ -215,14 +215,14 @@ func TestADamagedRecordIsAnError(t *testing.T) {
 	}
 }
 
-func TestASpecThatEndsInItsPolicyIsReadWholeOrNotAtAll(t *testing.T) {
+func TestTruncatedPolicyIsRefused(t *testing.T) {
 	for _, p := range []job.Policy{{Interval: new(time.Hour)}, {MaxRetries: new(uint32(300))}} {
-		whole := encodeSpec(recordKey, &job.Spec{Policy: p, AppID: "app"})
-		if s, err := decodeSpec(recordKey, whole); err != nil || !s.Policy.Equal(p) {
+		whole := EncodeSpec(recordKey, &job.Spec{Policy: p, AppID: "app"})
+		if s, err := DecodeSpec(recordKey, whole); err != nil || !s.Policy.Equal(p) {
 			t.Errorf("%+v is read as %+v, %v", p, s, err)
 		}
 		for n := range whole {
-			if s, err := decodeSpec(recordKey, whole[:n]); err == nil {
+			if s, err := DecodeSpec(recordKey, whole[:n]); err == nil {
 				t.Errorf("a record cut to %d bytes of %d is read as %+v", n, len(whole), s)
 			}
 		}

@@ -1,4 +1,4 @@
-package engine
+package record
 
 import (
 	"bytes"
@@ -25,16 +25,16 @@ func compareKeys(a, b job.Key) int {
 		cmp.Compare(a.Target.Name, b.Target.Name), cmp.Compare(a.ActorID, b.ActorID), cmp.Compare(a.Name, b.Name))
 }
 
-// FuzzKeysAreOrderedAsTheirParts holds that the order of bytes is the order of tuples, that different keys have
+// FuzzKeyOrderIsTupleOrder holds that the order of bytes is the order of tuples, that different keys have
 // different bytes, and that an index key can be read back.
-func FuzzKeysAreOrderedAsTheirParts(f *testing.F) {
+func FuzzKeyOrderIsTupleOrder(f *testing.F) {
 	f.Add(false, "ns", "app", "", "a", false, "ns", "app", "", "b", int64(1), int64(2))
 	f.Add(true, "ns", "type", "id", "a", true, "ns", "type", "i", "d\x00a", int64(-1), int64(1))
 	f.Add(false, "n\x00", "s", "", "", false, "n", "\x00s", "", "", int64(0), int64(0))
 	f.Add(false, "n\x01", "\x02", "", "\xff", false, "n", "\x01\x02", "", "\xff\xff", int64(1<<63-1), int64(-1<<63))
 	f.Fuzz(func(t *testing.T, actorA bool, nsA, appA, idA, nameA string, actorB bool, nsB, appB, idB, nameB string, dueA, dueB int64) {
 		a, b := keyOf(actorA, nsA, appA, idA, nameA), keyOf(actorB, nsB, appB, idB, nameB)
-		if got, want := bytes.Compare(jobKey(a), jobKey(b)), compareKeys(a, b); got != want {
+		if got, want := bytes.Compare(JobKey(a), JobKey(b)), compareKeys(a, b); got != want {
 			t.Errorf("jobKey orders %+v and %+v as %d, want %d", a, b, got, want)
 		}
 		for due, k := range map[int64]job.Key{dueA: a, dueB: b} {
@@ -42,32 +42,32 @@ func FuzzKeysAreOrderedAsTheirParts(f *testing.F) {
 				return // names are UTF-8, and instants behind the last narrow one are told from them by that
 			}
 		}
-		ea, eb := entry{due: time.Unix(0, dueA).UTC(), key: a, partition: 7}, entry{due: time.Unix(0, dueB).UTC(), key: b, partition: 7}
-		got, err := parseDue(dueKey(ea))
+		ea, eb := Entry{Due: time.Unix(0, dueA).UTC(), Key: a, Partition: 7}, Entry{Due: time.Unix(0, dueB).UTC(), Key: b, Partition: 7}
+		got, err := ParseDueKey(DueKey(ea))
 		if err != nil || got != ea {
 			t.Errorf("parseDue(dueKey(%+v)) = %+v, %v", ea, got, err)
 		}
 		if a.Target != b.Target {
 			return
 		}
-		if got, want := bytes.Compare(dueKey(ea), dueKey(eb)), ea.compare(eb); got != want {
+		if got, want := bytes.Compare(DueKey(ea), DueKey(eb)), ea.Compare(eb); got != want {
 			t.Errorf("dueKey orders %+v and %+v as %d, want %d", ea, eb, got, want)
 		}
-		if r := laneRange(laneID{7, a.Target}); bytes.Compare(dueKey(ea), r.From) < 0 || bytes.Compare(dueKey(ea), r.To) >= 0 {
+		if r := LaneRange(LaneID{7, a.Target}); bytes.Compare(DueKey(ea), r.From) < 0 || bytes.Compare(DueKey(ea), r.To) >= 0 {
 			t.Errorf("%+v lies outside its lane", ea)
 		}
-		if r := after(ea); (bytes.Compare(dueKey(eb), r.From) >= 0) != (eb.compare(ea) > 0) {
+		if r := RangeAfter(ea); (bytes.Compare(DueKey(eb), r.From) >= 0) != (eb.Compare(ea) > 0) {
 			t.Errorf("%+v: what follows it is not what is greater: %+v", ea, eb)
 		}
 	})
 }
 
-// FuzzParseDueNeverPanics holds that rubbish in the index is an error.
-func FuzzParseDueNeverPanics(f *testing.F) {
-	f.Add(dueKey(entry{due: time.Unix(1, 0), key: keyOf(true, "ns", "type", "id", "name"), partition: 1}))
+// FuzzParseDueKeyNeverPanics holds that rubbish in the index is an error.
+func FuzzParseDueKeyNeverPanics(f *testing.F) {
+	f.Add(DueKey(Entry{Due: time.Unix(1, 0), Key: keyOf(true, "ns", "type", "id", "name"), Partition: 1}))
 	f.Add([]byte("d"))
 	f.Fuzz(func(t *testing.T, key []byte) {
-		if e, err := parseDue(key); err == nil && !bytes.Equal(dueKey(e), key) {
+		if e, err := ParseDueKey(key); err == nil && !bytes.Equal(DueKey(e), key) {
 			t.Errorf("%x was read as %+v, which is not written so", key, e)
 		}
 	})
@@ -76,7 +76,7 @@ func FuzzParseDueNeverPanics(f *testing.F) {
 func TestKeysSpreadOverAllPartitions(t *testing.T) {
 	var counts [64]int
 	for i := range 64_000 {
-		counts[partitionOf(keyOf(false, "ns", "app", "", "job"+time.Duration(i).String()), 64)]++
+		counts[PartitionOf(keyOf(false, "ns", "app", "", "job"+time.Duration(i).String()), 64)]++
 	}
 	for p, n := range counts {
 		if n < 800 || n > 1200 {
@@ -85,13 +85,13 @@ func TestKeysSpreadOverAllPartitions(t *testing.T) {
 	}
 }
 
-func TestAKeyOfAJobIsReadWholeOrNotAtAll(t *testing.T) {
-	whole := jobKey(keyOf(true, "ns", "type", "id", "name"))
-	if _, err := parseJob(whole); err != nil {
+func TestTruncatedJobKeyIsRefused(t *testing.T) {
+	whole := JobKey(keyOf(true, "ns", "type", "id", "name"))
+	if _, err := ParseJobKey(whole); err != nil {
 		t.Fatal(err)
 	}
 	for n := range whole {
-		if k, err := parseJob(whole[:n]); err == nil {
+		if k, err := ParseJobKey(whole[:n]); err == nil {
 			t.Errorf("%x, which is cut short, was read as %+v", whole[:n], k)
 		}
 	}
@@ -101,43 +101,30 @@ func TestAKeyOfAJobIsReadWholeOrNotAtAll(t *testing.T) {
 		func(b []byte) []byte { return append(b, 'x') },
 	} {
 		b := change(bytes.Clone(whole))
-		if k, err := parseJob(b); err == nil {
+		if k, err := ParseJobKey(b); err == nil {
 			t.Errorf("%x was read as %+v", b, k)
 		}
 	}
 }
 
-func TestKeysOfTheStoreSayWhatTheyAreOf(t *testing.T) {
+func TestKindOfKey(t *testing.T) {
 	k := keyOf(true, "ns", "type", "id", "name")
 	for _, c := range []struct {
 		key          []byte
 		ofJob, isJob bool
 	}{
-		{jobKey(k), true, true},
-		{stateKey(k), true, false},
-		{dueKey(entry{key: k}), true, false},
-		{formatKey(), false, false},
-		{sealKey("a"), false, false},
-		{noteKey(jobKey(k)), false, false},
-		{checkKey("a"), false, false},
+		{JobKey(k), true, true},
+		{StateKey(k), true, false},
+		{DueKey(Entry{Key: k}), true, false},
+		{FormatKey(), false, false},
+		{EncryptionKey("a"), false, false},
+		{NoteKey(JobKey(k)), false, false},
+		{EncryptionCheckKey("a"), false, false},
 		{nil, true, false},
 		{[]byte{tagJob}, true, true},
 	} {
-		if OfJob(c.key) != c.ofJob || IsJob(c.key) != c.isJob {
-			t.Errorf("%q is about a job: %v, and is a job: %v", c.key, OfJob(c.key), IsJob(c.key))
+		if IsOfJob(c.key) != c.ofJob || IsJob(c.key) != c.isJob {
+			t.Errorf("%q is about a job: %v, and is a job: %v", c.key, IsOfJob(c.key), IsJob(c.key))
 		}
-	}
-}
-
-func TestMostOfAnOutcomeIsTheKeysOfItsWrites(t *testing.T) {
-	k := keyOf(true, "namespace", "type", "an id", "a name")
-	names := len("namespace") + len("type") + len("an id") + len("a name")
-	o := outcome{delivery: &delivery{entry: entry{key: k}}}
-	if got, want := o.bytes(), writesPerJob*(names+64); got != want {
-		t.Errorf("an outcome has %d bytes, want %d", got, want)
-	}
-	written := len(jobKey(k)) + len(stateKey(k)) + 2*len(dueKey(entry{key: k})) + len(encodeState(State{Attempts: 1}))
-	if got := o.bytes(); got < written {
-		t.Errorf("an outcome is said to have %d bytes at most, and has %d", got, written)
 	}
 }

@@ -1,4 +1,4 @@
-package engine
+package record
 
 import (
 	"encoding/binary"
@@ -8,26 +8,26 @@ import (
 	"carillon/internal/when"
 )
 
-// Instants have two forms, in keys and in records. In the narrow one they are eight bytes of Unix nanoseconds, from 1677
-// to 2262; all that was stored before there was the other has it. The wide one carries every instant that can be due:
-// eight bytes of Unix seconds, and four of the nanoseconds within them. What fits into the narrow form is written so, and
-// earlier versions can read it.
-
-// nanos returns t in Unix nanoseconds; ok is false if they do not fit.
-func nanos(t time.Time) (n int64, ok bool) {
-	n = t.UnixNano() // wraps around
-	return n, n != math.MinInt64 && time.Unix(0, n).Equal(t)
-}
+// Instants have two forms, in keys and in records. The narrow form is eight bytes of Unix nanoseconds
+// and reaches from 1677 to 2262. The wide form reaches every instant that can be due: eight bytes of
+// Unix seconds, then four bytes of the nanoseconds within the second. The narrow form is older. An
+// instant that fits into it is written in it, so that earlier releases can read it.
 
 const (
 	narrowBytes = 8
 	wideBytes   = 12
 )
 
-// flip makes the order of signed numbers that of their bytes, and the other way round.
+// unixNano returns t in Unix nanoseconds; ok is false if they do not fit into 64 bits.
+func unixNano(t time.Time) (n int64, ok bool) {
+	n = t.UnixNano() // wraps around
+	return n, n != math.MinInt64 && time.Unix(0, n).Equal(t)
+}
+
+// flip maps signed numbers to unsigned ones of the same order. It is its own inverse.
 func flip(n int64) uint64 { return uint64(n) ^ 1<<63 }
 
-// appendWide adds the wide form of t. The order of bytes is that of instants.
+// appendWide appends the wide form of t. Its byte order is the order of instants.
 func appendWide(b []byte, t time.Time) []byte {
 	return binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint64(b, flip(t.Unix())), uint32(t.Nanosecond()))
 }
@@ -39,21 +39,21 @@ func parseWide(b []byte) (t time.Time, ok bool) {
 	return t, rest < uint32(time.Second) && when.InRange(t)
 }
 
-// far says in a key that the instant is later than the narrow form can say. It stands behind the last narrow instant, in
-// the place of a name's first byte, and names are UTF-8: none begins with it.
-const far = 0xff
+// wideMark follows the largest narrow instant in a key and marks a wide instant later than that. A
+// name could stand at its place, but names are UTF-8, and no UTF-8 text begins with this byte.
+const wideMark = 0xff
 
-// appendInstant adds t to a key, so that the order of bytes is that of instants. What is earlier than the narrow form can
-// say follows eight zero bytes, which is no narrow instant.
+// appendInstant appends t to a key, so that byte order is the order of instants. A wide instant that is
+// earlier than all narrow ones follows eight zero bytes, which are no narrow instant.
 func appendInstant(b []byte, t time.Time) []byte {
-	n, ok := nanos(t)
+	n, ok := unixNano(t)
 	switch {
 	case ok:
 		return binary.BigEndian.AppendUint64(b, flip(n))
 	case t.Before(time.Unix(0, 0)):
 		return appendWide(binary.BigEndian.AppendUint64(b, flip(math.MinInt64)), t)
 	default:
-		return appendWide(append(binary.BigEndian.AppendUint64(b, flip(math.MaxInt64)), far), t)
+		return appendWide(append(binary.BigEndian.AppendUint64(b, flip(math.MaxInt64)), wideMark), t)
 	}
 }
 
@@ -66,7 +66,7 @@ func (p *keyParser) instant() time.Time {
 	n := int64(flip(int64(binary.BigEndian.Uint64(b))))
 	switch {
 	case n == math.MinInt64:
-	case n == math.MaxInt64 && len(p.rest) > 0 && p.rest[0] == far:
+	case n == math.MaxInt64 && len(p.rest) > 0 && p.rest[0] == wideMark:
 		p.byte()
 	default:
 		return time.Unix(0, n).UTC()
@@ -75,20 +75,20 @@ func (p *keyParser) instant() time.Time {
 		return time.Time{}
 	}
 	t, ok := parseWide(b)
-	if _, narrow := nanos(t); !ok || narrow || t.Before(time.Unix(0, 0)) != (n == math.MinInt64) {
-		p.failed, p.rest = true, nil // it is not written so
+	if _, narrow := unixNano(t); !ok || narrow || t.Before(time.Unix(0, 0)) != (n == math.MinInt64) {
+		p.fail() // appendInstant does not write it in this form
 		return time.Time{}
 	}
 	return t
 }
 
-// narrow reports whether a record can have t in the narrow form, which has the zero time, too.
-func narrow(t time.Time) bool {
-	_, ok := nanos(t)
+// fitsNarrow reports whether a record can hold t in the narrow form, which has a value for the zero time.
+func fitsNarrow(t time.Time) bool {
+	_, ok := unixNano(t)
 	return ok || t.IsZero()
 }
 
-// instant adds t, in the wide form or in the narrow one.
+// instant appends t in the wide or the narrow form.
 func (e *encoder) instant(t time.Time, wide bool) {
 	if wide {
 		*e = appendWide(*e, t)
