@@ -24,6 +24,7 @@ const messages = "testdata/messages.txt"
 // answering are the packages whose texts users see: they answer requests, read configuration, or stop the start.
 var answering = []string{
 	"cmd/carillon", "internal/app", "internal/limits", "internal/browser", "internal/cluster", "internal/dispatch", "internal/engine",
+	"internal/engine/machine", "internal/engine/record",
 	"internal/forward", "internal/identity", "internal/job", "internal/kubernetes", "internal/memory", "internal/scheduler", "internal/encryption",
 	"internal/sidecar", "internal/store", "internal/store/archive", "internal/store/datadir", "internal/store/etcdmember",
 	"internal/store/etcdstore", "internal/store/pebblestore", "internal/store/diskspace", "internal/when", "internal/wire",

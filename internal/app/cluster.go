@@ -84,7 +84,7 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	}
 	cfg.Engine.Shared = true
 	if cc.Member != nil { // an address of an external etcd may lead to any member
-		cfg.Engine.Own = st.Own()
+		cfg.Engine.LocalReads = st.Own()
 	}
 	cfg.Engine.Full = func() error { return cmp.Or(st.Full(), full()) }
 	cfg.Engine.MaxJob = min(engine.DefaultMaxJob, engine.MaxJobFor(most))
@@ -115,7 +115,7 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	c.cluster = []stage{whenHeld(cfg.Scheduler.Identity, func(ctx context.Context) error {
 		return cluster.Run(ctx, cluster.Config{
 			Node: cc.Node,
-			Own:  func(ctx context.Context, partition int, cl cluster.Claim) { c.engine.Own(ctx, partition, cl) },
+			Own:  func(ctx context.Context, partition int, cl cluster.Claim) { c.engine.RunPartition(ctx, partition, cl) },
 			View: func(v cluster.View) {
 				r.Follow(v)
 				c.service.SetHosts(addresses(v))

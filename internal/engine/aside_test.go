@@ -41,7 +41,7 @@ func (w *asideWorld) check(t *testing.T, after string) {
 	t.Helper()
 	want := map[string]float64{kindDue: 0, kindJob: 0, kindState: 0, kindOther: 0}
 	noted := map[string]string{}
-	for _, f := range w.all() {
+	for _, f := range w.findings() {
 		want[f.Kind()]++
 		if f.noted && len(f.Key) <= maxNotedKey {
 			noted[string(record.NoteKey(f.Key))] = string(record.EncodeNote(record.Note(f.Finding)))
@@ -73,7 +73,7 @@ func (w *asideWorld) check(t *testing.T, after string) {
 }
 
 func (w *asideWorld) keys() (all []string) {
-	for _, f := range w.all() {
+	for _, f := range w.findings() {
 		all = append(all, string(f.Key))
 	}
 	return all
@@ -107,7 +107,7 @@ func TestQuarantineItsMetricAndItsNotesSayTheSame(t *testing.T) {
 		if got := w.keys(); !slices.Equal(got, bad) {
 			t.Errorf("%q are in quarantine, want %q", got, bad)
 		}
-		for _, f := range w.all() {
+		for _, f := range w.findings() {
 			if f.Bytes != 5 || !f.FirstSeen.Equal(begun) || f.Reason != strings.Repeat("é", maxFindingReason/2)+"…" || f.noted != (string(f.Key) == long) {
 				t.Errorf("%.10q is found as %+v", f.Key, f)
 			}
@@ -115,18 +115,18 @@ func TestQuarantineItsMetricAndItsNotesSayTheSame(t *testing.T) {
 		if n := strings.Count(w.log.String(), "left aside, and the rest goes on"); n != len(bad) {
 			t.Errorf("%d findings are logged, want each of %d once", n, len(bad))
 		}
-		if note := w.note(); !strings.Contains(note, fmt.Sprintf("quarantined: %d keys", len(bad))) {
+		if note := w.summary(); !strings.Contains(note, fmt.Sprintf("quarantined: %d keys", len(bad))) {
 			t.Errorf("the note is %q", note)
 		}
 		look := func(all bool, what string) {
 			t.Helper()
-			if err := w.look(t.Context(), x, all); err != nil {
+			if err := w.recheck(t.Context(), x, all); err != nil {
 				t.Fatal(err)
 			}
 			w.check(t, what)
 		}
 		look(false, "a look at what is new")
-		for _, f := range w.all() {
+		for _, f := range w.findings() {
 			if !f.noted {
 				t.Errorf("%.10q has no note", f.Key)
 			}
@@ -138,10 +138,10 @@ func TestQuarantineItsMetricAndItsNotesSayTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 		again.check(t, "a start")
-		if got, want := len(again.all()), len(bad); got != want { // one is too long for a note, and one is new
+		if got, want := len(again.findings()), len(bad); got != want { // one is too long for a note, and one is new
 			t.Errorf("after a start %d are in quarantine, want %d", got, want)
 		}
-		for _, f := range again.all() {
+		for _, f := range again.findings() {
 			if noted := string(f.Key) != "d new"; f.noted != noted || noted && !f.FirstSeen.Equal(begun) {
 				t.Errorf("after a start %.10q is %+v", f.Key, f)
 			}
@@ -177,7 +177,7 @@ func TestQuarantineHasABoundAndSaysSo(t *testing.T) {
 			if i > 0 && i < maxFound-2 {
 				continue
 			}
-			if n, most := len(w.all()), strings.Contains(w.note(), "at least"); n != min(i+1, maxFound) || most != (n == maxFound) {
+			if n, most := len(w.findings()), strings.Contains(w.summary(), "at least"); n != min(i+1, maxFound) || most != (n == maxFound) {
 				t.Fatalf("of %d findings %d are kept, and the note says that there may be more: %v", i+1, n, most)
 			}
 		}
@@ -223,7 +223,7 @@ func TestFindingsAreNotedSoonAndLookedAtEachMinute(t *testing.T) {
 		w := newAside(t, s)
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
-		go func() { defer close(ended); w.keep(ctx, inspector{store: s, partitions: 1}) }()
+		go func() { defer close(ended); w.run(ctx, inspector{store: s, partitions: 1}) }()
 		time.Sleep(10 * time.Second)
 		w.report(ctx, []byte("zebra"), 1, errAlone)
 		time.Sleep(500 * time.Millisecond)

@@ -21,10 +21,10 @@ func (s checkedStore) Commit(_ context.Context, b *store.Batch) error { return s
 func TestABatchThatIsBeingCommittedIsNotWrittenTo(t *testing.T) {
 	commits := 0
 	s := checkedStore{openStore(t), nil}
-	lp := newLoop([]int{0}, Config{Partitions: 1, Loops: 1, Inbox: 1, MaxInFlight: 1, Now: time.Now}, &s, nil, logTo(t), newMetrics(nil), newQuarantine(nil, logTo(t), nil), newGivenUp(logTo(t)))
+	lp := newLoop([]int{0}, Config{Partitions: 1, Loops: 1, Inbox: 1, MaxInFlight: 1, Now: time.Now}, nil, &s, nil, logTo(t), newMetrics(nil), newQuarantine(nil, logTo(t), nil), newGivenUp(logTo(t)))
 	s.check = func(b *store.Batch) error {
 		commits++
-		lp.machine.batch.Delete([]byte("another"))
+		lp.machine.Batch.Delete([]byte("another"))
 		if string(b.Writes[0].Key) != "key" {
 			t.Errorf("commit %d: the batch now begins with %q", commits, b.Writes[0].Key)
 		}
@@ -34,9 +34,9 @@ func TestABatchThatIsBeingCommittedIsNotWrittenTo(t *testing.T) {
 		return nil
 	}
 	for range 4 {
-		lp.machine.forget()
-		lp.machine.batch.Put([]byte("key"), nil)
-		_ = lp.apply(t.Context(), work{keys: map[job.Key]struct{}{}}, nil, limits{})
+		lp.machine.Reset()
+		lp.machine.Batch.Put([]byte("key"), nil)
+		_ = lp.commitTurn(t.Context(), work{keys: map[job.Key]struct{}{}}, nil, turnLimits{})
 	}
 	if commits != 4 {
 		t.Errorf("%d commits, want 4", commits)

@@ -36,13 +36,13 @@ func TestMemoryDoesNotGrowWithWhatIsStored(t *testing.T) {
 }
 
 // inMemory counts the entries of all windows.
-func (lp *loop) inMemory() int {
-	n := 0
-	for _, l := range lp.machine.lanes {
-		n += len(l.window)
-	}
-	return n
-}
+func (lp *loop) inMemory() int { return lp.machine.Stats(time.Time{}).Entries }
+
+// The sizes of windows, as in the machine.
+const (
+	tinyWindow = 2
+	minWindow  = 8
+)
 
 func TestATurnFiresABoundedNumber(t *testing.T) {
 	s := newScript(t, 1)
@@ -61,11 +61,11 @@ func TestATurnFiresABoundedNumber(t *testing.T) {
 		if len(got) > 100 {
 			t.Errorf("turn %d fired %d, want 100 at most", turn, len(got))
 		}
-		if _, ok := s.machine.next(); !ok {
+		if _, ok := s.machine.Next(); !ok {
 			break
 		}
 	}
-	if got := len(s.machine.out); got != 1000 {
+	if got := s.machine.Stats(s.now).Out; got != 1000 {
 		t.Errorf("%d are out, want all 1000", got)
 	}
 }
@@ -96,8 +96,8 @@ func TestAScanPassesOverWhatIsNoKeyAndKeepsToItsLimit(t *testing.T) {
 	s := newScript(t, 1)
 	var b store.Batch
 	for i := range 12 {
-		b.Put(record.DueKey(s.machine.entry(appKey("app", i), s.now.Add(time.Duration(i)))), nil)
-		b.Put(append(record.DueKey(s.machine.entry(appKey("app", i), s.now.Add(time.Duration(i)))), 'x'), nil)
+		b.Put(record.DueKey(s.entry(appKey("app", i), s.now.Add(time.Duration(i)))), nil)
+		b.Put(append(record.DueKey(s.entry(appKey("app", i), s.now.Add(time.Duration(i)))), 'x'), nil)
 	}
 	if err := s.db.Commit(t.Context(), &b); err != nil {
 		t.Fatal(err)
@@ -121,12 +121,12 @@ func TestFewRecordsAreReadAtATimeForAWhileAfterLargeOnes(t *testing.T) {
 	s.put(t, appKey("app", 1), spec, false)
 	read := func(n int) {
 		t.Helper()
-		if _, _, err := s.records(t.Context(), []job.Key{appKey("app", n)}); err != nil {
+		if _, _, err := s.readRecords(t.Context(), []job.Key{appKey("app", n)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := s.readSize(); got != concernedKeys {
-		t.Errorf("before any was large, %d records are read at a time, want %d", got, concernedKeys)
+	if got := s.readSize(); got != commandKeys {
+		t.Errorf("before any was large, %d records are read at a time, want %d", got, commandKeys)
 	}
 	read(1)
 	if got := s.readSize(); got != 3 {
@@ -139,8 +139,8 @@ func TestFewRecordsAreReadAtATimeForAWhileAfterLargeOnes(t *testing.T) {
 	for range 50 {
 		read(2)
 	}
-	if got := s.readSize(); got != concernedKeys {
-		t.Errorf("long after one of a MiB, %d records are read at a time, want %d", got, concernedKeys)
+	if got := s.readSize(); got != commandKeys {
+		t.Errorf("long after one of a MiB, %d records are read at a time, want %d", got, commandKeys)
 	}
 }
 
@@ -148,7 +148,7 @@ func TestAWalkOverAllJobsRestsBetweenPages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := openStore(t)
 		var b store.Batch
-		for i := range 2*resealPage + 1 {
+		for i := range 2*reencryptPage + 1 {
 			b.Put(record.JobKey(appKey("app", i)), nil)
 		}
 		if err := db.Commit(t.Context(), &b); err != nil {
@@ -161,7 +161,7 @@ func TestAWalkOverAllJobsRestsBetweenPages(t *testing.T) {
 				time.Sleep(time.Second)
 				return nil
 			})
-			if want := time.Duration(3+2*rest) * time.Second; err != nil || seen != 2*resealPage+1 || time.Since(began) != want {
+			if want := time.Duration(3+2*rest) * time.Second; err != nil || seen != 2*reencryptPage+1 || time.Since(began) != want {
 				t.Errorf("a walk that rests %d times as long as a page takes saw %d jobs in %v, %v; want all in %v", rest, seen, time.Since(began), err, want)
 			}
 		}
@@ -172,8 +172,8 @@ func TestABrimfulLoopThatKeepsNothingWaitsForWhatIsDue(t *testing.T) {
 	s := newScript(t, 1)
 	s.put(t, appKey("app", 1), job.Spec{Plan: when.Plan{First: s.now.Add(time.Hour)}, Policy: job.DefaultPolicy()}, false)
 	for _, kept := range []int{0, 1} {
-		s.strain.brim, s.strain.kept = true, make([]outcome, kept)
-		if _, due, ok := s.next(); !ok || due.IsZero() != (kept > 0) {
+		s.degraded.backlogFull, s.degraded.kept = true, make([]outcome, kept)
+		if _, due, ok := s.nextTurn(); !ok || due.IsZero() != (kept > 0) {
 			t.Errorf("with %d outcomes kept, a loop waits for what is due at %v, %v", kept, due, ok)
 		}
 	}

@@ -17,7 +17,7 @@ import (
 
 // stall runs an engine of one loop that keeps a job that is due after that time, on a disk that answers no more but when
 // it is told to.
-func stall(t *testing.T, name string, after time.Duration) (e *engine.Engine, a *app, syncs chan error, stop func()) {
+func blockedTime(t *testing.T, name string, after time.Duration) (e *engine.Engine, a *app, syncs chan error, stop func()) {
 	t.Helper()
 	return stallOver(t, name, after, 0)
 }
@@ -41,7 +41,7 @@ func stallOver(t *testing.T, name string, after, read time.Duration) (e *engine.
 
 func TestWhatIsDueIsFiredWhileTheDiskWorks(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e, a, syncs, stop := stall(t, "soon", time.Minute)
+		e, a, syncs, stop := blockedTime(t, "soon", time.Minute)
 		answered := make(chan error, 1)
 		go func() {
 			answered <- e.Schedule(t.Context(), key("app", "other"), once(time.Now().Add(time.Hour)), false)
@@ -60,7 +60,7 @@ func TestWhatIsDueIsFiredWhileTheDiskWorks(t *testing.T) {
 
 func TestNothingIsFiredThatIsNotDurable(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e, a, syncs, stop := stall(t, "replaced", 2*time.Minute)
+		e, a, syncs, stop := blockedTime(t, "replaced", 2*time.Minute)
 		answered := make(chan error, 1)
 		schedule := func(name string, in time.Duration) {
 			answered <- e.Schedule(t.Context(), key("app", name), once(time.Now().Add(in)), true)
@@ -84,7 +84,7 @@ func TestNothingIsFiredThatIsNotDurable(t *testing.T) {
 
 func TestWhatWasFiredBesideACommitThatFailsIsNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e, a, syncs, stop := stall(t, "soon", time.Minute)
+		e, a, syncs, stop := blockedTime(t, "soon", time.Minute)
 		answered := make(chan error, 1)
 		go func() {
 			answered <- e.Schedule(t.Context(), key("app", "other"), once(time.Now().Add(time.Hour)), false)

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"carillon/internal/engine/machine"
 	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/logtest"
@@ -37,13 +38,13 @@ func TestConfigHasItsDefaultsAndLoopsDivideThem(t *testing.T) {
 		e := New(c.cfg, openStore(t), nil, logTo(t))
 		runtime.GOMAXPROCS(before)
 		got := shape{e.config.Partitions, len(e.loops), e.config.Inbox, e.config.Turn, e.config.MaxInFlight, int(e.config.MaxCommandBytes), e.config.MaxJob}
-		if got != c.want || len(e.owner) != got.partitions {
-			t.Errorf("on %d CPUs %+v becomes %+v with %d owners, want %+v", c.cpus, c.cfg, got, len(e.owner), c.want)
+		if got != c.want || len(e.loopOf) != got.partitions {
+			t.Errorf("on %d CPUs %+v becomes %+v with %d owners, want %+v", c.cpus, c.cfg, got, len(e.loopOf), c.want)
 		}
 		next := 0
 		for i, lp := range e.loops {
 			for _, p := range lp.partitions {
-				if p != next || e.owner[p] != lp {
+				if p != next || e.loopOf[p] != lp {
 					t.Errorf("loop %d of %d has partition %d, want %d and that it is its owner", i, len(e.loops), p, next)
 				}
 				next++
@@ -51,11 +52,11 @@ func TestConfigHasItsDefaultsAndLoopsDivideThem(t *testing.T) {
 			if n, even := len(lp.partitions), got.partitions/got.loops; n < even || n > even+1 {
 				t.Errorf("loop %d of %d has %d of %d partitions", i, len(e.loops), n, got.partitions)
 			}
-			if n := lp.machine.inFlight.Limit(); n != max(1, got.inFlight/got.loops) {
+			if n := lp.machine.Stats(time.Time{}).Limit; n != max(1, got.inFlight/got.loops) {
 				t.Errorf("one of %d loops may have %d triggers in flight of %d", got.loops, n, got.inFlight)
 			}
-			if lp.inbox.count != int64(got.inbox) || lp.inbox.slot != max(1, got.commandBytes/got.loops/got.inbox) || lp.most != got.turn {
-				t.Errorf("one of %d loops takes %d commands of %d bytes, want %+v", got.loops, lp.inbox.count, lp.inbox.slot, got)
+			if lp.inbox.slotCount != int64(got.inbox) || lp.inbox.slotBytes != max(1, got.commandBytes/got.loops/got.inbox) || lp.maxWork != got.turn {
+				t.Errorf("one of %d loops takes %d commands of %d bytes, want %+v", got.loops, lp.inbox.slotCount, lp.inbox.slotBytes, got)
 			}
 		}
 		if next != got.partitions {
@@ -63,7 +64,7 @@ func TestConfigHasItsDefaultsAndLoopsDivideThem(t *testing.T) {
 		}
 	}
 	for rate, want := range map[float64]bool{0: false, 0.5: true} {
-		if got := New(Config{TriggerRate: rate}, openStore(t), nil, logTo(t)).loops[0].machine.rates != nil; got != want {
+		if got := newRates(rate) != nil; got != want {
 			t.Errorf("with %v triggers a second there is a quota: %v", rate, got)
 		}
 	}
@@ -163,11 +164,11 @@ func dueAt(at time.Time) *job.Spec {
 }
 
 func TestSurveyAddsWhatLoopsHold(t *testing.T) {
-	one := census{lanes: 1, parked: 2, throttled: 3, entries: 4, due: 5, out: 6, inFlight: 7, limit: 8, outcomes: 9, commands: 10, oldest: 11}
-	other := census{lanes: 20, parked: 20, throttled: 20, entries: 20, due: 20, out: 20, inFlight: 20, limit: 20, outcomes: 20, commands: 20, overloaded: 1, oldest: 5}
-	want := census{lanes: 21, parked: 22, throttled: 23, entries: 24, due: 25, out: 26, inFlight: 27, limit: 28, outcomes: 29, commands: 30, overloaded: 1, oldest: 11}
-	for _, order := range [][]census{{one, other}, {other, one}} {
-		var all census
+	one := loopStats{Stats: machine.Stats{Lanes: 1, Parked: 2, Throttled: 3, Entries: 4, Due: 5, Out: 6, InFlight: 7, Limit: 8, Oldest: 11}, outcomes: 9, commands: 10}
+	other := loopStats{Stats: machine.Stats{Lanes: 20, Parked: 20, Throttled: 20, Entries: 20, Due: 20, Out: 20, InFlight: 20, Limit: 20, Oldest: 5}, outcomes: 20, commands: 20, overloaded: 1}
+	want := loopStats{Stats: machine.Stats{Lanes: 21, Parked: 22, Throttled: 23, Entries: 24, Due: 25, Out: 26, InFlight: 27, Limit: 28, Oldest: 11}, outcomes: 29, commands: 30, overloaded: 1}
+	for _, order := range [][]loopStats{{one, other}, {other, one}} {
+		var all loopStats
 		for _, c := range order {
 			all.add(c)
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"carillon/internal/encryption"
+	"carillon/internal/engine/machine"
 	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/store"
@@ -83,10 +84,10 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 			return Inspect(t.Context(), s, keys, func(Finding) error { return nil })
 		}},
 		"release": {false, func(t *testing.T, s store.Store) error {
-			return Release(t.Context(), s, Finding{Key: record.JobKey(appKey("app", 3))})
+			return RemoveQuarantined(t.Context(), s, Finding{Key: record.JobKey(appKey("app", 3))})
 		}},
 		"count by key": {true, func(t *testing.T, s store.Store) error {
-			counts, err := Sealed(t.Context(), s)
+			counts, err := CountSealed(t.Context(), s)
 			if n, ok := counts["gone"]; err == nil && (counts[current] != 2 || counts[""] != 1 || !ok || n != 0) {
 				t.Errorf("%v are sealed", counts)
 			}
@@ -144,7 +145,7 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 		}},
 		"seal anew": {true, func(t *testing.T, s store.Store) error {
 			e := New(Config{Partitions: 1, Keys: keys, Full: func() error { return job.ErrFull }}, s, nil, logTo(t))
-			counts, err := e.walk(t.Context(), current)
+			counts, err := e.reencryptJobs(t.Context(), current)
 			if err == nil && (counts[current] != 2 || counts[""] != 1) {
 				t.Errorf("%v are sealed", counts)
 			}
@@ -152,7 +153,7 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 		}},
 		"read a partition": {false, func(t *testing.T, s store.Store) error {
 			l := scriptOn(t, s)
-			fronts, err := l.fronts(t.Context(), 0)
+			fronts, err := l.readLaneHeads(t.Context(), 0)
 			if err == nil && len(fronts) != 1 {
 				t.Errorf("%d lanes, want one", len(fronts))
 			}
@@ -160,7 +161,7 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 		}},
 		"read records": {false, func(t *testing.T, s store.Store) error {
 			l := scriptOn(t, s)
-			read, bytes, err := l.records(t.Context(), []job.Key{appKey("app", 1), appKey("app", 9), appKey("app", 2)})
+			read, bytes, err := l.readRecords(t.Context(), []job.Key{appKey("app", 1), appKey("app", 9), appKey("app", 2)})
 			if err == nil && (read[0].Spec == nil || read[1].Spec != nil || !read[2].HasState || bytes == 0) {
 				t.Errorf("%+v, %d bytes", read, bytes)
 			}
@@ -169,16 +170,16 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 		"read what is due": {false, func(t *testing.T, s store.Store) error {
 			l := scriptOn(t, s)
 			at := time.Unix(1000, 0).UTC()
-			picked, records, err := l.readDue(t.Context(), []attempt{{Entry: l.machine.entry(appKey("app", 1), at)}, {Entry: l.machine.entry(appKey("app", 2), at)}})
-			if err == nil && (len(picked) != 2 || len(records) != 2 || records[0].obsolete || !records[1].obsolete) {
+			picked, records, err := l.readDue(t.Context(), []machine.Attempt{{Entry: record.Entry{Due: at, Key: appKey("app", 1)}}, {Entry: record.Entry{Due: at, Key: appKey("app", 2)}}})
+			if err == nil && (len(picked) != 2 || len(records) != 2 || records[0].Obsolete || !records[1].Obsolete) {
 				t.Errorf("%+v, %+v", picked, records)
 			}
 			return err
 		}},
 		"read what commands concern": {false, func(t *testing.T, s store.Store) error {
 			l := scriptOn(t, s)
-			records, err := l.readConcerned(t.Context(), []*command{{key: appKey("app", 3)}, {key: appKey("app", 1)}})
-			if err == nil && (len(records) != 2 || len(records[0].strays) != 1 || records[1].strays != nil) {
+			records, err := l.readForCommands(t.Context(), []*command{{key: appKey("app", 3)}, {key: appKey("app", 1)}})
+			if err == nil && (len(records) != 2 || len(records[0].Strays) != 1 || records[1].Strays != nil) {
 				t.Errorf("%+v", records)
 			}
 			return err
@@ -186,8 +187,8 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 		"read notes": {false, func(t *testing.T, s store.Store) error {
 			q := newQuarantine(s, logTo(t), nil)
 			err := q.load(t.Context())
-			if err == nil && len(q.all()) != 2 {
-				t.Errorf("%d are in quarantine, want 2", len(q.all()))
+			if err == nil && len(q.findings()) != 2 {
+				t.Errorf("%d are in quarantine, want 2", len(q.findings()))
 			}
 			return err
 		}},
@@ -196,7 +197,7 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 			q.report(t.Context(), record.JobKey(appKey("app", 3)), 1, record.ErrMalformed)
 			q.report(t.Context(), []byte("not there"), 1, record.ErrMalformed)
 			q.report(t.Context(), record.JobKey(appKey("app", 2)), 1, record.ErrMalformed)
-			return q.look(t.Context(), inspector{store: s, partitions: 1}, true)
+			return q.recheck(t.Context(), inspector{store: s, partitions: 1}, true)
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {

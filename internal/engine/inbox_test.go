@@ -11,11 +11,11 @@ import (
 
 func TestStuckLoopKeepsNoLooksWithoutEnd(t *testing.T) {
 	s := newScript(t, 1)
-	for range 100 * maxLooks { // nobody gives the loop a turn
-		s.inbox.look(func(*loop, time.Time) {})
+	for range 100 * maxInspections { // nobody gives the loop a turn
+		s.inbox.inspect(func(*loop, time.Time) {})
 	}
-	if got := len(s.inbox.looks); got > maxLooks {
-		t.Errorf("%d looks wait, want %d at most", got, maxLooks)
+	if got := len(s.inbox.inspections); got > maxInspections {
+		t.Errorf("%d looks wait, want %d at most", got, maxInspections)
 	}
 }
 
@@ -27,23 +27,23 @@ func TestSurveyOfStuckLoopsEnds(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			survey{[]*loop{a.loop, b.loop}}.Collect(to)
+			collector{[]*loop{a.loop, b.loop}}.Collect(to)
 		}()
 		select {
 		case <-done:
 		case <-time.After(time.Minute):
 			t.Fatal("a survey of two loops that have no turn does not end")
 		}
-		if took := time.Since(began); took > surveyTime {
-			t.Errorf("a survey of two loops that have no turn took %v, want %v at most", took, surveyTime)
+		if took := time.Since(began); took > collectTimeout {
+			t.Errorf("a survey of two loops that have no turn took %v, want %v at most", took, collectTimeout)
 		}
 	})
 }
 
 func TestAbandonedCommandsGiveTheirRoomBack(t *testing.T) {
 	i := newInbox(4, 1<<20)
-	i.expect(0)
-	i.hold(0)
+	i.setLoading(0)
+	i.setOwned(0)
 	for round := range 10 {
 		ctx, cancel := context.WithCancel(t.Context())
 		for n := range 4 {

@@ -16,7 +16,7 @@ import (
 type inspector struct {
 	store      store.Store
 	partitions int
-	opaque     bool // what is sealed is taken to be in order: there are no keys
+	skipSealed bool // what is sealed is taken to be in order: there are no keys
 }
 
 // Inspect calls f with each key of s that an engine cannot use, in the order of keys. Jobs that are sealed are looked into
@@ -30,7 +30,7 @@ func Inspect(ctx context.Context, s store.Store, keys *encryption.Keys, f func(F
 	if !ok {
 		return &formatError{fmt.Sprintf("the store's format is %x, and this version of carillon knows only format %d", values[0], record.FormatVersion)}
 	}
-	x := inspector{store: s, partitions: n, opaque: keys == nil}
+	x := inspector{store: s, partitions: n, skipSealed: keys == nil}
 	if keys != nil {
 		x.store = record.EncryptedStore{Store: s, Keys: keys}
 	}
@@ -134,16 +134,16 @@ func (x inspector) entry(ctx context.Context, e record.Entry) (why, err error) {
 	if unreadable || r.Due().Equal(e.Due) {
 		return nil, nil //nolint:nilerr // see above
 	}
-	if present, err := present(ctx, x.store, e.At(r.Due())); err != nil || present {
+	if present, err := hasEntry(ctx, x.store, e.At(r.Due())); err != nil || present {
 		return nil, err // it is removed when it is due
 	}
 	return errDiffers, nil
 }
 
-func (x inspector) sealed(spec []byte) bool { return x.opaque && record.IsSealed(spec) }
+func (x inspector) sealed(spec []byte) bool { return x.skipSealed && record.IsSealed(spec) }
 
 // present reports whether the due index holds e.
-func present(ctx context.Context, s store.Store, e record.Entry) (bool, error) {
+func hasEntry(ctx context.Context, s store.Store, e record.Entry) (bool, error) {
 	values, err := s.Get(ctx, record.DueKey(e))
 	if err != nil {
 		return false, fmt.Errorf("read the due index of job %s: %w", e.Key, err)
@@ -170,7 +170,7 @@ var errMissingKey = errors.New("jobs are sealed with a key that this node has no
 
 // Release removes from s a key that is in quarantine, and the note about it. What a job that cannot be read has in the due
 // index is a finding of its own then.
-func Release(ctx context.Context, s store.Store, f Finding) error {
+func RemoveQuarantined(ctx context.Context, s store.Store, f Finding) error {
 	var b store.Batch
 	b.Delete(f.Key)
 	b.Delete(record.NoteKey(f.Key))

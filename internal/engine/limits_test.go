@@ -3,19 +3,20 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"carillon/internal/engine/machine"
 	"carillon/internal/engine/record"
-	"carillon/internal/fair"
 	"carillon/internal/job"
 	"carillon/internal/store"
 )
 
 // TestTakeOfATurnIsWithinItsBoundsAndLosesNothing takes turns of all small sizes from inboxes with little and much in them.
 func TestTakeOfATurnIsWithinItsBoundsAndLosesNothing(t *testing.T) {
-	per := outcome{delivery: &delivery{entry: attempt{Entry: record.Entry{Key: appKey("a", 1)}}}}.bytes()
+	per := outcome{delivery: &machine.Delivery{Attempt: machine.Attempt{Entry: record.Entry{Key: appKey("a", 1)}}}}.bytes()
 	for _, c := range []struct{ commands, size, outcomes int }{
 		{0, 0, 7}, {7, 100, 0}, {7, 100, 7}, {7, 3000, 7}, {3, 8000, 9}, {9, 1, 3}, {1, 100_000, 1}, {40, 5000, 40},
 	} {
@@ -44,8 +45,8 @@ func TestTakeOfATurnIsWithinItsBoundsAndLosesNothing(t *testing.T) {
 						t.Errorf("%+v: a turn of %d takes %d", c, most, n)
 					case sum > bytes && len(w.commands) > 1, sum+fixed-per > bytes && len(w.outcomes) > 1:
 						t.Errorf("%+v: a turn of %d bytes takes %d commands of %d and %d outcomes of %d", c, bytes, len(w.commands), sum, len(w.outcomes), fixed)
-					case w.left != i.busy():
-						t.Errorf("%+v: that work is left is said to be %v", c, w.left)
+					case w.hasMore != i.busy():
+						t.Errorf("%+v: that work is left is said to be %v", c, w.hasMore)
 					case len(w.keys) != n:
 						t.Errorf("%+v: %d keys are concerned, want %d", c, len(w.keys), n)
 					case before > 0 && len(w.outcomes) == 0 && most > 1 && len(w.commands) < most:
@@ -73,7 +74,7 @@ func TestOutcomesOfJobsThatCommandsConcernWaitAndComeFirst(t *testing.T) {
 	i.addCommands("a", 3, 1)
 	i.addOutcomes("a", 5) // the first three are of the same jobs
 	w := i.take(100, 1<<20)
-	if len(w.commands) != 3 || len(w.outcomes) != 2 || !w.left {
+	if len(w.commands) != 3 || len(w.outcomes) != 2 || !w.hasMore {
 		t.Errorf("the first turn takes %d commands and %d outcomes, want 3 and 2, and some left", len(w.commands), len(w.outcomes))
 	}
 	if n, _ := i.waiting(); n != 3 || !i.busy() {
@@ -88,8 +89,8 @@ func TestOutcomesOfJobsThatCommandsConcernWaitAndComeFirst(t *testing.T) {
 	if w = i.take(100, 1); len(w.outcomes) != 1 {
 		t.Errorf("a turn of no bytes takes %d outcomes, want one", len(w.outcomes))
 	}
-	if w = i.take(100, 1<<20); len(w.outcomes) != 4 || w.left || i.busy() {
-		t.Errorf("the last turn takes %d outcomes and leaves some: %v, want 4", len(w.outcomes), w.left)
+	if w = i.take(100, 1<<20); len(w.outcomes) != 4 || w.hasMore || i.busy() {
+		t.Errorf("the last turn takes %d outcomes and leaves some: %v, want 4", len(w.outcomes), w.hasMore)
 	}
 }
 
@@ -125,16 +126,16 @@ func TestWhatIsDueBesideACommitLeavesUnlessItIsAboutThat(t *testing.T) {
 			ends := make(chan error)
 			s.store = heldStore{s, ends}
 			time.AfterFunc(time.Minute, func() { ends <- failure })
-			c := &command{key: appKey("app", 2), stores: true, done: make(chan error, 1), decide: func(m *machine, old stored) error {
+			c := &command{key: appKey("app", 2), addsData: true, done: make(chan error, 1), decide: func(m *machine.Machine, old machine.Stored) error {
 				spec := at(25 * time.Second)
-				return m.schedule(appKey("app", 2), &spec, record.EncodeSpec(appKey("app", 2), &spec), true, old)
+				return m.Schedule(appKey("app", 2), &spec, record.EncodeSpec(appKey("app", 2), &spec), true, old)
 			}}
 			if !s.inbox.slots.TryAcquire(1) {
 				t.Fatal("no room")
 			}
-			s.inbox.add(func() { s.inbox.enqueue(c) })
+			s.inbox.update(func() { s.inbox.enqueue(c) })
 			limit := s.limit
-			limit.again = 2
+			limit.firesInCommit = 2
 			var left []time.Duration
 			s.sent = func() { left = append(left, time.Since(begun)) }
 			err := s.turn(t.Context(), s.loop.now(), limit)
@@ -155,7 +156,7 @@ func TestWhatIsDueBesideACommitLeavesUnlessItIsAboutThat(t *testing.T) {
 				t.Errorf("the turn took %v, want as long as the commit", took)
 			}
 			if failure == nil {
-				if err := s.checkMachine(); err != nil {
+				if err := s.machine.Check(); err != nil {
 					t.Error(err)
 				}
 				s.now = s.loop.now()
@@ -184,18 +185,18 @@ func (s boundedStore) MaxBatch() (writes, bytes int) { return s.writes, s.bytes 
 func TestTurnTakesNoMoreThanACommitCarries(t *testing.T) {
 	for _, c := range []struct {
 		turn, most, writes, bytes int
-		want                      limits
+		want                      turnLimits
 	}{
-		{256, 0, 10_000, 4 << 20, limits{256, 2 << 20, 128, 64}},
-		{256, 0, 128, 1 << 20, limits{25, 1 << 19, 128, 64}},
-		{256, 1000, 3, 1 << 20, limits{1, 1000, 128, 64}},
-		{64, 1 << 20, 10_000, 1 << 20, limits{64, 1 << 19, 64, 32}},
-		{1, 0, 10_000, 1 << 20, limits{1, 1 << 19, 1, 1}},
+		{256, 0, 10_000, 4 << 20, turnLimits{256, 2 << 20, 128, 64}},
+		{256, 0, 128, 1 << 20, turnLimits{25, 1 << 19, 128, 64}},
+		{256, 1000, 3, 1 << 20, turnLimits{1, 1000, 128, 64}},
+		{64, 1 << 20, 10_000, 1 << 20, turnLimits{64, 1 << 19, 64, 32}},
+		{1, 0, 10_000, 1 << 20, turnLimits{1, 1 << 19, 1, 1}},
 	} {
 		s := newScript(t, 1)
 		s.store = boundedStore{s, c.writes, c.bytes}
-		s.most, s.mostBytes = c.turn, c.most
-		if got := s.limits(); got != c.want {
+		s.maxWork, s.maxWorkBytes = c.turn, c.most
+		if got := s.turnLimits(); got != c.want {
 			t.Errorf("%+v: a turn takes %+v", c, got)
 		}
 	}
@@ -206,39 +207,28 @@ func TestTurnTakesNoMoreThanACommitCarries(t *testing.T) {
 
 func TestWhatIsReadToFireIsBoundedInBytes(t *testing.T) {
 	for bytes, want := range map[int]int{300 << 10: dueKeys, 10: 40} {
-		s := newScript(t, 1)
+		s := new(script)
+		s.begin(t, 1, 1<<16, 1000)
 		s.limit.fires = 0
-		for i := range 40 {
+		for i := range 40 { // five lanes, whose windows hold all of it
 			spec := dueAt(s.now.Add(time.Second))
 			spec.Data = &job.Data{Value: make([]byte, bytes)}
-			s.put(t, appKey("app", i), *spec, false)
+			s.put(t, appKey(fmt.Sprint("app", i%5), i), *spec, false)
 		}
-		s.quota = 1000
-		s.machine.rates = fair.NewRates[string](s.quota)
 		s.limit.fires = 256
 		s.now = s.now.Add(time.Second)
-		s.machine.lanes[record.LaneID{Partition: 0, Target: appKey("app", 0).Target}].size = 64
 		before := s.quotaLeft(t)
-		for range 4 { // the window grows meanwhile
-			if err := s.refill(t.Context(), s.machine.thirsty()); err != nil {
-				t.Fatal(err)
-			}
-			if l := s.machine.lanes[record.LaneID{Partition: 0, Target: appKey("app", 0).Target}]; l.more {
-				l.thirsty = true
-				s.machine.dry = append(s.machine.dry, l)
-			}
-		}
 		if err := s.turn(t.Context(), s.now, s.limit); err != nil {
 			t.Fatal(err)
 		}
 		if got := len(s.deliveries()); got != want {
 			t.Errorf("of 40 jobs of %d bytes %d are fired in a turn, want %d", bytes, got, want)
 		}
-		if got, held := before-s.quotaLeft(t)-float64(s.prepaid()), s.machine.inFlight.Held(); int(got+0.5) != want || held != want {
+		if got, held := before-s.quotaLeft(t)-float64(s.prepaid()), s.machine.InFlight(); int(got+0.5) != want || held != want {
 			t.Errorf("of 40 jobs of %d bytes %d fired, %v are paid for, and %d are in flight", bytes, want, got, held)
 		}
 		s.idle(t)
-		if got := len(s.machine.out); got != 40 {
+		if got := s.machine.Stats(s.now).Out; got != 40 {
 			t.Errorf("%d of 40 jobs of %d bytes are out in the end", got, bytes)
 		}
 		if err := s.check(t.Context()); err != nil {
@@ -252,13 +242,13 @@ func TestPayloadIsReadForWhatWritesItAgainAlone(t *testing.T) {
 	spec := dueAt(s.now.Add(time.Hour))
 	spec.Data = &job.Data{Value: []byte("payload")}
 	var commands []*command
-	for i := range 3*concernedKeys + 1 {
+	for i := range 3*commandKeys + 1 {
 		if i%3 > 0 {
 			s.put(t, appKey("app", i), *spec, false)
 		}
-		commands = append(commands, &command{key: appKey("app", i), rewrites: i%3 == 2})
+		commands = append(commands, &command{key: appKey("app", i), needsPayload: i%3 == 2})
 	}
-	records, err := s.readConcerned(t.Context(), commands)
+	records, err := s.readForCommands(t.Context(), commands)
 	if err != nil || len(records) != len(commands) {
 		t.Fatalf("%d records, %v", len(records), err)
 	}
@@ -275,16 +265,16 @@ func TestStraysOfAJobAreItsOwnAndTwoAtMost(t *testing.T) {
 	for n := range 4 {
 		for _, at := range []time.Duration{1, 2, 3} {
 			if int(at) <= n {
-				b.Put(record.DueKey(s.machine.entry(appKey("app", n), s.now.Add(at))), nil)
+				b.Put(record.DueKey(s.entry(appKey("app", n), s.now.Add(at))), nil)
 			}
 		}
 	}
-	b.Put(append(record.DueKey(s.machine.entry(appKey("app", 2), s.now)), 'x'), nil)
+	b.Put(append(record.DueKey(s.entry(appKey("app", 2), s.now)), 'x'), nil)
 	if err := s.db.Commit(t.Context(), &b); err != nil {
 		t.Fatal(err)
 	}
 	for n, want := range []int{0, 1, 2, 2} {
-		found, err := s.strays(t.Context(), appKey("app", n))
+		found, err := s.readStrays(t.Context(), appKey("app", n))
 		if err != nil || len(found) != want {
 			t.Errorf("%d of %d entries are found, %v; want %d", len(found), n, err, want)
 		}
@@ -295,7 +285,7 @@ func TestStraysOfAJobAreItsOwnAndTwoAtMost(t *testing.T) {
 		}
 	}
 	s.blind = errors.New("input/output error")
-	if _, err := s.strays(t.Context(), appKey("app", 1)); !errors.Is(err, s.blind) {
+	if _, err := s.readStrays(t.Context(), appKey("app", 1)); !errors.Is(err, s.blind) {
 		t.Errorf("of a store that cannot be read: %v", err)
 	}
 }
@@ -309,20 +299,20 @@ func TestSlotsOfManyAreTakenAsTheyComeFree(t *testing.T) {
 		all = append(all, &command{key: appKey("app", n), group: g, index: n})
 	}
 	all[5].bytes = 2 << 10 // takes three
-	if n := i.claim(t.Context(), all); n != 4 || i.slots.TryAcquire(1) {
+	if n := i.acquireSlots(t.Context(), all); n != 4 || i.slots.TryAcquire(1) {
 		t.Errorf("of 4 slots %d are claimed", n)
 	}
 	i.slots.Release(1)
-	if n := i.claim(t.Context(), all[4:]); n != 1 {
+	if n := i.acquireSlots(t.Context(), all[4:]); n != 1 {
 		t.Errorf("of one slot %d are claimed", n)
 	}
 	i.slots.Release(4)
-	if n := i.claim(t.Context(), all[5:]); n != 2 || i.slots.TryAcquire(1) {
+	if n := i.acquireSlots(t.Context(), all[5:]); n != 2 || i.slots.TryAcquire(1) {
 		t.Errorf("of a large one and a small one %d are claimed, which take all slots", n)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if n := i.claim(ctx, all); n != 0 {
+	if n := i.acquireSlots(ctx, all); n != 0 {
 		t.Errorf("by a caller that has gone %d are claimed", n)
 	}
 }
@@ -342,8 +332,8 @@ func TestFullStoreIsTriedAgainWhenItIsTimeOrSaysThatItHasRoom(t *testing.T) {
 		{4 * time.Second, says, nil, false},
 		{5 * time.Second, says, job.ErrFull, false},
 	} {
-		s := strain{until: 5 * time.Second, full: c.says}
-		if full = c.full; s.on(c.now) != c.want {
+		s := degraded{retryAt: 5 * time.Second, full: c.says}
+		if full = c.full; s.deletionsOnly(c.now) != c.want {
 			t.Errorf("after %v, with %v, nothing but deletions is tried: %v", c.now, c.full, !c.want)
 		}
 	}

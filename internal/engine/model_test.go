@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"carillon/internal/engine/machine"
 	"carillon/internal/job"
 )
 
@@ -219,7 +220,7 @@ func randomStep(t *testing.T, r *rand.Rand, s *script, m *model) string {
 		m.settle(name, o, kept, s.failures > 0)
 	case choice < 77:
 		step = "restart"
-		s.machine = newMachine(s.machine.partitions, s.machine.inFlight.Limit())
+		s.machine = machine.New(machine.Config{Partitions: s.partitionCount, MaxInFlight: s.machine.Stats(s.now).Limit})
 		s.load(t)
 		s.idle(t)
 		clear(m.out)
@@ -286,7 +287,7 @@ func (s *script) holdings(t *testing.T) []string {
 	for n := range keys {
 		keys[n] = modelKey(n)
 	}
-	records, _, err := s.records(t.Context(), keys)
+	records, _, err := s.readRecords(t.Context(), keys)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,7 +103,7 @@ func (n *node) own(t *testing.T, partition int) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		n.Own(ctx, partition, claim{n.registry, fmt.Sprintf("claim/%d", partition), &n.dead})
+		n.RunPartition(ctx, partition, claim{n.registry, fmt.Sprintf("claim/%d", partition), &n.dead})
 	}()
 	n.stop[partition] = func() { cancel(); <-done }
 }
@@ -461,7 +461,7 @@ func TestPartitionIsClaimedAgainLaterAndLaterAndSoonAfterItWasHad(t *testing.T) 
 		c := &refused{claim: claim{r, "claim/0", &dead}, begin: time.Now(), grants: func(n int) bool { return n == 12 || n > 14 }}
 		ctx, cancel := context.WithCancel(t.Context())
 		owned := make(chan struct{})
-		go func() { defer close(owned); e.Own(ctx, 0, c) }()
+		go func() { defer close(owned); e.RunPartition(ctx, 0, c) }()
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		const ms = time.Millisecond

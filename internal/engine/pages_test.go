@@ -96,11 +96,11 @@ func TestListPassesOverWhatCannotBeReadAndPutsItAside(t *testing.T) {
 				t.Errorf("with specs %v an item is %+v", specs, item)
 			}
 		}
-		if got := len(e.aside.all()); got != 1 && !specs || got != 2 && specs {
+		if got := len(e.quarantine.findings()); got != 1 && !specs || got != 2 && specs {
 			t.Errorf("with specs %v: %d keys are aside", specs, got)
 		}
 	}
-	for _, f := range e.aside.all() {
+	for _, f := range e.quarantine.findings() {
 		if f.Bytes != len("value") && f.Bytes != len("no record") {
 			t.Errorf("%v has %d bytes", f, f.Bytes)
 		}
@@ -114,12 +114,12 @@ func TestJobOfTheLargestSizeIsTakenAndOneByteMoreIsNot(t *testing.T) {
 	for limit, want := range map[int]bool{size: true, size - 1: false} {
 		e := New(Config{MaxJob: limit}, openStore(t), nil, logTo(t))
 		var c command
-		err := e.put(&c, &job.Request{Key: k, Spec: spec})
+		err := e.newCommand(&c, &job.Request{Key: k, Spec: spec})
 		var large *job.TooLargeError
 		if errors.As(err, &large) == want || large != nil && (large.Size != size || large.Limit != limit) {
 			t.Errorf("a job of %d bytes where %d are the most: %v", size, limit, err)
 		}
-		if want && (c.bytes != size+writesPerJob*len(record.JobKey(k)) || !c.stores || c.spec == nil || c.partition != e.Partition(k)) {
+		if want && (c.bytes != size+writesPerJob*len(record.JobKey(k)) || !c.addsData || c.spec == nil || c.partition != e.Partition(k)) {
 			t.Errorf("its command is %+v", c)
 		}
 	}

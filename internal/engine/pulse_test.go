@@ -8,12 +8,12 @@ import (
 
 func TestALoopIsStuckWhenItIsLateByMoreThanThreeSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		p := pulse{start: time.Now()}
+		p := watchdog{start: time.Now()}
 		if err := p.check(time.Now()); err == nil {
 			t.Error("a loop that has not begun is well")
 		}
-		p.turns.Store(true)
-		p.begin()
+		p.running.Store(true)
+		p.beginTurn()
 		time.Sleep(stuckAfter)
 		if err := p.check(time.Now()); err != nil {
 			t.Errorf("in a turn of %v: %v", stuckAfter, err)
@@ -23,18 +23,18 @@ func TestALoopIsStuckWhenItIsLateByMoreThanThreeSeconds(t *testing.T) {
 			t.Errorf("in a turn of more than %v it is well", stuckAfter)
 		}
 		due := time.Now().Truncate(time.Millisecond)
-		p.end(due, due, true)
+		p.endTurn(due, due, true)
 		if err := p.check(due.Add(stuckAfter)); err != nil {
 			t.Errorf("late by %v: %v", stuckAfter, err)
 		}
 		if err := p.check(due.Add(stuckAfter + time.Millisecond)); err == nil {
 			t.Errorf("late by more than %v it is well", stuckAfter)
 		}
-		p.end(due, due.Add(-time.Hour), true) // it was late, and turns now
+		p.endTurn(due, due.Add(-time.Hour), true) // it was late, and turns now
 		if err := p.check(due.Add(stuckAfter)); err != nil {
 			t.Errorf("right after a turn for what was late: %v", err)
 		}
-		p.end(due, due, false)
+		p.endTurn(due, due, false)
 		if err := p.check(due.Add(time.Hour)); err != nil {
 			t.Errorf("with nothing to wait for: %v", err)
 		}
@@ -56,8 +56,8 @@ func TestALoopIsOverloadedWhenMostOfFiveSecondsLeftWork(t *testing.T) {
 					t.Errorf("%d turns of ten left work, and turn %d at %v changes that: %v", c.left, turn, at, changed)
 				}
 			}
-			if o.on != c.want {
-				t.Errorf("%d turns of ten left work, and the loop is overloaded: %v", c.left, o.on)
+			if o.overloaded != c.want {
+				t.Errorf("%d turns of ten left work, and the loop is overloaded: %v", c.left, o.overloaded)
 			}
 		}
 		for turn := range 10 {
@@ -76,9 +76,9 @@ func TestHealthBearsEveryInstant(t *testing.T) {
 		{}: false, time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC): false, time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC): false,
 		time.Date(2262, 4, 12, 0, 0, 0, 0, time.UTC): false, now.Add(time.Minute): false, now.Add(-time.Minute): false, now.Add(time.Second): true,
 	} {
-		p := pulse{start: now}
-		p.turns.Store(true)
-		p.end(now, next, true)
+		p := watchdog{start: now}
+		p.running.Store(true)
+		p.endTurn(now, next, true)
 		if err := p.check(now); err != nil {
 			t.Errorf("when a turn ends before one that is due at %v, the loop is unhealthy: %v", next, err)
 		}

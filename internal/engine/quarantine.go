@@ -51,11 +51,11 @@ type quarantine struct {
 	store store.Store // for the notes
 	log   *slog.Logger
 	count *prometheus.GaugeVec // by kind of key
-	poke  chan struct{}        // holds one word that there is something to note
+	wake  chan struct{}        // holds one word that there is something to note
 
-	mu    sync.Mutex          // guards the fields below
-	found map[string]*finding // by key
-	said  rate.Sometimes      // findings in the log
+	mu       sync.Mutex          // guards the fields below
+	found    map[string]*finding // by key
+	logLimit rate.Sometimes      // findings in the log
 }
 
 type finding struct {
@@ -66,8 +66,8 @@ type finding struct {
 
 func newQuarantine(s store.Store, log *slog.Logger, r prometheus.Registerer) *quarantine {
 	q := &quarantine{
-		store: s, log: log, poke: make(chan struct{}, 1), found: map[string]*finding{},
-		said: rate.Sometimes{First: 10, Interval: time.Minute},
+		store: s, log: log, wake: make(chan struct{}, 1), found: map[string]*finding{},
+		logLimit: rate.Sometimes{First: 10, Interval: time.Minute},
 		count: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "carillon_quarantined", Help: "Keys of the store that cannot be used and are left aside, by what they are.",
 		}, []string{"kind"}),
@@ -97,11 +97,11 @@ func (q *quarantine) report(ctx context.Context, key []byte, size int, why error
 		q.found[string(key)] = f
 		q.count.WithLabelValues(f.Kind()).Inc()
 		select {
-		case q.poke <- struct{}{}:
+		case q.wake <- struct{}{}:
 		default: // it will be seen
 		}
 	}
-	q.said.Do(func() {
+	q.logLimit.Do(func() {
 		q.log.LogAttrs(ctx, slog.LevelError, "the store holds what cannot be used: it is left aside, and the rest goes on",
 			slog.String("key", Finding{Key: key}.String()), slog.String("reason", reason), slog.Int("bytes", size),
 			slog.Int("quarantined", len(q.found)))
@@ -109,7 +109,7 @@ func (q *quarantine) report(ctx context.Context, key []byte, size int, why error
 }
 
 // all returns the findings in the order of their keys.
-func (q *quarantine) all() []finding {
+func (q *quarantine) findings() []finding {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	all := make([]finding, 0, len(q.found))
@@ -121,8 +121,8 @@ func (q *quarantine) all() []finding {
 }
 
 // note says in a line what is in quarantine, or "".
-func (q *quarantine) note() string {
-	all := q.all()
+func (q *quarantine) summary() string {
+	all := q.findings()
 	if len(all) == 0 {
 		return ""
 	}
@@ -162,13 +162,13 @@ func (q *quarantine) load(ctx context.Context) error {
 }
 
 // keep notes in the store what is found, and looks again at what is there, until ctx ends.
-func (q *quarantine) keep(ctx context.Context, x inspector) {
+func (q *quarantine) run(ctx context.Context, x inspector) {
 	err := q.load(ctx)
 	all := true
 	for said := ""; ; {
 		begun := time.Now()
 		if err == nil {
-			err = q.look(ctx, x, all)
+			err = q.recheck(ctx, x, all)
 		}
 		if err != nil && err.Error() != said && ctx.Err() == nil {
 			said = err.Error()
@@ -177,7 +177,7 @@ func (q *quarantine) keep(ctx context.Context, x inspector) {
 		err = nil
 		again := time.NewTimer(max(quarantinePeriod, quarantineRest*time.Since(begun)))
 		select {
-		case <-q.poke:
+		case <-q.wake:
 			pause(ctx, time.Second) // there are more, as a rule
 			all = false
 		case <-again.C:
@@ -196,7 +196,7 @@ const maxNotes = 64
 
 // look has the store hold notes of what is in quarantine. If all is set it looks at each finding once more, and forgets those
 // that are gone or in order; otherwise at new ones alone.
-func (q *quarantine) look(ctx context.Context, x inspector, all bool) error {
+func (q *quarantine) recheck(ctx context.Context, x inspector, all bool) error {
 	var b store.Batch
 	var noted [][]byte
 	commit := func() error {
@@ -211,11 +211,11 @@ func (q *quarantine) look(ctx context.Context, x inspector, all bool) error {
 		noted = noted[:0]
 		return nil
 	}
-	for _, f := range q.all() {
+	for _, f := range q.findings() {
 		if !all && f.noted {
 			continue
 		}
-		there, err := q.there(ctx, x, f.Key)
+		there, err := q.isBroken(ctx, x, f.Key)
 		if err != nil {
 			return err
 		}
@@ -238,7 +238,7 @@ func (q *quarantine) look(ctx context.Context, x inspector, all bool) error {
 }
 
 // there reports whether the key is in the store and cannot be used.
-func (q *quarantine) there(ctx context.Context, x inspector, key []byte) (bool, error) {
+func (q *quarantine) isBroken(ctx context.Context, x inspector, key []byte) (bool, error) {
 	values, err := q.store.Get(ctx, key)
 	if err != nil || values[0] == nil {
 		return false, err

@@ -518,7 +518,7 @@ func TestFindingIsRemovedWithItsNote(t *testing.T) {
 		_ = e
 		for range 2 { // without its job, an entry of the index is a finding
 			for _, f := range inspected(t, db) {
-				if err := engine.Release(t.Context(), db, f); err != nil {
+				if err := engine.RemoveQuarantined(t.Context(), db, f); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -20,7 +20,7 @@ import (
 // sealedIn returns how many jobs of the store are sealed with each key.
 func sealedIn(t *testing.T, s store.Store) map[string]int64 {
 	t.Helper()
-	counts, err := engine.Sealed(t.Context(), s)
+	counts, err := engine.CountSealed(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}

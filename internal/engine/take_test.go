@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"carillon/internal/engine/machine"
 	"carillon/internal/engine/record"
 	"carillon/internal/job"
 )
@@ -13,8 +14,8 @@ import (
 func inboxOf(t *testing.T) *inbox {
 	t.Helper()
 	i := newInbox(1<<16, 1<<30)
-	i.expect(0)
-	i.hold(0)
+	i.setLoading(0)
+	i.setOwned(0)
 	return i
 }
 
@@ -24,13 +25,13 @@ func appKey(app string, n int) job.Key {
 
 func (i *inbox) addOutcomes(app string, n int) {
 	for number := range n {
-		i.settle(outcome{&delivery{entry: attempt{Entry: record.Entry{Key: appKey(app, number)}}}, job.Handled, time.Time{}})
+		i.addOutcome(outcome{&machine.Delivery{Attempt: machine.Attempt{Entry: record.Entry{Key: appKey(app, number)}}}, job.Handled, time.Time{}})
 	}
 }
 
 func (i *inbox) addCommands(app string, n, bytes int) {
 	for number := range n {
-		i.add(func() { i.enqueue(&command{key: appKey(app, number), bytes: bytes}) })
+		i.update(func() { i.enqueue(&command{key: appKey(app, number), bytes: bytes}) })
 	}
 }
 
@@ -65,8 +66,8 @@ func TestCommandsAndOutcomesHaveHalfOfATurnEach(t *testing.T) {
 			t.Errorf("of %d outcomes and %d commands a turn takes %d and %d, want %d and %d",
 				c.outcomes, c.commands, len(w.outcomes), len(w.commands), c.wantOutcomes, c.wantCommands)
 		}
-		if left := c.outcomes+c.commands > 100; w.left != left {
-			t.Errorf("of %d outcomes and %d commands it says that others are left: %v", c.outcomes, c.commands, w.left)
+		if left := c.outcomes+c.commands > 100; w.hasMore != left {
+			t.Errorf("of %d outcomes and %d commands it says that others are left: %v", c.outcomes, c.commands, w.hasMore)
 		}
 	}
 }
@@ -95,7 +96,7 @@ func TestTargetWithMuchDelaysNoOther(t *testing.T) {
 func TestCommandsOfOneJobHaveATurnEachInTheirOrder(t *testing.T) {
 	i := inboxOf(t)
 	for n := range 5 {
-		i.add(func() { i.enqueue(&command{key: appKey("a", 0), bytes: 1, index: n}) })
+		i.update(func() { i.enqueue(&command{key: appKey("a", 0), bytes: 1, index: n}) })
 		i.addOutcomes("a", 1) // of the same job
 	}
 	for n := range 5 {
@@ -155,22 +156,22 @@ func TestTurnsThatACommandWaitsAreCounted(t *testing.T) {
 	i := inboxOf(t)
 	i.take(100, 1<<20)
 	for range 3 { // of one job, of which each turn takes one
-		i.add(func() { i.enqueue(&command{key: appKey("a", 1), bytes: 1}) })
+		i.update(func() { i.enqueue(&command{key: appKey("a", 1), bytes: 1}) })
 	}
 	for turn := range 3 {
-		if w := i.take(100, 1<<20); len(w.commands) != 1 || w.waited != turn+1 {
-			t.Errorf("turn %d takes %d commands, one of which has waited %d turns; want one that has waited %d", turn, len(w.commands), w.waited, turn+1)
+		if w := i.take(100, 1<<20); len(w.commands) != 1 || w.turnsWaited != turn+1 {
+			t.Errorf("turn %d takes %d commands, one of which has waited %d turns; want one that has waited %d", turn, len(w.commands), w.turnsWaited, turn+1)
 		}
 	}
-	if w := i.take(100, 1<<20); w.waited != 0 {
-		t.Errorf("a turn without commands counts %d turns", w.waited)
+	if w := i.take(100, 1<<20); w.turnsWaited != 0 {
+		t.Errorf("a turn without commands counts %d turns", w.turnsWaited)
 	}
 }
 
 func TestManyCommandsOfOneJobMakeNoOtherTargetWait(t *testing.T) {
 	i := inboxOf(t)
 	for range 40 {
-		i.add(func() { i.enqueue(&command{key: appKey("a", 0), bytes: 1}) })
+		i.update(func() { i.enqueue(&command{key: appKey("a", 0), bytes: 1}) })
 	}
 	i.addCommands("b", 5, 1)
 	w := i.take(20, 1<<20)
@@ -193,7 +194,7 @@ func TestManyCommandsOfOneJobMakeNoOtherTargetWait(t *testing.T) {
 func TestMostOfAnOutcomeIsTheKeysOfItsWrites(t *testing.T) {
 	k := job.Key{Target: job.Target{Kind: job.Actor, Namespace: "namespace", Name: "type"}, ActorID: "an id", Name: "a name"}
 	names := len("namespace") + len("type") + len("an id") + len("a name")
-	o := outcome{delivery: &delivery{entry: attempt{Entry: record.Entry{Key: k}}}}
+	o := outcome{delivery: &machine.Delivery{Attempt: machine.Attempt{Entry: record.Entry{Key: k}}}}
 	if got, want := o.bytes(), writesPerJob*(names+64); got != want {
 		t.Errorf("an outcome has %d bytes, want %d", got, want)
 	}

@@ -20,7 +20,7 @@ func TestThrottledLanesThatComeAndGoAreForgotten(t *testing.T) {
 		return k
 	}
 	var last job.Key
-	for i := 0; len(s.machine.throttled) == 0; i++ {
+	for i := 0; s.machine.Stats(s.now).Throttled == 0; i++ {
 		last = due(fmt.Sprint(i)) // until the target has all in flight that it may have
 		if i == 100 {
 			t.Fatal("the target is not throttled with 100 in flight")
@@ -30,10 +30,8 @@ func TestThrottledLanesThatComeAndGoAreForgotten(t *testing.T) {
 	for range 100 {
 		s.remove(t, due("comes and goes"))
 	}
-	for target, all := range s.machine.throttled {
-		if len(all) > 1 {
-			t.Errorf("%d lanes of %v wait to go on, which has one", len(all), target)
-		}
+	if n := s.machine.Stats(s.now).Throttled; n > 1 {
+		t.Errorf("%d lanes are throttled of a target that has one", n)
 	}
 	if err := s.check(t.Context()); err != nil {
 		t.Error(err)
@@ -54,11 +52,11 @@ func TestLaneThatIsThrottledWhenItsAppRefusesWaitsForRoomAlone(t *testing.T) {
 	if err := s.turn(t.Context(), s.now, s.limit); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.checkMachine(); err != nil {
+	if err := s.machine.Check(); err != nil {
 		t.Error(err)
 	}
 	hung := appKey("hung", 0).Target
-	if l := s.machine.lanes[record.LaneID{Partition: 0, Target: hung}]; l == nil || l.place != parked || len(s.machine.throttled[hung]) > 0 {
-		t.Errorf("after its app refused a trigger, a lane is %+v, and of %d lanes that wait for a share", l, len(s.machine.throttled[hung]))
+	if !s.machine.IsParked(record.LaneID{Target: hung}) {
+		t.Errorf("after its app refused a trigger, a lane is not parked: %+v", s.machine.Lanes(s.epoch))
 	}
 }

@@ -143,7 +143,7 @@ func (w *world) startFormat(id string, format int) *node {
 	run(func(ctx context.Context) error {
 		return cluster.Run(ctx, cluster.Config{
 			Node: cluster.Node{ID: id, Addr: id, Secret: secret, Format: format},
-			Own:  func(ctx context.Context, p int, c cluster.Claim) { e.Own(ctx, p, c) },
+			Own:  func(ctx context.Context, p int, c cluster.Claim) { e.RunPartition(ctx, p, c) },
 			View: func(v cluster.View) {
 				r.Follow(v)
 				var hosts []string

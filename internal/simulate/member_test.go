@@ -154,7 +154,7 @@ func (c *member) run(ctx, steady context.Context, s *scheduler.Service, serve fu
 // own has the engine keep a partition, and writes down when it does.
 func (c *member) own(ctx context.Context, partition int, claim cluster.Claim) {
 	h, life := c.node.world.history, c.node.life
-	c.engine.Own(ctx, partition, claimProbe{claim, h, life, partition})
+	c.engine.RunPartition(ctx, partition, claimProbe{claim, h, life, partition})
 	h.add(event{what: letsGo, life: life, partition: partition, text: "of partition " + strconv.Itoa(partition)})
 }
 

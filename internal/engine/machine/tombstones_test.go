@@ -1,4 +1,4 @@
-package engine
+package machine
 
 import (
 	"fmt"
@@ -16,8 +16,8 @@ func TestLaneRemembersTheLongestGapAheadAndReadsAroundIt(t *testing.T) {
 	twin := func(n int) record.Entry {
 		return record.Entry{Key: appKey("app", 2), Due: time.Unix(int64(n), 0).UTC()}
 	}
-	gapOf := func(from, to int) *gap { return &gap{at(from), at(to)} }
-	show := func(g *gap) string {
+	gapOf := func(from, to int) *tombstones { return &tombstones{at(from), at(to)} }
+	show := func(g *tombstones) string {
 		if g == nil {
 			return "none"
 		}
@@ -25,7 +25,7 @@ func TestLaneRemembersTheLongestGapAheadAndReadsAroundIt(t *testing.T) {
 	}
 	for _, c := range []struct {
 		cursor int
-		gap    *gap
+		gap    *tombstones
 		read   []record.Entry
 		want   string
 		unread []int // of the entries 1 to 40, before the read
@@ -42,11 +42,11 @@ func TestLaneRemembersTheLongestGapAheadAndReadsAroundIt(t *testing.T) {
 		{10, gapOf(5, 9), []record.Entry{at(11)}, "10-11", upTo(11, 40)},
 		{10, gapOf(1, 9), nil, "none", upTo(11, 40)},
 	} {
-		l := &lane{id: at(1).Lane(), more: true, cursor: at(c.cursor), gap: c.gap}
+		l := &Lane{id: at(1).Lane(), more: true, cursor: at(c.cursor), tombstones: c.gap}
 		var unread []int
 		for n := range 41 {
 			key := string(record.DueKey(at(n)))
-			for _, r := range l.unread() {
+			for _, r := range l.Unread() {
 				if key >= string(r.From) && key < string(r.To) {
 					unread = append(unread, n)
 				}
@@ -56,14 +56,14 @@ func TestLaneRemembersTheLongestGapAheadAndReadsAroundIt(t *testing.T) {
 			t.Errorf("behind %d with the gap %s %v are to be read, want %v", c.cursor, show(c.gap), unread, c.unread)
 		}
 		before := show(c.gap)
-		if l.see(c.read); show(l.gap) != c.want {
-			t.Errorf("behind %d with the gap %s, what is read leaves the gap %s, want %s", c.cursor, before, show(l.gap), c.want)
+		if l.noteTombstones(c.read); show(l.tombstones) != c.want {
+			t.Errorf("behind %d with the gap %s, what is read leaves the gap %s, want %s", c.cursor, before, show(l.tombstones), c.want)
 		}
 	}
 	g := gapOf(5, 10)
 	for n, holds := range map[int]bool{4: false, 5: false, 6: true, 9: true, 10: false, 11: false} {
-		if g.holds(at(n)) != holds || (*gap)(nil).holds(at(n)) || g.ahead(at(n)) != (n < 10) {
-			t.Errorf("the gap from 5 to 10 holds %d: %v, and is ahead of it: %v", n, g.holds(at(n)), g.ahead(at(n)))
+		if g.contains(at(n)) != holds || (*tombstones)(nil).contains(at(n)) || g.endsAfter(at(n)) != (n < 10) {
+			t.Errorf("the gap from 5 to 10 holds %d: %v, and is ahead of it: %v", n, g.contains(at(n)), g.endsAfter(at(n)))
 		}
 	}
 }

@@ -10,11 +10,11 @@ import (
 	"carillon/internal/store"
 )
 
-// keyPeriod is how often the file of keys is looked at.
+// keyPeriod is how often the key file is read.
 const keyPeriod = 10 * time.Second
 
-// checkKeys makes sure that all keys are there with which the store may hold envelopes, and that the store remembers
-// the one that seals from now on.
+// checkKeys makes sure that the key file has all keys with which jobs may be sealed, and that the store
+// remembers the current one.
 func (e *Engine) checkKeys(ctx context.Context) error {
 	prefix := record.EncryptionKey("")
 	sealed, err := e.store.Get(ctx, prefix)
@@ -31,7 +31,7 @@ func (e *Engine) checkKeys(ctx context.Context) error {
 		}
 		id := string(pair.Key[len(prefix):])
 		switch {
-		case id == "": // that it is sealed at all
+		case id == "": // says only that jobs are sealed
 		case e.config.Keys == nil:
 			return &formatError{fmt.Sprintf("the store has jobs that are sealed with the key %q: name the file that has it with --encryption-key-file", id)}
 		case !e.config.Keys.Has(id):
@@ -48,19 +48,19 @@ func (e *Engine) checkKeys(ctx context.Context) error {
 	if e.config.Keys == nil || remembered {
 		return nil
 	}
-	return e.remember(ctx, e.config.Keys.Current())
+	return e.rememberKey(ctx, e.config.Keys.Current())
 }
 
-// checkKey makes sure that the key of that id in the file is the one that the store means. With another one all jobs would
-// look damaged, and be put aside.
+// checkKey makes sure that the key of that id in the file is the one that sealed the jobs. With another one
+// all jobs would look damaged.
 func (e *Engine) checkKey(ctx context.Context, id string) error {
-	values, err := e.raw.Get(ctx, record.EncryptionCheckKey(id))
+	values, err := e.rawStore.Get(ctx, record.EncryptionCheckKey(id))
 	if err != nil {
 		return fmt.Errorf("read which key %q is: %w", id, err)
 	}
 	check := e.config.Keys.Check(id)
 	if values[0] == nil { // an earlier version wrote the store
-		opens, err := e.opensAny(ctx, id)
+		opens, err := e.opensSample(ctx, id)
 		if err != nil {
 			return err
 		}
@@ -79,11 +79,11 @@ func (e *Engine) checkKey(ctx context.Context, id string) error {
 	return nil
 }
 
-// opensAny reports whether the key of that id opens one of the first jobs that say they are sealed with it, or there are none.
-func (e *Engine) opensAny(ctx context.Context, id string) (bool, error) {
+// opensSample reports whether the key of that id opens one of the first jobs that name it, or none names it.
+func (e *Engine) opensSample(ctx context.Context, id string) (bool, error) {
 	const sample = 1000
-	met := false
-	for pair, err := range e.raw.Scan(ctx, record.JobRange(), sample) {
+	found := false
+	for pair, err := range e.rawStore.Scan(ctx, record.JobRange(), sample) {
 		if err != nil {
 			return false, fmt.Errorf("read jobs that are sealed with the key %q: %w", id, err)
 		}
@@ -93,13 +93,13 @@ func (e *Engine) opensAny(ctx context.Context, id string) (bool, error) {
 		if _, err := record.Open(e.config.Keys, pair.Key, pair.Value); err == nil {
 			return true, nil
 		}
-		met = true
+		found = true
 	}
-	return !met, nil
+	return !found, nil
 }
 
-// remember has the store know that jobs may be sealed with a key.
-func (e *Engine) remember(ctx context.Context, id string) error {
+// rememberKey has the store remember that jobs may be sealed with a key.
+func (e *Engine) rememberKey(ctx context.Context, id string) error {
 	var b store.Batch
 	b.Put(record.EncryptionKey(""), nil)
 	b.Put(record.EncryptionKey(id), nil)
@@ -112,19 +112,19 @@ func (e *Engine) remember(ctx context.Context, id string) error {
 	return nil
 }
 
-// followKeys takes what changes in the file of keys until ctx ends.
-func (e *Engine) followKeys(ctx context.Context) {
-	for said := ""; ; {
+// watchKeyFile reloads the keys when the file changes, until ctx ends.
+func (e *Engine) watchKeyFile(ctx context.Context) {
+	for logged := ""; ; {
 		pause(ctx, keyPeriod)
 		if ctx.Err() != nil {
 			return
 		}
-		err := e.config.Keys.Reload(func(id string) error { return e.remember(ctx, id) })
+		err := e.config.Keys.Reload(func(id string) error { return e.rememberKey(ctx, id) })
 		switch {
 		case err == nil:
-			said = ""
-		case err.Error() != said && ctx.Err() == nil:
-			said = err.Error()
+			logged = ""
+		case err.Error() != logged && ctx.Err() == nil:
+			logged = err.Error()
 			e.log.WarnContext(ctx, "the changed key file is not used; the keys that were there are", slog.Any("err", err))
 		}
 	}

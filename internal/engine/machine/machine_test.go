@@ -1,6 +1,7 @@
-package engine
+package machine
 
 import (
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -11,22 +12,22 @@ import (
 )
 
 func TestEntryWithoutAJobStaysAndIsNotInFlight(t *testing.T) {
-	m := newMachine(1, 100)
-	m.own(0, store.Fence{})
+	m := New(Config{Partitions: 1, MaxInFlight: 100})
+	m.AddPartition(0, store.Fence{})
 	now := time.Unix(1000, 0).UTC()
 	k := job.Key{Target: job.Target{Kind: job.App, Namespace: "ns", Name: "app"}, Name: "gone"}
-	m.learn([]record.Entry{m.entry(k, now)}, false)
-	picked := m.pick(now, 10)
+	m.Load([]record.Entry{m.entry(k, now)}, false)
+	picked := m.Pick(now, 10)
 	if len(picked) != 1 || m.inFlight.Held() != 1 {
 		t.Fatalf("picked %d entries, %d are in flight; want one", len(picked), m.inFlight.Held())
 	}
-	if d := m.fire(picked[0], stored{}); d != nil {
+	if d := m.Fire(picked[0], Stored{}); d != nil {
 		t.Errorf("a job that is not stored was fired: %+v", d)
 	}
 	if n := m.inFlight.Held(); n != 0 {
 		t.Errorf("%d triggers are in flight, want none", n)
 	}
-	if w := m.batch.Writes; len(w) != 0 {
+	if w := m.Batch.Writes; len(w) != 0 {
 		t.Errorf("the batch has %v, want nothing: the entry is put in quarantine", w)
 	}
 }
@@ -42,22 +43,27 @@ func TestWindowsDoNotGrowWhileAllOfThemHaveWhatTheyMayHave(t *testing.T) {
 		{101, 64, 10, 10, 0},
 		{100, 8, 4, 16, 12},
 	} {
-		m := newMachine(1, 100)
-		m.entries = c.others
-		l := &lane{size: c.size, window: make([]attempt, c.window)}
-		if got := m.grow(l); got != c.want || l.size != c.wantSize {
+		m := New(Config{Partitions: 1, MaxInFlight: 100})
+		m.windowEntries = c.others
+		l := &Lane{size: c.size, window: make([]Attempt, c.window)}
+		if got := m.GrowWindow(l); got != c.want || l.size != c.wantSize {
 			t.Errorf("%+v: a window becomes one of %d, and %d are read", c, l.size, got)
 		}
 	}
 }
 
 func TestCountsOfAJobStayAtTheirMost(t *testing.T) {
-	d := &delivery{state: record.State{Settled: math.MaxUint32, Attempts: math.MaxUint32}}
-	if s, _ := d.after(job.Handled); s.Settled != math.MaxUint32 || s.Attempts != 0 {
+	d := &Delivery{State: record.State{Settled: math.MaxUint32, Attempts: math.MaxUint32}}
+	if s, _ := d.stateAfter(job.Handled); s.Settled != math.MaxUint32 || s.Attempts != 0 {
 		t.Errorf("a job that has settled all it can count has %+v afterwards", s)
 	}
 	d.policy = job.Policy{Interval: new(time.Duration)} // without an end
-	if s, again := d.after(job.Failed); s.Attempts != math.MaxUint32 || !again {
+	if s, again := d.stateAfter(job.Failed); s.Attempts != math.MaxUint32 || !again {
 		t.Errorf("a job that has failed as often as it can count has %+v afterwards, and is tried again: %v", s, again)
 	}
+}
+
+// appKey returns the key of a job of an app.
+func appKey(app string, n int) job.Key {
+	return job.Key{Target: job.Target{Kind: job.App, Namespace: "ns", Name: app}, Name: fmt.Sprint(n)}
 }
