@@ -12,7 +12,7 @@ import (
 	"carillon/internal/when"
 )
 
-func TestMemoryDoesNotGrowWithWhatIsStored(t *testing.T) {
+func TestMemoryIsIndependentOfStoredJobs(t *testing.T) {
 	s := newScript(t, 1)
 	for i := range 3000 {
 		k := job.Key{Target: job.Target{Kind: job.App, Namespace: "ns", Name: "app"}, Name: fmt.Sprint(i)}
@@ -44,7 +44,7 @@ const (
 	minWindow  = 8
 )
 
-func TestATurnFiresABoundedNumber(t *testing.T) {
+func TestTurnFiresLimitedNumber(t *testing.T) {
 	s := newScript(t, 1)
 	s.limit.fires = 0
 	for i := range 1000 {
@@ -70,7 +70,7 @@ func TestATurnFiresABoundedNumber(t *testing.T) {
 	}
 }
 
-func TestWindowsHaveABoundTogether(t *testing.T) {
+func TestWindowsTogetherAreBounded(t *testing.T) {
 	const limit, targets, jobs = 100, 200, 20
 	s := newNarrowScript(t, 1, limit)
 	for i := range targets * jobs { // each target gets one job after the other
@@ -92,7 +92,7 @@ func TestWindowsHaveABoundTogether(t *testing.T) {
 	}
 }
 
-func TestAScanPassesOverWhatIsNoKeyAndKeepsToItsLimit(t *testing.T) {
+func TestScanSkipsMalformedKeysWithinLimit(t *testing.T) {
 	s := newScript(t, 1)
 	var b store.Batch
 	for i := range 12 {
@@ -115,7 +115,7 @@ func TestAScanPassesOverWhatIsNoKeyAndKeepsToItsLimit(t *testing.T) {
 	}
 }
 
-func TestFewRecordsAreReadAtATimeForAWhileAfterLargeOnes(t *testing.T) {
+func TestReadsShrinkAfterLargeRecords(t *testing.T) {
 	s := newScript(t, 1)
 	spec := job.Spec{Plan: when.Plan{First: s.now.Add(time.Hour)}, Policy: job.DefaultPolicy(), Data: &job.Data{Value: make([]byte, 1<<20)}}
 	s.put(t, appKey("app", 1), spec, false)
@@ -144,7 +144,7 @@ func TestFewRecordsAreReadAtATimeForAWhileAfterLargeOnes(t *testing.T) {
 	}
 }
 
-func TestAWalkOverAllJobsRestsBetweenPages(t *testing.T) {
+func TestReencryptionPausesBetweenPages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := openStore(t)
 		var b store.Batch
@@ -168,7 +168,7 @@ func TestAWalkOverAllJobsRestsBetweenPages(t *testing.T) {
 	})
 }
 
-func TestABrimfulLoopThatKeepsNothingWaitsForWhatIsDue(t *testing.T) {
+func TestFullBacklogWithoutOutcomesWaitsForDueJob(t *testing.T) {
 	s := newScript(t, 1)
 	s.put(t, appKey("app", 1), job.Spec{Plan: when.Plan{First: s.now.Add(time.Hour)}, Policy: job.DefaultPolicy()}, false)
 	for _, kept := range []int{0, 1} {

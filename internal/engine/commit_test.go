@@ -39,7 +39,7 @@ func stallOver(t *testing.T, name string, after, read time.Duration) (e *engine.
 	}
 }
 
-func TestWhatIsDueIsFiredWhileTheDiskWorks(t *testing.T) {
+func TestDueJobsFireDuringCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, a, syncs, stop := blockedTime(t, "soon", time.Minute)
 		answered := make(chan error, 1)
@@ -58,7 +58,7 @@ func TestWhatIsDueIsFiredWhileTheDiskWorks(t *testing.T) {
 	})
 }
 
-func TestNothingIsFiredThatIsNotDurable(t *testing.T) {
+func TestOnlyDurableJobsFire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, a, syncs, stop := blockedTime(t, "replaced", 2*time.Minute)
 		answered := make(chan error, 1)
@@ -82,7 +82,7 @@ func TestNothingIsFiredThatIsNotDurable(t *testing.T) {
 	})
 }
 
-func TestWhatWasFiredBesideACommitThatFailsIsNotLost(t *testing.T) {
+func TestTriggersFiredDuringFailedCommitAreNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, a, syncs, stop := blockedTime(t, "soon", time.Minute)
 		answered := make(chan error, 1)
@@ -108,7 +108,7 @@ func TestWhatWasFiredBesideACommitThatFailsIsNotLost(t *testing.T) {
 	})
 }
 
-func TestNothingIsFiredBesideACommitThatHasFailed(t *testing.T) {
+func TestNothingFiresAfterFailedCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		due := time.Now().Add(10 * time.Minute)
 		e, a, syncs, stop := stallOver(t, "soon", time.Until(due), time.Minute)

@@ -9,7 +9,7 @@ import (
 	"carillon/internal/job"
 )
 
-func TestWhatIsReadDuringACommitHoldsIfThatSucceeds(t *testing.T) {
+func TestReadDuringCommitWaitsForItsResult(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScript(t, 1)
 		of, other := appKey("app", 1), appKey("app", 2)

@@ -9,7 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-func TestStuckLoopKeepsNoLooksWithoutEnd(t *testing.T) {
+func TestStuckLoopLimitsInspections(t *testing.T) {
 	s := newScript(t, 1)
 	for range 100 * maxInspections { // nobody gives the loop a turn
 		s.inbox.inspect(func(*loop, time.Time) {})
@@ -19,7 +19,7 @@ func TestStuckLoopKeepsNoLooksWithoutEnd(t *testing.T) {
 	}
 }
 
-func TestSurveyOfStuckLoopsEnds(t *testing.T) {
+func TestCollectorSkipsStuckLoops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newScript(t, 1), newScript(t, 1)
 		to := make(chan prometheus.Metric, 100)
@@ -40,7 +40,7 @@ func TestSurveyOfStuckLoopsEnds(t *testing.T) {
 	})
 }
 
-func TestAbandonedCommandsGiveTheirRoomBack(t *testing.T) {
+func TestAbandonedCommandsReleaseSlots(t *testing.T) {
 	i := newInbox(4, 1<<20)
 	i.setLoading(0)
 	i.setOwned(0)
@@ -62,7 +62,7 @@ func TestAbandonedCommandsGiveTheirRoomBack(t *testing.T) {
 	}
 }
 
-func TestSurveyOfLoopsThatTurnTakesNoTime(t *testing.T) {
+func TestCollectorOfRunningLoopsIsQuick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := prometheus.NewRegistry()
 		e := New(Config{Metrics: reg, Loops: 2}, openStore(t), nil, logTo(t))
@@ -84,7 +84,7 @@ func TestSurveyOfLoopsThatTurnTakesNoTime(t *testing.T) {
 	})
 }
 
-func TestLargeCommandsTakeTheRoomOfSeveral(t *testing.T) {
+func TestLargeCommandTakesSeveralSlots(t *testing.T) {
 	i := newInbox(4, 1<<20)
 	for bytes, want := range map[int]int64{0: 1, 1<<18 - 1: 1, 1 << 18: 2, 1 << 19: 3, 1 << 30: 4} {
 		if got := i.slotsOf(&command{bytes: bytes}); got != want {

@@ -14,8 +14,8 @@ import (
 	"carillon/internal/store"
 )
 
-// TestTakeOfATurnIsWithinItsBoundsAndLosesNothing takes turns of all small sizes from inboxes with little and much in them.
-func TestTakeOfATurnIsWithinItsBoundsAndLosesNothing(t *testing.T) {
+// TestTakeStaysWithinLimits takes turns of all small sizes from inboxes with little and much in them.
+func TestTakeStaysWithinLimits(t *testing.T) {
 	per := outcome{delivery: &machine.Delivery{Attempt: machine.Attempt{Entry: record.Entry{Key: appKey("a", 1)}}}}.bytes()
 	for _, c := range []struct{ commands, size, outcomes int }{
 		{0, 0, 7}, {7, 100, 0}, {7, 100, 7}, {7, 3000, 7}, {3, 8000, 9}, {9, 1, 3}, {1, 100_000, 1}, {40, 5000, 40},
@@ -69,7 +69,7 @@ func TestTakeOfATurnIsWithinItsBoundsAndLosesNothing(t *testing.T) {
 	}
 }
 
-func TestOutcomesOfJobsThatCommandsConcernWaitAndComeFirst(t *testing.T) {
+func TestDeferredOutcomesGoFirst(t *testing.T) {
 	i := inboxOf(t)
 	i.addCommands("a", 3, 1)
 	i.addOutcomes("a", 5) // the first three are of the same jobs
@@ -108,8 +108,8 @@ func (s heldStore) Commit(ctx context.Context, b *store.Batch) error {
 	return s.script.Commit(ctx, b)
 }
 
-// TestWhatIsDueBesideACommitLeavesUnlessItIsAboutThat fires beside a commit that takes a minute.
-func TestWhatIsDueBesideACommitLeavesUnlessItIsAboutThat(t *testing.T) {
+// TestDueJobsOutsideCommitFireDuringIt fires beside a commit that takes a minute.
+func TestDueJobsOutsideCommitFireDuringIt(t *testing.T) {
 	for _, failure := range []error{nil, errors.New("input/output error"), job.ErrFull} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newScript(t, 1)
@@ -182,7 +182,7 @@ type boundedStore struct {
 
 func (s boundedStore) MaxBatch() (writes, bytes int) { return s.writes, s.bytes }
 
-func TestTurnTakesNoMoreThanACommitCarries(t *testing.T) {
+func TestTurnFitsCommit(t *testing.T) {
 	for _, c := range []struct {
 		turn, most, writes, bytes int
 		want                      turnLimits
@@ -205,7 +205,7 @@ func TestTurnTakesNoMoreThanACommitCarries(t *testing.T) {
 	}
 }
 
-func TestWhatIsReadToFireIsBoundedInBytes(t *testing.T) {
+func TestReadsOfDueJobsAreBoundedInBytes(t *testing.T) {
 	for bytes, want := range map[int]int{300 << 10: dueKeys, 10: 40} {
 		s := new(script)
 		s.begin(t, 1, 1<<16, 1000)
@@ -237,7 +237,7 @@ func TestWhatIsReadToFireIsBoundedInBytes(t *testing.T) {
 	}
 }
 
-func TestPayloadIsReadForWhatWritesItAgainAlone(t *testing.T) {
+func TestPayloadIsReadOnlyForRewrites(t *testing.T) {
 	s := newScript(t, 1)
 	spec := dueAt(s.now.Add(time.Hour))
 	spec.Data = &job.Data{Value: []byte("payload")}
@@ -259,7 +259,7 @@ func TestPayloadIsReadForWhatWritesItAgainAlone(t *testing.T) {
 	}
 }
 
-func TestStraysOfAJobAreItsOwnAndTwoAtMost(t *testing.T) {
+func TestAtMostTwoStraysOfJobAreFound(t *testing.T) {
 	s := newScript(t, 1)
 	var b store.Batch
 	for n := range 4 {
@@ -290,8 +290,8 @@ func TestStraysOfAJobAreItsOwnAndTwoAtMost(t *testing.T) {
 	}
 }
 
-// TestSlotsOfManyAreTakenAsTheyComeFree posts more commands of one group than there is room for.
-func TestSlotsOfManyAreTakenAsTheyComeFree(t *testing.T) {
+// TestBatchTakesSlotsAsTheyComeFree posts more commands of one group than there is room for.
+func TestBatchTakesSlotsAsTheyComeFree(t *testing.T) {
 	i := newInbox(4, 4<<10)
 	g := newGroup(7)
 	var all []*command
@@ -317,7 +317,7 @@ func TestSlotsOfManyAreTakenAsTheyComeFree(t *testing.T) {
 	}
 }
 
-func TestFullStoreIsTriedAgainWhenItIsTimeOrSaysThatItHasRoom(t *testing.T) {
+func TestFullStoreIsRetried(t *testing.T) {
 	var full error
 	says := func() error { return full }
 	for _, c := range []struct {

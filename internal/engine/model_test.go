@@ -124,10 +124,10 @@ func (m *model) settle(name string, o job.Outcome, kept, failed bool) {
 	j.due, j.at = next, next
 }
 
-// TestRandomCommandsAgreeWithANaiveModel lets users, apps and a failing disk do what they like to a loop, and
+// TestRandomCommandsMatchModel lets users, apps and a failing disk do what they like to a loop, and
 // compares every answer, every delivery, and after each step all that the store holds and what metrics say with the model's. The machine's
 // invariants are checked after every step, too. Some of it happens where instants take another form in the store.
-func TestRandomCommandsAgreeWithANaiveModel(t *testing.T) {
+func TestRandomCommandsMatchModel(t *testing.T) {
 	for seed := range uint64(10) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 0))

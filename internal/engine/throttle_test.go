@@ -10,7 +10,7 @@ import (
 	"carillon/internal/when"
 )
 
-func TestThrottledLanesThatComeAndGoAreForgotten(t *testing.T) {
+func TestDroppedThrottledLanesAreForgotten(t *testing.T) {
 	s := newNarrowScript(t, 1, 16)
 	due := func(name string) job.Key {
 		k := job.Key{Target: job.Target{Kind: job.App, Namespace: "ns", Name: "hung"}, Name: name}
@@ -38,7 +38,7 @@ func TestThrottledLanesThatComeAndGoAreForgotten(t *testing.T) {
 	}
 }
 
-func TestLaneThatIsThrottledWhenItsAppRefusesWaitsForRoomAlone(t *testing.T) {
+func TestRefusedThrottledLaneIsParked(t *testing.T) {
 	s := newNarrowScript(t, 1, 16)
 	s.limit.fires = 0
 	for i := range 100 {

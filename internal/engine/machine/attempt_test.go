@@ -9,7 +9,7 @@ import (
 )
 
 // However an entry that was picked comes back into its lane, a later stall is not added to one that it had then.
-func TestEntryThatComesBackForgetsTheStallThatItLeftWith(t *testing.T) {
+func TestReturningAttemptLosesBlockedTime(t *testing.T) {
 	m := New(Config{Partitions: 1, MaxInFlight: 100})
 	m.AddPartition(0, store.Fence{})
 	at := func(seconds int) time.Time { return time.Unix(int64(seconds), 0).UTC() }

@@ -11,7 +11,7 @@ import (
 	"carillon/internal/store"
 )
 
-func TestEntryWithoutAJobStaysAndIsNotInFlight(t *testing.T) {
+func TestEntryWithoutJobIsKept(t *testing.T) {
 	m := New(Config{Partitions: 1, MaxInFlight: 100})
 	m.AddPartition(0, store.Fence{})
 	now := time.Unix(1000, 0).UTC()
@@ -32,7 +32,7 @@ func TestEntryWithoutAJobStaysAndIsNotInFlight(t *testing.T) {
 	}
 }
 
-func TestWindowsDoNotGrowWhileAllOfThemHaveWhatTheyMayHave(t *testing.T) {
+func TestWindowsStopGrowingWhenFull(t *testing.T) {
 	for _, c := range []struct{ others, size, window, wantSize, want int }{
 		{0, 8, 4, 16, 12},
 		{0, 8, 0, 16, 16},
@@ -52,7 +52,7 @@ func TestWindowsDoNotGrowWhileAllOfThemHaveWhatTheyMayHave(t *testing.T) {
 	}
 }
 
-func TestCountsOfAJobStayAtTheirMost(t *testing.T) {
+func TestCountsSaturate(t *testing.T) {
 	d := &Delivery{State: record.State{Settled: math.MaxUint32, Attempts: math.MaxUint32}}
 	if s, _ := d.stateAfter(job.Handled); s.Settled != math.MaxUint32 || s.Attempts != 0 {
 		t.Errorf("a job that has settled all it can count has %+v afterwards", s)

@@ -9,7 +9,7 @@ import (
 	"carillon/internal/engine/record"
 )
 
-func TestLaneRemembersTheLongestGapAheadAndReadsAroundIt(t *testing.T) {
+func TestUnreadSkipsLongestTombstones(t *testing.T) {
 	at := func(n int) record.Entry {
 		return record.Entry{Key: appKey("app", 1), Due: time.Unix(int64(n), 0).UTC()}
 	}

@@ -35,7 +35,7 @@ func pageOf(t *testing.T, records, bytes int) *Engine {
 	return New(Config{Partitions: 1}, s, nil, logTo(t))
 }
 
-func TestPageOfAListHasTenThousandJobsOrAMebibyteAndSaysWhereTheNextBegins(t *testing.T) {
+func TestPageSizeAndNextKey(t *testing.T) {
 	prefix := record.PrefixRange(job.Prefix{Kind: job.App, Namespace: "ns"})
 	for _, c := range []struct {
 		records, bytes int
@@ -74,7 +74,7 @@ func TestPageOfAListHasTenThousandJobsOrAMebibyteAndSaysWhereTheNextBegins(t *te
 	}
 }
 
-func TestListPassesOverWhatCannotBeReadAndPutsItAside(t *testing.T) {
+func TestListSkipsUnreadableJobs(t *testing.T) {
 	e := pageOf(t, 3, 10)
 	var b store.Batch
 	b.Put(append(record.JobKey(appKey("app", 1)), 'x'), []byte("value"))
@@ -107,7 +107,7 @@ func TestListPassesOverWhatCannotBeReadAndPutsItAside(t *testing.T) {
 	}
 }
 
-func TestJobOfTheLargestSizeIsTakenAndOneByteMoreIsNot(t *testing.T) {
+func TestMaxJobIsExact(t *testing.T) {
 	spec := job.Spec{Policy: job.DefaultPolicy(), AppID: "app", Data: &job.Data{Value: make([]byte, 100)}}
 	k := appKey("app", 1)
 	size := len(record.EncodeSpec(k, &spec)) + len(record.JobKey(k))
@@ -139,7 +139,7 @@ func (s *rereadStore) Scan(ctx context.Context, r store.Range, limit int) iter.S
 	return s.Store.Scan(ctx, r, limit)
 }
 
-func TestPageThatWasReadBesideACommitThatFailedIsReadAgain(t *testing.T) {
+func TestPageIsReadAgainAfterFailedCommit(t *testing.T) {
 	for fails := range 3 {
 		s := &rereadStore{Store: openStore(t)}
 		e := New(Config{Partitions: 3, Loops: 3}, s, nil, logTo(t))

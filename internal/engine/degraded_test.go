@@ -51,7 +51,7 @@ func tight(t *testing.T, a *app) (*engine.Engine, *tightStore) {
 	return e, s
 }
 
-func TestAStoreThatTakesOnlyDeletionsFiresOnAndNothingTwice(t *testing.T) {
+func TestFullStoreFiresOnAndNothingTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &app{answer: func(tr job.Trigger) (job.Outcome, time.Duration) {
 			if tr.Key.Name == "fails" && tr.Attempt == 0 {
@@ -129,7 +129,7 @@ func TestAStoreThatTakesOnlyDeletionsFiresOnAndNothingTwice(t *testing.T) {
 	})
 }
 
-func TestThatAStoreIsFullAndHasRoomAgainIsLoggedEachTime(t *testing.T) {
+func TestFullStoreIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		defer db.Close()
@@ -151,7 +151,7 @@ func TestThatAStoreIsFullAndHasRoomAgainIsLoggedEachTime(t *testing.T) {
 	})
 }
 
-func TestLostTriggerComesAgainAtOnceThoughTheStoreIsFull(t *testing.T) {
+func TestLostTriggerIsRepeatedWhileStoreIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &app{answer: func(tr job.Trigger) (job.Outcome, time.Duration) {
 			if tr.Key.Target.Name == "lost" {
@@ -183,7 +183,7 @@ func count(t *testing.T, a *app, target string) int {
 	return n
 }
 
-func TestWhatCannotBeRecordedIsKeptWithinBounds(t *testing.T) {
+func TestKeptOutcomesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &app{}
 		e, s := tight(t, a)

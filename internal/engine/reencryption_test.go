@@ -56,7 +56,7 @@ func rotated(t *testing.T, s store.Store, a *app) (file string) {
 	return file
 }
 
-func TestWhatAnOldKeyHasSealedIsSealedAnewAndTheOldKeyMayGo(t *testing.T) {
+func TestKeyRotationRetiresOldKey(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, a := open(t, vfs.NewMem()), &app{}
 		defer s.Close()
@@ -99,7 +99,7 @@ func TestWhatAnOldKeyHasSealedIsSealedAnewAndTheOldKeyMayGo(t *testing.T) {
 	})
 }
 
-func TestAKeyThatComesWhileTheEngineRunsSealsEverythingBefore(t *testing.T) {
+func TestKeyAddedAtRuntimeSealsAllJobs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, a := open(t, vfs.NewMem()), &app{}
 		defer s.Close()
@@ -129,7 +129,7 @@ func TestAKeyThatComesWhileTheEngineRunsSealsEverythingBefore(t *testing.T) {
 }
 
 // A walk that is interrupted is no harm: the next one goes on with what is left.
-func TestAWalkGoesOnAfterARestartAndOverWhatCannotBeRead(t *testing.T) {
+func TestReencryptionSurvivesRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, a := open(t, vfs.NewMem()), &app{}
 		defer s.Close()
@@ -160,7 +160,7 @@ func TestAWalkGoesOnAfterARestartAndOverWhatCannotBeRead(t *testing.T) {
 }
 
 // A job that is settled, scheduled again or deleted while it is sealed anew is what it was made.
-func TestWhatHappensToJobsMeanwhileIsNotUndone(t *testing.T) {
+func TestReencryptionUndoesNoCommand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, a := open(t, vfs.NewMem()), &app{}
 		defer s.Close()
@@ -190,7 +190,7 @@ func TestWhatHappensToJobsMeanwhileIsNotUndone(t *testing.T) {
 }
 
 // Each node of a cluster seals anew what it owns, and waits for nothing that another does.
-func TestNodesThatShareAStoreSealTheirPartsAnew(t *testing.T) {
+func TestNodesReencryptTheirPartitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r, a := newRegistry(t), &app{}
 		begin := func(keys string, partitions ...int) (*engine.Engine, func()) {

@@ -18,7 +18,7 @@ type checkedStore struct {
 
 func (s checkedStore) Commit(_ context.Context, b *store.Batch) error { return s.check(b) }
 
-func TestABatchThatIsBeingCommittedIsNotWrittenTo(t *testing.T) {
+func TestBatchInCommitIsNotModified(t *testing.T) {
 	commits := 0
 	s := checkedStore{openStore(t), nil}
 	lp := newLoop([]int{0}, Config{Partitions: 1, Loops: 1, Inbox: 1, MaxInFlight: 1, Now: time.Now}, nil, &s, nil, logTo(t), newMetrics(nil), newQuarantine(nil, logTo(t), nil), newGivenUp(logTo(t)))

@@ -73,7 +73,7 @@ func populate(t *testing.T, e *engine.Engine) []job.Key {
 	return keys
 }
 
-func TestAListingIsExactlyItsPrefixInOrder(t *testing.T) {
+func TestListIsExactlyItsPrefixInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, _, stop := start(t)
 		defer stop()
@@ -86,7 +86,7 @@ func TestAListingIsExactlyItsPrefixInOrder(t *testing.T) {
 	})
 }
 
-func TestABulkDeleteTakesItsPrefixAndNothingElse(t *testing.T) {
+func TestDeleteAllRemovesExactlyItsPrefix(t *testing.T) {
 	for name, s := range selections() {
 		synctest.Test(t, func(t *testing.T) {
 			e, a, stop := start(t)
@@ -111,7 +111,7 @@ func TestABulkDeleteTakesItsPrefixAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestALargeListingAndDeletionGoPageByPageWhileOthersFire(t *testing.T) {
+func TestLargeListAndDeleteAllGoPageByPage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, a, stop := start(t)
 		defer stop()
@@ -138,7 +138,7 @@ func TestALargeListingAndDeletionGoPageByPageWhileOthersFire(t *testing.T) {
 	})
 }
 
-func TestADeletionEndsWithTheFirstErrorOfAJob(t *testing.T) {
+func TestDeleteAllStopsAtFirstError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, _, stop := start(t)
 		defer stop()

@@ -24,7 +24,7 @@ func requests(app string, n int) []job.Request {
 	return all
 }
 
-func TestOfManyEachHasItsOwnResultInItsPlace(t *testing.T) {
+func TestScheduleAllReturnsResultsInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		defer db.Close()
@@ -50,7 +50,7 @@ func TestOfManyEachHasItsOwnResultInItsPlace(t *testing.T) {
 	})
 }
 
-func TestOfManyWithOneNameTheLastWins(t *testing.T) {
+func TestScheduleAllLastOfSameKeyWins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		defer db.Close()
@@ -81,7 +81,7 @@ func TestOfManyWithOneNameTheLastWins(t *testing.T) {
 	})
 }
 
-func TestManyWaitForTheDiskAndForRoomAndGiveUpWithTheirCaller(t *testing.T) {
+func TestScheduleAllWaitsUntilCanceled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		defer db.Close()
@@ -105,7 +105,7 @@ func TestManyWaitForTheDiskAndForRoomAndGiveUpWithTheirCaller(t *testing.T) {
 	})
 }
 
-func TestManyAreToldOfAFailedCommitAndOfTheEnd(t *testing.T) {
+func TestScheduleAllReportsFailedCommitAndStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		defer db.Close()

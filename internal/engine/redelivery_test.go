@@ -17,7 +17,7 @@ import (
 	"carillon/internal/store"
 )
 
-func TestInFlightAtTheEndOfALeaseCountsAsRedelivered(t *testing.T) {
+func TestInFlightAtLeaseEndCountsAsRedelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &app{answer: func(job.Trigger) (job.Outcome, time.Duration) { return job.Handled, time.Minute }}
 		r := newRegistry(t)
@@ -45,7 +45,7 @@ func TestInFlightAtTheEndOfALeaseCountsAsRedelivered(t *testing.T) {
 	})
 }
 
-func TestWhatCouldNotBeRecordedIsCountedAsDeliveredAgain(t *testing.T) {
+func TestUnrecordedOutcomeCountsAsRedelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &app{answer: func(job.Trigger) (job.Outcome, time.Duration) { return job.Handled, time.Second }}
 		db := open(t, vfs.NewMem())

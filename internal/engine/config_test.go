@@ -18,7 +18,7 @@ import (
 	"carillon/internal/store"
 )
 
-func TestConfigHasItsDefaultsAndLoopsDivideThem(t *testing.T) {
+func TestConfigDefaults(t *testing.T) {
 	type shape struct{ partitions, loops, inbox, turn, inFlight, commandBytes, maxJob int }
 	for _, c := range []struct {
 		cpus int
@@ -99,7 +99,7 @@ func (s *mute) Commit(ctx context.Context, b *store.Batch) error {
 	return s.Store.Commit(ctx, b)
 }
 
-func TestSilentStoreIsAskedLessAndLess(t *testing.T) {
+func TestUnansweredFormatReadBacksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		page := new(logtest.Page)
 		s := &mute{Store: openStore(t), begun: time.Now(), until: 6 * time.Second, writes: errMute}
@@ -142,7 +142,7 @@ func TestSilentStoreIsAskedLessAndLess(t *testing.T) {
 }
 
 // A clock that is stepped cannot be made here: the reading of the monotonic one always comes along.
-func TestClockThatIsNotSteppedIsNotLogged(t *testing.T) {
+func TestSteadyClockIsNotLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		page := new(logtest.Page)
 		e := New(Config{Partitions: 1}, openStore(t), nil, slog.New(slog.NewTextHandler(page, nil)))
@@ -163,7 +163,7 @@ func dueAt(at time.Time) *job.Spec {
 	return s
 }
 
-func TestSurveyAddsWhatLoopsHold(t *testing.T) {
+func TestStatsOfLoopsAdd(t *testing.T) {
 	one := loopStats{Stats: machine.Stats{Lanes: 1, Parked: 2, Throttled: 3, Entries: 4, Due: 5, Out: 6, InFlight: 7, Limit: 8, Oldest: 11}, outcomes: 9, commands: 10}
 	other := loopStats{Stats: machine.Stats{Lanes: 20, Parked: 20, Throttled: 20, Entries: 20, Due: 20, Out: 20, InFlight: 20, Limit: 20, Oldest: 5}, outcomes: 20, commands: 20, overloaded: 1}
 	want := loopStats{Stats: machine.Stats{Lanes: 21, Parked: 22, Throttled: 23, Entries: 24, Due: 25, Out: 26, InFlight: 27, Limit: 28, Oldest: 11}, outcomes: 29, commands: 30, overloaded: 1}
@@ -185,7 +185,7 @@ func TestSurveyAddsWhatLoopsHold(t *testing.T) {
 	}
 }
 
-func TestErrorOfTheStoreMayPassUnlessTheCallerHasGone(t *testing.T) {
+func TestStoreErrorIsUnavailableUnlessCanceled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	if err := unavailable(ctx, errMute); !errors.Is(err, job.ErrUnavailable) || !errors.Is(err, errMute) {
 		t.Errorf("an error of the store becomes %v", err)
@@ -199,7 +199,7 @@ func TestErrorOfTheStoreMayPassUnlessTheCallerHasGone(t *testing.T) {
 	}
 }
 
-func TestFormatThatIsEmptyOrLaterIsRefusedByItsVersion(t *testing.T) {
+func TestUnknownStoreFormatIsRefused(t *testing.T) {
 	for format, want := range map[string]string{
 		"": "knows only format", "\x02": "knows only format", "\x01\x02": "was made with 2 partitions and cannot be used with 1", "\x01\x01": "",
 	} {
@@ -217,7 +217,7 @@ func TestFormatThatIsEmptyOrLaterIsRefusedByItsVersion(t *testing.T) {
 	}
 }
 
-func TestPunctualLoopHasAWaker(t *testing.T) {
+func TestPunctualLoopHasWaker(t *testing.T) {
 	for _, punctual := range []bool{false, true} {
 		s := newScript(t, 1)
 		s.punctual = punctual

@@ -49,7 +49,7 @@ func (w work) of(app string) (commands, outcomes int) {
 	return commands, outcomes
 }
 
-func TestCommandsAndOutcomesHaveHalfOfATurnEach(t *testing.T) {
+func TestCommandsAndOutcomesShareTurn(t *testing.T) {
 	for _, c := range []struct{ outcomes, commands, wantOutcomes, wantCommands int }{
 		{1000, 1000, 50, 50},
 		{1000, 10, 90, 10},
@@ -72,7 +72,7 @@ func TestCommandsAndOutcomesHaveHalfOfATurnEach(t *testing.T) {
 	}
 }
 
-func TestTargetWithMuchDelaysNoOther(t *testing.T) {
+func TestBusyTargetDelaysNoOther(t *testing.T) {
 	i := inboxOf(t)
 	for n := range 50 {
 		i.addOutcomes(fmt.Sprint("busy", n), 100)
@@ -93,7 +93,7 @@ func TestTargetWithMuchDelaysNoOther(t *testing.T) {
 	}
 }
 
-func TestCommandsOfOneJobHaveATurnEachInTheirOrder(t *testing.T) {
+func TestCommandsOfOneJobKeepTheirOrder(t *testing.T) {
 	i := inboxOf(t)
 	for n := range 5 {
 		i.update(func() { i.enqueue(&command{key: appKey("a", 0), bytes: 1, index: n}) })
@@ -116,7 +116,7 @@ func TestCommandsOfOneJobHaveATurnEachInTheirOrder(t *testing.T) {
 	}
 }
 
-func TestLargeCommandHasATurnToItself(t *testing.T) {
+func TestLargeCommandHasOwnTurn(t *testing.T) {
 	i := inboxOf(t)
 	i.addCommands("large", 2, 5000)
 	i.addCommands("small", 3, 10)
@@ -137,7 +137,7 @@ func TestLargeCommandHasATurnToItself(t *testing.T) {
 	}
 }
 
-func TestLargeCommandsGiveWayToOutcomes(t *testing.T) {
+func TestLargeCommandsLeaveSpaceForOutcomes(t *testing.T) {
 	i := inboxOf(t)
 	i.addCommands("a", 1000, 500)
 	i.addOutcomes("b", 1000)
@@ -152,7 +152,7 @@ func TestLargeCommandsGiveWayToOutcomes(t *testing.T) {
 	}
 }
 
-func TestTurnsThatACommandWaitsAreCounted(t *testing.T) {
+func TestTurnsOfCommandAreCounted(t *testing.T) {
 	i := inboxOf(t)
 	i.take(100, 1<<20)
 	for range 3 { // of one job, of which each turn takes one
@@ -168,7 +168,7 @@ func TestTurnsThatACommandWaitsAreCounted(t *testing.T) {
 	}
 }
 
-func TestManyCommandsOfOneJobMakeNoOtherTargetWait(t *testing.T) {
+func TestCommandsOfOneJobDelayNoOtherTarget(t *testing.T) {
 	i := inboxOf(t)
 	for range 40 {
 		i.update(func() { i.enqueue(&command{key: appKey("a", 0), bytes: 1}) })
@@ -191,7 +191,7 @@ func TestManyCommandsOfOneJobMakeNoOtherTargetWait(t *testing.T) {
 	}
 }
 
-func TestMostOfAnOutcomeIsTheKeysOfItsWrites(t *testing.T) {
+func TestOutcomeSizeCoversItsWrites(t *testing.T) {
 	k := job.Key{Target: job.Target{Kind: job.Actor, Namespace: "namespace", Name: "type"}, ActorID: "an id", Name: "a name"}
 	names := len("namespace") + len("type") + len("an id") + len("a name")
 	o := outcome{delivery: &machine.Delivery{Attempt: machine.Attempt{Entry: record.Entry{Key: k}}}}

@@ -113,7 +113,7 @@ func (n *node) leave(partition int) {
 	delete(n.stop, partition)
 }
 
-func TestPartitionsThatMoveUnderLoadLoseNothingAndFireNothingTwice(t *testing.T) {
+func TestMovingPartitionsLoseAndRepeatNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const partitions, seconds = 4, 120
 		a := &app{answer: func(job.Trigger) (job.Outcome, time.Duration) { return job.Handled, 20 * time.Millisecond }}
@@ -159,7 +159,7 @@ func TestPartitionsThatMoveUnderLoadLoseNothingAndFireNothingTwice(t *testing.T)
 	})
 }
 
-func TestWhatIsOutKeepsAPartitionForASecondAtMost(t *testing.T) {
+func TestReleaseWaitsASecondAtMost(t *testing.T) {
 	for _, takes := range []time.Duration{300 * time.Millisecond, time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
 			var calls atomic.Int32
@@ -209,7 +209,7 @@ func (a anyway) Deliver(t job.Trigger, done func(job.Outcome), room func(int)) b
 	return a.app.Deliver(t, done, room)
 }
 
-func TestANodeWhoseLeaseHasEndedFiresNothing(t *testing.T) {
+func TestNodeWithExpiredLeaseFiresNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &app{}
 		all := nodes(t, 2, 1, a)
@@ -231,7 +231,7 @@ func TestANodeWhoseLeaseHasEndedFiresNothing(t *testing.T) {
 	})
 }
 
-func TestTriggerKeptBackByALostLeaseFiresWhenItsNodeOwnsAgain(t *testing.T) {
+func TestTriggerHeldByLostLeaseFiresLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &app{}
 		all := nodes(t, 1, 1, a)
@@ -250,7 +250,7 @@ func TestTriggerKeptBackByALostLeaseFiresWhenItsNodeOwnsAgain(t *testing.T) {
 	})
 }
 
-func TestANodeWhosePartitionWasTakenWritesNothing(t *testing.T) {
+func TestFencedNodeWritesNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := nodes(t, 2, 1, &app{})
 		k := key("app", "a")
@@ -270,7 +270,7 @@ func TestANodeWhosePartitionWasTakenWritesNothing(t *testing.T) {
 	})
 }
 
-func TestTurnOverTwoPartitionsIsRefusedIfOneIsLost(t *testing.T) {
+func TestTurnIsRefusedIfOnePartitionIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, lost := range []int{0, 1} {
 			all := nodes(t, 2, 2, &app{})
@@ -338,7 +338,7 @@ func (u *unfenced) Commit(ctx context.Context, b *store.Batch) error {
 	return u.Store.Commit(ctx, b)
 }
 
-func TestACallWaitsForAPartitionThatComesAndIsRefusedAboutOneThatIsGone(t *testing.T) {
+func TestCallsWaitWhileLoadingAndFailAfterRelease(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		all := nodes(t, 1, 1, &app{})
 		answered := make(chan error, 1)
@@ -368,7 +368,7 @@ func TestACallWaitsForAPartitionThatComesAndIsRefusedAboutOneThatIsGone(t *testi
 	})
 }
 
-func TestStepOfTheClockMakesNoHandOverLonger(t *testing.T) {
+func TestClockStepDoesNotProlongRelease(t *testing.T) {
 	for _, step := range []time.Duration{-time.Hour, time.Hour} {
 		synctest.Test(t, func(t *testing.T) {
 			var ahead atomic.Int64
@@ -398,7 +398,7 @@ func TestStepOfTheClockMakesNoHandOverLonger(t *testing.T) {
 	}
 }
 
-func TestAnOutcomeThatComesAfterTheHandOverTakesNoOtherPartitionAlong(t *testing.T) {
+func TestLateOutcomeAfterReleaseIsIgnored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &app{answer: func(tr job.Trigger) (job.Outcome, time.Duration) {
 			if tr.Key.Target.Name == "slow" {
@@ -451,7 +451,7 @@ func (c *refused) Fence(ctx context.Context) (store.Fence, error) {
 	return c.claim.Fence(ctx)
 }
 
-func TestPartitionIsClaimedAgainLaterAndLaterAndSoonAfterItWasHad(t *testing.T) {
+func TestClaimRetriesBackOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRegistry(t)
 		a := &app{}

@@ -10,7 +10,7 @@ import (
 	"carillon/internal/job"
 )
 
-func TestPartitionComesAndGoesOnlyFromWhereItStands(t *testing.T) {
+func TestPartitionStateTransitions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ops := []struct {
 			name string
@@ -68,7 +68,7 @@ func TestPartitionComesAndGoesOnlyFromWhereItStands(t *testing.T) {
 	})
 }
 
-func TestPartitionIsMissingWhenItHasNotComeForAWhile(t *testing.T) {
+func TestPartitionLoadingTooLongIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		i := newInbox(4, 1<<20)
 		missing := func(want ...int) {
@@ -94,7 +94,7 @@ func TestPartitionIsMissingWhenItHasNotComeForAWhile(t *testing.T) {
 	})
 }
 
-func TestInboxThatClosesAnswersWhoeverWaitsAndComes(t *testing.T) {
+func TestClosedInboxRefusesCommands(t *testing.T) {
 	i := newInbox(8, 1<<20)
 	i.setLoading(0)
 	i.setOwned(0)
@@ -151,7 +151,7 @@ func TestInboxThatClosesAnswersWhoeverWaitsAndComes(t *testing.T) {
 	}
 }
 
-func TestLoopSleepsUntilTheFirstThingThatIsToBeDone(t *testing.T) {
+func TestLoopSleepsUntilNextEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newScript(t, 2)
 		want := func(sleep time.Duration, due bool) {

@@ -68,7 +68,7 @@ func told(t *testing.T, s store.Store, mark string) (secrets, marks int) {
 	return secrets, marks
 }
 
-func TestASealedJobCannotBeReadOnTheDiskAndIsDeliveredAllTheSame(t *testing.T) {
+func TestSealedJobIsUnreadableOnDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, a := open(t, vfs.NewMem()), &app{}
 		defer s.Close()
@@ -108,7 +108,7 @@ func TestASealedJobCannotBeReadOnTheDiskAndIsDeliveredAllTheSame(t *testing.T) {
 	})
 }
 
-func TestAStoreIsNotOpenedWithoutTheKeysOfItsJobs(t *testing.T) {
+func TestStoreIsRefusedWithoutItsKeys(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, a := open(t, vfs.NewMem()), &app{}
 		defer s.Close()
@@ -150,7 +150,7 @@ func TestAStoreIsNotOpenedWithoutTheKeysOfItsJobs(t *testing.T) {
 
 func only(k *encryption.Keys, _ string) *encryption.Keys { return k }
 
-func TestJobsOfBeforeSealingBeganAreDelivered(t *testing.T) {
+func TestUnsealedJobsAreDelivered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, a := open(t, vfs.NewMem()), &app{}
 		defer s.Close()
@@ -172,7 +172,7 @@ func TestJobsOfBeforeSealingBeganAreDelivered(t *testing.T) {
 }
 
 // Whoever can write to the disk cannot give one job the payload of another.
-func TestAnEnvelopeThatWasMovedToAnotherJobHarmsThatJobAlone(t *testing.T) {
+func TestMovedEnvelopeDoesNotOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, a := open(t, vfs.NewMem()), &app{}
 		defer s.Close()
@@ -214,7 +214,7 @@ func TestAnEnvelopeThatWasMovedToAnotherJobHarmsThatJobAlone(t *testing.T) {
 	})
 }
 
-func TestTheJobsOfANamespaceAreCountedAndNoOthers(t *testing.T) {
+func TestUsageOfNamespace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, _, stop := start(t)
 		defer stop()
@@ -242,7 +242,7 @@ func TestTheJobsOfANamespaceAreCountedAndNoOthers(t *testing.T) {
 	})
 }
 
-func TestAStoreWhoseKeysWereAllForgottenOpensWithoutAny(t *testing.T) {
+func TestStoreOpensOnceAllKeysAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, vfs.NewMem())
 		defer s.Close()
@@ -253,7 +253,7 @@ func TestAStoreWhoseKeysWereAllForgottenOpensWithoutAny(t *testing.T) {
 	})
 }
 
-func TestAKeyThatWasForgottenLeavesItsNameToAnother(t *testing.T) {
+func TestForgottenKeyNameCanBeReused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, vfs.NewMem())
 		defer s.Close()

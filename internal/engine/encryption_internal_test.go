@@ -21,7 +21,7 @@ func sealed(t *testing.T) (s record.EncryptedStore, under store.Store) {
 	return record.EncryptedStore{Store: under, Keys: keys}, under
 }
 
-func TestKeyIsMissingWhereTheStoreSaysThatItIsUsed(t *testing.T) {
+func TestMissingKeyIsDetected(t *testing.T) {
 	s, under := sealed(t)
 	const sealedSpec = 2 // version of a sealed spec
 	id := s.Keys.Current()

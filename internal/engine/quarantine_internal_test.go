@@ -79,7 +79,7 @@ func (w *asideWorld) keys() (all []string) {
 	return all
 }
 
-func TestQuarantineItsMetricAndItsNotesSayTheSame(t *testing.T) {
+func TestQuarantineMetricAndNotesAgree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := openStore(t)
 		w := newAside(t, db)
@@ -169,7 +169,7 @@ func TestQuarantineItsMetricAndItsNotesSayTheSame(t *testing.T) {
 	})
 }
 
-func TestQuarantineHasABoundAndSaysSo(t *testing.T) {
+func TestQuarantineLimitIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newAside(t, openStore(t))
 		for i := range maxFound + 5 {
@@ -211,7 +211,7 @@ func (s *lookStore) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
 	return s.Store.Get(ctx, keys...)
 }
 
-func TestFindingsAreNotedSoonAndLookedAtEachMinute(t *testing.T) {
+func TestFindingsAreNotedSoonAndRecheckedEachMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &lookStore{Store: openStore(t), begun: time.Now()}
 		var b store.Batch

@@ -51,9 +51,9 @@ func (s *walked) Scan(ctx context.Context, r store.Range, limit int) iter.Seq2[s
 	return s.Store.Scan(ctx, r, limit)
 }
 
-// TestStoreRemembersTheKeysOfItsJobsAndNoOthers runs an engine with one file of keys after the other, and compares all that
+// TestStoreRemembersKeysOfItsJobs runs an engine with one file of keys after the other, and compares all that
 // the store says about itself.
-func TestStoreRemembersTheKeysOfItsJobsAndNoOthers(t *testing.T) {
+func TestStoreRemembersKeysOfItsJobs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		defer db.Close()
@@ -97,8 +97,8 @@ func TestStoreRemembersTheKeysOfItsJobsAndNoOthers(t *testing.T) {
 	})
 }
 
-// TestKeyWithoutAMarkIsKnownByTheJobsThatItOpens is about stores that an earlier version wrote.
-func TestKeyWithoutAMarkIsKnownByTheJobsThatItOpens(t *testing.T) {
+// TestKeyWithoutCheckIsVerifiedByItsJobs is about stores that an earlier version wrote.
+func TestKeyWithoutCheckIsVerifiedByItsJobs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		defer db.Close()
@@ -135,7 +135,7 @@ func TestKeyWithoutAMarkIsKnownByTheJobsThatItOpens(t *testing.T) {
 	})
 }
 
-func TestFileOfKeysThatIsNotUsedIsWarnedOfOnceEachTime(t *testing.T) {
+func TestUnusableKeyFileIsLoggedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db, page := open(t, vfs.NewMem()), new(logtest.Page)
 		defer db.Close()
@@ -158,8 +158,8 @@ func TestFileOfKeysThatIsNotUsedIsWarnedOfOnceEachTime(t *testing.T) {
 	})
 }
 
-// TestWalkThatLeavesJobsIsTriedAgainEachMinute has a store without room, so that nothing is sealed anew.
-func TestWalkThatLeavesJobsIsTriedAgainEachMinute(t *testing.T) {
+// TestIncompleteReencryptionIsRetried has a store without room, so that nothing is sealed anew.
+func TestIncompleteReencryptionIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db, a := open(t, vfs.NewMem()), &app{}
 		defer db.Close()

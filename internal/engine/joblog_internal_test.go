@@ -9,7 +9,7 @@ import (
 	"carillon/internal/job"
 )
 
-func TestDebugLinesCostNothingWhenTheyAreOff(t *testing.T) {
+func TestDisabledDebugLogDoesNotAllocate(t *testing.T) {
 	log := slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelInfo})).With(slog.String("a", "b"))
 	lp := newLoop([]int{0}, Config{Partitions: 1, Loops: 1, Inbox: 1, MaxInFlight: 1, Now: time.Now}, nil, nil, nil, log, newMetrics(nil), newQuarantine(nil, log, nil), newGivenUp(log))
 	ended := []*machine.Delivery{{Outcome: job.Handled}, {Outcome: job.Failed, Next: machine.NextAttempt{Retry: true}}, {Outcome: job.Lost}}

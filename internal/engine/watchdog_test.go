@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-func TestALoopIsStuckWhenItIsLateByMoreThanThreeSeconds(t *testing.T) {
+func TestLoopIsStuckAfterThreeSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := watchdog{start: time.Now()}
 		if err := p.check(time.Now()); err == nil {
@@ -41,7 +41,7 @@ func TestALoopIsStuckWhenItIsLateByMoreThanThreeSeconds(t *testing.T) {
 	})
 }
 
-func TestALoopIsOverloadedWhenMostOfFiveSecondsLeftWork(t *testing.T) {
+func TestOverloadWindow(t *testing.T) {
 	for _, c := range []struct {
 		left int // of ten turns of half a second, how many leave work
 		want bool
@@ -70,7 +70,7 @@ func TestALoopIsOverloadedWhenMostOfFiveSecondsLeftWork(t *testing.T) {
 }
 
 // What is due long ago is due now, and what is due in thousands of years is not late.
-func TestHealthBearsEveryInstant(t *testing.T) {
+func TestWatchdogHandlesEveryInstant(t *testing.T) {
 	now := time.Now()
 	for next, late := range map[time.Time]bool{
 		{}: false, time.Date(1900, 1, 1, 0, 0, 0, 0, time.UTC): false, time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC): false,

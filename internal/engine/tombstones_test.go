@@ -70,7 +70,7 @@ func (g *graveyard) passed() int {
 	return n
 }
 
-func TestCancelledJobsAreSteppedOverOnceAndNotAtEachTurn(t *testing.T) {
+func TestTombstonesAreSkippedOnce(t *testing.T) {
 	const cancelled, rounds, few = 3000, 8, 300 // few are more than a window holds
 	for name, cancel := range map[string]func(*testing.T, *engine.Engine) error{
 		"by prefix": func(t *testing.T, e *engine.Engine) error {
