@@ -19,16 +19,16 @@ import (
 	"carillon/internal/store"
 )
 
-// A tightStore takes nothing but deletions while tight is set, as etcd does when its quota is exceeded.
-type tightStore struct {
+// A fullStore takes nothing but deletions while full is set, as etcd does when its quota is exceeded.
+type fullStore struct {
 	store.Store
-	tight   atomic.Bool
+	full    atomic.Bool
 	refused atomic.Int32
 }
 
-func (s *tightStore) Commit(ctx context.Context, b *store.Batch) error {
+func (s *fullStore) Commit(ctx context.Context, b *store.Batch) error {
 	for _, w := range b.Writes {
-		if s.tight.Load() && !w.Remove {
+		if s.full.Load() && !w.Remove {
 			s.refused.Add(1)
 			return fmt.Errorf("no space: %w", job.ErrFull)
 		}
@@ -36,11 +36,11 @@ func (s *tightStore) Commit(ctx context.Context, b *store.Batch) error {
 	return s.Store.Commit(ctx, b)
 }
 
-// tight runs an engine on a store that can become tight.
-func tight(t *testing.T, a *app) (*engine.Engine, *tightStore) {
+// startFull runs an engine on a store that can become full.
+func startFull(t *testing.T, a *app) (*engine.Engine, *fullStore) {
 	t.Helper()
 	db := open(t, vfs.NewMem())
-	s := &tightStore{Store: db}
+	s := &fullStore{Store: db}
 	e, stop := run(t, s, a, engine.Config{Loops: 1})
 	t.Cleanup(func() {
 		stop()
@@ -59,7 +59,7 @@ func TestFullStoreFiresOnAndNothingTwice(t *testing.T) {
 			}
 			return job.Handled, 10 * time.Millisecond
 		}}
-		e, s := tight(t, a)
+		e, s := startFull(t, a)
 		const shots, ticks = 3000, 10
 		first := time.Now().Add(time.Second)
 		for i := range shots { // more than windows hold, over a minute
@@ -72,7 +72,7 @@ func TestFullStoreFiresOnAndNothingTwice(t *testing.T) {
 		mustSchedule(t, e, key("late", "late"), once(first.Add(time.Hour)))
 
 		time.Sleep(10500 * time.Millisecond) // and each tick has come ten times
-		s.tight.Store(true)
+		s.full.Store(true)
 		time.Sleep(50 * time.Second)
 		synctest.Wait()
 		if got, want := count(t, a, "shots"), 50*59; got < want {
@@ -101,7 +101,7 @@ func TestFullStoreFiresOnAndNothingTwice(t *testing.T) {
 			t.Errorf("%d commits were tried in 50 s, want some", n)
 		}
 
-		s.tight.Store(false)
+		s.full.Store(false)
 		time.Sleep(time.Minute)
 		mustSchedule(t, e, key("new", "new"), once(time.Now()))
 		synctest.Wait()
@@ -124,7 +124,7 @@ func TestFullStoreFiresOnAndNothingTwice(t *testing.T) {
 			t.Errorf("the job that failed once came %d times, want 2", got)
 		}
 		if got := count(t, a, "late"); got != 0 {
-			t.Error("a job came that was deleted while the store was tight")
+			t.Error("a job came that was deleted while the store was full")
 		}
 	})
 }
@@ -133,15 +133,15 @@ func TestFullStoreIsLogged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		defer db.Close()
-		s, a := &tightStore{Store: db}, &app{}
+		s, a := &fullStore{Store: db}, &app{}
 		var said logtest.Page
 		e, stop := runWith(t, s, a, engine.Config{Loops: 1}, slog.New(slog.NewTextHandler(&said, nil)))
 		defer stop()
 		mustSchedule(t, e, key("app", "ticks"), every(time.Now(), time.Second))
 		for n := range 3 {
-			s.tight.Store(true)
+			s.full.Store(true)
 			time.Sleep(10 * time.Second)
-			s.tight.Store(false)
+			s.full.Store(false)
 			time.Sleep(10 * time.Second)
 			full, room := strings.Count(said.String(), "the store has no room"), strings.Count(said.String(), "the store has room again")
 			if full != n+1 || room != n+1 {
@@ -159,10 +159,10 @@ func TestLostTriggerIsRepeatedWhileStoreIsFull(t *testing.T) {
 			}
 			return job.Handled, 0
 		}}
-		e, s := tight(t, a)
+		e, s := startFull(t, a)
 		mustSchedule(t, e, key("full", "ticks"), every(time.Now().Add(time.Millisecond), time.Hour))
 		mustSchedule(t, e, key("lost", "ticks"), every(time.Now().Add(19*time.Second), time.Hour))
-		s.tight.Store(true)
+		s.full.Store(true)
 		time.Sleep(19 * time.Second) // the store is tried every 5 s by now, which is not about to be
 		refused := s.refused.Load()
 		time.Sleep(1100 * time.Millisecond)
@@ -186,7 +186,7 @@ func count(t *testing.T, a *app, target string) int {
 func TestKeptOutcomesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &app{}
-		e, s := tight(t, a)
+		e, s := startFull(t, a)
 		first := time.Now().Add(time.Minute)
 		jobs := make([]job.Request, 5500)
 		for i := range jobs {
@@ -195,13 +195,13 @@ func TestKeptOutcomesAreBounded(t *testing.T) {
 		if err := errors.Join(e.ScheduleAll(t.Context(), jobs)(t.Context())...); err != nil {
 			t.Fatal(err)
 		}
-		s.tight.Store(true)
+		s.full.Store(true)
 		time.Sleep(3 * time.Minute)
 		synctest.Wait()
 		if got := len(a.triggers(t)); got < 4096 || got > 4096+100 {
 			t.Errorf("%d triggers came whose outcomes cannot be recorded, want 4096 and some", got)
 		}
-		s.tight.Store(false)
+		s.full.Store(false)
 		time.Sleep(time.Minute)
 		if got := len(a.triggers(t)); got != len(jobs) {
 			t.Errorf("%d triggers came when there was room again, want %d", got, len(jobs))

@@ -153,9 +153,9 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 		}},
 		"read a partition": {false, func(t *testing.T, s store.Store) error {
 			l := scriptOn(t, s)
-			fronts, err := l.readLaneHeads(t.Context(), 0)
-			if err == nil && len(fronts) != 1 {
-				t.Errorf("%d lanes, want one", len(fronts))
+			heads, err := l.readLaneHeads(t.Context(), 0)
+			if err == nil && len(heads) != 1 {
+				t.Errorf("%d lanes, want one", len(heads))
 			}
 			return err
 		}},

@@ -15,7 +15,7 @@ func TestStuckLoopLimitsInspections(t *testing.T) {
 		s.inbox.inspect(func(*loop, time.Time) {})
 	}
 	if got := len(s.inbox.inspections); got > maxInspections {
-		t.Errorf("%d looks wait, want %d at most", got, maxInspections)
+		t.Errorf("%d inspections wait, want %d at most", got, maxInspections)
 	}
 }
 
@@ -32,10 +32,10 @@ func TestCollectorSkipsStuckLoops(t *testing.T) {
 		select {
 		case <-done:
 		case <-time.After(time.Minute):
-			t.Fatal("a survey of two loops that have no turn does not end")
+			t.Fatal("a collection from two loops that have no turn does not end")
 		}
 		if took := time.Since(began); took > collectTimeout {
-			t.Errorf("a survey of two loops that have no turn took %v, want %v at most", took, collectTimeout)
+			t.Errorf("a collection from two loops that have no turn took %v, want %v at most", took, collectTimeout)
 		}
 	})
 }
@@ -75,7 +75,7 @@ func TestCollectorOfRunningLoopsIsQuick(t *testing.T) {
 			t.Error(err)
 		}
 		if took := time.Since(began); took > 0 {
-			t.Errorf("a survey of loops that have nothing to do took %v", took)
+			t.Errorf("a collection from loops that have nothing to do took %v", took)
 		}
 		stop()
 		if err := <-ended; err != nil {

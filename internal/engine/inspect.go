@@ -11,16 +11,15 @@ import (
 	"carillon/internal/store"
 )
 
-// An inspector says of the keys of a store whether an engine can use them. The zero of opaque and keys is for a store that
-// opens envelopes by itself.
+// An inspector tells whether an engine can use the keys of a store.
 type inspector struct {
 	store      store.Store
 	partitions int
-	skipSealed bool // what is sealed is taken to be in order: there are no keys
+	skipSealed bool // sealed specs count as usable, because there are no encryption keys
 }
 
-// Inspect calls f with each key of s that an engine cannot use, in the order of keys. Jobs that are sealed are looked into
-// only if there are keys. It reads everything; s may be in use.
+// Inspect calls f with each key of s that an engine cannot use, in the order of keys. It reads sealed specs
+// only if there are encryption keys. It reads everything; s may be in use.
 func Inspect(ctx context.Context, s store.Store, keys *encryption.Keys, f func(Finding) error) error {
 	values, err := s.Get(ctx, record.FormatKey())
 	if err != nil {
@@ -63,10 +62,10 @@ func Inspect(ctx context.Context, s store.Store, keys *encryption.Keys, f func(F
 	return nil
 }
 
-// confirmations is how often a key is looked at that seems to be unusable: others may be writing.
+// confirmations is how often an unusable key is read, because an engine may be writing it.
 const confirmations = 3
 
-// confirm returns why the key cannot be used, nil if it can or is gone.
+// confirm returns why the key cannot be used, or nil if it can or is gone.
 func (x inspector) confirm(ctx context.Context, key []byte) (why, err error) {
 	for range confirmations {
 		if why, err = x.inspect(ctx, key); err != nil || why == nil {
@@ -86,7 +85,7 @@ func (x inspector) inspect(ctx context.Context, key []byte) (why, err error) {
 		if why != nil {
 			return why, nil
 		}
-		return x.entry(ctx, e)
+		return x.inspectEntry(ctx, e)
 	}
 	k, why := record.ParseKey(key)
 	if why != nil {
@@ -117,8 +116,8 @@ func (x inspector) inspect(ctx context.Context, key []byte) (why, err error) {
 	return nil, nil
 }
 
-// entry returns why e, which the due index holds, cannot be used.
-func (x inspector) entry(ctx context.Context, e record.Entry) (why, err error) {
+// inspectEntry returns why e, which the due index holds, cannot be used.
+func (x inspector) inspectEntry(ctx context.Context, e record.Entry) (why, err error) {
 	values, err := x.store.Get(ctx, record.DueKey(e), record.JobKey(e.Key), record.StateKey(e.Key))
 	if err != nil {
 		return nil, fmt.Errorf("read job %s: %w", e.Key, err)
@@ -130,19 +129,19 @@ func (x inspector) entry(ctx context.Context, e record.Entry) (why, err error) {
 		return errNoJob, nil
 	}
 	r := record.Decode(e.Key, values[1], values[2])
-	unreadable := r.Err != nil // which is a finding of its own
+	unreadable := r.Err != nil // a finding of its own
 	if unreadable || r.Due().Equal(e.Due) {
 		return nil, nil //nolint:nilerr // see above
 	}
-	if present, err := hasEntry(ctx, x.store, e.At(r.Due())); err != nil || present {
-		return nil, err // it is removed when it is due
+	if has, err := hasEntry(ctx, x.store, e.At(r.Due())); err != nil || has {
+		return nil, err // the loop removes it when it is due
 	}
 	return errDiffers, nil
 }
 
 func (x inspector) sealed(spec []byte) bool { return x.skipSealed && record.IsSealed(spec) }
 
-// present reports whether the due index holds e.
+// hasEntry reports whether the due index holds e.
 func hasEntry(ctx context.Context, s store.Store, e record.Entry) (bool, error) {
 	values, err := s.Get(ctx, record.DueKey(e))
 	if err != nil {
@@ -151,9 +150,9 @@ func hasEntry(ctx context.Context, s store.Store, e record.Entry) (bool, error) 
 	return values[0] != nil, nil
 }
 
-// missingKey returns an error if a record is sealed with a key of the store that keys have not. That is no trouble of the
-// record: a node without a key must not put aside what it cannot read. The store remembers all keys that it is sealed with,
-// so that an envelope which names another one is damaged.
+// missingKey returns an error if a spec is sealed with a key that the store remembers and keys lack. That
+// is an error of the node: it must not put usable jobs in quarantine. The store remembers all keys, so an
+// envelope that names another one is damaged.
 func missingKey(ctx context.Context, s store.Store, keys *encryption.Keys, spec []byte) error {
 	id := record.SealedWith(spec)
 	if id == "" || keys != nil && keys.Has(id) {
@@ -168,13 +167,13 @@ func missingKey(ctx context.Context, s store.Store, keys *encryption.Keys, spec 
 
 var errMissingKey = errors.New("jobs are sealed with a key that this node has not")
 
-// Release removes from s a key that is in quarantine, and the note about it. What a job that cannot be read has in the due
-// index is a finding of its own then.
+// RemoveQuarantined removes from s a key that is in quarantine, and the note about it. If the key is a job,
+// its entry in the due index becomes a finding.
 func RemoveQuarantined(ctx context.Context, s store.Store, f Finding) error {
 	var b store.Batch
 	b.Delete(f.Key)
 	b.Delete(record.NoteKey(f.Key))
-	if k, err := record.ParseJobKey(f.Key); err == nil { // its state says nothing without it
+	if k, err := record.ParseJobKey(f.Key); err == nil { // its state is useless without it
 		b.Delete(record.StateKey(k))
 	}
 	if err := s.Commit(ctx, &b); err != nil {

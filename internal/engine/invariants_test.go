@@ -60,7 +60,7 @@ func (lp *loop) checkIndex(ctx context.Context) error {
 		}
 		inWindow, onDisk, inFlight := lp.machine.Find(e)
 		if !inWindow && !onDisk && !inFlight {
-			return fmt.Errorf("%s, due %v, is nowhere: it would never fire", e.Key, e.Due)
+			return fmt.Errorf("%s, due %v, is in none of the three places: it would never fire", e.Key, e.Due)
 		}
 		if inWindow {
 			seen++

@@ -224,7 +224,7 @@ func TestReadsOfDueJobsAreBoundedInBytes(t *testing.T) {
 		if got := len(s.deliveries()); got != want {
 			t.Errorf("of 40 jobs of %d bytes %d are fired in a turn, want %d", bytes, got, want)
 		}
-		if got, held := before-s.quotaLeft(t)-float64(s.prepaid()), s.machine.InFlight(); int(got+0.5) != want || held != want {
+		if got, held := before-s.quotaLeft(t)-float64(s.reserved()), s.machine.InFlight(); int(got+0.5) != want || held != want {
 			t.Errorf("of 40 jobs of %d bytes %d fired, %v are paid for, and %d are in flight", bytes, want, got, held)
 		}
 		s.idle(t)

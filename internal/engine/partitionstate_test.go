@@ -106,7 +106,7 @@ func TestClosedInboxRefusesCommands(t *testing.T) {
 		i.update(func() { i.enqueue(c) })
 		return c
 	}
-	tenureOf := func(p int) *ownership { return &ownership{partition: p, released: make(chan struct{})} }
+	ownershipOf := func(p int) *ownership { return &ownership{partition: p, released: make(chan struct{})} }
 	over := func(e *ownership) bool {
 		select {
 		case <-e.released:
@@ -115,7 +115,7 @@ func TestClosedInboxRefusesCommands(t *testing.T) {
 			return false
 		}
 	}
-	begun, waits, withdrawn, ending := tenureOf(0), tenureOf(1), tenureOf(2), tenureOf(3)
+	begun, waits, withdrawn, ending := ownershipOf(0), ownershipOf(1), ownershipOf(2), ownershipOf(3)
 	i.beginOwnership(begun)
 	if w := i.take(1, 1); len(w.changes) != 1 || w.changes[0].ownership != begun || w.changes[0].release {
 		t.Errorf("a turn takes %+v", w.changes)
@@ -125,7 +125,7 @@ func TestClosedInboxRefusesCommands(t *testing.T) {
 	i.endOwnership(withdrawn)
 	i.endOwnership(ending) // whose beginning was taken
 	if !over(withdrawn) || len(i.changes) != 2 || i.changes[1] != (ownershipChange{ending, true}) || !i.busy() {
-		t.Errorf("a tenure that goes before it has begun is over: %v; %+v wait", over(withdrawn), i.changes)
+		t.Errorf("an ownership that ends before it has begun is released: %v; %+v wait", over(withdrawn), i.changes)
 	}
 	all := []*command{post(0), post(5), post(0)}
 	i.close()
@@ -138,7 +138,7 @@ func TestClosedInboxRefusesCommands(t *testing.T) {
 	if !i.slots.TryAcquire(8) {
 		t.Error("commands that were answered take room yet")
 	}
-	late := tenureOf(6)
+	late := ownershipOf(6)
 	i.beginOwnership(late)
 	i.endOwnership(begun)
 	if !over(waits) || !over(late) || over(ending) || over(begun) || len(i.changes) > 0 || len(i.unowned) > 0 {

@@ -135,7 +135,7 @@ type payment struct {
 }
 
 func (p *payment) begin(t *testing.T) {
-	p.left, p.promised, p.at, p.sent = p.quotaLeft(t), p.prepaid(), p.now, p.sentAll
+	p.left, p.promised, p.at, p.sent = p.quotaLeft(t), p.reserved(), p.now, p.sentAll
 }
 
 // end returns what is wrong about what was paid since begin, if anything.
@@ -144,18 +144,18 @@ func (p *payment) end(t *testing.T) error {
 		return nil
 	}
 	came := p.left + max(0, p.now.Sub(p.at).Seconds())*p.quota
-	want := came - float64(p.sentAll-p.sent) - float64(p.prepaid()-p.promised)
+	want := came - float64(p.sentAll-p.sent) - float64(p.reserved()-p.promised)
 	got := p.quotaLeft(t)
 	full := came+float64(p.promised) >= p.quota // then some may be gone that came and was not taken
 	if got > want+0.01 || got < want-0.01 && !full {
 		return fmt.Errorf("of the quota %.3f are left, want %.3f: there were %.3f and %d were promised, %d have left and %d are promised",
-			got, want, came, p.promised, p.sentAll-p.sent, p.prepaid())
+			got, want, came, p.promised, p.sentAll-p.sent, p.reserved())
 	}
 	return nil
 }
 
-// prepaid is how many triggers lanes have paid for.
-func (s *script) prepaid() (n int) {
+// reserved is how many triggers lanes have reserved of their quota.
+func (s *script) reserved() (n int) {
 	for _, l := range s.machine.Lanes(s.epoch) {
 		n += l.Reserved
 	}

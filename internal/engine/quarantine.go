@@ -19,22 +19,22 @@ import (
 	"carillon/internal/store"
 )
 
-// What the engine meets in the store and cannot use is in quarantine: it stays where it is, and everything else goes on. A
-// note about it is kept in the store, so that nobody has to find it in a log; see decision 18. It is about what the store
-// holds, and never about a store that cannot be read, or a key that is missing: those are errors of the whole node.
+// A record in the store that the engine cannot use is in quarantine: it stays in the store, and no other job
+// is affected. The store keeps a note about it, so that an operator need not find it in a log; see decision
+// 18. A store that cannot be read, or a missing encryption key, is an error of the node and no finding.
 
 // A Finding is a key of the store that is in quarantine.
 type Finding record.Note
 
 const (
-	// maxFound is how many findings an engine remembers. What it meets beyond that is left aside as well, and is in the log alone.
+	// maxFound is how many findings an engine remembers. Further ones are only logged.
 	maxFound = 4096
-	// maxNotedKey is how long a key may be that a note is kept about.
+	// maxNotedKey is the longest key that a note is kept about.
 	maxNotedKey = 8 << 10
-	// maxFindingReason bounds what is said of one.
+	// maxFindingReason is the most bytes of a reason.
 	maxFindingReason = 256
-	// quarantinePeriod is after how long findings are looked at again, which may have been mended; or after quarantineRest
-	// times as long as that took, if that is longer.
+	// quarantinePeriod is after how long findings are checked again, because they may have been repaired; or
+	// after quarantineRest times as long as that took, if that is longer.
 	quarantinePeriod = time.Minute
 	quarantineRest   = 100
 )
@@ -51,7 +51,7 @@ type quarantine struct {
 	store store.Store // for the notes
 	log   *slog.Logger
 	count *prometheus.GaugeVec // by kind of key
-	wake  chan struct{}        // holds one word that there is something to note
+	wake  chan struct{}        // holds one token while there is something to note
 
 	mu       sync.Mutex          // guards the fields below
 	found    map[string]*finding // by key
@@ -81,7 +81,7 @@ func newQuarantine(s store.Store, log *slog.Logger, r prometheus.Registerer) *qu
 	return q
 }
 
-// report puts a key in quarantine whose value has so many bytes, unless it is there.
+// report puts a key in quarantine, whose value has size bytes, unless it is there already.
 func (q *quarantine) report(ctx context.Context, key []byte, size int, why error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -98,7 +98,7 @@ func (q *quarantine) report(ctx context.Context, key []byte, size int, why error
 		q.count.WithLabelValues(f.Kind()).Inc()
 		select {
 		case q.wake <- struct{}{}:
-		default: // it will be seen
+		default: // a token is there
 		}
 	}
 	q.logLimit.Do(func() {
@@ -108,7 +108,7 @@ func (q *quarantine) report(ctx context.Context, key []byte, size int, why error
 	})
 }
 
-// all returns the findings in the order of their keys.
+// findings returns the findings in the order of their keys.
 func (q *quarantine) findings() []finding {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -120,7 +120,7 @@ func (q *quarantine) findings() []finding {
 	return all
 }
 
-// note says in a line what is in quarantine, or "".
+// summary describes in a line what is in quarantine, or "".
 func (q *quarantine) summary() string {
 	all := q.findings()
 	if len(all) == 0 {
@@ -134,7 +134,7 @@ func (q *quarantine) summary() string {
 	return text
 }
 
-// forget takes a key out of quarantine.
+// forget removes a key from quarantine.
 func (q *quarantine) forget(key []byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -144,7 +144,7 @@ func (q *quarantine) forget(key []byte) {
 	}
 }
 
-// load remembers what is noted in the store.
+// load adds the findings that the store has notes about.
 func (q *quarantine) load(ctx context.Context) error {
 	for pair, err := range q.store.Scan(ctx, store.Prefix(record.NoteKey(nil)), maxFound) {
 		if err != nil {
@@ -161,24 +161,24 @@ func (q *quarantine) load(ctx context.Context) error {
 	return nil
 }
 
-// keep notes in the store what is found, and looks again at what is there, until ctx ends.
+// run writes notes about new findings, and checks all findings again periodically, until ctx ends.
 func (q *quarantine) run(ctx context.Context, x inspector) {
 	err := q.load(ctx)
 	all := true
-	for said := ""; ; {
+	for logged := ""; ; {
 		begun := time.Now()
 		if err == nil {
 			err = q.recheck(ctx, x, all)
 		}
-		if err != nil && err.Error() != said && ctx.Err() == nil {
-			said = err.Error()
+		if err != nil && err.Error() != logged && ctx.Err() == nil {
+			logged = err.Error()
 			q.log.LogAttrs(ctx, slog.LevelWarn, "cannot note what is in quarantine; it is tried again", slog.Any("err", err))
 		}
 		err = nil
 		again := time.NewTimer(max(quarantinePeriod, quarantineRest*time.Since(begun)))
 		select {
 		case <-q.wake:
-			pause(ctx, time.Second) // there are more, as a rule
+			pause(ctx, time.Second) // usually more follow
 			all = false
 		case <-again.C:
 			all = true
@@ -194,8 +194,8 @@ func (q *quarantine) run(ctx context.Context, x inspector) {
 // maxNotes is how many notes are written at once.
 const maxNotes = 64
 
-// look has the store hold notes of what is in quarantine. If all is set it looks at each finding once more, and forgets those
-// that are gone or in order; otherwise at new ones alone.
+// recheck writes notes about new findings. If all is set it checks all findings again, and forgets those
+// that are gone or usable.
 func (q *quarantine) recheck(ctx context.Context, x inspector, all bool) error {
 	var b store.Batch
 	var noted [][]byte
@@ -215,12 +215,12 @@ func (q *quarantine) recheck(ctx context.Context, x inspector, all bool) error {
 		if !all && f.noted {
 			continue
 		}
-		there, err := q.isBroken(ctx, x, f.Key)
+		broken, err := q.isBroken(ctx, x, f.Key)
 		if err != nil {
 			return err
 		}
 		switch {
-		case !there:
+		case !broken:
 			b.Delete(record.NoteKey(f.Key))
 			q.forget(f.Key)
 			q.log.LogAttrs(ctx, slog.LevelInfo, "a key of the store that could not be used is gone, or in order", slog.String("key", f.String()))
@@ -237,7 +237,7 @@ func (q *quarantine) recheck(ctx context.Context, x inspector, all bool) error {
 	return commit()
 }
 
-// there reports whether the key is in the store and cannot be used.
+// isBroken reports whether the key is in the store and cannot be used.
 func (q *quarantine) isBroken(ctx context.Context, x inspector, key []byte) (bool, error) {
 	values, err := q.store.Get(ctx, key)
 	if err != nil || values[0] == nil {

@@ -21,23 +21,23 @@ import (
 	"carillon/internal/store"
 )
 
-// An asideWorld is a quarantine on a store that it notes its findings in.
-type asideWorld struct {
+// An quarantineWorld is a quarantine on a store that it notes its findings in.
+type quarantineWorld struct {
 	*quarantine
 	db  store.Store
 	reg *prometheus.Registry
 	log *logtest.Page
 }
 
-func newAside(t *testing.T, db store.Store) *asideWorld {
+func newQuarantineWorld(t *testing.T, db store.Store) *quarantineWorld {
 	t.Helper()
-	w := &asideWorld{db: db, reg: prometheus.NewRegistry(), log: new(logtest.Page)}
+	w := &quarantineWorld{db: db, reg: prometheus.NewRegistry(), log: new(logtest.Page)}
 	w.quarantine = newQuarantine(db, slog.New(slog.NewTextHandler(w.log, nil)), w.reg)
 	return w
 }
 
 // check holds that the metric counts what is found, and that the store has notes of what is said to be noted.
-func (w *asideWorld) check(t *testing.T, after string) {
+func (w *quarantineWorld) check(t *testing.T, after string) {
 	t.Helper()
 	want := map[string]float64{kindDue: 0, kindJob: 0, kindState: 0, kindOther: 0}
 	noted := map[string]string{}
@@ -72,7 +72,7 @@ func (w *asideWorld) check(t *testing.T, after string) {
 	}
 }
 
-func (w *asideWorld) keys() (all []string) {
+func (w *quarantineWorld) keys() (all []string) {
 	for _, f := range w.findings() {
 		all = append(all, string(f.Key))
 	}
@@ -82,7 +82,7 @@ func (w *asideWorld) keys() (all []string) {
 func TestQuarantineMetricAndNotesAgree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := openStore(t)
-		w := newAside(t, db)
+		w := newQuarantineWorld(t, db)
 		x := inspector{store: db, partitions: 1}
 		long := "j" + strings.Repeat("l", maxNotedKey)
 		just := long[:maxNotedKey]
@@ -118,20 +118,20 @@ func TestQuarantineMetricAndNotesAgree(t *testing.T) {
 		if note := w.summary(); !strings.Contains(note, fmt.Sprintf("quarantined: %d keys", len(bad))) {
 			t.Errorf("the note is %q", note)
 		}
-		look := func(all bool, what string) {
+		recheck := func(all bool, what string) {
 			t.Helper()
 			if err := w.recheck(t.Context(), x, all); err != nil {
 				t.Fatal(err)
 			}
 			w.check(t, what)
 		}
-		look(false, "a look at what is new")
+		recheck(false, "a check of new findings")
 		for _, f := range w.findings() {
 			if !f.noted {
 				t.Errorf("%.10q has no note", f.Key)
 			}
 		}
-		again := newAside(t, db)
+		again := newQuarantineWorld(t, db)
 		again.report(t.Context(), []byte("zebra"), 5, errors.New("found again before the notes were read"))
 		again.report(t.Context(), []byte("d new"), 5, why)
 		if err := again.load(t.Context()); err != nil {
@@ -152,11 +152,11 @@ func TestQuarantineMetricAndNotesAgree(t *testing.T) {
 		if err := db.Commit(t.Context(), &b); err != nil {
 			t.Fatal(err)
 		}
-		look(false, "a look at what is new when some is gone")
+		recheck(false, "a check of new findings when some is gone")
 		if got := w.keys(); !slices.Equal(got, bad) {
 			t.Errorf("%q are in quarantine, want %q: they were noted", got, bad)
 		}
-		look(true, "a look at all")
+		recheck(true, "a check of all")
 		left := slices.DeleteFunc(slices.Clone(bad), func(k string) bool { return k == "zebra" || k == "j" })
 		if got := w.keys(); !slices.Equal(got, left) {
 			t.Errorf("%q are in quarantine, want %q", got, left)
@@ -171,7 +171,7 @@ func TestQuarantineMetricAndNotesAgree(t *testing.T) {
 
 func TestQuarantineLimitIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newAside(t, openStore(t))
+		w := newQuarantineWorld(t, openStore(t))
 		for i := range maxFound + 5 {
 			w.report(t.Context(), fmt.Appendf(nil, "z%05d", i), 1, errAlone)
 			if i > 0 && i < maxFound-2 {
@@ -220,7 +220,7 @@ func TestFindingsAreNotedSoonAndRecheckedEachMinute(t *testing.T) {
 		if err := s.Commit(t.Context(), &b); err != nil {
 			t.Fatal(err)
 		}
-		w := newAside(t, s)
+		w := newQuarantineWorld(t, s)
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() { defer close(ended); w.run(ctx, inspector{store: s, partitions: 1}) }()

@@ -56,7 +56,7 @@ type script struct {
 	failures  int      // of turns
 	broken    error    // what the next commit returns, if not nil
 	swallowed bool     // and it is not applied
-	tight     bool     // nothing but deletions is applied
+	full      bool     // nothing but deletions is applied
 	blind     error    // what reads return, if not nil
 	harmed    bool     // the store does not agree with itself
 	dead      bool     // no partition is sure to be owned
@@ -103,7 +103,7 @@ func (s *script) begin(t *testing.T, partitions, maxInFlight int, quota float64)
 	delete(s.figures, "quota left") // said first
 }
 
-// load has the loop forget what it knows, and learn it afresh.
+// load has the loop reset its machine and load its partitions again.
 func (s *script) load(t *testing.T) {
 	t.Helper()
 	s.loseOwnerships()
@@ -116,11 +116,11 @@ func (s *script) load(t *testing.T) {
 func (s *script) enter(t *testing.T, p int) {
 	t.Helper()
 	s.inbox.setLoading(p)
-	fronts, err := s.readLaneHeads(t.Context(), p)
+	heads, err := s.readLaneHeads(t.Context(), p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.changeOwnerships([]ownershipChange{{ownership: &ownership{partition: p, fence: fenceOf(p), claim: scriptClaim{soleClaim{}, s}, heads: fronts, released: make(chan struct{})}}})
+	s.changeOwnerships([]ownershipChange{{ownership: &ownership{partition: p, fence: fenceOf(p), claim: scriptClaim{soleClaim{}, s}, heads: heads, released: make(chan struct{})}}})
 }
 
 // A scriptClaim is alive unless the script says otherwise.
@@ -160,7 +160,7 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 	case "break":
 		s.broken, s.swallowed = errors.New("the disk says no"), d.HasArg("unapplied")
 	case "full": // the store takes nothing but deletions
-		s.tight = flag()
+		s.full = flag()
 	case "blind": // the store cannot be read
 		s.blind = nil
 		if flag() {
@@ -204,7 +204,7 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 	return strings.Join(append(s.events, ""), "\n")
 }
 
-// start begins anew.
+// start begins with an empty store.
 func (s *script) start(t *testing.T, d *datadriven.TestData) {
 	partitions, inFlight, quota := 1, 1<<16, 0
 	d.MaybeScanArgs(t, "partitions", &partitions)
@@ -247,7 +247,7 @@ func (s *script) damage(t *testing.T, d *datadriven.TestData) {
 	}
 }
 
-// counts returns what the loop counts, holds and has put aside.
+// counts returns what the loop counts, holds, and has in quarantine.
 func (s *script) counts(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -275,7 +275,7 @@ func (s *script) counts(t *testing.T) map[string]string {
 		all[strings.ToLower(name[:1])+name[1:]] = value
 	}
 	for _, f := range s.quarantine.findings() {
-		all["aside "+f.String()] = f.Reason
+		all["quarantined "+f.String()] = f.Reason
 	}
 	all["kept"] = fmt.Sprint(len(s.degraded.kept))
 	all["least free"] = fmt.Sprint(s.machine.LeastFree())
@@ -403,7 +403,7 @@ func (s *script) idle(t *testing.T) {
 			s.load(t)
 			continue
 		}
-		if !s.tight {
+		if !s.full {
 			s.degraded.retryAt = 0 // a store that was full is tried again at once
 		}
 		if at, ok := s.machine.Next(); !s.inbox.busy() && (!ok || at.After(s.now)) {
@@ -568,7 +568,7 @@ func (s *script) Commit(ctx context.Context, b *store.Batch) error {
 		}
 		s.say("%s %s", verb, s.describe(w))
 	}
-	if s.tight && slices.ContainsFunc(b.Writes, func(w store.Write) bool { return !w.Remove }) {
+	if s.full && slices.ContainsFunc(b.Writes, func(w store.Write) bool { return !w.Remove }) {
 		return job.ErrFull
 	}
 	broken, swallowed := s.broken, s.swallowed

@@ -8,7 +8,7 @@ import (
 	"carillon/internal/store"
 )
 
-// However an entry that was picked comes back into its lane, a later stall is not added to one that it had then.
+// The blocked time that an attempt left its lane with does not count twice when it returns.
 func TestReturningAttemptLosesBlockedTime(t *testing.T) {
 	m := New(Config{Partitions: 1, MaxInFlight: 100})
 	m.AddPartition(0, store.Fence{})

@@ -16,7 +16,7 @@ func TestUnreadSkipsLongestTombstones(t *testing.T) {
 	twin := func(n int) record.Entry {
 		return record.Entry{Key: appKey("app", 2), Due: time.Unix(int64(n), 0).UTC()}
 	}
-	gapOf := func(from, to int) *tombstones { return &tombstones{at(from), at(to)} }
+	stretch := func(from, to int) *tombstones { return &tombstones{at(from), at(to)} }
 	show := func(g *tombstones) string {
 		if g == nil {
 			return "none"
@@ -25,7 +25,7 @@ func TestUnreadSkipsLongestTombstones(t *testing.T) {
 	}
 	for _, c := range []struct {
 		cursor int
-		gap    *tombstones
+		tombs  *tombstones
 		read   []record.Entry
 		want   string
 		unread []int // of the entries 1 to 40, before the read
@@ -34,15 +34,15 @@ func TestUnreadSkipsLongestTombstones(t *testing.T) {
 		{10, nil, []record.Entry{twin(10)}, "none", upTo(11, 40)},
 		{10, nil, []record.Entry{at(11), at(13), at(14), at(16)}, "11-13", upTo(11, 40)}, // the first of two
 		{10, nil, []record.Entry{at(20), at(23)}, "10-20", upTo(11, 40)},
-		{10, gapOf(20, 30), []record.Entry{at(11)}, "20-30", append(upTo(11, 20), upTo(30, 40)...)},
-		{10, gapOf(20, 22), []record.Entry{at(12), at(15)}, "12-15", append(upTo(11, 20), upTo(22, 40)...)},
-		{10, gapOf(10, 30), []record.Entry{at(30)}, "10-30", upTo(30, 40)},
-		{10, gapOf(5, 30), []record.Entry{at(30), at(31)}, "5-30", upTo(30, 40)},
-		{10, gapOf(5, 10), []record.Entry{twin(10)}, "none", upTo(11, 40)}, // it lies behind
-		{10, gapOf(5, 9), []record.Entry{at(11)}, "10-11", upTo(11, 40)},
-		{10, gapOf(1, 9), nil, "none", upTo(11, 40)},
+		{10, stretch(20, 30), []record.Entry{at(11)}, "20-30", append(upTo(11, 20), upTo(30, 40)...)},
+		{10, stretch(20, 22), []record.Entry{at(12), at(15)}, "12-15", append(upTo(11, 20), upTo(22, 40)...)},
+		{10, stretch(10, 30), []record.Entry{at(30)}, "10-30", upTo(30, 40)},
+		{10, stretch(5, 30), []record.Entry{at(30), at(31)}, "5-30", upTo(30, 40)},
+		{10, stretch(5, 10), []record.Entry{twin(10)}, "none", upTo(11, 40)}, // it lies behind
+		{10, stretch(5, 9), []record.Entry{at(11)}, "10-11", upTo(11, 40)},
+		{10, stretch(1, 9), nil, "none", upTo(11, 40)},
 	} {
-		l := &Lane{id: at(1).Lane(), more: true, cursor: at(c.cursor), tombstones: c.gap}
+		l := &Lane{id: at(1).Lane(), more: true, cursor: at(c.cursor), tombstones: c.tombs}
 		var unread []int
 		for n := range 41 {
 			key := string(record.DueKey(at(n)))
@@ -53,17 +53,17 @@ func TestUnreadSkipsLongestTombstones(t *testing.T) {
 			}
 		}
 		if !slices.Equal(unread, c.unread) {
-			t.Errorf("behind %d with the gap %s %v are to be read, want %v", c.cursor, show(c.gap), unread, c.unread)
+			t.Errorf("behind %d with the tombstones %s %v are to be read, want %v", c.cursor, show(c.tombs), unread, c.unread)
 		}
-		before := show(c.gap)
+		before := show(c.tombs)
 		if l.noteTombstones(c.read); show(l.tombstones) != c.want {
-			t.Errorf("behind %d with the gap %s, what is read leaves the gap %s, want %s", c.cursor, before, show(l.tombstones), c.want)
+			t.Errorf("behind %d with the tombstones %s, what is read leaves the tombstones %s, want %s", c.cursor, before, show(l.tombstones), c.want)
 		}
 	}
-	g := gapOf(5, 10)
+	g := stretch(5, 10)
 	for n, holds := range map[int]bool{4: false, 5: false, 6: true, 9: true, 10: false, 11: false} {
 		if g.contains(at(n)) != holds || (*tombstones)(nil).contains(at(n)) || g.endsAfter(at(n)) != (n < 10) {
-			t.Errorf("the gap from 5 to 10 holds %d: %v, and is ahead of it: %v", n, g.contains(at(n)), g.endsAfter(at(n)))
+			t.Errorf("the tombstones from 5 to 10 contain %d: %v, and end after it: %v", n, g.contains(at(n)), g.endsAfter(at(n)))
 		}
 	}
 }
