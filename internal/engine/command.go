@@ -2,10 +2,14 @@ package engine
 
 import (
 	"context"
+	"sync/atomic"
 
 	"carillon/internal/engine/machine"
 	"carillon/internal/job"
 )
+
+// writesPerJob is the most writes of one command or outcome.
+const writesPerJob = 5
 
 // A command is what a caller wants done to one job. The loop calls decide with what the store holds about
 // the job, and replies once the effects are committed.
@@ -41,5 +45,44 @@ func (c *command) abandoned() bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// A group is the commands that one caller waits for. The goroutine that carries out a command writes its
+// result.
+type group struct {
+	errs    []error       // of each command that is finished
+	pending atomic.Int64  // commands that are not finished
+	done    chan struct{} // closed when none is pending
+}
+
+func newGroup(n int) *group {
+	g := &group{errs: make([]error, n), done: make(chan struct{})}
+	g.pending.Store(int64(n))
+	if n == 0 {
+		close(g.done)
+	}
+	return g
+}
+
+// finish sets the result of the command with that index. It is called once for each.
+func (g *group) finish(index int, err error) {
+	g.errs[index] = err
+	if g.pending.Add(-1) == 0 {
+		close(g.done)
+	}
+}
+
+// wait returns the error of each command; if ctx ends first, that is the error of all.
+func (g *group) wait(ctx context.Context) []error {
+	select {
+	case <-g.done:
+		return g.errs
+	case <-ctx.Done():
+		errs := make([]error, len(g.errs))
+		for i := range errs {
+			errs[i] = ctx.Err()
+		}
+		return errs
 	}
 }

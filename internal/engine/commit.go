@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"carillon/internal/engine/machine"
 	"carillon/internal/job"
 	"carillon/internal/store"
 )
@@ -63,6 +64,55 @@ func (lp *loop) commitTurn(ctx context.Context, w work, replies []error, limit t
 	b.Reset()
 	lp.spareBatch = b
 	return err
+}
+
+// fireDuring fires what falls due until c has ended, up to limit triggers at a time. It fires no job that
+// c writes, because what is owed of it is not known before. It refills no windows: the index is changing.
+func (lp *loop) fireDuring(ctx context.Context, c *commit, limit int) (err error) {
+	var inCommit []machine.Attempt
+	for err == nil && limit > 0 && lp.waitDue(c) {
+		var others []machine.Attempt
+		for _, a := range lp.machine.Pick(lp.wall(), limit) {
+			if _, ok := c.keys[a.Key]; ok {
+				inCommit = append(inCommit, a)
+			} else {
+				others = append(others, a)
+			}
+		}
+		var records []machine.Stored
+		if others, records, err = lp.readDue(ctx, others); err != nil {
+			break
+		}
+		if c.failed() { // outcomes of what left now would be ignored
+			inCommit = append(inCommit, others...)
+			break
+		}
+		err = lp.sendAll(ctx, lp.fire(ctx, others, records))
+	}
+	<-c.ended
+	for _, a := range inCommit {
+		lp.machine.Requeue(a)
+	}
+	return err
+}
+
+// waitDue waits until a job in a window falls due, at most maxSleep. It reports whether c is still in
+// progress then.
+func (lp *loop) waitDue(c *commit) bool {
+	at, ok := lp.machine.NextDue()
+	if !ok {
+		return false
+	}
+	d := min(at.Sub(lp.wall()), maxSleep)
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	lp.wakeIn(d)
+	select {
+	case <-c.ended:
+		return false
+	case <-timer.C:
+		return true
+	}
 }
 
 // checkpoint makes the decisions of this turn final.

@@ -33,21 +33,23 @@
 //
 // A due job:
 //
-//	loop.go       loop.turns: the timer fires
+//	run.go        loop.turns: the timer fires
 //	turn.go       loop.turn: the turn
 //	machine       Machine.Pick takes it from its lane's window, Machine.Fire makes a delivery
 //	fire.go       loop.send offers the trigger to the Deliverer
 //	inbox.go      inbox.addOutcome: the outcome waits for a turn
 //	machine       Machine.Settle records it and finds the next due instant
-//	commit.go     loop.commitTurn commits it
+//	commit.go     loop.commitTurn commits it; loop.fireDuring fires meanwhile
 //
 // The other files, by duty:
 //
-//	list.go, schedulebatch.go            calls on many jobs
-//	partition.go, partitionstate.go      which partitions a loop owns
+//	list.go, schedulebatch.go            reads; calls on many jobs
+//	partition.go, inboxpartition.go      which partitions a loop owns (types in ownership.go)
 //	degraded.go, overload.go             a full store; more work than turns can do
+//	format.go                            whether this engine can use the store
 //	encryption.go, reencryption.go       which keys seal the store; sealing it again with another key
-//	quarantine.go, inspect.go            records that cannot be used
+//	quarantine.go, inspect.go            records that cannot be used (type in finding.go)
 //	health.go, watchdog.go               whether loops make progress
 //	metrics.go, collector.go, joblog.go  what is counted and logged
+//	waker.go, backoff.go                 sleeping
 package engine

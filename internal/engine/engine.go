@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -14,20 +12,6 @@ import (
 	"carillon/internal/lograte"
 	"carillon/internal/store"
 )
-
-// A Deliverer carries triggers to applications. It is safe for concurrent use.
-type Deliverer interface {
-	// Deliver offers t to a receiver without blocking, and reports whether one has taken it.
-	//
-	// If so, done is called exactly once, from another goroutine, when the attempt has ended. If not, room
-	// is called at most once, from another goroutine, when receivers may take triggers again, with about
-	// how many, at least one. A later refusal of the same target and partition replaces room, and Withdraw
-	// cancels it. Neither function blocks.
-	Deliver(t job.Trigger, done func(job.Outcome), room func(n int)) (taken bool)
-	// Withdraw cancels the room function of a target and a partition: it is not called any more, unless
-	// the call has begun. It does not block.
-	Withdraw(target job.Target, partition int)
-}
 
 // An Engine keeps jobs and fires them when they are due. It is safe for concurrent use. Its calls wait
 // until Run runs.
@@ -122,66 +106,12 @@ func (e *Engine) Run(ctx context.Context) error {
 // Partition returns the partition that k belongs to, from 0.
 func (e *Engine) Partition(k job.Key) int { return record.PartitionOf(k, e.config.Partitions) }
 
-// awaitFormat checks the store's format and reports whether this engine can use the store. It retries
-// while the store does not answer, until ctx ends.
-func (e *Engine) awaitFormat(ctx context.Context) (ok bool, err error) {
-	begun := time.Now()
-	for wait := minBackoff; ; wait = min(2*wait, time.Second) { // all stored jobs are late meanwhile
-		level := slog.LevelError
-		if time.Since(begun) < stuckAfter { // the store may be starting as well
-			level = slog.LevelInfo
-		}
-		var other *formatError
-		switch err := e.checkStore(ctx); {
-		case err == nil:
-			return true, nil
-		case ctx.Err() != nil:
-			return false, nil //nolint:nilerr // stopped before it has begun
-		case errors.As(err, &other):
-			return false, err
-		default:
-			e.log.LogAttrs(ctx, level, "the store's format is not known yet; trying again",
-				slog.Any("err", err), slog.Duration("after", wait))
-		}
-		pause(ctx, wait)
-	}
-}
-
 // checkStore makes sure that the engine can read everything in the store.
 func (e *Engine) checkStore(ctx context.Context) error {
 	if err := e.checkFormat(ctx); err != nil {
 		return err
 	}
 	return e.checkKeys(ctx)
-}
-
-// A formatError says that this engine cannot use the store.
-type formatError struct{ text string }
-
-func (e *formatError) Error() string { return e.text }
-
-// checkFormat makes sure that the store has this engine's layout. It initializes an empty store.
-func (e *Engine) checkFormat(ctx context.Context) error {
-	values, err := e.store.Get(ctx, record.FormatKey())
-	if err != nil {
-		return fmt.Errorf("read the store's format: %w", err)
-	}
-	got := values[0]
-	if got == nil {
-		var b store.Batch
-		b.Put(record.FormatKey(), record.EncodeFormat(e.config.Partitions))
-		if err := e.store.Commit(ctx, &b); err != nil {
-			return fmt.Errorf("write the store's format: %w", err)
-		}
-		return nil
-	}
-	switch n, ok := record.DecodeFormat(got); {
-	case !ok:
-		return &formatError{fmt.Sprintf("the store's format is %x, and this version of carillon knows only format %d: use the version that wrote it", got, record.FormatVersion)}
-	case n != e.config.Partitions:
-		return &formatError{fmt.Sprintf("the store was made with %d partitions and cannot be used with %d", n, e.config.Partitions)}
-	}
-	return nil
 }
 
 // watchClock wakes all loops when the wall clock has been stepped: their timers follow the monotonic one.

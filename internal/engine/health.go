@@ -3,8 +3,6 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"strconv"
-	"strings"
 )
 
 // Health returns nil if jobs can be scheduled and fired in every partition that the engine should own.
@@ -28,21 +26,3 @@ func (e *Engine) Health() error {
 // Note describes in a line what is in quarantine, or "". That does not affect Health, because a restart
 // would not help.
 func (e *Engine) Note() string { return e.quarantine.summary() }
-
-// formatRanges names ascending partitions, such as 3, 16-31.
-func formatRanges(partitions []int) string {
-	var all []string
-	for i := 0; i < len(partitions); {
-		first, last := i, i
-		for last+1 < len(partitions) && partitions[last+1] == partitions[last]+1 {
-			last++
-		}
-		text := strconv.Itoa(partitions[first])
-		if last > first {
-			text += "-" + strconv.Itoa(partitions[last])
-		}
-		all = append(all, text)
-		i = last + 1
-	}
-	return strings.Join(all, ", ")
-}

@@ -45,6 +45,9 @@ type inbox struct {
 	closed      bool // commands are refused
 }
 
+// turnQuantum is how many commands or outcomes a turn takes of one target before the next.
+const turnQuantum = 16
+
 var errStopping = fmt.Errorf("the scheduler is stopping: %w", job.ErrUnavailable)
 
 // newInbox returns an inbox for so many commands, of so many bytes together.
@@ -106,6 +109,64 @@ func (i *inbox) post(ctx context.Context, c *command) error {
 	}
 	i.update(func() { i.enqueue(c) })
 	return nil
+}
+
+// postAll has the commands of a group carried out, in their order, as many at once as the inbox has slots
+// for. Those that get no slot before ctx ends are finished with its error.
+func (i *inbox) postAll(ctx context.Context, all []*command) {
+	for len(all) > 0 {
+		n := i.acquireSlots(ctx, all)
+		if n == 0 {
+			break
+		}
+		now := all[:n]
+		all = all[n:]
+		i.update(func() {
+			for _, c := range now {
+				i.enqueue(c)
+			}
+		})
+	}
+	for _, c := range all {
+		c.group.finish(c.index, ctx.Err())
+	}
+}
+
+// acquireSlots acquires the slots of the first n of all. It waits for those of the first one only, and
+// returns 0 if ctx ends first.
+func (i *inbox) acquireSlots(ctx context.Context, all []*command) (n int) {
+	if i.slots.Acquire(ctx, i.slotsOf(all[0])) != nil {
+		return 0
+	}
+	for n = 1; n < len(all) && i.slots.TryAcquire(i.slotsOf(all[n])); n++ {
+	}
+	return n
+}
+
+// requeueWaiting enqueues all waiting commands again. It is called with mu held.
+func (i *inbox) requeueWaiting() {
+	waiting := append(i.unowned, i.commands.Drain()...)
+	i.unowned = nil
+	for _, c := range waiting {
+		i.enqueue(c)
+	}
+}
+
+// enqueue puts c where it waits, or refuses it. It is called with mu held.
+func (i *inbox) enqueue(c *command) {
+	switch s := i.partitions[c.partition].state; {
+	case i.closed:
+		i.reply(c, errStopping)
+	case s == partitionOwned:
+		if c.postedTurn == 0 {
+			c.postedTurn = i.turns
+		}
+		i.commands.Push(c.key.Target, c)
+	case s == partitionReleased:
+		i.reply(c, ErrNotOwner)
+	default:
+		i.unowned = append(i.unowned, c)
+	}
 }
 
 // reply gives c's caller the result and releases the slots.

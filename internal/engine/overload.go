@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"context"
-	"log/slog"
 	"time"
 )
 
@@ -35,18 +33,4 @@ func (o *overload) observe(begin, end time.Time, hasMore bool) (changed bool) {
 	o.overloaded = 2*o.busy > window
 	o.since, o.busy = end, 0
 	return o.overloaded != was
-}
-
-// updateOverload logs when the loop becomes overloaded, and when that ends.
-func (lp *loop) updateOverload(ctx context.Context, begin time.Time, w *work) {
-	if !lp.overload.observe(begin, time.Now(), w.hasMore) {
-		return
-	}
-	if !lp.overload.overloaded {
-		lp.log.LogAttrs(ctx, slog.LevelInfo, "the node is below its capacity again")
-		return
-	}
-	outcomes, commands := lp.inbox.waiting()
-	lp.log.LogAttrs(ctx, slog.LevelWarn, "the node is at its capacity: triggers that are due wait for their turn",
-		slog.Int("in_flight", lp.machine.InFlight()), slog.Int("waiting_outcomes", outcomes), slog.Int("waiting_commands", commands))
 }

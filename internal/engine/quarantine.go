@@ -3,8 +3,6 @@ package engine
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -23,9 +21,6 @@ import (
 // is affected. The store keeps a note about it, so that an operator need not find it in a log; see decision
 // 18. A store that cannot be read, or a missing encryption key, is an error of the node and no finding.
 
-// A Finding is a key of the store that is in quarantine.
-type Finding record.Note
-
 const (
 	// maxFound is how many findings an engine remembers. Further ones are only logged.
 	maxFound = 4096
@@ -37,13 +32,6 @@ const (
 	// after quarantineRest times as long as that took, if that is longer.
 	quarantinePeriod = time.Minute
 	quarantineRest   = 100
-)
-
-var (
-	errNoJob   = errors.New("an entry of the due index, and there is no such job")
-	errAlone   = errors.New("a state, and there is no such job")
-	errNoEntry = errors.New("the due index has no entry for it: it will not fire; schedule it again")
-	errDiffers = errors.New("an entry of the due index that its job disagrees with, which has none where it says")
 )
 
 // A quarantine remembers findings. It is safe for concurrent use.
@@ -256,37 +244,4 @@ func (q *quarantine) noted(keys [][]byte) {
 			f.noted = true
 		}
 	}
-}
-
-// The kinds of keys that a finding may have.
-const (
-	kindDue, kindJob, kindState, kindOther = "due", "job", "state", "other"
-)
-
-// Kind returns what the key is: due, job, state or other.
-func (f Finding) Kind() string {
-	switch record.KindOf(f.Key) {
-	case record.KindDue:
-		return kindDue
-	case record.KindJob:
-		return kindJob
-	case record.KindState:
-		return kindState
-	default:
-		return kindOther
-	}
-}
-
-// Job returns whether the key names a job, and its name.
-func (f Finding) Job() (name string, ok bool) {
-	k, err := record.ParseKey(f.Key)
-	return k.String(), err == nil
-}
-
-// String names the key for a person.
-func (f Finding) String() string {
-	if name, ok := f.Job(); ok {
-		return f.Kind() + " " + name
-	}
-	return f.Kind() + " " + hex.EncodeToString(f.Key[:min(len(f.Key), 64)])
 }

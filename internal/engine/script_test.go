@@ -502,9 +502,6 @@ func (s *script) show() {
 	}
 }
 
-// at is an instant as scripts show it.
-func (s *script) at(t time.Time) string { return t.Sub(s.epoch).String() }
-
 // entry returns the entry of k in the due index when it is owed at due.
 func (s *script) entry(k job.Key, due time.Time) record.Entry {
 	return record.Entry{Due: due, Key: k, Partition: record.PartitionOf(k, s.partitionCount)}

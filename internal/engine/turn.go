@@ -3,6 +3,8 @@ package engine
 import (
 	"context"
 	"fmt"
+	"log/slog"
+	"runtime"
 	"time"
 
 	"carillon/internal/engine/machine"
@@ -14,7 +16,6 @@ import (
 const (
 	maxFires         = 128
 	maxFiresInCommit = 64
-	writesPerJob     = 5 // at most, by one command or outcome
 )
 
 // turnLimits is the most that one turn takes.
@@ -121,4 +122,29 @@ func (lp *loop) failCommands(w work, err error) error {
 		lp.inbox.reply(c, fmt.Errorf("%w: %w", job.ErrUnavailable, err))
 	}
 	return err
+}
+
+// updateOverload logs when the loop becomes overloaded, and when that ends.
+func (lp *loop) updateOverload(ctx context.Context, begin time.Time, w *work) {
+	if !lp.overload.observe(begin, time.Now(), w.hasMore) {
+		return
+	}
+	if !lp.overload.overloaded {
+		lp.log.LogAttrs(ctx, slog.LevelInfo, "the node is below its capacity again")
+		return
+	}
+	outcomes, commands := lp.inbox.waiting()
+	lp.log.LogAttrs(ctx, slog.LevelWarn, "the node is at its capacity: triggers that are due wait for their turn",
+		slog.Int("in_flight", lp.machine.InFlight()), slog.Int("waiting_outcomes", outcomes), slog.Int("waiting_commands", commands))
+}
+
+// yieldEvery is after how many commands or outcomes a loop lets other goroutines run.
+const yieldEvery = 64
+
+// yieldCPU lets other goroutines run after each yieldEvery calls with a growing i. Go preempts a goroutine
+// only after ten milliseconds, and the triggers of a quiet app have to be sent meanwhile.
+func yieldCPU(i int) {
+	if i%yieldEvery == yieldEvery-1 {
+		runtime.Gosched()
+	}
 }

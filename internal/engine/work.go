@@ -21,7 +21,6 @@ type work struct {
 }
 
 const (
-	turnQuantum  = 16      // commands or outcomes that a turn takes of one target before the next
 	commandUnit  = 4 << 10 // most bytes of a command that counts as one
 	outcomeBytes = 512     // of a batch, by an outcome, approximately
 )

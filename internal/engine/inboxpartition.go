@@ -5,22 +5,6 @@ import (
 	"time"
 )
 
-// A partitionState is what an inbox does with commands about a partition.
-type partitionState uint8
-
-const (
-	partitionUnknown  partitionState = iota // not heard of yet: commands wait
-	partitionLoading                        // being claimed and loaded: commands wait
-	partitionOwned                          // commands are carried out
-	partitionReleased                       // another node's: commands are refused
-)
-
-// A partitionStatus is the state of a partition, and since when.
-type partitionStatus struct {
-	state partitionState
-	since time.Time // zero before the first change
-}
-
 // beginOwnership has the loop begin o. If the loop has ended, o is released.
 func (i *inbox) beginOwnership(o *ownership) {
 	i.update(func() {
@@ -77,32 +61,6 @@ func (i *inbox) setState(partition int, to partitionState, from ...partitionStat
 		i.partitions[partition] = now
 		i.requeueWaiting()
 	})
-}
-
-// requeueWaiting enqueues all waiting commands again. It is called with mu held.
-func (i *inbox) requeueWaiting() {
-	waiting := append(i.unowned, i.commands.Drain()...)
-	i.unowned = nil
-	for _, c := range waiting {
-		i.enqueue(c)
-	}
-}
-
-// enqueue puts c where it waits, or refuses it. It is called with mu held.
-func (i *inbox) enqueue(c *command) {
-	switch s := i.partitions[c.partition].state; {
-	case i.closed:
-		i.reply(c, errStopping)
-	case s == partitionOwned:
-		if c.postedTurn == 0 {
-			c.postedTurn = i.turns
-		}
-		i.commands.Push(c.key.Target, c)
-	case s == partitionReleased:
-		i.reply(c, ErrNotOwner)
-	default:
-		i.unowned = append(i.unowned, c)
-	}
 }
 
 // isOwned reports whether the loop owns the partition.
