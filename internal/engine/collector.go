@@ -11,8 +11,8 @@ import (
 // collectTimeout is how long a collector waits for loops in the middle of a turn.
 const collectTimeout = time.Second
 
-// A collector counts what the loops hold. It is a [prometheus.Collector]: each loop counts in its next
-// turn. A loop that has no turn within collectTimeout is left out, and Health says why.
+// A collector counts what the loops hold. It is a [prometheus.Collector]: each loop counts in its
+// next turn. A loop that has no turn within collectTimeout is left out, and Health says why.
 type collector struct {
 	loops []*loop
 }

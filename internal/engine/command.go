@@ -11,8 +11,8 @@ import (
 // writesPerJob is the most writes of one command or outcome.
 const writesPerJob = 5
 
-// A command is what a caller wants done to one job. The loop calls decide with what the store holds about
-// the job, and replies once the effects are committed.
+// A command is what a caller wants done to one job. The loop calls decide with what the store holds
+// about the job, and replies once the effects are committed.
 type command struct {
 	key          job.Key
 	partition    int // of key
@@ -48,8 +48,8 @@ func (c *command) abandoned() bool {
 	}
 }
 
-// A group is the commands that one caller waits for. The goroutine that carries out a command writes its
-// result.
+// A group is the commands that one caller waits for. The goroutine that carries out a command
+// writes its result.
 type group struct {
 	errs    []error       // of each command that is finished
 	pending atomic.Int64  // commands that are not finished

@@ -11,8 +11,8 @@ import (
 	"carillon/internal/store"
 )
 
-// A commit is in progress. Readers of the store may see what it writes before that would survive a power
-// cut.
+// A commit is in progress. Readers of the store may see what it writes before that would survive a
+// power cut.
 type commit struct {
 	keys  map[job.Key]struct{} // of the jobs that it may write
 	ended chan struct{}        // closed when it has ended and callers have their replies
@@ -29,8 +29,8 @@ func (c *commit) failed() bool {
 	}
 }
 
-// commitTurn commits what the machine has decided in a turn and replies to callers. Meanwhile it fires
-// what falls due, and the inbox collects work for the next turn.
+// commitTurn commits what the machine has decided in a turn and replies to callers. Meanwhile it
+// fires what falls due, and the inbox collects work for the next turn.
 func (lp *loop) commitTurn(ctx context.Context, w work, replies []error, limit turnLimits) error {
 	b := lp.machine.Batch
 	if len(b.Writes) == 0 {
@@ -66,8 +66,9 @@ func (lp *loop) commitTurn(ctx context.Context, w work, replies []error, limit t
 	return err
 }
 
-// fireDuring fires what falls due until c has ended, up to limit triggers at a time. It fires no job that
-// c writes, because what is owed of it is not known before. It refills no windows: the index is changing.
+// fireDuring fires what falls due until c has ended, up to limit triggers at a time. It fires no
+// job that c writes, because what is owed of it is not known before. It refills no windows: the
+// index is changing.
 func (lp *loop) fireDuring(ctx context.Context, c *commit, limit int) (err error) {
 	var inCommit []machine.Attempt
 	for err == nil && limit > 0 && lp.waitDue(c) {
@@ -96,8 +97,8 @@ func (lp *loop) fireDuring(ctx context.Context, c *commit, limit int) (err error
 	return err
 }
 
-// waitDue waits until a job in a window falls due, at most maxSleep. It reports whether c is still in
-// progress then.
+// waitDue waits until a job in a window falls due, at most maxSleep. It reports whether c is still
+// in progress then.
 func (lp *loop) waitDue(c *commit) bool {
 	at, ok := lp.machine.NextDue()
 	if !ok {
@@ -137,8 +138,8 @@ func (lp *loop) reply(ctx context.Context, w work, replies []error) {
 	}
 }
 
-// waitDurable waits until what was read from the store about k would survive a power cut; nil means any
-// job. It returns false if a commit failed, and the caller must read again.
+// waitDurable waits until what was read from the store about k would survive a power cut; nil means
+// any job. It returns false if a commit failed, and the caller must read again.
 func (lp *loop) waitDurable(ctx context.Context, k *job.Key) (bool, error) {
 	c := lp.commit.Load()
 	if c == nil {

@@ -11,10 +11,11 @@ import (
 	"carillon/internal/store"
 )
 
-// A store that returns [job.ErrFull] has applied nothing, and still takes deletions. The loop rolls the
-// turn back. Until the store has capacity again, turns write only deletions: those that callers ask for,
-// and those of jobs that are over. New jobs are refused. The outcome of a job that goes on is kept in
-// memory; the job stays in flight, so that it is not delivered twice. The loop retries every few seconds.
+// A store that returns [job.ErrFull] has applied nothing, and still takes deletions. The loop rolls
+// the turn back. Until the store has capacity again, turns write only deletions: those that callers
+// ask for, and those of jobs that are over. New jobs are refused. The outcome of a job that goes on
+// is kept in memory; the job stays in flight, so that it is not delivered twice. The loop retries
+// every few seconds.
 
 // degraded is the state of a loop whose store takes nothing but deletions.
 type degraded struct {
@@ -25,7 +26,8 @@ type degraded struct {
 	full        func() error  // why the store is full, or nil; nil if the store does not say
 }
 
-// maxKept is how many outcomes a loop keeps. Beyond it the loop fires nothing until the store has capacity.
+// maxKept is how many outcomes a loop keeps. Beyond it the loop fires nothing until the store has
+// capacity.
 const maxKept = 4096
 
 // The wait before a full store is tried again doubles from the first to the second.
@@ -86,8 +88,8 @@ func (lp *loop) requeueKept() {
 	}
 }
 
-// rollback undoes a turn whose commit the store refused because it is full. Triggers that were sent stay
-// in flight.
+// rollback undoes a turn whose commit the store refused because it is full. Triggers that were sent
+// stay in flight.
 func (lp *loop) rollback(ctx context.Context, w work, refused error) error {
 	d := &lp.degraded
 	if d.retryWait == 0 {
@@ -112,7 +114,8 @@ func (lp *loop) rollback(ctx context.Context, w work, refused error) error {
 	return nil
 }
 
-// noteCommitted notes that the store has taken b. If b has more than deletions, the store has capacity.
+// noteCommitted notes that the store has taken b. If b has more than deletions, the store has
+// capacity.
 func (lp *loop) noteCommitted(ctx context.Context, b *store.Batch) {
 	if lp.degraded.retryWait == 0 || !slices.ContainsFunc(b.Writes, func(w store.Write) bool { return !w.Remove }) {
 		return

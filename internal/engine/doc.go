@@ -1,25 +1,25 @@
 // Package engine knows when jobs are due and how far each has got.
 //
-// A job whose Schedule returned nil is fired when it is due, not a moment earlier, until it has been
-// handled, its policy gives it up, it expires, or it is deleted. No job is in flight twice at a time.
-// Counts are exact whatever crashes: an occurrence may be delivered again after a crash, but is settled
-// once.
+// A job whose Schedule returned nil is fired when it is due, not a moment earlier, until it has
+// been handled, its policy gives it up, it expires, or it is deleted. No job is in flight twice at
+// a time. Counts are exact whatever crashes: an occurrence may be delivered again after a crash,
+// but is settled once.
 //
-// Keys are divided into partitions, and partitions among a few loops. A loop is one goroutine that owns a
-// pure machine, see [carillon/internal/engine/machine], and runs turns: take commands and outcomes from the
-// inbox, read the records that they need, decide, send triggers, commit everything in one durable batch,
-// and only then reply to callers.
+// Keys are divided into partitions, and partitions among a few loops. A loop is one goroutine that
+// owns a pure machine, see [carillon/internal/engine/machine], and runs turns: take commands and
+// outcomes from the inbox, read the records that they need, decide, send triggers, commit
+// everything in one durable batch, and only then reply to callers.
 //
-// Firing writes nothing, and a trigger waits for no commit: the due index says that it is owed until its
-// outcome is recorded. While a commit is in progress the loop fires other jobs.
+// Firing writes nothing, and a trigger waits for no commit: the due index says that it is owed
+// until its outcome is recorded. While a commit is in progress the loop fires other jobs.
 //
-// A turn takes a bounded number of commands and outcomes, half of them commands if there are enough, and
-// takes each target in turn. So no call waits for more than a few turns, whatever the load. See
-// [carillon/internal/fair].
+// A turn takes a bounded number of commands and outcomes, half of them commands if there are
+// enough, and takes each target in turn. So no call waits for more than a few turns, whatever the
+// load. See [carillon/internal/fair].
 //
-// After an error of the store nobody knows what it has applied. Callers get [job.ErrUnavailable]. The loop
-// resets its machine and loads its partitions again, with back-off; other loops go on. Outcomes of
-// triggers in flight at that moment are ignored, and their jobs are delivered again.
+// After an error of the store nobody knows what it has applied. Callers get [job.ErrUnavailable].
+// The loop resets its machine and loads its partitions again, with back-off; other loops go on.
+// Outcomes of triggers in flight at that moment are ignored, and their jobs are delivered again.
 //
 // # Where to read
 //

@@ -13,8 +13,8 @@ import (
 // keyPeriod is how often the key file is read.
 const keyPeriod = 10 * time.Second
 
-// checkKeys makes sure that the key file has all keys with which jobs may be sealed, and that the store
-// remembers the current one.
+// checkKeys makes sure that the key file has all keys with which jobs may be sealed, and that the
+// store remembers the current one.
 func (e *Engine) checkKeys(ctx context.Context) error {
 	prefix := record.EncryptionKey("")
 	sealed, err := e.store.Get(ctx, prefix)
@@ -51,8 +51,8 @@ func (e *Engine) checkKeys(ctx context.Context) error {
 	return e.rememberKey(ctx, e.config.Keys.Current())
 }
 
-// checkKey makes sure that the key of that id in the file is the one that sealed the jobs. With another one
-// all jobs would look damaged.
+// checkKey makes sure that the key of that id in the file is the one that sealed the jobs. With
+// another one all jobs would look damaged.
 func (e *Engine) checkKey(ctx context.Context, id string) error {
 	values, err := e.rawStore.Get(ctx, record.EncryptionCheckKey(id))
 	if err != nil {
@@ -79,7 +79,8 @@ func (e *Engine) checkKey(ctx context.Context, id string) error {
 	return nil
 }
 
-// opensSample reports whether the key of that id opens one of the first jobs that name it, or none names it.
+// opensSample reports whether the key of that id opens one of the first jobs that name it, or none
+// names it.
 func (e *Engine) opensSample(ctx context.Context, id string) (bool, error) {
 	const sample = 1000
 	found := false

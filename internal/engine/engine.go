@@ -13,8 +13,8 @@ import (
 	"carillon/internal/store"
 )
 
-// An Engine keeps jobs and fires them when they are due. It is safe for concurrent use. Its calls wait
-// until Run runs.
+// An Engine keeps jobs and fires them when they are due. It is safe for concurrent use. Its calls
+// wait until Run runs.
 type Engine struct {
 	config        Config
 	store         store.Store
@@ -28,8 +28,8 @@ type Engine struct {
 	formatChecked chan struct{} // closed when the store's format is known to be this engine's
 }
 
-// New returns an engine that keeps its jobs in s and fires them into d. The caller closes s after Run has
-// returned.
+// New returns an engine that keeps its jobs in s and fires them into d. The caller closes s after
+// Run has returned.
 func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 	cfg = cfg.withDefaults(s)
 	raw := s
@@ -69,7 +69,8 @@ func newRates(perSecond float64) *fair.Rates[string] {
 }
 
 // Run fires what is due until ctx ends, and then returns nil. From then on calls get
-// [job.ErrUnavailable]. It returns an error at once if the store has another format or other partitions.
+// [job.ErrUnavailable]. It returns an error at once if the store has another format or other
+// partitions.
 func (e *Engine) Run(ctx context.Context) error {
 	if ok, err := e.awaitFormat(ctx); !ok {
 		for _, lp := range e.loops {
@@ -114,7 +115,8 @@ func (e *Engine) checkStore(ctx context.Context) error {
 	return e.checkKeys(ctx)
 }
 
-// watchClock wakes all loops when the wall clock has been stepped: their timers follow the monotonic one.
+// watchClock wakes all loops when the wall clock has been stepped: their timers follow the
+// monotonic one.
 func (e *Engine) watchClock(ctx context.Context) {
 	const period, tolerance = time.Minute, 10 * time.Millisecond
 	for before := e.config.Now(); ; {

@@ -45,7 +45,8 @@ func (lp *loop) fire(ctx context.Context, picked []machine.Attempt, stored []mac
 // errOwnershipEnded ends a turn in which it became too late to fire.
 var errOwnershipEnded = errors.New("the right to the partitions has ended, or may have: another node may fire their jobs")
 
-// sendAll sends deliveries as long as their partitions are guaranteed to be owned. It cancels the rest.
+// sendAll sends deliveries as long as their partitions are guaranteed to be owned. It cancels the
+// rest.
 func (lp *loop) sendAll(ctx context.Context, fired []firing) (err error) {
 	for i, f := range fired {
 		yieldCPU(i)
@@ -86,8 +87,9 @@ func (lp *loop) send(ctx context.Context, d *machine.Delivery, spec *job.Spec) {
 	lp.logSent(ctx, d)
 }
 
-// withdrawWaiters cancels the waits for receivers that nothing needs any more. Otherwise each lane that
-// came and went while its receivers were busy would leave one. A lane that is parked again keeps its wait.
+// withdrawWaiters cancels the waits for receivers that nothing needs any more. Otherwise each lane
+// that came and went while its receivers were busy would leave one. A lane that is parked again
+// keeps its wait.
 func (lp *loop) withdrawWaiters() {
 	for _, id := range lp.machine.TakeUnparked() {
 		if !lp.machine.IsParked(id) {

@@ -11,8 +11,8 @@ import (
 	"carillon/internal/store"
 )
 
-// awaitFormat checks the store's format and reports whether this engine can use the store. It retries
-// while the store does not answer, until ctx ends.
+// awaitFormat checks the store's format and reports whether this engine can use the store. It
+// retries while the store does not answer, until ctx ends.
 func (e *Engine) awaitFormat(ctx context.Context) (ok bool, err error) {
 	begun := time.Now()
 	for wait := minBackoff; ; wait = min(2*wait, time.Second) { // all stored jobs are late meanwhile

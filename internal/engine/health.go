@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// Health returns nil if jobs can be scheduled and fired in every partition that the engine should own.
-// Otherwise the error names the partitions that make no progress, within five seconds of when they
-// stopped, and says if the store refuses new jobs.
+// Health returns nil if jobs can be scheduled and fired in every partition that the engine should
+// own. Otherwise the error names the partitions that make no progress, within five seconds of when
+// they stopped, and says if the store refuses new jobs.
 func (e *Engine) Health() error {
 	var named error
 	if err := e.storeFull(); err != nil {
@@ -23,6 +23,6 @@ func (e *Engine) Health() error {
 	return named
 }
 
-// Note describes in a line what is in quarantine, or "". That does not affect Health, because a restart
-// would not help.
+// Note describes in a line what is in quarantine, or "". That does not affect Health, because a
+// restart would not help.
 func (e *Engine) Note() string { return e.quarantine.summary() }

@@ -16,15 +16,16 @@ import (
 
 // An inbox holds what waits for a loop's turns. Any goroutine may add to it; only the loop takes.
 //
-// Callers of commands wait while the inbox has no slot. Nothing else is refused, and each is bounded:
+// Callers of commands wait while the inbox has no slot. Nothing else is refused, and each is
+// bounded:
 //
 //   - outcomes by the triggers in flight;
 //   - receiver capacities by the lanes that were parked since the last turn;
 //   - inspections, which read metrics, by maxInspections: more are dropped;
 //   - ownership changes by RunPartition, one for each partition at a time.
 //
-// Commands and outcomes wait by target. A turn takes them fairly, so a target with many does not delay
-// another. Neither kind can fill a turn while the other waits.
+// Commands and outcomes wait by target. A turn takes them fairly, so a target with many does not
+// delay another. Neither kind can fill a turn while the other waits.
 type inbox struct {
 	wake      chan struct{}       // holds one token while there may be something to take
 	slots     *semaphore.Weighted // of commands that wait or are carried out; a large one takes several
@@ -111,8 +112,8 @@ func (i *inbox) post(ctx context.Context, c *command) error {
 	return nil
 }
 
-// postAll has the commands of a group carried out, in their order, as many at once as the inbox has slots
-// for. Those that get no slot before ctx ends are finished with its error.
+// postAll has the commands of a group carried out, in their order, as many at once as the inbox has
+// slots for. Those that get no slot before ctx ends are finished with its error.
 func (i *inbox) postAll(ctx context.Context, all []*command) {
 	for len(all) > 0 {
 		n := i.acquireSlots(ctx, all)
@@ -132,8 +133,8 @@ func (i *inbox) postAll(ctx context.Context, all []*command) {
 	}
 }
 
-// acquireSlots acquires the slots of the first n of all. It waits for those of the first one only, and
-// returns 0 if ctx ends first.
+// acquireSlots acquires the slots of the first n of all. It waits for those of the first one only,
+// and returns 0 if ctx ends first.
 func (i *inbox) acquireSlots(ctx context.Context, all []*command) (n int) {
 	if i.slots.Acquire(ctx, i.slotsOf(all[0])) != nil {
 		return 0
@@ -188,12 +189,12 @@ func (i *inbox) addCapacity(c receiverCapacity) {
 	i.update(func() { i.capacities = append(i.capacities, c) })
 }
 
-// maxInspections is how many inspections may wait for a turn. More are asked for only while a loop is
-// stuck, because their callers do not wait long and ask again.
+// maxInspections is how many inspections may wait for a turn. More are asked for only while a loop
+// is stuck, because their callers do not wait long and ask again.
 const maxInspections = 16
 
-// inspect has f called in the next turn with the loop, which f must not change. f is not called if too
-// many inspections wait.
+// inspect has f called in the next turn with the loop, which f must not change. f is not called if
+// too many inspections wait.
 func (i *inbox) inspect(f func(lp *loop, now time.Time)) {
 	i.update(func() {
 		if len(i.inspections) < maxInspections {

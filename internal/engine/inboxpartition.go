@@ -39,7 +39,8 @@ func (i *inbox) setLoading(partition int) {
 // setOwned says that the loop owns a partition, unless it was released meanwhile.
 func (i *inbox) setOwned(partition int) { i.setState(partition, partitionOwned, partitionLoading) }
 
-// setLost says that a partition has to be claimed and loaded again, unless it was released meanwhile.
+// setLost says that a partition has to be claimed and loaded again, unless it was released
+// meanwhile.
 func (i *inbox) setLost(partition int) { i.setState(partition, partitionLoading, partitionOwned) }
 
 // setReleased says that a partition is another node's.
@@ -47,7 +48,8 @@ func (i *inbox) setReleased(partition int) {
 	i.setState(partition, partitionReleased, partitionUnknown, partitionLoading, partitionOwned)
 }
 
-// setState changes the state of a partition, if it was one of from, and moves its commands accordingly.
+// setState changes the state of a partition, if it was one of from, and moves its commands
+// accordingly.
 func (i *inbox) setState(partition int, to partitionState, from ...partitionState) {
 	i.update(func() {
 		was := i.partitions[partition].state
@@ -70,7 +72,8 @@ func (i *inbox) isOwned(partition int) bool {
 	return i.partitions[partition].state == partitionOwned
 }
 
-// notOwnedFor returns which of the partitions have been loading for longer than d, or since the start.
+// notOwnedFor returns which of the partitions have been loading for longer than d, or since the
+// start.
 func (i *inbox) notOwnedFor(partitions []int, d time.Duration) []int {
 	i.mu.Lock()
 	defer i.mu.Unlock()

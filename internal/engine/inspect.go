@@ -18,8 +18,8 @@ type inspector struct {
 	skipSealed bool // sealed specs count as usable, because there are no encryption keys
 }
 
-// Inspect calls f with each key of s that an engine cannot use, in the order of keys. It reads sealed specs
-// only if there are encryption keys. It reads everything; s may be in use.
+// Inspect calls f with each key of s that an engine cannot use, in the order of keys. It reads
+// sealed specs only if there are encryption keys. It reads everything; s may be in use.
 func Inspect(ctx context.Context, s store.Store, keys *encryption.Keys, f func(Finding) error) error {
 	values, err := s.Get(ctx, record.FormatKey())
 	if err != nil {
@@ -150,9 +150,9 @@ func hasEntry(ctx context.Context, s store.Store, e record.Entry) (bool, error) 
 	return values[0] != nil, nil
 }
 
-// missingKey returns an error if a spec is sealed with a key that the store remembers and keys lack. That
-// is an error of the node: it must not put usable jobs in quarantine. The store remembers all keys, so an
-// envelope that names another one is damaged.
+// missingKey returns an error if a spec is sealed with a key that the store remembers and keys
+// lack. That is an error of the node: it must not put usable jobs in quarantine. The store
+// remembers all keys, so an envelope that names another one is damaged.
 func missingKey(ctx context.Context, s store.Store, keys *encryption.Keys, spec []byte) error {
 	id := record.SealedWith(spec)
 	if id == "" || keys != nil && keys.Has(id) {
@@ -167,8 +167,8 @@ func missingKey(ctx context.Context, s store.Store, keys *encryption.Keys, spec 
 
 var errMissingKey = errors.New("jobs are sealed with a key that this node has not")
 
-// RemoveQuarantined removes from s a key that is in quarantine, and the note about it. If the key is a job,
-// its entry in the due index becomes a finding.
+// RemoveQuarantined removes from s a key that is in quarantine, and the note about it. If the key
+// is a job, its entry in the due index becomes a finding.
 func RemoveQuarantined(ctx context.Context, s store.Store, f Finding) error {
 	var b store.Batch
 	b.Delete(f.Key)

@@ -10,8 +10,8 @@ import (
 	"carillon/internal/lograte"
 )
 
-// Log lines about single jobs are for debugging, except those about runs that are given up. While they are
-// off, each costs a comparison.
+// Log lines about single jobs are for debugging, except those about runs that are given up. While
+// they are off, each costs a comparison.
 
 // debugging reports whether lines about single jobs are on.
 func (lp *loop) debugging(ctx context.Context) bool { return lp.log.Enabled(ctx, slog.LevelDebug) }
@@ -49,8 +49,8 @@ func (lp *loop) logSent(ctx context.Context, d *machine.Delivery) {
 	}
 }
 
-// logEnded logs how deliveries have ended, once that is committed: each at debug level, and each run that is
-// given up as a warning.
+// logEnded logs how deliveries have ended, once that is committed: each at debug level, and each
+// run that is given up as a warning.
 func (lp *loop) logEnded(ctx context.Context, ended []*machine.Delivery) {
 	debugging := lp.debugging(ctx)
 	for _, d := range ended {

@@ -11,8 +11,8 @@ import (
 	"carillon/internal/store"
 )
 
-// The most that a page of a listing or a deletion holds. Calls on many jobs go page by page: they hold
-// little in memory, and no other call waits for more than one page.
+// The most that a page of a listing or a deletion holds. Calls on many jobs go page by page: they
+// hold little in memory, and no other call waits for more than one page.
 const (
 	pageJobs  = 10_000
 	pageBytes = 1 << 20
@@ -46,9 +46,9 @@ func (e *Engine) Get(ctx context.Context, k job.Key) (job.Spec, error) {
 	}
 }
 
-// List yields the jobs that p names, except those in quarantine, ordered by target, actor id and name. A
-// job that is scheduled or deleted meanwhile may be among them or not. What it yields would survive a
-// power cut. It ends after an error.
+// List yields the jobs that p names, except those in quarantine, ordered by target, actor id and
+// name. A job that is scheduled or deleted meanwhile may be among them or not. What it yields would
+// survive a power cut. It ends after an error.
 func (e *Engine) List(ctx context.Context, p job.Prefix) iter.Seq2[job.Item, error] {
 	return func(yield func(job.Item, error) bool) {
 		rest := record.PrefixRange(p)
@@ -71,9 +71,9 @@ func (e *Engine) List(ctx context.Context, p job.Prefix) iter.Seq2[job.Item, err
 	}
 }
 
-// DeleteAll removes the jobs that p names. When it returns nil, none of those that existed when it was
-// called is delivered again, except that triggers in flight may still arrive. After an error some may be
-// gone and others not.
+// DeleteAll removes the jobs that p names. When it returns nil, none of those that existed when it
+// was called is delivered again, except that triggers in flight may still arrive. After an error
+// some may be gone and others not.
 func (e *Engine) DeleteAll(ctx context.Context, p job.Prefix) error {
 	return e.DeleteThrough(ctx, p, e.ScheduleAll)
 }
@@ -104,8 +104,8 @@ func (e *Engine) DeleteThrough(
 	}
 }
 
-// Usage returns how many jobs a namespace has, reminders included, and how many bytes their records take
-// with their keys. It reads all of them: a million takes about a second.
+// Usage returns how many jobs a namespace has, reminders included, and how many bytes their records
+// take with their keys. It reads all of them: a million takes about a second.
 func (e *Engine) Usage(ctx context.Context, namespace string) (jobs, bytes int64, err error) {
 	for _, kind := range []job.Kind{job.App, job.Actor} {
 		r := record.PrefixRange(job.Prefix{Kind: kind, Namespace: namespace})
@@ -126,7 +126,8 @@ type page struct {
 	next  []byte
 }
 
-// page reads the beginning of r, with specs or with keys only. What it returns would survive a power cut.
+// page reads the beginning of r, with specs or with keys only. What it returns would survive a
+// power cut.
 func (e *Engine) page(ctx context.Context, r store.Range, specs bool) (page, error) {
 	for {
 		p, err := e.readPage(ctx, r, specs)

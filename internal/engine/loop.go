@@ -15,11 +15,12 @@ import (
 	"carillon/internal/timerfd"
 )
 
-// A loop runs the machine of some partitions in turns. The goroutine of run owns the machine; inbox and
-// commit are safe for concurrent use.
+// A loop runs the machine of some partitions in turns. The goroutine of run owns the machine; inbox
+// and commit are safe for concurrent use.
 //
-// The partitions of a loop share its turns: what they read in a turn is one read, and what they write is
-// one commit. So many callers together cost little more than one, and few loops serve many partitions.
+// The partitions of a loop share its turns: what they read in a turn is one read, and what they
+// write is one commit. So many callers together cost little more than one, and few loops serve many
+// partitions.
 type loop struct {
 	partitions     []int
 	partitionCount int // of all loops
@@ -67,8 +68,8 @@ func newLoop(
 // String names the partitions, such as 16-31.
 func (lp *loop) String() string { return formatRanges(lp.partitions) }
 
-// wall returns the wall clock, with which due instants are compared. It may be stepped, so it measures
-// nothing.
+// wall returns the wall clock, with which due instants are compared. It may be stepped, so it
+// measures nothing.
 func (lp *loop) wall() time.Time {
 	return lp.now().UTC() //nolint:forbidigo // due instants follow the wall clock
 }

@@ -8,7 +8,8 @@ import (
 	"carillon/internal/when"
 )
 
-// metrics are those that are counted when something happens. A collector reads the others from the loops.
+// metrics are those that are counted when something happens. A collector reads the others from the
+// loops.
 type metrics struct {
 	lateness    prometheus.Histogram // see observeSent
 	appDelay    prometheus.Histogram // see observeSent
@@ -64,8 +65,9 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	return m
 }
 
-// maxLateness is the most that one lateness counts, in seconds. A job may have been due thousands of years
-// before it was scheduled, and a restart forgets when that was. Such a value would dominate the sum.
+// maxLateness is the most that one lateness counts, in seconds. A job may have been due thousands
+// of years before it was scheduled, and a restart forgets when that was. Such a value would
+// dominate the sum.
 const maxLateness = 24 * 60 * 60
 
 // observeSent counts a delivery that was sent.

@@ -14,8 +14,8 @@ var ErrNotOwner = fmt.Errorf("another node owns the job's partition: %w", job.Er
 
 // A Claim is the right to own one partition. It is safe for concurrent use.
 type Claim interface {
-	// Fence makes this node the owner and returns the proof. Each call returns a new proof; writes with an
-	// earlier one that are still in progress cannot be applied any more.
+	// Fence makes this node the owner and returns the proof. Each call returns a new proof; writes
+	// with an earlier one that are still in progress cannot be applied any more.
 	Fence(ctx context.Context) (store.Fence, error)
 	// Alive reports whether this node is guaranteed to still own the partition. It is quick.
 	Alive() bool

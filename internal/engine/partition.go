@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// handOver is how long the release of a partition waits for deliveries in flight. The next owner repeats a
-// delivery that takes longer.
+// handOver is how long the release of a partition waits for deliveries in flight. The next owner
+// repeats a delivery that takes longer.
 const handOver = time.Second
 
-// RunPartition owns a partition of a shared store until ctx ends: it claims and loads the partition, fires
-// its jobs, and carries out calls about them. It logs errors and retries.
+// RunPartition owns a partition of a shared store until ctx ends: it claims and loads the
+// partition, fires its jobs, and carries out calls about them. It logs errors and retries.
 //
-// When RunPartition returns, nothing of the partition is in progress any more, except deliveries that
-// took longer than a second to end. Calls about it get [ErrNotOwner] from then on. While RunPartition runs
-// and the partition is not loaded, calls wait.
+// When RunPartition returns, nothing of the partition is in progress any more, except deliveries
+// that took longer than a second to end. Calls about it get [ErrNotOwner] from then on. While
+// RunPartition runs and the partition is not loaded, calls wait.
 //
 // It runs while Run runs, once at a time for each partition.
 func (e *Engine) RunPartition(ctx context.Context, partition int, c Claim) {
@@ -27,8 +27,8 @@ func (e *Engine) RunPartition(ctx context.Context, partition int, c Claim) {
 	}
 }
 
-// IsOwner reports whether the engine owns the partition and has loaded it: its jobs can be scheduled and
-// fire.
+// IsOwner reports whether the engine owns the partition and has loaded it: its jobs can be
+// scheduled and fire.
 func (e *Engine) IsOwner(partition int) bool { return e.loopOf[partition].inbox.isOwned(partition) }
 
 func (lp *loop) runPartition(ctx context.Context, partition int, c Claim) {
@@ -62,7 +62,8 @@ func (lp *loop) ownOnce(ctx context.Context, partition int, c Claim) error {
 	if err != nil {
 		return err
 	}
-	// Nothing writes the partition now, not even this loop, so it can be read while the loop has turns.
+	// Nothing writes the partition now, not even this loop, so it can be read while the loop has
+	// turns.
 	heads, err := lp.readLaneHeads(ctx, partition)
 	if err != nil {
 		return fmt.Errorf("load partition %d: %w", partition, err)
@@ -98,8 +99,8 @@ func (lp *loop) changeOwnerships(changes []ownershipChange) {
 	}
 }
 
-// releasePartitions releases the partitions that are to be released, once no delivery is in flight or the
-// time for that is over.
+// releasePartitions releases the partitions that are to be released, once no delivery is in flight
+// or the time for that is over.
 func (lp *loop) releasePartitions() {
 	var inFlight map[int]int
 	if lp.isReleasing() {

@@ -17,9 +17,10 @@ import (
 	"carillon/internal/store"
 )
 
-// A record in the store that the engine cannot use is in quarantine: it stays in the store, and no other job
-// is affected. The store keeps a note about it, so that an operator need not find it in a log; see decision
-// 18. A store that cannot be read, or a missing encryption key, is an error of the node and no finding.
+// A record in the store that the engine cannot use is in quarantine: it stays in the store, and no
+// other job is affected. The store keeps a note about it, so that an operator need not find it in a
+// log (decision 18). A store that cannot be read, or a missing encryption key, is an error of the
+// node and no finding.
 
 const (
 	// maxFound is how many findings an engine remembers. Further ones are only logged.
@@ -28,8 +29,8 @@ const (
 	maxNotedKey = 8 << 10
 	// maxFindingReason is the most bytes of a reason.
 	maxFindingReason = 256
-	// quarantinePeriod is after how long findings are checked again, because they may have been repaired; or
-	// after quarantineRest times as long as that took, if that is longer.
+	// quarantinePeriod is after how long findings are checked again, because they may have been
+	// repaired; or after quarantineRest times as long as that took, if that is longer.
 	quarantinePeriod = time.Minute
 	quarantineRest   = 100
 )
@@ -182,8 +183,8 @@ func (q *quarantine) run(ctx context.Context, x inspector) {
 // maxNotes is how many notes are written at once.
 const maxNotes = 64
 
-// recheck writes notes about new findings. If all is set it checks all findings again, and forgets those
-// that are gone or usable.
+// recheck writes notes about new findings. If all is set it checks all findings again, and forgets
+// those that are gone or usable.
 func (q *quarantine) recheck(ctx context.Context, x inspector, all bool) error {
 	var b store.Batch
 	var noted [][]byte

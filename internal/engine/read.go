@@ -10,15 +10,16 @@ import (
 	"carillon/internal/store"
 )
 
-// What a turn reads from the store is bounded in bytes as well as in number: a job may have two megabytes.
+// What a turn reads from the store is bounded in bytes as well as in number: a job may have two
+// megabytes.
 const (
 	dueKeys     = 16      // jobs that are about to fire, in one read
 	commandKeys = 32      // jobs of commands in one read; fewer where jobs were large
 	readBytes   = 4 << 20 // of records that are about to fire; the rest fires in the next turn
 )
 
-// readDue reads the records of picked attempts. It returns those that can fire in this turn, and requeues
-// the others.
+// readDue reads the records of picked attempts. It returns those that can fire in this turn, and
+// requeues the others.
 func (lp *loop) readDue(ctx context.Context, picked []machine.Attempt) ([]machine.Attempt, []machine.Stored, error) {
 	var records []machine.Stored
 	bytes := 0
@@ -76,11 +77,12 @@ func (lp *loop) readForCommands(ctx context.Context, commands []*command) ([]mac
 	return records, nil
 }
 
-// readSize is how many records of commands to read at once. Most scheduled jobs are new and read nothing.
+// readSize is how many records of commands to read at once. Most scheduled jobs are new and read
+// nothing.
 func (lp *loop) readSize() int { return max(1, min(commandKeys, readBytes/max(1, lp.recordSize))) }
 
-// readRecords reads what the store holds about jobs, and returns about how many bytes that takes. It reads
-// states only of jobs that exist: most scheduled jobs are new.
+// readRecords reads what the store holds about jobs, and returns about how many bytes that takes.
+// It reads states only of jobs that exist: most scheduled jobs are new.
 func (lp *loop) readRecords(ctx context.Context, jobs []job.Key) (records []machine.Stored, bytes int, err error) {
 	keys := make([][]byte, 0, len(jobs))
 	for _, k := range jobs {
@@ -126,8 +128,8 @@ const (
 	maxStrays = 2
 )
 
-// readStrays finds entries of k in the due index. It is for a job whose record cannot be read, and so does
-// not say where they are.
+// readStrays finds entries of k in the due index. It is for a job whose record cannot be read, and
+// so does not say where they are.
 func (lp *loop) readStrays(ctx context.Context, k job.Key) (found []record.Entry, err error) {
 	lane := record.LaneID{Partition: record.PartitionOf(k, lp.partitionCount), Target: k.Target}
 	for pair, err := range lp.store.Scan(ctx, record.LaneRange(lane), strayKeys) {
@@ -194,8 +196,8 @@ func (lp *loop) readLaneHeads(ctx context.Context, partition int) ([]laneHead, e
 	}
 }
 
-// scan reads up to limit entries of the due index. It skips keys that are malformed and reports them to
-// the quarantine.
+// scan reads up to limit entries of the due index. It skips keys that are malformed and reports
+// them to the quarantine.
 func (lp *loop) scan(ctx context.Context, r store.Range, limit int) ([]record.Entry, error) {
 	var read []record.Entry
 	for {

@@ -13,11 +13,11 @@ import (
 	"carillon/internal/store"
 )
 
-// When another key seals, the engine seals all jobs again in the background, so that the old key can be
-// retired. It reads the jobs page by page, and has the loops rewrite those of its own partitions, as if
-// they were scheduled again. That takes a fifth of the time at most. A walk that is interrupted starts
-// again and skips what is done. After a walk that has found nothing to do, the store remembers the key,
-// and there is no other walk until another key seals.
+// When another key seals, the engine seals all jobs again in the background, so that the old key
+// can be retired. It reads the jobs page by page, and has the loops rewrite those of its own
+// partitions, as if they were scheduled again. That takes a fifth of the time at most. A walk that
+// is interrupted starts again and skips what is done. After a walk that has found nothing to do,
+// the store remembers the key, and there is no other walk until another key seals.
 
 const (
 	reencryptPage      = 500
@@ -26,8 +26,8 @@ const (
 	reencryptRetryRest = 20          // or in multiples of the time that the walk took, if that is longer
 )
 
-// CountSealed returns how many jobs in a store are sealed with each key, by its id. Under "" it returns how
-// many are not sealed. Keys that the store remembers and no job needs have 0.
+// CountSealed returns how many jobs in a store are sealed with each key, by its id. Under "" it
+// returns how many are not sealed. Keys that the store remembers and no job needs have 0.
 func CountSealed(ctx context.Context, s store.Store) (map[string]int64, error) {
 	counts := map[string]int64{}
 	prefix := record.EncryptionKey("")
@@ -48,8 +48,8 @@ func CountSealed(ctx context.Context, s store.Store) (map[string]int64, error) {
 	return counts, err
 }
 
-// eachJob calls f with the specs of all jobs, page by page. After each page it pauses for rest times as long
-// as the page took. A page is valid until f returns.
+// eachJob calls f with the specs of all jobs, page by page. After each page it pauses for rest
+// times as long as the page took. A page is valid until f returns.
 func eachJob(ctx context.Context, s store.Store, rest int, f func([]store.Pair) error) error {
 	for left := record.JobRange(); ; {
 		begun := time.Now()
@@ -119,8 +119,8 @@ func (e *Engine) rememberSoleKey(ctx context.Context, id string) error {
 	return e.rawStore.Commit(ctx, &b)
 }
 
-// reencryptJobs has the jobs of this node sealed with the current key, and returns how many jobs each key
-// seals afterwards.
+// reencryptJobs has the jobs of this node sealed with the current key, and returns how many jobs
+// each key seals afterwards.
 func (e *Engine) reencryptJobs(ctx context.Context, current string) (map[string]int64, error) {
 	counts := map[string]int64{}
 	err := eachJob(ctx, e.rawStore, reencryptRest, func(page []store.Pair) error {
@@ -170,8 +170,8 @@ func (e *Engine) rewriteJobs(ctx context.Context, keys []job.Key, old []store.Pa
 	return g.wait(ctx)
 }
 
-// forgetKey has the store forget a key that is not in the key file. If a job is sealed with it, that is an
-// error.
+// forgetKey has the store forget a key that is not in the key file. If a job is sealed with it,
+// that is an error.
 func (e *Engine) forgetKey(ctx context.Context, id string) error {
 	counts, err := CountSealed(ctx, e.rawStore)
 	if err != nil {

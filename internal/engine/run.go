@@ -10,8 +10,8 @@ import (
 // finalTurns is how long a loop that stops goes on recording outcomes.
 const finalTurns = time.Second
 
-// run runs turns until ctx ends. After an error of the store nobody knows what it applied. The machine is
-// reset, and the partitions are claimed and loaded again; other loops are not affected.
+// run runs turns until ctx ends. After an error of the store nobody knows what it applied. The
+// machine is reset, and the partitions are claimed and loaded again; other loops are not affected.
 func (lp *loop) run(ctx context.Context) {
 	defer lp.inbox.close()
 	defer lp.openWaker(ctx)()
@@ -73,8 +73,8 @@ func (lp *loop) turns(ctx, steady context.Context) error {
 	}
 }
 
-// nextTurn returns how long there is nothing to do, and when a job is due then. due is zero if something
-// other than a job is to be done. ok is false if there is nothing to wait for.
+// nextTurn returns how long there is nothing to do, and when a job is due then. due is zero if
+// something other than a job is to be done. ok is false if there is nothing to wait for.
 func (lp *loop) nextTurn() (sleep time.Duration, due time.Time, ok bool) {
 	if due, ok = lp.machine.Next(); ok && lp.degraded.paused() {
 		due, ok = time.Time{}, false

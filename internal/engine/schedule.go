@@ -8,13 +8,13 @@ import (
 	"carillon/internal/job"
 )
 
-// Schedule stores s, whose plan is resolved, as the job k. When it returns nil, the job survives a power
-// cut.
+// Schedule stores s, whose plan is resolved, as the job k. When it returns nil, the job survives a
+// power cut.
 //
-// An existing job k is replaced if overwrite is set, and is [job.ErrExists] otherwise. A job that would
-// never fire is not stored, but still replaces an existing one. A [*job.TooLargeError] says that s is too
-// large, and [job.ErrFull] that the store has no capacity. After [job.ErrUnavailable], or if ctx ends
-// first, the job may be stored or not.
+// An existing job k is replaced if overwrite is set, and is [job.ErrExists] otherwise. A job that
+// would never fire is not stored, but still replaces an existing one. A [*job.TooLargeError] says
+// that s is too large, and [job.ErrFull] that the store has no capacity. After
+// [job.ErrUnavailable], or if ctx ends first, the job may be stored or not.
 func (e *Engine) Schedule(ctx context.Context, k job.Key, s job.Spec, overwrite bool) error {
 	c := new(command)
 	if err := e.newCommand(c, &job.Request{Key: k, Spec: s, Overwrite: overwrite}); err != nil {
@@ -23,8 +23,8 @@ func (e *Engine) Schedule(ctx context.Context, k job.Key, s job.Spec, overwrite 
 	return e.loopOf[c.partition].inbox.do(ctx, c)
 }
 
-// Delete removes the job k, if there is one. When it returns nil, k is not delivered again, except that a
-// trigger in flight may still arrive.
+// Delete removes the job k, if there is one. When it returns nil, k is not delivered again, except
+// that a trigger in flight may still arrive.
 func (e *Engine) Delete(ctx context.Context, k job.Key) error {
 	c := e.deleteCommand(k)
 	return e.loopOf[c.partition].inbox.do(ctx, &c)

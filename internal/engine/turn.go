@@ -11,8 +11,8 @@ import (
 	"carillon/internal/job"
 )
 
-// A caller waits at least until the next turn, so turns are short: a few milliseconds. Longer ones would
-// save little, because a commit of hundreds costs hardly more for each than one of thousands.
+// A caller waits at least until the next turn, so turns are short: a few milliseconds. Longer ones
+// would save little, because a commit of hundreds costs hardly more for each than one of thousands.
 const (
 	maxFires         = 128
 	maxFiresInCommit = 64
@@ -39,9 +39,9 @@ func (lp *loop) turnLimits() turnLimits {
 	}
 }
 
-// turn is one round of a loop. It takes work from the inbox and what is due, reads the records, decides,
-// sends triggers, and commits. Only then it replies to callers. It fires more triggers while the commit is
-// in progress. After an error the state of the machine is not valid any more.
+// turn is one round of a loop. It takes work from the inbox and what is due, reads the records,
+// decides, sends triggers, and commits. Only then it replies to callers. It fires more triggers
+// while the commit is in progress. After an error the state of the machine is not valid any more.
 func (lp *loop) turn(ctx context.Context, now time.Time, limit turnLimits) error {
 	begin := time.Now()
 	m, w := lp.machine, lp.takeWork(limit)
@@ -83,8 +83,8 @@ func (lp *loop) turn(ctx context.Context, now time.Time, limit turnLimits) error
 		replies[i] = c.decide(m, existing[i])
 	}
 
-	// Triggers need not wait for the commit: earlier commits made them due, and sendAll leaves out jobs
-	// that this turn has removed.
+	// Triggers need not wait for the commit: earlier commits made them due, and sendAll leaves out
+	// jobs that this turn has removed.
 	if err := lp.sendAll(ctx, fired); err != nil {
 		lp.countUnrecorded()
 		return lp.failCommands(w, err)
@@ -108,8 +108,8 @@ func (lp *loop) countUnrecorded() {
 	}
 }
 
-// countRedelivery counts that the attempt of d is made again, because its outcome is not known. A replaced
-// delivery was counted when it was replaced, if at all.
+// countRedelivery counts that the attempt of d is made again, because its outcome is not known. A
+// replaced delivery was counted when it was replaced, if at all.
 func (lp *loop) countRedelivery(d *machine.Delivery) {
 	if !d.Replaced {
 		lp.metrics.redelivered.Inc()
@@ -141,8 +141,8 @@ func (lp *loop) updateOverload(ctx context.Context, begin time.Time, w *work) {
 // yieldEvery is after how many commands or outcomes a loop lets other goroutines run.
 const yieldEvery = 64
 
-// yieldCPU lets other goroutines run after each yieldEvery calls with a growing i. Go preempts a goroutine
-// only after ten milliseconds, and the triggers of a quiet app have to be sent meanwhile.
+// yieldCPU lets other goroutines run after each yieldEvery calls with a growing i. Go preempts a
+// goroutine only after ten milliseconds, and the triggers of a quiet app have to be sent meanwhile.
 func yieldCPU(i int) {
 	if i%yieldEvery == yieldEvery-1 {
 		runtime.Gosched()

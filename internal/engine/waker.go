@@ -22,7 +22,8 @@ func (lp *loop) openWaker(ctx context.Context) (closeIt func()) {
 	return func() { _ = waker.Close() }
 }
 
-// wakeIn makes the waker wake the process in d, so that a timer that the caller has set fires in time.
+// wakeIn makes the waker wake the process in d, so that a timer that the caller has set fires in
+// time.
 func (lp *loop) wakeIn(d time.Duration) {
 	if lp.waker != nil && d > 0 {
 		lp.waker.Set(d)

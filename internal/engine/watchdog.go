@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// stuckAfter is how long a loop may be in one turn, or sleep past its time, before it counts as stuck.
+// stuckAfter is how long a loop may be in one turn, or sleep past its time, before it counts as
+// stuck.
 const stuckAfter = 3 * time.Second
 
 // A watchdog shows whether a loop makes progress. The loop writes it, and any goroutine reads it.
@@ -20,8 +21,8 @@ type watchdog struct {
 
 func (w *watchdog) beginTurn() { w.turnStart.Store(int64(time.Since(w.start)) + 1) }
 
-// endTurn says that a turn has ended at now, and when the next job is due, which may be in the past. waits
-// is false if the loop waits for no job.
+// endTurn says that a turn has ended at now, and when the next job is due, which may be in the
+// past. waits is false if the loop waits for no job.
 func (w *watchdog) endTurn(now, next time.Time, waits bool) {
 	at := int64(0)
 	if waits {

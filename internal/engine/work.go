@@ -25,9 +25,10 @@ const (
 	outcomeBytes = 512     // of a batch, by an outcome, approximately
 )
 
-// take removes up to limit commands and outcomes of about so many bytes. Each kind has half of a turn
-// while there is enough of it, and is divided fairly among targets. Of commands about one job it takes the
-// first. An outcome of a job that a command is about is deferred, and goes first in the next turn.
+// take removes up to limit commands and outcomes of about so many bytes. Each kind has half of a
+// turn while there is enough of it, and is divided fairly among targets. Of commands about one job
+// it takes the first. An outcome of a job that a command is about is deferred, and goes first in
+// the next turn.
 func (i *inbox) take(limit, bytes int) work {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -48,7 +49,8 @@ func (i *inbox) take(limit, bytes int) work {
 	return w
 }
 
-// takeCommands takes commands, leaves capacity for outcomes, and returns how many bytes it has taken.
+// takeCommands takes commands, leaves capacity for outcomes, and returns how many bytes it has
+// taken.
 func (i *inbox) takeCommands(w *work, limit, bytes int) (taken int) {
 	free := limit - len(w.outcomes)
 	free -= min(free/2, i.outcomes.Len())

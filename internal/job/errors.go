@@ -10,14 +10,15 @@ var (
 	ErrNotFound = errors.New("job not found")
 	// ErrExists says that the key is taken and overwriting was not asked for.
 	ErrExists = errors.New("job already exists")
-	// ErrUnavailable says that the request could not be carried out now, or that it is unknown whether it was.
-	// The caller may retry.
+	// ErrUnavailable says that the request could not be carried out now, or that it is unknown
+	// whether it was. The caller may retry.
 	ErrUnavailable = errors.New("try again")
 	// ErrFull says that the store accepts no new data. Stored jobs are not affected.
 	ErrFull = errors.New("the store is full")
 )
 
-// Dapr's texts about a job with an invalid name, or an invalid time, begin so (scheduler specification §4.7).
+// Dapr's texts about a job with an invalid name, or an invalid time, begin so (scheduler
+// specification §4.7).
 const (
 	InvalidName = "job name is invalid "
 	InvalidJob  = "job failed validation: "

@@ -82,7 +82,8 @@ const MaxName = 512
 // forbidden are the characters that no part of a name may contain.
 const forbidden = `/\#?`
 
-// Check returns an [*InvalidError] with Dapr's text if k breaks a rule of scheduler specification §4.8.
+// Check returns an [*InvalidError] with Dapr's text if k breaks a rule of scheduler specification
+// §4.8.
 func (k Key) Check() error {
 	name := k.String()
 	var reason string
@@ -117,9 +118,9 @@ func (k Key) help() string {
 	return fmt.Sprintf("%s has %d bytes: shorten it by %d", longest.what, len(longest.text), len(k.String())-MaxName)
 }
 
-// A Prefix names the keys of a kind and a namespace whose further parts begin with Parts, and whose next
-// part begins with the bytes of Rest. The further parts are the target's name, the actor id of a reminder,
-// and the job's name.
+// A Prefix names the keys of a kind and a namespace whose further parts begin with Parts, and whose
+// next part begins with the bytes of Rest. The further parts are the target's name, the actor id of
+// a reminder, and the job's name.
 type Prefix struct {
 	Kind      Kind
 	Namespace string

@@ -7,8 +7,8 @@ import (
 	"carillon/internal/when"
 )
 
-// A Spec is what a user asked for. It is immutable: scheduling the same key again replaces it, and callers
-// must not write through its pointers.
+// A Spec is what a user asked for. It is immutable: scheduling the same key again replaces it, and
+// callers must not write through its pointers.
 type Spec struct {
 	// Words are the user's own, verbatim.
 	Words when.Words
@@ -20,7 +20,8 @@ type Spec struct {
 	Data *Data
 	// AppID is the app that scheduled the job last: the target itself for the job of an app.
 	AppID string
-	// ConcurrencyKey limits how many triggers of an actor type are in flight at once; nil if absent.
+	// ConcurrencyKey limits how many triggers of an actor type are in flight at once; nil if
+	// absent.
 	ConcurrencyKey *string
 }
 
@@ -46,8 +47,8 @@ type Item struct {
 	Spec Spec
 }
 
-// A Request asks to store a job. An existing job with the same key is replaced if Overwrite is set. If
-// Remove is set, it asks to remove the job, and only Key matters.
+// A Request asks to store a job. An existing job with the same key is replaced if Overwrite is set.
+// If Remove is set, it asks to remove the job, and only Key matters.
 type Request struct {
 	Key       Key
 	Spec      Spec
@@ -61,13 +62,13 @@ type Data struct {
 	Value   []byte
 }
 
-// A Policy says what follows a failed attempt (scheduler specification §5). The zero Policy retries after
-// a millisecond, without limit.
+// A Policy says what follows a failed attempt (scheduler specification §5). The zero Policy retries
+// after a millisecond, without limit.
 type Policy struct {
 	// Drop gives a trigger up after its first failure. The other fields have no effect then.
 	Drop bool
-	// Interval is the time between the due instants of two attempts. Anything below [when.MinInterval] means
-	// that minimum, and so does nil. It is kept as given, for Get.
+	// Interval is the time between the due instants of two attempts. Anything below
+	// [when.MinInterval] means that minimum, and so does nil. It is kept as given, for Get.
 	Interval *time.Duration
 	// MaxRetries is how many attempts follow the first; nil: no limit.
 	MaxRetries *uint32

@@ -19,8 +19,8 @@ func (a Attempt) at(due time.Time) Attempt { return Attempt{Entry: a.At(due)} }
 // compare orders attempts of one lane by their entries.
 func (a Attempt) compare(b Attempt) int { return a.Compare(b.Entry) }
 
-// ReadyAt returns when the attempt could have left: when it was due, or later if something other than the
-// scheduler delayed it. Lateness counts from this instant.
+// ReadyAt returns when the attempt could have left: when it was due, or later if something other
+// than the scheduler delayed it. Lateness counts from this instant.
 func (a Attempt) ReadyAt() time.Time {
 	if a.delay != nil && a.delay.until.After(a.Due) {
 		return a.delay.until
@@ -36,8 +36,8 @@ func (a Attempt) AppDelay() time.Duration {
 	return a.delay.byApp
 }
 
-// A delay says what has delayed an attempt, other than the scheduler. It is kept in memory only, and is
-// immutable.
+// A delay says what has delayed an attempt, other than the scheduler. It is kept in memory only,
+// and is immutable.
 type delay struct {
 	until   time.Time     // the attempt could not leave before
 	byApp   time.Duration // of it, because an earlier attempt was in flight or had failed
@@ -70,9 +70,9 @@ func (a Attempt) leaving(b blockedTime) Attempt {
 	return a
 }
 
-// A blockedTime is a time in which a lane could fire nothing, because of its receivers or of a quota.
-// Consecutive ones, between which the lane never ran out of due attempts, are joined: the result ends
-// with the last and is as long as all of them together.
+// A blockedTime is a time in which a lane could fire nothing, because of its receivers or of a
+// quota. Consecutive ones, between which the lane never ran out of due attempts, are joined: the
+// result ends with the last and is as long as all of them together.
 type blockedTime struct{ from, until time.Time }
 
 // block notes that the lane could fire nothing from one instant until another.
@@ -83,8 +83,8 @@ func (l *Lane) block(from, until time.Time) {
 	l.blocked = blockedTime{from, until}
 }
 
-// returning returns a as it comes back into the lane. The lane may be blocked for longer now, so the
-// delay that a left with is undone. The lane may be a new one, and takes over a's blocked time.
+// returning returns a as it comes back into the lane. The lane may be blocked for longer now, so
+// the delay that a left with is undone. The lane may be a new one, and takes over a's blocked time.
 func (l *Lane) returning(a Attempt) Attempt {
 	if a.delay == nil || a.delay.blocked == (blockedTime{}) {
 		return a

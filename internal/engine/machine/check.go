@@ -9,7 +9,8 @@ import (
 	"carillon/internal/job"
 )
 
-// Check returns which invariant of the machine is broken between two turns, or nil. It is for tests.
+// Check returns which invariant of the machine is broken between two turns, or nil. It is for
+// tests.
 func (m *Machine) Check() error {
 	if len(m.Batch.Writes) > 0 {
 		return fmt.Errorf("%d writes were not committed", len(m.Batch.Writes))
@@ -200,6 +201,6 @@ func (l *Lane) describe(epoch time.Time) string {
 	return text
 }
 
-// LeastFree returns the lowest free capacity for triggers in flight since throttled lanes were resumed. It
-// is for tests.
+// LeastFree returns the lowest free capacity for triggers in flight since throttled lanes were
+// resumed. It is for tests.
 func (m *Machine) LeastFree() int { return m.leastFree }

@@ -9,8 +9,8 @@ import (
 	"carillon/internal/when"
 )
 
-// A Delivery is a trigger in flight. It keeps what its outcome is recorded by, and no payload. Its fields
-// belong to the machine and its caller; Attempt does not change and may be read by anyone.
+// A Delivery is a trigger in flight. It keeps what its outcome is recorded by, and no payload. Its
+// fields belong to the machine and its caller; Attempt does not change and may be read by anyone.
 type Delivery struct {
 	Attempt  Attempt
 	Due      time.Time    // of the occurrence: before Attempt.Due if this is a retry
@@ -36,7 +36,8 @@ type NextAttempt struct {
 // Number returns the number of the delivery, which no other delivery of its machine has.
 func (d *Delivery) Number() uint64 { return d.number }
 
-// stateAfter returns how far the job has got if its delivery ended with o, and whether it is due again.
+// stateAfter returns how far the job has got if its delivery ended with o, and whether it is due
+// again.
 func (d *Delivery) stateAfter(o job.Outcome) (s record.State, more bool) {
 	s = d.State
 	if o == job.Failed {
@@ -56,8 +57,8 @@ func (d *Delivery) stateAfter(o job.Outcome) (s record.State, more bool) {
 	return s, more
 }
 
-// delayRetry returns a, the next attempt at the same occurrence, after the delivery has ended. The app has
-// delayed it since the delivery was sent, until it is due.
+// delayRetry returns a, the next attempt at the same occurrence, after the delivery has ended. The
+// app has delayed it since the delivery was sent, until it is due.
 func (d *Delivery) delayRetry(a Attempt, ended time.Time) Attempt {
 	h := delay{until: ended, byApp: d.Attempt.AppDelay()}
 	if a.Due.After(ended) {
@@ -68,8 +69,8 @@ func (d *Delivery) delayRetry(a Attempt, ended time.Time) Attempt {
 	return a
 }
 
-// delayNext returns a, the first attempt at the next occurrence, after the delivery has ended. The app has
-// delayed it if it was due while the delivery was in flight.
+// delayNext returns a, the first attempt at the next occurrence, after the delivery has ended. The
+// app has delayed it if it was due while the delivery was in flight.
 func (d *Delivery) delayNext(a Attempt, ended time.Time) Attempt {
 	if !a.Due.Before(ended) {
 		return a

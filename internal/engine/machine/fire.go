@@ -7,9 +7,9 @@ import (
 	"carillon/internal/engine/record"
 )
 
-// Pick removes up to limit due attempts from the windows. It takes each target in turn, and each lane of a
-// target in turn, within what they may have in flight and what their quota allows. The caller gives each
-// attempt to Fire, or to Requeue.
+// Pick removes up to limit due attempts from the windows. It takes each target in turn, and each
+// lane of a target in turn, within what they may have in flight and what their quota allows. The
+// caller gives each attempt to Fire, or to Requeue.
 func (m *Machine) Pick(now time.Time, limit int) []Attempt {
 	if now.Before(m.picked) {
 		m.endQuotaWaits()
@@ -80,11 +80,12 @@ type Stored struct {
 	Strays   []record.Entry // entries of a job that cannot be read, for a command about it
 }
 
-// Fire makes a delivery of a, which was picked and whose job is r. It returns nil if a is no longer owed.
+// Fire makes a delivery of a, which was picked and whose job is r. It returns nil if a is no longer
+// owed.
 func (m *Machine) Fire(a Attempt, r Stored) *Delivery {
 	if r.Spec == nil || !r.Due().Equal(a.Due) {
-		// No record stands behind an entry of the index only if the store is damaged. The entry is all that
-		// is left of a job, and stays, unless the job has another entry.
+		// No record stands behind an entry of the index only if the store is damaged. The entry is
+		// all that is left of a job, and stays, unless the job has another entry.
 		m.endInFlight(a.Key.Target)
 		m.refundQuota(a.Key.Target.Namespace, 1)
 		if r.Obsolete {
@@ -109,8 +110,8 @@ func (m *Machine) Requeue(a Attempt) {
 	m.insert(a)
 }
 
-// CanSend reports whether d, which was fired in this turn, may go to a receiver: a command of the turn
-// may have replaced its job, or its lane may have been parked since.
+// CanSend reports whether d, which was fired in this turn, may go to a receiver: a command of the
+// turn may have replaced its job, or its lane may have been parked since.
 func (m *Machine) CanSend(d *Delivery) bool { return !d.Replaced && !m.IsParked(d.Attempt.Lane()) }
 
 // Cancel takes back a delivery that was not sent. Its job is due again at once.
@@ -151,9 +152,9 @@ func (m *Machine) IsParked(id record.LaneID) bool {
 	return l != nil && l.state == laneParked
 }
 
-// TakeUnparked returns the lanes that were refused and are not parked any more, since it was called last.
-// Nothing waits for their receivers, unless one has been parked again. The result is valid until the next
-// call of a method.
+// TakeUnparked returns the lanes that were refused and are not parked any more, since it was called
+// last. Nothing waits for their receivers, unless one has been parked again. The result is valid
+// until the next call of a method.
 func (m *Machine) TakeUnparked() []record.LaneID {
 	ids := m.unparked
 	m.unparked = m.unparked[:0]

@@ -7,16 +7,16 @@ import (
 	"carillon/internal/engine/record"
 )
 
-// A window starts small and doubles each time its lane has fired it empty: an idle lane costs little, and
-// a busy one reads the index in large steps. Sizes count entries.
+// A window starts small and doubles each time its lane has fired it empty: an idle lane costs
+// little, and a busy one reads the index in large steps. Sizes count entries.
 const (
 	tinyWindow = 2 // when all windows together are full
 	minWindow  = 8
 	maxWindow  = 256
 )
 
-// A Lane is the jobs of one target in one partition. Its window holds the next of them in due order. What
-// follows the cursor is on disk only.
+// A Lane is the jobs of one target in one partition. Its window holds the next of them in due
+// order. What follows the cursor is on disk only.
 type Lane struct {
 	id         record.LaneID
 	window     []Attempt    // ascending
@@ -82,8 +82,8 @@ func (l *Lane) remove(e record.Entry) {
 	}
 }
 
-// extend appends entries that were read after the cursor; more says that others follow them. It leaves
-// those for which the window has no space.
+// extend appends entries that were read after the cursor; more says that others follow them. It
+// leaves those for which the window has no space.
 func (l *Lane) extend(read []record.Entry, more bool) {
 	if len(read) > l.size {
 		read, more = read[:l.size], true
@@ -104,7 +104,8 @@ func (l *Lane) needsRefill() bool {
 	return l.more && (len(l.window) == 0 || l.state == laneReady && len(l.window) <= l.size/2)
 }
 
-// takeCredit returns how many triggers may be taken at once. What receivers said they can take counts once.
+// takeCredit returns how many triggers may be taken at once. What receivers said they can take
+// counts once.
 func (l *Lane) takeCredit() int {
 	if l.credit == 0 {
 		return maxWindow

@@ -65,7 +65,8 @@ func (m *Machine) updateLane(l *Lane) {
 	}
 }
 
-// dequeue removes l from the waiting or the ready lanes. A lane that is throttled or parked stays so.
+// dequeue removes l from the waiting or the ready lanes. A lane that is throttled or parked stays
+// so.
 func (m *Machine) dequeue(l *Lane) {
 	switch l.state {
 	case laneWaiting:

@@ -9,14 +9,15 @@ import (
 	"carillon/internal/store"
 )
 
-// quantum is how many triggers a target fires before the next target has its turn, and a lane before the
-// next lane of its target.
+// quantum is how many triggers a target fires before the next target has its turn, and a lane
+// before the next lane of its target.
 const quantum = 16
 
 // guaranteed is how many triggers a target may have in flight regardless of the others.
 const guaranteed = 8
 
-// A Machine decides for some partitions what is due and what follows. It is not safe for concurrent use.
+// A Machine decides for some partitions what is due and what follows. It is not safe for concurrent
+// use.
 type Machine struct {
 	// Batch is what has to be committed before the decisions since the last commit may be seen.
 	Batch store.Batch
@@ -60,8 +61,8 @@ func New(c Config) *Machine {
 	}
 }
 
-// Next returns when there is something to do; ok is false if there is nothing to wait for. The zero time
-// means now.
+// Next returns when there is something to do; ok is false if there is nothing to wait for. The zero
+// time means now.
 func (m *Machine) Next() (at time.Time, ok bool) {
 	if len(m.refills) > 0 {
 		return time.Time{}, true
@@ -96,8 +97,8 @@ func (m *Machine) Checkpoint() {
 	m.ended, m.replaced = m.ended[:0], m.replaced[:0]
 }
 
-// Rollback undoes the decisions since the last commit, of which the store has applied nothing. It drops
-// all lanes; the caller loads them again. Deliveries stay in flight.
+// Rollback undoes the decisions since the last commit, of which the store has applied nothing. It
+// drops all lanes; the caller loads them again. Deliveries stay in flight.
 func (m *Machine) Rollback() {
 	for _, d := range m.ended {
 		m.deliveries[d.Attempt.Key] = d
@@ -113,9 +114,9 @@ func (m *Machine) Rollback() {
 	}
 }
 
-// Reset forgets all that was read from the store, and all partitions. Deliveries stay in flight, so that
-// no job is delivered twice at a time. Their outcomes will be ignored, because it is unknown which record
-// they belong to. Reset returns how many outcomes are ignored from now on.
+// Reset forgets all that was read from the store, and all partitions. Deliveries stay in flight, so
+// that no job is delivered twice at a time. Their outcomes will be ignored, because it is unknown
+// which record they belong to. Reset returns how many outcomes are ignored from now on.
 func (m *Machine) Reset() (ignored int) {
 	m.dropLanes()
 	clear(m.partitions)

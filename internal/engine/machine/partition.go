@@ -17,8 +17,8 @@ type partition struct {
 // AddPartition makes the machine decide for a partition. Its lanes are to be loaded next.
 func (m *Machine) AddPartition(id int, f store.Fence) { m.partitions[id] = &partition{fence: f} }
 
-// Load adds entries of one lane, read from the beginning of the lane in the due index. more says that
-// others follow them.
+// Load adds entries of one lane, read from the beginning of the lane in the due index. more says
+// that others follow them.
 func (m *Machine) Load(read []record.Entry, more bool) {
 	l := m.lane(read[0].Lane())
 	l.extend(read, more)
@@ -37,7 +37,8 @@ func (m *Machine) StopPartition(id int) {
 	m.refills = slices.DeleteFunc(m.refills, of)
 }
 
-// RemovePartition ends the machine's decisions for a partition. Outcomes of its deliveries are ignored.
+// RemovePartition ends the machine's decisions for a partition. Outcomes of its deliveries are
+// ignored.
 func (m *Machine) RemovePartition(id int) {
 	delete(m.partitions, id)
 	for _, d := range m.deliveries {
@@ -47,8 +48,8 @@ func (m *Machine) RemovePartition(id int) {
 	}
 }
 
-// DeliveriesByPartition returns how many deliveries of each partition are in flight, without those whose
-// outcome is ignored.
+// DeliveriesByPartition returns how many deliveries of each partition are in flight, without those
+// whose outcome is ignored.
 func (m *Machine) DeliveriesByPartition() map[int]int {
 	counts := map[int]int{}
 	for _, d := range m.deliveries {

@@ -2,9 +2,9 @@ package machine
 
 import "time"
 
-// A namespace may have a quota of triggers per second. Nothing is refused beyond it: a lane with due jobs
-// reserves its next triggers at a later instant, after those that other lanes have reserved, and waits.
-// What was reserved and does not leave is refunded.
+// A namespace may have a quota of triggers per second. Nothing is refused beyond it: a lane with
+// due jobs reserves its next triggers at a later instant, after those that other lanes have
+// reserved, and waits. What was reserved and does not leave is refunded.
 
 // reserveQuota returns how many of up to limit triggers l may fire now. If it is 0, l waits until
 // l.notBefore.
@@ -53,8 +53,8 @@ func (m *Machine) refundQuota(namespace string, n int) {
 	}
 }
 
-// endQuotaWaits ends the waits of all lanes for their quota. The wall clock was set back, by which they
-// would wait longer.
+// endQuotaWaits ends the waits of all lanes for their quota. The wall clock was set back, by which
+// they would wait longer.
 func (m *Machine) endQuotaWaits() {
 	for _, l := range m.lanes {
 		if !l.notBefore.IsZero() {
@@ -64,8 +64,8 @@ func (m *Machine) endQuotaWaits() {
 	}
 }
 
-// TakeQuotaWaited returns how many triggers were fired that had waited for a quota, since it was called
-// last.
+// TakeQuotaWaited returns how many triggers were fired that had waited for a quota, since it was
+// called last.
 func (m *Machine) TakeQuotaWaited() int {
 	n := m.quotaWaited
 	m.quotaWaited = 0

@@ -14,8 +14,8 @@ func (m *Machine) requestRefill(l *Lane) {
 	}
 }
 
-// TakeRefills returns the lanes that need a refill. The caller gives each to GrowWindow, reads so many
-// entries of its Unread ranges, and gives them to Refill.
+// TakeRefills returns the lanes that need a refill. The caller gives each to GrowWindow, reads so
+// many entries of its Unread ranges, and gives them to Refill.
 func (m *Machine) TakeRefills() []*Lane {
 	lanes := m.refills
 	m.refills = nil
@@ -46,8 +46,9 @@ func (m *Machine) countEntries(l *Lane) {
 	l.counted = len(l.window)
 }
 
-// windowsFull reports whether all windows together have more entries than triggers may be in flight. Then
-// windows do not grow, and lanes that are new or have to wait keep next to nothing in memory.
+// windowsFull reports whether all windows together have more entries than triggers may be in
+// flight. Then windows do not grow, and lanes that are new or have to wait keep next to nothing in
+// memory.
 func (m *Machine) windowsFull() bool { return m.windowEntries > m.inFlight.Limit() }
 
 // shrink takes memory from l, which has to wait, if windows are full.

@@ -7,8 +7,8 @@ import (
 	"carillon/internal/job"
 )
 
-// Settle records that d ended with o at an instant. If nobody knows whether the app saw the trigger, the
-// same attempt is made again.
+// Settle records that d ended with o at an instant. If nobody knows whether the app saw the
+// trigger, the same attempt is made again.
 func (m *Machine) Settle(d *Delivery, o job.Outcome, ended time.Time) {
 	if !m.isCurrent(d) {
 		return
@@ -49,8 +49,8 @@ func (m *Machine) SettlesByDeletion(d *Delivery, o job.Outcome) bool {
 	return !more
 }
 
-// Forget drops a delivery that has ended with an outcome that cannot be recorded. It reports whether the
-// delivery was in flight.
+// Forget drops a delivery that has ended with an outcome that cannot be recorded. It reports
+// whether the delivery was in flight.
 func (m *Machine) Forget(d *Delivery) bool {
 	current := m.isCurrent(d)
 	if current {

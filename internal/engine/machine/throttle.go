@@ -6,8 +6,8 @@ import (
 	"carillon/internal/job"
 )
 
-// Targets share what may be in flight. The lanes of a target that has its share in flight are throttled
-// until some of it is committed.
+// Targets share what may be in flight. The lanes of a target that has its share in flight are
+// throttled until some of it is committed.
 
 // throttle makes the ready lanes of a target wait until it may have more in flight.
 func (m *Machine) throttle(target job.Target) {
@@ -52,8 +52,9 @@ func (m *Machine) resume(target job.Target) {
 	}
 }
 
-// resumeAll resumes all targets that may have more in flight, if much capacity has become free. Otherwise
-// each resumes when its own triggers end: a throttled target has at least its guaranteed ones in flight.
+// resumeAll resumes all targets that may have more in flight, if much capacity has become free.
+// Otherwise each resumes when its own triggers end: a throttled target has at least its guaranteed
+// ones in flight.
 func (m *Machine) resumeAll() {
 	free := m.inFlight.Limit() - m.inFlight.Held()
 	m.leastFree = min(m.leastFree, free)

@@ -7,10 +7,10 @@ import (
 	"carillon/internal/store"
 )
 
-// A tombstones is a stretch of a lane in the due index, between two entries, that holds no entry. Where a
-// million jobs were deleted, a store steps over the tombstones of them all. A lane remembers the longest
-// such stretch and does not read it again. Without that, each refill would read it: the cursor moves back
-// before it whenever more jobs are scheduled than the window holds.
+// A tombstones is a stretch of a lane in the due index, between two entries, that holds no entry.
+// Where a million jobs were deleted, a store steps over the tombstones of them all. A lane
+// remembers the longest such stretch and does not read it again. Without that, each refill would
+// read it: the cursor moves back before it whenever more jobs are scheduled than the window holds.
 //
 // The stretch was empty as of a commit, and every later entry passes through Lane.insert.
 type tombstones struct{ from, to record.Entry }

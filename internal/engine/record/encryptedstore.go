@@ -8,8 +8,8 @@ import (
 	"carillon/internal/store"
 )
 
-// An EncryptedStore seals the specs of jobs, payloads included, on their way into another store. Keys
-// and states stay readable on the disk: they hold the names of jobs and when each is due.
+// An EncryptedStore seals the specs of jobs, payloads included, on their way into another store.
+// Keys and states stay readable on the disk: they hold the names of jobs and when each is due.
 type EncryptedStore struct {
 	store.Store
 	Keys *encryption.Keys
@@ -57,8 +57,8 @@ func (s EncryptedStore) MaxBatch() (writes, bytes int) {
 	return writes, max(bytes/2, bytes-writes*sealedSize(s.Keys, 0))
 }
 
-// open returns the spec in an envelope. An envelope that does not open is returned as it is: decoding it
-// fails, which affects its job alone.
+// open returns the spec in an envelope. An envelope that does not open is returned as it is:
+// decoding it fails, which affects its job alone.
 func (s EncryptedStore) open(key, value []byte) []byte {
 	if !IsSealed(value) || !IsJob(key) {
 		return value

@@ -28,7 +28,8 @@ func (e Entry) Compare(f Entry) int {
 	return cmp.Or(e.Due.Compare(f.Due), cmp.Compare(e.Key.ActorID, f.Key.ActorID), cmp.Compare(e.Key.Name, f.Key.Name))
 }
 
-// A LaneID names a lane: the jobs of one target in one partition. They are adjacent in the due index.
+// A LaneID names a lane: the jobs of one target in one partition. They are adjacent in the due
+// index.
 type LaneID struct {
 	Partition int
 	Target    job.Target

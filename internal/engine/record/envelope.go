@@ -2,8 +2,8 @@ package record
 
 import "carillon/internal/encryption"
 
-// sealedSpecVersion begins a spec that is sealed in an envelope. The envelope is bound to its key in the
-// store: one that was moved to another job does not open.
+// sealedSpecVersion begins a spec that is sealed in an envelope. The envelope is bound to its key
+// in the store: one that was moved to another job does not open.
 const sealedSpecVersion = 2
 
 // IsSealed reports whether a stored spec is sealed.

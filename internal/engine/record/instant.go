@@ -8,10 +8,11 @@ import (
 	"carillon/internal/when"
 )
 
-// Instants have two forms, in keys and in records. The narrow form is eight bytes of Unix nanoseconds
-// and reaches from 1677 to 2262. The wide form reaches every instant that can be due: eight bytes of
-// Unix seconds, then four bytes of the nanoseconds within the second. The narrow form is older. An
-// instant that fits into it is written in it, so that earlier releases can read it.
+// Instants have two forms, in keys and in records. The narrow form is eight bytes of Unix
+// nanoseconds and reaches from 1677 to 2262. The wide form reaches every instant that can be due:
+// eight bytes of Unix seconds, then four bytes of the nanoseconds within the second. The narrow
+// form is older. An instant that fits into it is written in it, so that earlier releases can read
+// it.
 
 const (
 	narrowBytes = 8
@@ -43,8 +44,8 @@ func parseWide(b []byte) (t time.Time, ok bool) {
 // name could stand at its place, but names are UTF-8, and no UTF-8 text begins with this byte.
 const wideMark = 0xff
 
-// appendInstant appends t to a key, so that byte order is the order of instants. A wide instant that is
-// earlier than all narrow ones follows eight zero bytes, which are no narrow instant.
+// appendInstant appends t to a key, so that byte order is the order of instants. A wide instant
+// that is earlier than all narrow ones follows eight zero bytes, which are no narrow instant.
 func appendInstant(b []byte, t time.Time) []byte {
 	n, ok := unixNano(t)
 	switch {
@@ -82,7 +83,8 @@ func (p *keyParser) instant() time.Time {
 	return t
 }
 
-// fitsNarrow reports whether a record can hold t in the narrow form, which has a value for the zero time.
+// fitsNarrow reports whether a record can hold t in the narrow form, which has a value for the zero
+// time.
 func fitsNarrow(t time.Time) bool {
 	_, ok := unixNano(t)
 	return ok || t.IsZero()

@@ -9,8 +9,8 @@ import (
 	"carillon/internal/store"
 )
 
-// The first byte of a key tells what its record is. A key is a tuple, and byte order is the order of
-// its fields: strings are escaped and terminated, and instants are encoded as in instant.go.
+// The first byte of a key tells what its record is. A key is a tuple, and byte order is the order
+// of its fields: strings are escaped and terminated, and instants are encoded as in instant.go.
 const (
 	tagDue   = 'd' // d, partition, target, instant, name: an entry of the due index, without a value
 	tagJob   = 'j' // j, target, name: a spec
@@ -73,8 +73,8 @@ func newKey(k job.Key) []byte {
 	return make([]byte, 0, fixed+len(k.Target.Namespace)+len(k.Target.Name)+len(k.ActorID)+len(k.Name))
 }
 
-// PartitionOf returns which of n partitions k belongs to. It hashes the whole key, so that the jobs of
-// one busy app are spread over all partitions.
+// PartitionOf returns which of n partitions k belongs to. It hashes the whole key, so that the jobs
+// of one busy app are spread over all partitions.
 func PartitionOf(k job.Key, n int) int {
 	var most [256]byte // holds most keys without an allocation
 	h := fnv.New64a()
@@ -127,8 +127,8 @@ func appendName(b []byte, k job.Key) []byte {
 	return appendString(b, k.Name)
 }
 
-// appendString appends s and a zero byte. Within s, byte 0 becomes 1 1 and byte 1 becomes 1 2. That keeps
-// the order of strings, of their prefixes, and of the tuples that contain them.
+// appendString appends s and a zero byte. Within s, byte 0 becomes 1 1 and byte 1 becomes 1 2. That
+// keeps the order of strings, of their prefixes, and of the tuples that contain them.
 func appendString(b []byte, s string) []byte {
 	if strings.IndexByte(s, 0) < 0 && strings.IndexByte(s, 1) < 0 { // nearly always
 		return append(append(b, s...), 0)

@@ -28,13 +28,13 @@ func DecodeFormat(b []byte) (partitions int, ok bool) {
 	return int(n), true
 }
 
-// EncryptionKey is where a store remembers that specs may be sealed with the encryption key id. The key
-// for the id "" exists if any spec may be sealed. Its value is the id of the key with which all specs are
-// sealed, if one key sealed them all.
+// EncryptionKey is where a store remembers that specs may be sealed with the encryption key id. The
+// key for the id "" exists if any spec may be sealed. Its value is the id of the key with which all
+// specs are sealed, if one key sealed them all.
 func EncryptionKey(id string) []byte { return append([]byte{tagMeta, 'k'}, id...) }
 
-// EncryptionCheckKey is where a store keeps a check value, which tells the encryption key id from another
-// key of the same id.
+// EncryptionCheckKey is where a store keeps a check value, which tells the encryption key id from
+// another key of the same id.
 func EncryptionCheckKey(id string) []byte { return append([]byte{tagMeta, 'h'}, id...) }
 
 // NoteKey is where a store keeps a note about a key that is in quarantine.

@@ -54,8 +54,8 @@ func ParseDueKey(key []byte) (Entry, error) {
 	return e, nil
 }
 
-// ParseDueKeyOf is ParseDueKey for a store of so many partitions. An entry in a partition that its job
-// does not belong to is an error.
+// ParseDueKeyOf is ParseDueKey for a store of so many partitions. An entry in a partition that its
+// job does not belong to is an error.
 func ParseDueKeyOf(key []byte, partitions int) (Entry, error) {
 	e, err := ParseDueKey(key)
 	if err == nil && e.Partition != PartitionOf(e.Key, partitions) {

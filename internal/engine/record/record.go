@@ -41,7 +41,8 @@ func (r *Record) Due() time.Time {
 	return r.Spec.Plan.First
 }
 
-// Occurrence returns the due instant of the present occurrence, which is the same for all its attempts.
+// Occurrence returns the due instant of the present occurrence, which is the same for all its
+// attempts.
 func (r *Record) Occurrence() time.Time {
 	if r.State.Attempts > 0 {
 		return r.State.Occurrence

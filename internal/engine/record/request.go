@@ -6,8 +6,8 @@ import (
 	"carillon/internal/job"
 )
 
-// EncodeRequest returns r for another node, as the key and the spec that a store would hold. The spec is
-// nil if r removes the job. Overwrite is not part of the encoding.
+// EncodeRequest returns r for another node, as the key and the spec that a store would hold. The
+// spec is nil if r removes the job. Overwrite is not part of the encoding.
 func EncodeRequest(r *job.Request) (key, spec []byte) {
 	if r.Remove {
 		return JobKey(r.Key), nil

@@ -12,7 +12,8 @@ const (
 	wideStateVersion = 2 // with wide instants, for the states that need them
 )
 
-// A State is how far a job has got. No state is stored for a job before its first attempt has ended.
+// A State is how far a job has got. No state is stored for a job before its first attempt has
+// ended.
 type State struct {
 	// Settled counts the occurrences that are over, handled or given up. It stays at its maximum.
 	Settled uint32
@@ -20,7 +21,8 @@ type State struct {
 	Last time.Time
 	// Attempts counts the failed attempts at the present occurrence. It stays at its maximum.
 	Attempts uint32
-	// Occurrence is the due instant of the present occurrence if Attempts is not zero. Otherwise Due is.
+	// Occurrence is the due instant of the present occurrence if Attempts is not zero. Otherwise
+	// Due is.
 	Occurrence time.Time
 	// Due is when the next attempt is owed: the instant of the job's entry in the due index.
 	Due time.Time
