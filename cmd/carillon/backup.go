@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"os"
 
-	"carillon/internal/engine"
+	"carillon/internal/engine/record"
 	"carillon/internal/store"
 	"carillon/internal/store/archive"
 	"carillon/internal/store/etcdstore"
@@ -61,7 +61,7 @@ func backup(ctx context.Context, args []string, std stdio) (err error) {
 	if err != nil {
 		return fmt.Errorf("back up to %s: %w; choose a writable file in an existing directory", file, err)
 	}
-	jobs, err := archive.Write(ctx, out, from, engine.IsJob, showProgress("written", std.Err))
+	jobs, err := archive.Write(ctx, out, from, record.IsJob, showProgress("written", std.Err))
 	if err = errors.Join(err, out.Sync(), out.Close()); err == nil {
 		err = os.Rename(file+".part", file)
 	}

@@ -65,7 +65,7 @@ func keys(ctx context.Context, args []string, std stdio) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, open.Close()) }()
-	counts, err := engine.Sealed(ctx, open)
+	counts, err := engine.CountSealed(ctx, open)
 	if err != nil {
 		return err
 	}

@@ -171,5 +171,5 @@ func (c *quarantineConfig) remove(ctx context.Context, from jobStore, f engine.F
 	if name, ok := f.Job(); ok && c.etcd != "" && f.Kind() == "job" {
 		return fmt.Errorf("the job %s may be scheduled again at this moment: delete it through the API of the running schedulers", name)
 	}
-	return engine.Release(ctx, from, f)
+	return engine.RemoveQuarantined(ctx, from, f)
 }

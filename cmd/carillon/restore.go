@@ -7,7 +7,7 @@ import (
 	"io"
 	"os"
 
-	"carillon/internal/engine"
+	"carillon/internal/engine/record"
 	"carillon/internal/store/archive"
 )
 
@@ -43,7 +43,7 @@ func restore(ctx context.Context, args []string, std stdio) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, to.Close()) }()
-	jobs, err := archive.Read(ctx, in, to, engine.IsJob, engine.OfJob, showProgress("restored", std.Err))
+	jobs, err := archive.Read(ctx, in, to, record.IsJob, record.IsOfJob, showProgress("restored", std.Err))
 	if err != nil {
 		return fmt.Errorf("restore %s: %w", file, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"carillon/internal/cluster"
 	"carillon/internal/dispatch"
 	"carillon/internal/engine"
+	"carillon/internal/engine/record"
 	"carillon/internal/forward"
 	"carillon/internal/memory"
 	"carillon/internal/scheduler"
@@ -30,7 +31,7 @@ const (
 func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	cc := cfg.Cluster
 	cc.Node.Secret = rand.Text() // valid until the process ends
-	cc.Node.Format = engine.RecordFormat
+	cc.Node.Format = record.Format
 	cfg.Scheduler.PeerSecret = cc.Node.Secret
 	cc.Etcd.Metrics = cfg.Engine.Metrics
 	var c core
@@ -67,7 +68,7 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	}
 	cfg.Engine.Shared = true
 	if cc.Member != nil { // the address of an external etcd may be that of any of its members
-		cfg.Engine.Own = st.LocalReads()
+		cfg.Engine.LocalReads = st.LocalReads()
 	}
 	cfg.Engine.Full = func() error { return cmp.Or(st.Full(), memberFull()) }
 	cfg.Engine.MaxJob = min(engine.DefaultMaxJob, engine.MaxJobFor(maxBytes))
@@ -99,7 +100,7 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	c.cluster = []stage{afterCertificate(cfg.Scheduler.Identity, func(ctx context.Context) error {
 		return cluster.Run(ctx, cluster.Config{
 			Node:         cc.Node,
-			RunPartition: func(ctx context.Context, partition int, cl cluster.Claim) { c.engine.Own(ctx, partition, cl) },
+			RunPartition: func(ctx context.Context, partition int, cl cluster.Claim) { c.engine.RunPartition(ctx, partition, cl) },
 			OnView: func(v cluster.View) {
 				r.Follow(v)
 				c.service.SetHosts(memberAddresses(v))

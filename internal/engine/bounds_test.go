@@ -6,12 +6,13 @@ import (
 	"testing/synctest"
 	"time"
 
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/store"
 	"carillon/internal/when"
 )
 
-func TestMemoryDoesNotGrowWithWhatIsStored(t *testing.T) {
+func TestMemoryIsIndependentOfStoredJobs(t *testing.T) {
 	s := newScript(t, 1)
 	for i := range 3000 {
 		k := job.Key{Target: job.Target{Kind: job.App, Namespace: "ns", Name: "app"}, Name: fmt.Sprint(i)}
@@ -35,15 +36,15 @@ func TestMemoryDoesNotGrowWithWhatIsStored(t *testing.T) {
 }
 
 // inMemory counts the entries of all windows.
-func (lp *loop) inMemory() int {
-	n := 0
-	for _, l := range lp.machine.lanes {
-		n += len(l.window)
-	}
-	return n
-}
+func (lp *loop) inMemory() int { return lp.machine.Stats(time.Time{}).Entries }
 
-func TestATurnFiresABoundedNumber(t *testing.T) {
+// The sizes of windows, as in the machine.
+const (
+	tinyWindow = 2
+	minWindow  = 8
+)
+
+func TestTurnFiresLimitedNumber(t *testing.T) {
 	s := newScript(t, 1)
 	s.limit.fires = 0
 	for i := range 1000 {
@@ -60,16 +61,16 @@ func TestATurnFiresABoundedNumber(t *testing.T) {
 		if len(got) > 100 {
 			t.Errorf("turn %d fired %d, want 100 at most", turn, len(got))
 		}
-		if _, ok := s.machine.next(); !ok {
+		if _, ok := s.machine.Next(); !ok {
 			break
 		}
 	}
-	if got := len(s.machine.out); got != 1000 {
+	if got := s.machine.Stats(s.now).Out; got != 1000 {
 		t.Errorf("%d are out, want all 1000", got)
 	}
 }
 
-func TestWindowsHaveABoundTogether(t *testing.T) {
+func TestWindowsTogetherAreBounded(t *testing.T) {
 	const limit, targets, jobs = 100, 200, 20
 	s := newNarrowScript(t, 1, limit)
 	for i := range targets * jobs { // each target gets one job after the other
@@ -91,41 +92,41 @@ func TestWindowsHaveABoundTogether(t *testing.T) {
 	}
 }
 
-func TestAScanPassesOverWhatIsNoKeyAndKeepsToItsLimit(t *testing.T) {
+func TestScanSkipsMalformedKeysWithinLimit(t *testing.T) {
 	s := newScript(t, 1)
 	var b store.Batch
 	for i := range 12 {
-		b.Put(dueKey(s.machine.entry(appKey("app", i), s.now.Add(time.Duration(i)))), nil)
-		b.Put(append(dueKey(s.machine.entry(appKey("app", i), s.now.Add(time.Duration(i)))), 'x'), nil)
+		b.Put(record.DueKey(s.entry(appKey("app", i), s.now.Add(time.Duration(i)))), nil)
+		b.Put(append(record.DueKey(s.entry(appKey("app", i), s.now.Add(time.Duration(i)))), 'x'), nil)
 	}
 	if err := s.db.Commit(t.Context(), &b); err != nil {
 		t.Fatal(err)
 	}
 	for limit := 1; limit < 15; limit++ {
-		read, err := s.scan(t.Context(), dueRange(0), limit)
+		read, err := s.scan(t.Context(), record.PartitionRange(0), limit)
 		if err != nil || len(read) != min(limit, 12) {
 			t.Errorf("a scan of up to %d entries returns %d of 12, %v", limit, len(read), err)
 		}
 		for i, e := range read {
-			if e.key != appKey("app", i) {
-				t.Errorf("a scan of up to %d entries returns %s in the place %d", limit, e.key, i)
+			if e.Key != appKey("app", i) {
+				t.Errorf("a scan of up to %d entries returns %s in the place %d", limit, e.Key, i)
 			}
 		}
 	}
 }
 
-func TestFewRecordsAreReadAtATimeForAWhileAfterLargeOnes(t *testing.T) {
+func TestReadsShrinkAfterLargeRecords(t *testing.T) {
 	s := newScript(t, 1)
 	spec := job.Spec{Plan: when.Plan{First: s.now.Add(time.Hour)}, Policy: job.DefaultPolicy(), Data: &job.Data{Value: make([]byte, 1<<20)}}
 	s.put(t, appKey("app", 1), spec, false)
 	read := func(n int) {
 		t.Helper()
-		if _, _, err := s.records(t.Context(), []job.Key{appKey("app", n)}); err != nil {
+		if _, _, err := s.readRecords(t.Context(), []job.Key{appKey("app", n)}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := s.readSize(); got != concernedKeys {
-		t.Errorf("before any was large, %d records are read at a time, want %d", got, concernedKeys)
+	if got := s.readSize(); got != commandKeys {
+		t.Errorf("before any was large, %d records are read at a time, want %d", got, commandKeys)
 	}
 	read(1)
 	if got := s.readSize(); got != 3 {
@@ -138,17 +139,17 @@ func TestFewRecordsAreReadAtATimeForAWhileAfterLargeOnes(t *testing.T) {
 	for range 50 {
 		read(2)
 	}
-	if got := s.readSize(); got != concernedKeys {
-		t.Errorf("long after one of a MiB, %d records are read at a time, want %d", got, concernedKeys)
+	if got := s.readSize(); got != commandKeys {
+		t.Errorf("long after one of a MiB, %d records are read at a time, want %d", got, commandKeys)
 	}
 }
 
-func TestAWalkOverAllJobsRestsBetweenPages(t *testing.T) {
+func TestReencryptionPausesBetweenPages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := openStore(t)
 		var b store.Batch
-		for i := range 2*resealPage + 1 {
-			b.Put(jobKey(appKey("app", i)), nil)
+		for i := range 2*reencryptPage + 1 {
+			b.Put(record.JobKey(appKey("app", i)), nil)
 		}
 		if err := db.Commit(t.Context(), &b); err != nil {
 			t.Fatal(err)
@@ -160,19 +161,19 @@ func TestAWalkOverAllJobsRestsBetweenPages(t *testing.T) {
 				time.Sleep(time.Second)
 				return nil
 			})
-			if want := time.Duration(3+2*rest) * time.Second; err != nil || seen != 2*resealPage+1 || time.Since(began) != want {
+			if want := time.Duration(3+2*rest) * time.Second; err != nil || seen != 2*reencryptPage+1 || time.Since(began) != want {
 				t.Errorf("a walk that rests %d times as long as a page takes saw %d jobs in %v, %v; want all in %v", rest, seen, time.Since(began), err, want)
 			}
 		}
 	})
 }
 
-func TestABrimfulLoopThatKeepsNothingWaitsForWhatIsDue(t *testing.T) {
+func TestFullBacklogWithoutOutcomesWaitsForDueJob(t *testing.T) {
 	s := newScript(t, 1)
 	s.put(t, appKey("app", 1), job.Spec{Plan: when.Plan{First: s.now.Add(time.Hour)}, Policy: job.DefaultPolicy()}, false)
 	for _, kept := range []int{0, 1} {
-		s.strain.brim, s.strain.kept = true, make([]outcome, kept)
-		if _, due, ok := s.next(); !ok || due.IsZero() != (kept > 0) {
+		s.degraded.backlogFull, s.degraded.kept = true, make([]outcome, kept)
+		if _, due, ok := s.nextTurn(); !ok || due.IsZero() != (kept > 0) {
 			t.Errorf("with %d outcomes kept, a loop waits for what is due at %v, %v", kept, due, ok)
 		}
 	}

@@ -6,15 +6,17 @@ import (
 	"fmt"
 	"time"
 
+	"carillon/internal/engine/machine"
 	"carillon/internal/job"
 	"carillon/internal/store"
 )
 
-// A commit is under way: what it writes can be seen in the store, but may not survive a power cut yet.
+// A commit is in progress. Readers of the store may see what it writes before that would survive a
+// power cut.
 type commit struct {
-	keys  map[job.Key]struct{}
-	ended chan struct{} // closed when it has ended, and callers were told
-	err   error         // how it ended
+	keys  map[job.Key]struct{} // of the jobs that it may write
+	ended chan struct{}        // closed when it has ended and callers have their replies
+	err   error                // the result
 }
 
 // failed reports whether c has ended with an error.
@@ -27,16 +29,16 @@ func (c *commit) failed() bool {
 	}
 }
 
-// apply commits what the machine has decided and tells the callers of w. While it lasts, settled makes readers of these
-// keys wait, and what falls due is fired; commands and outcomes gather for the next turn.
-func (lp *loop) apply(ctx context.Context, w work, replies []error, limit limits) error {
-	b := lp.machine.batch
+// commitTurn commits what the machine has decided in a turn and replies to callers. Meanwhile it
+// fires what falls due, and the inbox collects work for the next turn.
+func (lp *loop) commitTurn(ctx context.Context, w work, replies []error, limit turnLimits) error {
+	b := lp.machine.Batch
 	if len(b.Writes) == 0 {
-		lp.decided(ctx)
+		lp.checkpoint(ctx)
 		lp.reply(ctx, w, replies)
 		return nil
 	}
-	lp.machine.batch, lp.spare = lp.spare, store.Batch{}
+	lp.machine.Batch, lp.spareBatch = lp.spareBatch, store.Batch{}
 	c := &commit{keys: w.keys, ended: make(chan struct{})}
 	lp.commit.Store(c)
 	go func() {
@@ -47,81 +49,58 @@ func (lp *loop) apply(ctx context.Context, w work, replies []error, limit limits
 			lp.reply(ctx, w, replies)
 		}
 		lp.metrics.commit.Observe(time.Since(begin).Seconds())
-		lp.metrics.group.Observe(float64(len(w.commands) + len(w.outcomes)))
+		lp.metrics.commitJobs.Observe(float64(len(w.commands) + len(w.outcomes)))
 	}()
-	err := lp.fireUntil(ctx, c, limit.again)
+	err := lp.fireDuring(ctx, c, limit.firesInCommit)
 	if errors.Is(c.err, job.ErrFull) && err == nil {
-		return lp.rewind(ctx, w, c.err)
+		return lp.rollback(ctx, w, c.err)
 	}
 	if c.err != nil {
-		lp.unrecorded()
-		return lp.fail(w, fmt.Errorf("commit for partitions %s: %w", lp, c.err))
+		lp.countUnrecorded()
+		return lp.failCommands(w, fmt.Errorf("commit for partitions %s: %w", lp, c.err))
 	}
-	lp.decided(ctx)
-	lp.committed(ctx, &b)
+	lp.checkpoint(ctx)
+	lp.noteCommitted(ctx, &b)
 	b.Reset()
-	lp.spare = b
+	lp.spareBatch = b
 	return err
 }
 
-// decided makes that what was decided in this turn stays so.
-func (lp *loop) decided(ctx context.Context) {
-	for _, d := range lp.machine.ended {
-		if d.outcome == job.Lost {
-			lp.again(d)
-		}
-	}
-	lp.tellEnded(ctx, lp.machine.ended)
-	lp.machine.decided()
-}
-
-// reply tells callers of what is committed.
-func (lp *loop) reply(ctx context.Context, w work, replies []error) {
-	debugging := lp.debugging(ctx)
-	for i, c := range w.commands {
-		if debugging && replies[i] == nil {
-			lp.tellDone(ctx, c)
-		}
-		lp.inbox.reply(c, replies[i])
-	}
-}
-
-// fireUntil fires what falls due until c has ended, up to most triggers at a time, but nothing that c is about: what is
-// owed of that is not known before. Windows are not refilled meanwhile, since the index is changing.
-func (lp *loop) fireUntil(ctx context.Context, c *commit, most int) (err error) {
-	var concerned []entry
-	for err == nil && most > 0 && lp.dueBefore(c) {
-		var free []entry
-		for _, e := range lp.machine.pick(lp.wall(), most) {
-			if _, ok := c.keys[e.key]; ok {
-				concerned = append(concerned, e)
+// fireDuring fires what falls due until c has ended, up to limit triggers at a time. It fires no
+// job that c writes, because what is owed of it is not known before. It refills no windows: the
+// index is changing.
+func (lp *loop) fireDuring(ctx context.Context, c *commit, limit int) (err error) {
+	var inCommit []machine.Attempt
+	for err == nil && limit > 0 && lp.waitDue(c) {
+		var others []machine.Attempt
+		for _, a := range lp.machine.Pick(lp.wall(), limit) {
+			if _, ok := c.keys[a.Key]; ok {
+				inCommit = append(inCommit, a)
 			} else {
-				free = append(free, e)
+				others = append(others, a)
 			}
 		}
-		var records []record
-		if free, records, err = lp.readDue(ctx, free); err != nil {
+		var records []machine.Stored
+		if others, records, err = lp.readDue(ctx, others); err != nil {
 			break
 		}
-		if c.failed() { // what left now would not be believed
-			concerned = append(concerned, free...)
+		if c.failed() { // outcomes of what left now would be ignored
+			inCommit = append(inCommit, others...)
 			break
 		}
-		err = lp.releaseAll(ctx, lp.fire(ctx, free, records))
+		err = lp.sendAll(ctx, lp.fire(ctx, others, records))
 	}
 	<-c.ended
-	for _, e := range concerned {
-		lp.machine.unpick(e)
-		lp.machine.unpay(e)
-		lp.machine.insert(e)
+	for _, a := range inCommit {
+		lp.machine.Requeue(a)
 	}
 	return err
 }
 
-// dueBefore waits until something falls due that is in a window, or for maxSleep, and reports whether that was before c
-// ended.
-func (lp *loop) dueBefore(c *commit) bool {
-	at, ok := lp.machine.nextDue()
+// waitDue waits until a job in a window falls due, at most maxSleep. It reports whether c is still
+// in progress then.
+func (lp *loop) waitDue(c *commit) bool {
+	at, ok := lp.machine.NextDue()
 	if !ok {
 		return false
 	}
@@ -137,15 +116,37 @@ func (lp *loop) dueBefore(c *commit) bool {
 	}
 }
 
-// settled waits until what has been read of k from the store, or of any job if k is nil, would survive a power cut. It
-// reports whether it would; otherwise it is to be read again.
-func (lp *loop) settled(ctx context.Context, k *job.Key) (bool, error) {
+// checkpoint makes the decisions of this turn final.
+func (lp *loop) checkpoint(ctx context.Context) {
+	for _, d := range lp.machine.Ended() {
+		if d.Outcome == job.Lost {
+			lp.countRedelivery(d)
+		}
+	}
+	lp.logEnded(ctx, lp.machine.Ended())
+	lp.machine.Checkpoint()
+}
+
+// reply replies to the callers of commands that are committed.
+func (lp *loop) reply(ctx context.Context, w work, replies []error) {
+	debugging := lp.debugging(ctx)
+	for i, c := range w.commands {
+		if debugging && replies[i] == nil {
+			lp.logCommand(ctx, c)
+		}
+		lp.inbox.reply(c, replies[i])
+	}
+}
+
+// waitDurable waits until what was read from the store about k would survive a power cut; nil means
+// any job. It returns false if a commit failed, and the caller must read again.
+func (lp *loop) waitDurable(ctx context.Context, k *job.Key) (bool, error) {
 	c := lp.commit.Load()
 	if c == nil {
 		return true, nil
 	}
 	if k != nil {
-		if _, concerned := c.keys[*k]; !concerned {
+		if _, ok := c.keys[*k]; !ok {
 			return true, nil
 		}
 	}

@@ -17,7 +17,7 @@ import (
 
 // stall runs an engine of one loop that keeps a job that is due after that time, on a disk that answers no more but when
 // it is told to.
-func stall(t *testing.T, name string, after time.Duration) (e *engine.Engine, a *app, syncs chan error, stop func()) {
+func blockedTime(t *testing.T, name string, after time.Duration) (e *engine.Engine, a *app, syncs chan error, stop func()) {
 	t.Helper()
 	return stallOver(t, name, after, 0)
 }
@@ -39,9 +39,9 @@ func stallOver(t *testing.T, name string, after, read time.Duration) (e *engine.
 	}
 }
 
-func TestWhatIsDueIsFiredWhileTheDiskWorks(t *testing.T) {
+func TestDueJobsFireDuringCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e, a, syncs, stop := stall(t, "soon", time.Minute)
+		e, a, syncs, stop := blockedTime(t, "soon", time.Minute)
 		answered := make(chan error, 1)
 		go func() {
 			answered <- e.Schedule(t.Context(), key("app", "other"), once(time.Now().Add(time.Hour)), false)
@@ -58,9 +58,9 @@ func TestWhatIsDueIsFiredWhileTheDiskWorks(t *testing.T) {
 	})
 }
 
-func TestNothingIsFiredThatIsNotDurable(t *testing.T) {
+func TestOnlyDurableJobsFire(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e, a, syncs, stop := stall(t, "replaced", 2*time.Minute)
+		e, a, syncs, stop := blockedTime(t, "replaced", 2*time.Minute)
 		answered := make(chan error, 1)
 		schedule := func(name string, in time.Duration) {
 			answered <- e.Schedule(t.Context(), key("app", name), once(time.Now().Add(in)), true)
@@ -82,9 +82,9 @@ func TestNothingIsFiredThatIsNotDurable(t *testing.T) {
 	})
 }
 
-func TestWhatWasFiredBesideACommitThatFailsIsNotLost(t *testing.T) {
+func TestTriggersFiredDuringFailedCommitAreNotLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e, a, syncs, stop := stall(t, "soon", time.Minute)
+		e, a, syncs, stop := blockedTime(t, "soon", time.Minute)
 		answered := make(chan error, 1)
 		go func() {
 			answered <- e.Schedule(t.Context(), key("app", "other"), once(time.Now().Add(time.Hour)), false)
@@ -108,7 +108,7 @@ func TestWhatWasFiredBesideACommitThatFailsIsNotLost(t *testing.T) {
 	})
 }
 
-func TestNothingIsFiredBesideACommitThatHasFailed(t *testing.T) {
+func TestNothingFiresAfterFailedCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		due := time.Now().Add(10 * time.Minute)
 		e, a, syncs, stop := stallOver(t, "soon", time.Until(due), time.Minute)

@@ -26,7 +26,7 @@ func delays(t *testing.T, a engine.Deliverer, use func(e *engine.Engine)) (late,
 	return figure(t, r, "carillon_lateness_seconds"), figure(t, r, "carillon_app_delay_seconds")
 }
 
-func TestLatenessHasNoRetriesNorSlowAttempts(t *testing.T) {
+func TestLatenessExcludesRetriesAndSlowAttempts(t *testing.T) {
 	for name, test := range map[string]struct {
 		answer func(job.Trigger) (job.Outcome, time.Duration)
 		byApp  float64
@@ -74,7 +74,7 @@ func TestLatenessHasNoRetriesNorSlowAttempts(t *testing.T) {
 }
 
 // An app that takes five seconds for a job that is due each second makes all but the first late, itself.
-func TestLatenessIsNotThatOfASlowApp(t *testing.T) {
+func TestLatenessExcludesSlowApp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &app{answer: func(job.Trigger) (job.Outcome, time.Duration) { return job.Handled, 5 * time.Second }}
 		late, byApp := delays(t, a, func(e *engine.Engine) {
@@ -106,7 +106,7 @@ func (a *absentApp) Deliver(t job.Trigger, done func(job.Outcome), room func(int
 	return a.app.Deliver(t, done, room)
 }
 
-func TestLatenessIsNotThatOfAnAbsentApp(t *testing.T) {
+func TestLatenessExcludesAbsentApp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &absentApp{}
 		late, byApp := delays(t, a, func(e *engine.Engine) {
@@ -129,7 +129,7 @@ func TestLatenessIsNotThatOfAnAbsentApp(t *testing.T) {
 }
 
 // How long a job was due before it was scheduled says nothing about the scheduler, and would be all that the sum shows.
-func TestLatenessCountsFromWhenAJobWasScheduled(t *testing.T) {
+func TestLatenessStartsAtScheduling(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		late, byApp := delays(t, &app{}, func(e *engine.Engine) {
 			mustSchedule(t, e, key("app", "ancient"), once(time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC)))
@@ -143,7 +143,7 @@ func TestLatenessCountsFromWhenAJobWasScheduled(t *testing.T) {
 }
 
 // After a restart nobody knows when a job was scheduled. What a scheduler missed while it was down is lateness.
-func TestLatenessAfterARestartCountsADayAtMost(t *testing.T) {
+func TestLatenessAfterRestartIsAtMostADay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := vfs.NewMem()
 		s := open(t, disk)
@@ -167,7 +167,7 @@ func TestLatenessAfterARestartCountsADayAtMost(t *testing.T) {
 }
 
 // A lane waits for its sidecar after a restart. That is not the scheduler's lateness, but what it missed before is.
-func TestLatenessKeepsWhatWasMissedBeforeTheAppWasAwaited(t *testing.T) {
+func TestLatenessIncludesTimeBeforeParking(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := vfs.NewMem()
 		s := open(t, disk)
@@ -193,7 +193,7 @@ func TestLatenessKeepsWhatWasMissedBeforeTheAppWasAwaited(t *testing.T) {
 	})
 }
 
-func TestLatenessIsNotThatOfAnAppThatIsAbsentTwice(t *testing.T) {
+func TestLatenessExcludesAppAbsentTwice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &absentApp{}
 		late, _ := delays(t, a, func(e *engine.Engine) {
@@ -220,7 +220,7 @@ func TestLatenessIsNotThatOfAnAppThatIsAbsentTwice(t *testing.T) {
 }
 
 // A namespace that has used up its triggers waits for its quota, not for the scheduler.
-func TestLatenessIsNotThatOfAQuota(t *testing.T) {
+func TestLatenessExcludesQuota(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, r := open(t, vfs.NewMem()), prometheus.NewRegistry()
 		defer s.Close()

@@ -1,28 +1,55 @@
 // Package engine knows when jobs are due and how far each has got.
 //
-// It promises that a job whose Schedule returned nil is fired when it is due, not a moment earlier, until it has been
-// handled, its policy has given it up, it has expired or it was deleted; that no job is out twice at a time; and that
-// what it counts is exact whatever crashes: an occurrence may be delivered again after a crash, but is settled once.
+// A job whose Schedule returned nil is fired when it is due, not a moment earlier, until it has
+// been handled, its policy gives it up, it expires, or it is deleted. No job is in flight twice at
+// a time. Counts are exact whatever crashes: an occurrence may be delivered again after a crash,
+// but is settled once.
 //
-// Keys are divided into partitions, and partitions among a few loops. A loop is one goroutine, which owns a pure machine
-// and turns it: gather commands and outcomes, read what they need, let the machine decide, let triggers leave, commit
-// all of it in one durable batch, and only then answer callers. Firing writes nothing, and a trigger waits for no
-// commit: the due index says that it is owed until its outcome is recorded. While a commit is under way the loop fires on, but
-// nothing of the jobs that it is about.
+// Keys are divided into partitions, and partitions among a few loops. A loop is one goroutine that
+// owns a pure machine, see [carillon/internal/engine/machine], and runs turns: take commands and
+// outcomes from the inbox, read the records that they need, decide, send triggers, commit
+// everything in one durable batch, and only then reply to callers.
 //
-// What a machine holds in memory is bounded by what is about to happen. Each lane, the jobs of one target, has a
-// window on the due index of a few entries, and a cursor to where it has been read; a lane whose receivers have no room
-// is parked, however much is due in it. Triggers are in flight from when they are read until their outcome is committed: one
-// small record for each, of which a loop has a bounded number. Targets share that number fairly, and the lanes of a target
-// that has its share are throttled until some of it is committed.
+// Firing writes nothing, and a trigger waits for no commit: the due index says that it is owed
+// until its outcome is recorded. While a commit is in progress the loop fires other jobs.
 //
-// No load keeps anybody waiting for longer than a few turns: a turn takes a bounded number of commands and outcomes, half of
-// them commands as long as there are so many, and each target has its turn. See [carillon/internal/fair].
+// A turn takes a bounded number of commands and outcomes, half of them commands if there are
+// enough, and takes each target in turn. So no call waits for more than a few turns, whatever the
+// load. See [carillon/internal/fair].
 //
-// When the store returns an error, nobody knows what it has applied: callers hear [job.ErrUnavailable], and the
-// loop's machine forgets what it knew and learns it afresh, with back-off, while the other loops go on. Triggers that are out at
-// that moment are waited for, but not believed: they are delivered again.
+// After an error of the store nobody knows what it has applied. Callers get [job.ErrUnavailable].
+// The loop resets its machine and loads its partitions again, with back-off; other loops go on.
+// Outcomes of triggers in flight at that moment are ignored, and their jobs are delivered again.
 //
-// Health names the partitions that do not turn. What a machine holds is counted for the metrics by its own loop, in its
-// next turn.
+// # Where to read
+//
+// A call that schedules a job:
+//
+//	schedule.go   Engine.Schedule makes a command
+//	inbox.go      inbox.do: it waits in the inbox of the loop of its partition
+//	turn.go       loop.turn takes it (work.go) and reads the job's record (read.go)
+//	machine       Machine.Schedule decides what to write
+//	commit.go     loop.commitTurn commits it, then replies
+//
+// A due job:
+//
+//	run.go        loop.turns: the timer fires
+//	turn.go       loop.turn: the turn
+//	machine       Machine.Pick takes it from its lane's window, Machine.Fire makes a delivery
+//	fire.go       loop.send offers the trigger to the Deliverer
+//	inbox.go      inbox.addOutcome: the outcome waits for a turn
+//	machine       Machine.Settle records it and finds the next due instant
+//	commit.go     loop.commitTurn commits it; loop.fireDuring fires meanwhile
+//
+// The other files, by duty:
+//
+//	list.go, schedulebatch.go            reads; calls on many jobs
+//	partition.go, inboxpartition.go      which partitions a loop owns (types in ownership.go)
+//	degraded.go, overload.go             a full store; more work than turns can do
+//	format.go                            whether this engine can use the store
+//	encryption.go, reencryption.go       which keys seal the store; sealing it again with another key
+//	quarantine.go, inspect.go            records that cannot be used (type in finding.go)
+//	health.go, watchdog.go               whether loops make progress
+//	metrics.go, collector.go, joblog.go  what is counted and logged
+//	waker.go, backoff.go                 sleeping
 package engine

@@ -17,7 +17,7 @@ import (
 	"carillon/internal/store"
 )
 
-func TestAYearOfDailyJobsIsNeverLate(t *testing.T) {
+func TestYearOfDailyJobsIsNeverLate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, a, stop := start(t)
 		defer stop()
@@ -33,7 +33,7 @@ func TestAYearOfDailyJobsIsNeverLate(t *testing.T) {
 	})
 }
 
-func TestWhatWasMissedIsCaughtUpOneAfterAnother(t *testing.T) {
+func TestMissedOccurrencesAreCaughtUpInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk := vfs.NewMem()
 		s, a := open(t, disk), &app{}
@@ -62,7 +62,7 @@ func TestWhatWasMissedIsCaughtUpOneAfterAnother(t *testing.T) {
 	})
 }
 
-func TestWhatWasDeliveredBeforeAStopIsNotDeliveredAfterIt(t *testing.T) {
+func TestDeliveryBeforeStopIsNotRepeated(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, vfs.NewMem())
 		defer s.Close()
@@ -101,7 +101,7 @@ func (f fullApp) Deliver(t job.Trigger, done func(job.Outcome), room func(int)) 
 	return f.app.Deliver(t, done, room)
 }
 
-func TestAnAppWithoutRoomMakesNoOtherAppLate(t *testing.T) {
+func TestBusyAppDelaysNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &app{}
 		s := open(t, vfs.NewMem())
@@ -121,7 +121,7 @@ func TestAnAppWithoutRoomMakesNoOtherAppLate(t *testing.T) {
 	})
 }
 
-func TestAJobIsReadBackAsItWasGiven(t *testing.T) {
+func TestGetReturnsScheduledSpec(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, _, stop := start(t)
 		defer stop()
@@ -146,7 +146,7 @@ func TestAJobIsReadBackAsItWasGiven(t *testing.T) {
 	})
 }
 
-func TestErrorsSayWhatIsWrong(t *testing.T) {
+func TestErrorsOfCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, _, stop := start(t)
 		k := key("app", "a")
@@ -176,7 +176,7 @@ func TestErrorsSayWhatIsWrong(t *testing.T) {
 	})
 }
 
-func TestAStoreOfAnotherFormatIsRefused(t *testing.T) {
+func TestStoreWithOtherPartitionsIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, vfs.NewMem())
 		defer s.Close()
@@ -203,7 +203,7 @@ func (s slowStore) Commit(ctx context.Context, b *store.Batch) error {
 	return <-s.syncs
 }
 
-func TestAReadDoesNotTellWhatIsNotDurableYet(t *testing.T) {
+func TestReadReturnsOnlyDurableJobs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		defer db.Close()
@@ -229,7 +229,7 @@ func TestAReadDoesNotTellWhatIsNotDurableYet(t *testing.T) {
 	})
 }
 
-func TestAFullInboxMakesCallersWaitAndLosesNobody(t *testing.T) {
+func TestFullInboxMakesCallersWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		defer db.Close()
@@ -259,7 +259,7 @@ func TestAFullInboxMakesCallersWaitAndLosesNobody(t *testing.T) {
 	})
 }
 
-func TestAFailedCommitIsToldAndThePartitionRecovers(t *testing.T) {
+func TestPartitionRecoversFromFailedCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db, a := open(t, vfs.NewMem()), &app{}
 		defer db.Close()
@@ -281,7 +281,7 @@ func TestAFailedCommitIsToldAndThePartitionRecovers(t *testing.T) {
 	})
 }
 
-func TestARunThatIsOverBeforeItBeginsIsNoError(t *testing.T) {
+func TestRunWithEndedContextIsNoError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := open(t, vfs.NewMem())
 		defer s.Close()

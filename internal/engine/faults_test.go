@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"carillon/internal/encryption"
+	"carillon/internal/engine/machine"
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/store"
 )
@@ -58,7 +60,7 @@ func (s *faulty) Commit(ctx context.Context, b *store.Batch) error {
 // TestNoErrorOfTheStoreIsSwallowed has each thing that reads or writes the store beside turns meet an error at each of its
 // operations. It is told each time, and does what it is to do when there is none, also when it has failed before.
 func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
-	keys, err := encryption.Open(filepath.Join("testdata", "record", "keys"))
+	keys, err := encryption.Open(filepath.Join("record", "testdata", "golden", "keys"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,10 +84,10 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 			return Inspect(t.Context(), s, keys, func(Finding) error { return nil })
 		}},
 		"release": {false, func(t *testing.T, s store.Store) error {
-			return Release(t.Context(), s, Finding{Key: jobKey(appKey("app", 3))})
+			return RemoveQuarantined(t.Context(), s, Finding{Key: record.JobKey(appKey("app", 3))})
 		}},
 		"count by key": {true, func(t *testing.T, s store.Store) error {
-			counts, err := Sealed(t.Context(), s)
+			counts, err := CountSealed(t.Context(), s)
 			if n, ok := counts["gone"]; err == nil && (counts[current] != 2 || counts[""] != 1 || !ok || n != 0) {
 				t.Errorf("%v are sealed", counts)
 			}
@@ -95,9 +97,9 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 			jobs, bytes, err := New(Config{Partitions: 1}, s, nil, logTo(t)).Usage(t.Context(), "ns")
 			want := int64(0)
 			for _, k := range []job.Key{appKey("app", 1), appKey("app", 2), appKey("app", 5)} {
-				want += int64(len(jobKey(k)) + len(encodeSpec(k, dueAt(time.Unix(1000, 0)))))
+				want += int64(len(record.JobKey(k)) + len(record.EncodeSpec(k, dueAt(time.Unix(1000, 0)))))
 			}
-			want += int64(len(jobKey(appKey("app", 3))) + len("no record"))
+			want += int64(len(record.JobKey(appKey("app", 3))) + len("no record"))
 			if err == nil && (jobs != 4 || bytes != want) {
 				t.Errorf("%d jobs have %d bytes, want 4 with %d", jobs, bytes, want)
 			}
@@ -132,7 +134,7 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 		"check a store that is sealed": {true, func(t *testing.T, s store.Store) error {
 			err := New(Config{Partitions: 1, Keys: keys}, s, nil, logTo(t)).checkStore(t.Context())
 			if err == nil {
-				for key, there := range map[string]bool{string(sealKey("gone")): false, string(checkKey("gone")): false, string(checkKey(current)): true, string(sealKey(current)): true} {
+				for key, there := range map[string]bool{string(record.EncryptionKey("gone")): false, string(record.EncryptionCheckKey("gone")): false, string(record.EncryptionCheckKey(current)): true, string(record.EncryptionKey(current)): true} {
 					values, err := s.Get(t.Context(), []byte(key))
 					if err != nil || (values[0] != nil) != there {
 						t.Errorf("after the check %q is there: %v, %v", key, !there, err)
@@ -143,7 +145,7 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 		}},
 		"seal anew": {true, func(t *testing.T, s store.Store) error {
 			e := New(Config{Partitions: 1, Keys: keys, Full: func() error { return job.ErrFull }}, s, nil, logTo(t))
-			counts, err := e.walk(t.Context(), current)
+			counts, err := e.reencryptJobs(t.Context(), current)
 			if err == nil && (counts[current] != 2 || counts[""] != 1) {
 				t.Errorf("%v are sealed", counts)
 			}
@@ -151,16 +153,16 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 		}},
 		"read a partition": {false, func(t *testing.T, s store.Store) error {
 			l := scriptOn(t, s)
-			fronts, err := l.fronts(t.Context(), 0)
-			if err == nil && len(fronts) != 1 {
-				t.Errorf("%d lanes, want one", len(fronts))
+			heads, err := l.readLaneHeads(t.Context(), 0)
+			if err == nil && len(heads) != 1 {
+				t.Errorf("%d lanes, want one", len(heads))
 			}
 			return err
 		}},
 		"read records": {false, func(t *testing.T, s store.Store) error {
 			l := scriptOn(t, s)
-			read, bytes, err := l.records(t.Context(), []job.Key{appKey("app", 1), appKey("app", 9), appKey("app", 2)})
-			if err == nil && (read[0].spec == nil || read[1].spec != nil || !read[2].moved || bytes == 0) {
+			read, bytes, err := l.readRecords(t.Context(), []job.Key{appKey("app", 1), appKey("app", 9), appKey("app", 2)})
+			if err == nil && (read[0].Spec == nil || read[1].Spec != nil || !read[2].HasState || bytes == 0) {
 				t.Errorf("%+v, %d bytes", read, bytes)
 			}
 			return err
@@ -168,16 +170,16 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 		"read what is due": {false, func(t *testing.T, s store.Store) error {
 			l := scriptOn(t, s)
 			at := time.Unix(1000, 0).UTC()
-			picked, records, err := l.readDue(t.Context(), []entry{l.machine.entry(appKey("app", 1), at), l.machine.entry(appKey("app", 2), at)})
-			if err == nil && (len(picked) != 2 || len(records) != 2 || records[0].elsewhere || !records[1].elsewhere) {
+			picked, records, err := l.readDue(t.Context(), []machine.Attempt{{Entry: record.Entry{Due: at, Key: appKey("app", 1)}}, {Entry: record.Entry{Due: at, Key: appKey("app", 2)}}})
+			if err == nil && (len(picked) != 2 || len(records) != 2 || records[0].Obsolete || !records[1].Obsolete) {
 				t.Errorf("%+v, %+v", picked, records)
 			}
 			return err
 		}},
 		"read what commands concern": {false, func(t *testing.T, s store.Store) error {
 			l := scriptOn(t, s)
-			records, err := l.readConcerned(t.Context(), []*command{{key: appKey("app", 3)}, {key: appKey("app", 1)}})
-			if err == nil && (len(records) != 2 || len(records[0].strays) != 1 || records[1].strays != nil) {
+			records, err := l.readForCommands(t.Context(), []*command{{key: appKey("app", 3)}, {key: appKey("app", 1)}})
+			if err == nil && (len(records) != 2 || len(records[0].Strays) != 1 || records[1].Strays != nil) {
 				t.Errorf("%+v", records)
 			}
 			return err
@@ -185,17 +187,17 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 		"read notes": {false, func(t *testing.T, s store.Store) error {
 			q := newQuarantine(s, logTo(t), nil)
 			err := q.load(t.Context())
-			if err == nil && len(q.all()) != 2 {
-				t.Errorf("%d are in quarantine, want 2", len(q.all()))
+			if err == nil && len(q.findings()) != 2 {
+				t.Errorf("%d are in quarantine, want 2", len(q.findings()))
 			}
 			return err
 		}},
 		"look at findings": {false, func(t *testing.T, s store.Store) error {
 			q := newQuarantine(s, logTo(t), nil)
-			q.report(t.Context(), jobKey(appKey("app", 3)), 1, errRecord)
-			q.report(t.Context(), []byte("not there"), 1, errRecord)
-			q.report(t.Context(), jobKey(appKey("app", 2)), 1, errRecord)
-			return q.look(t.Context(), inspector{store: s, partitions: 1}, true)
+			q.report(t.Context(), record.JobKey(appKey("app", 3)), 1, record.ErrMalformed)
+			q.report(t.Context(), []byte("not there"), 1, record.ErrMalformed)
+			q.report(t.Context(), record.JobKey(appKey("app", 2)), 1, record.ErrMalformed)
+			return q.recheck(t.Context(), inspector{store: s, partitions: 1}, true)
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -237,32 +239,32 @@ func faultyWorld(t *testing.T, sealIt bool, keys *encryption.Keys) store.Store {
 	spec := *dueAt(at)
 	var b, plain store.Batch
 	put := func(b *store.Batch, k job.Key) {
-		b.Put(jobKey(k), encodeSpec(k, &spec))
-		b.Put(dueKey(entry{due: at, key: k}), nil)
+		b.Put(record.JobKey(k), record.EncodeSpec(k, &spec))
+		b.Put(record.DueKey(record.Entry{Due: at, Key: k}), nil)
 	}
 	put(&b, appKey("app", 1))
 	put(&b, appKey("app", 2))
-	b.Put(stateKey(appKey("app", 2)), encodeState(State{Settled: 1, Last: at, Due: at.Add(1)}))
-	b.Put(dueKey(entry{due: at.Add(1), key: appKey("app", 2)}), nil)
+	b.Put(record.StateKey(appKey("app", 2)), record.EncodeState(record.State{Settled: 1, Last: at, Due: at.Add(1)}))
+	b.Put(record.DueKey(record.Entry{Due: at.Add(1), Key: appKey("app", 2)}), nil)
 	actor := job.Key{Target: job.Target{Kind: job.Actor, Namespace: "ns", Name: "type"}, ActorID: "1", Name: "x"}
-	plain.Put(formatKey(), []byte{formatVersion, 1})
+	plain.Put(record.FormatKey(), record.EncodeFormat(1))
 	if sealIt {
 		put(&plain, actor)
-		plain.Put(sealKey(""), nil)
-		plain.Put(sealKey("gone"), nil)
-		plain.Put(checkKey("gone"), []byte("x"))
-		plain.Put(sealKey(keys.Current()), nil)
-		if err := (sealing{db, keys}).Commit(t.Context(), &b); err != nil {
+		plain.Put(record.EncryptionKey(""), nil)
+		plain.Put(record.EncryptionKey("gone"), nil)
+		plain.Put(record.EncryptionCheckKey("gone"), []byte("x"))
+		plain.Put(record.EncryptionKey(keys.Current()), nil)
+		if err := (record.EncryptedStore{Store: db, Keys: keys}).Commit(t.Context(), &b); err != nil {
 			t.Fatal(err)
 		}
 	} else {
-		b.Put(jobKey(appKey("app", 3)), []byte("no record"))
-		b.Put(dueKey(entry{due: at, key: appKey("app", 3)}), nil)
+		b.Put(record.JobKey(appKey("app", 3)), []byte("no record"))
+		b.Put(record.DueKey(record.Entry{Due: at, Key: appKey("app", 3)}), nil)
 		b.Put([]byte("zebra"), nil)
-		b.Put(stateKey(appKey("app", 4)), nil)
-		b.Put(jobKey(appKey("app", 5)), encodeSpec(appKey("app", 5), &spec)) // without an entry
+		b.Put(record.StateKey(appKey("app", 4)), nil)
+		b.Put(record.JobKey(appKey("app", 5)), record.EncodeSpec(appKey("app", 5), &spec)) // without an entry
 		for _, k := range []string{"zebra", "zoo"} {
-			plain.Put(noteKey([]byte(k)), encodeNote(Finding{Key: []byte(k), FirstSeen: at, Bytes: 1, Reason: "why"}))
+			plain.Put(record.NoteKey([]byte(k)), record.EncodeNote(record.Note{Key: []byte(k), FirstSeen: at, Bytes: 1, Reason: "why"}))
 		}
 		if err := db.Commit(t.Context(), &b); err != nil {
 			t.Fatal(err)

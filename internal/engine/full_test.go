@@ -13,7 +13,7 @@ import (
 	"carillon/internal/job"
 )
 
-func TestAFullStoreRefusesNewJobsAndGoesOnWithTheOthers(t *testing.T) {
+func TestFullStoreRefusesOnlyNewJobs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		defer db.Close()

@@ -19,7 +19,7 @@ import (
 	"carillon/internal/store"
 )
 
-func TestHealthIsRedWithinFiveSecondsOfAStopAndSaysWhere(t *testing.T) {
+func TestHealthNamesStuckPartitionsWithinFiveSeconds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		defer db.Close()
@@ -64,7 +64,7 @@ func (s blindStore) Scan(ctx context.Context, r store.Range, limit int) iter.Seq
 	return s.Store.Scan(ctx, r, limit)
 }
 
-func TestAPartitionThatCannotBeLoadedIsUnhealthyUntilItCan(t *testing.T) {
+func TestPartitionIsUnhealthyUntilLoaded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		defer db.Close()
@@ -84,7 +84,7 @@ func TestAPartitionThatCannotBeLoadedIsUnhealthyUntilItCan(t *testing.T) {
 	})
 }
 
-func TestMetricsSayWhatHappens(t *testing.T) {
+func TestMetrics(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := prometheus.NewPedanticRegistry()
 		lost := true

@@ -8,164 +8,172 @@ import (
 
 	"golang.org/x/sync/semaphore"
 
+	"carillon/internal/engine/machine"
+	"carillon/internal/engine/record"
 	"carillon/internal/fair"
 	"carillon/internal/job"
 )
 
-// An inbox holds what is waiting for a loop's turns. Anyone may add to it; the loop alone takes.
+// An inbox holds what waits for a loop's turns. Any goroutine may add to it; only the loop takes.
 //
-// Commands come from callers, who wait for room when it is full. Outcomes and news of room come from deliveries and are
-// never refused: there is at most one outcome for each trigger in flight, and one piece of news for each waiter of the
-// deliverer, which are no more than the lanes that were parked at once since the last turn. Looks come from whoever reads
-// metrics; beyond maxLooks they are let go. Moves come from Own, one for each partition at a time.
+// Callers of commands wait while the inbox has no slot. Nothing else is refused, and each is
+// bounded:
 //
-// Commands and outcomes wait by target, and each turn takes of them fairly: a target with many makes none of another's
-// wait. Neither can fill a turn as long as the other waits.
+//   - outcomes by the triggers in flight;
+//   - receiver capacities by the lanes that were parked since the last turn;
+//   - inspections, which read metrics, by maxInspections: more are dropped;
+//   - ownership changes by RunPartition, one for each partition at a time.
+//
+// Commands and outcomes wait by target. A turn takes them fairly, so a target with many does not
+// delay another. Neither kind can fill a turn while the other waits.
 type inbox struct {
-	wake  chan struct{}       // holds one token while there may be something to take
-	slots *semaphore.Weighted // of commands that are waiting or being carried out; a large one takes several
-	count int64               // of slots
-	slot  int                 // how many bytes of a command take one
-	ended chan struct{}       // closed when the loop has ended
+	wake      chan struct{}       // holds one token while there may be something to take
+	slots     *semaphore.Weighted // of commands that wait or are carried out; a large one takes several
+	slotCount int64
+	slotBytes int           // how many bytes of a command take one slot
+	ended     chan struct{} // closed when the loop has ended
 
-	mu       sync.Mutex                        // guards the fields below
-	holdings map[int]holding                   // of the loop's partitions
-	commands *fair.Queue[job.Target, *command] // about partitions that are held
-	early    []*command                        // about others, in their order
-	outcomes *fair.Queue[job.Target, outcome]
-	deferred []outcome // that go first: a command concerned their job in the last turn
-	rooms    []room
-	looks    []func(lp *loop, now time.Time)
-	moves    []move
-	turns    int  // that were taken
-	closed   bool // whoever asks is turned away
+	mu          sync.Mutex // guards the fields below
+	partitions  map[int]partitionStatus
+	commands    *fair.Queue[job.Target, *command] // about partitions that are owned
+	unowned     []*command                        // about other partitions, in their order
+	outcomes    *fair.Queue[job.Target, outcome]
+	deferred    []outcome // to be taken first: a command of the last turn was about their job
+	capacities  []receiverCapacity
+	inspections []func(lp *loop, now time.Time)
+	changes     []ownershipChange
+	turns       int  // that were taken
+	closed      bool // commands are refused
 }
+
+// turnQuantum is how many commands or outcomes a turn takes of one target before the next.
+const turnQuantum = 16
 
 var errStopping = fmt.Errorf("the scheduler is stopping: %w", job.ErrUnavailable)
 
-// close turns away whoever is waiting, and whoever comes.
+// newInbox returns an inbox for so many commands, of so many bytes together.
+func newInbox(commands, bytes int) *inbox {
+	return &inbox{
+		wake: make(chan struct{}, 1), ended: make(chan struct{}), partitions: map[int]partitionStatus{},
+		slots: semaphore.NewWeighted(int64(commands)), slotCount: int64(commands), slotBytes: max(1, bytes/commands),
+		commands: fair.NewQueue[job.Target, *command](turnQuantum), outcomes: fair.NewQueue[job.Target, outcome](turnQuantum),
+	}
+}
+
+// close refuses all commands that wait, and all later ones.
 func (i *inbox) close() {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	i.closed = true
 	close(i.ended)
-	for _, c := range append(i.early, i.commands.Drain()...) {
+	for _, c := range append(i.unowned, i.commands.Drain()...) {
 		i.reply(c, errStopping)
 	}
-	i.early = nil
-	for _, v := range i.moves {
-		if !v.leave {
-			close(v.tenure.over)
+	i.unowned = nil
+	for _, c := range i.changes {
+		if !c.release {
+			close(c.ownership.released)
 		}
 	}
-	i.moves = nil
-}
-
-// A command is something that a caller wants done to the job of one key. decide is called by the loop with the
-// record that the store holds; its effects are committed before done hears of it.
-type command struct {
-	key       job.Key
-	partition int // of key
-	bytes     int // of the batch, about
-	decide    func(m *machine, old record) error
-	stores    bool            // something, and so does more than delete
-	spec      *job.Spec       // that it stores; nil if it deletes, or stores another thing than a job
-	rewrites  bool            // what is stored, so that decide is given the payload, too
-	done      chan error      // holds one; nil if the command is part of a group
-	gone      <-chan struct{} // closed when its caller does not wait any more; nil if that is not known
-	group     *group
-	index     int // in group
-	posted    int // how many turns its inbox had had when it could have been taken first
+	i.changes = nil
 }
 
 // An outcome is how a delivery ended.
 type outcome struct {
-	delivery *delivery // whose entry's place does not change; the rest of it is the loop's
+	delivery *machine.Delivery // only its Attempt may be read outside of the loop
 	outcome  job.Outcome
-	at       time.Time // when it has ended, by the clock on the wall
+	at       time.Time // when it ended, by the wall clock
 }
 
-func (o outcome) key() job.Key       { return o.delivery.entry.key }
-func (o outcome) target() job.Target { return o.delivery.entry.key.Target }
+func (o outcome) key() job.Key       { return o.delivery.Attempt.Key }
+func (o outcome) target() job.Target { return o.delivery.Attempt.Key.Target }
 
-// A room is the news that a lane's receivers can take about n more.
-type room struct {
-	lane laneID
+// A receiverCapacity says that the receivers of a lane can take about n more triggers.
+type receiverCapacity struct {
+	lane record.LaneID
 	n    int
 }
 
-// newInbox returns an inbox for so many commands, of so many bytes together.
-func newInbox(commands, bytes int) *inbox {
-	return &inbox{
-		wake: make(chan struct{}, 1), slots: semaphore.NewWeighted(int64(commands)), count: int64(commands), slot: max(1, bytes/commands), ended: make(chan struct{}), holdings: map[int]holding{},
-		commands: fair.NewQueue[job.Target, *command](share), outcomes: fair.NewQueue[job.Target, outcome](share),
-	}
-}
-
-// ask has c carried out and returns its error. When ctx ends first, c may still be carried out.
-func (i *inbox) ask(ctx context.Context, c *command) error {
+// do has c carried out and returns the result. If ctx ends first, c may still be carried out.
+func (i *inbox) do(ctx context.Context, c *command) error {
 	if err := i.post(ctx, c); err != nil {
 		return err
 	}
 	return c.wait(ctx)
 }
 
-// post waits for room and has c carried out some time; when it returns an error, never.
+// post waits for slots and has c carried out later. If it returns an error, c is not carried out.
 func (i *inbox) post(ctx context.Context, c *command) error {
-	c.done, c.gone = make(chan error, 1), ctx.Done()
+	c.done, c.canceled = make(chan error, 1), ctx.Done()
 	if err := i.slots.Acquire(ctx, i.slotsOf(c)); err != nil {
 		return err
 	}
-	i.add(func() { i.enqueue(c) })
+	i.update(func() { i.enqueue(c) })
 	return nil
 }
 
-// wait returns the error of a command that was posted.
-func (c *command) wait(ctx context.Context) error {
-	select {
-	case err := <-c.done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (i *inbox) settle(o outcome) { i.add(func() { i.outcomes.Push(o.target(), o) }) }
-
-// maxLooks is how many looks may wait for a turn. More than that are asked for while a loop is stuck alone, because whoever
-// asks does not wait for long, and asks again.
-const maxLooks = 16
-
-// look has f called in the next turn with the loop, which it must not change; or never, if too many looks wait.
-func (i *inbox) look(f func(lp *loop, now time.Time)) {
-	i.add(func() {
-		if len(i.looks) < maxLooks {
-			i.looks = append(i.looks, f)
+// postAll has the commands of a group carried out, in their order, as many at once as the inbox has
+// slots for. Those that get no slot before ctx ends are finished with its error.
+func (i *inbox) postAll(ctx context.Context, all []*command) {
+	for len(all) > 0 {
+		n := i.acquireSlots(ctx, all)
+		if n == 0 {
+			break
 		}
-	})
-}
-
-func (i *inbox) room(r room) { i.add(func() { i.rooms = append(i.rooms, r) }) }
-
-func (i *inbox) add(enter func()) {
-	i.mu.Lock()
-	enter()
-	i.mu.Unlock()
-	i.poke()
-}
-
-// poke makes the loop have a turn.
-func (i *inbox) poke() {
-	select {
-	case i.wake <- struct{}{}:
-	default:
+		now := all[:n]
+		all = all[n:]
+		i.update(func() {
+			for _, c := range now {
+				i.enqueue(c)
+			}
+		})
+	}
+	for _, c := range all {
+		c.group.finish(c.index, ctx.Err())
 	}
 }
 
-// reply tells c's caller how it ended, and lets the next one in.
+// acquireSlots acquires the slots of the first n of all. It waits for those of the first one only,
+// and returns 0 if ctx ends first.
+func (i *inbox) acquireSlots(ctx context.Context, all []*command) (n int) {
+	if i.slots.Acquire(ctx, i.slotsOf(all[0])) != nil {
+		return 0
+	}
+	for n = 1; n < len(all) && i.slots.TryAcquire(i.slotsOf(all[n])); n++ {
+	}
+	return n
+}
+
+// requeueWaiting enqueues all waiting commands again. It is called with mu held.
+func (i *inbox) requeueWaiting() {
+	waiting := append(i.unowned, i.commands.Drain()...)
+	i.unowned = nil
+	for _, c := range waiting {
+		i.enqueue(c)
+	}
+}
+
+// enqueue puts c where it waits, or refuses it. It is called with mu held.
+func (i *inbox) enqueue(c *command) {
+	switch s := i.partitions[c.partition].state; {
+	case i.closed:
+		i.reply(c, errStopping)
+	case s == partitionOwned:
+		if c.postedTurn == 0 {
+			c.postedTurn = i.turns
+		}
+		i.commands.Push(c.key.Target, c)
+	case s == partitionReleased:
+		i.reply(c, ErrNotOwner)
+	default:
+		i.unowned = append(i.unowned, c)
+	}
+}
+
+// reply gives c's caller the result and releases the slots.
 func (i *inbox) reply(c *command, err error) {
 	if c.group != nil {
-		c.group.tell(c.index, err)
+		c.group.finish(c.index, err)
 	} else {
 		c.done <- err
 	}
@@ -173,7 +181,43 @@ func (i *inbox) reply(c *command, err error) {
 }
 
 // slotsOf returns how many slots c takes.
-func (i *inbox) slotsOf(c *command) int64 { return min(i.count, 1+int64(c.bytes/i.slot)) }
+func (i *inbox) slotsOf(c *command) int64 { return min(i.slotCount, 1+int64(c.bytes/i.slotBytes)) }
+
+func (i *inbox) addOutcome(o outcome) { i.update(func() { i.outcomes.Push(o.target(), o) }) }
+
+func (i *inbox) addCapacity(c receiverCapacity) {
+	i.update(func() { i.capacities = append(i.capacities, c) })
+}
+
+// maxInspections is how many inspections may wait for a turn. More are asked for only while a loop
+// is stuck, because their callers do not wait long and ask again.
+const maxInspections = 16
+
+// inspect has f called in the next turn with the loop, which f must not change. f is not called if
+// too many inspections wait.
+func (i *inbox) inspect(f func(lp *loop, now time.Time)) {
+	i.update(func() {
+		if len(i.inspections) < maxInspections {
+			i.inspections = append(i.inspections, f)
+		}
+	})
+}
+
+// update changes the inbox under its lock and wakes the loop.
+func (i *inbox) update(change func()) {
+	i.mu.Lock()
+	change()
+	i.mu.Unlock()
+	i.wakeLoop()
+}
+
+// wakeLoop makes the loop have a turn.
+func (i *inbox) wakeLoop() {
+	select {
+	case i.wake <- struct{}{}:
+	default:
+	}
+}
 
 // waiting returns how many outcomes and commands wait for a turn.
 func (i *inbox) waiting() (outcomes, commands int) {
@@ -182,9 +226,9 @@ func (i *inbox) waiting() (outcomes, commands int) {
 	return len(i.deferred) + i.outcomes.Len(), i.commands.Len()
 }
 
-// busy reports whether something is waiting.
+// busy reports whether something waits for a turn.
 func (i *inbox) busy() bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.commands.Len()+i.outcomes.Len()+len(i.deferred)+len(i.rooms)+len(i.looks)+len(i.moves) > 0
+	return i.commands.Len()+i.outcomes.Len()+len(i.deferred)+len(i.capacities)+len(i.inspections)+len(i.changes) > 0
 }

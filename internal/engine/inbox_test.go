@@ -9,17 +9,17 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-func TestStuckLoopKeepsNoLooksWithoutEnd(t *testing.T) {
+func TestStuckLoopLimitsInspections(t *testing.T) {
 	s := newScript(t, 1)
-	for range 100 * maxLooks { // nobody gives the loop a turn
-		s.inbox.look(func(*loop, time.Time) {})
+	for range 100 * maxInspections { // nobody gives the loop a turn
+		s.inbox.inspect(func(*loop, time.Time) {})
 	}
-	if got := len(s.inbox.looks); got > maxLooks {
-		t.Errorf("%d looks wait, want %d at most", got, maxLooks)
+	if got := len(s.inbox.inspections); got > maxInspections {
+		t.Errorf("%d inspections wait, want %d at most", got, maxInspections)
 	}
 }
 
-func TestSurveyOfStuckLoopsEnds(t *testing.T) {
+func TestCollectorSkipsStuckLoops(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := newScript(t, 1), newScript(t, 1)
 		to := make(chan prometheus.Metric, 100)
@@ -27,23 +27,23 @@ func TestSurveyOfStuckLoopsEnds(t *testing.T) {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
-			survey{[]*loop{a.loop, b.loop}}.Collect(to)
+			collector{[]*loop{a.loop, b.loop}}.Collect(to)
 		}()
 		select {
 		case <-done:
 		case <-time.After(time.Minute):
-			t.Fatal("a survey of two loops that have no turn does not end")
+			t.Fatal("a collection from two loops that have no turn does not end")
 		}
-		if took := time.Since(began); took > surveyTime {
-			t.Errorf("a survey of two loops that have no turn took %v, want %v at most", took, surveyTime)
+		if took := time.Since(began); took > collectTimeout {
+			t.Errorf("a collection from two loops that have no turn took %v, want %v at most", took, collectTimeout)
 		}
 	})
 }
 
-func TestAbandonedCommandsGiveTheirRoomBack(t *testing.T) {
+func TestAbandonedCommandsReleaseSlots(t *testing.T) {
 	i := newInbox(4, 1<<20)
-	i.expect(0)
-	i.hold(0)
+	i.setLoading(0)
+	i.setOwned(0)
 	for round := range 10 {
 		ctx, cancel := context.WithCancel(t.Context())
 		for n := range 4 {
@@ -62,7 +62,7 @@ func TestAbandonedCommandsGiveTheirRoomBack(t *testing.T) {
 	}
 }
 
-func TestSurveyOfLoopsThatTurnTakesNoTime(t *testing.T) {
+func TestCollectorOfRunningLoopsIsQuick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := prometheus.NewRegistry()
 		e := New(Config{Metrics: reg, Loops: 2}, openStore(t), nil, logTo(t))
@@ -75,7 +75,7 @@ func TestSurveyOfLoopsThatTurnTakesNoTime(t *testing.T) {
 			t.Error(err)
 		}
 		if took := time.Since(began); took > 0 {
-			t.Errorf("a survey of loops that have nothing to do took %v", took)
+			t.Errorf("a collection from loops that have nothing to do took %v", took)
 		}
 		stop()
 		if err := <-ended; err != nil {
@@ -84,7 +84,7 @@ func TestSurveyOfLoopsThatTurnTakesNoTime(t *testing.T) {
 	})
 }
 
-func TestLargeCommandsTakeTheRoomOfSeveral(t *testing.T) {
+func TestLargeCommandTakesSeveralSlots(t *testing.T) {
 	i := newInbox(4, 1<<20)
 	for bytes, want := range map[int]int64{0: 1, 1<<18 - 1: 1, 1 << 18: 2, 1 << 19: 3, 1 << 30: 4} {
 		if got := i.slotsOf(&command{bytes: bytes}); got != want {

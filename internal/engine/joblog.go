@@ -5,18 +5,19 @@ import (
 	"log/slog"
 	"time"
 
+	"carillon/internal/engine/machine"
 	"carillon/internal/job"
 	"carillon/internal/lograte"
 )
 
-// Lines about single jobs are for debugging, but for runs that are given up. Where they are off they cost a comparison
-// each.
+// Log lines about single jobs are for debugging, except those about runs that are given up. While
+// they are off, each costs a comparison.
 
-// debugging reports whether lines about single jobs are wanted.
+// debugging reports whether lines about single jobs are on.
 func (lp *loop) debugging(ctx context.Context) bool { return lp.log.Enabled(ctx, slog.LevelDebug) }
 
-// tellDone logs what has become of a command whose effects are committed.
-func (lp *loop) tellDone(ctx context.Context, c *command) {
+// logCommand logs a command whose effects are committed.
+func (lp *loop) logCommand(ctx context.Context, c *command) {
 	attrs := c.key.Attrs()
 	if c.spec == nil {
 		lp.log.LogAttrs(ctx, slog.LevelDebug, "job deleted", attrs...)
@@ -30,39 +31,39 @@ func (lp *loop) tellDone(ctx context.Context, c *command) {
 	lp.log.LogAttrs(ctx, slog.LevelDebug, "job scheduled", append(attrs, slog.Time("due", first))...)
 }
 
-// attrs name the attempt that d is.
-func (d *delivery) attrs() []slog.Attr {
-	return append(d.entry.key.Attrs(), slog.Time("due", d.due), slog.Uint64("attempt", uint64(d.state.Attempts)))
+// deliveryAttrs returns the attributes of the attempt of d.
+func deliveryAttrs(d *machine.Delivery) []slog.Attr {
+	return append(d.Attempt.Key.Attrs(), slog.Time("due", d.Due), slog.Uint64("attempt", uint64(d.State.Attempts)))
 }
 
-func (lp *loop) tellDue(ctx context.Context, d *delivery) {
+func (lp *loop) logDue(ctx context.Context, d *machine.Delivery) {
 	if lp.debugging(ctx) {
-		lp.log.LogAttrs(ctx, slog.LevelDebug, "trigger due", d.attrs()...)
+		lp.log.LogAttrs(ctx, slog.LevelDebug, "trigger due", deliveryAttrs(d)...)
 	}
 }
 
-func (lp *loop) tellDelivered(ctx context.Context, d *delivery) {
+func (lp *loop) logSent(ctx context.Context, d *machine.Delivery) {
 	if lp.debugging(ctx) {
 		lp.log.LogAttrs(ctx, slog.LevelDebug, "trigger delivered",
-			append(d.attrs(), slog.Duration("late", d.left.Sub(d.entry.free())))...)
+			append(deliveryAttrs(d), slog.Duration("late", d.SentAt.Sub(d.Attempt.ReadyAt())))...)
 	}
 }
 
-// tellEnded logs how deliveries have ended, when that is committed: each at debug, and each run that is given up as a
-// warning.
-func (lp *loop) tellEnded(ctx context.Context, ended []*delivery) {
+// logEnded logs how deliveries have ended, once that is committed: each at debug level, and each
+// run that is given up as a warning.
+func (lp *loop) logEnded(ctx context.Context, ended []*machine.Delivery) {
 	debugging := lp.debugging(ctx)
 	for _, d := range ended {
-		gaveUp := d.outcome == job.Failed && !d.replaced && !d.follows.retry
+		gaveUp := d.Outcome == job.Failed && !d.Replaced && !d.Next.Retry
 		if !debugging && !gaveUp {
 			continue
 		}
-		attrs := append(d.attrs(), slog.String("outcome", d.outcome.String()))
-		if d.replaced {
+		attrs := append(deliveryAttrs(d), slog.String("outcome", d.Outcome.String()))
+		if d.Replaced {
 			attrs = append(attrs, slog.Bool("replaced", true))
 		}
-		if !d.follows.due.IsZero() {
-			attrs = append(attrs, slog.Time("next", d.follows.due))
+		if !d.Next.Due.IsZero() {
+			attrs = append(attrs, slog.Time("next", d.Next.Due))
 		}
 		if debugging {
 			lp.log.LogAttrs(ctx, slog.LevelDebug, "trigger settled", attrs...)
@@ -73,7 +74,7 @@ func (lp *loop) tellEnded(ctx context.Context, ended []*delivery) {
 	}
 }
 
-// newGivenUp returns the line about runs that are given up.
+// newGivenUp returns the log line about runs that are given up.
 func newGivenUp(log *slog.Logger) *lograte.Line {
 	return lograte.New(func(ctx context.Context, level slog.Level, attrs ...slog.Attr) {
 		log.LogAttrs(ctx, level, "a run was given up: its attempts failed, and its policy allows no more", attrs...)

@@ -35,7 +35,7 @@ func logged(t *testing.T, level slog.Level, a *app, use func(e *engine.Engine)) 
 	return strings.Split(strings.TrimSpace(page.String()), "\n")
 }
 
-func TestEachStepOfAJobIsLoggedForDebugging(t *testing.T) {
+func TestStepsOfJobAreLoggedAtDebug(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &app{answer: func(job.Trigger) (job.Outcome, time.Duration) { return job.Failed, time.Millisecond }}
 		got := logged(t, slog.LevelDebug, a, func(e *engine.Engine) {
@@ -71,7 +71,7 @@ func TestEachStepOfAJobIsLoggedForDebugging(t *testing.T) {
 	})
 }
 
-func TestEachRunThatIsGivenUpIsWarnedOfOnceASecondAtMost(t *testing.T) {
+func TestGivenUpRunsAreLoggedOncePerSecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &app{answer: func(job.Trigger) (job.Outcome, time.Duration) { return job.Failed, 0 }}
 		got := logged(t, slog.LevelInfo, a, func(e *engine.Engine) {
@@ -89,7 +89,7 @@ func TestEachRunThatIsGivenUpIsWarnedOfOnceASecondAtMost(t *testing.T) {
 }
 
 // What is handled, or replaced before its last attempt fails, is not given up.
-func TestRunThatIsNotGivenUpIsNotWarnedOf(t *testing.T) {
+func TestRetriedRunIsNotLoggedAsGivenUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &app{answer: func(tr job.Trigger) (job.Outcome, time.Duration) {
 			switch tr.Key.Name {
@@ -124,7 +124,7 @@ func TestRunThatIsNotGivenUpIsNotWarnedOf(t *testing.T) {
 	})
 }
 
-func TestWhatIsReplacedLostOrNeverStoredIsLoggedForDebugging(t *testing.T) {
+func TestReplacedAndLostTriggersAreLoggedAtDebug(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		lost := true
 		a := &app{answer: func(tr job.Trigger) (job.Outcome, time.Duration) {

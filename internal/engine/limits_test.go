@@ -3,18 +3,20 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"carillon/internal/fair"
+	"carillon/internal/engine/machine"
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/store"
 )
 
-// TestTakeOfATurnIsWithinItsBoundsAndLosesNothing takes turns of all small sizes from inboxes with little and much in them.
-func TestTakeOfATurnIsWithinItsBoundsAndLosesNothing(t *testing.T) {
-	per := outcome{delivery: &delivery{entry: entry{key: appKey("a", 1)}}}.bytes()
+// TestTakeStaysWithinLimits takes turns of all small sizes from inboxes with little and much in them.
+func TestTakeStaysWithinLimits(t *testing.T) {
+	per := outcome{delivery: &machine.Delivery{Attempt: machine.Attempt{Entry: record.Entry{Key: appKey("a", 1)}}}}.bytes()
 	for _, c := range []struct{ commands, size, outcomes int }{
 		{0, 0, 7}, {7, 100, 0}, {7, 100, 7}, {7, 3000, 7}, {3, 8000, 9}, {9, 1, 3}, {1, 100_000, 1}, {40, 5000, 40},
 	} {
@@ -43,8 +45,8 @@ func TestTakeOfATurnIsWithinItsBoundsAndLosesNothing(t *testing.T) {
 						t.Errorf("%+v: a turn of %d takes %d", c, most, n)
 					case sum > bytes && len(w.commands) > 1, sum+fixed-per > bytes && len(w.outcomes) > 1:
 						t.Errorf("%+v: a turn of %d bytes takes %d commands of %d and %d outcomes of %d", c, bytes, len(w.commands), sum, len(w.outcomes), fixed)
-					case w.left != i.busy():
-						t.Errorf("%+v: that work is left is said to be %v", c, w.left)
+					case w.hasMore != i.busy():
+						t.Errorf("%+v: that work is left is said to be %v", c, w.hasMore)
 					case len(w.keys) != n:
 						t.Errorf("%+v: %d keys are concerned, want %d", c, len(w.keys), n)
 					case before > 0 && len(w.outcomes) == 0 && most > 1 && len(w.commands) < most:
@@ -67,12 +69,12 @@ func TestTakeOfATurnIsWithinItsBoundsAndLosesNothing(t *testing.T) {
 	}
 }
 
-func TestOutcomesOfJobsThatCommandsConcernWaitAndComeFirst(t *testing.T) {
+func TestDeferredOutcomesGoFirst(t *testing.T) {
 	i := inboxOf(t)
 	i.addCommands("a", 3, 1)
 	i.addOutcomes("a", 5) // the first three are of the same jobs
 	w := i.take(100, 1<<20)
-	if len(w.commands) != 3 || len(w.outcomes) != 2 || !w.left {
+	if len(w.commands) != 3 || len(w.outcomes) != 2 || !w.hasMore {
 		t.Errorf("the first turn takes %d commands and %d outcomes, want 3 and 2, and some left", len(w.commands), len(w.outcomes))
 	}
 	if n, _ := i.waiting(); n != 3 || !i.busy() {
@@ -87,8 +89,8 @@ func TestOutcomesOfJobsThatCommandsConcernWaitAndComeFirst(t *testing.T) {
 	if w = i.take(100, 1); len(w.outcomes) != 1 {
 		t.Errorf("a turn of no bytes takes %d outcomes, want one", len(w.outcomes))
 	}
-	if w = i.take(100, 1<<20); len(w.outcomes) != 4 || w.left || i.busy() {
-		t.Errorf("the last turn takes %d outcomes and leaves some: %v, want 4", len(w.outcomes), w.left)
+	if w = i.take(100, 1<<20); len(w.outcomes) != 4 || w.hasMore || i.busy() {
+		t.Errorf("the last turn takes %d outcomes and leaves some: %v, want 4", len(w.outcomes), w.hasMore)
 	}
 }
 
@@ -106,8 +108,8 @@ func (s heldStore) Commit(ctx context.Context, b *store.Batch) error {
 	return s.script.Commit(ctx, b)
 }
 
-// TestWhatIsDueBesideACommitLeavesUnlessItIsAboutThat fires beside a commit that takes a minute.
-func TestWhatIsDueBesideACommitLeavesUnlessItIsAboutThat(t *testing.T) {
+// TestDueJobsOutsideCommitFireDuringIt fires beside a commit that takes a minute.
+func TestDueJobsOutsideCommitFireDuringIt(t *testing.T) {
 	for _, failure := range []error{nil, errors.New("input/output error"), job.ErrFull} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newScript(t, 1)
@@ -124,16 +126,16 @@ func TestWhatIsDueBesideACommitLeavesUnlessItIsAboutThat(t *testing.T) {
 			ends := make(chan error)
 			s.store = heldStore{s, ends}
 			time.AfterFunc(time.Minute, func() { ends <- failure })
-			c := &command{key: appKey("app", 2), stores: true, done: make(chan error, 1), decide: func(m *machine, old record) error {
+			c := &command{key: appKey("app", 2), addsData: true, done: make(chan error, 1), decide: func(m *machine.Machine, old machine.Stored) error {
 				spec := at(25 * time.Second)
-				return m.schedule(appKey("app", 2), &spec, encodeSpec(appKey("app", 2), &spec), true, old)
+				return m.Schedule(appKey("app", 2), &spec, record.EncodeSpec(appKey("app", 2), &spec), true, old)
 			}}
 			if !s.inbox.slots.TryAcquire(1) {
 				t.Fatal("no room")
 			}
-			s.inbox.add(func() { s.inbox.enqueue(c) })
+			s.inbox.update(func() { s.inbox.enqueue(c) })
 			limit := s.limit
-			limit.again = 2
+			limit.firesInCommit = 2
 			var left []time.Duration
 			s.sent = func() { left = append(left, time.Since(begun)) }
 			err := s.turn(t.Context(), s.loop.now(), limit)
@@ -154,7 +156,7 @@ func TestWhatIsDueBesideACommitLeavesUnlessItIsAboutThat(t *testing.T) {
 				t.Errorf("the turn took %v, want as long as the commit", took)
 			}
 			if failure == nil {
-				if err := s.checkMachine(); err != nil {
+				if err := s.machine.Check(); err != nil {
 					t.Error(err)
 				}
 				s.now = s.loop.now()
@@ -180,21 +182,21 @@ type boundedStore struct {
 
 func (s boundedStore) MaxBatch() (writes, bytes int) { return s.writes, s.bytes }
 
-func TestTurnTakesNoMoreThanACommitCarries(t *testing.T) {
+func TestTurnFitsCommit(t *testing.T) {
 	for _, c := range []struct {
 		turn, most, writes, bytes int
-		want                      limits
+		want                      turnLimits
 	}{
-		{256, 0, 10_000, 4 << 20, limits{256, 2 << 20, 128, 64}},
-		{256, 0, 128, 1 << 20, limits{25, 1 << 19, 128, 64}},
-		{256, 1000, 3, 1 << 20, limits{1, 1000, 128, 64}},
-		{64, 1 << 20, 10_000, 1 << 20, limits{64, 1 << 19, 64, 32}},
-		{1, 0, 10_000, 1 << 20, limits{1, 1 << 19, 1, 1}},
+		{256, 0, 10_000, 4 << 20, turnLimits{256, 2 << 20, 128, 64}},
+		{256, 0, 128, 1 << 20, turnLimits{25, 1 << 19, 128, 64}},
+		{256, 1000, 3, 1 << 20, turnLimits{1, 1000, 128, 64}},
+		{64, 1 << 20, 10_000, 1 << 20, turnLimits{64, 1 << 19, 64, 32}},
+		{1, 0, 10_000, 1 << 20, turnLimits{1, 1 << 19, 1, 1}},
 	} {
 		s := newScript(t, 1)
 		s.store = boundedStore{s, c.writes, c.bytes}
-		s.most, s.mostBytes = c.turn, c.most
-		if got := s.limits(); got != c.want {
+		s.maxWork, s.maxWorkBytes = c.turn, c.most
+		if got := s.turnLimits(); got != c.want {
 			t.Errorf("%+v: a turn takes %+v", c, got)
 		}
 	}
@@ -203,41 +205,30 @@ func TestTurnTakesNoMoreThanACommitCarries(t *testing.T) {
 	}
 }
 
-func TestWhatIsReadToFireIsBoundedInBytes(t *testing.T) {
+func TestReadsOfDueJobsAreBoundedInBytes(t *testing.T) {
 	for bytes, want := range map[int]int{300 << 10: dueKeys, 10: 40} {
-		s := newScript(t, 1)
+		s := new(script)
+		s.begin(t, 1, 1<<16, 1000)
 		s.limit.fires = 0
-		for i := range 40 {
+		for i := range 40 { // five lanes, whose windows hold all of it
 			spec := dueAt(s.now.Add(time.Second))
 			spec.Data = &job.Data{Value: make([]byte, bytes)}
-			s.put(t, appKey("app", i), *spec, false)
+			s.put(t, appKey(fmt.Sprint("app", i%5), i), *spec, false)
 		}
-		s.quota = 1000
-		s.machine.rates = fair.NewRates[string](s.quota)
 		s.limit.fires = 256
 		s.now = s.now.Add(time.Second)
-		s.machine.lanes[laneID{0, appKey("app", 0).Target}].size = 64
 		before := s.quotaLeft(t)
-		for range 4 { // the window grows meanwhile
-			if err := s.refill(t.Context(), s.machine.thirsty()); err != nil {
-				t.Fatal(err)
-			}
-			if l := s.machine.lanes[laneID{0, appKey("app", 0).Target}]; l.more {
-				l.thirsty = true
-				s.machine.dry = append(s.machine.dry, l)
-			}
-		}
 		if err := s.turn(t.Context(), s.now, s.limit); err != nil {
 			t.Fatal(err)
 		}
 		if got := len(s.deliveries()); got != want {
 			t.Errorf("of 40 jobs of %d bytes %d are fired in a turn, want %d", bytes, got, want)
 		}
-		if got, held := before-s.quotaLeft(t)-float64(s.prepaid()), s.machine.inFlight.Held(); int(got+0.5) != want || held != want {
+		if got, held := before-s.quotaLeft(t)-float64(s.reserved()), s.machine.InFlight(); int(got+0.5) != want || held != want {
 			t.Errorf("of 40 jobs of %d bytes %d fired, %v are paid for, and %d are in flight", bytes, want, got, held)
 		}
 		s.idle(t)
-		if got := len(s.machine.out); got != 40 {
+		if got := s.machine.Stats(s.now).Out; got != 40 {
 			t.Errorf("%d of 40 jobs of %d bytes are out in the end", got, bytes)
 		}
 		if err := s.check(t.Context()); err != nil {
@@ -246,101 +237,61 @@ func TestWhatIsReadToFireIsBoundedInBytes(t *testing.T) {
 	}
 }
 
-func TestPayloadIsReadForWhatWritesItAgainAlone(t *testing.T) {
+func TestPayloadIsReadOnlyForRewrites(t *testing.T) {
 	s := newScript(t, 1)
 	spec := dueAt(s.now.Add(time.Hour))
 	spec.Data = &job.Data{Value: []byte("payload")}
 	var commands []*command
-	for i := range 3*concernedKeys + 1 {
+	for i := range 3*commandKeys + 1 {
 		if i%3 > 0 {
 			s.put(t, appKey("app", i), *spec, false)
 		}
-		commands = append(commands, &command{key: appKey("app", i), rewrites: i%3 == 2})
+		commands = append(commands, &command{key: appKey("app", i), needsPayload: i%3 == 2})
 	}
-	records, err := s.readConcerned(t.Context(), commands)
+	records, err := s.readForCommands(t.Context(), commands)
 	if err != nil || len(records) != len(commands) {
 		t.Fatalf("%d records, %v", len(records), err)
 	}
 	for i, r := range records {
-		if (r.spec != nil) != (i%3 > 0) || r.spec != nil && (r.spec.Data != nil) != (i%3 == 2) {
+		if (r.Spec != nil) != (i%3 > 0) || r.Spec != nil && (r.Spec.Data != nil) != (i%3 == 2) {
 			t.Errorf("record %d is %+v", i, r)
 		}
 	}
 }
 
-func TestStraysOfAJobAreItsOwnAndTwoAtMost(t *testing.T) {
+func TestAtMostTwoStraysOfJobAreFound(t *testing.T) {
 	s := newScript(t, 1)
 	var b store.Batch
 	for n := range 4 {
 		for _, at := range []time.Duration{1, 2, 3} {
 			if int(at) <= n {
-				b.Put(dueKey(s.machine.entry(appKey("app", n), s.now.Add(at))), nil)
+				b.Put(record.DueKey(s.entry(appKey("app", n), s.now.Add(at))), nil)
 			}
 		}
 	}
-	b.Put(append(dueKey(s.machine.entry(appKey("app", 2), s.now)), 'x'), nil)
+	b.Put(append(record.DueKey(s.entry(appKey("app", 2), s.now)), 'x'), nil)
 	if err := s.db.Commit(t.Context(), &b); err != nil {
 		t.Fatal(err)
 	}
 	for n, want := range []int{0, 1, 2, 2} {
-		found, err := s.strays(t.Context(), appKey("app", n))
+		found, err := s.readStrays(t.Context(), appKey("app", n))
 		if err != nil || len(found) != want {
 			t.Errorf("%d of %d entries are found, %v; want %d", len(found), n, err, want)
 		}
 		for i, e := range found {
-			if e.key != appKey("app", n) || !e.due.Equal(s.now.Add(time.Duration(i+1))) {
+			if e.Key != appKey("app", n) || !e.Due.Equal(s.now.Add(time.Duration(i+1))) {
 				t.Errorf("entry %d of %d is %+v", i, n, e)
 			}
 		}
 	}
 	s.blind = errors.New("input/output error")
-	if _, err := s.strays(t.Context(), appKey("app", 1)); !errors.Is(err, s.blind) {
+	if _, err := s.readStrays(t.Context(), appKey("app", 1)); !errors.Is(err, s.blind) {
 		t.Errorf("of a store that cannot be read: %v", err)
 	}
 }
 
-func TestNumbersOfARecordThatAreTooLargeAreErrors(t *testing.T) {
-	at := time.Unix(1000, 0).UTC()
-	build := func(settled, attempts uint64) []byte {
-		e := encoder{stateVersion}
-		e.uint(settled)
-		e.instant(at, false)
-		e.uint(attempts)
-		e.instant(at, false)
-		if attempts > 0 {
-			e.instant(at, false)
-		}
-		return e
-	}
-	const most = 1<<32 - 1
-	for _, c := range []struct {
-		settled, attempts uint64
-		ok                bool
-	}{{0, 0, true}, {most, 0, true}, {most + 1, 0, false}, {1, most, true}, {1, most + 1, false}} {
-		s, err := decodeState(appKey("app", 1), build(c.settled, c.attempts))
-		if (err == nil) != c.ok || c.ok && (s.Settled != uint32(c.settled) || s.Attempts != uint32(c.attempts)) {
-			t.Errorf("%+v is read as %+v, %v", c, s, err)
-		}
-	}
-	if _, err := decodeState(appKey("app", 1), append(build(1, 1), 0)); err == nil {
-		t.Error("a state with a byte more is read")
-	}
-	for flags, ok := range map[uint64]bool{policyDefault: true, specFlags: false, specFlags | policyDefault: false} {
-		e := encoder{specVersion}
-		e.uint(flags)
-		e.instant(at, false)
-		if _, err := decodeSpec(appKey("app", 1), e); (err == nil) != ok {
-			t.Errorf("a spec with the flags %b is read: %v", flags, err)
-		}
-		e = append(e, 0)
-		if _, err := decodeSpec(appKey("app", 1), e); err == nil {
-			t.Errorf("a spec with the flags %b and a byte more is read", flags)
-		}
-	}
-}
-
-// TestSlotsOfManyAreTakenAsTheyComeFree posts more commands of one group than there is room for.
-func TestSlotsOfManyAreTakenAsTheyComeFree(t *testing.T) {
+// TestBatchTakesSlotsAsTheyComeFree posts more commands of one group than there is room for.
+func TestBatchTakesSlotsAsTheyComeFree(t *testing.T) {
 	i := newInbox(4, 4<<10)
 	g := newGroup(7)
 	var all []*command
@@ -348,25 +299,25 @@ func TestSlotsOfManyAreTakenAsTheyComeFree(t *testing.T) {
 		all = append(all, &command{key: appKey("app", n), group: g, index: n})
 	}
 	all[5].bytes = 2 << 10 // takes three
-	if n := i.claim(t.Context(), all); n != 4 || i.slots.TryAcquire(1) {
+	if n := i.acquireSlots(t.Context(), all); n != 4 || i.slots.TryAcquire(1) {
 		t.Errorf("of 4 slots %d are claimed", n)
 	}
 	i.slots.Release(1)
-	if n := i.claim(t.Context(), all[4:]); n != 1 {
+	if n := i.acquireSlots(t.Context(), all[4:]); n != 1 {
 		t.Errorf("of one slot %d are claimed", n)
 	}
 	i.slots.Release(4)
-	if n := i.claim(t.Context(), all[5:]); n != 2 || i.slots.TryAcquire(1) {
+	if n := i.acquireSlots(t.Context(), all[5:]); n != 2 || i.slots.TryAcquire(1) {
 		t.Errorf("of a large one and a small one %d are claimed, which take all slots", n)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if n := i.claim(ctx, all); n != 0 {
+	if n := i.acquireSlots(ctx, all); n != 0 {
 		t.Errorf("by a caller that has gone %d are claimed", n)
 	}
 }
 
-func TestFullStoreIsTriedAgainWhenItIsTimeOrSaysThatItHasRoom(t *testing.T) {
+func TestFullStoreIsRetried(t *testing.T) {
 	var full error
 	says := func() error { return full }
 	for _, c := range []struct {
@@ -381,8 +332,8 @@ func TestFullStoreIsTriedAgainWhenItIsTimeOrSaysThatItHasRoom(t *testing.T) {
 		{4 * time.Second, says, nil, false},
 		{5 * time.Second, says, job.ErrFull, false},
 	} {
-		s := strain{until: 5 * time.Second, full: c.says}
-		if full = c.full; s.on(c.now) != c.want {
+		s := degraded{retryAt: 5 * time.Second, full: c.says}
+		if full = c.full; s.deletionsOnly(c.now) != c.want {
 			t.Errorf("after %v, with %v, nothing but deletions is tried: %v", c.now, c.full, !c.want)
 		}
 	}

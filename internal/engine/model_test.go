@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"carillon/internal/engine/machine"
 	"carillon/internal/job"
 )
 
@@ -123,10 +124,10 @@ func (m *model) settle(name string, o job.Outcome, kept, failed bool) {
 	j.due, j.at = next, next
 }
 
-// TestRandomCommandsAgreeWithANaiveModel lets users, apps and a failing disk do what they like to a loop, and
+// TestRandomCommandsMatchModel lets users, apps and a failing disk do what they like to a loop, and
 // compares every answer, every delivery, and after each step all that the store holds and what metrics say with the model's. The machine's
 // invariants are checked after every step, too. Some of it happens where instants take another form in the store.
-func TestRandomCommandsAgreeWithANaiveModel(t *testing.T) {
+func TestRandomCommandsMatchModel(t *testing.T) {
 	for seed := range uint64(10) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := rand.New(rand.NewPCG(seed, 0))
@@ -219,7 +220,7 @@ func randomStep(t *testing.T, r *rand.Rand, s *script, m *model) string {
 		m.settle(name, o, kept, s.failures > 0)
 	case choice < 77:
 		step = "restart"
-		s.machine = newMachine(s.machine.partitions, s.machine.inFlight.Limit())
+		s.machine = machine.New(machine.Config{Partitions: s.partitionCount, MaxInFlight: s.machine.Stats(s.now).Limit})
 		s.load(t)
 		s.idle(t)
 		clear(m.out)
@@ -286,15 +287,15 @@ func (s *script) holdings(t *testing.T) []string {
 	for n := range keys {
 		keys[n] = modelKey(n)
 	}
-	records, _, err := s.records(t.Context(), keys)
+	records, _, err := s.readRecords(t.Context(), keys)
 	if err != nil {
 		t.Fatal(err)
 	}
 	m := &model{jobs: map[string]*modelJob{}}
 	for n, r := range records {
-		if r.spec != nil {
+		if r.Spec != nil {
 			m.jobs[modelName(n)] = &modelJob{
-				spec: *r.spec, settled: r.state.Settled, last: r.state.Last, failures: r.state.Attempts, due: r.occurrence(), at: r.due(),
+				spec: *r.Spec, settled: r.State.Settled, last: r.State.Last, failures: r.State.Attempts, due: r.Occurrence(), at: r.Due(),
 			}
 		}
 	}

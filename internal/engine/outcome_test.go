@@ -29,7 +29,7 @@ func (s deafStore) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
 	return s.Store.Get(ctx, keys...)
 }
 
-func TestAnOutcomeThatComesInATurnThatFailsIsNotWaitedForEver(t *testing.T) {
+func TestOutcomeInFailedTurnIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		defer db.Close()

@@ -46,9 +46,9 @@ func flood(t *testing.T, e *engine.Engine, app string, n int) {
 	}
 }
 
-// TestBusyAppsMakeNoCallWait has apps with far more work than the node can do, and asks what another app's calls and jobs
+// TestBusyAppsDelayNoCall has apps with far more work than the node can do, and asks what another app's calls and jobs
 // notice: they wait for the turn under way, and take the next.
-func TestBusyAppsMakeNoCallWait(t *testing.T) {
+func TestBusyAppsDelayNoCall(t *testing.T) {
 	for _, busy := range []int{1, 20} {
 		t.Run(fmt.Sprint(busy), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -103,9 +103,9 @@ func TestBusyAppsMakeNoCallWait(t *testing.T) {
 	}
 }
 
-// TestWhatIsInFlightIsBoundedUntilItIsCommitted has an app that answers at once, and a store that is slow: answers that wait
+// TestInFlightIsBoundedUntilCommit has an app that answers at once, and a store that is slow: answers that wait
 // to be committed leave no room for others.
-func TestWhatIsInFlightIsBoundedUntilItIsCommitted(t *testing.T) {
+func TestInFlightIsBoundedUntilCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		const limit, commit = 100, 100 * time.Millisecond
@@ -125,8 +125,8 @@ func TestWhatIsInFlightIsBoundedUntilItIsCommitted(t *testing.T) {
 	})
 }
 
-// TestHungAppsLeaveOthersTheirPart has many apps that answer nothing, one after the other, and then one that works.
-func TestHungAppsLeaveOthersTheirPart(t *testing.T) {
+// TestHungAppsLeaveCapacityForOthers has many apps that answer nothing, one after the other, and then one that works.
+func TestHungAppsLeaveCapacityForOthers(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &app{answer: func(tr job.Trigger) (job.Outcome, time.Duration) {
 			if tr.Key.Target.Name == "works" {
@@ -159,8 +159,8 @@ func TestHungAppsLeaveOthersTheirPart(t *testing.T) {
 	})
 }
 
-// TestOverloadIsSaid has more work than turns take, and then less.
-func TestOverloadIsSaid(t *testing.T) {
+// TestOverloadIsReported has more work than turns take, and then less.
+func TestOverloadIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		reg := prometheus.NewRegistry()
 		db := open(t, vfs.NewMem())
@@ -211,8 +211,8 @@ func valueOf(t *testing.T, reg *prometheus.Registry, name string) float64 {
 	return 0
 }
 
-// TestCommitIsNoLargerThanItMayBe schedules jobs of a kilobyte where a commit may have ten of them, and one that is larger.
-func TestCommitIsNoLargerThanItMayBe(t *testing.T) {
+// TestCommitSizeIsBounded schedules jobs of a kilobyte where a commit may have ten of them, and one that is larger.
+func TestCommitSizeIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		s := &measuredStore{Store: db}
@@ -250,9 +250,9 @@ func (s *measuredStore) Commit(ctx context.Context, b *store.Batch) error {
 	return s.Store.Commit(ctx, b)
 }
 
-// TestThrottledTargetThatIsRefusedGoesOn has apps that hang and leave another its guaranteed part alone, and that one has no
+// TestRefusedThrottledTargetResumes has apps that hang and leave another its guaranteed part alone, and that one has no
 // room at first. What it gives back when it is refused is as good as an outcome: its other lanes go on.
-func TestThrottledTargetThatIsRefusedGoesOn(t *testing.T) {
+func TestRefusedThrottledTargetResumes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		a := &shyApp{}
@@ -314,8 +314,8 @@ func (a *shyApp) welcome() {
 	}
 }
 
-// TestCallsOfCallersThatHaveGoneAreNotCarriedOut has large jobs scheduled at a store that hangs, by callers that soon give up.
-func TestCallsOfCallersThatHaveGoneAreNotCarriedOut(t *testing.T) {
+// TestAbandonedCallsAreNotCarriedOut has large jobs scheduled at a store that hangs, by callers that soon give up.
+func TestAbandonedCallsAreNotCarriedOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		const large, room = 100_000, 1_000_000
@@ -350,9 +350,9 @@ func TestCallsOfCallersThatHaveGoneAreNotCarriedOut(t *testing.T) {
 	})
 }
 
-// TestStopRecordsAllOutcomesThatHaveCome stops an engine at the moment when an app has answered more triggers than one turn
+// TestStopRecordsPendingOutcomes stops an engine at the moment when an app has answered more triggers than one turn
 // records.
-func TestStopRecordsAllOutcomesThatHaveCome(t *testing.T) {
+func TestStopRecordsPendingOutcomes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		const jobs = 1000

@@ -11,15 +11,15 @@ import (
 	"testing/synctest"
 	"time"
 
-	"carillon/internal/fair"
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/when"
 )
 
-// TestRandomPressureForgetsNothingAndPaysForWhatLeaves has a loop with little in flight, a quota, receivers without room,
+// TestRandomPressureLosesNothingAndChargesQuota has a loop with little in flight, a quota, receivers without room,
 // partitions that come and go, and a failing store. After each step the machine's invariants hold, and the namespace has
 // paid for what has left or is promised, and for nothing else. In the end every job has come.
-func TestRandomPressureForgetsNothingAndPaysForWhatLeaves(t *testing.T) {
+func TestRandomPressureLosesNothingAndChargesQuota(t *testing.T) {
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { pressure(t, rand.New(rand.NewPCG(seed, 2)), seed) })
@@ -28,11 +28,8 @@ func TestRandomPressureForgetsNothingAndPaysForWhatLeaves(t *testing.T) {
 }
 
 func pressure(t *testing.T, r *rand.Rand, seed uint64) {
-	s := newNarrowScript(t, 2, []int{8, 64, 200}[seed%3])
-	if seed%2 == 0 {
-		s.quota = 20
-		s.machine.rates = fair.NewRates[string](s.quota)
-	}
+	s := new(script)
+	s.begin(t, 2, []int{8, 64, 200}[seed%3], []float64{20, 0}[seed%2])
 	p := payment{script: s}
 	asked := map[string]bool{} // jobs that are to come
 	came := map[string]bool{}
@@ -47,7 +44,7 @@ func pressure(t *testing.T, r *rand.Rand, seed uint64) {
 			what = fmt.Sprintf("schedule %d of %s", many, app)
 			for i := range many {
 				k := appKey(app, 100*step+i)
-				if s.tenures[partitionOf(k, 2)] == nil || s.tenures[partitionOf(k, 2)].until != 0 {
+				if s.ownerships[record.PartitionOf(k, 2)] == nil || s.ownerships[record.PartitionOf(k, 2)].releaseAt != 0 {
 					continue
 				}
 				s.put(t, k, job.Spec{Plan: when.Plan{First: s.now.Add(time.Duration(r.IntN(3000)) * time.Millisecond)}}, false)
@@ -65,12 +62,12 @@ func pressure(t *testing.T, r *rand.Rand, seed uint64) {
 			what = fmt.Sprintf("room of %s for %d", app, n)
 			s.giveRoom(app, n)
 			s.idle(t)
-		case choice < 83 && s.tenures[1] != nil && s.tenures[1].until == 0:
+		case choice < 83 && s.ownerships[1] != nil && s.ownerships[1].releaseAt == 0:
 			what = "leave"
-			s.inbox.disown(1)
-			s.move([]move{{tenure: s.tenures[1], leave: true}})
+			s.inbox.setReleased(1)
+			s.changeOwnerships([]ownershipChange{{ownership: s.ownerships[1], release: true}})
 			s.idle(t)
-		case choice < 88 && s.tenures[1] == nil:
+		case choice < 88 && s.ownerships[1] == nil:
 			what = "enter"
 			s.enter(t, 1)
 			s.idle(t)
@@ -84,10 +81,10 @@ func pressure(t *testing.T, r *rand.Rand, seed uint64) {
 		}
 		history = append(history, what)
 		err := p.end(t)
-		if err == nil && len(s.tenures) == 2 && s.tenures[1].until == 0 {
+		if err == nil && len(s.ownerships) == 2 && s.ownerships[1].releaseAt == 0 {
 			err = s.check(t.Context())
 		} else if err == nil {
-			err = s.checkMachine()
+			err = s.machine.Check()
 		}
 		if err != nil {
 			t.Fatalf("%s\n%v", strings.Join(history, "\n"), err)
@@ -99,7 +96,7 @@ func pressure(t *testing.T, r *rand.Rand, seed uint64) {
 	s.broken = nil
 	time.Sleep(time.Minute)
 	s.idle(t)
-	if s.tenures[1] == nil {
+	if s.ownerships[1] == nil {
 		s.enter(t, 1)
 	}
 	for _, app := range apps {
@@ -122,7 +119,7 @@ func pressure(t *testing.T, r *rand.Rand, seed uint64) {
 			t.Errorf("%s never came", name)
 		}
 	}
-	if c := s.count(s.now); c.lanes+c.entries+c.out+c.inFlight+c.throttled+c.parked > 0 {
+	if c := s.stats(s.now); c.Lanes+c.Entries+c.Out+c.InFlight+c.Throttled+c.Parked > 0 {
 		t.Errorf("when all has come, the loop holds %+v", c)
 	}
 }
@@ -138,7 +135,7 @@ type payment struct {
 }
 
 func (p *payment) begin(t *testing.T) {
-	p.left, p.promised, p.at, p.sent = p.quotaLeft(t), p.prepaid(), p.now, p.sentAll
+	p.left, p.promised, p.at, p.sent = p.quotaLeft(t), p.reserved(), p.now, p.sentAll
 }
 
 // end returns what is wrong about what was paid since begin, if anything.
@@ -147,20 +144,20 @@ func (p *payment) end(t *testing.T) error {
 		return nil
 	}
 	came := p.left + max(0, p.now.Sub(p.at).Seconds())*p.quota
-	want := came - float64(p.sentAll-p.sent) - float64(p.prepaid()-p.promised)
+	want := came - float64(p.sentAll-p.sent) - float64(p.reserved()-p.promised)
 	got := p.quotaLeft(t)
 	full := came+float64(p.promised) >= p.quota // then some may be gone that came and was not taken
 	if got > want+0.01 || got < want-0.01 && !full {
 		return fmt.Errorf("of the quota %.3f are left, want %.3f: there were %.3f and %d were promised, %d have left and %d are promised",
-			got, want, came, p.promised, p.sentAll-p.sent, p.prepaid())
+			got, want, came, p.promised, p.sentAll-p.sent, p.reserved())
 	}
 	return nil
 }
 
-// prepaid is how many triggers lanes have paid for.
-func (s *script) prepaid() (n int) {
-	for _, l := range s.machine.lanes {
-		n += l.prepaid
+// reserved is how many triggers lanes have reserved of their quota.
+func (s *script) reserved() (n int) {
+	for _, l := range s.machine.Lanes(s.epoch) {
+		n += l.Reserved
 	}
 	return n
 }

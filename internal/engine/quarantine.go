@@ -2,10 +2,7 @@ package engine
 
 import (
 	"bytes"
-	"cmp"
 	"context"
-	"encoding/hex"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -16,39 +13,26 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/time/rate"
 
+	"carillon/internal/engine/record"
 	"carillon/internal/store"
 )
 
-// What the engine meets in the store and cannot use is in quarantine: it stays where it is, and everything else goes on. A
-// note about it is kept in the store, so that nobody has to find it in a log; see decision 18. It is about what the store
-// holds, and never about a store that cannot be read, or a key that is missing: those are errors of the whole node.
-
-// A Finding is a key of the store that is in quarantine.
-type Finding struct {
-	Key       []byte
-	Reason    string    // why it cannot be used
-	Bytes     int       // of its value
-	FirstSeen time.Time // zero if no node has met it yet
-}
+// A record in the store that the engine cannot use is in quarantine: it stays in the store, and no
+// other job is affected. The store keeps a note about it, so that an operator need not find it in a
+// log (decision 18). A store that cannot be read, or a missing encryption key, is an error of the
+// node and no finding.
 
 const (
-	// maxFound is how many findings an engine remembers. What it meets beyond that is left aside as well, and is in the log alone.
+	// maxFound is how many findings an engine remembers. Further ones are only logged.
 	maxFound = 4096
-	// maxNotedKey is how long a key may be that a note is kept about.
+	// maxNotedKey is the longest key that a note is kept about.
 	maxNotedKey = 8 << 10
-	// maxFindingReason bounds what is said of one.
+	// maxFindingReason is the most bytes of a reason.
 	maxFindingReason = 256
-	// quarantinePeriod is after how long findings are looked at again, which may have been mended; or after quarantineRest
-	// times as long as that took, if that is longer.
+	// quarantinePeriod is after how long findings are checked again, because they may have been
+	// repaired; or after quarantineRest times as long as that took, if that is longer.
 	quarantinePeriod = time.Minute
 	quarantineRest   = 100
-)
-
-var (
-	errNoJob   = errors.New("an entry of the due index, and there is no such job")
-	errAlone   = errors.New("a state, and there is no such job")
-	errNoEntry = errors.New("the due index has no entry for it: it will not fire; schedule it again")
-	errDiffers = errors.New("an entry of the due index that its job disagrees with, which has none where it says")
 )
 
 // A quarantine remembers findings. It is safe for concurrent use.
@@ -56,11 +40,11 @@ type quarantine struct {
 	store store.Store // for the notes
 	log   *slog.Logger
 	count *prometheus.GaugeVec // by kind of key
-	poke  chan struct{}        // holds one word that there is something to note
+	wake  chan struct{}        // holds one token while there is something to note
 
-	mu    sync.Mutex          // guards the fields below
-	found map[string]*finding // by key
-	said  rate.Sometimes      // findings in the log
+	mu       sync.Mutex          // guards the fields below
+	found    map[string]*finding // by key
+	logLimit rate.Sometimes      // findings in the log
 }
 
 type finding struct {
@@ -71,8 +55,8 @@ type finding struct {
 
 func newQuarantine(s store.Store, log *slog.Logger, r prometheus.Registerer) *quarantine {
 	q := &quarantine{
-		store: s, log: log, poke: make(chan struct{}, 1), found: map[string]*finding{},
-		said: rate.Sometimes{First: 10, Interval: time.Minute},
+		store: s, log: log, wake: make(chan struct{}, 1), found: map[string]*finding{},
+		logLimit: rate.Sometimes{First: 10, Interval: time.Minute},
 		count: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "carillon_quarantined", Help: "Keys of the store that cannot be used and are left aside, by what they are.",
 		}, []string{"kind"}),
@@ -86,7 +70,7 @@ func newQuarantine(s store.Store, log *slog.Logger, r prometheus.Registerer) *qu
 	return q
 }
 
-// report puts a key in quarantine whose value has so many bytes, unless it is there.
+// report puts a key in quarantine, whose value has size bytes, unless it is there already.
 func (q *quarantine) report(ctx context.Context, key []byte, size int, why error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -98,23 +82,23 @@ func (q *quarantine) report(ctx context.Context, key []byte, size int, why error
 		reason = strings.ToValidUTF8(reason[:maxFindingReason], "") + "…"
 	}
 	if len(q.found) < maxFound {
-		f := &finding{Finding: Finding{bytes.Clone(key), reason, size, time.Now()}, noted: len(key) > maxNotedKey}
+		f := &finding{Finding: Finding{Key: bytes.Clone(key), Reason: reason, Bytes: size, FirstSeen: time.Now()}, noted: len(key) > maxNotedKey}
 		q.found[string(key)] = f
 		q.count.WithLabelValues(f.Kind()).Inc()
 		select {
-		case q.poke <- struct{}{}:
-		default: // it will be seen
+		case q.wake <- struct{}{}:
+		default: // a token is there
 		}
 	}
-	q.said.Do(func() {
+	q.logLimit.Do(func() {
 		q.log.LogAttrs(ctx, slog.LevelError, "the store holds what cannot be used: it is left aside, and the rest goes on",
 			slog.String("key", Finding{Key: key}.String()), slog.String("reason", reason), slog.Int("bytes", size),
 			slog.Int("quarantined", len(q.found)))
 	})
 }
 
-// all returns the findings in the order of their keys.
-func (q *quarantine) all() []finding {
+// findings returns the findings in the order of their keys.
+func (q *quarantine) findings() []finding {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	all := make([]finding, 0, len(q.found))
@@ -125,9 +109,9 @@ func (q *quarantine) all() []finding {
 	return all
 }
 
-// note says in a line what is in quarantine, or "".
-func (q *quarantine) note() string {
-	all := q.all()
+// summary describes in a line what is in quarantine, or "".
+func (q *quarantine) summary() string {
+	all := q.findings()
 	if len(all) == 0 {
 		return ""
 	}
@@ -139,7 +123,7 @@ func (q *quarantine) note() string {
 	return text
 }
 
-// forget takes a key out of quarantine.
+// forget removes a key from quarantine.
 func (q *quarantine) forget(key []byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -149,13 +133,13 @@ func (q *quarantine) forget(key []byte) {
 	}
 }
 
-// load remembers what is noted in the store.
+// load adds the findings that the store has notes about.
 func (q *quarantine) load(ctx context.Context) error {
-	for pair, err := range q.store.Scan(ctx, store.Prefix(noteKey(nil)), maxFound) {
+	for pair, err := range q.store.Scan(ctx, store.Prefix(record.NoteKey(nil)), maxFound) {
 		if err != nil {
 			return fmt.Errorf("read what is in quarantine: %w", err)
 		}
-		f := decodeNote(pair)
+		f := Finding(record.DecodeNote(pair))
 		q.mu.Lock()
 		if q.found[string(f.Key)] == nil {
 			q.count.WithLabelValues(f.Kind()).Inc()
@@ -166,24 +150,24 @@ func (q *quarantine) load(ctx context.Context) error {
 	return nil
 }
 
-// keep notes in the store what is found, and looks again at what is there, until ctx ends.
-func (q *quarantine) keep(ctx context.Context, x inspector) {
+// run writes notes about new findings, and checks all findings again periodically, until ctx ends.
+func (q *quarantine) run(ctx context.Context, x inspector) {
 	err := q.load(ctx)
 	all := true
-	for said := ""; ; {
+	for logged := ""; ; {
 		begun := time.Now()
 		if err == nil {
-			err = q.look(ctx, x, all)
+			err = q.recheck(ctx, x, all)
 		}
-		if err != nil && err.Error() != said && ctx.Err() == nil {
-			said = err.Error()
+		if err != nil && err.Error() != logged && ctx.Err() == nil {
+			logged = err.Error()
 			q.log.LogAttrs(ctx, slog.LevelWarn, "cannot note what is in quarantine; it is tried again", slog.Any("err", err))
 		}
 		err = nil
 		again := time.NewTimer(max(quarantinePeriod, quarantineRest*time.Since(begun)))
 		select {
-		case <-q.poke:
-			pause(ctx, time.Second) // there are more, as a rule
+		case <-q.wake:
+			pause(ctx, time.Second) // usually more follow
 			all = false
 		case <-again.C:
 			all = true
@@ -199,9 +183,9 @@ func (q *quarantine) keep(ctx context.Context, x inspector) {
 // maxNotes is how many notes are written at once.
 const maxNotes = 64
 
-// look has the store hold notes of what is in quarantine. If all is set it looks at each finding once more, and forgets those
-// that are gone or in order; otherwise at new ones alone.
-func (q *quarantine) look(ctx context.Context, x inspector, all bool) error {
+// recheck writes notes about new findings. If all is set it checks all findings again, and forgets
+// those that are gone or usable.
+func (q *quarantine) recheck(ctx context.Context, x inspector, all bool) error {
 	var b store.Batch
 	var noted [][]byte
 	commit := func() error {
@@ -216,21 +200,21 @@ func (q *quarantine) look(ctx context.Context, x inspector, all bool) error {
 		noted = noted[:0]
 		return nil
 	}
-	for _, f := range q.all() {
+	for _, f := range q.findings() {
 		if !all && f.noted {
 			continue
 		}
-		there, err := q.there(ctx, x, f.Key)
+		broken, err := q.isBroken(ctx, x, f.Key)
 		if err != nil {
 			return err
 		}
 		switch {
-		case !there:
-			b.Delete(noteKey(f.Key))
+		case !broken:
+			b.Delete(record.NoteKey(f.Key))
 			q.forget(f.Key)
 			q.log.LogAttrs(ctx, slog.LevelInfo, "a key of the store that could not be used is gone, or in order", slog.String("key", f.String()))
 		case !f.noted:
-			b.Put(noteKey(f.Key), encodeNote(f.Finding))
+			b.Put(record.NoteKey(f.Key), record.EncodeNote(record.Note(f.Finding)))
 			noted = append(noted, f.Key)
 		}
 		if len(b.Writes) == maxNotes {
@@ -242,8 +226,8 @@ func (q *quarantine) look(ctx context.Context, x inspector, all bool) error {
 	return commit()
 }
 
-// there reports whether the key is in the store and cannot be used.
-func (q *quarantine) there(ctx context.Context, x inspector, key []byte) (bool, error) {
+// isBroken reports whether the key is in the store and cannot be used.
+func (q *quarantine) isBroken(ctx context.Context, x inspector, key []byte) (bool, error) {
 	values, err := q.store.Get(ctx, key)
 	if err != nil || values[0] == nil {
 		return false, err
@@ -261,52 +245,4 @@ func (q *quarantine) noted(keys [][]byte) {
 			f.noted = true
 		}
 	}
-}
-
-// The kinds of keys that a finding may have.
-const (
-	kindDue, kindJob, kindState, kindOther = "due", "job", "state", "other"
-)
-
-// Kind returns what the key is: due, job, state or other.
-func (f Finding) Kind() string {
-	if len(f.Key) == 0 {
-		return kindOther
-	}
-	return cmp.Or(map[byte]string{tagDue: kindDue, tagJob: kindJob, tagState: kindState}[f.Key[0]], kindOther)
-}
-
-// Job returns whether the key names a job, and its name.
-func (f Finding) Job() (name string, ok bool) {
-	k, err := parseAbout(f.Key)
-	return k.String(), err == nil
-}
-
-// String names the key for a person.
-func (f Finding) String() string {
-	if name, ok := f.Job(); ok {
-		return f.Kind() + " " + name
-	}
-	return f.Kind() + " " + hex.EncodeToString(f.Key[:min(len(f.Key), 64)])
-}
-
-const noteVersion = 1
-
-// encodeNote returns what the store keeps about f.
-func encodeNote(f Finding) []byte {
-	e := encoder{noteVersion}
-	e.instant(f.FirstSeen, false)
-	e.uint(uint64(f.Bytes))
-	e.string(f.Reason)
-	return e
-}
-
-// decodeNote is the inverse of encodeNote. What it cannot read it leaves out: the key says the most.
-func decodeNote(p store.Pair) Finding {
-	f := Finding{Key: bytes.Clone(p.Key[len(noteKey(nil)):]), Reason: "its note cannot be read"}
-	d := decoder{rest: p.Value}
-	if d.byte() == noteVersion {
-		f.FirstSeen, f.Bytes, f.Reason = d.instant(false), int(d.uint()), d.string()
-	}
-	return f
 }

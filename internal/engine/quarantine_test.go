@@ -122,7 +122,7 @@ func damaged(t *testing.T, good int) (db *pebblestore.Store, wants map[string]st
 	return db, wants
 }
 
-func TestDamagedKeysAndRecordsKeepNoOtherJobFromFiring(t *testing.T) {
+func TestDamagedRecordsAffectNoOtherJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const good = 300
 		db, wants := damaged(t, good)
@@ -251,7 +251,7 @@ func (n *notebook) Commit(ctx context.Context, b *store.Batch) error {
 	return n.Store.Commit(ctx, b)
 }
 
-func TestNotesOfQuarantineAreWrittenInFewSmallCommitsAndOutliveARestart(t *testing.T) {
+func TestQuarantineNotesSurviveRestart(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		defer db.Close()
@@ -285,7 +285,7 @@ func TestNotesOfQuarantineAreWrittenInFewSmallCommitsAndOutliveARestart(t *testi
 	})
 }
 
-func TestQuarantineThatCannotBeNotedIsLoggedOnceAndTriedAgain(t *testing.T) {
+func TestFailedQuarantineNoteIsRetried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		defer db.Close()
@@ -314,8 +314,8 @@ func TestQuarantineThatCannotBeNotedIsLoggedOnceAndTriedAgain(t *testing.T) {
 	})
 }
 
-// TestUnreadableJobCanBeReplacedOrDeletedAndIsQuarantinedNoMore holds of jobs whose entry of the index nothing names.
-func TestUnreadableJobCanBeReplacedOrDeletedAndIsQuarantinedNoMore(t *testing.T) {
+// TestUnreadableJobCanBeReplacedOrDeleted holds of jobs whose entry of the index nothing names.
+func TestUnreadableJobCanBeReplacedOrDeleted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		defer db.Close()
@@ -389,7 +389,7 @@ func (s *failingStore) Scan(ctx context.Context, r store.Range, limit int) iter.
 	return s.Store.Scan(ctx, r, limit)
 }
 
-func TestDiskThatCannotBeReadIsNoQuarantine(t *testing.T) {
+func TestReadErrorIsNoQuarantine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := &failingStore{Store: open(t, vfs.NewMem())}
 		defer db.Store.(*pebblestore.Store).Close()
@@ -413,7 +413,7 @@ func TestDiskThatCannotBeReadIsNoQuarantine(t *testing.T) {
 	})
 }
 
-func TestKeyOfTheSameNameIsRefusedAndNothingIsQuarantined(t *testing.T) {
+func TestOtherKeyOfSameNameIsRefused(t *testing.T) {
 	for _, older := range []bool{false, true} {
 		t.Run(fmt.Sprint("written by an earlier version ", older), func(t *testing.T) {
 			db := open(t, vfs.NewMem())
@@ -439,9 +439,9 @@ func TestKeyOfTheSameNameIsRefusedAndNothingIsQuarantined(t *testing.T) {
 	}
 }
 
-// TestJobsOfAKeyThatThisNodeLacksAreNotQuarantined is about a cluster, in which another node seals with a key that this one
+// TestJobsOfMissingKeyAreNotQuarantined is about a cluster, in which another node seals with a key that this one
 // has not been given yet.
-func TestJobsOfAKeyThatThisNodeLacksAreNotQuarantined(t *testing.T) {
+func TestJobsOfMissingKeyAreNotQuarantined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := open(t, vfs.NewMem())
 		defer db.Close()
@@ -518,7 +518,7 @@ func TestFindingIsRemovedWithItsNote(t *testing.T) {
 		_ = e
 		for range 2 { // without its job, an entry of the index is a finding
 			for _, f := range inspected(t, db) {
-				if err := engine.Release(t.Context(), db, f); err != nil {
+				if err := engine.RemoveQuarantined(t.Context(), db, f); err != nil {
 					t.Fatal(err)
 				}
 			}

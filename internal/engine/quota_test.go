@@ -26,9 +26,9 @@ func countOf(t *testing.T, a *app, namespace string) (all int, by map[string]int
 	return all, by
 }
 
-// TestQuotaOfTriggersDelaysAndLosesNothing has a namespace with more due than its quota, and one with little.
+// TestQuotaDelaysAndLosesNothing has a namespace with more due than its quota, and one with little.
 // Loops share one quota, and each shares out what it gets of it among its own apps.
-func TestQuotaOfTriggersDelaysAndLosesNothing(t *testing.T) {
+func TestQuotaDelaysAndLosesNothing(t *testing.T) {
 	for _, loops := range []int{1, 2} {
 		t.Run(fmt.Sprint(loops, " loops"), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) { testQuotaOfTriggers(t, loops) })
@@ -82,8 +82,8 @@ func testQuotaOfTriggers(t *testing.T, loops int) {
 	}
 }
 
-// TestQuotaOfTriggersHoldsForOneJob has jobs that are always due, of which some fail: each attempt counts.
-func TestQuotaOfTriggersHoldsForOneJob(t *testing.T) {
+// TestQuotaAppliesToOneJob has jobs that are always due, of which some fail: each attempt counts.
+func TestQuotaAppliesToOneJob(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const rate = 50
 		a := &app{answer: func(tr job.Trigger) (job.Outcome, time.Duration) {

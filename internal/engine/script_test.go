@@ -16,6 +16,8 @@ import (
 	"github.com/cockroachdb/datadriven"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"carillon/internal/engine/machine"
+	"carillon/internal/engine/record"
 	"carillon/internal/fair"
 	"carillon/internal/job"
 	"carillon/internal/store"
@@ -39,13 +41,13 @@ type script struct {
 	db    store.Store
 	epoch time.Time
 	now   time.Time
-	limit limits
+	limit turnLimits
 
-	room      map[string]int       // of an app; absent: no bound
-	refused   map[laneID]func(int) // whose rooms have not been called
-	out       map[string]delivered // by job name and number
-	latest    map[string]int       // number of a job's last delivery
-	saying    sync.Mutex           // guards events where a commit goes on beside a turn
+	room      map[string]int              // of an app; absent: no bound
+	refused   map[record.LaneID]func(int) // whose rooms have not been called
+	out       map[string]delivered        // by job name and number
+	latest    map[string]int              // number of a job's last delivery
+	saying    sync.Mutex                  // guards events where a commit goes on beside a turn
 	events    []string
 	delivered []string // what the model test compares
 	sentAll   int      // how many were delivered ever
@@ -54,7 +56,7 @@ type script struct {
 	failures  int      // of turns
 	broken    error    // what the next commit returns, if not nil
 	swallowed bool     // and it is not applied
-	tight     bool     // nothing but deletions is applied
+	full      bool     // nothing but deletions is applied
 	blind     error    // what reads return, if not nil
 	harmed    bool     // the store does not agree with itself
 	dead      bool     // no partition is sure to be owned
@@ -63,7 +65,8 @@ type script struct {
 	figures  map[string]string // as they were shown last
 	lanes    map[string]string // likewise
 	watching bool              // lanes are shown after each command that changes them
-	quota    float64           // triggers a second of the namespace; 0 is no bound
+	quota    float64           // triggers per second of the namespace; 0 means no limit
+	rates    *fair.Rates[string]
 }
 
 type delivered struct {
@@ -77,32 +80,33 @@ func newScript(t *testing.T, partitions int) *script { return newNarrowScript(t,
 // newNarrowScript returns a script with up to that many triggers in flight.
 func newNarrowScript(t *testing.T, partitions, maxInFlight int) *script {
 	s := new(script)
-	s.begin(t, partitions, maxInFlight)
+	s.begin(t, partitions, maxInFlight, 0)
 	return s
 }
 
 // begin makes s a script on an empty store.
-func (s *script) begin(t *testing.T, partitions, maxInFlight int) {
+func (s *script) begin(t *testing.T, partitions, maxInFlight int, quota float64) {
 	*s = script{
 		db: openStore(t), epoch: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), reg: prometheus.NewRegistry(),
-		limit: limits{most: 512, bytes: 1 << 20, fires: 256},
-		room:  map[string]int{}, refused: map[laneID]func(int){}, out: map[string]delivered{}, latest: map[string]int{},
+		limit: turnLimits{work: 512, bytes: 1 << 20, fires: 256},
+		room:  map[string]int{}, refused: map[record.LaneID]func(int){}, out: map[string]delivered{}, latest: map[string]int{},
 	}
-	s.now = s.epoch
+	s.now, s.quota, s.rates = s.epoch, quota, newRates(quota)
 	var all []int
 	for id := range partitions {
 		all = append(all, id)
 	}
 	cfg := Config{Partitions: partitions, Loops: 1, Inbox: 1024, MaxInFlight: maxInFlight, Now: func() time.Time { return s.now }}
-	s.loop = newLoop(all, cfg, s, s, logTo(t), newMetrics(s.reg), newQuarantine(nil, logTo(t), s.reg), newGivenUp(logTo(t)))
+	s.loop = newLoop(all, cfg, s.rates, s, s, logTo(t), newMetrics(s.reg), newQuarantine(nil, logTo(t), s.reg), newGivenUp(logTo(t)))
 	s.load(t)
 	s.figures, s.lanes = s.counts(t), map[string]string{}
+	delete(s.figures, "quota left") // said first
 }
 
-// load has the loop forget what it knows, and learn it afresh.
+// load has the loop reset its machine and load its partitions again.
 func (s *script) load(t *testing.T) {
 	t.Helper()
-	s.lose()
+	s.loseOwnerships()
 	for _, p := range s.partitions {
 		s.enter(t, p)
 	}
@@ -111,17 +115,17 @@ func (s *script) load(t *testing.T) {
 // enter has the loop own a partition.
 func (s *script) enter(t *testing.T, p int) {
 	t.Helper()
-	s.inbox.expect(p)
-	fronts, err := s.fronts(t.Context(), p)
+	s.inbox.setLoading(p)
+	heads, err := s.readLaneHeads(t.Context(), p)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.move([]move{{tenure: &tenure{partition: p, fence: fenceOf(p), claim: scriptClaim{sole{}, s}, fronts: fronts, over: make(chan struct{})}}})
+	s.changeOwnerships([]ownershipChange{{ownership: &ownership{partition: p, fence: fenceOf(p), claim: scriptClaim{soleClaim{}, s}, heads: heads, released: make(chan struct{})}}})
 }
 
 // A scriptClaim is alive unless the script says otherwise.
 type scriptClaim struct {
-	sole
+	soleClaim
 	script *script
 }
 
@@ -156,7 +160,7 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 	case "break":
 		s.broken, s.swallowed = errors.New("the disk says no"), d.HasArg("unapplied")
 	case "full": // the store takes nothing but deletions
-		s.tight = flag()
+		s.full = flag()
 	case "blind": // the store cannot be read
 		s.blind = nil
 		if flag() {
@@ -180,15 +184,15 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 		s.idle(t)
 	case "limit":
 		d.MaybeScanArgs(t, "fires", &s.limit.fires)
-		d.MaybeScanArgs(t, "most", &s.limit.most)
+		d.MaybeScanArgs(t, "most", &s.limit.work)
 	case "show":
 		s.show()
 	default:
 		d.Fatalf(t, "no such command")
 	}
 	check := s.check
-	if s.harmed || s.leaving() || len(s.tenures) < len(s.partitions) { // the index has what no lane has
-		check = func(context.Context) error { return s.checkMachine() }
+	if s.harmed || s.isReleasing() || len(s.ownerships) < len(s.partitions) { // the index has what no lane has
+		check = func(context.Context) error { return s.machine.Check() }
 	}
 	if err := check(t.Context()); err != nil {
 		t.Fatalf("%s: after %s: %v", d.Pos, d.Cmd, err)
@@ -200,16 +204,13 @@ func (s *script) run(t *testing.T, d *datadriven.TestData) string {
 	return strings.Join(append(s.events, ""), "\n")
 }
 
-// start begins anew.
+// start begins with an empty store.
 func (s *script) start(t *testing.T, d *datadriven.TestData) {
 	partitions, inFlight, quota := 1, 1<<16, 0
 	d.MaybeScanArgs(t, "partitions", &partitions)
 	d.MaybeScanArgs(t, "in-flight", &inFlight)
 	d.MaybeScanArgs(t, "quota", &quota)
-	s.begin(t, partitions, inFlight)
-	if s.quota = float64(quota); quota > 0 {
-		s.machine.rates = fair.NewRates[string](s.quota)
-	}
+	s.begin(t, partitions, inFlight, float64(quota))
 }
 
 // turnOver has a partition go, or come back.
@@ -218,8 +219,8 @@ func (s *script) turnOver(t *testing.T, d *datadriven.TestData) {
 	if d.Cmd == "enter" {
 		s.enter(t, p)
 	} else {
-		s.inbox.disown(p)
-		s.move([]move{{tenure: s.tenures[p], leave: true}})
+		s.inbox.setReleased(p)
+		s.changeOwnerships([]ownershipChange{{ownership: s.ownerships[p], release: true}})
 	}
 	s.idle(t)
 }
@@ -233,20 +234,20 @@ func (s *script) damage(t *testing.T, d *datadriven.TestData) {
 	s.harmed = s.harmed || len(d.CmdArgs) > 1
 	switch {
 	case d.HasArg("state"):
-		b.Put(stateKey(k), []byte("no state"))
+		b.Put(record.StateKey(k), []byte("no state"))
 	case d.HasArg("gone"):
-		b.Delete(jobKey(k))
+		b.Delete(record.JobKey(k))
 	case due != "": // an entry of the index at another instant
-		b.Put(dueKey(s.machine.entry(k, s.epoch.Add(duration(t, due)))), nil)
+		b.Put(record.DueKey(s.entry(k, s.epoch.Add(duration(t, due)))), nil)
 	default:
-		b.Put(jobKey(k), []byte("no record"))
+		b.Put(record.JobKey(k), []byte("no record"))
 	}
 	if err := s.db.Commit(t.Context(), &b); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// counts returns what the loop counts, holds and has put aside.
+// counts returns what the loop counts, holds, and has in quarantine.
 func (s *script) counts(t *testing.T) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -269,15 +270,15 @@ func (s *script) counts(t *testing.T) map[string]string {
 			}
 		}
 	}
-	for figure := range strings.FieldsSeq(strings.Trim(fmt.Sprintf("%+v", s.count(s.now)), "{}")) {
+	for figure := range strings.FieldsSeq(strings.NewReplacer("{Stats:{", "", "}", "").Replace(fmt.Sprintf("%+v", s.stats(s.now)))) {
 		name, value, _ := strings.Cut(figure, ":")
-		all[name] = value
+		all[strings.ToLower(name[:1])+name[1:]] = value
 	}
-	for _, f := range s.aside.all() {
-		all["aside "+f.String()] = f.Reason
+	for _, f := range s.quarantine.findings() {
+		all["quarantined "+f.String()] = f.Reason
 	}
-	all["kept"] = fmt.Sprint(len(s.strain.kept))
-	all["least free"] = fmt.Sprint(s.machine.leastFree)
+	all["kept"] = fmt.Sprint(len(s.degraded.kept))
+	all["least free"] = fmt.Sprint(s.machine.LeastFree())
 	if s.quota > 0 {
 		all["quota left"] = fmt.Sprintf("%.3f", s.quotaLeft(t))
 	}
@@ -291,8 +292,8 @@ func (s *script) quotaLeft(t *testing.T) float64 {
 		return 0
 	}
 	const many = 1_000_000
-	at := s.machine.rates.Reserve(s.now, "ns", many)
-	s.machine.rates.Cancel("ns", many)
+	at := s.rates.Reserve(s.now, "ns", many)
+	s.rates.Cancel("ns", many)
 	return many - at.Sub(s.now).Seconds()*s.quota
 }
 
@@ -367,20 +368,22 @@ func (s *script) schedule(t *testing.T, d *datadriven.TestData) {
 }
 
 func (s *script) put(t *testing.T, k job.Key, spec job.Spec, overwrite bool) {
-	encoded := encodeSpec(k, &spec)
-	s.command(t, k, true, func(m *machine, old record) error { return m.schedule(k, &spec, encoded, overwrite, old) })
+	encoded := record.EncodeSpec(k, &spec)
+	s.command(t, k, true, func(m *machine.Machine, old machine.Stored) error {
+		return m.Schedule(k, &spec, encoded, overwrite, old)
+	})
 }
 
 func (s *script) remove(t *testing.T, k job.Key) {
-	s.command(t, k, false, func(m *machine, old record) error { m.remove(k, old); return nil })
+	s.command(t, k, false, func(m *machine.Machine, old machine.Stored) error { m.Remove(k, old); return nil })
 }
 
-func (s *script) command(t *testing.T, k job.Key, stores bool, decide func(*machine, record) error) {
-	c := &command{key: k, partition: partitionOf(k, s.machine.partitions), stores: stores, decide: decide, done: make(chan error, 1)}
+func (s *script) command(t *testing.T, k job.Key, stores bool, decide func(*machine.Machine, machine.Stored) error) {
+	c := &command{key: k, partition: record.PartitionOf(k, s.partitionCount), addsData: stores, decide: decide, done: make(chan error, 1)}
 	if !s.inbox.slots.TryAcquire(s.inbox.slotsOf(c)) {
 		t.Fatal("the inbox is full")
 	}
-	s.inbox.add(func() { s.inbox.enqueue(c) })
+	s.inbox.update(func() { s.inbox.enqueue(c) })
 	s.idle(t)
 	if s.reply = <-c.done; s.reply != nil {
 		s.say("error: %v", s.reply)
@@ -394,19 +397,19 @@ func (s *script) idle(t *testing.T) {
 			s.say("turn: %v", err)
 			s.failures++
 			if s.blind != nil || s.dead {
-				s.lose()
+				s.loseOwnerships()
 				return
 			}
 			s.load(t)
 			continue
 		}
-		if !s.tight {
-			s.strain.until = 0 // a store that was full is tried again at once
+		if !s.full {
+			s.degraded.retryAt = 0 // a store that was full is tried again at once
 		}
-		if at, ok := s.machine.next(); !s.inbox.busy() && (!ok || at.After(s.now)) {
+		if at, ok := s.machine.Next(); !s.inbox.busy() && (!ok || at.After(s.now)) {
 			return
 		}
-		if err := s.checkMachine(); err != nil {
+		if err := s.machine.Check(); err != nil {
 			t.Fatalf("between two turns: %v", err)
 		}
 	}
@@ -415,7 +418,7 @@ func (s *script) idle(t *testing.T) {
 // wait lets time pass from one due instant to the next.
 func (s *script) wait(t *testing.T, until time.Time) {
 	for {
-		at, ok := s.machine.next()
+		at, ok := s.machine.Next()
 		if !ok || at.After(until) {
 			break
 		}
@@ -469,7 +472,7 @@ func (s *script) setRoom(t *testing.T, d *datadriven.TestData) {
 func (s *script) giveRoom(app string, n int) {
 	s.room[app] = n
 	for id, again := range s.refused {
-		if id.target.Name == app && n > 0 {
+		if id.Target.Name == app && n > 0 {
 			delete(s.refused, id)
 			again(n)
 		}
@@ -480,12 +483,12 @@ func (s *script) giveRoom(app string, n int) {
 func (s *script) show() {
 	was := s.lanes
 	s.lanes = map[string]string{}
-	for id, l := range s.machine.lanes {
-		name := id.target.Name
+	for _, l := range s.machine.Lanes(s.epoch) {
+		name := l.ID.Target.Name
 		if len(s.partitions) > 1 {
-			name += fmt.Sprint("/", id.partition)
+			name += fmt.Sprint("/", l.ID.Partition)
 		}
-		s.lanes[name] = s.describeLane(l)
+		s.lanes[name] = l.Text
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.lanes)) {
 		if !s.watching || s.lanes[name] != was[name] {
@@ -499,54 +502,9 @@ func (s *script) show() {
 	}
 }
 
-// at is an instant as scripts show it.
-func (s *script) at(t time.Time) string { return t.Sub(s.epoch).String() }
-
-func (s *script) describeEntry(e entry) string {
-	text := e.key.Name + "@" + s.at(e.due)
-	if e.delay != nil {
-		text += fmt.Sprintf("(free %s, by app %v)", s.at(e.delay.until), e.delay.byApp)
-	}
-	return text
-}
-
-func (s *script) describeLane(l *lane) string {
-	names := make([]string, len(l.window))
-	for i, e := range l.window {
-		names[i] = s.describeEntry(e)
-	}
-	line := fmt.Sprintf("window %v of %d", names, l.size)
-	if l.more {
-		line += " and more behind " + l.cursor.key.Name + "@" + s.at(l.cursor.due)
-	}
-	if l.gap != nil {
-		line += fmt.Sprintf(", gap from %s to %s", s.describeEntry(l.gap.from), s.describeEntry(l.gap.to))
-	}
-	switch l.place {
-	case inHeap:
-		line += ", until " + s.at(l.next)
-	case inLine:
-		line += ", in line"
-	case throttled:
-		line += ", throttled"
-	case parked:
-		line += ", parked"
-	case nowhere:
-		line += ", nowhere"
-	}
-	if !l.stalled.until.IsZero() {
-		line += ", stalled from " + s.at(l.stalled.from) + " until " + s.at(l.stalled.until)
-	}
-	if l.credit > 0 {
-		line += fmt.Sprintf(", credit %d", l.credit)
-	}
-	if l.prepaid > 0 {
-		line += fmt.Sprintf(", prepaid %d", l.prepaid)
-	}
-	if !l.notBefore.IsZero() {
-		line += ", not before " + s.at(l.notBefore)
-	}
-	return line
+// entry returns the entry of k in the due index when it is owed at due.
+func (s *script) entry(k job.Key, due time.Time) record.Entry {
+	return record.Entry{Due: due, Key: k, Partition: record.PartitionOf(k, s.partitionCount)}
 }
 
 // Deliver records t, if its app has room.
@@ -554,12 +512,12 @@ func (s *script) Deliver(t job.Trigger, done func(job.Outcome), again func(int))
 	app := t.Key.Target.Name
 	if n, bounded := s.room[app]; bounded && n == 0 {
 		s.say("refuse %s", t.Key.Name)
-		s.refused[laneID{t.Partition, t.Key.Target}] = again
+		s.refused[record.LaneID{Partition: t.Partition, Target: t.Key.Target}] = again
 		return false
 	} else if bounded {
 		s.room[app] = n - 1
 	}
-	number := int(s.machine.out[t.Key].number)
+	number := int(s.machine.Delivery(t.Key).Number())
 	s.latest[t.Key.Name] = number
 	s.sentAll++
 	if s.sent != nil {
@@ -578,13 +536,13 @@ func (s *script) Deliver(t job.Trigger, done func(job.Outcome), again func(int))
 // check is that of the loop, and holds that those lanes wait for room that are parked.
 func (s *script) check(ctx context.Context) error {
 	for id := range s.refused {
-		if l := s.machine.lanes[id]; l == nil || l.place != parked {
+		if !s.machine.IsParked(id) {
 			return fmt.Errorf("lane %v waits for room, and is not parked", id)
 		}
 	}
-	for id, l := range s.machine.lanes {
-		if l.place == parked && s.refused[id] == nil {
-			return fmt.Errorf("lane %v is parked, and does not wait for room", id)
+	for _, l := range s.machine.Lanes(s.epoch) {
+		if s.machine.IsParked(l.ID) && s.refused[l.ID] == nil {
+			return fmt.Errorf("lane %v is parked, and does not wait for room", l.ID)
 		}
 	}
 	return s.loop.check(ctx)
@@ -592,13 +550,13 @@ func (s *script) check(ctx context.Context) error {
 
 // Withdraw lets go of a refusal.
 func (s *script) Withdraw(target job.Target, partition int) {
-	delete(s.refused, laneID{partition, target})
+	delete(s.refused, record.LaneID{Partition: partition, Target: target})
 }
 
 // Commit shows what is written. It refuses a write without the proof of owning its partition.
 func (s *script) Commit(ctx context.Context, b *store.Batch) error {
 	for _, w := range b.Writes {
-		if k, err := parseAbout(w.Key); err != nil || !slices.Contains(b.Fences, fenceOf(partitionOf(k, s.machine.partitions))) {
+		if k, err := record.ParseKey(w.Key); err != nil || !slices.Contains(b.Fences, fenceOf(record.PartitionOf(k, s.partitionCount))) {
 			panic(fmt.Sprintf("%s is written without a proof of owning its partition: %v, %v", s.describe(w), b.Fences, err))
 		}
 		verb := "put"
@@ -607,7 +565,7 @@ func (s *script) Commit(ctx context.Context, b *store.Batch) error {
 		}
 		s.say("%s %s", verb, s.describe(w))
 	}
-	if s.tight && slices.ContainsFunc(b.Writes, func(w store.Write) bool { return !w.Remove }) {
+	if s.full && slices.ContainsFunc(b.Writes, func(w store.Write) bool { return !w.Remove }) {
 		return job.ErrFull
 	}
 	broken, swallowed := s.broken, s.swallowed
@@ -619,21 +577,23 @@ func (s *script) Commit(ctx context.Context, b *store.Batch) error {
 }
 
 func (s *script) describe(w store.Write) string {
-	p := keyParser{rest: w.Key}
-	switch tag := p.byte(); tag {
-	case tagDue:
-		e, err := parseDue(w.Key)
+	switch record.KindOf(w.Key) {
+	case record.KindDue:
+		e, err := record.ParseDueKey(w.Key)
 		if err != nil {
 			return err.Error()
 		}
-		return fmt.Sprintf("due/%s/%v/%s", e.key.Target.Name, e.due.Sub(s.epoch), e.key.Name)
-	case tagJob, tagState:
-		k := job.Key{Target: job.Target{Kind: job.Kind(p.byte()), Namespace: p.string(), Name: p.string()}, Name: p.string()}
-		if tag == tagJob {
+		return fmt.Sprintf("due/%s/%v/%s", e.Key.Target.Name, e.Due.Sub(s.epoch), e.Key.Name)
+	case record.KindJob, record.KindState:
+		k, err := record.ParseKey(w.Key)
+		if err != nil {
+			return err.Error()
+		}
+		if record.IsJob(w.Key) {
 			return fmt.Sprintf("job/%s/%s", k.Target.Name, k.Name)
 		}
 		text := fmt.Sprintf("state/%s/%s", k.Target.Name, k.Name)
-		if st, err := decodeState(k, w.Value); err == nil && !w.Remove {
+		if st, err := record.DecodeState(k, w.Value); err == nil && !w.Remove {
 			text += fmt.Sprintf(": settled %d, attempts %d, due %v", st.Settled, st.Attempts, st.Due.Sub(s.epoch))
 		}
 		return text

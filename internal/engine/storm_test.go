@@ -24,9 +24,9 @@ func named(s job.Spec, n string) job.Spec {
 	return s
 }
 
-// TestAStormOfOverwritesOnAFiringJobLeavesTheLastOneAlone has many users replace one job while it fires and its app takes
+// TestOverwritesOfFiringJobKeepTheLast has many users replace one job while it fires and its app takes
 // its time.
-func TestAStormOfOverwritesOnAFiringJobLeavesTheLastOneAlone(t *testing.T) {
+func TestOverwritesOfFiringJobKeepTheLast(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, a, stop := start(t)
 		lazy := rand.New(rand.NewPCG(1, 1))
@@ -75,9 +75,9 @@ func TestAStormOfOverwritesOnAFiringJobLeavesTheLastOneAlone(t *testing.T) {
 	})
 }
 
-// TestANameThatIsDeletedIsFreeAtOnceAndNeverReadsAsItWas deletes a job and schedules another of its name, again and again,
+// TestDeletedNameIsFreeAtOnce deletes a job and schedules another of its name, again and again,
 // while others read it.
-func TestANameThatIsDeletedIsFreeAtOnceAndNeverReadsAsItWas(t *testing.T) {
+func TestDeletedNameIsFreeAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, a, stop := start(t)
 		var gone atomic.Int64 // those up to this one were deleted, or replaced
@@ -129,9 +129,9 @@ func TestANameThatIsDeletedIsFreeAtOnceAndNeverReadsAsItWas(t *testing.T) {
 	})
 }
 
-// TestASlowDiskMakesNothingLateByMoreThanThreeSyncs has each sync of the disk take a tenth of a second. What is in a window is fired on time all the
+// TestSlowDiskDelaysAtMostThreeSyncs has each sync of the disk take a tenth of a second. What is in a window is fired on time all the
 // same; what has to be read first waits for the commit that is under way. Many users share a sync.
-func TestASlowDiskMakesNothingLateByMoreThanThreeSyncs(t *testing.T) {
+func TestSlowDiskDelaysAtMostThreeSyncs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const sync100 = 100 * time.Millisecond
 		disk := errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {

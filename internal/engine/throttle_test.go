@@ -5,11 +5,12 @@ import (
 	"testing"
 	"time"
 
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/when"
 )
 
-func TestThrottledLanesThatComeAndGoAreForgotten(t *testing.T) {
+func TestDroppedThrottledLanesAreForgotten(t *testing.T) {
 	s := newNarrowScript(t, 1, 16)
 	due := func(name string) job.Key {
 		k := job.Key{Target: job.Target{Kind: job.App, Namespace: "ns", Name: "hung"}, Name: name}
@@ -19,7 +20,7 @@ func TestThrottledLanesThatComeAndGoAreForgotten(t *testing.T) {
 		return k
 	}
 	var last job.Key
-	for i := 0; len(s.machine.throttled) == 0; i++ {
+	for i := 0; s.machine.Stats(s.now).Throttled == 0; i++ {
 		last = due(fmt.Sprint(i)) // until the target has all in flight that it may have
 		if i == 100 {
 			t.Fatal("the target is not throttled with 100 in flight")
@@ -29,17 +30,15 @@ func TestThrottledLanesThatComeAndGoAreForgotten(t *testing.T) {
 	for range 100 {
 		s.remove(t, due("comes and goes"))
 	}
-	for target, all := range s.machine.throttled {
-		if len(all) > 1 {
-			t.Errorf("%d lanes of %v wait to go on, which has one", len(all), target)
-		}
+	if n := s.machine.Stats(s.now).Throttled; n > 1 {
+		t.Errorf("%d lanes are throttled of a target that has one", n)
 	}
 	if err := s.check(t.Context()); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestLaneThatIsThrottledWhenItsAppRefusesWaitsForRoomAlone(t *testing.T) {
+func TestRefusedThrottledLaneIsParked(t *testing.T) {
 	s := newNarrowScript(t, 1, 16)
 	s.limit.fires = 0
 	for i := range 100 {
@@ -53,11 +52,11 @@ func TestLaneThatIsThrottledWhenItsAppRefusesWaitsForRoomAlone(t *testing.T) {
 	if err := s.turn(t.Context(), s.now, s.limit); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.checkMachine(); err != nil {
+	if err := s.machine.Check(); err != nil {
 		t.Error(err)
 	}
 	hung := appKey("hung", 0).Target
-	if l := s.machine.lanes[laneID{0, hung}]; l == nil || l.place != parked || len(s.machine.throttled[hung]) > 0 {
-		t.Errorf("after its app refused a trigger, a lane is %+v, and of %d lanes that wait for a share", l, len(s.machine.throttled[hung]))
+	if !s.machine.IsParked(record.LaneID{Target: hung}) {
+		t.Errorf("after its app refused a trigger, a lane is not parked: %+v", s.machine.Lanes(s.epoch))
 	}
 }

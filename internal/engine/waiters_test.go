@@ -12,7 +12,7 @@ import (
 	"carillon/internal/job"
 )
 
-func TestDueJobsThatComeAndGoLeaveNoWaiters(t *testing.T) {
+func TestDroppedLanesLeaveNoWaiters(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := dispatch.New(dispatch.Config{})
 		s := open(t, vfs.NewMem())
@@ -37,7 +37,7 @@ func TestDueJobsThatComeAndGoLeaveNoWaiters(t *testing.T) {
 }
 
 // A lane that went while it was parked must not take the waiter of its successor with it.
-func TestLaneThatComesAgainInOneTurnStillHearsOfRoom(t *testing.T) {
+func TestRecreatedLaneIsUnparked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := dispatch.New(dispatch.Config{})
 		s := open(t, vfs.NewMem())

@@ -8,7 +8,7 @@ import (
 	"carillon/internal/timerfd"
 )
 
-// openWaker gives a punctual loop its waker, and returns what closes that.
+// openWaker opens the waker of a punctual loop, and returns the function that closes it.
 func (lp *loop) openWaker(ctx context.Context) (closeIt func()) {
 	if !lp.punctual {
 		return func() {}
@@ -22,7 +22,8 @@ func (lp *loop) openWaker(ctx context.Context) (closeIt func()) {
 	return func() { _ = waker.Close() }
 }
 
-// wakeIn has the waker wake the process in d, when timers that the caller has set before are due.
+// wakeIn makes the waker wake the process in d, so that a timer that the caller has set fires in
+// time.
 func (lp *loop) wakeIn(d time.Duration) {
 	if lp.waker != nil && d > 0 {
 		lp.waker.Set(d)

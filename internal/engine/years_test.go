@@ -54,7 +54,7 @@ func figure(t *testing.T, r *prometheus.Registry, name string) float64 {
 	return 0
 }
 
-func TestJobOfTheYear9999IsKeptAndDoesNotFire(t *testing.T) {
+func TestJobOfYear9999IsKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		disk, a := vfs.NewMem(), &app{}
 		k, want := awaitedEvent()
@@ -105,7 +105,7 @@ func TestJobOfTheYear9999IsKeptAndDoesNotFire(t *testing.T) {
 }
 
 // It comes among the jobs of its app that are due sooner, in the order of their instants, and holds none of them up.
-func TestJobsOfAllYearsFireInTheirOrder(t *testing.T) {
+func TestJobsOfAllYearsFireInOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &app{}
 		s, r := open(t, vfs.NewMem()), prometheus.NewRegistry()
@@ -140,7 +140,7 @@ func TestJobsOfAllYearsFireInTheirOrder(t *testing.T) {
 }
 
 // A node whose clock shows the last seconds in which nanoseconds fit into 64 bits goes on, through a restart.
-func TestScheduleGoesOnBehindTheYear2262(t *testing.T) {
+func TestScheduleContinuesAfter2262(t *testing.T) {
 	for name, edge := range map[string]time.Time{
 		"2262": time.Unix(0, math.MaxInt64).UTC(), "9999": time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
 	} {

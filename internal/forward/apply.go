@@ -8,6 +8,7 @@ import (
 
 	"carillon/internal/batchstream"
 	"carillon/internal/engine"
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/peerv1"
 )
@@ -38,7 +39,7 @@ func (r *Router) begin(ctx context.Context, m *peerv1.ApplyRequest) (answer func
 	owners := r.owners
 	r.mu.Unlock()
 	for i, c := range commands {
-		q, err := engine.DecodeRequest(c.GetKey(), c.GetSpec())
+		q, err := record.DecodeRequest(c.GetKey(), c.GetSpec())
 		switch {
 		case err != nil:
 			errs[i] = err

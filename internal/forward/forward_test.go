@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"carillon/internal/engine"
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/peerv1"
 )
@@ -78,8 +79,8 @@ func TestClientCannotCallPeerService(t *testing.T) {
 		if err := all[0].Schedule(t.Context(), number(1), forged.Spec, false); err != nil {
 			t.Fatal(err)
 		}
-		k, spec := engine.EncodeRequest(&forged)
-		remove, _ := engine.EncodeRequest(&job.Request{Key: number(1), Remove: true})
+		k, spec := record.EncodeRequest(&forged)
+		remove, _ := record.EncodeRequest(&job.Request{Key: number(1), Remove: true})
 		for _, n := range all {
 			for name, ctx := range map[string]context.Context{
 				"nothing":                  t.Context(),

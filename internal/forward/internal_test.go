@@ -13,6 +13,7 @@ import (
 	"carillon/internal/batchstream"
 	"carillon/internal/cluster"
 	"carillon/internal/engine"
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/peerv1"
 	"carillon/internal/store/pebblestore"
@@ -117,7 +118,7 @@ func alone(t *testing.T) *Router {
 
 func TestPeerCommandsOfOtherOwnersAreNotBegun(t *testing.T) {
 	r := alone(t)
-	key, spec := engine.EncodeRequest(&job.Request{Key: named("x"), Spec: job.Spec{Policy: job.DefaultPolicy(), AppID: "app"}})
+	key, spec := record.EncodeRequest(&job.Request{Key: named("x"), Spec: job.Spec{Policy: job.DefaultPolicy(), AppID: "app"}})
 	m := &peerv1.ApplyRequest{Commands: []*peerv1.Command{{Key: key, Spec: spec}}}
 	for _, owners := range [][]string{nil, {"b", "b"}} {
 		r.Follow(cluster.View{Owners: owners})

@@ -14,6 +14,7 @@ import (
 	"carillon/internal/batchstream"
 	"carillon/internal/cluster"
 	"carillon/internal/engine"
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/peerv1"
 )
@@ -122,7 +123,7 @@ func (p *peer) post(requests []job.Request) (results func(ctx context.Context) [
 	commands, sizes := make([]*peerv1.Command, len(requests)), make([]int, len(requests))
 	for i := range requests {
 		c := &peerv1.Command{Overwrite: requests[i].Overwrite}
-		c.Key, c.Spec = engine.EncodeRequest(&requests[i])
+		c.Key, c.Spec = record.EncodeRequest(&requests[i])
 		commands[i], sizes[i] = c, len(c.GetKey())+len(c.GetSpec())+16
 	}
 	g := s.Post(commands, sizes, maxCommand)

@@ -110,7 +110,7 @@ func (r *Router) Health() error {
 	}
 	missing := 0
 	for p, owner := range r.owners {
-		if owner == r.config.ID && !r.engine.Holds(p) {
+		if owner == r.config.ID && !r.engine.IsOwner(p) {
 			missing++
 		}
 	}

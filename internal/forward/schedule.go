@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"time"
 
-	"carillon/internal/engine"
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 )
 
@@ -46,8 +46,8 @@ func (r *Router) readable(all []job.Request, errs []error) (indices []int) {
 	r.mu.Unlock()
 	indices = make([]int, 0, len(all))
 	for i := range all {
-		if oldest.ID != "" && oldest.Format < engine.RecordFormat && !all[i].Remove {
-			if format := engine.FormatOf(&all[i].Spec); format > oldest.Format {
+		if oldest.ID != "" && oldest.Format < record.Format && !all[i].Remove {
+			if format := record.FormatOf(&all[i].Spec); format > oldest.Format {
 				errs[i] = fmt.Errorf("the job needs record format %d, and node %s, which runs an older version, reads only up to %d: upgrade that node first: %w",
 					format, oldest.ID, oldest.Format, job.ErrUnavailable)
 				continue

@@ -18,6 +18,7 @@ import (
 	"carillon/internal/cluster/clustertest"
 	"carillon/internal/dispatch"
 	"carillon/internal/engine"
+	"carillon/internal/engine/record"
 	"carillon/internal/forward"
 	"carillon/internal/job"
 	"carillon/internal/memnet"
@@ -106,7 +107,7 @@ func (w *world) deliveries() (occurrences, again int) {
 }
 
 // start runs a node of this version until it is stopped, at the end of the test at the latest.
-func (w *world) start(id string) *node { return w.startFormat(id, engine.RecordFormat) }
+func (w *world) start(id string) *node { return w.startFormat(id, record.Format) }
 
 // startFormat runs a node of a version that reads records up to the format.
 func (w *world) startFormat(id string, format int) *node {
@@ -142,7 +143,7 @@ func (w *world) startFormat(id string, format int) *node {
 	run(func(ctx context.Context) error {
 		return cluster.Run(ctx, cluster.Config{
 			Node:         cluster.Node{ID: id, Addr: id, Secret: secret, Format: format},
-			RunPartition: func(ctx context.Context, p int, c cluster.Claim) { e.Own(ctx, p, c) },
+			RunPartition: func(ctx context.Context, p int, c cluster.Claim) { e.RunPartition(ctx, p, c) },
 			OnView: func(v cluster.View) {
 				r.Follow(v)
 				var hosts []string

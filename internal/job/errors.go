@@ -10,20 +10,21 @@ var (
 	ErrNotFound = errors.New("job not found")
 	// ErrExists says that the key is taken and overwriting was not asked for.
 	ErrExists = errors.New("job already exists")
-	// ErrUnavailable says that the request could not be carried out now, or that its fate is unknown; it may be
-	// tried again.
+	// ErrUnavailable says that the request could not be carried out now, or that it is unknown
+	// whether it was. The caller may retry.
 	ErrUnavailable = errors.New("try again")
-	// ErrFull says that there is no room for anything new, while all that is stored goes on.
+	// ErrFull says that the store accepts no new data. Stored jobs are not affected.
 	ErrFull = errors.New("the store is full")
 )
 
-// How Dapr's texts begin about a job that is refused for its name, or for when it is due (scheduler specification §4.7).
+// Dapr's texts about a job with an invalid name, or an invalid time, begin so (scheduler
+// specification §4.7).
 const (
 	InvalidName = "job name is invalid "
 	InvalidJob  = "job failed validation: "
 )
 
-// A FullError is [ErrFull], with the figures. Reason is for whoever can make room.
+// A FullError is [ErrFull] with figures. Reason is for the operator.
 type FullError struct {
 	Reason string
 }
@@ -33,11 +34,11 @@ func (e *FullError) Error() string { return ErrFull.Error() + ": " + e.Reason }
 // Is reports whether target is [ErrFull].
 func (e *FullError) Is(target error) bool { return target == ErrFull }
 
-// An InvalidError is a request that its user can mend. Its text is for that person.
+// An InvalidError is a request that its user can correct. Its text is for that user.
 type InvalidError struct {
-	Field  string // what to correct, as the Scheduler service calls it: name, schedule, due_time, ttl, repeats …
-	Reason string // in Dapr's words, where Dapr refuses it, too
-	Help   string // what to do instead; empty where the reason says it
+	Field  string // in the Scheduler service: name, schedule, due_time, ttl, repeats …
+	Reason string // in Dapr's words if Dapr refuses it too
+	Help   string // what to do instead; empty if Reason says it
 }
 
 // Error returns the reason, and then the help.
@@ -48,7 +49,7 @@ func (e *InvalidError) Error() string {
 	return e.Reason + ": " + e.Help
 }
 
-// A TooLargeError is a job that is larger than a store takes. Both figures are bytes.
+// A TooLargeError is a job that is larger than the store accepts. Both figures are bytes.
 type TooLargeError struct {
 	Size, Limit int
 }

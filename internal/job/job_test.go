@@ -16,7 +16,7 @@ func app(name string) job.Key {
 	return job.Key{Target: job.Target{Kind: job.App, Namespace: "ns", Name: "app"}, Name: name}
 }
 
-func TestANameIsRefusedInDaprsWordsOrAccepted(t *testing.T) {
+func TestKeyCheckUsesDaprsWords(t *testing.T) {
 	reminder := job.Key{Target: job.Target{Kind: job.Actor, Namespace: "ns", Name: "type"}, ActorID: "i/d", Name: "a"}
 	const prefix = len("app||ns||app||")
 	for _, c := range []struct {
@@ -49,7 +49,7 @@ func TestANameIsRefusedInDaprsWordsOrAccepted(t *testing.T) {
 }
 
 // A user knows the name, and not the composite one that it is a part of.
-func TestNameIsRefusedWithItsPartThatIsWrong(t *testing.T) {
+func TestKeyCheckNamesWrongPart(t *testing.T) {
 	key := func(kind job.Kind, namespace, target, id, name string) job.Key {
 		return job.Key{Target: job.Target{Kind: kind, Namespace: namespace, Name: target}, ActorID: id, Name: name}
 	}
@@ -70,7 +70,7 @@ func TestNameIsRefusedWithItsPartThatIsWrong(t *testing.T) {
 	}
 }
 
-func TestAPolicySaysWhatFollowsAFailure(t *testing.T) {
+func TestPolicyRetry(t *testing.T) {
 	due := time.Unix(1000, 5).UTC()
 	for _, c := range []struct {
 		name     string
@@ -106,7 +106,7 @@ func TestRetryStaysInRange(t *testing.T) {
 	}
 }
 
-func TestAnInvalidPlanIsToldInDaprsWords(t *testing.T) {
+func TestResolveErrorUsesDaprsWords(t *testing.T) {
 	s := job.Spec{Words: when.Words{Schedule: new("1 2 3")}}
 	var invalid *job.InvalidError
 	err := s.Resolve(time.Now())
@@ -115,7 +115,7 @@ func TestAnInvalidPlanIsToldInDaprsWords(t *testing.T) {
 	}
 }
 
-func TestLogSaysWhoseJobItIsByItsParts(t *testing.T) {
+func TestKeyAttrs(t *testing.T) {
 	for want, k := range map[string]job.Key{
 		"[app=shop namespace=ns job=a]": {Target: job.Target{Kind: job.App, Namespace: "ns", Name: "shop"}, Name: "a"},
 		"[actor_type=cart actor_id=7 namespace=ns job=a]": {

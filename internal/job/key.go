@@ -34,7 +34,8 @@ func (k Kind) String() string {
 	}
 }
 
-// A Target is what triggers are routed to: all jobs of a target go to the same sidecars. It is comparable.
+// A Target is what a job calls: an app, or an actor type. All triggers of a target go to the same
+// sidecars. It is comparable.
 type Target struct {
 	Kind      Kind
 	Namespace string
@@ -56,8 +57,8 @@ type Key struct {
 	Name    string
 }
 
-// String returns Dapr's composite name of the job, which appears in its error texts
-// (scheduler specification §1.2). It is for people: two keys may share one.
+// String returns Dapr's composite name of the job, which appears in its error texts (scheduler
+// specification §1.2). Two keys may have the same one.
 func (k Key) String() string {
 	if k.Target.Kind == Actor {
 		return k.Target.String() + "||" + k.ActorID + "||" + k.Name
@@ -65,9 +66,9 @@ func (k Key) String() string {
 	return k.Target.String() + "||" + k.Name
 }
 
-// Attrs returns what a log says of whose job it is, and of its name.
+// Attrs returns the log attributes that identify the job.
 func (k Key) Attrs() []slog.Attr {
-	attrs := make([]slog.Attr, 0, 8) // with room for what a line says of the job
+	attrs := make([]slog.Attr, 0, 8) // with capacity for what a line adds
 	namespace, name := slog.String("namespace", k.Target.Namespace), slog.String("job", k.Name)
 	if k.Target.Kind == Actor {
 		return append(attrs, slog.String("actor_type", k.Target.Name), slog.String("actor_id", k.ActorID), namespace, name)
@@ -75,13 +76,14 @@ func (k Key) Attrs() []slog.Attr {
 	return append(attrs, slog.String("app", k.Target.Name), namespace, name)
 }
 
-// MaxName is the most bytes that a composite name may have (scheduler specification §4.8).
+// MaxName is the most bytes of a composite name (scheduler specification §4.8).
 const MaxName = 512
 
-// forbidden are the characters that no part of a name may have.
+// forbidden are the characters that no part of a name may contain.
 const forbidden = `/\#?`
 
-// Check returns an [*InvalidError] with Dapr's text where k breaks a rule of scheduler specification §4.8.
+// Check returns an [*InvalidError] with Dapr's text if k breaks a rule of scheduler specification
+// §4.8.
 func (k Key) Check() error {
 	name := k.String()
 	var reason string
@@ -98,7 +100,7 @@ func (k Key) Check() error {
 	return &InvalidError{Field: "name", Reason: fmt.Sprintf("%s%q: %s", InvalidName, truncate.Text(name), reason), Help: k.help()}
 }
 
-// help says which part of k breaks a rule, without Dapr's prefix of it.
+// help says which part of k breaks a rule, without Dapr's prefix.
 func (k Key) help() string {
 	parts := [...]struct{ what, text string }{
 		{"the name of the job", k.Name}, {"the actor id", k.ActorID}, {"the app id", k.Target.Name}, {"the namespace", k.Target.Namespace},
@@ -116,8 +118,9 @@ func (k Key) help() string {
 	return fmt.Sprintf("%s has %d bytes: shorten it by %d", longest.what, len(longest.text), len(k.String())-MaxName)
 }
 
-// A Prefix names many keys: those of a kind and a namespace whose further parts (the target's name; for a reminder the
-// actor id; the job's name) begin with Parts, and whose next part begins with the bytes of Rest.
+// A Prefix names the keys of a kind and a namespace whose further parts begin with Parts, and whose
+// next part begins with the bytes of Rest. The further parts are the target's name, the actor id of
+// a reminder, and the job's name.
 type Prefix struct {
 	Kind      Kind
 	Namespace string

@@ -7,12 +7,12 @@ import (
 	"carillon/internal/when"
 )
 
-// A Spec is what a user asked for. It never changes: scheduling the same key again replaces it. Whoever holds a Spec
-// must not write through its pointers.
+// A Spec is what a user asked for. It is immutable: scheduling the same key again replaces it, and
+// callers must not write through its pointers.
 type Spec struct {
 	// Words are the user's own, verbatim.
 	Words when.Words
-	// Plan is what the words mean, as of the moment of scheduling.
+	// Plan is what the words mean as of the instant of scheduling.
 	Plan when.Plan
 	// Policy says what follows a failed attempt.
 	Policy Policy
@@ -20,7 +20,8 @@ type Spec struct {
 	Data *Data
 	// AppID is the app that scheduled the job last: the target itself for the job of an app.
 	AppID string
-	// ConcurrencyKey limits how many triggers of an actor type are out at once; nil if absent.
+	// ConcurrencyKey limits how many triggers of an actor type are in flight at once; nil if
+	// absent.
 	ConcurrencyKey *string
 }
 
@@ -46,8 +47,8 @@ type Item struct {
 	Spec Spec
 }
 
-// A Request asks for a job to be stored: if Key is taken, the job that has it is replaced if Overwrite is set. If Remove
-// is set, it asks for the job to be gone, and the rest says nothing.
+// A Request asks to store a job. An existing job with the same key is replaced if Overwrite is set.
+// If Remove is set, it asks to remove the job, and only Key matters.
 type Request struct {
 	Key       Key
 	Spec      Spec
@@ -55,19 +56,19 @@ type Request struct {
 	Remove    bool
 }
 
-// Data is a payload: the two fields of a protobuf Any, without regard to what they mean.
+// Data is a payload: the two fields of a protobuf Any, uninterpreted.
 type Data struct {
 	TypeURL string
 	Value   []byte
 }
 
-// A Policy says what follows a failed attempt (scheduler specification §5). The zero Policy retries a
-// millisecond later, for ever.
+// A Policy says what follows a failed attempt (scheduler specification §5). The zero Policy retries
+// after a millisecond, without limit.
 type Policy struct {
-	// Drop gives a trigger up after its first failure; the other fields are without effect.
+	// Drop gives a trigger up after its first failure. The other fields have no effect then.
 	Drop bool
-	// Interval lies between the due instants of two attempts. Less than [when.MinInterval], zero and nil among it, is as
-	// much as that. Kept as given, for Get.
+	// Interval is the time between the due instants of two attempts. Anything below
+	// [when.MinInterval] means that minimum, and so does nil. It is kept as given, for Get.
 	Interval *time.Duration
 	// MaxRetries is how many attempts follow the first; nil: no limit.
 	MaxRetries *uint32
@@ -87,8 +88,8 @@ func equal[T comparable](a, b *T) bool {
 	return a == b || a != nil && b != nil && *a == *b
 }
 
-// Retry returns when an attempt that was due at the given instant and failed is due again, if it is;
-// failures counts this one.
+// Retry returns when an attempt that was due at the given instant and failed is due again. failures
+// includes this one. ok is false if the trigger is given up.
 func (p Policy) Retry(due time.Time, failures uint32) (again time.Time, ok bool) {
 	if p.Drop || p.MaxRetries != nil && failures > *p.MaxRetries {
 		return time.Time{}, false

@@ -2,7 +2,8 @@ package job
 
 import "time"
 
-// A Trigger is one attempt at telling an app that a job is due. Its receiver must not change what it points to.
+// A Trigger is one attempt at telling an app that a job is due. Its receiver must not change what
+// it points to.
 type Trigger struct {
 	Key            Key
 	Partition      int     // of Key
@@ -20,12 +21,12 @@ type Trigger struct {
 type Outcome uint8
 
 const (
-	// Handled says that the app has taken it.
+	// Handled says that the app has accepted the trigger.
 	Handled Outcome = 1
-	// Failed says that, by the app or its sidecar, it did not work. The policy decides what follows.
+	// Failed says that the app or its sidecar reported a failure. The policy decides what follows.
 	Failed Outcome = 2
-	// Lost says that nobody knows whether the app saw it, because the way there broke. It is no failure; the same
-	// attempt is delivered again.
+	// Lost says that it is unknown whether the app saw the trigger, because the connection broke.
+	// It does not count as a failure; the same attempt is delivered again.
 	Lost Outcome = 3
 )
 

@@ -19,6 +19,7 @@ import (
 	"carillon/internal/cluster/clustertest"
 	"carillon/internal/dispatch"
 	"carillon/internal/engine"
+	"carillon/internal/engine/record"
 	"carillon/internal/forward"
 	"carillon/internal/scheduler"
 	"carillon/internal/store/pebblestore"
@@ -128,7 +129,7 @@ func (c *member) run(ctx, steady context.Context, s *scheduler.Service, serve fu
 	router.Go(func() { _ = c.router.Run(routing) })
 	service.Go(func() { serve(serving) })
 	cfg := cluster.Config{
-		Node:         cluster.Node{ID: c.node.host.address, Addr: c.node.host.address, Secret: c.secret(), Format: engine.RecordFormat},
+		Node:         cluster.Node{ID: c.node.host.address, Addr: c.node.host.address, Secret: c.secret(), Format: record.Format},
 		RunPartition: c.own,
 		OnView: func(v cluster.View) {
 			var addresses []string
@@ -154,7 +155,7 @@ func (c *member) run(ctx, steady context.Context, s *scheduler.Service, serve fu
 // own has the engine keep a partition, and writes down when it does.
 func (c *member) own(ctx context.Context, partition int, claim cluster.Claim) {
 	h, life := c.node.world.history, c.node.life
-	c.engine.Own(ctx, partition, claimProbe{claim, h, life, partition})
+	c.engine.RunPartition(ctx, partition, claimProbe{claim, h, life, partition})
 	h.add(event{what: letsGo, life: life, partition: partition, text: "of partition " + strconv.Itoa(partition)})
 }
 
