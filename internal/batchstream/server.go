@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"sync"
 )
 
 // A ServerStream is the server's end of a bidirectional gRPC stream.
@@ -36,46 +37,62 @@ type ServerConfig[Q, R any] struct {
 func Serve[Q, R any](closing context.Context, stream ServerStream[Q, R], cfg ServerConfig[Q, R]) error {
 	closing, end := context.WithCancel(closing)
 	defer end()
-	ctx := stream.Context()
-	messages := make(chan *Q)
-	received := make(chan error, 1)
-	cfg.Go(func() { received <- cfg.Contain(func() error { return receive(closing, stream, cfg.Check, messages) }) })
 	answers := make(chan func(context.Context) *R, cfg.MaxInFlight)
-	answered := make(chan error, 1)
-	cfg.Go(func() { answered <- cfg.answer(stream, answers, end) })
-	err := cfg.Contain(func() error {
-		for {
-			select {
-			case m := <-messages:
-				answers <- cfg.Begin(ctx, m)
-			case err := <-received: // all messages before it were taken
-				return err
-			case <-closing.Done():
-				return nil
-			}
-		}
+	var begins admission
+	received, answered := make(chan error, 1), make(chan error, 1)
+	cfg.Go(func() {
+		received <- cfg.Contain(func() error { return cfg.receive(stream, &begins, answers) })
 	})
+	cfg.Go(func() { answered <- cfg.answer(stream, answers, end) })
+	var err error
+	select {
+	case err = <-received:
+	case <-closing.Done():
+	}
+	begins.stop()
 	close(answers)
 	return errors.Join(err, <-answered)
 }
 
-// receive passes messages on until the client has closed its side, ctx ends, or check returns an
-// error. It returns nil when the client has closed its side.
-func receive[Q, R any](ctx context.Context, stream ServerStream[Q, R], check func(*Q) error, to chan<- *Q) error {
+// admission decides whether messages may still begin. The zero value admits them.
+type admission struct {
+	mu      sync.Mutex // held while a message begins
+	stopped bool
+}
+
+// admit calls begin and returns true, or returns false after stop.
+func (a *admission) admit(begin func()) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.stopped {
+		return false
+	}
+	begin()
+	return true
+}
+
+// stop waits for a message that is beginning; none begins after it returns.
+func (a *admission) stop() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.stopped = true
+}
+
+// receive begins the messages in order until the client closes its side, messages are no longer
+// admitted, or a message is invalid. It returns nil in the first two cases.
+func (cfg ServerConfig[Q, R]) receive(stream ServerStream[Q, R], begins *admission, answers chan<- func(context.Context) *R) error {
 	for {
 		m, err := stream.Recv()
 		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err == nil {
-			err = check(m)
+			err = cfg.Check(m)
 		}
 		if err != nil {
 			return err
 		}
-		select {
-		case to <- m:
-		case <-ctx.Done():
+		if !begins.admit(func() { answers <- cfg.Begin(stream.Context(), m) }) {
 			return nil
 		}
 	}
