@@ -20,8 +20,8 @@ type stdio struct {
 	AtKill *atomic.Pointer[func()]
 }
 
-// command is a command of carillon.
-type command struct {
+// subcommand is a command of carillon.
+type subcommand struct {
 	name, synopsis string
 	run            func(ctx context.Context, args []string, std stdio) error
 	flags          func() *flag.FlagSet // nil if it has none

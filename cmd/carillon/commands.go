@@ -12,8 +12,8 @@ import (
 )
 
 // commands returns all commands, in the order of help.
-func commands() []command {
-	return []command{
+func commands() []subcommand {
+	return []subcommand{
 		{"dev", "run everything in one process: sidecar, scheduler and store", dev, flagsOf(devFlags)},
 		{"scheduler", "run the Scheduler service: a drop-in replacement for Dapr's scheduler", scheduler, flagsOf(schedulerFlags)},
 		{"sidecar", "run the jobs API for an app: a drop-in replacement for daprd", runSidecar, flagsOf(sidecarFlags)},

@@ -8,12 +8,12 @@ import (
 )
 
 // completion returns the command that prints the completion script of a shell for all commands.
-func completion(all func() []command) func(ctx context.Context, args []string, std stdio) error {
+func completion(all func() []subcommand) func(ctx context.Context, args []string, std stdio) error {
 	return func(_ context.Context, args []string, std stdio) error { return printCompletion(all(), args, std) }
 }
 
 // printCompletion prints the script for the shell that args name.
-func printCompletion(all []command, args []string, std stdio) error {
+func printCompletion(all []subcommand, args []string, std stdio) error {
 	if len(args) == 1 && strings.HasPrefix(args[0], "-") {
 		fmt.Fprint(std.Out, "Usage: carillon completion bash|zsh|fish\n\nTo enable it in this shell:\n\n"+
 			"  source <(carillon completion bash)\n  carillon completion fish | source\n")

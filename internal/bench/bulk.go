@@ -92,8 +92,8 @@ func (b *bench) fillBulk(
 }
 
 // bulk measures scheduling over streams: row 18.
-func (b *bench) bulk(ctx context.Context) ([]Result, error) {
-	return b.with(ctx, func(t *target) ([]Result, error) {
+func (b *bench) bulk(ctx context.Context) ([]RowResult, error) {
+	return b.with(ctx, func(t *target) ([]RowResult, error) {
 		echo, err := b.unary(ctx, NullEcho)
 		if err != nil {
 			return nil, err
@@ -140,16 +140,16 @@ func (b *bench) bulk(ctx context.Context) ([]Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		r := s.into(Result{
+		r := s.into(RowResult{
 			Row: 18, Measure: fmt.Sprintf("durable schedule over streams, groups of %d", groupJobs), Unit: "/s", Bar: atLeast(1.9, 2.5),
 			Count: &count, Detail: []Figure{{"server CPU", median(costs), "µs"}},
 		}, "unary echo")
-		return []Result{r}, t.tidy(ctx, app)
+		return []RowResult{r}, t.tidy(ctx, app)
 	})
 }
 
 // postBatches measures scheduling many jobs by one request to a sidecar: row 19. What is stored stays.
-func (b *bench) postBatches(ctx context.Context, s *sidecar) (Result, error) {
+func (b *bench) postBatches(ctx context.Context, s *sidecar) (RowResult, error) {
 	var rates, costs []float64
 	bodies := make([][]byte, groupCallers)
 	few := *b
@@ -170,18 +170,18 @@ func (b *bench) postBatches(ctx context.Context, s *sidecar) (Result, error) {
 			return s.callers[caller].batch(ctx, s.app, bodies[caller])
 		})
 		if err != nil {
-			return Result{}, err
+			return RowResult{}, err
 		}
 		rates, costs = append(rates, l.rate()*groupJobs), append(costs, l.cost()/groupJobs)
 	}
-	return Result{
+	return RowResult{
 		Row: 19, Measure: fmt.Sprintf("sidecar, HTTP batches of %d", groupJobs), Value: median(rates), Unit: "/s",
 		Detail: []Figure{{"CPU of sidecar and scheduler", median(costs), "µs"}},
 	}, nil
 }
 
 // batch schedules the jobs of a batch, and holds that all were acknowledged.
-func (c *httpCaller) batch(ctx context.Context, app string, body []byte) error {
+func (c *httpLoadCaller) batch(ctx context.Context, app string, body []byte) error {
 	code, err := c.call(ctx, http.MethodPost, "/v1/jobs/batch", app, body)
 	if err == nil && code != http.StatusOK {
 		err = fmt.Errorf("it answers %d", code)

@@ -10,8 +10,8 @@ import (
 )
 
 // burst measures how fast jobs that are due at one instant are delivered and settled: row 4.
-func (b *bench) burst(ctx context.Context) ([]Result, error) {
-	return b.with(ctx, func(t *target) ([]Result, error) {
+func (b *bench) burst(ctx context.Context) ([]RowResult, error) {
+	return b.with(ctx, func(t *target) ([]RowResult, error) {
 		var total blast
 		var costs []float64
 		s, err := b.between(ctx, b.stream, func(ctx context.Context) (float64, error) {
@@ -23,12 +23,12 @@ func (b *bench) burst(ctx context.Context) ([]Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		r := s.into(Result{
+		r := s.into(RowResult{
 			Row: 4, Measure: fmt.Sprintf("burst of %s, delivered and settled", format(float64(b.cfg.Sizes.Burst), "")),
 			Unit: "/s", Bar: atLeast(0.4, 0.6), Count: &total.count,
 			Detail: append(spread("late", total.late), Figure{"delivered", total.delivered, "/s"}, Figure{"server CPU", median(costs), "µs"}),
 		}, "stream echo")
-		return []Result{r}, nil
+		return []RowResult{r}, nil
 	})
 }
 

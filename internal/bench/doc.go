@@ -15,8 +15,8 @@
 //   - Lateness is measured from the due instant, for every trigger. Jobs are scheduled beforehand: a
 //     slow server does not slow down its own load.
 //   - Every run counts. A job that was acknowledged and not delivered, delivered twice, or delivered
-//     early is a fault in the [Result], however fast the run was.
-//   - A measurement that fails says why in its [Result]; the others are still taken.
+//     early is a fault in the [RowResult], however fast the run was.
+//   - A measurement that fails says why in its [RowResult]; the others are still taken.
 //
 // One load runs at a time. The memory of the client grows with the triggers of a burst, not with
 // the stored jobs.

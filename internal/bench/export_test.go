@@ -25,11 +25,11 @@ func NewPlan(jobs, times int, due func(job, k int) time.Time) Plan {
 func (l *ledger) Add(name string, at time.Time)   { l.add(name, at) }
 func (l *ledger) Count(p Plan) Count              { return l.count(p) }
 func (l *ledger) Lateness(p Plan) []time.Duration { return l.lateness(p) }
-func (r Result) Judged(pace float64) Result       { return r.judged(pace) }
+func (r RowResult) Judged(pace float64) RowResult { return r.judged(pace) }
 
 // Between takes a measure between nulls, in that many rounds.
-func Between(ctx context.Context, rounds int, null, measure func(context.Context) (float64, error)) (Result, error) {
+func Between(ctx context.Context, rounds int, null, measure func(context.Context) (float64, error)) (RowResult, error) {
 	b := &bench{cfg: Config{Sizes: Sizes{Rounds: rounds}}}
 	s, err := b.between(ctx, null, measure)
-	return s.into(Result{}, "null"), err
+	return s.into(RowResult{}, "null"), err
 }

@@ -8,8 +8,8 @@ import (
 )
 
 // get measures how fast jobs are read by their names: row 10.
-func (b *bench) get(ctx context.Context) ([]Result, error) {
-	return b.with(ctx, func(t *target) ([]Result, error) {
+func (b *bench) get(ctx context.Context) ([]RowResult, error) {
+	return b.with(ctx, func(t *target) ([]RowResult, error) {
 		echo, err := b.unary(ctx, NullEcho)
 		if err != nil {
 			return nil, err
@@ -36,11 +36,11 @@ func (b *bench) get(ctx context.Context) ([]Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		r := s.into(Result{
+		r := s.into(RowResult{
 			Row: 10, Measure: "get by name", Unit: "/s", Bar: atLeast(0.6, 0.8),
 			Detail: []Figure{{"server CPU", median(costs), "µs"}},
 		}, "unary echo")
-		return []Result{r}, t.tidy(ctx, app)
+		return []RowResult{r}, t.tidy(ctx, app)
 	})
 }
 

@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// httpCaller sends requests one after the other over its own connection. It uses little processor
+// httpLoadCaller sends requests one after the other over its own connection. It uses little processor
 // time, which the server would lack.
-type httpCaller struct {
+type httpLoadCaller struct {
 	host string
 	conn net.Conn // nil before the first request, and after one that went wrong
 	in   *bufio.Reader
@@ -24,15 +24,15 @@ type httpCaller struct {
 }
 
 // callersTo returns a caller for each of the callers, which send to that host and port.
-func (b *bench) callersTo(host string) []*httpCaller {
-	callers := make([]*httpCaller, b.cfg.Callers)
+func (b *bench) callersTo(host string) []*httpLoadCaller {
+	callers := make([]*httpLoadCaller, b.cfg.Callers)
 	for i := range callers {
-		callers[i] = &httpCaller{host: host}
+		callers[i] = &httpLoadCaller{host: host}
 	}
 	return callers
 }
 
-func closeAll(callers []*httpCaller) {
+func closeAll(callers []*httpLoadCaller) {
 	for _, c := range callers {
 		if c.conn != nil {
 			_ = c.conn.Close()
@@ -41,12 +41,12 @@ func closeAll(callers []*httpCaller) {
 }
 
 // do sends a request about a job of the app, and returns the status of its answer.
-func (c *httpCaller) do(ctx context.Context, method, name, app string, body []byte) (status int, err error) {
+func (c *httpLoadCaller) do(ctx context.Context, method, name, app string, body []byte) (status int, err error) {
 	return c.call(ctx, method, "/v1.0-alpha1/jobs/"+name, app, body)
 }
 
 // call sends a request of the app, and returns the status of its answer.
-func (c *httpCaller) call(ctx context.Context, method, path, app string, body []byte) (status int, err error) {
+func (c *httpLoadCaller) call(ctx context.Context, method, path, app string, body []byte) (status int, err error) {
 	if c.conn == nil {
 		if c.conn, err = new(net.Dialer).DialContext(ctx, "tcp", c.host); err != nil {
 			return 0, err
@@ -73,7 +73,7 @@ func (c *httpCaller) call(ctx context.Context, method, path, app string, body []
 }
 
 // post schedules a job, and holds that it was acknowledged.
-func (c *httpCaller) post(ctx context.Context, name, app string, body []byte) error {
+func (c *httpLoadCaller) post(ctx context.Context, name, app string, body []byte) error {
 	status, err := c.do(ctx, http.MethodPost, name, app, body)
 	if err == nil && status/100 != 2 {
 		err = fmt.Errorf("it answers %d", status)

@@ -14,14 +14,14 @@ import (
 const pace = 10 * time.Millisecond
 
 // idle measures how late a server that has nothing else to do is: row 6.
-func (b *bench) idle(ctx context.Context) ([]Result, error) {
-	return b.with(ctx, func(t *target) ([]Result, error) {
+func (b *bench) idle(ctx context.Context) ([]RowResult, error) {
+	return b.with(ctx, func(t *target) ([]RowResult, error) {
 		late, count, err := b.lateness(ctx, t)
 		if err != nil {
 			return nil, err
 		}
 		figures := spread("late", late)
-		return []Result{
+		return []RowResult{
 			{Row: 6, Measure: "idle lateness, p50", Value: figures[0].Value, Unit: "ms", Bar: atMost(1, 0.5), Count: &count},
 			{
 				Row: 6, Measure: "idle lateness, p99", Value: figures[1].Value, Unit: "ms", Bar: atMost(3, 1.5),
@@ -88,8 +88,8 @@ func steady(n int, begin time.Time) plan {
 const floodJobs = 300
 
 // isolation measures what an app that hangs, and one whose jobs are always due, costs another: row 16.
-func (b *bench) isolation(ctx context.Context) ([]Result, error) {
-	return b.with(ctx, func(t *target) ([]Result, error) {
+func (b *bench) isolation(ctx context.Context) ([]RowResult, error) {
+	return b.with(ctx, func(t *target) ([]RowResult, error) {
 		var total Count
 		var details []Figure
 		p99 := func(what string) (float64, error) {
@@ -116,7 +116,7 @@ func (b *bench) isolation(ctx context.Context) ([]Result, error) {
 			return nil, err
 		}
 		null := &Null{Name: "alone", Value: mean(before, after), Values: []float64{before, after}}
-		return []Result{{
+		return []RowResult{{
 			Row: 16, Measure: fmt.Sprintf("lateness of an app beside one with %d jobs that are always due, p99", floodJobs),
 			Value: flooded, Unit: "ms", Bar: atMost(1.5, 1.1), Null: null, Ratio: flooded / mean(before, after),
 			Notes: []string{fmt.Sprintf("the jobs that are always due fired %s times a second", format(fired, ""))},

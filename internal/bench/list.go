@@ -7,8 +7,8 @@ import (
 )
 
 // list measures how long it takes to list the jobs of an app: row 11.
-func (b *bench) list(ctx context.Context) ([]Result, error) {
-	return b.with(ctx, func(t *target) ([]Result, error) {
+func (b *bench) list(ctx context.Context) ([]RowResult, error) {
+	return b.with(ctx, func(t *target) ([]RowResult, error) {
 		b.progress("storing")
 		app, n := b.app(), b.cfg.Sizes.List
 		if err := b.fill(ctx, t, app, far, n); err != nil {
@@ -27,10 +27,10 @@ func (b *bench) list(ctx context.Context) ([]Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		r := Result{
+		r := RowResult{
 			Row: 11, Measure: fmt.Sprintf("list %s jobs of one app", format(float64(n), "")), Value: median(took), Unit: "s",
 			Bar: atMost(2, 1), Count: &count,
 		}
-		return []Result{r}, t.tidy(ctx, app)
+		return []RowResult{r}, t.tidy(ctx, app)
 	})
 }

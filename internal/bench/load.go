@@ -134,7 +134,7 @@ func (b *bench) between(ctx context.Context, null, measure func(context.Context)
 }
 
 // into writes s into r.
-func (s sides) into(r Result, null string) Result {
+func (s sides) into(r RowResult, null string) RowResult {
 	r.Value, r.Ratio = median(s.values), median(s.ratios)
 	r.Null = &Null{Name: null, Value: mean(s.nulls...), Values: s.nulls}
 	return r

@@ -21,7 +21,7 @@ const (
 
 // losses kills one node of a cluster after the other, each time until its share fires again and it is back; and then
 // stops one in good order: row 15.
-func (b *bench) losses(ctx context.Context) (results []Result, err error) {
+func (b *bench) losses(ctx context.Context) (results []RowResult, err error) {
 	f, err := b.fleet(ctx)
 	if err != nil {
 		return nil, err
@@ -81,7 +81,7 @@ func (b *bench) losses(ctx context.Context) (results []Result, err error) {
 	again := count.Duplicates
 	count.Duplicates = 0 // what was out when a node was lost is delivered again, as it is promised
 	all := sorted(took)
-	return []Result{{
+	return []RowResult{{
 		Row: 15, Measure: fmt.Sprintf("a node of %d is killed: its share fires again after", b.cfg.Nodes), Unit: "s",
 		Value: percentile(all, 1).Seconds(), Bar: atMost(4, 2), Count: &count,
 		Detail: []Figure{

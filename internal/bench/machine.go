@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Machine describes the machine of a run.
-type Machine struct {
+// Hardware describes the machine of a run.
+type Hardware struct {
 	OS         string  `json:"os"`
 	Processors int     `json:"processors"`
 	Model      string  `json:"model"`
@@ -27,8 +27,8 @@ type Machine struct {
 }
 
 // machine describes this one, with the disk that holds dir.
-func machine(dir string) (Machine, error) {
-	m := Machine{
+func machine(dir string) (Hardware, error) {
+	m := Hardware{
 		OS: runtime.GOOS + "/" + runtime.GOARCH, Processors: runtime.NumCPU(), Go: runtime.Version(),
 		Model: field("/proc/cpuinfo", "model name"), FileSystem: fileSystem(dir),
 	}
@@ -46,7 +46,7 @@ func machine(dir string) (Machine, error) {
 }
 
 // String returns m in a line.
-func (m Machine) String() string {
+func (m Hardware) String() string {
 	return fmt.Sprintf("%s, %d × %s, %s of memory, data on %s, a sync of a small append takes %s, %s; load before the run %s",
 		m.OS, m.Processors, m.Model, format(m.Memory, "B"), m.FileSystem, format(m.Sync, "µs"), m.Go, digits(m.Load))
 }

@@ -162,7 +162,7 @@ func freePorts(ctx context.Context, n int) ([]int, error) {
 }
 
 // across measures what several nodes acknowledge: row 14.
-func (b *bench) across(ctx context.Context) (results []Result, err error) {
+func (b *bench) across(ctx context.Context) (results []RowResult, err error) {
 	f, err := b.fleet(ctx)
 	if err != nil {
 		return nil, err
@@ -204,13 +204,13 @@ func (b *bench) across(ctx context.Context) (results []Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r := s.into(Result{
+	r := s.into(RowResult{
 		Row: 14, Measure: fmt.Sprintf("%d nodes on one machine: durable schedule, %d callers", b.cfg.Nodes, b.cfg.Callers),
 		Unit: "/s", Bar: speed(atLeast(8000, 15_000)), Count: &count,
 		Detail: []Figure{{"CPU of all nodes", median(f.used), "µs"}},
 	}, "unary echo")
 	r.Bar.OfValue = true
-	return []Result{r}, nil
+	return []RowResult{r}, nil
 }
 
 // cpu returns the processor time that all nodes have used.

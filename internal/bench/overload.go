@@ -15,16 +15,16 @@ import (
 // manyApps is how many apps share an overload where it is not all of one app.
 const manyApps = 50
 
-// An overload is jobs that are due more often than the server can deliver them.
-type overload struct {
+// busyLoad is jobs that are due more often than the server can deliver them.
+type busyLoad struct {
 	name   string
 	every  string // how often each job is due; once if it is empty
 	answer string // what the apps answer
 }
 
 // overloads returns the loads of row 20. A job that failed is tried again after retryInterval, without an end.
-func overloads() []overload {
-	return []overload{
+func busyLoads() []busyLoad {
+	return []busyLoad{
 		{"jobs at @every 1s", "@every 1s", AnswerSuccess},
 		{"jobs at @every 100ms", "@every 100ms", AnswerSuccess},
 		{"jobs that fail, tried again after 10 ms", "", AnswerFailed},
@@ -34,9 +34,9 @@ func overloads() []overload {
 const retryInterval = 10 * time.Millisecond
 
 // overload measures what apps with more work than the server can do cost another app: row 20.
-func (b *bench) overload(ctx context.Context) ([]Result, error) {
+func (b *bench) overload(ctx context.Context) ([]RowResult, error) {
 	return b.eachOverload(ctx, func(measure func(t *target, nodes []*child) error) error {
-		_, err := b.with(ctx, func(t *target) ([]Result, error) {
+		_, err := b.with(ctx, func(t *target) ([]RowResult, error) {
 			var nodes []*child
 			if t.child != nil {
 				nodes = append(nodes, t.child)
@@ -48,7 +48,7 @@ func (b *bench) overload(ctx context.Context) ([]Result, error) {
 }
 
 // overloadAcross is overload of several nodes.
-func (b *bench) overloadAcross(ctx context.Context) ([]Result, error) {
+func (b *bench) overloadAcross(ctx context.Context) ([]RowResult, error) {
 	return b.eachOverload(ctx, func(measure func(t *target, nodes []*child) error) (err error) {
 		f, err := b.fleet(ctx)
 		if err != nil {
@@ -67,22 +67,22 @@ func (b *bench) overloadAcross(ctx context.Context) ([]Result, error) {
 // cannot be measured does not keep the others from it.
 func (b *bench) eachOverload(
 	ctx context.Context, on func(measure func(t *target, nodes []*child) error) error,
-) (results []Result, err error) {
-	for _, load := range overloads() {
+) (results []RowResult, err error) {
+	for _, load := range busyLoads() {
 		err := on(func(t *target, nodes []*child) error {
 			found, err := b.overloaded(ctx, t, nodes, load)
 			results = append(results, found...)
 			return err
 		})
 		if err != nil {
-			results = append(results, Result{Row: 20, Measure: load.name, Error: err.Error()})
+			results = append(results, RowResult{Row: 20, Measure: load.name, Error: err.Error()})
 		}
 	}
 	return results, ctx.Err()
 }
 
 // overloaded takes the measures of one load: of one app, and then of many.
-func (b *bench) overloaded(ctx context.Context, t *target, nodes []*child, load overload) (results []Result, err error) {
+func (b *bench) overloaded(ctx context.Context, t *target, nodes []*child, load busyLoad) (results []RowResult, err error) {
 	var sides []side
 	for _, apps := range []int{0, 1, manyApps, 0} {
 		s, err := b.besideBusy(ctx, t, nodes, load, apps)
@@ -112,7 +112,7 @@ type side struct {
 }
 
 // results returns the two lines of a load.
-func (s side) results(what string, before, after side) []Result {
+func (s side) results(what string, before, after side) []RowResult {
 	calls, p99 := s.calls.figures()
 	callCount := s.calls.count.plus(s.occupied)
 	calls = append(calls, Figure{"busy apps meanwhile", s.besides, "/s"})
@@ -132,7 +132,7 @@ func (s side) results(what string, before, after side) []Result {
 		details = append(details, Figure{"leases lost", float64(s.lost), ""})
 	}
 	alone := mean(before.late[1].Value, after.late[1].Value)
-	return []Result{
+	return []RowResult{
 		{
 			Row: 20, Measure: what + ": calls of another, p99", Value: p99, Unit: "ms", Bar: atMost(100, 50), Count: &callCount,
 			Detail: calls, Notes: notes,
@@ -147,7 +147,7 @@ func (s side) results(what string, before, after side) []Result {
 
 // besideBusy measures an app while that many others are busy. All jobs are scheduled beforehand. With no busy apps,
 // only the lateness is measured.
-func (b *bench) besideBusy(ctx context.Context, t *target, nodes []*child, load overload, apps int) (s side, err error) {
+func (b *bench) besideBusy(ctx context.Context, t *target, nodes []*child, load busyLoad, apps int) (s side, err error) {
 	b.progress("scheduling")
 	jobs := int(b.cfg.Sizes.Overload / pace)
 	if apps > 0 {
@@ -171,7 +171,7 @@ func (b *bench) besideBusy(ctx context.Context, t *target, nodes []*child, load 
 // besideBusyIn is besideBusy with apps that are busy from the instant due on. The first job of the other is due a moment
 // later.
 func (b *bench) besideBusyIn(
-	ctx context.Context, t *target, nodes []*child, load overload, apps int, due time.Time,
+	ctx context.Context, t *target, nodes []*child, load busyLoad, apps int, due time.Time,
 ) (s side, err error) {
 	begin := due
 	if apps > 0 {
@@ -255,7 +255,7 @@ func (b *bench) lookAt(ctx context.Context, t *target, l *ledger, calls string, 
 }
 
 // serveBusy starts the busy apps; it returns nil if there are none.
-func (b *bench) serveBusy(ctx context.Context, t *target, load overload, apps int, due time.Time) (*busyApps, error) {
+func (b *bench) serveBusy(ctx context.Context, t *target, load busyLoad, apps int, due time.Time) (*busyApps, error) {
 	if apps == 0 {
 		return nil, nil //nolint:nilnil // there are none
 	}
@@ -265,7 +265,7 @@ func (b *bench) serveBusy(ctx context.Context, t *target, load overload, apps in
 }
 
 // fillBusy schedules the jobs of the busy apps, all of which are due first at the same instant.
-func (b *bench) fillBusy(ctx context.Context, t *target, load overload, cfg AppsConfig) error {
+func (b *bench) fillBusy(ctx context.Context, t *target, load busyLoad, cfg AppsConfig) error {
 	of := make([]*schedulerv1.JobMetadata, cfg.Apps)
 	for i := range of {
 		of[i] = meta(cfg.ID(i))

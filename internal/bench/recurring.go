@@ -25,15 +25,15 @@ type series struct {
 }
 
 // recurring measures whether jobs that fall due every second keep their time: row 5.
-func (b *bench) recurring(ctx context.Context) ([]Result, error) {
-	return b.with(ctx, func(t *target) ([]Result, error) {
+func (b *bench) recurring(ctx context.Context) ([]RowResult, error) {
+	return b.with(ctx, func(t *target) ([]RowResult, error) {
 		s, err := b.series(ctx, t)
 		if err != nil {
 			return nil, err
 		}
 		what := fmt.Sprintf("%s jobs at @every 1s, %d times", format(float64(b.cfg.Sizes.Recurring), ""), b.cfg.Sizes.Repeats)
 		figures := spread("error", s.errors)
-		return []Result{
+		return []RowResult{
 			{
 				Row: 5, Measure: what + ": share delivered", Value: s.onTime * 100, Unit: "%", Bar: atLeast(100, 100), Count: &s.count,
 				Detail: []Figure{{"server CPU", s.cost, "µs"}},

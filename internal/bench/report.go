@@ -10,19 +10,19 @@ type Report struct {
 	At          time.Time `json:"at"`
 	Took        float64   `json:"took_s"`
 	Server      string    `json:"server"`
-	Machine     Machine   `json:"machine"`
+	Machine     Hardware  `json:"machine"`
 	Sizes       Sizes     `json:"sizes"`
 	Callers     int       `json:"callers"`
 	Connections int       `json:"connections"`
 	Payload     int       `json:"payload_bytes"`
 	// Pace is how many times the processor time a unary echo takes here that it takes on the machine that the bars are
 	// from; 0 if no measure needed to know.
-	Pace    float64  `json:"pace,omitempty"`
-	Results []Result `json:"results"`
+	Pace    float64     `json:"pace,omitempty"`
+	Results []RowResult `json:"results"`
 }
 
-// A Result is one measure, with what it is held against.
-type Result struct {
+// A RowResult is one measure, with what it is held against.
+type RowResult struct {
 	Row     int     `json:"row"` // the measure's number in docs/performance.md
 	Measure string  `json:"measure"`
 	Value   float64 `json:"value"`
@@ -109,7 +109,7 @@ func (b Bar) at(pace float64) Bar {
 }
 
 // judged returns r with its verdicts, on a machine of that pace; 0 if it is not known.
-func (r Result) judged(pace float64) Result {
+func (r RowResult) judged(pace float64) RowResult {
 	r.Verdict = r.against(r.Bar)
 	if r.Bar.Speed && pace > 0 {
 		r.AtPace = r.against(r.Bar.at(pace))
@@ -118,7 +118,7 @@ func (r Result) judged(pace float64) Result {
 }
 
 // against returns how r stands to b.
-func (r Result) against(b Bar) Verdict {
+func (r RowResult) against(b Bar) Verdict {
 	value := r.Value
 	if r.Null != nil && !b.OfValue {
 		value = r.Ratio

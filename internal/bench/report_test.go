@@ -25,7 +25,7 @@ func TestRatioUsesSurroundingBaselines(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := bench.Result{ // the rounds are 100 ÷ 200, 50 ÷ 200 and 80 ÷ 100
+	want := bench.RowResult{ // the rounds are 100 ÷ 200, 50 ÷ 200 and 80 ÷ 100
 		Value: 80, Ratio: 0.5, Null: &bench.Null{Name: "null", Value: 150, Values: []float64{100, 300, 100, 100}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -37,21 +37,21 @@ func TestVerdictFollowsTarget(t *testing.T) {
 	more, less := bench.Bar{Must: 0.6, Aim: 0.8}, bench.Bar{Must: 50, Aim: 10, Less: true}
 	null := &bench.Null{Name: "null", Value: 100}
 	for name, test := range map[string]struct {
-		result bench.Result
+		result bench.RowResult
 		want   bench.Verdict
 	}{
-		"as much as the aim":     {bench.Result{Value: 80, Null: null, Ratio: 0.8, Bar: more}, bench.MetAim},
-		"a ratio in between":     {bench.Result{Value: 70, Null: null, Ratio: 0.7, Bar: more}, bench.MetMust},
-		"a ratio that is lower":  {bench.Result{Value: 50, Null: null, Ratio: 0.5, Bar: more}, bench.Below},
-		"less is better":         {bench.Result{Value: 10, Bar: less}, bench.MetAim},
-		"a value in between":     {bench.Result{Value: 11, Bar: less}, bench.MetMust},
-		"a value that is higher": {bench.Result{Value: 51, Bar: less}, bench.Below},
+		"as much as the aim":     {bench.RowResult{Value: 80, Null: null, Ratio: 0.8, Bar: more}, bench.MetAim},
+		"a ratio in between":     {bench.RowResult{Value: 70, Null: null, Ratio: 0.7, Bar: more}, bench.MetMust},
+		"a ratio that is lower":  {bench.RowResult{Value: 50, Null: null, Ratio: 0.5, Bar: more}, bench.Below},
+		"less is better":         {bench.RowResult{Value: 10, Bar: less}, bench.MetAim},
+		"a value in between":     {bench.RowResult{Value: 11, Bar: less}, bench.MetMust},
+		"a value that is higher": {bench.RowResult{Value: 51, Bar: less}, bench.Below},
 		"a value beside a null": {
-			bench.Result{Value: 30, Null: null, Ratio: 0.3, Bar: bench.Bar{Must: 15, Aim: 25, OfValue: true}}, bench.MetAim,
+			bench.RowResult{Value: 30, Null: null, Ratio: 0.3, Bar: bench.Bar{Must: 15, Aim: 25, OfValue: true}}, bench.MetAim,
 		},
-		"no value":     {bench.Result{Bar: less}, bench.Unknown},
-		"no bar":       {bench.Result{Value: 1}, bench.Unknown},
-		"not measured": {bench.Result{Value: 1, Bar: less, Error: "it was not there"}, bench.Unknown},
+		"no value":     {bench.RowResult{Bar: less}, bench.Unknown},
+		"no bar":       {bench.RowResult{Value: 1}, bench.Unknown},
+		"not measured": {bench.RowResult{Value: 1, Bar: less, Error: "it was not there"}, bench.Unknown},
 	} {
 		if got := test.result.Judged(0).Verdict; got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
@@ -63,16 +63,16 @@ func TestThroughputTargetScalesWithMachine(t *testing.T) {
 	rate := bench.Bar{Must: 15_000, Aim: 25_000, Speed: true}
 	cost := bench.Bar{Must: 110, Aim: 70, Less: true, Speed: true}
 	for name, test := range map[string]struct {
-		result bench.Result
+		result bench.RowResult
 		pace   float64
 		want   bench.Verdict
 	}{
-		"half the rate on half the machine":  {bench.Result{Value: 7_500, Bar: rate}, 2, bench.MetMust},
-		"less than that":                     {bench.Result{Value: 7_499, Bar: rate}, 2, bench.Below},
-		"twice the cost on half the machine": {bench.Result{Value: 140, Bar: cost}, 2, bench.MetAim},
-		"on a faster machine":                {bench.Result{Value: 60, Bar: cost}, 0.5, bench.Below},
-		"a pace that is not known":           {bench.Result{Value: 60, Bar: cost}, 0, ""},
-		"a bar that is no speed":             {bench.Result{Value: 60, Bar: bench.Bar{Must: 110, Aim: 70, Less: true}}, 2, ""},
+		"half the rate on half the machine":  {bench.RowResult{Value: 7_500, Bar: rate}, 2, bench.MetMust},
+		"less than that":                     {bench.RowResult{Value: 7_499, Bar: rate}, 2, bench.Below},
+		"twice the cost on half the machine": {bench.RowResult{Value: 140, Bar: cost}, 2, bench.MetAim},
+		"on a faster machine":                {bench.RowResult{Value: 60, Bar: cost}, 0.5, bench.Below},
+		"a pace that is not known":           {bench.RowResult{Value: 60, Bar: cost}, 0, ""},
+		"a bar that is no speed":             {bench.RowResult{Value: 60, Bar: bench.Bar{Must: 110, Aim: 70, Less: true}}, 2, ""},
 	} {
 		if got := test.result.Judged(test.pace).AtPace; got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
@@ -85,11 +85,11 @@ func report() bench.Report {
 	r := bench.Report{
 		At: time.Date(2027, 1, 2, 3, 4, 5, 0, time.UTC), Took: 61, Server: "carillon", Sizes: bench.Quick(),
 		Callers: 128, Connections: 4, Payload: 64, Pace: 2,
-		Machine: bench.Machine{
+		Machine: bench.Hardware{
 			OS: "linux/amd64", Processors: 2, Model: "Abacus", Memory: 8 << 30, FileSystem: "ext4 (/dev/sda)", Go: "go1.26", Sync: 208, Load: 0.25,
 		},
 	}
-	for _, res := range []bench.Result{
+	for _, res := range []bench.RowResult{
 		{
 			Row: 1, Measure: "durable schedule", Value: 30_600, Unit: "/s", Null: &bench.Null{Name: "unary echo", Value: 51_000},
 			Ratio: 0.6, Bar: bench.Bar{Must: 0.6, Aim: 0.8}, Count: &bench.Count{Want: 1000, Distinct: 1000},

@@ -26,7 +26,7 @@ type step struct {
 	rows []int
 	name string
 	of   source
-	run  func(b *bench, ctx context.Context) ([]Result, error)
+	run  func(b *bench, ctx context.Context) ([]RowResult, error)
 	// takes returns about how long it takes with sizes s.
 	takes func(s Sizes) time.Duration
 }
@@ -87,7 +87,7 @@ func (b *bench) server() string {
 }
 
 // all takes the steps that are wanted.
-func (b *bench) all(ctx context.Context, begin time.Time, progress func(Progress)) (results []Result, pace float64, err error) {
+func (b *bench) all(ctx context.Context, begin time.Time, progress func(Progress)) (results []RowResult, pace float64, err error) {
 	var wanted []step
 	var left time.Duration
 	for _, s := range steps() {
@@ -116,7 +116,7 @@ func (b *bench) all(ctx context.Context, begin time.Time, progress func(Progress
 			return results, pace, ctx.Err()
 		}
 		if err != nil {
-			found = []Result{{Row: s.rows[0], Measure: s.name, Error: err.Error()}}
+			found = []RowResult{{Row: s.rows[0], Measure: s.name, Error: err.Error()}}
 		}
 		for _, r := range found {
 			if b.cfg.wants(r.Row) || r.Error != "" {
@@ -125,7 +125,7 @@ func (b *bench) all(ctx context.Context, begin time.Time, progress func(Progress
 		}
 		left -= s.takes(b.cfg.Sizes)
 	}
-	slices.SortStableFunc(results, func(x, y Result) int { return x.Row - y.Row })
+	slices.SortStableFunc(results, func(x, y RowResult) int { return x.Row - y.Row })
 	return results, pace, nil
 }
 
@@ -237,7 +237,7 @@ func (t *target) stop() error {
 }
 
 // with calls f with a scheduler, and stops it.
-func (b *bench) with(ctx context.Context, f func(t *target) ([]Result, error)) ([]Result, error) {
+func (b *bench) with(ctx context.Context, f func(t *target) ([]RowResult, error)) ([]RowResult, error) {
 	t, err := b.scheduler(ctx)
 	if err != nil {
 		return nil, err

@@ -10,8 +10,8 @@ import (
 )
 
 // schedule measures what it takes to acknowledge jobs durably: rows 1 and 2.
-func (b *bench) schedule(ctx context.Context) ([]Result, error) {
-	return b.with(ctx, func(t *target) ([]Result, error) {
+func (b *bench) schedule(ctx context.Context) ([]RowResult, error) {
+	return b.with(ctx, func(t *target) ([]RowResult, error) {
 		echo, err := b.unary(ctx, NullEcho)
 		if err != nil {
 			return nil, err
@@ -52,16 +52,16 @@ func (b *bench) schedule(ctx context.Context) ([]Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		throughput := s.into(Result{
+		throughput := s.into(RowResult{
 			Row: 1, Measure: fmt.Sprintf("durable schedule, %d callers", b.cfg.Callers), Unit: "/s", Bar: atLeast(0.6, 0.8),
 			Count:  &count,
 			Detail: []Figure{{"synced append", median(syncedRates), "/s"}},
 		}, "unary echo")
-		cost := Result{
+		cost := RowResult{
 			Row: 2, Measure: "server CPU per schedule", Value: median(costs), Unit: "µs", Bar: speed(atMost(45, 32)),
 			Detail: []Figure{{"unary echo", mean(echoCosts...), "µs"}, {"synced append", median(syncedCosts), "µs"}},
 		}
-		return []Result{throughput, cost}, t.tidy(ctx, app)
+		return []RowResult{throughput, cost}, t.tidy(ctx, app)
 	})
 }
 
@@ -144,8 +144,8 @@ func (b *bench) fillWith(
 }
 
 // alone measures how long a caller that is alone waits for its acknowledgement: row 3.
-func (b *bench) alone(ctx context.Context) ([]Result, error) {
-	return b.with(ctx, func(t *target) ([]Result, error) {
+func (b *bench) alone(ctx context.Context) ([]RowResult, error) {
+	return b.with(ctx, func(t *target) ([]RowResult, error) {
 		echo, err := b.unary(ctx, NullEcho)
 		if err != nil {
 			return nil, err
@@ -199,11 +199,11 @@ func (b *bench) alone(ctx context.Context) ([]Result, error) {
 		if err != nil {
 			return nil, err
 		}
-		r := s.into(Result{
+		r := s.into(RowResult{
 			Row: 3, Measure: "one caller alone, p50", Unit: "µs", Bar: atMost(1.3, 1.1), Count: &count,
 			Detail: []Figure{{"sync", mean(syncs...), "µs"}, {"unary echo", mean(echoes...), "µs"}, {"bare sync", median(bares), "µs"}, {"synced append", median(appends), "µs"}, {"p99", median(p99), "µs"}},
 		}, "sync + unary echo")
-		return []Result{r}, t.tidy(ctx, app)
+		return []RowResult{r}, t.tidy(ctx, app)
 	})
 }
 

@@ -20,7 +20,7 @@ type sidecar struct {
 	process process // of the sidecar, and of the scheduler if that is the same
 	child   *child  // nil if it is not ours
 	dir     string
-	callers []*httpCaller
+	callers []*httpLoadCaller
 	*httpApp
 	ended <-chan error // of the app
 	end   context.CancelFunc
@@ -79,7 +79,7 @@ func (s *sidecar) stop() error {
 
 // overHTTP measures scheduling through a sidecar, and bursts through it to an app: rows 12, 13
 // and 19.
-func (b *bench) overHTTP(ctx context.Context) (results []Result, err error) {
+func (b *bench) overHTTP(ctx context.Context) (results []RowResult, err error) {
 	s, err := b.sidecar(ctx)
 	if err != nil {
 		return nil, err
@@ -108,7 +108,7 @@ func (b *bench) overHTTP(ctx context.Context) (results []Result, err error) {
 }
 
 // post measures scheduling through a sidecar.
-func (b *bench) post(ctx context.Context, s *sidecar) ([]Result, error) {
+func (b *bench) post(ctx context.Context, s *sidecar) ([]RowResult, error) {
 	null, err := b.null(ctx, NullHTTP)
 	if err != nil {
 		return nil, err
@@ -147,8 +147,8 @@ func (b *bench) post(ctx context.Context, s *sidecar) ([]Result, error) {
 	}
 	rate, cost := speed(atLeast(15_000, 25_000)), speed(atMost(110, 70))
 	rate.OfValue = true
-	return []Result{
-		rates.into(Result{Row: 12, Measure: "sidecar, HTTP schedule", Unit: "/s", Bar: rate, Count: &count}, "HTTP echo"),
+	return []RowResult{
+		rates.into(RowResult{Row: 12, Measure: "sidecar, HTTP schedule", Unit: "/s", Bar: rate, Count: &count}, "HTTP echo"),
 		{
 			Row: 12, Measure: "sidecar, CPU per HTTP schedule, with the scheduler's", Value: median(costs), Unit: "µs", Bar: cost,
 			Detail: []Figure{{"HTTP echo", mean(echoCosts...), "µs"}},
@@ -192,19 +192,19 @@ func (b *bench) present(ctx context.Context, s *sidecar, round string, l load) (
 }
 
 // burstOverHTTP measures a burst to an app.
-func (b *bench) burstOverHTTP(ctx context.Context, s *sidecar) (Result, error) {
+func (b *bench) burstOverHTTP(ctx context.Context, s *sidecar) (RowResult, error) {
 	var rates, costs []float64
 	var late []time.Duration
 	var count Count
 	for range b.cfg.Sizes.Rounds {
 		one, err := b.blastOverHTTP(ctx, s)
 		if err != nil {
-			return Result{}, err
+			return RowResult{}, err
 		}
 		rates, costs = append(rates, one.delivered), append(costs, one.cost)
 		late, count = append(late, one.late...), count.plus(one.count)
 	}
-	return Result{
+	return RowResult{
 		Row: 13, Measure: fmt.Sprintf("sidecar, burst of %s to an HTTP app", format(float64(b.cfg.Sizes.Burst), "")),
 		Value: median(rates), Unit: "/s", Bar: speed(atLeast(15_000, 25_000)), Count: &count,
 		Detail: append(spread("late", late), Figure{"CPU of sidecar and scheduler", median(costs), "µs"}),

@@ -17,7 +17,7 @@ import (
 
 // storedJobs measures what jobs that are far in the future cost, in memory, on disk, at a restart, and the jobs beside
 // them: rows 7, 8, 9 and 17.
-func (b *bench) storedJobs(ctx context.Context) (results []Result, err error) {
+func (b *bench) storedJobs(ctx context.Context) (results []RowResult, err error) {
 	t, err := b.scheduler(ctx)
 	if err != nil {
 		return nil, err
@@ -38,7 +38,7 @@ func (b *bench) storedJobs(ctx context.Context) (results []Result, err error) {
 		return nil, err
 	}
 	what := format(float64(n), "") + " stored"
-	var beside []Result
+	var beside []RowResult
 	if b.cfg.wants(17) {
 		if beside, err = b.beside(ctx, t, what); err != nil {
 			return nil, err
@@ -56,7 +56,7 @@ func (b *bench) storedJobs(ctx context.Context) (results []Result, err error) {
 		return nil, err
 	}
 	count = count.plus(survived)
-	results = []Result{
+	results = []RowResult{
 		b.compare(what+": memory as loaded", much.loaded, little.loaded),
 		b.compare(what+": memory after a restart", much.restarted, little.restarted),
 		{
@@ -83,15 +83,15 @@ func (b *bench) storedJobs(ctx context.Context) (results []Result, err error) {
 }
 
 // gone deletes what is stored and restarts the server at once: the head of its due index is deleted entries then.
-func (b *bench) gone(ctx context.Context, t *target, app, what string) (Result, error) {
+func (b *bench) gone(ctx context.Context, t *target, app, what string) (RowResult, error) {
 	b.progress("deleting what is stored")
 	begin := time.Now()
 	if err := t.forget(ctx, app); err != nil {
-		return Result{}, err
+		return RowResult{}, err
 	}
 	deleted := time.Since(begin)
 	first, count, err := b.restart(ctx, t)
-	return Result{
+	return RowResult{
 		Row: 8, Measure: what + " and deleted: killed, then started, to the first trigger that was due", Value: first.Seconds(),
 		Unit: "s", Bar: atMost(1, 0.3), Count: &count, Detail: []Figure{{"deleting them", deleted.Seconds(), "s"}},
 	}, err
@@ -101,8 +101,8 @@ func (b *bench) gone(ctx context.Context, t *target, app, what string) (Result, 
 type memory struct{ loaded, restarted float64 }
 
 // compare returns row 7 of one state of a server, with much and with little stored.
-func (b *bench) compare(measure string, much, little float64) Result {
-	r := Result{Row: 7, Measure: measure, Value: much, Unit: "B", Bar: atMost(1.5, 1.1)}
+func (b *bench) compare(measure string, much, little float64) RowResult {
+	r := RowResult{Row: 7, Measure: measure, Value: much, Unit: "B", Bar: atMost(1.5, 1.1)}
 	r.Null = &Null{Name: format(float64(b.cfg.Sizes.Few), "") + " stored", Value: little, Values: []float64{little}}
 	if little > 0 {
 		r.Ratio = much / little
@@ -196,7 +196,7 @@ func (b *bench) sample(ctx context.Context, t *target, app string, n int) (Count
 }
 
 // beside measures scheduling and bursts while the jobs are stored, in turns with a server that holds nothing.
-func (b *bench) beside(ctx context.Context, t *target, what string) (results []Result, err error) {
+func (b *bench) beside(ctx context.Context, t *target, what string) (results []RowResult, err error) {
 	empty, err := b.scheduler(ctx)
 	if err != nil {
 		return nil, err
@@ -239,19 +239,19 @@ func (b *bench) beside(ctx context.Context, t *target, what string) (results []R
 		}
 		bursts = bursts.plus(s)
 	}
-	return []Result{
-		schedules.into(Result{Row: 17, Measure: what + ": schedule", Unit: "/s", Bar: atLeast(0.7, 0.9), Count: &acknowledged}, "empty"),
-		bursts.into(Result{Row: 17, Measure: what + ": burst", Unit: "/s", Bar: atLeast(0.7, 0.9), Count: &total}, "empty"),
+	return []RowResult{
+		schedules.into(RowResult{Row: 17, Measure: what + ": schedule", Unit: "/s", Bar: atLeast(0.7, 0.9), Count: &acknowledged}, "empty"),
+		bursts.into(RowResult{Row: 17, Measure: what + ": burst", Unit: "/s", Bar: atLeast(0.7, 0.9), Count: &total}, "empty"),
 	}, nil
 }
 
 // disk measures the folder of a server that has been left alone until its size no longer changed: row 9.
-func (b *bench) disk(ctx context.Context, t *target, n int) (Result, error) {
+func (b *bench) disk(ctx context.Context, t *target, n int) (RowResult, error) {
 	b.progress("waiting for the disk")
 	tables, others, err := size(t.dir)
 	for same := 0; same < 3 && err == nil; same++ {
 		if err := until(ctx, time.Now().Add(b.cfg.Sizes.Rest)); err != nil {
-			return Result{}, err
+			return RowResult{}, err
 		}
 		var now float64
 		if now, others, err = size(t.dir); now != tables {
@@ -259,9 +259,9 @@ func (b *bench) disk(ctx context.Context, t *target, n int) (Result, error) {
 		}
 	}
 	if err != nil {
-		return Result{}, err
+		return RowResult{}, err
 	}
-	return Result{
+	return RowResult{
 		Row: 9, Measure: fmt.Sprintf("disk per one-shot job with %d bytes", b.cfg.Payload), Value: tables / float64(n), Unit: "B",
 		Bar: atMost(250, 150), Detail: []Figure{{"log and the rest", others / float64(n), "B"}},
 		Notes: []string{"tables after a restart, left alone until their size no longer changed"},

@@ -63,7 +63,7 @@ func (r Report) cells() [][]string {
 }
 
 // verdicts returns the verdict, and after it the one at the machine's pace if that is another.
-func (r Result) verdicts() string {
+func (r RowResult) verdicts() string {
 	if r.AtPace == "" || r.AtPace == r.Verdict {
 		return string(r.Verdict)
 	}

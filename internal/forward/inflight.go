@@ -9,8 +9,8 @@ import (
 	"carillon/internal/job"
 )
 
-// inFlight is the commands of one call that were sent, by the node that owns their jobs.
-type inFlight struct {
+// sentCommands are the commands of one call that were sent, by the node that owns their jobs.
+type sentCommands struct {
 	parts  []part
 	unsent []int // commands without an owner, or whose owner is unknown
 }
@@ -23,7 +23,7 @@ type part struct {
 
 // wait waits until the commands are carried out or refused, and sets their errors. It returns the
 // indices of those that have not begun, in order.
-func (f inFlight) wait(ctx context.Context, errs []error) (retry []int) {
+func (f sentCommands) wait(ctx context.Context, errs []error) (retry []int) {
 	begun := map[int]bool{}
 	all := f.unsent
 	for _, i := range f.unsent {
@@ -48,7 +48,7 @@ func (f inFlight) wait(ctx context.Context, errs []error) (retry []int) {
 
 // send sends the commands of all with these indices to their owners, in order. changed is closed
 // when the owners change.
-func (r *Router) send(ctx context.Context, all []job.Request, indices []int) (sent inFlight, changed <-chan struct{}) {
+func (r *Router) send(ctx context.Context, all []job.Request, indices []int) (sent sentCommands, changed <-chan struct{}) {
 	r.mu.Lock()
 	owners, peers, changed := r.owners, r.peers, r.changed
 	type share struct {

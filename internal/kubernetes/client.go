@@ -37,8 +37,8 @@ type object struct {
 	Items   []object `json:"items"`   // of a list
 }
 
-// event is an event of a watch.
-type event struct {
+// watchEvent is an event of a watch.
+type watchEvent struct {
 	Type   string `json:"type"`
 	Object object `json:"object"`
 }
@@ -105,7 +105,7 @@ func (o *object) checkList() error {
 }
 
 // check returns an error unless e is a valid event of a namespace.
-func (e *event) check() error {
+func (e *watchEvent) check() error {
 	switch meta := e.Object.Metadata; {
 	case !slices.Contains([]string{"ADDED", "MODIFIED", "DELETED", "BOOKMARK"}, e.Type):
 		return fmt.Errorf("an event of the unknown type %.100q", e.Type)
@@ -123,7 +123,7 @@ func (e *event) check() error {
 // watch calls each with the events after a version. It returns how long the watch lasted, and why
 // it ended: nil if the API server ended it normally. An [expired] error means that no watch can
 // continue after that version.
-func (c *client) watch(ctx context.Context, version string, each func(event) error) (lasted time.Duration, err error) {
+func (c *client) watch(ctx context.Context, version string, each func(watchEvent) error) (lasted time.Duration, err error) {
 	ctx, cancel := context.WithTimeout(ctx, watchTime+listTime)
 	defer cancel()
 	body, err := c.get(ctx, url.Values{
@@ -145,11 +145,11 @@ func (c *client) watch(ctx context.Context, version string, each func(event) err
 }
 
 // events calls each with the events in the body of a watch.
-func events(body io.Reader, each func(event) error) error {
+func events(body io.Reader, each func(watchEvent) error) error {
 	lines := bufio.NewScanner(body)
 	lines.Buffer(nil, maxEvent)
 	for lines.Scan() {
-		var e event
+		var e watchEvent
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
 			return expired{error: fmt.Errorf("an event that is no JSON: %w", err)}
 		}

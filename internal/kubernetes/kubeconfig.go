@@ -30,8 +30,8 @@ type namedContext struct {
 }
 
 type namedCluster struct {
-	Name    string  `json:"name"`
-	Cluster cluster `json:"cluster"`
+	Name    string      `json:"name"`
+	Cluster kubeCluster `json:"cluster"`
 }
 
 type namedUser struct {
@@ -39,8 +39,8 @@ type namedUser struct {
 	User user   `json:"user"`
 }
 
-// cluster is the address and the CA certificates of an API server.
-type cluster struct {
+// kubeCluster is the address and the CA certificates of an API server.
+type kubeCluster struct {
 	Server     string `json:"server"`
 	CAFile     string `json:"certificate-authority"`
 	CA         []byte `json:"certificate-authority-data"`
@@ -70,7 +70,7 @@ type user struct {
 
 // parseKubeconfig returns the cluster and the user of the current context. Its errors contain no
 // secrets.
-func parseKubeconfig(text []byte) (c cluster, u user, err error) {
+func parseKubeconfig(text []byte) (c kubeCluster, u user, err error) {
 	var k kubeconfig
 	if err := yaml.Unmarshal(text, &k); err != nil { // which tells of values
 		if line := lineOf.FindString(err.Error()); line != "" {
@@ -113,7 +113,7 @@ func find[T any](all []T, is func(T) bool) (found T, ok bool) {
 }
 
 // check returns why the cluster cannot be used, or nil.
-func (c cluster) check() error {
+func (c kubeCluster) check() error {
 	server, err := url.Parse(c.Server)
 	if err != nil || server.Scheme != "https" || server.Hostname() == "" {
 		return errors.New("its server is no address that begins with https://: what is shown to it is a secret")
@@ -132,7 +132,7 @@ func (c cluster) check() error {
 }
 
 // proxy returns the URL of the proxy, or nil.
-func (c cluster) proxy() (*url.URL, error) {
+func (c kubeCluster) proxy() (*url.URL, error) {
 	if c.Proxy == "" {
 		return nil, nil
 	}

@@ -29,7 +29,7 @@ func readKubeconfig(name string) (access, error) {
 }
 
 // access returns the access to the API server of this cluster.
-func (c cluster) access(dir string) (a access, err error) {
+func (c kubeCluster) access(dir string) (a access, err error) {
 	a.server = c.Server
 	a.tls = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.ServerName}
 	if a.proxy, err = c.proxy(); err != nil {

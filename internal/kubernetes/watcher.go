@@ -99,7 +99,7 @@ func (w *Watcher) follow(ctx context.Context, s *state) (lasted time.Duration, e
 	if err := s.settle(ctx); err != nil {
 		return 0, err
 	}
-	return c.watch(ctx, s.version, func(e event) error {
+	return c.watch(ctx, s.version, func(e watchEvent) error {
 		name := e.Object.Metadata.Name
 		switch e.Type {
 		case "ADDED", "MODIFIED":

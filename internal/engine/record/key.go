@@ -18,20 +18,20 @@ const (
 	tagState = 's' // s, target, name: a state
 )
 
-// A Kind tells what the record of a key is.
-type Kind uint8
+// A RecordKind tells what the record of a key is.
+type RecordKind uint8
 
 // The kinds of keys. A store may hold unknown ones if it is damaged or a later release wrote it.
 const (
-	KindUnknown Kind = iota
-	KindDue          // an entry of the due index
-	KindJob          // a spec
-	KindState        // a state
-	KindMeta         // about the store itself
+	KindUnknown RecordKind = iota
+	KindDue                // an entry of the due index
+	KindJob                // a spec
+	KindState              // a state
+	KindMeta               // about the store itself
 )
 
 // KindOf returns the kind of a key of a store.
-func KindOf(key []byte) Kind {
+func KindOf(key []byte) RecordKind {
 	if len(key) == 0 {
 		return KindUnknown
 	}

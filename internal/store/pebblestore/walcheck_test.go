@@ -65,12 +65,12 @@ func TestChunkIsWholeOrAbsent(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		b    []byte
-		want chunk
+		want walChunk
 	}{
-		{"plain", plainChunk(whole, 7, []byte("abc")), chunk{header: 11, size: 14}},
-		{"empty", plainChunk(lastPart, 7, nil), chunk{header: 11, size: 11}},
-		{"synced", syncedChunk(whole, 7, 99, []byte("abc")), chunk{header: 19, size: 22, synced: 99}},
-		{"synced and empty", syncedChunk(lastPart, 7, 0, nil), chunk{header: 19, size: 19}},
+		{"plain", plainChunk(whole, 7, []byte("abc")), walChunk{header: 11, size: 14}},
+		{"empty", plainChunk(lastPart, 7, nil), walChunk{header: 11, size: 11}},
+		{"synced", syncedChunk(whole, 7, 99, []byte("abc")), walChunk{header: 19, size: 22, synced: 99}},
+		{"synced and empty", syncedChunk(lastPart, 7, 0, nil), walChunk{header: 19, size: 19}},
 	} {
 		for _, behind := range [][]byte{nil, []byte("more")} {
 			if got, ok := parseChunk(append(bytes.Clone(c.b), behind...), 7); !ok || got != c.want {
@@ -81,13 +81,13 @@ func TestChunkIsWholeOrAbsent(t *testing.T) {
 			t.Errorf("%s: in another log it reads as %+v", c.name, got)
 		}
 		for i := range c.b {
-			if got, ok := parseChunk(c.b[:i], 7); ok || got != (chunk{}) {
+			if got, ok := parseChunk(c.b[:i], 7); ok || got != (walChunk{}) {
 				t.Errorf("%s: its first %d bytes read as %+v, %v", c.name, i, got, ok)
 			}
 			for bit := range 8 {
 				damaged := bytes.Clone(c.b)
 				damaged[i] ^= 1 << bit
-				if got, ok := parseChunk(damaged, 7); ok || got != (chunk{}) {
+				if got, ok := parseChunk(damaged, 7); ok || got != (walChunk{}) {
 					t.Errorf("%s: with bit %d of byte %d flipped it reads as %+v, %v", c.name, bit, i, got, ok)
 				}
 			}

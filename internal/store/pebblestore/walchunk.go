@@ -17,17 +17,17 @@ const (
 	firstSyncKind, lastSyncKind   = 9, 12
 )
 
-// chunk is an undamaged chunk.
-type chunk struct {
+// walChunk is an undamaged chunk.
+type walChunk struct {
 	header int   // length of the header
 	size   int   // whole length
 	synced int64 // how far the log was synced before; 0 if the chunk does not say
 }
 
 // parseChunk parses the chunk at the start of b of the log with this number.
-func parseChunk(b []byte, log uint32) (c chunk, ok bool) {
+func parseChunk(b []byte, log uint32) (c walChunk, ok bool) {
 	if len(b) < plainHeader || binary.LittleEndian.Uint32(b[7:]) != log {
-		return chunk{}, false
+		return walChunk{}, false
 	}
 	switch kind := b[6]; {
 	case kind >= firstPlainKind && kind <= lastPlainKind:
@@ -36,11 +36,11 @@ func parseChunk(b []byte, log uint32) (c chunk, ok bool) {
 		c.header = syncHeader
 		c.synced = int64(binary.LittleEndian.Uint64(b[plainHeader:]))
 	default:
-		return chunk{}, false
+		return walChunk{}, false
 	}
 	c.size = c.header + int(binary.LittleEndian.Uint16(b[4:]))
 	if c.size > len(b) || binary.LittleEndian.Uint32(b) != chunkSum(b[6:c.size]) {
-		return chunk{}, false
+		return walChunk{}, false
 	}
 	return c, true
 }

@@ -215,17 +215,17 @@ func (m *Memory) read(r *etcdserverpb.RangeRequest) *etcdserverpb.RangeResponse 
 	return resp
 }
 
-// A batch is what one transaction writes.
-type batch struct {
+// A txn is what one transaction writes.
+type txn struct {
 	memory *Memory
 	events []event
 }
 
-func (b *batch) note(kind mvccpb.Event_EventType, kv *mvccpb.KeyValue) {
+func (b *txn) note(kind mvccpb.Event_EventType, kv *mvccpb.KeyValue) {
 	b.events = append(b.events, event{b.memory.now + 1, &mvccpb.Event{Type: kind, Kv: kv}})
 }
 
-func (b *batch) put(p *etcdserverpb.PutRequest) {
+func (b *txn) put(p *etcdserverpb.PutRequest) {
 	next := b.memory.now + 1
 	kv := &mvccpb.KeyValue{Key: p.GetKey(), Value: p.GetValue(), CreateRevision: next, ModRevision: next, Version: 1, Lease: p.GetLease()}
 	if old := b.memory.keys[string(kv.Key)]; old != nil {
@@ -235,7 +235,7 @@ func (b *batch) put(p *etcdserverpb.PutRequest) {
 	b.note(mvccpb.PUT, kv)
 }
 
-func (b *batch) remove(from, to []byte) (n int64) {
+func (b *txn) remove(from, to []byte) (n int64) {
 	for _, kv := range b.memory.find(0, from, to) {
 		delete(b.memory.keys, string(kv.Key))
 		b.note(mvccpb.DELETE, &mvccpb.KeyValue{Key: kv.Key, ModRevision: b.memory.now + 1})
@@ -245,7 +245,7 @@ func (b *batch) remove(from, to []byte) (n int64) {
 }
 
 // end makes the transaction a revision if it has written anything.
-func (b *batch) end() {
+func (b *txn) end() {
 	if len(b.events) == 0 {
 		return
 	}
@@ -275,7 +275,7 @@ func (m *Memory) Put(_ context.Context, r *etcdserverpb.PutRequest) (*etcdserver
 	if r.GetLease() != 0 && m.leases[r.GetLease()] == nil {
 		return nil, rpctypes.ErrGRPCLeaseNotFound
 	}
-	b := &batch{memory: m}
+	b := &txn{memory: m}
 	b.put(r)
 	b.end()
 	return &etcdserverpb.PutResponse{Header: m.header()}, nil
@@ -285,7 +285,7 @@ func (m *Memory) Put(_ context.Context, r *etcdserverpb.PutRequest) (*etcdserver
 func (m *Memory) DeleteRange(_ context.Context, r *etcdserverpb.DeleteRangeRequest) (*etcdserverpb.DeleteRangeResponse, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	b := &batch{memory: m}
+	b := &txn{memory: m}
 	n := b.remove(r.GetKey(), r.GetRangeEnd())
 	b.end()
 	return &etcdserverpb.DeleteRangeResponse{Header: m.header(), Deleted: n}, nil
@@ -317,7 +317,7 @@ func (m *Memory) Txn(_ context.Context, r *etcdserverpb.TxnRequest) (*etcdserver
 			return nil, rpctypes.ErrGRPCCompacted
 		}
 	}
-	b := &batch{memory: m}
+	b := &txn{memory: m}
 	for _, op := range ops {
 		answer := new(etcdserverpb.ResponseOp)
 		switch o := op.GetRequest().(type) {

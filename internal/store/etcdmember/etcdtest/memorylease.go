@@ -37,7 +37,7 @@ func (m *Memory) LeaseGrant(_ context.Context, r *etcdserverpb.LeaseGrantRequest
 func (m *Memory) drop(id int64) {
 	m.leases[id].expiry.Stop()
 	delete(m.leases, id)
-	b := &batch{memory: m}
+	b := &txn{memory: m}
 	for _, kv := range slices.Collect(maps.Values(m.keys)) {
 		if kv.Lease == id {
 			b.remove(kv.Key, nil)
