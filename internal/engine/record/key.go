@@ -18,12 +18,12 @@ const (
 	tagState = 's' // s, target, name: a state
 )
 
-// A RecordKind tells what the record of a key is.
-type RecordKind uint8
+// A KeyKind tells what the record of a key is.
+type KeyKind uint8
 
 // The kinds of keys. A store may hold unknown ones if it is damaged or a later release wrote it.
 const (
-	KindUnknown RecordKind = iota
+	KindUnknown KeyKind = iota
 	KindDue                // an entry of the due index
 	KindJob                // a spec
 	KindState              // a state
@@ -31,7 +31,7 @@ const (
 )
 
 // KindOf returns the kind of a key of a store.
-func KindOf(key []byte) RecordKind {
+func KindOf(key []byte) KeyKind {
 	if len(key) == 0 {
 		return KindUnknown
 	}
