@@ -171,7 +171,7 @@ func TestCertificateOfAnotherNodeIsRefusedAtStart(t *testing.T) {
 	if code := n.p.wait(t); code != 1 {
 		t.Errorf("it ended with %d, want 1", code)
 	}
-	for _, want := range []string{"does not name 127.0.0.1", "subjectAltName", cert} {
+	for _, want := range []string{"not valid for 127.0.0.1", "subjectAltName", cert} {
 		if !strings.Contains(n.p.output(), want) {
 			t.Errorf("it does not say %q", want)
 		}

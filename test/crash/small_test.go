@@ -55,7 +55,7 @@ func TestSmallDiskAcceptsJobsUntilHalfFull(t *testing.T) {
 					t.Errorf("round %d: %d jobs of 16 KiB were taken, want %d at least: %v", round, taken, least, refused)
 				}
 				t.Logf("round %d: %d jobs of 16 KiB were taken, %d MiB are free: %v", round, taken, free(t, dir)>>20, refused)
-				for _, figure := range []string{fmt.Sprintf("left of %d.0 MiB", mib), fmt.Sprintf("refused below %d.0 MiB", mib/2)} {
+				for _, figure := range []string{fmt.Sprintf("of %d.0 MiB free", mib), fmt.Sprintf("refused below %d.0 MiB", mib/2)} {
 					if !strings.Contains(refused.Error(), figure) {
 						t.Errorf("the refusal does not say %q: %v", figure, refused)
 					}

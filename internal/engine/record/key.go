@@ -24,10 +24,10 @@ type KeyKind uint8
 // The kinds of keys. A store may hold unknown ones if it is damaged or a later release wrote it.
 const (
 	KindUnknown KeyKind = iota
-	KindDue                // an entry of the due index
-	KindJob                // a spec
-	KindState              // a state
-	KindMeta               // about the store itself
+	KindDue             // an entry of the due index
+	KindJob             // a spec
+	KindState           // a state
+	KindMeta            // about the store itself
 )
 
 // KindOf returns the kind of a key of a store.
