@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -43,6 +44,10 @@ func openTerminal(t *testing.T) (user, program *os.File) {
 // TestDevOnATerminal types into a node's terminal, sends a SIGHUP, which the node survives, and closes the
 // terminal.
 func TestDevOnATerminal(t *testing.T) {
+	// A program inherits signals that are ignored, as SIGHUP is under nohup, and not those that are caught.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(caught) })
 	user, program := openTerminal(t)
 	var said logtest.Page
 	cmd := self(t, "dev", "--dapr-http-port=0", "--dapr-grpc-port=0", "--port=0", "--data-dir", t.TempDir(), "--", "sh", "-c",
