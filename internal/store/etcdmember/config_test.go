@@ -108,9 +108,9 @@ func TestPeersSetClusterAndCertificateHosts(t *testing.T) {
 }
 
 func TestSmallDiskLimitsLogAndQuota(t *testing.T) {
-	was := wal.SegmentSizeBytes
-	t.Cleanup(func() { wal.SegmentSizeBytes = was })
-	const mib = 1 << 20
+	small := wal.SegmentSizeBytes
+	t.Cleanup(func() { wal.SegmentSizeBytes = small })
+	const mib, was = 1 << 20, 64 << 20 // etcd's own
 	for _, c := range []struct {
 		total       uint64
 		quota, want int64

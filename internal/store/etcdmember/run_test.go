@@ -30,6 +30,12 @@ import (
 	"carillon/internal/store/datadir"
 )
 
+// TestMain makes etcd's log files small. A member that has failed may still read their size while the next test runs.
+func TestMain(m *testing.M) {
+	wal.SegmentSizeBytes = 1 << 20
+	m.Run()
+}
+
 // atFree returns an address of loopback that nobody listens on.
 func atFree(t *testing.T) string {
 	t.Helper()
@@ -45,9 +51,6 @@ func atFree(t *testing.T) string {
 // a machine that is busy with other tests.
 func alone(t *testing.T, name string) Config {
 	t.Helper()
-	was := wal.SegmentSizeBytes
-	wal.SegmentSizeBytes = 1 << 20
-	t.Cleanup(func() { wal.SegmentSizeBytes = was })
 	return Config{
 		Name: name, Dir: filepath.Join(t.TempDir(), "data"), NoSync: true, Client: atFree(t), Peer: atFree(t),
 		Heartbeat: 50 * time.Millisecond, Election: 500 * time.Millisecond, TickAdvance: true,
