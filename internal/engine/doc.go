@@ -36,7 +36,7 @@
 //	run.go        loop.turns: the timer fires
 //	turn.go       loop.turn: the turn
 //	machine       Machine.Pick takes it from its lane's window, Machine.Fire makes a delivery
-//	fire.go       loop.send offers the trigger to the Deliverer
+//	send.go       loop.send offers the trigger to the Deliverer
 //	inbox.go      inbox.addOutcome: the outcome waits for a turn
 //	machine       Machine.Settle records it and finds the next due instant
 //	commit.go     loop.commitTurn commits it; loop.fireDuring fires meanwhile
