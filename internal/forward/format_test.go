@@ -53,3 +53,17 @@ func TestRollingUpgradeAcrossARecordFormat(t *testing.T) {
 		}
 	})
 }
+
+// TestWaitingCallIsCheckedAgainstTheOldestMember makes a call before the node knows who is a member.
+func TestWaitingCallIsCheckedAgainstTheOldestMember(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t)
+		w.startFormat("c", 1)
+		time.Sleep(3 * ttl)
+		a := w.start("a")
+		err := a.Schedule(t.Context(), key("far", "x"), once(time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC)), false)
+		if !errors.Is(err, job.ErrUnavailable) || !strings.Contains(err.Error(), "node c") {
+			t.Errorf("a job of the new format: %v, want it to be unavailable because of node c", err)
+		}
+	})
+}

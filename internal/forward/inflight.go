@@ -46,11 +46,13 @@ func (f sentCommands) wait(ctx context.Context, errs []error) (retry []int) {
 	return retry
 }
 
-// send sends the commands of all with these indices to their owners, in order. changed is closed
-// when the owners change.
-func (r *Router) send(ctx context.Context, all []job.Request, indices []int) (sent sentCommands, changed <-chan struct{}) {
+// send sends the commands of all with these indices to their owners, in order. It sets the errors of
+// those that cannot be sent. changed is closed when the owners change.
+func (r *Router) send(
+	ctx context.Context, all []job.Request, indices []int, errs []error,
+) (sent sentCommands, changed <-chan struct{}) {
 	r.mu.Lock()
-	owners, peers, changed := r.owners, r.peers, r.changed
+	owners, peers, oldest, changed := r.owners, r.peers, r.oldest, r.changed
 	type share struct {
 		peer    *peer // nil: this node
 		indices []int
@@ -60,6 +62,9 @@ func (r *Router) send(ctx context.Context, all []job.Request, indices []int) (se
 	for _, i := range indices {
 		if len(owners) == 0 {
 			sent.unsent = append(sent.unsent, i)
+			continue
+		}
+		if errs[i] = checkReadable(oldest, &all[i]); errs[i] != nil {
 			continue
 		}
 		owner := owners[r.engine.Partition(all[i].Key)]

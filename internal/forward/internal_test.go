@@ -147,7 +147,7 @@ func TestNodeIsUnhealthyUntilItsPartitionsAreLoaded(t *testing.T) {
 func TestWaitingCallIsSentWhenOwnersChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := alone(t)
-		_, changed := r.send(t.Context(), []job.Request{{Key: named("x")}}, []int{0})
+		_, changed := r.send(t.Context(), []job.Request{{Key: named("x")}}, []int{0}, make([]error, 1))
 		begin := time.Now()
 		time.AfterFunc(time.Millisecond, func() { r.Follow(cluster.View{Owners: []string{"b", "b"}}) })
 		if !pause(t.Context(), changed, time.Hour) || time.Since(begin) > time.Second {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"carillon/internal/cluster"
 	"carillon/internal/engine/record"
 	"carillon/internal/job"
 )
@@ -17,7 +18,11 @@ const retryTimeout = 10 * time.Second
 // jobs. It retries commands that have not begun.
 func (r *Router) ScheduleAll(ctx context.Context, all []job.Request) (results func(ctx context.Context) []error) {
 	errs := make([]error, len(all))
-	sent, changed := r.send(ctx, all, r.readable(all, errs))
+	indices := make([]int, len(all))
+	for i := range indices {
+		indices[i] = i
+	}
+	sent, changed := r.send(ctx, all, indices, errs)
 	return func(ctx context.Context) []error {
 		bounded, cancel := context.WithTimeoutCause(ctx, retryTimeout, job.ErrUnavailable)
 		defer cancel()
@@ -33,29 +38,24 @@ func (r *Router) ScheduleAll(ctx context.Context, all []job.Request) (results fu
 				}
 				return errs
 			}
-			sent, changed = r.send(ctx, all, retry)
+			sent, changed = r.send(ctx, all, retry, errs)
 		}
 	}
 }
 
-// readable returns the indices of the requests whose jobs every member can read, because any member
-// may own them next. It sets the errors of the others.
-func (r *Router) readable(all []job.Request, errs []error) (indices []int) {
-	r.mu.Lock()
-	oldest := r.oldest
-	r.mu.Unlock()
-	indices = make([]int, 0, len(all))
-	for i := range all {
-		if oldest.ID != "" && oldest.Format < record.Format && !all[i].Remove {
-			if format := record.FormatOf(&all[i].Spec); format > oldest.Format {
-				errs[i] = fmt.Errorf("the job needs record format %d, and node %s, which runs an older version, reads only up to %d: upgrade that node first: %w",
-					format, oldest.ID, oldest.Format, job.ErrUnavailable)
-				continue
-			}
-		}
-		indices = append(indices, i)
+// checkReadable returns an error if a member cannot read the job of the request: any member may own
+// it next.
+func checkReadable(oldest cluster.Node, q *job.Request) error {
+	readable := max(1, oldest.Format) // a node that does not say reads the first format
+	if q.Remove || readable >= record.Format {
+		return nil
 	}
-	return indices
+	format := record.FormatOf(&q.Spec)
+	if format <= readable {
+		return nil
+	}
+	return fmt.Errorf("the job needs record format %d, and node %s, which runs an older version, reads only up to %d: upgrade that node first: %w",
+		format, oldest.ID, readable, job.ErrUnavailable)
 }
 
 // The wait before a retry doubles from minWait to maxWait. It ends at once when the owners change.
