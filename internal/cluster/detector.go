@@ -10,6 +10,8 @@ import (
 	"go.etcd.io/etcd/api/v3/mvccpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"carillon/internal/pause"
 )
 
 // heartbeat is the last heartbeat seen of another session.
@@ -30,7 +32,7 @@ func (s *etcdSession) detectFailures(ctx context.Context) {
 		if err := d.watch(ctx); err != nil && ctx.Err() == nil {
 			s.etcd.log.LogAttrs(ctx, slog.LevelDebug, "cannot watch the heartbeats; retrying", slog.Any("err", err))
 		}
-		pause(ctx, minBackoff)
+		pause.For(ctx, minBackoff)
 	}
 }
 

@@ -11,6 +11,8 @@ import (
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"carillon/internal/pause"
 )
 
 // leaseMultiple is the TTL of a lease in heartbeat TTLs. The lease matters only if no node is left
@@ -52,7 +54,7 @@ func (s *etcdSession) keepAlive(ctx context.Context) bool {
 	all.Go(func() {
 		for ctx.Err() == nil && s.Alive() {
 			s.renewLease(ctx)
-			pause(ctx, s.leaseTTL/20)
+			pause.For(ctx, s.leaseTTL/20)
 		}
 	})
 	// A heartbeat does not wait for the previous one, whose etcd member may be lost or may wait for a
@@ -63,7 +65,7 @@ func (s *etcdSession) keepAlive(ctx context.Context) bool {
 			defer cancel()
 			_, _ = s.heartbeat(ctx) // the next one may succeed
 		})
-		pause(ctx, min(s.heartbeatTTL/heartbeats, s.remaining()))
+		pause.For(ctx, min(s.heartbeatTTL/heartbeats, s.remaining()))
 	}
 	return s.Alive()
 }
@@ -115,7 +117,7 @@ func (s *etcdSession) renewLease(ctx context.Context) {
 		}
 		s.extend(&s.leaseUntil, asked, s.leaseTTL)
 		deadline.Stop()
-		pause(ctx, s.leaseTTL/4)
+		pause.For(ctx, s.leaseTTL/4)
 		if ctx.Err() != nil {
 			return
 		}

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"carillon/internal/pause"
 )
 
 // waitForDeletion waits until key may have been deleted after the revision, for a second at most.
@@ -17,7 +19,7 @@ func (e *Etcd) waitForDeletion(ctx context.Context, key string, revision int64) 
 		return ctx.Err()
 	}
 	if (!ok || resp.Err() != nil) && most.Err() == nil { // the watch is broken; do not retry at once
-		pause(most, minBackoff)
+		pause.For(most, minBackoff)
 	}
 	return nil
 }

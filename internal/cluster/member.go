@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+
+	"carillon/internal/pause"
 )
 
 // member is a node in a session. Its fields belong to the goroutine of run.
@@ -42,7 +44,7 @@ func (m *member) run(ctx context.Context) {
 				m.applyView(partitions, v)
 			}
 		}
-		pause(ctx, wait)
+		pause.For(ctx, wait)
 	}
 	if m.config.OnView != nil && isLost(ctx) {
 		m.config.OnView(View{})
@@ -110,7 +112,7 @@ func (m *member) start(ctx context.Context, partition int, before *partitionTask
 		m.config.RunPartition(keeping, partition, Claim{m.session, partition})
 		release := func(ctx context.Context) error { return m.session.Release(ctx, partition) }
 		for !m.notify(release) && ctx.Err() == nil { //nolint:contextcheck // other nodes wait for the release, and the lease is still valid
-			pause(ctx, minBackoff)
+			pause.For(ctx, minBackoff)
 		}
 	})
 	return t

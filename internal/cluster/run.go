@@ -3,6 +3,8 @@ package cluster
 import (
 	"context"
 	"log/slog"
+
+	"carillon/internal/pause"
 )
 
 // Run makes the node a member until ctx ends, and then returns nil. It runs the partitions that are
@@ -18,7 +20,7 @@ func Run(ctx context.Context, cfg Config, c Coordinator, log *slog.Logger) error
 		})
 		if err != nil && ctx.Err() == nil {
 			log.LogAttrs(ctx, slog.LevelWarn, "not a member of the cluster; rejoining", slog.Any("err", err))
-			pause(ctx, wait)
+			pause.For(ctx, wait)
 		}
 	}
 	return nil

@@ -3,6 +3,8 @@ package cluster
 import (
 	"context"
 	"time"
+
+	"carillon/internal/pause"
 )
 
 const (
@@ -21,18 +23,8 @@ const (
 func withGrace(ctx context.Context, d time.Duration) (longer context.Context, cancel context.CancelFunc) {
 	longer, cancel = context.WithCancel(context.WithoutCancel(ctx))
 	context.AfterFunc(ctx, func() {
-		pause(longer, d)
+		pause.For(longer, d)
 		cancel()
 	})
 	return longer, cancel
-}
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

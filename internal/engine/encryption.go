@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"carillon/internal/engine/record"
+	"carillon/internal/pause"
 	"carillon/internal/store"
 )
 
@@ -116,7 +117,7 @@ func (e *Engine) rememberKey(ctx context.Context, id string) error {
 // watchKeyFile reloads the keys when the file changes, until ctx ends.
 func (e *Engine) watchKeyFile(ctx context.Context) {
 	for logged := ""; ; {
-		pause(ctx, keyPeriod)
+		pause.For(ctx, keyPeriod)
 		if ctx.Err() != nil {
 			return
 		}

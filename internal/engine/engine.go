@@ -10,6 +10,7 @@ import (
 	"carillon/internal/fair"
 	"carillon/internal/job"
 	"carillon/internal/lograte"
+	"carillon/internal/pause"
 	"carillon/internal/store"
 )
 
@@ -120,7 +121,7 @@ func (e *Engine) checkStore(ctx context.Context) error {
 func (e *Engine) watchClock(ctx context.Context) {
 	const period, tolerance = time.Minute, 10 * time.Millisecond
 	for before := e.config.Now(); ; {
-		pause(ctx, period)
+		pause.For(ctx, period)
 		if ctx.Err() != nil {
 			return
 		}

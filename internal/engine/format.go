@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"carillon/internal/engine/record"
+	"carillon/internal/pause"
 	"carillon/internal/store"
 )
 
@@ -32,7 +33,7 @@ func (e *Engine) awaitFormat(ctx context.Context) (ok bool, err error) {
 			e.log.LogAttrs(ctx, level, "the store's format is not known yet; trying again",
 				slog.Any("err", err), slog.Duration("after", wait))
 		}
-		pause(ctx, wait)
+		pause.For(ctx, wait)
 	}
 }
 

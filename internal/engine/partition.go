@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"carillon/internal/pause"
 )
 
 // handOver is how long the release of a partition waits for deliveries in flight. The next owner
@@ -51,7 +53,7 @@ func (lp *loop) runPartition(ctx context.Context, partition int, c Claim) {
 		}
 		lp.log.LogAttrs(ctx, slog.LevelWarn, "a partition cannot be had; trying again",
 			slog.Int("partition", partition), slog.Any("err", err), slog.Duration("after", wait))
-		pause(ctx, wait)
+		pause.For(ctx, wait)
 		wait = min(2*wait, maxBackoff)
 	}
 }

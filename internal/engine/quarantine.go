@@ -14,6 +14,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"carillon/internal/engine/record"
+	"carillon/internal/pause"
 	"carillon/internal/store"
 )
 
@@ -167,7 +168,7 @@ func (q *quarantine) run(ctx context.Context, x inspector) {
 		again := time.NewTimer(max(quarantinePeriod, quarantineRest*time.Since(begun)))
 		select {
 		case <-q.wake:
-			pause(ctx, time.Second) // usually more follow
+			pause.For(ctx, time.Second) // usually more follow
 			all = false
 		case <-again.C:
 			all = true

@@ -10,6 +10,7 @@ import (
 	"carillon/internal/engine/machine"
 	"carillon/internal/engine/record"
 	"carillon/internal/job"
+	"carillon/internal/pause"
 	"carillon/internal/store"
 )
 
@@ -65,7 +66,7 @@ func eachJob(ctx context.Context, s store.Store, rest int, f func([]store.Pair) 
 		}
 		left.From = append(page[len(page)-1].Key, 0)
 		if rest > 0 {
-			pause(ctx, time.Duration(rest)*time.Since(begun))
+			pause.For(ctx, time.Duration(rest)*time.Since(begun))
 		}
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -79,7 +80,7 @@ func (e *Engine) runReencryption(ctx context.Context) {
 		current := e.config.Keys.Current()
 		if walked == current || walked == "" && e.isSoleKey(ctx, current) {
 			walked = current
-			pause(ctx, keyPeriod)
+			pause.For(ctx, keyPeriod)
 			continue
 		}
 		begun := time.Now()
@@ -102,7 +103,7 @@ func (e *Engine) runReencryption(ctx context.Context) {
 				continue
 			}
 		}
-		pause(ctx, max(reencryptRetry, reencryptRetryRest*time.Since(begun)))
+		pause.For(ctx, max(reencryptRetry, reencryptRetryRest*time.Since(begun)))
 	}
 }
 

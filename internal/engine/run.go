@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"carillon/internal/pause"
 )
 
 // finalTurns is how long a loop that stops goes on recording outcomes.
@@ -30,7 +32,7 @@ func (lp *loop) run(ctx context.Context) {
 		}
 		lp.log.LogAttrs(ctx, slog.LevelError, "the partitions will be loaded afresh",
 			slog.Any("err", err), slog.Duration("after", wait))
-		pause(ctx, wait)
+		pause.For(ctx, wait)
 	}
 }
 

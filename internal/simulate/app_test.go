@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"carillon/internal/memnet"
+	"carillon/internal/pause"
 	"carillon/internal/sidecar"
 )
 
@@ -181,7 +182,7 @@ func (r *replica) take(ctx context.Context, name, data string) (status int) {
 		case <-ctx.Done():
 		}
 	}
-	if ctx.Err() != nil || !wait(ctx, a.after) {
+	if ctx.Err() != nil || !pause.For(ctx, a.after) {
 		e.text = "nobody waits any more"
 	}
 	h.add(e)
@@ -192,7 +193,7 @@ func (r *replica) take(ctx context.Context, name, data string) (status int) {
 func (r *replica) attend(ctx context.Context) {
 	for life := 0; ctx.Err() == nil; life++ {
 		r.runSidecar(ctx)
-		wait(ctx, time.Second)
+		pause.For(ctx, time.Second)
 	}
 }
 
@@ -271,17 +272,5 @@ func (r *replica) strike() {
 	r.mu.Unlock()
 	if kill != nil {
 		kill()
-	}
-}
-
-// wait lets time pass, and reports whether ctx lasted that long.
-func wait(ctx context.Context, d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
 	}
 }

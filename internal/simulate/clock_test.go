@@ -7,6 +7,8 @@ import (
 	"testing/synctest"
 	"time"
 	"unsafe"
+
+	"carillon/internal/pause"
 )
 
 // A clock is the wall clock of a host. It can be stepped on its own. Timers and leases do not use it.
@@ -33,7 +35,7 @@ func (c *clock) now() time.Time {
 // nothing else does, so that it is clear what the clock showed then.
 func (c *clock) step(ctx context.Context, by time.Duration) (back func()) {
 	turn := func(by time.Duration) {
-		if now := c.world.since(); !wait(ctx, now.Truncate(time.Microsecond)+time.Microsecond+333-now) {
+		if now := c.world.since(); !pause.For(ctx, now.Truncate(time.Microsecond)+time.Microsecond+333-now) {
 			return
 		}
 		e := event{what: stepped, who: c.host, ahead: time.Duration(c.ahead.Add(int64(by)))}

@@ -11,6 +11,7 @@ import (
 
 	"carillon/internal/cluster"
 	"carillon/internal/cluster/clustertest"
+	"carillon/internal/pause"
 	"carillon/internal/store"
 )
 
@@ -19,7 +20,7 @@ const lease = 4 * time.Second
 
 // expireLeases expires leases until ctx ends.
 func expireLeases(ctx context.Context, a *clustertest.Agreement) {
-	for wait(ctx, 100*time.Millisecond) {
+	for pause.For(ctx, 100*time.Millisecond) {
 		a.Expire()
 	}
 }
@@ -153,7 +154,7 @@ func (o *etcdConn) Join(ctx context.Context, n cluster.Node, do func(context.Con
 		}
 		s.seat = m
 		s.until.Store(asked.Add(lease).UnixNano())
-		if m == nil && !wait(ctx, 250*time.Millisecond) {
+		if m == nil && !pause.For(ctx, 250*time.Millisecond) {
 			return nil
 		}
 	}
@@ -193,7 +194,7 @@ func (s *session) keep(ctx context.Context) {
 		if ok {
 			s.until.Store(asked.Add(lease).UnixNano())
 		}
-		wait(ctx, min(lease/4, time.Until(time.Unix(0, s.until.Load()))))
+		pause.For(ctx, min(lease/4, time.Until(time.Unix(0, s.until.Load()))))
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"carillon/internal/engine"
 	"carillon/internal/job"
 	"carillon/internal/memnet"
+	"carillon/internal/pause"
 	"carillon/internal/scheduler"
 	"carillon/internal/store"
 	"carillon/internal/store/pebblestore"
@@ -188,7 +189,7 @@ func (n *node) watchHealth(ctx context.Context, check func() error) {
 			n.world.history.add(event{what: health, life: n.life, text: text})
 		}
 		last = text
-		if !wait(ctx, healthPeriod) {
+		if !pause.For(ctx, healthPeriod) {
 			return
 		}
 	}

@@ -11,6 +11,8 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
+
+	"carillon/internal/pause"
 )
 
 // A peer is a sidecar of Dapr: it speaks Dapr's protocol, and answers late, twice, in any order, with numbers
@@ -46,7 +48,7 @@ func (r *replica) watch(ctx context.Context, address string) {
 	defer conn.Close()
 	for ctx.Err() == nil {
 		r.receive(ctx, address, schedulerv1.NewSchedulerClient(conn))
-		wait(ctx, 300*time.Millisecond)
+		pause.For(ctx, 300*time.Millisecond)
 	}
 }
 
@@ -139,7 +141,7 @@ func (p *peer) answer(ctx context.Context, m *schedulerv1.WatchJobsResponse, giv
 		case <-ctx.Done():
 		}
 	}
-	if !wait(ctx, a.after) {
+	if !pause.For(ctx, a.after) {
 		e.text = "nobody waits any more"
 		h.add(e)
 		return
@@ -147,7 +149,7 @@ func (p *peer) answer(ctx context.Context, m *schedulerv1.WatchJobsResponse, giv
 	if never {
 		e.text = "is never answered"
 		h.add(e)
-		wait(ctx, later)
+		pause.For(ctx, later)
 		giveUp()
 		return
 	}
@@ -161,7 +163,7 @@ func (p *peer) answer(ctx context.Context, m *schedulerv1.WatchJobsResponse, giv
 		p.send(m.GetId()+1000, status)
 	}
 	p.send(m.GetId(), status)
-	if twice && wait(ctx, later) {
+	if twice && pause.For(ctx, later) {
 		p.send(m.GetId(), schedulerv1.WatchJobsRequestResultStatus_FAILED)
 	}
 }

@@ -21,6 +21,7 @@ import (
 
 	"carillon/internal/cluster/clustertest"
 	"carillon/internal/engine"
+	"carillon/internal/pause"
 	"carillon/internal/scheduler"
 	"carillon/internal/store"
 )
@@ -153,7 +154,7 @@ func (m *host) supervise(ctx context.Context) {
 		m.mu.Unlock()
 		<-n.gone
 		d = n.next
-		wait(ctx, time.Duration(n.down.Load()))
+		pause.For(ctx, time.Duration(n.down.Load()))
 	}
 }
 
@@ -168,7 +169,7 @@ func (w *world) since() time.Duration { return time.Since(w.history.began) }
 
 // until waits for a moment of the world, and reports whether ctx lasted until then.
 func (w *world) until(ctx context.Context, at time.Duration) bool {
-	return wait(ctx, at-w.since()) && ctx.Err() == nil
+	return pause.For(ctx, at-w.since()) && ctx.Err() == nil
 }
 
 // dial connects who to the node at an address.
@@ -206,7 +207,7 @@ func (w *world) suffer(ctx context.Context, f faultProgram) {
 	mend := func() {}
 	if w.etcd != nil {
 		if apart := m.sufferApart(n, f); apart != nil {
-			wait(ctx, min(f.lasts, calm-w.since()))
+			pause.For(ctx, min(f.lasts, calm-w.since()))
 			apart()
 			w.history.add(event{what: fault, who: "world", text: "it is over: " + string(f.kind)})
 			return
@@ -215,7 +216,7 @@ func (w *world) suffer(ctx context.Context, f faultProgram) {
 	switch f.kind {
 	case powerCut:
 		n.disk.cutAfter(f.n, func(op string) { n.cut(f, op) })
-		if wait(ctx, calm-w.since()) { // it writes less than that: cut it while it idles
+		if pause.For(ctx, calm-w.since()) { // it writes less than that: cut it while it idles
 			n.cut(f, "the next write")
 		}
 		return
@@ -250,7 +251,7 @@ func (w *world) suffer(ctx context.Context, f faultProgram) {
 	case clockStep:
 		mend = m.clock.step(ctx, time.Duration(f.n)*time.Millisecond)
 	}
-	wait(ctx, min(f.lasts, calm-w.since()))
+	pause.For(ctx, min(f.lasts, calm-w.since()))
 	mend()
 	w.history.add(event{what: fault, who: "world", text: "it is over: " + string(f.kind)})
 }

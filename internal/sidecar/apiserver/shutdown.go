@@ -5,8 +5,8 @@ import (
 	"log/slog"
 	"time"
 
+	"carillon/internal/pause"
 	"carillon/internal/sidecar/daprlog"
-	"carillon/internal/sidecar/pause"
 )
 
 // shutdownDelay is how long the response to a shutdown request has to reach the client before the

@@ -7,8 +7,8 @@ import (
 	"log/slog"
 	"time"
 
+	"carillon/internal/pause"
 	"carillon/internal/sidecar/daprlog"
-	"carillon/internal/sidecar/pause"
 )
 
 // WaitListening returns when the app accepts a connection, and reports whether it did before ctx

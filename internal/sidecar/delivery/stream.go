@@ -11,8 +11,8 @@ import (
 	"google.golang.org/grpc"
 
 	"carillon/internal/job"
+	"carillon/internal/pause"
 	"carillon/internal/sidecar/appclient"
-	"carillon/internal/sidecar/pause"
 	"carillon/internal/wire"
 )
 

@@ -11,7 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"carillon/internal/sidecar/pause"
+	"carillon/internal/pause"
 )
 
 // A Client calls schedulers. It is safe for concurrent use.

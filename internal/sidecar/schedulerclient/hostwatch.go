@@ -11,8 +11,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"carillon/internal/pause"
 	"carillon/internal/sidecar/daprlog"
-	"carillon/internal/sidecar/pause"
 )
 
 // listTimeout is how long a scheduler has to publish its first list. After it another may be asked.

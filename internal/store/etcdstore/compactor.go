@@ -10,6 +10,8 @@ import (
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"go.etcd.io/etcd/client/v3/concurrency"
+
+	"carillon/internal/pause"
 )
 
 // Run keeps free space in etcd, as far as possible, until ctx ends; then it returns nil. It logs
@@ -70,7 +72,7 @@ func (s *Store) withLock(ctx context.Context, do func(context.Context) error) er
 	// The session must outlive the timeout of the calls that create it.
 	lease, err := s.client.Grant(bounded, ttl)
 	if errors.Is(err, rpctypes.ErrNoSpace) {
-		pause(ctx, rand.N(s.config.Watch))
+		pause.For(ctx, rand.N(s.config.Watch))
 		if _, err := s.checkCapacity(ctx); err != nil || s.Full() == nil {
 			return err
 		}

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"carillon/internal/pause"
 )
 
 // errLeaderLost is the error of a commit with an unknown fate after a change of leader.
@@ -26,10 +28,10 @@ func (s *Store) withLeaderCheck(ctx context.Context, do func(ctx context.Context
 		defer close(checked)
 		for term > 0 && ctx.Err() == nil {
 			if s.hasNewLeader(ctx, term) {
-				pause(ctx, leaderCheckInterval/2) // the new leader answers the calls that it took over
+				pause.For(ctx, leaderCheckInterval/2) // the new leader answers the calls that it took over
 				end(errLeaderLost)
 			}
-			pause(ctx, leaderCheckInterval)
+			pause.For(ctx, leaderCheckInterval)
 		}
 	})
 	err := do(ctx)
@@ -52,14 +54,4 @@ func (s *Store) hasNewLeader(ctx context.Context, term uint64) bool {
 	// The leader must answer this read: everything that was decided before is then applied.
 	linearizable, err := s.kv.Get(ctx, s.records, clientv3.WithLimit(1), clientv3.WithKeysOnly())
 	return err == nil && linearizable.Header.GetRaftTerm() > term
-}
-
-// pause waits for d, or until ctx ends.
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
