@@ -19,8 +19,9 @@ type Config struct {
 	MemTableBytes int64
 	// MaxFiles is about the maximum number of open files; 0 means 1,000. The minimum is 74.
 	MaxFiles int
-	// NoTickers disables Pebble's periodic work: the detection of a slow disk, and a check ten
-	// times a second for compactions to start (one also starts after each flush). It is for tests
-	// in fake time, where only tickers would prevent years from passing at once.
+	// NoTickers disables the periodic work of [Store.Wait] and of Pebble: the detection of a slow
+	// disk, and a check ten times a second for compactions to start (one also starts after each
+	// flush). It is for tests in fake time, where only tickers would prevent years from passing at
+	// once.
 	NoTickers bool
 }

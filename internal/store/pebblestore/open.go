@@ -44,7 +44,7 @@ func open(cfg Config, log *slog.Logger) (*Store, error) {
 		return nil, withAdvice(err)
 	}
 	d.markOpen()
-	s := &Store{dir: dir, db: db, disk: d, health: health, applying: make(chan struct{}, 1)}
+	s := &Store{dir: dir, db: db, disk: d, health: health, noTickers: cfg.NoTickers, applying: make(chan struct{}, 1)}
 	s.space = diskspace.New(func() (diskspace.Usage, error) { return d.usage(dir) }, log)
 	if err := s.startNewLog(); err != nil {
 		return nil, withAdvice(errors.Join(err, s.Close()))

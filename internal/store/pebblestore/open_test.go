@@ -186,7 +186,10 @@ func descriptorsWithin(dir string) (n int) {
 func TestIdleStoreFreesSpaceAndDetectsMove(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	synctest.Test(t, func(t *testing.T) {
-		s := openAt(t, Config{Dir: dir})
+		s, err := Open(Config{Dir: dir}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
 		defer s.Close()
 		var full atomic.Bool
 		s.space = diskspace.New(func() (diskspace.Usage, error) {
@@ -224,14 +227,16 @@ func TestIdleStoreFreesSpaceAndDetectsMove(t *testing.T) {
 			t.Fatal(err)
 		}
 		moved := time.Now()
-		err := <-waited
+		err = <-waited
 		if want := fmt.Sprintf("the store in %q has failed: ", dir); !errors.Is(err, datadir.ErrReplaced) || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("Wait of a store that was moved = %v", err)
 		}
 		if took := time.Since(moved); took > datadir.Interval {
 			t.Errorf("it took %v", took)
 		}
-		s.reclaim(t.Context()) // of a store that has failed does nothing
+		if next := s.reclaim(t.Context(), []byte("a")); next != nil {
+			t.Errorf("reclaim of a store that has failed goes on at %q", next)
+		}
 	})
 }
 

@@ -19,10 +19,11 @@ var _ store.Store = (*Store)(nil)
 
 // Store is a [store.Store] in a Pebble database. It is safe for concurrent use.
 type Store struct {
-	dir   string
-	db    *pebble.DB
-	disk  *disk
-	space *diskspace.Watch
+	dir       string
+	db        *pebble.DB
+	disk      *disk
+	space     *diskspace.Watch
+	noTickers bool // from Config
 	// health watches the disk while the store is open.
 	health io.Closer
 	// applying is held while a batch is added to the log and the memtable, but not during its sync:
@@ -63,10 +64,15 @@ func (s *Store) Close() error {
 // Wait blocks until the store has failed and returns the reason, or until ctx ends and returns nil.
 // A failure loses nothing that was acknowledged; the package comment says how to recover. While
 // Wait blocks, it checks once a second that the directory is in place, and frees the space of
-// deleted records on a full disk.
+// deleted records on a full disk: neither with [Config].NoTickers.
 func (s *Store) Wait(ctx context.Context) error {
 	var look <-chan time.Time
-	if s.disk.guard != nil {
+	if !s.noTickers {
+		ctx, cancel := context.WithCancel(ctx)
+		var reclaiming sync.WaitGroup
+		reclaiming.Go(func() { s.reclaimWhileFull(ctx) })
+		defer reclaiming.Wait()
+		defer cancel()
 		t := time.NewTicker(datadir.Interval)
 		defer t.Stop()
 		look = t.C
@@ -81,19 +87,7 @@ func (s *Store) Wait(ctx context.Context) error {
 			if err := s.disk.checkPresent(); err != nil {
 				s.disk.fail(err)
 			}
-			if s.Full() != nil {
-				s.reclaim(ctx)
-			}
 		}
-	}
-}
-
-// reclaim flushes the memtable if it has deletions, so that Pebble frees the space of the deleted
-// records in the background. Without other writes, that might otherwise never happen.
-func (s *Store) reclaim(ctx context.Context) {
-	if err := s.beginCall(ctx); err == nil {
-		defer s.calls.Done()
-		_, _ = s.db.AsyncFlush() // an error is of the disk, and known
 	}
 }
 
