@@ -375,24 +375,22 @@ func (s *flooder) steady(ctx context.Context) {
 }
 
 func (s *flooder) calls(ctx context.Context) {
-	var streams sync.WaitGroup
+	var batches sync.WaitGroup
 	for range 4 {
-		stream, err := bulkv1.NewBulkClient(s.connect()).Schedule(ctx)
-		streams.Go(func() {
-			for err == nil {
-				m := new(bulkv1.ScheduleRequest)
+		client := bulkv1.NewBulkClient(s.connect())
+		batches.Go(func() {
+			for ctx.Err() == nil {
+				m := new(bulkv1.ScheduleJobsRequest)
 				for range 1000 {
 					s.made.Add(1)
 					m.Jobs = append(m.Jobs, s.job())
 				}
-				if err = stream.Send(m); err == nil {
-					_, err = stream.Recv()
-				}
+				_, _ = client.ScheduleJobs(ctx, m)
 			}
 		})
 	}
 	s.each(ctx, 16, s.schedule(ctx))
-	streams.Wait()
+	batches.Wait()
 }
 
 func (s *flooder) schedule(ctx context.Context) func(schedulerv1.SchedulerClient) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -22,40 +21,34 @@ const (
 	groupCallers = 8
 )
 
-// bulkCaller schedules groups of jobs one after the other, over its own stream.
+// bulkCaller schedules groups of jobs one after the other.
 type bulkCaller struct {
-	stream  bulkv1.Bulk_ScheduleClient
-	message *bulkv1.ScheduleRequest
+	client  bulkv1.BulkClient
+	message *bulkv1.ScheduleJobsRequest
 }
 
-// bulkCallers returns callers with requests for jobs of the app, over streams that last until ctx ends. There are none
-// if the server does not know such streams, as Dapr's does not.
+// bulkCallers returns callers with requests for jobs of the app. There are none if the server does not know such calls,
+// as Dapr's does not.
 func (b *bench) bulkCallers(ctx context.Context, t *target, app string) ([]*bulkCaller, error) {
 	callers := make([]*bulkCaller, groupCallers)
 	for i := range callers {
-		stream, err := bulkv1.NewBulkClient(t.conns[i%len(t.conns)]).Schedule(ctx)
-		if err != nil {
-			return nil, err
-		}
-		callers[i] = &bulkCaller{stream: stream, message: new(bulkv1.ScheduleRequest)}
-		err = callers[i].schedule()
+		c := &bulkCaller{client: bulkv1.NewBulkClient(t.conns[i%len(t.conns)]), message: new(bulkv1.ScheduleJobsRequest)}
+		err := c.schedule(ctx)
 		if status.Code(err) == codes.Unimplemented {
 			return nil, nil
 		}
 		if err != nil {
 			return nil, err
 		}
-		callers[i].message.Jobs = t.requests(groupJobs, app, far)
+		c.message.Jobs = t.requests(groupJobs, app, far)
+		callers[i] = c
 	}
 	return callers, nil
 }
 
 // schedule schedules the jobs of the message, and checks that they are acknowledged.
-func (c *bulkCaller) schedule() error {
-	if err := c.stream.Send(c.message); err != nil && !errors.Is(err, io.EOF) { // Recv knows more of an EOF
-		return err
-	}
-	answer, err := c.stream.Recv()
+func (c *bulkCaller) schedule(ctx context.Context) error {
+	answer, err := c.client.ScheduleJobs(ctx, c.message)
 	if err != nil {
 		return err
 	}
@@ -65,19 +58,17 @@ func (c *bulkCaller) schedule() error {
 	return nil
 }
 
-// fillBulk is fillWith over streams. It reports whether the server knows them.
+// fillBulk is fillWith by calls with many jobs. It reports whether the server knows them.
 func (b *bench) fillBulk(
 	ctx context.Context, t *target, app string, first, n int, prepare func(r *schedulerv1.ScheduleJobRequest, i int),
 ) (known bool, err error) {
-	ctx, end := context.WithCancel(ctx)
-	defer end()
 	callers, err := b.bulkCallers(ctx, t, app)
 	if err != nil || callers == nil {
 		return false, err
 	}
 	few := *b
 	few.cfg.Callers = groupCallers
-	return true, few.each(ctx, (n+groupJobs-1)/groupJobs, func(_ context.Context, caller, group int) error {
+	return true, few.each(ctx, (n+groupJobs-1)/groupJobs, func(ctx context.Context, caller, group int) error {
 		m := callers[caller].message
 		from := group * groupJobs
 		m.Jobs = m.Jobs[:min(groupJobs, n-from)]
@@ -87,11 +78,11 @@ func (b *bench) fillBulk(
 			scramble(r.Job.Data.Value, uint64(first+i))
 			prepare(r, i)
 		}
-		return callers[caller].schedule()
+		return callers[caller].schedule(ctx)
 	})
 }
 
-// bulk measures scheduling over streams: row 18.
+// bulk measures scheduling by calls with many jobs: row 18.
 func (b *bench) bulk(ctx context.Context) ([]RowResult, error) {
 	return b.with(ctx, func(t *target) ([]RowResult, error) {
 		echo, err := b.unary(ctx, NullEcho)
@@ -99,8 +90,6 @@ func (b *bench) bulk(ctx context.Context) ([]RowResult, error) {
 			return nil, err
 		}
 		defer func() { _ = echo.close() }()
-		ctx, end := context.WithCancel(ctx)
-		defer end()
 		app, acknowledged := b.app(), 0
 		callers, err := b.bulkCallers(ctx, t, app)
 		if err != nil {
@@ -119,14 +108,14 @@ func (b *bench) bulk(ctx context.Context) ([]RowResult, error) {
 				return l.rate(), err
 			},
 			func(ctx context.Context) (float64, error) {
-				b.progress("schedule over streams")
+				b.progress("schedule many jobs in a call")
 				round := len(costs)
-				l, err := few.press(ctx, t.process, func(_ context.Context, caller, n int) error {
+				l, err := few.press(ctx, t.process, func(ctx context.Context, caller, n int) error {
 					for i, r := range callers[caller].message.GetJobs() {
 						r.Name = fmt.Sprintf("%d-%d-%d", round, caller, n*groupJobs+i)
 						scramble(r.Job.Data.Value, uint64(caller)<<32+uint64(n*groupJobs+i))
 					}
-					return callers[caller].schedule()
+					return callers[caller].schedule(ctx)
 				})
 				acknowledged += l.total * groupJobs
 				costs = append(costs, l.cost()/groupJobs)
@@ -141,7 +130,7 @@ func (b *bench) bulk(ctx context.Context) ([]RowResult, error) {
 			return nil, err
 		}
 		r := s.into(RowResult{
-			Row: 18, Measure: fmt.Sprintf("durable schedule over streams, groups of %d", groupJobs), Unit: "/s", Bar: atLeast(1.9, 2.5),
+			Row: 18, Measure: fmt.Sprintf("durable schedule, %d jobs in a call", groupJobs), Unit: "/s", Bar: atLeast(1.9, 2.5),
 			Count: &count, Detail: []Figure{{"server CPU", median(costs), "µs"}},
 		}, "unary echo")
 		return []RowResult{r}, t.tidy(ctx, app)

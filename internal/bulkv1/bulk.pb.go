@@ -22,29 +22,29 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// A ScheduleRequest asks for jobs, at most 1,000, in a message of at most 4 MiB: the stream ends with InvalidArgument
-// or ResourceExhausted at one that has more, of which nothing is begun. It may be empty, and is answered then, too.
-type ScheduleRequest struct {
+// A ScheduleJobsRequest has at most 1,000 jobs and 4 MiB. A larger one is refused with InvalidArgument or
+// ResourceExhausted, and none of its jobs is stored.
+type ScheduleJobsRequest struct {
 	state         protoimpl.MessageState   `protogen:"open.v1"`
 	Jobs          []*v1.ScheduleJobRequest `protobuf:"bytes,1,rep,name=jobs,proto3" json:"jobs,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *ScheduleRequest) Reset() {
-	*x = ScheduleRequest{}
+func (x *ScheduleJobsRequest) Reset() {
+	*x = ScheduleJobsRequest{}
 	mi := &file_carillon_v1_bulk_proto_msgTypes[0]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *ScheduleRequest) String() string {
+func (x *ScheduleJobsRequest) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*ScheduleRequest) ProtoMessage() {}
+func (*ScheduleJobsRequest) ProtoMessage() {}
 
-func (x *ScheduleRequest) ProtoReflect() protoreflect.Message {
+func (x *ScheduleJobsRequest) ProtoReflect() protoreflect.Message {
 	mi := &file_carillon_v1_bulk_proto_msgTypes[0]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -56,41 +56,40 @@ func (x *ScheduleRequest) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use ScheduleRequest.ProtoReflect.Descriptor instead.
-func (*ScheduleRequest) Descriptor() ([]byte, []int) {
+// Deprecated: Use ScheduleJobsRequest.ProtoReflect.Descriptor instead.
+func (*ScheduleJobsRequest) Descriptor() ([]byte, []int) {
 	return file_carillon_v1_bulk_proto_rawDescGZIP(), []int{0}
 }
 
-func (x *ScheduleRequest) GetJobs() []*v1.ScheduleJobRequest {
+func (x *ScheduleJobsRequest) GetJobs() []*v1.ScheduleJobRequest {
 	if x != nil {
 		return x.Jobs
 	}
 	return nil
 }
 
-// A ScheduleResponse names the jobs of a request that were not stored, by their place in it, in ascending order. It is
-// empty when all were.
-type ScheduleResponse struct {
+// A ScheduleJobsResponse names the jobs that are not stored, in ascending order of their index. It is empty if all are.
+type ScheduleJobsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Refused       []*Refusal             `protobuf:"bytes,1,rep,name=refused,proto3" json:"refused,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *ScheduleResponse) Reset() {
-	*x = ScheduleResponse{}
+func (x *ScheduleJobsResponse) Reset() {
+	*x = ScheduleJobsResponse{}
 	mi := &file_carillon_v1_bulk_proto_msgTypes[1]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *ScheduleResponse) String() string {
+func (x *ScheduleJobsResponse) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*ScheduleResponse) ProtoMessage() {}
+func (*ScheduleJobsResponse) ProtoMessage() {}
 
-func (x *ScheduleResponse) ProtoReflect() protoreflect.Message {
+func (x *ScheduleJobsResponse) ProtoReflect() protoreflect.Message {
 	mi := &file_carillon_v1_bulk_proto_msgTypes[1]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -102,22 +101,22 @@ func (x *ScheduleResponse) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use ScheduleResponse.ProtoReflect.Descriptor instead.
-func (*ScheduleResponse) Descriptor() ([]byte, []int) {
+// Deprecated: Use ScheduleJobsResponse.ProtoReflect.Descriptor instead.
+func (*ScheduleJobsResponse) Descriptor() ([]byte, []int) {
 	return file_carillon_v1_bulk_proto_rawDescGZIP(), []int{1}
 }
 
-func (x *ScheduleResponse) GetRefused() []*Refusal {
+func (x *ScheduleJobsResponse) GetRefused() []*Refusal {
 	if x != nil {
 		return x.Refused
 	}
 	return nil
 }
 
-// A Refusal is what ScheduleJob would have answered.
+// A Refusal is the error that ScheduleJob would return.
 type Refusal struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Index         uint32                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"` // of the job in its request, from 0
+	Index         uint32                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"` // of the job in the request, from 0
 	Code          int32                  `protobuf:"varint,2,opt,name=code,proto3" json:"code,omitempty"`   // of gRPC; never OK
 	Message       string                 `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -179,17 +178,17 @@ var File_carillon_v1_bulk_proto protoreflect.FileDescriptor
 
 const file_carillon_v1_bulk_proto_rawDesc = "" +
 	"\n" +
-	"\x16carillon/v1/bulk.proto\x12\vcarillon.v1\x1a'dapr/proto/scheduler/v1/scheduler.proto\"R\n" +
-	"\x0fScheduleRequest\x12?\n" +
-	"\x04jobs\x18\x01 \x03(\v2+.dapr.proto.scheduler.v1.ScheduleJobRequestR\x04jobs\"B\n" +
-	"\x10ScheduleResponse\x12.\n" +
+	"\x16carillon/v1/bulk.proto\x12\vcarillon.v1\x1a'dapr/proto/scheduler/v1/scheduler.proto\"V\n" +
+	"\x13ScheduleJobsRequest\x12?\n" +
+	"\x04jobs\x18\x01 \x03(\v2+.dapr.proto.scheduler.v1.ScheduleJobRequestR\x04jobs\"F\n" +
+	"\x14ScheduleJobsResponse\x12.\n" +
 	"\arefused\x18\x01 \x03(\v2\x14.carillon.v1.RefusalR\arefused\"M\n" +
 	"\aRefusal\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\rR\x05index\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\x05R\x04code\x12\x18\n" +
-	"\amessage\x18\x03 \x01(\tR\amessage2S\n" +
-	"\x04Bulk\x12K\n" +
-	"\bSchedule\x12\x1c.carillon.v1.ScheduleRequest\x1a\x1d.carillon.v1.ScheduleResponse(\x010\x01B\x1aZ\x18carillon/internal/bulkv1b\x06proto3"
+	"\amessage\x18\x03 \x01(\tR\amessage2[\n" +
+	"\x04Bulk\x12S\n" +
+	"\fScheduleJobs\x12 .carillon.v1.ScheduleJobsRequest\x1a!.carillon.v1.ScheduleJobsResponseB\x1aZ\x18carillon/internal/bulkv1b\x06proto3"
 
 var (
 	file_carillon_v1_bulk_proto_rawDescOnce sync.Once
@@ -205,16 +204,16 @@ func file_carillon_v1_bulk_proto_rawDescGZIP() []byte {
 
 var file_carillon_v1_bulk_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_carillon_v1_bulk_proto_goTypes = []any{
-	(*ScheduleRequest)(nil),       // 0: carillon.v1.ScheduleRequest
-	(*ScheduleResponse)(nil),      // 1: carillon.v1.ScheduleResponse
+	(*ScheduleJobsRequest)(nil),   // 0: carillon.v1.ScheduleJobsRequest
+	(*ScheduleJobsResponse)(nil),  // 1: carillon.v1.ScheduleJobsResponse
 	(*Refusal)(nil),               // 2: carillon.v1.Refusal
 	(*v1.ScheduleJobRequest)(nil), // 3: dapr.proto.scheduler.v1.ScheduleJobRequest
 }
 var file_carillon_v1_bulk_proto_depIdxs = []int32{
-	3, // 0: carillon.v1.ScheduleRequest.jobs:type_name -> dapr.proto.scheduler.v1.ScheduleJobRequest
-	2, // 1: carillon.v1.ScheduleResponse.refused:type_name -> carillon.v1.Refusal
-	0, // 2: carillon.v1.Bulk.Schedule:input_type -> carillon.v1.ScheduleRequest
-	1, // 3: carillon.v1.Bulk.Schedule:output_type -> carillon.v1.ScheduleResponse
+	3, // 0: carillon.v1.ScheduleJobsRequest.jobs:type_name -> dapr.proto.scheduler.v1.ScheduleJobRequest
+	2, // 1: carillon.v1.ScheduleJobsResponse.refused:type_name -> carillon.v1.Refusal
+	0, // 2: carillon.v1.Bulk.ScheduleJobs:input_type -> carillon.v1.ScheduleJobsRequest
+	1, // 3: carillon.v1.Bulk.ScheduleJobs:output_type -> carillon.v1.ScheduleJobsResponse
 	3, // [3:4] is the sub-list for method output_type
 	2, // [2:3] is the sub-list for method input_type
 	2, // [2:2] is the sub-list for extension type_name

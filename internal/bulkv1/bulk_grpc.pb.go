@@ -19,25 +19,19 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Bulk_Schedule_FullMethodName = "/carillon.v1.Bulk/Schedule"
+	Bulk_ScheduleJobs_FullMethodName = "/carillon.v1.Bulk/ScheduleJobs"
 )
 
 // BulkClient is the client API for Bulk service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Bulk is what a scheduler of Carillon offers beside Dapr's Scheduler, on the same port. A scheduler of Dapr does not
-// know it, and answers Unimplemented.
+// Bulk is what a scheduler of Carillon offers beside Dapr's Scheduler service, on the same port. A scheduler of Dapr
+// does not know it, and answers Unimplemented.
 type BulkClient interface {
-	// Schedule stores many jobs. Each message of the client is answered by one of the server, in the order in which they
-	// were sent, when all that it asks for would survive a power cut or has been refused.
-	//
-	// Of two jobs with the same name on one stream, the one that was sent first is stored first. What is sent on
-	// different streams has no order.
-	//
-	// The server ends the stream with OK when it stops, or when the client has closed its side: what is unanswered then
-	// was not begun. However else the stream ends, what is unanswered may have been stored or not.
-	Schedule(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ScheduleRequest, ScheduleResponse], error)
+	// ScheduleJobs stores many jobs. It answers when each job would survive a power cut or is refused. Jobs with the same
+	// name are stored in the order of the request. After an error of the call, each job may be stored or not.
+	ScheduleJobs(ctx context.Context, in *ScheduleJobsRequest, opts ...grpc.CallOption) (*ScheduleJobsResponse, error)
 }
 
 type bulkClient struct {
@@ -48,35 +42,26 @@ func NewBulkClient(cc grpc.ClientConnInterface) BulkClient {
 	return &bulkClient{cc}
 }
 
-func (c *bulkClient) Schedule(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ScheduleRequest, ScheduleResponse], error) {
+func (c *bulkClient) ScheduleJobs(ctx context.Context, in *ScheduleJobsRequest, opts ...grpc.CallOption) (*ScheduleJobsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &Bulk_ServiceDesc.Streams[0], Bulk_Schedule_FullMethodName, cOpts...)
+	out := new(ScheduleJobsResponse)
+	err := c.cc.Invoke(ctx, Bulk_ScheduleJobs_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
-	x := &grpc.GenericClientStream[ScheduleRequest, ScheduleResponse]{ClientStream: stream}
-	return x, nil
+	return out, nil
 }
-
-// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type Bulk_ScheduleClient = grpc.BidiStreamingClient[ScheduleRequest, ScheduleResponse]
 
 // BulkServer is the server API for Bulk service.
 // All implementations must embed UnimplementedBulkServer
 // for forward compatibility.
 //
-// Bulk is what a scheduler of Carillon offers beside Dapr's Scheduler, on the same port. A scheduler of Dapr does not
-// know it, and answers Unimplemented.
+// Bulk is what a scheduler of Carillon offers beside Dapr's Scheduler service, on the same port. A scheduler of Dapr
+// does not know it, and answers Unimplemented.
 type BulkServer interface {
-	// Schedule stores many jobs. Each message of the client is answered by one of the server, in the order in which they
-	// were sent, when all that it asks for would survive a power cut or has been refused.
-	//
-	// Of two jobs with the same name on one stream, the one that was sent first is stored first. What is sent on
-	// different streams has no order.
-	//
-	// The server ends the stream with OK when it stops, or when the client has closed its side: what is unanswered then
-	// was not begun. However else the stream ends, what is unanswered may have been stored or not.
-	Schedule(grpc.BidiStreamingServer[ScheduleRequest, ScheduleResponse]) error
+	// ScheduleJobs stores many jobs. It answers when each job would survive a power cut or is refused. Jobs with the same
+	// name are stored in the order of the request. After an error of the call, each job may be stored or not.
+	ScheduleJobs(context.Context, *ScheduleJobsRequest) (*ScheduleJobsResponse, error)
 	mustEmbedUnimplementedBulkServer()
 }
 
@@ -87,8 +72,8 @@ type BulkServer interface {
 // pointer dereference when methods are called.
 type UnimplementedBulkServer struct{}
 
-func (UnimplementedBulkServer) Schedule(grpc.BidiStreamingServer[ScheduleRequest, ScheduleResponse]) error {
-	return status.Error(codes.Unimplemented, "method Schedule not implemented")
+func (UnimplementedBulkServer) ScheduleJobs(context.Context, *ScheduleJobsRequest) (*ScheduleJobsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ScheduleJobs not implemented")
 }
 func (UnimplementedBulkServer) mustEmbedUnimplementedBulkServer() {}
 func (UnimplementedBulkServer) testEmbeddedByValue()              {}
@@ -111,12 +96,23 @@ func RegisterBulkServer(s grpc.ServiceRegistrar, srv BulkServer) {
 	s.RegisterService(&Bulk_ServiceDesc, srv)
 }
 
-func _Bulk_Schedule_Handler(srv interface{}, stream grpc.ServerStream) error {
-	return srv.(BulkServer).Schedule(&grpc.GenericServerStream[ScheduleRequest, ScheduleResponse]{ServerStream: stream})
+func _Bulk_ScheduleJobs_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ScheduleJobsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BulkServer).ScheduleJobs(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Bulk_ScheduleJobs_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BulkServer).ScheduleJobs(ctx, req.(*ScheduleJobsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
 }
-
-// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type Bulk_ScheduleServer = grpc.BidiStreamingServer[ScheduleRequest, ScheduleResponse]
 
 // Bulk_ServiceDesc is the grpc.ServiceDesc for Bulk service.
 // It's only intended for direct use with grpc.RegisterService,
@@ -124,14 +120,12 @@ type Bulk_ScheduleServer = grpc.BidiStreamingServer[ScheduleRequest, ScheduleRes
 var Bulk_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "carillon.v1.Bulk",
 	HandlerType: (*BulkServer)(nil),
-	Methods:     []grpc.MethodDesc{},
-	Streams: []grpc.StreamDesc{
+	Methods: []grpc.MethodDesc{
 		{
-			StreamName:    "Schedule",
-			Handler:       _Bulk_Schedule_Handler,
-			ServerStreams: true,
-			ClientStreams: true,
+			MethodName: "ScheduleJobs",
+			Handler:    _Bulk_ScheduleJobs_Handler,
 		},
 	},
+	Streams:  []grpc.StreamDesc{},
 	Metadata: "carillon/v1/bulk.proto",
 }

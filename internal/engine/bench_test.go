@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -30,30 +31,31 @@ func BenchmarkSchedule(b *testing.B) {
 	})
 }
 
-// BenchmarkScheduleAll has one caller schedule them by the five hundred, with four such groups on their way.
+// BenchmarkScheduleAll has four callers schedule five hundred jobs in a call.
 func BenchmarkScheduleAll(b *testing.B) {
 	e, spec := benchEngine(b)
-	const size, most = 500, 4
-	var waits []func(context.Context) []error
-	wait := func() {
-		if err := errors.Join(waits[0](b.Context())...); err != nil {
-			b.Fatal(err)
-		}
-		waits = waits[1:]
+	const size, callers = 500, 4
+	var next atomic.Int64
+	var calling sync.WaitGroup
+	for range callers {
+		calling.Go(func() {
+			for {
+				n := int(next.Add(size)) - size
+				if n >= b.N {
+					return
+				}
+				all := make([]job.Request, min(size, b.N-n))
+				for i := range all {
+					all[i] = job.Request{Key: key("app", fmt.Sprint("job", n+i)), Spec: spec}
+				}
+				if err := errors.Join(e.ScheduleAll(b.Context(), all)...); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
 	}
-	for n := 0; n < b.N; n += size {
-		all := make([]job.Request, min(size, b.N-n))
-		for i := range all {
-			all[i] = job.Request{Key: key("app", fmt.Sprint("job", n+i)), Spec: spec}
-		}
-		if len(waits) == most {
-			wait()
-		}
-		waits = append(waits, e.ScheduleAll(b.Context(), all))
-	}
-	for len(waits) > 0 {
-		wait()
-	}
+	calling.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "jobs/s")
 }
 

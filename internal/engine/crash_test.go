@@ -144,7 +144,7 @@ func (l *ledger) use(ctx context.Context, e *engine.Engine, name string, r *rand
 		if r.IntN(2) == 0 {
 			err = e.Schedule(ctx, k, s, false)
 		} else {
-			err = errors.Join(e.ScheduleAll(ctx, []job.Request{{Key: k, Spec: s}})(ctx)...)
+			err = errors.Join(e.ScheduleAll(ctx, []job.Request{{Key: k, Spec: s}})...)
 		}
 		if err == nil {
 			l.mu.Lock()

@@ -192,7 +192,7 @@ func TestKeptOutcomesAreBounded(t *testing.T) {
 		for i := range jobs {
 			jobs[i] = job.Request{Key: key(fmt.Sprint("app", i%10), fmt.Sprint(i)), Spec: every(first.Add(time.Duration(i)*10*time.Millisecond), 24*time.Hour)}
 		}
-		if err := errors.Join(e.ScheduleAll(t.Context(), jobs)(t.Context())...); err != nil {
+		if err := errors.Join(e.ScheduleAll(t.Context(), jobs)...); err != nil {
 			t.Fatal(err)
 		}
 		s.full.Store(true)

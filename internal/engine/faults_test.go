@@ -120,9 +120,7 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 		}},
 		"delete": {false, func(t *testing.T, s store.Store) error {
 			return New(Config{Partitions: 1}, s, nil, logTo(t)).DeleteThrough(t.Context(), job.Prefix{Kind: job.App, Namespace: "ns"},
-				func(context.Context, []job.Request) func(context.Context) []error {
-					return func(context.Context) []error { return nil }
-				})
+				func(context.Context, []job.Request) []error { return nil })
 		}},
 		"get": {false, func(t *testing.T, s store.Store) error {
 			_, err := New(Config{Partitions: 1}, s, nil, logTo(t)).Get(t.Context(), appKey("app", 1))

@@ -80,7 +80,7 @@ func (e *Engine) DeleteAll(ctx context.Context, p job.Prefix) error {
 
 // DeleteThrough is DeleteAll with a function like ScheduleAll that reaches the owner of each job.
 func (e *Engine) DeleteThrough(
-	ctx context.Context, p job.Prefix, all func(context.Context, []job.Request) func(context.Context) []error,
+	ctx context.Context, p job.Prefix, all func(context.Context, []job.Request) []error,
 ) error {
 	rest := record.PrefixRange(p)
 	for {
@@ -92,7 +92,7 @@ func (e *Engine) DeleteThrough(
 		for i, item := range page.items {
 			requests[i] = job.Request{Key: item.Key, Remove: true}
 		}
-		for _, err := range all(ctx, requests)(ctx) {
+		for _, err := range all(ctx, requests) {
 			if err != nil {
 				return err
 			}

@@ -144,12 +144,10 @@ func TestDeleteAllStopsAtFirstError(t *testing.T) {
 		defer stop()
 		populate(t, e)
 		broken := errors.New("its owner is away")
-		err := e.DeleteThrough(t.Context(), job.Prefix{Kind: job.App, Namespace: "ns"}, func(_ context.Context, all []job.Request) func(context.Context) []error {
-			return func(context.Context) []error {
-				errs := make([]error, len(all))
-				errs[len(errs)-1] = broken
-				return errs
-			}
+		err := e.DeleteThrough(t.Context(), job.Prefix{Kind: job.App, Namespace: "ns"}, func(_ context.Context, all []job.Request) []error {
+			errs := make([]error, len(all))
+			errs[len(errs)-1] = broken
+			return errs
 		})
 		if !errors.Is(err, broken) {
 			t.Errorf("a deletion of which one job's failed = %v, want %v", err, broken)

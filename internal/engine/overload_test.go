@@ -39,7 +39,7 @@ func flood(t *testing.T, e *engine.Engine, app string, n int) {
 		s := every(time.Now(), time.Millisecond)
 		all[i] = job.Request{Key: key(app, fmt.Sprint(i)), Spec: s}
 	}
-	for _, err := range e.ScheduleAll(t.Context(), all)(t.Context()) {
+	for _, err := range e.ScheduleAll(t.Context(), all) {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -221,7 +221,7 @@ func TestCommitSizeIsBounded(t *testing.T) {
 		for i := range all {
 			all[i] = job.Request{Key: key("a", fmt.Sprint(i)), Spec: named(once(time.Now().Add(time.Hour)), strings.Repeat("x", 900))}
 		}
-		if err := errors.Join(e.ScheduleAll(t.Context(), all)(t.Context())...); err != nil {
+		if err := errors.Join(e.ScheduleAll(t.Context(), all)...); err != nil {
 			t.Fatal(err)
 		}
 		if s.largest > 12<<10 {
@@ -364,7 +364,7 @@ func TestStopRecordsPendingOutcomes(t *testing.T) {
 		for i := range all {
 			all[i] = job.Request{Key: key("a", fmt.Sprint(i)), Spec: once(due)}
 		}
-		if err := errors.Join(e.ScheduleAll(t.Context(), all)(t.Context())...); err != nil {
+		if err := errors.Join(e.ScheduleAll(t.Context(), all)...); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Until(answers) + time.Millisecond)
@@ -394,7 +394,7 @@ func TestStopRecordsOutcomesForASecondAtMost(t *testing.T) {
 		for i := range all {
 			all[i] = job.Request{Key: key("a", fmt.Sprint(i)), Spec: once(due)}
 		}
-		if err := errors.Join(e.ScheduleAll(t.Context(), all)(t.Context())...); err != nil {
+		if err := errors.Join(e.ScheduleAll(t.Context(), all)...); err != nil {
 			t.Fatal(err)
 		}
 		time.Sleep(time.Until(due.Add(10*time.Second + time.Millisecond)))

@@ -291,7 +291,7 @@ func TestTurnIsRefusedIfOnePartitionIsLost(t *testing.T) {
 			defer cancel()
 			due := once(time.Now().Add(time.Hour))
 			both := []job.Request{{Key: of(0), Spec: due}, {Key: of(1), Spec: due}}
-			for i, err := range all[0].ScheduleAll(ctx, both)(ctx) {
+			for i, err := range all[0].ScheduleAll(ctx, both) {
 				if !errors.Is(err, job.ErrUnavailable) {
 					t.Errorf("with partition %d lost, a command about partition %d = %v, want ErrUnavailable", lost, i, err)
 				}

@@ -6,15 +6,14 @@ import (
 	"carillon/internal/job"
 )
 
-// ScheduleAll carries out each of all as Schedule or Delete does. It returns when each is in the
-// inbox of its loop: of requests with the same key the first is carried out first, and all before
-// later calls. results waits until all are carried out, and returns their errors in the order of
-// all. If the ctx of either ends first, the errors say so of jobs that may be stored or not. The
-// caller must not change all.
+// ScheduleAll carries out each of all as Schedule or Delete does, and returns their errors in the
+// order of all. Of requests with the same key the first is carried out first. If ctx ends first, the
+// errors say so of jobs that may be stored or not. The caller must not change all afterwards: after
+// ctx has ended, requests may still be carried out.
 //
 // It costs less than as many calls, because no goroutine waits for each job and a loop is woken
 // once.
-func (e *Engine) ScheduleAll(ctx context.Context, all []job.Request) (results func(ctx context.Context) []error) {
+func (e *Engine) ScheduleAll(ctx context.Context, all []job.Request) []error {
 	g := newGroup(len(all))
 	commands := make([]command, len(all))
 	posts := make(map[*loop][]*command, len(e.loops))
@@ -31,5 +30,5 @@ func (e *Engine) ScheduleAll(ctx context.Context, all []job.Request) (results fu
 	for lp, commands := range posts {
 		lp.inbox.postAll(ctx, commands)
 	}
-	return g.wait
+	return g.wait(ctx)
 }

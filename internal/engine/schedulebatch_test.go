@@ -33,14 +33,14 @@ func TestScheduleAllReturnsResultsInOrder(t *testing.T) {
 		mustSchedule(t, e, key("app", "1"), once(time.Now().Add(time.Hour)))
 		all := requests("app", 5)
 		all[2].Spec.Data = &job.Data{Value: []byte(strings.Repeat("x", 1000))}
-		errs := e.ScheduleAll(t.Context(), all)(t.Context())
+		errs := e.ScheduleAll(t.Context(), all)
 		for i, err := range errs {
 			if _, large := errors.AsType[*job.TooLargeError](err); large != (i == 2) || errors.Is(err, job.ErrExists) != (i == 1) ||
 				err != nil && i != 1 && i != 2 {
 				t.Errorf("job %d: %v", i, err)
 			}
 		}
-		if errs := e.ScheduleAll(t.Context(), nil)(t.Context()); len(errs) != 0 {
+		if errs := e.ScheduleAll(t.Context(), nil); len(errs) != 0 {
 			t.Errorf("nothing: %v", errs)
 		}
 		prefix := job.Prefix{Kind: job.App, Namespace: "ns", Parts: []string{"app"}}
@@ -57,7 +57,6 @@ func TestScheduleAllLastOfSameKeyWins(t *testing.T) {
 		e, stop := run(t, db, &app{}, engine.Config{Inbox: 7})
 		defer stop()
 		const n = 100
-		var waits []func(context.Context) []error
 		for group := range 3 {
 			all := make([]job.Request, n)
 			for i := range all {
@@ -65,10 +64,7 @@ func TestScheduleAllLastOfSameKeyWins(t *testing.T) {
 				s.Data = &job.Data{Value: fmt.Append(nil, group*n+i)}
 				all[i] = job.Request{Key: key("app", fmt.Sprint(i%2)), Spec: s, Overwrite: true}
 			}
-			waits = append(waits, e.ScheduleAll(t.Context(), all))
-		}
-		for _, wait := range waits {
-			if err := errors.Join(wait(t.Context())...); err != nil {
+			if err := errors.Join(e.ScheduleAll(t.Context(), all)...); err != nil {
 				t.Error(err)
 			}
 		}
@@ -92,14 +88,13 @@ func TestScheduleAllWaitsUntilCanceled(t *testing.T) {
 		synctest.Wait()
 		short, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		results := e.ScheduleAll(short, requests("impatient", 10))
-		for i, err := range results(short) {
+		for i, err := range e.ScheduleAll(short, requests("impatient", 10)) {
 			if !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("job %d, without a disk: %v, want the deadline", i, err)
 			}
 		}
 		close(s.syncs)
-		if err := errors.Join(e.ScheduleAll(t.Context(), requests("patient", 10))(t.Context())...); err != nil {
+		if err := errors.Join(e.ScheduleAll(t.Context(), requests("patient", 10))...); err != nil {
 			t.Error(err)
 		}
 	})
@@ -115,7 +110,7 @@ func TestScheduleAllReportsFailedCommitAndStop(t *testing.T) {
 		s.syncs <- errors.New("input/output error")
 		wantUnavailable := func(what string) {
 			t.Helper()
-			for i, err := range e.ScheduleAll(t.Context(), requests(what, 3))(t.Context()) {
+			for i, err := range e.ScheduleAll(t.Context(), requests(what, 3)) {
 				if !errors.Is(err, job.ErrUnavailable) {
 					t.Errorf("%s, job %d: %v, want ErrUnavailable", what, i, err)
 				}

@@ -47,13 +47,13 @@ func TestRecreatedLaneIsUnparked(t *testing.T) {
 		mustSchedule(t, e, key("late", "a"), once(time.Now()))
 		synctest.Wait()
 		for i := range 20 {
-			results := e.ScheduleAll(t.Context(), []job.Request{
+			errs := e.ScheduleAll(t.Context(), []job.Request{
 				{Key: key("late", "a"), Remove: true},
 				{Key: key("late", string(rune('b'+i))), Spec: once(time.Now())},
 				{Key: key("late", string(rune('b'+i))), Remove: true},
 				{Key: key("late", "a"), Spec: once(time.Now())},
 			})
-			for _, err := range results(t.Context()) {
+			for _, err := range errs {
 				if err != nil {
 					t.Fatal(err)
 				}

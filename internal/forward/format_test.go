@@ -32,7 +32,7 @@ func TestRollingUpgradeAcrossARecordFormat(t *testing.T) {
 		}
 		results := a.ScheduleAll(t.Context(), []job.Request{
 			{Key: number(100), Spec: once(due)}, {Key: key("far", "x"), Spec: far}, {Key: key("far", "y"), Remove: true},
-		})(t.Context())
+		})
 		if results[0] != nil || !errors.Is(results[1], job.ErrUnavailable) || results[2] != nil {
 			t.Errorf("a job of each format and a removal: %v, want the second alone to fail", results)
 		}

@@ -1,16 +1,19 @@
 package forward
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2/vfs"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
 
-	"carillon/internal/batchstream"
 	"carillon/internal/cluster"
 	"carillon/internal/engine"
 	"carillon/internal/engine/record"
@@ -78,24 +81,32 @@ func TestAnswerThatDoesNotFitItsMessageIsRefused(t *testing.T) {
 		return m
 	}
 	for _, indices := range [][]uint32{{3}, {1, 0}, {1, 1}} {
-		if errs, err := unpack(answer(indices...), 3); err == nil {
+		if errs, err := fromProblems(answer(indices...), 3); err == nil {
 			t.Errorf("problems of the commands %v of three are taken for %v", indices, errs)
 		}
 	}
-	errs, err := unpack(answer(0, 2), 3)
+	errs, err := fromProblems(answer(0, 2), 3)
 	if err != nil || !errors.Is(errs[0], job.ErrExists) || errs[1] != nil || !errors.Is(errs[2], job.ErrExists) {
 		t.Errorf("problems of the first and the last = %v, %v", errs, err)
 	}
 }
 
-func TestLargestCommandIsRetriedAndLargerOneRefused(t *testing.T) {
-	p := newPeer(cluster.Node{ID: "b", Addr: "b"})
-	var large *job.TooLargeError
-	if err := p.explain(t.Context(), batchstream.ErrNotBegun, maxCommand); !errors.Is(err, engine.ErrNotOwner) {
-		t.Errorf("the largest command that has not begun = %v, want ErrNotOwner", err)
+func TestCommandBeyondLimitIsTooLarge(t *testing.T) {
+	p, err := newPeer(cluster.Node{ID: "b", Addr: "b"}, func(string, ...grpc.DialOption) (*grpc.ClientConn, error) {
+		return grpc.NewClient("passthrough:///b", grpc.WithTransportCredentials(insecure.NewCredentials()),
+			grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) { return nil, errors.New("no network") }))
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	if err := p.explain(t.Context(), batchstream.ErrNotBegun, maxCommand+1); !errors.As(err, &large) {
-		t.Errorf("a larger one = %v, want that it is too large", err)
+	defer p.conn.Close()
+	request := func(bytes int) job.Request {
+		return job.Request{Key: named("x"), Spec: job.Spec{Policy: job.DefaultPolicy(), AppID: "app", Data: &job.Data{Value: make([]byte, bytes)}}}
+	}
+	errs := p.apply(t.Context(), []job.Request{request(3 << 20), request(5 << 20), request(2 << 20)})
+	var large *job.TooLargeError
+	if !errors.Is(errs[0], engine.ErrNotOwner) || !errors.As(errs[1], &large) || !errors.Is(errs[2], engine.ErrNotOwner) {
+		t.Errorf("commands of 3, 5 and 2 MiB to a node that is not connected = %v; want that two have not begun, and one is too large", errs)
 	}
 }
 
@@ -122,7 +133,11 @@ func TestPeerCommandsOfOtherOwnersAreNotBegun(t *testing.T) {
 	m := &peerv1.ApplyRequest{Commands: []*peerv1.Command{{Key: key, Spec: spec}}}
 	for _, owners := range [][]string{nil, {"b", "b"}} {
 		r.Follow(cluster.View{Owners: owners})
-		problems := r.begin(t.Context(), m)(t.Context()).GetProblems()
+		answer, err := r.Apply(t.Context(), m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		problems := answer.GetProblems()
 		if len(problems) != 1 || problems[0].GetKind() != peerv1.Problem_NOT_OWNER {
 			t.Errorf("with the owners %q the answer is %v, want NOT_OWNER", owners, problems)
 		}

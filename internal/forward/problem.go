@@ -3,10 +3,8 @@ package forward
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
-
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"carillon/internal/engine"
 	"carillon/internal/job"
@@ -35,19 +33,14 @@ func (r *Router) problem(ctx context.Context, index int, err error) *peerv1.Prob
 	return p
 }
 
-// pack returns the message that carries commands.
-func pack(commands []*peerv1.Command) *peerv1.ApplyRequest {
-	return &peerv1.ApplyRequest{Commands: commands}
-}
-
-// unpack returns the errors of the n commands that m answers.
-func unpack(m *peerv1.ApplyResponse, n int) ([]error, error) {
+// fromProblems returns the errors of the n commands that m answers.
+func fromProblems(m *peerv1.ApplyResponse, n int) ([]error, error) {
 	errs := make([]error, n)
 	next := 0
 	for _, p := range m.GetProblems() {
 		i := int(p.GetIndex())
 		if i < next || i >= n {
-			return nil, status.Error(codes.Internal, "another node sent an answer that does not fit its message")
+			return nil, fmt.Errorf("its answer names command %d, and the call has %d: %w", i, n, job.ErrUnavailable)
 		}
 		errs[i], next = fromProblem(p), i+1
 	}

@@ -19,12 +19,13 @@ import (
 type Config struct {
 	// ID is the id of this node among the members of the cluster.
 	ID string
-	// Dial connects to the node with this address.
-	Dial func(address string) (*grpc.ClientConn, error)
+	// Dial returns a connection to the node with this address, which connects when it is first used,
+	// or an error if the address is invalid.
+	Dial func(address string, options ...grpc.DialOption) (*grpc.ClientConn, error)
 }
 
 // A Router stores jobs on the nodes of a cluster that own them. It is safe for concurrent use.
-// Calls wait until Follow has set the owners. Calls about jobs of other nodes need Run.
+// Calls wait until Follow has set the owners.
 type Router struct {
 	config Config
 	engine *engine.Engine
@@ -34,18 +35,17 @@ type Router struct {
 	owners  []string     // by partition, an ID; empty while the node is no member
 	oldest  cluster.Node // the member that reads the fewest formats of records
 	peers   map[string]*peer
-	changed chan struct{} // closed, and replaced, when the owners change
-	loaded  bool          // the engine has once held all partitions of the node
-	launch  func(p *peer) // starts a peer; nil before Run
-	ended   bool
-	open    sync.WaitGroup // running peers
+	changed chan struct{}  // closed, and replaced, when the owners change
+	loaded  bool           // the engine has once held all partitions of the node
+	closing chan struct{}  // closed when Run ends: no more peers are added
+	closes  sync.WaitGroup // peers that are being closed
 }
 
 // New returns a router of the node with this engine.
 func New(cfg Config, e *engine.Engine, log *slog.Logger) *Router {
 	return &Router{
 		config: cfg, engine: e, log: log.With(slog.String("component", "forward"), slog.String("node", cfg.ID)),
-		peers: map[string]*peer{}, changed: make(chan struct{}),
+		peers: map[string]*peer{}, changed: make(chan struct{}), closing: make(chan struct{}),
 	}
 }
 
@@ -63,40 +63,50 @@ func (r *Router) Follow(v cluster.View) {
 	}
 	for id, p := range r.peers {
 		if others[id] != p.node {
-			p.retire()
-			delete(r.peers, id)
+			r.removePeer(p)
 		}
 	}
 	for id, n := range others {
-		if r.peers[id] == nil && !r.ended {
-			p := newPeer(n)
-			r.peers[id] = p
-			if r.launch != nil {
-				r.launch(p)
-			}
+		if r.peers[id] == nil {
+			r.addPeer(n)
 		}
 	}
 	close(r.changed)
 	r.changed = make(chan struct{})
 }
 
-// Run keeps connections to the other nodes until ctx ends, and then returns nil.
+// addPeer connects to a member, unless Run has ended. r.mu must be held.
+func (r *Router) addPeer(n cluster.Node) {
+	select {
+	case <-r.closing:
+		return
+	default:
+	}
+	p, err := newPeer(n, r.config.Dial)
+	if err != nil {
+		r.log.Error("the address of another node is invalid; configure another for that node",
+			slog.String("peer", n.ID), slog.String("address", n.Addr), slog.Any("err", err))
+		return
+	}
+	r.peers[n.ID] = p
+}
+
+// removePeer closes the connection to a former member. r.mu must be held.
+func (r *Router) removePeer(p *peer) {
+	delete(r.peers, p.node.ID)
+	r.closes.Go(func() { p.close(r.closing) })
+}
+
+// Run waits until ctx ends, closes the connections to the other nodes, and returns nil.
 func (r *Router) Run(ctx context.Context) error {
-	r.mu.Lock()
-	r.launch = func(p *peer) {
-		ctx, end := context.WithCancel(ctx)
-		p.end = end
-		r.open.Go(func() { defer end(); p.run(ctx, r.config.Dial, r.log) })
-	}
-	for _, p := range r.peers {
-		r.launch(p)
-	}
-	r.mu.Unlock()
 	<-ctx.Done()
 	r.mu.Lock()
-	r.ended = true
+	close(r.closing)
+	for _, p := range r.peers {
+		r.removePeer(p)
+	}
 	r.mu.Unlock()
-	r.open.Wait()
+	r.closes.Wait()
 	return nil
 }
 
@@ -132,7 +142,7 @@ func (r *Router) Delete(ctx context.Context, k job.Key) error {
 }
 
 func (r *Router) one(ctx context.Context, q job.Request) error {
-	return r.ScheduleAll(ctx, []job.Request{q})(ctx)[0]
+	return r.ScheduleAll(ctx, []job.Request{q})[0]
 }
 
 // Get returns the job k like [engine.Engine.Get].

@@ -16,30 +16,29 @@ const retryTimeout = 10 * time.Second
 
 // ScheduleAll carries out commands like [engine.Engine.ScheduleAll], on the nodes that own their
 // jobs. It retries commands that have not begun.
-func (r *Router) ScheduleAll(ctx context.Context, all []job.Request) (results func(ctx context.Context) []error) {
+func (r *Router) ScheduleAll(ctx context.Context, all []job.Request) []error {
 	errs := make([]error, len(all))
-	indices := make([]int, len(all))
-	for i := range indices {
-		indices[i] = i
+	retry := make([]int, len(all))
+	for i := range retry {
+		retry[i] = i
 	}
-	sent, changed := r.send(ctx, all, indices, errs)
-	return func(ctx context.Context) []error {
-		bounded, cancel := context.WithTimeoutCause(ctx, retryTimeout, job.ErrUnavailable)
-		defer cancel()
-		for wait := minWait; ; wait = min(2*wait, maxWait) {
-			retry := sent.wait(ctx, errs)
-			if len(retry) == 0 {
-				return errs
-			}
-			retry = dropOvertaken(all, errs, retry)
-			if !pause(bounded, changed, wait) {
-				for _, i := range retry {
-					errs[i] = timedOut(bounded, errs[i])
-				}
-				return errs
-			}
-			sent, changed = r.send(ctx, all, retry, errs)
+	retry, changed := r.send(ctx, all, retry, errs)
+	if len(retry) == 0 {
+		return errs
+	}
+	bounded, cancel := context.WithTimeoutCause(ctx, retryTimeout, job.ErrUnavailable)
+	defer cancel()
+	for wait := minWait; ; wait = min(2*wait, maxWait) {
+		if retry = dropOvertaken(all, errs, retry); len(retry) == 0 {
+			return errs
 		}
+		if !pause(bounded, changed, wait) {
+			for _, i := range retry {
+				errs[i] = timedOut(bounded, errs[i])
+			}
+			return errs
+		}
+		retry, changed = r.send(ctx, all, retry, errs)
 	}
 }
 

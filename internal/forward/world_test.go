@@ -178,8 +178,8 @@ func (w *world) three() []*node {
 }
 
 // dial connects to the node of that id.
-func (w *world) dial(id string) (*grpc.ClientConn, error) {
-	return grpc.NewClient("passthrough:///"+id,
+func (w *world) dial(id string, options ...grpc.DialOption) (*grpc.ClientConn, error) {
+	return grpc.NewClient("passthrough:///"+id, append(options,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, id string) (net.Conn, error) {
 			w.mu.Lock()
@@ -190,7 +190,7 @@ func (w *world) dial(id string) (*grpc.ClientConn, error) {
 			}
 			return l.DialContext(ctx)
 		}),
-	)
+	)...)
 }
 
 func key(app, name string) job.Key {

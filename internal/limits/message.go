@@ -38,6 +38,7 @@ type message struct {
 	small    int64           // limits of the budget, for small and for large messages
 	large    int64
 	isStream bool
+	waits    bool  // for memory
 	acquired int64 // bytes of the budget
 	length   int
 	header   [5]byte
@@ -45,14 +46,14 @@ type message struct {
 }
 
 func newMessage(ctx context.Context, m *MessageMemory, method string, isStream bool) *message {
-	msg := &message{of: m, ctx: ctx, isStream: isStream}
+	msg := &message{of: m, ctx: ctx, isStream: isStream, waits: isStream || slices.Contains(m.Waiting, method)}
 	msg.from, _ = grpc.ServerTransportStreamFromContext(ctx).(transportStream)
 	msg.small, msg.large = m.Budget.max, m.Budget.Large()
-	if len(m.Reserved) > 0 {
+	if m.Reserved != nil {
 		msg.small -= max(m.Budget.max/8, int64(m.Max))
 		msg.large = min(msg.large, msg.small-m.Budget.max/8) // leaves an eighth to small messages
 	}
-	if isStream && slices.Contains(m.Reserved, method) {
+	if m.Reserved != nil && m.Reserved(ctx, method) {
 		msg.small, msg.large = m.Budget.max, m.Budget.max
 	}
 	return msg
@@ -90,7 +91,7 @@ func (m *message) read(v any, read func(any) error) error {
 // be the only one.
 func (m *message) receive() (data mem.BufferSlice, err error) {
 	size := m.length
-	if !m.isStream { // a stream, which may wait for memory, acquires all at once and holds none meanwhile
+	if !m.waits { // a message that may wait for memory acquires all at once, and holds none meanwhile
 		size = min(size, SmallMessage)
 	}
 	limit := m.limit(m.length)
@@ -222,7 +223,7 @@ func (m *message) limit(bytes int) int64 {
 
 // acquire acquires n bytes of the budget, or returns the error of the call.
 func (m *message) acquire(n int, limit int64) error {
-	if m.of.acquire(m.ctx, int64(n), limit, m.isStream) {
+	if m.of.acquire(m.ctx, int64(n), limit, m.waits) {
 		m.acquired += int64(n)
 		return nil
 	}

@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 	protobuf "google.golang.org/protobuf/proto"
@@ -276,7 +277,6 @@ func TestSlowMessageMayFinishWhileMemoryIsFree(t *testing.T) {
 func TestStreamMessageWaitsForMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newBoundedServer(t, 16*mib)
-		s.messages.Answered = []string{schedulerv1.Scheduler_WatchJobs_FullMethodName}
 		name := strings.Repeat("a", 3*mib-100)
 		m := &schedulerv1.WatchJobsRequest{WatchJobRequestType: &schedulerv1.WatchJobsRequest_Initial{
 			Initial: &schedulerv1.WatchJobsRequestInitial{AppId: name},
@@ -324,6 +324,76 @@ func TestStreamMessageWaitsForMemory(t *testing.T) {
 			t.Errorf("after %v: %v, want ResourceExhausted after ten seconds", time.Since(began), err)
 		}
 		close(s.let)
+	})
+}
+
+func TestMessageOfWaitingMethodWaitsForMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newBoundedServer(t, 16*mib)
+		s.messages.Waiting = []string{schedulerv1.Scheduler_DeleteJob_FullMethodName}
+		r := &schedulerv1.DeleteJobRequest{Name: strings.Repeat("a", 3*mib-100)}
+		ended := make(chan error, 4)
+		call := func() {
+			_, err := s.client(t).DeleteJob(t.Context(), r)
+			ended <- err
+		}
+		for range 3 { // two fit in memory
+			go call()
+			synctest.Wait()
+		}
+		time.Sleep(5 * time.Second)
+		if held := s.held.Load(); held != 2 || len(ended) > 0 {
+			t.Errorf("%d messages are being handled and %d calls have ended, want two and one that waits", held, len(ended))
+		}
+		began := time.Now()
+		go call()
+		for range 3 { // one for each that is handled, and for the one that waited
+			s.let <- struct{}{}
+			if err := <-ended; err != nil {
+				t.Errorf("after %v: %v", time.Since(began), err)
+			}
+		}
+		s.let <- struct{}{}
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		s.allFree(t)
+	})
+}
+
+func TestReservedMemoryIsForReservedCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newBoundedServer(t, 32*mib)
+		s.messages.Reserved = func(ctx context.Context, method string) bool {
+			return method == schedulerv1.Scheduler_DeleteJob_FullMethodName && len(metadata.ValueFromIncomingContext(ctx, "node")) > 0
+		}
+		r := &schedulerv1.DeleteJobRequest{Name: strings.Repeat("a", 3*mib-100)}
+		ended := make(chan error, 100)
+		call := func(ctx context.Context) {
+			go func() {
+				_, err := s.client(t).DeleteJob(ctx, r)
+				ended <- err
+			}()
+			synctest.Wait()
+		}
+		for len(ended) == 0 {
+			call(t.Context())
+		}
+		if err := <-ended; status.Code(err) != codes.ResourceExhausted {
+			t.Fatalf("beyond the memory: %v, want ResourceExhausted", err)
+		}
+		others := s.held.Load()
+		call(metadata.AppendToOutgoingContext(t.Context(), "node", "a"))
+		if held := s.held.Load(); held != others+1 || len(ended) > 0 {
+			t.Errorf("%d messages are being handled after %d of others, want that of the node as well", held, others)
+		}
+		close(s.let)
+		for range others + 1 {
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		}
+		s.allFree(t)
 	})
 }
 

@@ -14,12 +14,13 @@ const MinMessageBytes = 16 << 20
 
 // MessageMemory limits the memory of the messages that a server receives, over all connections. A
 // message counts twice its bytes, because it is held both encoded and decoded, from when its bytes
-// arrive until its call ends. A large message acquires its bytes as they arrive.
+// arrive until its call ends, or its stream receives the next message. A large message acquires its
+// bytes as they arrive.
 //
-// A unary call whose message does not fit is refused. A message of a stream waits for ten seconds;
-// then its stream is refused. Messages of more than 64 KiB leave a quarter of the budget to smaller
-// ones. If there are methods in Reserved, all others leave an eighth of the budget to them, or Max
-// if that is more, and large messages leave another eighth to small ones.
+// A unary call whose message does not fit is refused. A message of a stream, or of a method in
+// Waiting, waits for ten seconds; then its call is refused. Messages of more than 64 KiB leave a quarter of the budget to smaller
+// ones. With Reserved, the other calls leave an eighth of the budget to the reserved ones, or Max if
+// that is more, and large messages leave another eighth to small ones.
 //
 // While the budget is used up, messages are refused that are still incomplete five seconds later.
 // So slow clients do not exclude the others.
@@ -34,13 +35,11 @@ type MessageMemory struct {
 	Codec encoding.CodecV2
 	// Stats is called for each message, if it is not nil.
 	Stats stats.Handler
-	// Answered are the full names of methods whose streams answer each message with one, in order:
-	// a message counts until it is answered. A message of another stream counts until the handler
-	// receives the next.
-	Answered []string
-	// Reserved are the full names of methods for which an eighth of the budget is reserved, or Max
-	// if that is more.
-	Reserved []string
+	// Waiting are the full names of unary methods whose messages wait for memory.
+	Waiting []string
+	// Reserved reports whether memory is reserved for a call of this method with this context. It is
+	// nil if there is no such call.
+	Reserved func(ctx context.Context, method string) bool
 
 	incoming incoming
 }
@@ -54,23 +53,23 @@ const (
 	// their streams as they arrive.
 	ConnWindow = 1 << 20
 
-	streamWait = 10 // seconds that a message of a stream waits for memory
+	maxWait = 10 // seconds that a message waits for memory, if it waits
 )
 
 // acquire acquires n bytes of the budget. If they are not free, it cancels stalled messages, and
-// waits for their bytes; for a message of a stream it waits longer.
-func (m *MessageMemory) acquire(ctx context.Context, n, limit int64, isStream bool) bool {
+// waits for their bytes; with wait it waits longer.
+func (m *MessageMemory) acquire(ctx context.Context, n, limit int64, wait bool) bool {
 	if m.Budget.TryAcquireWithin(n, limit) {
 		return true
 	}
-	for range streamWait {
-		if canceled := m.incoming.cancelStalled(time.Now()); !canceled && !isStream {
+	for range maxWait {
+		if canceled := m.incoming.cancelStalled(time.Now()); !canceled && !wait {
 			return false
 		}
 		second, cancel := context.WithTimeout(ctx, time.Second)
 		acquired := m.Budget.AcquireWithin(second, n, limit)
 		cancel()
-		if acquired || ctx.Err() != nil || !isStream {
+		if acquired || ctx.Err() != nil || !wait {
 			return acquired
 		}
 	}

@@ -92,14 +92,14 @@ func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
 	counted := *desc
 	counted.Methods, counted.Streams = nil, nil
 	for _, m := range desc.Methods {
-		handle := m.Handler
+		handle, method := m.Handler, "/"+desc.ServiceName+"/"+m.MethodName
 		m.Handler = func(srv any, ctx context.Context, read func(any) error, chain grpc.UnaryServerInterceptor) (any, error) {
 			defer s.leave()
 			if err := s.enter(ctx); err != nil {
 				return nil, err
 			}
 			if s.limits.Messages != nil {
-				m, plain := newMessage(ctx, s.limits.Messages, "", false), read
+				m, plain := newMessage(ctx, s.limits.Messages, method, false), read
 				defer m.release()
 				read = func(v any) error { return m.read(v, plain) }
 			}

@@ -24,12 +24,12 @@ const (
 type Problem_Kind int32
 
 const (
-	Problem_INTERNAL    Problem_Kind = 0 // the called node's log says more
-	Problem_NOT_OWNER   Problem_Kind = 1 // nothing was done
-	Problem_EXISTS      Problem_Kind = 2 // and overwrite was not set
-	Problem_FULL        Problem_Kind = 3 // there is no room for anything new
-	Problem_TOO_LARGE   Problem_Kind = 4 // size and limit say how
-	Problem_UNAVAILABLE Problem_Kind = 5 // it may have been carried out or not
+	Problem_INTERNAL    Problem_Kind = 0 // the called node's log has the details
+	Problem_NOT_OWNER   Problem_Kind = 1 // the command has not begun
+	Problem_EXISTS      Problem_Kind = 2 // there is such a job, and overwrite is not set
+	Problem_FULL        Problem_Kind = 3 // there is no space for new jobs
+	Problem_TOO_LARGE   Problem_Kind = 4 // see size and limit
+	Problem_UNAVAILABLE Problem_Kind = 5 // the command may have been carried out or not
 )
 
 // Enum value maps for Problem_Kind.
@@ -79,7 +79,7 @@ func (Problem_Kind) EnumDescriptor() ([]byte, []int) {
 	return file_carillon_v1_peer_proto_rawDescGZIP(), []int{3, 0}
 }
 
-// An ApplyRequest has at most 1,000 commands, in a message of at most 4 MiB. It may be empty.
+// An ApplyRequest has at most 1,000 commands and 4 MiB.
 type ApplyRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Commands      []*Command             `protobuf:"bytes,1,rep,name=commands,proto3" json:"commands,omitempty"`
@@ -127,9 +127,9 @@ func (x *ApplyRequest) GetCommands() []*Command {
 // A Command schedules a job, or removes it.
 type Command struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`              // of the job, as the store has it
-	Spec          []byte                 `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`            // what was asked for, as the store has it; absent to remove the job
-	Overwrite     bool                   `protobuf:"varint,3,opt,name=overwrite,proto3" json:"overwrite,omitempty"` // a job that has the key already
+	Key           []byte                 `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`              // of the job, as in the store
+	Spec          []byte                 `protobuf:"bytes,2,opt,name=spec,proto3" json:"spec,omitempty"`            // what was requested, as in the store; absent to remove the job
+	Overwrite     bool                   `protobuf:"varint,3,opt,name=overwrite,proto3" json:"overwrite,omitempty"` // replaces an existing job
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -185,7 +185,7 @@ func (x *Command) GetOverwrite() bool {
 	return false
 }
 
-// An ApplyResponse names the commands that were not carried out, by their place in the request, in ascending order.
+// An ApplyResponse names the commands that were not carried out, in ascending order of their index.
 type ApplyResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Problems      []*Problem             `protobuf:"bytes,1,rep,name=problems,proto3" json:"problems,omitempty"`
@@ -233,10 +233,10 @@ func (x *ApplyResponse) GetProblems() []*Problem {
 // A Problem is why a command was not carried out.
 type Problem struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Index         uint32                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"`
+	Index         uint32                 `protobuf:"varint,1,opt,name=index,proto3" json:"index,omitempty"` // of the command in the request, from 0
 	Kind          Problem_Kind           `protobuf:"varint,2,opt,name=kind,proto3,enum=carillon.v1.Problem_Kind" json:"kind,omitempty"`
-	Size          uint64                 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`   // bytes
-	Limit         uint64                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"` // bytes
+	Size          uint64                 `protobuf:"varint,3,opt,name=size,proto3" json:"size,omitempty"`   // in bytes
+	Limit         uint64                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"` // in bytes
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -324,9 +324,9 @@ const file_carillon_v1_peer_proto_rawDesc = "" +
 	"\x06EXISTS\x10\x02\x12\b\n" +
 	"\x04FULL\x10\x03\x12\r\n" +
 	"\tTOO_LARGE\x10\x04\x12\x0f\n" +
-	"\vUNAVAILABLE\x10\x052J\n" +
-	"\x04Peer\x12B\n" +
-	"\x05Apply\x12\x19.carillon.v1.ApplyRequest\x1a\x1a.carillon.v1.ApplyResponse(\x010\x01B\x1aZ\x18carillon/internal/peerv1b\x06proto3"
+	"\vUNAVAILABLE\x10\x052F\n" +
+	"\x04Peer\x12>\n" +
+	"\x05Apply\x12\x19.carillon.v1.ApplyRequest\x1a\x1a.carillon.v1.ApplyResponseB\x1aZ\x18carillon/internal/peerv1b\x06proto3"
 
 var (
 	file_carillon_v1_peer_proto_rawDescOnce sync.Once

@@ -26,17 +26,16 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// Peer is what the nodes of a cluster ask of one another, on the port of Dapr's Scheduler. It is not for anybody else.
+// Peer is the service between the nodes of a cluster, on the port of Dapr's Scheduler service. Other callers are refused
+// with PermissionDenied: a call needs the called node's secret, which the nodes read from the etcd that they share.
 type PeerClient interface {
-	// Apply carries out commands about jobs whose partitions the called node owns. Each message is answered by one, in
-	// the order in which they were sent, when all that it asks for would survive the loss of any node, or was refused. It
-	// never passes on what is another's: that is refused as NOT_OWNER.
+	// Apply carries out commands about jobs whose partitions the called node owns. It answers when each command would
+	// survive the loss of any node, or is refused. The called node never forwards a command: it refuses one about another
+	// node's partition as NOT_OWNER. Commands about the same job are carried out in the order of the request.
 	//
-	// Of two commands about the same job on one stream, the one that was sent first is carried out first.
-	//
-	// The called node ends the stream with OK when it stops, or when the client has closed its side: what is unanswered
-	// then was not begun. However else the stream ends, nobody knows.
-	Apply(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ApplyRequest, ApplyResponse], error)
+	// After PermissionDenied, Unauthenticated, Unimplemented or ResourceExhausted no command has begun. After another
+	// error of the call, each command may have been carried out or not.
+	Apply(ctx context.Context, in *ApplyRequest, opts ...grpc.CallOption) (*ApplyResponse, error)
 }
 
 type peerClient struct {
@@ -47,34 +46,30 @@ func NewPeerClient(cc grpc.ClientConnInterface) PeerClient {
 	return &peerClient{cc}
 }
 
-func (c *peerClient) Apply(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ApplyRequest, ApplyResponse], error) {
+func (c *peerClient) Apply(ctx context.Context, in *ApplyRequest, opts ...grpc.CallOption) (*ApplyResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	stream, err := c.cc.NewStream(ctx, &Peer_ServiceDesc.Streams[0], Peer_Apply_FullMethodName, cOpts...)
+	out := new(ApplyResponse)
+	err := c.cc.Invoke(ctx, Peer_Apply_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
-	x := &grpc.GenericClientStream[ApplyRequest, ApplyResponse]{ClientStream: stream}
-	return x, nil
+	return out, nil
 }
-
-// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type Peer_ApplyClient = grpc.BidiStreamingClient[ApplyRequest, ApplyResponse]
 
 // PeerServer is the server API for Peer service.
 // All implementations must embed UnimplementedPeerServer
 // for forward compatibility.
 //
-// Peer is what the nodes of a cluster ask of one another, on the port of Dapr's Scheduler. It is not for anybody else.
+// Peer is the service between the nodes of a cluster, on the port of Dapr's Scheduler service. Other callers are refused
+// with PermissionDenied: a call needs the called node's secret, which the nodes read from the etcd that they share.
 type PeerServer interface {
-	// Apply carries out commands about jobs whose partitions the called node owns. Each message is answered by one, in
-	// the order in which they were sent, when all that it asks for would survive the loss of any node, or was refused. It
-	// never passes on what is another's: that is refused as NOT_OWNER.
+	// Apply carries out commands about jobs whose partitions the called node owns. It answers when each command would
+	// survive the loss of any node, or is refused. The called node never forwards a command: it refuses one about another
+	// node's partition as NOT_OWNER. Commands about the same job are carried out in the order of the request.
 	//
-	// Of two commands about the same job on one stream, the one that was sent first is carried out first.
-	//
-	// The called node ends the stream with OK when it stops, or when the client has closed its side: what is unanswered
-	// then was not begun. However else the stream ends, nobody knows.
-	Apply(grpc.BidiStreamingServer[ApplyRequest, ApplyResponse]) error
+	// After PermissionDenied, Unauthenticated, Unimplemented or ResourceExhausted no command has begun. After another
+	// error of the call, each command may have been carried out or not.
+	Apply(context.Context, *ApplyRequest) (*ApplyResponse, error)
 	mustEmbedUnimplementedPeerServer()
 }
 
@@ -85,8 +80,8 @@ type PeerServer interface {
 // pointer dereference when methods are called.
 type UnimplementedPeerServer struct{}
 
-func (UnimplementedPeerServer) Apply(grpc.BidiStreamingServer[ApplyRequest, ApplyResponse]) error {
-	return status.Error(codes.Unimplemented, "method Apply not implemented")
+func (UnimplementedPeerServer) Apply(context.Context, *ApplyRequest) (*ApplyResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Apply not implemented")
 }
 func (UnimplementedPeerServer) mustEmbedUnimplementedPeerServer() {}
 func (UnimplementedPeerServer) testEmbeddedByValue()              {}
@@ -109,12 +104,23 @@ func RegisterPeerServer(s grpc.ServiceRegistrar, srv PeerServer) {
 	s.RegisterService(&Peer_ServiceDesc, srv)
 }
 
-func _Peer_Apply_Handler(srv interface{}, stream grpc.ServerStream) error {
-	return srv.(PeerServer).Apply(&grpc.GenericServerStream[ApplyRequest, ApplyResponse]{ServerStream: stream})
+func _Peer_Apply_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ApplyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServer).Apply(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Peer_Apply_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServer).Apply(ctx, req.(*ApplyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
 }
-
-// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
-type Peer_ApplyServer = grpc.BidiStreamingServer[ApplyRequest, ApplyResponse]
 
 // Peer_ServiceDesc is the grpc.ServiceDesc for Peer service.
 // It's only intended for direct use with grpc.RegisterService,
@@ -122,14 +128,12 @@ type Peer_ApplyServer = grpc.BidiStreamingServer[ApplyRequest, ApplyResponse]
 var Peer_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "carillon.v1.Peer",
 	HandlerType: (*PeerServer)(nil),
-	Methods:     []grpc.MethodDesc{},
-	Streams: []grpc.StreamDesc{
+	Methods: []grpc.MethodDesc{
 		{
-			StreamName:    "Apply",
-			Handler:       _Peer_Apply_Handler,
-			ServerStreams: true,
-			ClientStreams: true,
+			MethodName: "Apply",
+			Handler:    _Peer_Apply_Handler,
 		},
 	},
+	Streams:  []grpc.StreamDesc{},
 	Metadata: "carillon/v1/peer.proto",
 }

@@ -17,6 +17,9 @@ import (
 // it compares the request with the identity of the connection. It runs before all methods and
 // refuses unknown requests, so that a new method is refused until it is added here.
 func (s *Service) authorize(ctx context.Context, req any) error {
+	if _, peer := req.(*peerv1.ApplyRequest); peer {
+		return s.authorizePeer(ctx)
+	}
 	if s.cfg.Identity == nil {
 		return nil
 	}
@@ -44,14 +47,12 @@ func (s *Service) authorize(ctx context.Context, req any) error {
 			return nil // not the first message: that was authorized; as the first it is refused
 		}
 		return s.authorizeApp(ctx, r.GetInitial().GetNamespace(), r.GetInitial().GetAppId())
-	case *bulkv1.ScheduleRequest:
+	case *bulkv1.ScheduleJobsRequest:
 		for _, j := range r.GetJobs() {
 			if err := s.authorizeMetadata(ctx, j.GetMetadata()); err != nil {
 				return err
 			}
 		}
-		return nil
-	case *peerv1.ApplyRequest: // authorizePeer has admitted the stream, and the other node its client
 		return nil
 	case *schedulerv1.WatchHostsRequest: // allowed with any identity, as in Dapr
 		return nil

@@ -2,11 +2,8 @@ package scheduler_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -95,17 +92,10 @@ func callsAbout(n *node) map[string]func(ctx context.Context, m *schedulerv1.Job
 			_, err = stream.Recv()
 			return err
 		},
-		"Schedule": func(ctx context.Context, m *schedulerv1.JobMetadata) error {
-			stream, err := bulkv1.NewBulkClient(n.conn).Schedule(ctx)
-			if err != nil {
-				return err
-			}
+		"ScheduleJobs": func(ctx context.Context, m *schedulerv1.JobMetadata) error {
 			own := &schedulerv1.ScheduleJobRequest{Name: "b", Metadata: jobMetadata("ns", "app"), Job: &schedulerv1.Job{DueTime: new("1h")}, Overwrite: true}
 			other := &schedulerv1.ScheduleJobRequest{Name: "a", Metadata: m, Job: &schedulerv1.Job{DueTime: new("1h")}, Overwrite: true}
-			if err := stream.Send(&bulkv1.ScheduleRequest{Jobs: []*schedulerv1.ScheduleJobRequest{own, other}}); err != nil {
-				return err
-			}
-			_, err = stream.Recv()
+			_, err := bulkv1.NewBulkClient(n.conn).ScheduleJobs(ctx, bulkOf(own, other))
 			return err
 		},
 	}
@@ -134,7 +124,7 @@ func TestMTLSCallerMayActOnlyForItsApp(t *testing.T) {
 				t.Errorf("no test calls %s", m.MethodName)
 			}
 		}
-		for _, s := range slices.Concat(schedulerv1.Scheduler_ServiceDesc.Streams, bulkv1.Bulk_ServiceDesc.Streams) {
+		for _, s := range schedulerv1.Scheduler_ServiceDesc.Streams {
 			if calls[s.StreamName] == nil {
 				t.Errorf("no test calls %s", s.StreamName)
 			}
@@ -195,18 +185,11 @@ func TestMTLSCallerMayNotDeleteByAppPrefix(t *testing.T) {
 	})
 }
 
-// nodes answers each message of another node, as the real one does when all went well.
+// nodes answers each call of another node, as the real one does when all went well.
 type nodes struct{}
 
-func (nodes) Apply(_ context.Context, stream peerv1.Peer_ApplyServer, _ func(func()), _ func(func() error) error) error {
-	for {
-		if _, err := stream.Recv(); err != nil {
-			return err
-		}
-		if err := stream.Send(new(peerv1.ApplyResponse)); err != nil {
-			return err
-		}
-	}
+func (nodes) Apply(context.Context, *peerv1.ApplyRequest) (*peerv1.ApplyResponse, error) {
+	return new(peerv1.ApplyResponse), nil
 }
 
 func TestMTLSPeerServiceIsForNodesOnly(t *testing.T) {
@@ -238,18 +221,9 @@ func TestMTLSPeerServiceIsForNodesOnly(t *testing.T) {
 	})
 }
 
-// apply sends the first message of another node, and returns the answer.
+// apply makes a call like another node.
 func apply(ctx context.Context, n *node) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	stream, err := peerv1.NewPeerClient(n.conn).Apply(ctx)
-	if err != nil {
-		return err
-	}
-	if err := stream.Send(new(peerv1.ApplyRequest)); err != nil && !errors.Is(err, io.EOF) {
-		return err
-	}
-	_, err = stream.Recv()
+	_, err := peerv1.NewPeerClient(n.conn).Apply(ctx, new(peerv1.ApplyRequest))
 	return err
 }
 

@@ -10,109 +10,85 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"carillon/internal/batchstream"
 	"carillon/internal/bulkv1"
 	"carillon/internal/job"
 	"carillon/internal/limits"
 )
 
-// Limits of a bulk stream. A message with more jobs ends its stream. While the maximum of messages
-// is in flight, no more are received, and flow control blocks the client.
-const (
-	maxBulkJobs     = 1000
-	maxBulkMessages = 8
-)
+// maxBulkJobs is how many jobs a call of carillon.v1.Bulk may have.
+const maxBulkJobs = 1000
 
 // A bulkServer implements carillon.v1.Bulk. It is a type of its own because Dapr might add a method
-// named Schedule to its service.
+// with the same name to its service.
 type bulkServer struct {
 	bulkv1.UnimplementedBulkServer
-	server *server
+	service *Service
 }
 
-// Schedule stores the jobs of a stream, several messages at a time: while the jobs of one are
-// written to the disk, those of the next are prepared. It returns nil when the client has closed
-// its side or the server stops, after it has answered all messages that it began.
-func (b bulkServer) Schedule(stream bulkv1.Bulk_ScheduleServer) error {
-	s := b.server
-	closing, end := context.WithCancel(stream.Context())
-	defer end()
-	defer s.atClose(end)()
-	return batchstream.Serve(closing, stream, batchstream.ServerConfig[bulkv1.ScheduleRequest, bulkv1.ScheduleResponse]{
-		MaxInFlight: maxBulkMessages,
-		Check: func(m *bulkv1.ScheduleRequest) error {
-			if n := len(m.GetJobs()); n > maxBulkJobs {
-				return tooManyJobs(n)
-			}
-			return nil
-		},
-		Begin: func(ctx context.Context, m *bulkv1.ScheduleRequest) func(context.Context) *bulkv1.ScheduleResponse {
-			return s.begin(ctx, s.cfg.Now(), m.GetJobs()).answer
-		},
-		Go: s.receivers.Go, Contain: contain,
-	})
+// ScheduleJobs stores many jobs.
+func (b bulkServer) ScheduleJobs(
+	ctx context.Context, r *bulkv1.ScheduleJobsRequest,
+) (*bulkv1.ScheduleJobsResponse, error) {
+	if n := len(r.GetJobs()); n > maxBulkJobs {
+		return nil, tooManyJobs(n)
+	}
+	return b.service.scheduleAll(ctx, b.service.cfg.Now(), r.GetJobs()), nil
 }
 
-// A bulkGroup is the jobs of one message.
-type bulkGroup struct {
-	server   *server
-	response *bulkv1.ScheduleResponse
-	requests []job.Request
-	indices  []int // in the message, of requests
-	results  func(context.Context) []error
-}
-
-// begin resolves jobs as of now and schedules those that are valid, in order.
-func (s *server) begin(ctx context.Context, now time.Time, jobs []*schedulerv1.ScheduleJobRequest) *bulkGroup {
-	g := &bulkGroup{
-		server: s, response: new(bulkv1.ScheduleResponse),
-		requests: make([]job.Request, 0, len(jobs)), indices: make([]int, 0, len(jobs)),
+// scheduleAll resolves jobs as of now, and stores those that are valid, in order.
+func (s *Service) scheduleAll(
+	ctx context.Context, now time.Time, jobs []*schedulerv1.ScheduleJobRequest,
+) *bulkv1.ScheduleJobsResponse {
+	refusals := new(bulkv1.ScheduleJobsResponse)
+	requests, indices := make([]job.Request, 0, len(jobs)), make([]int, 0, len(jobs))
+	refuse := func(index int, err error) {
+		err = s.translate(ctx, bulkv1.Bulk_ScheduleJobs_FullMethodName, func() error { return err })
+		refusals.Refused = append(refusals.Refused, refusal(index, err))
 	}
 	for i, r := range jobs {
-		var request job.Request
-		err := s.translate(ctx, bulkv1.Bulk_Schedule_FullMethodName, func() (err error) {
-			if err := s.checkQuota(ctx, r); err != nil {
-				if status.Code(err) == codes.ResourceExhausted {
-					limits.Throttle(ctx, 1) // as the server does for a unary call
-				}
-				return err
-			}
-			request, err = s.request(now, r)
-			return err
-		})
+		request, err := s.bulkRequest(ctx, now, r)
 		if err != nil {
-			g.refuse(i, err)
+			refuse(i, err)
 			continue
 		}
-		g.requests, g.indices = append(g.requests, request), append(g.indices, i)
+		requests, indices = append(requests, request), append(indices, i)
 	}
-	g.results = s.jobs.ScheduleAll(ctx, g.requests)
-	return g
-}
-
-// answer waits until all jobs are stored or refused, or ctx ends.
-func (g *bulkGroup) answer(ctx context.Context) *bulkv1.ScheduleResponse {
 	var stored [job.Actor + 1]int
-	for i, err := range g.results(ctx) {
-		k := g.requests[i].Key
-		if err == nil {
-			stored[k.Target.Kind]++
+	for i, err := range s.jobs.ScheduleAll(ctx, requests) {
+		k := requests[i].Key
+		if err != nil {
+			refuse(indices[i], s.notStored(k, err))
 			continue
 		}
-		err = g.server.notStored(k, err)
-		g.refuse(g.indices[i], g.server.translate(ctx, bulkv1.Bulk_Schedule_FullMethodName, func() error { return err }))
+		stored[k.Target.Kind]++
 	}
 	for kind, n := range stored {
 		if n > 0 {
-			g.server.metrics.created.WithLabelValues(job.Kind(kind).String()).Add(float64(n))
+			s.metrics.created.WithLabelValues(job.Kind(kind).String()).Add(float64(n))
 		}
 	}
-	slices.SortFunc(g.response.GetRefused(), func(a, b *bulkv1.Refusal) int { return cmp.Compare(a.GetIndex(), b.GetIndex()) })
-	return g.response
+	slices.SortFunc(refusals.GetRefused(), func(a, b *bulkv1.Refusal) int { return cmp.Compare(a.GetIndex(), b.GetIndex()) })
+	return refusals
 }
 
-func (g *bulkGroup) refuse(index int, err error) {
+// bulkRequest returns the request for a job as of now, unless it is invalid or exceeds a quota.
+func (s *Service) bulkRequest(
+	ctx context.Context, now time.Time, r *schedulerv1.ScheduleJobRequest,
+) (request job.Request, err error) {
+	err = contain(func() (err error) {
+		if err := s.checkQuota(ctx, r); err != nil {
+			if status.Code(err) == codes.ResourceExhausted {
+				limits.Throttle(ctx, 1) // as the server does for a call of one job
+			}
+			return err
+		}
+		request, err = s.request(now, r)
+		return err
+	})
+	return request, err
+}
+
+func refusal(index int, err error) *bulkv1.Refusal {
 	s := status.Convert(err)
-	g.response.Refused = append(g.response.Refused,
-		&bulkv1.Refusal{Index: uint32(index), Code: int32(s.Code()), Message: s.Message()})
+	return &bulkv1.Refusal{Index: uint32(index), Code: int32(s.Code()), Message: s.Message()}
 }

@@ -15,10 +15,10 @@ import (
 	"carillon/internal/bulkv1"
 )
 
-// FuzzBulkMessageIsAnsweredAsCalls holds that whatever a message of many jobs says, each job is
+// FuzzBulkCallIsAnsweredAsSingleCalls holds that each job of a bulk call, whatever that contains, is
 // answered as a call for it alone would have been, and no error is a mistake of ours.
-func FuzzBulkMessageIsAnsweredAsCalls(f *testing.F) {
-	for _, m := range []*bulkv1.ScheduleRequest{
+func FuzzBulkCallIsAnsweredAsSingleCalls(f *testing.F) {
+	for _, m := range []*bulkv1.ScheduleJobsRequest{
 		bulkOf(), bulkOf(due("a", ""), due("b", "x")), bulkOf(due("a", ""), due("a", "")),
 		bulkOf(&schedulerv1.ScheduleJobRequest{Name: "a/b", Metadata: jobMetadata("ns", "app"), Job: &schedulerv1.Job{Schedule: new("@never")}}),
 		bulkOf(new(schedulerv1.ScheduleJobRequest), &schedulerv1.ScheduleJobRequest{Metadata: jobMetadata("ns", "app")}),
@@ -30,7 +30,7 @@ func FuzzBulkMessageIsAnsweredAsCalls(f *testing.F) {
 		f.Add(b)
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		m := new(bulkv1.ScheduleRequest)
+		m := new(bulkv1.ScheduleJobsRequest)
 		if proto.Unmarshal(b, m) != nil || len(m.GetJobs()) > 20 {
 			return
 		}
@@ -51,9 +51,7 @@ func FuzzBulkMessageIsAnsweredAsCalls(f *testing.F) {
 					want = append(want, refusal(t, i, err))
 				}
 			}
-			stream := together.bulk(t)
-			sendBulk(t, stream, m)
-			got, err := stream.Recv()
+			got, err := together.bulk(t, m.GetJobs()...)
 			if err != nil {
 				t.Fatal(err)
 			}

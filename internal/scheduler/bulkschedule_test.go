@@ -2,9 +2,7 @@ package scheduler_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,21 +15,16 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"carillon/internal/bulkv1"
-	"carillon/internal/job"
 )
 
-// bulk opens a stream that schedules.
-func (n *node) bulk(t *testing.T) bulkv1.Bulk_ScheduleClient {
+// bulk schedules jobs by one call.
+func (n *node) bulk(t *testing.T, jobs ...*schedulerv1.ScheduleJobRequest) (*bulkv1.ScheduleJobsResponse, error) {
 	t.Helper()
-	stream, err := bulkv1.NewBulkClient(n.conn).Schedule(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return stream
+	return bulkv1.NewBulkClient(n.conn).ScheduleJobs(t.Context(), bulkOf(jobs...))
 }
 
-func bulkOf(jobs ...*schedulerv1.ScheduleJobRequest) *bulkv1.ScheduleRequest {
-	return &bulkv1.ScheduleRequest{Jobs: jobs}
+func bulkOf(jobs ...*schedulerv1.ScheduleJobRequest) *bulkv1.ScheduleJobsRequest {
+	return &bulkv1.ScheduleJobsRequest{Jobs: jobs}
 }
 
 // due returns a request for a job that is due in an hour; its data identifies it among those of its
@@ -43,22 +36,23 @@ func due(name, data string) *schedulerv1.ScheduleJobRequest {
 	}
 }
 
-func sendBulk(t *testing.T, stream bulkv1.Bulk_ScheduleClient, m *bulkv1.ScheduleRequest) {
+func wantRefused(t *testing.T, got *bulkv1.ScheduleJobsResponse, err error, want ...*bulkv1.Refusal) {
 	t.Helper()
-	if err := stream.Send(m); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func wantRefused(t *testing.T, stream bulkv1.Bulk_ScheduleClient, want ...*bulkv1.Refusal) {
-	t.Helper()
-	got, err := stream.Recv()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, got.GetRefused(), protocmp.Transform()); diff != "" {
 		t.Errorf("refused (-want +got):\n%s", diff)
 	}
+}
+
+func refusal(t *testing.T, index int, err error) *bulkv1.Refusal {
+	t.Helper()
+	if err == nil {
+		t.Fatalf("job %d was not refused", index)
+	}
+	s := status.Convert(err)
+	return &bulkv1.Refusal{Index: uint32(index), Code: int32(s.Code()), Message: s.Message()}
 }
 
 func TestBulkAnswersEachJobAsCallWould(t *testing.T) {
@@ -82,132 +76,70 @@ func TestBulkAnswersEachJobAsCallWould(t *testing.T) {
 			want = append(want, refusal(t, 2*i+1, err))
 			all = append(all, due(fmt.Sprint("good", i), ""), r)
 		}
-		stream := n.bulk(t)
-		sendBulk(t, stream, bulkOf(all...))
-		sendBulk(t, stream, bulkOf())
-		sendBulk(t, stream, bulkOf(due("last", "")))
-		wantRefused(t, stream, want...)
-		wantRefused(t, stream)
-		wantRefused(t, stream)
-		if err := stream.CloseSend(); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := stream.Recv(); !errors.Is(err, io.EOF) {
-			t.Errorf("after the client has closed its side: %v, want a good end", err)
-		}
+		got, err := n.bulk(t, all...)
+		wantRefused(t, got, err, want...)
+		got, err = n.bulk(t)
+		wantRefused(t, got, err)
+		got, err = n.bulk(t, due("last", ""))
+		wantRefused(t, got, err)
 		if got, want := len(n.jobs.jobs), len(bad)+2; got != want {
 			t.Errorf("%d jobs are stored, want %d", got, want)
 		}
 	})
 }
 
-func refusal(t *testing.T, index int, err error) *bulkv1.Refusal {
-	t.Helper()
-	if err == nil {
-		t.Fatalf("job %d was not refused", index)
-	}
-	s := status.Convert(err)
-	return &bulkv1.Refusal{Index: uint32(index), Code: int32(s.Code()), Message: s.Message()}
-}
-
 func TestLastJobOfSameNameInBulkWins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := runEngine(t)
-		stream := n.bulk(t)
-		const messages, each = 20, 50
-		for m := range messages {
-			var jobs []*schedulerv1.ScheduleJobRequest
-			for i := range each {
-				jobs = append(jobs, due("one", fmt.Sprint(m*each+i)))
-			}
-			sendBulk(t, stream, bulkOf(jobs...))
+		const each = 1000
+		var jobs []*schedulerv1.ScheduleJobRequest
+		for i := range each {
+			jobs = append(jobs, due("one", fmt.Sprint(i)))
 		}
-		for range messages {
-			wantRefused(t, stream)
-		}
+		answer, err := n.bulk(t, jobs...)
+		wantRefused(t, answer, err)
 		got, err := n.GetJob(t.Context(), &schedulerv1.GetJobRequest{Name: "one", Metadata: jobMetadata("ns", "app")})
-		if want := fmt.Sprint(messages*each - 1); err != nil || string(got.GetJob().GetData().GetValue()) != want {
+		if want := fmt.Sprint(each - 1); err != nil || string(got.GetJob().GetData().GetValue()) != want {
 			t.Errorf("the job is %s, want %s; %v", got.GetJob().GetData().GetValue(), want, err)
 		}
 	})
 }
 
-func TestMessageOfTooManyJobsEndsItsStream(t *testing.T) {
+func TestBulkCallWithTooManyJobsStoresNone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
-		stream := n.bulk(t)
 		var jobs []*schedulerv1.ScheduleJobRequest
-		for i := range 1000 {
+		for i := range 1001 {
 			jobs = append(jobs, due(fmt.Sprint(i), ""))
 		}
-		sendBulk(t, stream, bulkOf(jobs...))
-		sendBulk(t, stream, bulkOf(append(jobs, due("more", ""))...))
-		wantRefused(t, stream)
-		_, err := stream.Recv()
-		wantStatus(t, "a message of 1,001 jobs", err, codes.InvalidArgument,
-			"a message has 1001 jobs, and at most 1000 are accepted: send several messages")
-		if got := len(n.jobs.jobs); got != 1000 {
-			t.Errorf("%d jobs are stored, want the first message's 1000", got)
+		_, err := n.bulk(t, jobs...)
+		wantStatus(t, "a call with 1,001 jobs", err, codes.InvalidArgument,
+			"the call has 1001 jobs, and at most 1000 are accepted: make several calls")
+		if got := len(n.jobs.jobs); got != 0 {
+			t.Errorf("%d jobs are stored, want none", got)
 		}
-	})
-}
-
-func TestBulkStreamLimitsMessagesInFlight(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n := run(t)
-		hold := make(chan struct{})
-		n.jobs.hold = hold
-		stream := n.bulk(t)
-		sent := make(chan error, 1)
-		payload := string(make([]byte, 1<<20))
-		const messages = 30
-		go func() {
-			var err error
-			for i := 0; i < messages && err == nil; i++ {
-				err = stream.Send(bulkOf(due(fmt.Sprint(i), payload)))
-			}
-			sent <- err
-		}()
-		synctest.Wait()
-		n.jobs.mu.Lock()
-		if got := len(n.jobs.jobs); got > 10 { // eight that wait, one that is answered, one that is begun
-			t.Errorf("%d messages are in work, and no answer has left", got)
-		}
-		n.jobs.mu.Unlock()
-		close(hold)
-		for range messages {
-			wantRefused(t, stream)
-		}
-		if err := <-sent; err != nil {
-			t.Error(err)
-		}
+		answer, err := n.bulk(t, jobs[:1000]...)
+		wantRefused(t, answer, err)
 	})
 }
 
 func TestStoppingServerAnswersBegunBulk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
-		hold := make(chan struct{})
-		n.jobs.hold = hold
-		idle, busy := n.bulk(t), n.bulk(t)
-		sendBulk(t, busy, bulkOf(due("a", "")))
+		n.jobs.hold = make(chan struct{})
+		answered := make(chan error, 1)
+		go func() {
+			_, err := n.bulk(t, due("a", ""))
+			answered <- err
+		}()
 		synctest.Wait()
 		n.stop()
-		synctest.Wait()
-		if _, err := idle.Recv(); !errors.Is(err, io.EOF) {
-			t.Errorf("an idle stream ends with %v, want a good end", err)
-		}
-		_ = busy.Send(bulkOf(due("late", "")))
 		time.Sleep(time.Second)
-		close(hold)
-		wantRefused(t, busy)
-		if _, err := busy.Recv(); !errors.Is(err, io.EOF) {
-			t.Errorf("a busy stream ends with %v, want a good end", err)
+		close(n.jobs.hold)
+		if err := <-answered; err != nil {
+			t.Errorf("a call that had begun: %v", err)
 		}
 		n.end(t)
-		if _, late := n.jobs.jobs[job.Key{Target: appTarget("ns", "app"), Name: "late"}]; late {
-			t.Error("what came after the server had begun to stop was stored, and not answered")
-		}
 	})
 }
 
@@ -216,7 +148,7 @@ func TestHangingBulkDoesNotBlockStop(t *testing.T) {
 		n := run(t)
 		n.jobs.hold = make(chan struct{})
 		for i := range 20 {
-			sendBulk(t, n.bulk(t), bulkOf(due(fmt.Sprint(i), "")))
+			go func() { _, _ = n.bulk(t, due(fmt.Sprint(i), "")) }()
 		}
 		synctest.Wait()
 		before := time.Now()
@@ -233,11 +165,7 @@ func TestCanceledBulkLeavesNothingBehind(t *testing.T) {
 		n := run(t)
 		n.jobs.hold = make(chan struct{})
 		ctx, leave := context.WithCancel(t.Context())
-		stream, err := bulkv1.NewBulkClient(n.conn).Schedule(ctx)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sendBulk(t, stream, bulkOf(due("a", "")))
+		go func() { _, _ = bulkv1.NewBulkClient(n.conn).ScheduleJobs(ctx, bulkOf(due("a", ""))) }()
 		synctest.Wait()
 		leave()
 		synctest.Wait()
@@ -250,15 +178,12 @@ func TestCanceledBulkLeavesNothingBehind(t *testing.T) {
 	})
 }
 
-func TestPanicEndsOnlyItsBulkStream(t *testing.T) {
+func TestPanicFailsOnlyItsBulkCall(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := run(t)
-		stream := n.bulk(t)
-		sendBulk(t, stream, bulkOf(due("a", "panic")))
-		_, err := stream.Recv()
+		_, err := n.bulk(t, due("a", "panic"))
 		wantStatus(t, "a panic", err, codes.Internal, "internal error of the scheduler: its log says more")
-		again := n.bulk(t)
-		sendBulk(t, again, bulkOf(due("a", "")))
-		wantRefused(t, again)
+		answer, err := n.bulk(t, due("a", ""))
+		wantRefused(t, answer, err)
 	})
 }

@@ -34,7 +34,7 @@ const maxWatchMessage = 512 << 10
 // Unmarshal implements [encoding.CodecV2].
 func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	switch v.(type) {
-	case *bulkv1.ScheduleRequest, *peerv1.ApplyRequest:
+	case *bulkv1.ScheduleJobsRequest, *peerv1.ApplyRequest:
 		if n := countItems(data); n > maxBulkJobs {
 			return tooManyJobs(n)
 		}
@@ -69,5 +69,5 @@ func countItems(data mem.BufferSlice) (n int) {
 
 func tooManyJobs(n int) error {
 	return status.Errorf(codes.InvalidArgument,
-		"a message has %d jobs, and at most %d are accepted: send several messages", n, maxBulkJobs)
+		"the call has %d jobs, and at most %d are accepted: make several calls", n, maxBulkJobs)
 }

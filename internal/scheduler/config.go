@@ -43,10 +43,6 @@ type Config struct {
 
 // A Peer answers the other nodes of a cluster.
 type Peer interface {
-	// Apply carries out the requests of another node's stream, until the stream or closing ends.
-	// spawn runs a function that ends soon after Apply has returned. contain returns the panic of a
-	// function as an error.
-	Apply(
-		closing context.Context, stream peerv1.Peer_ApplyServer, spawn func(func()), contain func(func() error) error,
-	) error
+	// Apply carries out the commands of another node. An error says that none has begun.
+	Apply(ctx context.Context, r *peerv1.ApplyRequest) (*peerv1.ApplyResponse, error)
 }

@@ -12,8 +12,6 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/durationpb"
 	"google.golang.org/protobuf/types/known/emptypb"
-
-	"carillon/internal/bulkv1"
 )
 
 func TestErrorsTruncateEchoedInput(t *testing.T) {
@@ -56,17 +54,10 @@ func TestErrorsTruncateEchoedInput(t *testing.T) {
 				}},
 			}}, Metadata: meta("ns", "a")},
 		}
-		bulk, err := bulkv1.NewBulkClient(n.conn).Schedule(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
 		for what, r := range requests {
 			_, err := n.ScheduleJob(t.Context(), r)
 			small(what, err)
-			if err := bulk.Send(&bulkv1.ScheduleRequest{Jobs: []*schedulerv1.ScheduleJobRequest{r}}); err != nil {
-				t.Fatal(err)
-			}
-			m, err := bulk.Recv()
+			m, err := n.bulk(t, r)
 			if err != nil || len(m.GetRefused()) != 1 || len(m.GetRefused()[0].GetMessage()) > 2<<10 {
 				t.Errorf("%s in bulk: %v, %d refusals, want one of 2 KiB at most", what, err, len(m.GetRefused()))
 			}

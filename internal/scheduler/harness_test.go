@@ -49,20 +49,18 @@ func (m *memory) Schedule(_ context.Context, k job.Key, s job.Spec, overwrite bo
 	return m.fail
 }
 
-func (m *memory) ScheduleAll(ctx context.Context, all []job.Request) func(context.Context) []error {
+func (m *memory) ScheduleAll(ctx context.Context, all []job.Request) []error {
 	errs := make([]error, 0, len(all))
 	for _, r := range all {
 		errs = append(errs, m.Schedule(ctx, r.Key, r.Spec, r.Overwrite))
 	}
-	return func(ctx context.Context) []error {
-		if m.hold != nil {
-			select {
-			case <-m.hold:
-			case <-ctx.Done():
-			}
+	if m.hold != nil {
+		select {
+		case <-m.hold:
+		case <-ctx.Done():
 		}
-		return errs
 	}
+	return errs
 }
 
 func (m *memory) Get(_ context.Context, k job.Key) (job.Spec, error) {

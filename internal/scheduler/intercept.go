@@ -12,7 +12,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"carillon/internal/peerv1"
 	"carillon/internal/wire"
 )
 
@@ -52,11 +51,6 @@ func (s *Service) stream(
 	srv any, stream grpc.ServerStream, info *grpc.StreamServerInfo, handle grpc.StreamHandler,
 ) error {
 	return s.translate(stream.Context(), info.FullMethod, func() error {
-		if info.FullMethod == peerv1.Peer_Apply_FullMethodName {
-			if err := s.authorizePeer(stream.Context()); err != nil {
-				return err
-			}
-		}
 		return handle(srv, authorizedStream{stream, s})
 	})
 }

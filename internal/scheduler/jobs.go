@@ -12,11 +12,9 @@ type Jobs interface {
 	// Schedule stores s, which is resolved, under k. It returns [job.ErrExists] if there is a job
 	// with this key and overwrite is not set.
 	Schedule(ctx context.Context, k job.Key, s job.Spec, overwrite bool) error
-	// ScheduleAll schedules all jobs. It returns when their order is fixed: the first of those with
-	// the same key is stored first, and all before later calls. The function results waits until
-	// each job is stored or refused, and returns their errors in order. The caller must not modify
-	// all any more.
-	ScheduleAll(ctx context.Context, all []job.Request) (results func(ctx context.Context) []error)
+	// ScheduleAll carries out all requests, and returns their errors in order. Of requests with the
+	// same key the first is carried out first. The caller must not change all afterwards.
+	ScheduleAll(ctx context.Context, all []job.Request) []error
 	// Get returns the job as it was scheduled, or [job.ErrNotFound].
 	Get(ctx context.Context, k job.Key) (job.Spec, error)
 	// Delete removes the job. It is no error if there is none.

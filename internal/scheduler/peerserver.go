@@ -9,14 +9,10 @@ import (
 // A peerServer implements carillon.v1.Peer, the service for the other nodes of the cluster.
 type peerServer struct {
 	peerv1.UnimplementedPeerServer
-	server *server
+	service *Service
 }
 
-// Apply passes the stream of another node to the [Peer] of this node.
-func (p peerServer) Apply(stream peerv1.Peer_ApplyServer) error {
-	s := p.server
-	closing, end := context.WithCancel(stream.Context())
-	defer end()
-	defer s.atClose(end)()
-	return s.cfg.Peer.Apply(closing, stream, s.receivers.Go, contain)
+// Apply passes the commands of another node to the [Peer] of this node.
+func (p peerServer) Apply(ctx context.Context, r *peerv1.ApplyRequest) (*peerv1.ApplyResponse, error) {
+	return p.service.cfg.Peer.Apply(ctx, r)
 }

@@ -15,7 +15,6 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/anypb"
 
-	"carillon/internal/bulkv1"
 	"carillon/internal/scheduler"
 )
 
@@ -63,21 +62,14 @@ func (n *node) stored(t *testing.T, ns, prefix string, jobs, bytes int) (taken i
 	return int(ok.Load())
 }
 
-// streamed schedules jobs in one message, and returns how many were stored.
-func (n *node) streamed(t *testing.T, ns, prefix string, jobs int) (taken int) {
+// storedTogether schedules jobs by one call, and returns how many were stored.
+func (n *node) storedTogether(t *testing.T, ns, prefix string, jobs int) (taken int) {
 	t.Helper()
-	stream, err := bulkv1.NewBulkClient(n.conn).Schedule(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := new(bulkv1.ScheduleRequest)
+	var all []*schedulerv1.ScheduleJobRequest
 	for i := range jobs {
-		m.Jobs = append(m.Jobs, request(ns, fmt.Sprint(prefix, i), 1))
+		all = append(all, request(ns, fmt.Sprint(prefix, i), 1))
 	}
-	if err := stream.Send(m); err != nil {
-		t.Fatal(err)
-	}
-	answer, err := stream.Recv()
+	answer, err := n.bulk(t, all...)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,9 +77,6 @@ func (n *node) streamed(t *testing.T, ns, prefix string, jobs int) (taken int) {
 		if codes.Code(r.GetCode()) != codes.ResourceExhausted {
 			t.Errorf("%v, want ResourceExhausted", r)
 		}
-	}
-	if err := stream.CloseSend(); err != nil {
-		t.Fatal(err)
 	}
 	return jobs - len(answer.GetRefused())
 }
@@ -101,10 +90,10 @@ func TestQuotaLimitsJobsOfNamespace(t *testing.T) {
 		if got := n.stored(t, "a", "more", 5, 1); got != 0 {
 			t.Errorf("%d more were taken", got)
 		}
-		if got := n.streamed(t, "a", "y", 5); got != 0 {
+		if got := n.storedTogether(t, "a", "y", 5); got != 0 {
 			t.Errorf("%d more were taken by a stream", got)
 		}
-		if got := n.streamed(t, "b", "x", 15); got != 10 {
+		if got := n.storedTogether(t, "b", "x", 15); got != 10 {
 			t.Errorf("%d of 15 were taken by a stream in another namespace, want 10", got)
 		}
 		for i := range 4 {
@@ -172,7 +161,7 @@ func TestUncountableNamespaceStoresNothing(t *testing.T) {
 func TestQuotaLimitsCallRateOfNamespace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := runWith(t, func(c *scheduler.Config, _ *memory) { c.Quota.Rate = 10 })
-		if got := n.streamed(t, "a", "y", 25); got != 10 {
+		if got := n.storedTogether(t, "a", "y", 25); got != 10 {
 			t.Errorf("%d calls of 25 were made by a stream, want 10", got)
 		}
 		if got := n.stored(t, "b", "x", 25, 1); got != 10 {
@@ -249,15 +238,12 @@ func TestOnlyNamespaceOverItsRateIsThrottled(t *testing.T) {
 			})
 		}
 		floods.Go(func() {
-			stream, err := bulkv1.NewBulkClient(n.conn).Schedule(ctx)
-			for err == nil && time.Now().Before(end) {
-				m := new(bulkv1.ScheduleRequest)
+			for time.Now().Before(end) {
+				var all []*schedulerv1.ScheduleJobRequest
 				for range 100 {
-					m.Jobs = append(m.Jobs, request("loud", "x", 1))
+					all = append(all, request("loud", "x", 1))
 				}
-				if err = stream.Send(m); err == nil {
-					_, err = stream.Recv()
-				}
+				_, _ = n.bulk(t, all...)
 				made.Add(100)
 			}
 		})
@@ -310,21 +296,14 @@ func TestCallOverQuotaThrottlesOnce(t *testing.T) {
 					t.Errorf("%d calls are refused in %v, want 5 ms for each", calls, took)
 				}
 				time.Sleep(time.Second)
-				stream, err := bulkv1.NewBulkClient(n.conn).Schedule(t.Context())
-				if err != nil {
-					t.Fatal(err)
-				}
 				began = time.Now()
 				for range calls {
-					if err := stream.Send(&bulkv1.ScheduleRequest{Jobs: []*schedulerv1.ScheduleJobRequest{request("a", "x", 1)}}); err != nil {
-						t.Fatal(err)
-					}
-					if answer, err := stream.Recv(); err != nil || len(answer.GetRefused()) != 1 {
+					if answer, err := n.bulk(t, request("a", "x", 1)); err != nil || len(answer.GetRefused()) != 1 {
 						t.Fatalf("%v, %v: want one that is refused", answer, err)
 					}
 				}
 				if took := time.Since(began).Round(10 * time.Millisecond); took != calls*5*time.Millisecond {
-					t.Errorf("%d jobs of a stream are refused in %v, want 5 ms for each", calls, took)
+					t.Errorf("%d jobs of bulk calls are refused in %v, want 5 ms for each", calls, took)
 				}
 			})
 		})
@@ -335,24 +314,17 @@ func TestCallOverQuotaThrottlesOnce(t *testing.T) {
 func TestIdleNamespacesAreForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		n := runWith(t, func(c *scheduler.Config, _ *memory) { c.Quota.Rate = 10 })
-		stream, err := bulkv1.NewBulkClient(n.conn).Schedule(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
 		taken := 0
 		for i := range 11 {
-			m := new(bulkv1.ScheduleRequest)
+			var all []*schedulerv1.ScheduleJobRequest
 			for j := range 1000 {
-				m.Jobs = append(m.Jobs, request(fmt.Sprint("ns", i, "-", j), "x", 1))
+				all = append(all, request(fmt.Sprint("ns", i, "-", j), "x", 1))
 			}
-			if err := stream.Send(m); err != nil {
-				t.Fatal(err)
-			}
-			answer, err := stream.Recv()
+			answer, err := n.bulk(t, all...)
 			if err != nil {
 				t.Fatal(err)
 			}
-			taken += len(m.GetJobs()) - len(answer.GetRefused())
+			taken += len(all) - len(answer.GetRefused())
 		}
 		if taken != 10_000 {
 			t.Errorf("%d namespaces were served within no time, want 10,000", taken)

@@ -53,9 +53,9 @@ func (s *Service) Run(ctx context.Context, l net.Listener, opts ...grpc.ServerOp
 	}
 	srv := calls.NewServer(append(s.options(), opts...)...)
 	schedulerv1.RegisterSchedulerServer(srv, serving)
-	bulkv1.RegisterBulkServer(srv, bulkServer{server: serving})
+	bulkv1.RegisterBulkServer(srv, bulkServer{service: s})
 	if s.cfg.Peer != nil {
-		peerv1.RegisterPeerServer(srv, peerServer{server: serving})
+		peerv1.RegisterPeerServer(srv, peerServer{service: s})
 	}
 
 	served := make(chan error, 1)
@@ -90,12 +90,14 @@ func (s *Service) calls() limits.Calls {
 }
 
 // newMessages returns the limits of received messages. It reserves memory for the other nodes of
-// the cluster: a node that refused them would block their answers to its own clients.
-func newMessages(bytes int64) *limits.MessageMemory {
-	peer := peerv1.Peer_Apply_FullMethodName
+// the cluster: their clients were admitted already.
+func newMessages(bytes int64, peerSecret string) *limits.MessageMemory {
 	return &limits.MessageMemory{
 		Budget: limits.NewBudget(max(bytes, limits.MinMessageBytes)), Max: maxRequest, Codec: newCodec(),
-		Answered: []string{bulkv1.Bulk_Schedule_FullMethodName, peer}, Reserved: []string{peer},
+		Waiting: []string{bulkv1.Bulk_ScheduleJobs_FullMethodName, peerv1.Peer_Apply_FullMethodName},
+		Reserved: func(ctx context.Context, method string) bool {
+			return method == peerv1.Peer_Apply_FullMethodName && peerv1.HasSecret(ctx, peerSecret)
+		},
 	}
 }
 

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
 
 	"carillon/internal/sidecar"
 )
@@ -125,7 +123,7 @@ func TestMalformedArraySchedulesNothing(t *testing.T) {
 				t.Errorf("%s: %s", body, got.body)
 			}
 		}
-		if _, groups := bulk.seen(); len(groups) != 0 || len(f.scheduler.calls) != 0 {
+		if groups := bulk.seen(); len(groups) != 0 || len(f.scheduler.calls) != 0 {
 			t.Errorf("scheduled %v, %v", groups, f.scheduler.calls)
 		}
 		got := f.send("POST", batchPath, `[1,{"name":"a","dueTime":"1h"},{"name":7}]`)
@@ -164,8 +162,8 @@ func TestOversizedBatchIsRefused(t *testing.T) {
 		if got.code != 413 || got.body != tooMany {
 			t.Errorf("an array: %d %s", got.code, got.body[:min(len(got.body), 200)])
 		}
-		if _, groups := bulk.seen(); len(groups) > 0 {
-			t.Errorf("messages of %v jobs, want none", groups)
+		if groups := bulk.seen(); len(groups) > 0 {
+			t.Errorf("calls with %v jobs, want none", groups)
 		}
 		got = f.send("POST", batchPath, strings.Repeat(line+"\n", most+5), asLines)
 		lines := strings.Split(got.body, "\n")
@@ -200,21 +198,11 @@ func TestBatchIsRefusedLikeOtherCalls(t *testing.T) {
 func TestJobMayBeNamedBatch(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, _ := startBulk(t, sidecar.Config{})
-		f.openStream("batch")
+		if got := f.send("POST", "/v1.0/jobs/batch", `{"dueTime":"1h"}`); got.code != 204 {
+			t.Errorf("%d %s", got.code, got.body)
+		}
 		if f.scheduler.job("default|sub|batch") == nil {
 			t.Error("it is not there")
-		}
-	})
-}
-
-func TestSchedulerFailureFailsEachJobOfBatch(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		f, bulk := startBulk(t, sidecar.Config{})
-		f.openStream("first")
-		bulk.set(nil, status.Error(codes.Unavailable, "gone"))
-		got := f.send("POST", batchPath, `[{"name":"a","dueTime":"1h"},{"name":"b","dueTime":"1h"}]`)
-		if got.code != 207 || strings.Count(got.body, `"status":503`) != 2 {
-			t.Errorf("%d %s", got.code, got.body)
 		}
 	})
 }
@@ -251,8 +239,8 @@ func TestLinesAreScheduledWhileArriving(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		if _, groups := bulk.seen(); len(groups) < 3 {
-			t.Errorf("messages of %v jobs, while the client goes on", groups)
+		if groups := bulk.seen(); len(groups) < 3 {
+			t.Errorf("calls with %v jobs, while the client goes on", groups)
 		}
 		w.Close()
 		if got := <-answered; got.code != 200 || strings.Count(got.body, "\n") != 3500 {

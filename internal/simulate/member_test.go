@@ -98,9 +98,9 @@ func (c *member) join(o *etcdConn, log *slog.Logger) {
 func (c *member) secret() string { return "life " + strconv.Itoa(c.node.life) }
 
 // dial connects to another node.
-func (c *member) dial(address string) (*grpc.ClientConn, error) {
+func (c *member) dial(address string, options ...grpc.DialOption) (*grpc.ClientConn, error) {
 	who := c.node.host.address
-	return grpc.NewClient("passthrough:///"+address,
+	return grpc.NewClient("passthrough:///"+address, append(options,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(ctx context.Context, address string) (net.Conn, error) {
 			if c.node.dead.Load() {
@@ -111,7 +111,7 @@ func (c *member) dial(address string) (*grpc.ClientConn, error) {
 		grpc.WithConnectParams(grpc.ConnectParams{MinConnectTimeout: 2 * time.Second, Backoff: quickBackoff}),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 10 * time.Second, Timeout: 3 * time.Second, PermitWithoutStream: true}),
 		grpc.WithIdleTimeout(0),
-	)
+	)...)
 }
 
 func (c *member) health() error { return errors.Join(c.engine.Health(), c.router.Health()) }

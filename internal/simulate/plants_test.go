@@ -162,7 +162,7 @@ func (j hasty) Schedule(ctx context.Context, k job.Key, s job.Spec, overwrite bo
 	return j.Jobs.Schedule(ctx, k, s, overwrite)
 }
 
-func (j hasty) ScheduleAll(ctx context.Context, all []job.Request) func(context.Context) []error {
+func (j hasty) ScheduleAll(ctx context.Context, all []job.Request) []error {
 	for i := range all {
 		all[i].Spec.Plan.First = all[i].Spec.Plan.First.Add(-time.Second)
 	}
@@ -181,15 +181,12 @@ func (j pleasing) Schedule(ctx context.Context, k job.Key, s job.Spec, overwrite
 	return pleased(j.Jobs.Schedule(ctx, k, s, overwrite))
 }
 
-func (j pleasing) ScheduleAll(ctx context.Context, all []job.Request) func(context.Context) []error {
-	results := j.Jobs.ScheduleAll(ctx, all)
-	return func(ctx context.Context) []error {
-		errs := results(ctx)
-		for i, err := range errs {
-			errs[i] = pleased(err)
-		}
-		return errs
+func (j pleasing) ScheduleAll(ctx context.Context, all []job.Request) []error {
+	errs := j.Jobs.ScheduleAll(ctx, all)
+	for i, err := range errs {
+		errs[i] = pleased(err)
 	}
+	return errs
 }
 
 func pleased(err error) error {
@@ -292,12 +289,10 @@ func (d discarded) WriteHeader(int)             {}
 type crowd struct{ scheduler.Jobs }
 
 func (j crowd) Schedule(ctx context.Context, k job.Key, s job.Spec, overwrite bool) error {
-	others := make([]job.Request, 300)
-	for i := range others {
-		others[i] = job.Request{Key: k, Spec: s, Overwrite: true}
+	all := make([]job.Request, 301)
+	for i := range all {
+		all[i] = job.Request{Key: k, Spec: s, Overwrite: true}
 	}
-	wait := j.ScheduleAll(ctx, others)
-	err := j.Jobs.Schedule(ctx, k, s, overwrite)
-	wait(ctx)
-	return err
+	all[300].Overwrite = overwrite
+	return j.ScheduleAll(ctx, all)[300]
 }

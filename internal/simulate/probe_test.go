@@ -39,7 +39,7 @@ func (p jobsProbe) Schedule(ctx context.Context, k job.Key, s job.Spec, overwrit
 }
 
 // ScheduleAll implements [scheduler.Jobs].
-func (p jobsProbe) ScheduleAll(ctx context.Context, all []job.Request) func(context.Context) []error {
+func (p jobsProbe) ScheduleAll(ctx context.Context, all []job.Request) []error {
 	for _, r := range all {
 		p.note(r.Key, r.Spec, r.Overwrite)
 	}

@@ -97,15 +97,11 @@ func (u *users) schedule(t *testing.T, cfg bench.AppsConfig, payload int) {
 	var g errgroup.Group
 	for caller := range callers {
 		g.Go(func() error {
-			stream, err := bulkv1.NewBulkClient(u.conns[caller%len(u.conns)]).Schedule(ctx)
-			if err != nil {
-				return err
-			}
-			message := &bulkv1.ScheduleRequest{}
+			client, message := bulkv1.NewBulkClient(u.conns[caller%len(u.conns)]), new(bulkv1.ScheduleJobsRequest)
 			for {
 				first := (int(next.Add(1)) - 1) * group
 				if first >= cfg.Jobs {
-					return stream.CloseSend()
+					return nil
 				}
 				message.Jobs = message.Jobs[:0]
 				for i := first; i < min(first+group, cfg.Jobs); i++ {
@@ -115,7 +111,7 @@ func (u *users) schedule(t *testing.T, cfg bench.AppsConfig, payload int) {
 					}
 					message.Jobs = append(message.Jobs, r)
 				}
-				if err := u.group(stream, message); err != nil {
+				if err := u.group(ctx, client, message); err != nil {
 					return err
 				}
 			}
@@ -138,13 +134,9 @@ func (u *users) warm(t *testing.T, while time.Duration) {
 }
 
 // group schedules the jobs of a message, those that are refused again, until all of them are acknowledged.
-func (u *users) group(stream bulkv1.Bulk_ScheduleClient, message *bulkv1.ScheduleRequest) error {
+func (u *users) group(ctx context.Context, client bulkv1.BulkClient, message *bulkv1.ScheduleJobsRequest) error {
 	for begin := time.Now(); ; {
-		if err := stream.Send(message); err != nil {
-			_, err := stream.Recv()
-			return err
-		}
-		answer, err := stream.Recv()
+		answer, err := client.ScheduleJobs(ctx, message)
 		if err != nil || len(answer.GetRefused()) == 0 {
 			return err
 		}
@@ -155,7 +147,7 @@ func (u *users) group(stream bulkv1.Bulk_ScheduleClient, message *bulkv1.Schedul
 		for _, r := range answer.GetRefused() {
 			again = append(again, message.GetJobs()[r.GetIndex()])
 		}
-		message = &bulkv1.ScheduleRequest{Jobs: again}
+		message = &bulkv1.ScheduleJobsRequest{Jobs: again}
 		time.Sleep(100 * time.Millisecond)
 	}
 }

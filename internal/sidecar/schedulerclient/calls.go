@@ -11,7 +11,10 @@ import (
 
 // Schedule stores one job.
 func (c *Client) Schedule(ctx context.Context, r *schedulerv1.ScheduleJobRequest) error {
-	return c.ScheduleAll(ctx, []*schedulerv1.ScheduleJobRequest{r})[0]
+	return c.call(ctx, func(ctx context.Context, h *host) error {
+		_, err := h.ScheduleJob(ctx, r, grpc.WaitForReady(true))
+		return err
+	})
 }
 
 // ScheduleAll stores jobs of one target, and returns the error of each. Jobs with the same name are

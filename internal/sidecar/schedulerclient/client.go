@@ -71,7 +71,7 @@ func (c *Client) setHosts(ctx context.Context, hosts []string) (changed bool, er
 			if err != nil {
 				return false, fmt.Errorf("scheduler %q: %w", h, err)
 			}
-			c.conns[h] = newHost(h, conn, c.cfg.Calls)
+			c.conns[h] = newHost(h, conn)
 		}
 	}
 	for h, conn := range c.conns {
@@ -96,7 +96,6 @@ func (c *Client) Close() {
 	}
 	for _, h := range c.conns {
 		_ = h.conn.Close()
-		h.bulk.close()
 	}
 	c.leaving.Wait()
 }

@@ -14,6 +14,5 @@
 // # Who owns what
 //
 // A [Client] has one connection per host for its calls, behind its mutex; [Client.Close] closes
-// them all. [Client.WatchHosts] alone changes the list. A bulk stream has a goroutine while it is
-// open.
+// them all. [Client.WatchHosts] alone changes the list.
 package schedulerclient

@@ -2,43 +2,34 @@ package schedulerclient
 
 import (
 	"context"
-	"errors"
-	"hash/maphash"
 	"sync"
 	"time"
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"google.golang.org/grpc"
-	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/status"
 
-	"carillon/internal/batchstream"
 	"carillon/internal/bulkv1"
-	"carillon/internal/sidecar/daprmetrics"
 )
 
 // connectionAttemptDelay is how long the host whose turn it is has to connect before the call goes
 // to another connected host (RFC 8305, section 5, recommends the same value).
 const connectionAttemptDelay = 250 * time.Millisecond
 
-// maxParallelCalls is how many calls at once store the jobs of one batch.
-const maxParallelCalls = 16
-
 // A host is one scheduler of the list, with a connection for calls.
 type host struct {
 	schedulerv1.SchedulerClient
 	address  string
 	conn     *grpc.ClientConn
-	bulk     *bulkStreamKeeper
-	calls    daprmetrics.GRPCCalls
+	bulk     bulkv1.BulkClient
 	inFlight sync.WaitGroup // calls
 }
 
-func newHost(address string, conn *grpc.ClientConn, calls daprmetrics.GRPCCalls) *host {
+func newHost(address string, conn *grpc.ClientConn) *host {
 	return &host{
 		SchedulerClient: schedulerv1.NewSchedulerClient(conn), address: address, conn: conn,
-		bulk: &bulkStreamKeeper{client: bulkv1.NewBulkClient(conn)}, calls: calls,
+		bulk: bulkv1.NewBulkClient(conn),
 	}
 }
 
@@ -127,69 +118,4 @@ func (h *host) leave(ctx context.Context, stop <-chan struct{}) {
 	})
 	h.conn.WaitForStateChange(ctx, connectivity.Ready)
 	_ = h.conn.Close()
-	h.bulk.close()
-}
-
-// scheduleAll stores jobs over the bulk stream, and those that the stream cannot take one by one.
-func (h *host) scheduleAll(ctx context.Context, all []*schedulerv1.ScheduleJobRequest) []error {
-	stream := h.bulk.get(ctx, len(all) > 1)
-	if stream == nil {
-		return h.scheduleEach(ctx, all)
-	}
-	start, sizes := time.Now(), sizesOf(all)
-	errs := stream.Post(all, sizes, maxBulkJob).Wait(ctx)
-	took := time.Since(start)
-	var unsent []*schedulerv1.ScheduleJobRequest
-	for i, err := range errs {
-		if errors.Is(err, batchstream.ErrNotBegun) {
-			unsent = append(unsent, all[i])
-			continue
-		}
-		if status.Code(err) == codes.Canceled && ctx.Err() == nil {
-			// The connection was closed, so the outcome is unknown.
-			err = status.Error(codes.Unavailable, "the scheduler has left, and had not answered")
-			errs[i] = err
-		}
-		// In the metrics each job is a call of its own.
-		call := daprmetrics.NewGRPCCall(schedulerv1.Scheduler_ScheduleJob_FullMethodName, err)
-		series := h.calls(call)
-		series.Observe(took)
-		series.Sent.Observe(float64(sizes[i]))
-		series.Received.Observe(0)
-	}
-	if len(unsent) == 0 {
-		return errs
-	}
-	results := h.scheduleEach(ctx, unsent)
-	for i, err := range errs {
-		if errors.Is(err, batchstream.ErrNotBegun) {
-			errs[i], results = results[0], results[1:]
-		}
-	}
-	return errs
-}
-
-// scheduleEach stores each job by a call of its own. Jobs with the same name are stored in order.
-func (h *host) scheduleEach(ctx context.Context, all []*schedulerv1.ScheduleJobRequest) []error {
-	errs := make([]error, len(all))
-	call := func(i int) {
-		_, errs[i] = h.ScheduleJob(ctx, all[i], grpc.WaitForReady(true))
-	}
-	if len(all) == 1 {
-		call(0)
-		return errs
-	}
-	seed := maphash.MakeSeed()
-	var callers sync.WaitGroup
-	for caller := range uint64(maxParallelCalls) {
-		callers.Go(func() {
-			for i, r := range all {
-				if maphash.String(seed, r.GetName())%maxParallelCalls == caller {
-					call(i)
-				}
-			}
-		})
-	}
-	callers.Wait()
-	return errs
 }
