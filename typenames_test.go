@@ -29,7 +29,6 @@ var sharedTypeNames = map[string]string{
 	"Stats":       "what a component holds at one moment",
 	"Store":       "the contract of a store, and its implementations",
 	"client":      "the calling side of a protocol",
-	"finding":     "an entry of the quarantine",
 	"metrics":     "the metrics of a package",
 	"semaphore":   "limits how many may go on at once",
 }

@@ -20,7 +20,7 @@ func commands() []subcommand {
 		{"member", "list the schedulers of a cluster, or replace a lost one", member, flagsOf(memberFlags)},
 		{"backup", "write all jobs to a file", backup, flagsOf(backupFlags)},
 		{"restore", "restore the jobs of a backup into an empty scheduler", restore, flagsOf(storeFlags("restore"))},
-		{"quarantine", "list, export or delete damaged entries of a store", quarantine, flagsOf(quarantineFlags)},
+		{"quarantine", "list, export or delete damaged entries of a store", runQuarantine, flagsOf(quarantineFlags)},
 		{"keys", "count the jobs that each encryption key encrypts", keys, flagsOf(keysFlags)},
 		{"completion", "print the completion script of a shell", completion(commands), nil},
 		{"version", "print the version", version, flagsOf(versionFlags)},

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"carillon/internal/engine"
+	"carillon/internal/engine/quarantine"
 	"carillon/internal/store"
 )
 
@@ -88,7 +88,7 @@ func idOf(key []byte) string {
 	return hex.EncodeToString(sum[:bytes])
 }
 
-func newFinding(f engine.Finding) finding {
+func newFinding(f quarantine.Finding) finding {
 	s := finding{ID: idOf(f.Key), Kind: f.Kind(), Key: hex.EncodeToString(f.Key), Reason: f.Reason, Bytes: f.Bytes}
 	s.Job, _ = f.Job()
 	if !f.FirstSeen.IsZero() {
@@ -97,8 +97,8 @@ func newFinding(f engine.Finding) finding {
 	return s
 }
 
-// quarantine lists, exports or deletes quarantined keys.
-func quarantine(ctx context.Context, args []string, std stdio) (err error) {
+// runQuarantine lists, exports or deletes quarantined keys.
+func runQuarantine(ctx context.Context, args []string, std stdio) (err error) {
 	fs, c := quarantineFlags()
 	var words []string
 	for len(args) > 0 && !strings.HasPrefix(args[0], "-") {
@@ -107,11 +107,11 @@ func quarantine(ctx context.Context, args []string, std stdio) (err error) {
 	if err := parseFlags(fs, quarantineUsage, args, std); err != nil {
 		return err
 	}
-	var do func(context.Context, jobStore, engine.Finding) error
+	var do func(context.Context, jobStore, quarantine.Finding) error
 	switch {
 	case len(words) == 1 && words[0] == "list":
 	case len(words) == 3 && words[0] == "export":
-		do = func(ctx context.Context, from jobStore, f engine.Finding) error {
+		do = func(ctx context.Context, from jobStore, f quarantine.Finding) error {
 			return export(ctx, from, f, filepath.Clean(words[2]))
 		}
 	case len(words) == 2 && words[0] == "delete":
@@ -133,8 +133,8 @@ func quarantine(ctx context.Context, args []string, std stdio) (err error) {
 	}
 	defer func() { err = errors.Join(err, open.Close()) }()
 	all := []finding{}
-	var target *engine.Finding
-	if err := engine.Inspect(ctx, open, keys, func(f engine.Finding) error {
+	var target *quarantine.Finding
+	if err := quarantine.Inspect(ctx, open, keys, func(f quarantine.Finding) error {
 		if do == nil {
 			all = append(all, newFinding(f))
 		} else if idOf(f.Key) == words[1] {
@@ -158,7 +158,7 @@ func quarantine(ctx context.Context, args []string, std stdio) (err error) {
 }
 
 // export writes the value of a key to a file.
-func export(ctx context.Context, from store.Store, f engine.Finding, file string) error {
+func export(ctx context.Context, from store.Store, f quarantine.Finding, file string) error {
 	values, err := from.Get(ctx, f.Key)
 	if err != nil {
 		return err
@@ -167,9 +167,9 @@ func export(ctx context.Context, from store.Store, f engine.Finding, file string
 }
 
 // remove deletes a key. It refuses the record of a job in a cluster: a running scheduler may be writing it.
-func (c *quarantineConfig) remove(ctx context.Context, from jobStore, f engine.Finding) error {
+func (c *quarantineConfig) remove(ctx context.Context, from jobStore, f quarantine.Finding) error {
 	if name, ok := f.Job(); ok && c.etcd != "" && f.Kind() == "job" {
 		return fmt.Errorf("the job %s may be scheduled again at this moment: delete it through the API of the running schedulers", name)
 	}
-	return engine.RemoveQuarantined(ctx, from, f)
+	return quarantine.Remove(ctx, from, f)
 }

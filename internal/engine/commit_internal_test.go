@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"carillon/internal/engine/quarantine"
 	"carillon/internal/job"
 	"carillon/internal/store"
 )
@@ -21,7 +22,7 @@ func (s checkedStore) Commit(_ context.Context, b *store.Batch) error { return s
 func TestBatchInCommitIsNotModified(t *testing.T) {
 	commits := 0
 	s := checkedStore{openStore(t), nil}
-	lp := newLoop([]int{0}, Config{Partitions: 1, Loops: 1, Inbox: 1, MaxInFlight: 1, Now: time.Now}, nil, &s, nil, logTo(t), newMetrics(nil), newQuarantine(nil, logTo(t), nil), newGivenUp(logTo(t)))
+	lp := newLoop([]int{0}, Config{Partitions: 1, Loops: 1, Inbox: 1, MaxInFlight: 1, Now: time.Now}, nil, &s, nil, logTo(t), newMetrics(nil), quarantine.New(nil, 1, logTo(t), nil), newGivenUp(logTo(t)))
 	s.check = func(b *store.Batch) error {
 		commits++
 		lp.machine.Batch.Delete([]byte("another"))

@@ -48,8 +48,9 @@
 //	degraded.go, overload.go             a full store; more work than turns can do
 //	format.go                            whether this engine can use the store
 //	encryption.go, reencryption.go       which keys seal the store; sealing it again with another key
-//	quarantine.go, inspect.go            records that cannot be used (type in finding.go)
 //	health.go, watchdog.go               whether loops make progress
 //	metrics.go, collector.go, joblog.go  what is counted and logged
 //	waker.go, backoff.go                 sleeping
+//
+// What a turn reads and cannot use goes to [carillon/internal/engine/quarantine].
 package engine

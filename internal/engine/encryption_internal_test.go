@@ -8,6 +8,7 @@ import (
 	"carillon/internal/encryption"
 	"carillon/internal/engine/record"
 	"carillon/internal/store"
+	"carillon/internal/store/storetest"
 )
 
 // sealed returns an empty store that seals jobs, and what it is on.
@@ -48,7 +49,7 @@ func TestMissingKeyIsDetected(t *testing.T) {
 			t.Errorf("%s: %v, want that a key is missing: %v", name, err, c.missing)
 		}
 	}
-	if err := missingKey(t.Context(), &faulty{Store: under}, nil, own); !errors.Is(err, errMute) {
+	if err := missingKey(t.Context(), &storetest.Faulty{Store: under}, nil, own); !errors.Is(err, storetest.ErrFault) {
 		t.Errorf("of a store that does not answer: %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"carillon/internal/engine/quarantine"
 	"carillon/internal/engine/record"
 	"carillon/internal/fair"
 	"carillon/internal/job"
@@ -22,7 +23,7 @@ type Engine struct {
 	rawStore      store.Store // the same store, without opening sealed specs
 	log           *slog.Logger
 	metrics       *metrics
-	quarantine    *quarantine
+	quarantine    *quarantine.Quarantine
 	givenUp       *lograte.Line
 	loops         []*loop
 	loopOf        []*loop       // by partition
@@ -41,7 +42,7 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 	log = log.With(slog.String("component", "engine"))
 	e := &Engine{
 		config: cfg, store: s, rawStore: raw, log: log, metrics: newMetrics(cfg.Metrics),
-		quarantine: newQuarantine(s, log, cfg.Metrics), givenUp: newGivenUp(log), formatChecked: make(chan struct{}),
+		quarantine: quarantine.New(s, cfg.Partitions, log, cfg.Metrics), givenUp: newGivenUp(log), formatChecked: make(chan struct{}),
 	}
 	rates := newRates(cfg.TriggerRate)
 	for i := range cfg.Loops {
@@ -85,7 +86,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		loops.Go(func() { lp.run(ctx) })
 	}
 	others.Go(func() { e.watchClock(ctx) })
-	others.Go(func() { e.quarantine.run(ctx, inspector{store: e.store, partitions: e.config.Partitions}) })
+	others.Go(func() { e.quarantine.Run(ctx) })
 	if e.config.Keys != nil {
 		others.Go(func() { e.watchKeyFile(ctx) })
 		others.Go(func() { e.runReencryption(ctx) })

@@ -2,8 +2,6 @@ package engine
 
 import (
 	"context"
-	"errors"
-	"iter"
 	"path/filepath"
 	"testing"
 	"time"
@@ -13,52 +11,11 @@ import (
 	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/store"
+	"carillon/internal/store/storetest"
 )
 
-// A faulty store fails once, after so many operations: each key that is read by a scan is one.
-type faulty struct {
-	store.Store
-	left int // before it fails; negative when it has
-}
-
-func (s *faulty) fails() bool {
-	s.left--
-	return s.left == -1
-}
-
-func (s *faulty) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
-	if s.fails() {
-		return nil, errMute
-	}
-	return s.Store.Get(ctx, keys...)
-}
-
-func (s *faulty) Scan(ctx context.Context, r store.Range, limit int) iter.Seq2[store.Pair, error] {
-	return func(yield func(store.Pair, error) bool) {
-		for p, err := range s.Store.Scan(ctx, r, limit) {
-			if s.fails() {
-				yield(store.Pair{}, errMute)
-				return
-			}
-			if !yield(p, err) {
-				return
-			}
-		}
-		if s.fails() {
-			yield(store.Pair{}, errMute)
-		}
-	}
-}
-
-func (s *faulty) Commit(ctx context.Context, b *store.Batch) error {
-	if s.fails() {
-		return errMute
-	}
-	return s.Store.Commit(ctx, b)
-}
-
-// TestNoErrorOfTheStoreIsSwallowed has each thing that reads or writes the store beside turns meet an error at each of its
-// operations. It is told each time, and does what it is to do when there is none, also when it has failed before.
+// TestNoErrorOfTheStoreIsSwallowed is about what reads or writes the store outside of turns. An earlier failure must not
+// matter.
 func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 	keys, err := encryption.Open(filepath.Join("record", "testdata", "golden", "keys"))
 	if err != nil {
@@ -69,23 +26,6 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 		sealed bool
 		do     func(t *testing.T, s store.Store) error
 	}{
-		"inspect": {false, func(t *testing.T, s store.Store) error {
-			found := 0
-			err := Inspect(t.Context(), s, nil, func(Finding) error {
-				found++
-				return nil
-			})
-			if err == nil && found != 4 {
-				t.Errorf("%d findings, want 4", found)
-			}
-			return err
-		}},
-		"inspect what is sealed": {true, func(t *testing.T, s store.Store) error {
-			return Inspect(t.Context(), s, keys, func(Finding) error { return nil })
-		}},
-		"release": {false, func(t *testing.T, s store.Store) error {
-			return RemoveQuarantined(t.Context(), s, Finding{Key: record.JobKey(appKey("app", 3))})
-		}},
 		"count by key": {true, func(t *testing.T, s store.Store) error {
 			counts, err := CountSealed(t.Context(), s)
 			if n, ok := counts["gone"]; err == nil && (counts[current] != 2 || counts[""] != 1 || !ok || n != 0) {
@@ -182,40 +122,9 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 			}
 			return err
 		}},
-		"read notes": {false, func(t *testing.T, s store.Store) error {
-			q := newQuarantine(s, logTo(t), nil)
-			err := q.load(t.Context())
-			if err == nil && len(q.findings()) != 2 {
-				t.Errorf("%d are in quarantine, want 2", len(q.findings()))
-			}
-			return err
-		}},
-		"look at findings": {false, func(t *testing.T, s store.Store) error {
-			q := newQuarantine(s, logTo(t), nil)
-			q.report(t.Context(), record.JobKey(appKey("app", 3)), 1, record.ErrMalformed)
-			q.report(t.Context(), []byte("not there"), 1, record.ErrMalformed)
-			q.report(t.Context(), record.JobKey(appKey("app", 2)), 1, record.ErrMalformed)
-			return q.recheck(t.Context(), inspector{store: s, partitions: 1}, true)
-		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			world := faultyWorld(t, c.sealed, keys)
-			for n := 0; ; n++ {
-				s := &faulty{Store: world, left: n}
-				err := c.do(t, s)
-				if s.left >= 0 {
-					if err != nil {
-						t.Errorf("without an error of the store: %v", err)
-					}
-					break
-				}
-				if !errors.Is(err, errMute) {
-					t.Errorf("when operation %d fails it ends with %v", n, err)
-				}
-				if n == 100 {
-					t.Fatal("it has no end")
-				}
-			}
+			storetest.EachFault(t, faultyWorld(t, c.sealed, keys), func(s store.Store) error { return c.do(t, s) })
 		})
 	}
 }
@@ -229,7 +138,7 @@ func scriptOn(t *testing.T, s store.Store) *loop {
 }
 
 // faultyWorld returns a store with jobs 1, which has not moved, 2, which has and has another entry of the index besides,
-// and 3, which cannot be read; a job of an actor; and two notes.
+// 3, which cannot be read, and 5. Sealed, it has 1, 2 and a job of an actor.
 func faultyWorld(t *testing.T, sealIt bool, keys *encryption.Keys) store.Store {
 	t.Helper()
 	db := openStore(t)
@@ -258,12 +167,7 @@ func faultyWorld(t *testing.T, sealIt bool, keys *encryption.Keys) store.Store {
 	} else {
 		b.Put(record.JobKey(appKey("app", 3)), []byte("no record"))
 		b.Put(record.DueKey(record.Entry{Due: at, Key: appKey("app", 3)}), nil)
-		b.Put([]byte("zebra"), nil)
-		b.Put(record.StateKey(appKey("app", 4)), nil)
 		b.Put(record.JobKey(appKey("app", 5)), record.EncodeSpec(appKey("app", 5), &spec)) // without an entry
-		for _, k := range []string{"zebra", "zoo"} {
-			plain.Put(record.NoteKey([]byte(k)), record.EncodeNote(record.Note{Key: []byte(k), FirstSeen: at, Bytes: 1, Reason: "why"}))
-		}
 		if err := db.Commit(t.Context(), &b); err != nil {
 			t.Fatal(err)
 		}

@@ -25,4 +25,4 @@ func (e *Engine) Health() error {
 
 // Note describes in a line what is in quarantine, or "". That does not affect Health, because a
 // restart would not help.
-func (e *Engine) Note() string { return e.quarantine.summary() }
+func (e *Engine) Note() string { return e.quarantine.Summary() }

@@ -39,7 +39,7 @@ func (e *Engine) Get(ctx context.Context, k job.Key) (job.Spec, error) {
 		}
 		s, err := record.DecodeSpec(k, values[0])
 		if err != nil {
-			e.quarantine.report(ctx, record.JobKey(k), len(values[0]), err)
+			e.quarantine.Report(ctx, record.JobKey(k), len(values[0]), err)
 			return job.Spec{}, err
 		}
 		return *s, nil
@@ -162,7 +162,7 @@ func (e *Engine) readPage(ctx context.Context, r store.Range, specs bool) (page,
 		read++
 		k, err := record.ParseJobKey(pair.Key)
 		if err != nil {
-			e.quarantine.report(ctx, pair.Key, len(pair.Value), err)
+			e.quarantine.Report(ctx, pair.Key, len(pair.Value), err)
 			continue
 		}
 		item := job.Item{Key: k}
@@ -172,7 +172,7 @@ func (e *Engine) readPage(ctx context.Context, r store.Range, specs bool) (page,
 			}
 			s, err := record.DecodeSpec(k, pair.Value)
 			if err != nil {
-				e.quarantine.report(ctx, pair.Key, len(pair.Value), err)
+				e.quarantine.Report(ctx, pair.Key, len(pair.Value), err)
 				continue
 			}
 			item.Spec = *s

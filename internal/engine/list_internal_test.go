@@ -96,11 +96,11 @@ func TestListSkipsUnreadableJobs(t *testing.T) {
 				t.Errorf("with specs %v an item is %+v", specs, item)
 			}
 		}
-		if got := len(e.quarantine.findings()); got != 1 && !specs || got != 2 && specs {
+		if got := len(e.quarantine.Findings()); got != 1 && !specs || got != 2 && specs {
 			t.Errorf("with specs %v: %d keys are aside", specs, got)
 		}
 	}
-	for _, f := range e.quarantine.findings() {
+	for _, f := range e.quarantine.Findings() {
 		if f.Bytes != len("value") && f.Bytes != len("no record") {
 			t.Errorf("%v has %d bytes", f, f.Bytes)
 		}

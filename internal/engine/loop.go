@@ -9,6 +9,7 @@ import (
 
 	"carillon/internal/encryption"
 	"carillon/internal/engine/machine"
+	"carillon/internal/engine/quarantine"
 	"carillon/internal/fair"
 	"carillon/internal/lograte"
 	"carillon/internal/store"
@@ -32,7 +33,7 @@ type loop struct {
 	inbox          *inbox
 	metrics        *metrics
 	givenUp        *lograte.Line // shared by all loops
-	quarantine     *quarantine
+	quarantine     *quarantine.Quarantine
 	keys           *encryption.Keys // nil if no spec is sealed
 	watchdog       watchdog
 	ownerships     map[int]*ownership // by partition
@@ -50,7 +51,7 @@ type loop struct {
 
 func newLoop(
 	partitions []int, cfg Config, rates *fair.Rates[string], s store.Store, d Deliverer, log *slog.Logger,
-	m *metrics, q *quarantine, givenUp *lograte.Line,
+	m *metrics, q *quarantine.Quarantine, givenUp *lograte.Line,
 ) *loop {
 	lp := &loop{
 		partitions: partitions, partitionCount: cfg.Partitions, now: cfg.Now, store: s, deliver: d,

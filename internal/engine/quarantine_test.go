@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"carillon/internal/engine"
+	"carillon/internal/engine/quarantine"
 	"carillon/internal/job"
 	"carillon/internal/logtest"
 	"carillon/internal/store"
@@ -60,10 +61,10 @@ func harm(t *testing.T, db store.Store, change func(b *store.Batch)) {
 }
 
 // inspected returns the reasons of what an inspection finds, by key.
-func inspected(t *testing.T, db store.Store) map[string]engine.Finding {
+func inspected(t *testing.T, db store.Store) map[string]quarantine.Finding {
 	t.Helper()
-	found := map[string]engine.Finding{}
-	if err := engine.Inspect(t.Context(), db, nil, func(f engine.Finding) error {
+	found := map[string]quarantine.Finding{}
+	if err := quarantine.Inspect(t.Context(), db, nil, func(f quarantine.Finding) error {
 		found[string(f.Key)] = f
 		return nil
 	}); err != nil {
@@ -520,7 +521,7 @@ func TestFindingIsRemovedWithItsNote(t *testing.T) {
 		_ = e
 		for range 2 { // without its job, an entry of the index is a finding
 			for _, f := range inspected(t, db) {
-				if err := engine.RemoveQuarantined(t.Context(), db, f); err != nil {
+				if err := quarantine.Remove(t.Context(), db, f); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -40,7 +40,7 @@ func (lp *loop) readDue(ctx context.Context, picked []machine.Attempt) ([]machin
 		}
 		for i, r := range read {
 			if a := picked[len(records)+i]; r.Spec != nil && !r.Due().Equal(a.Due) {
-				if read[i].Obsolete, err = hasEntry(ctx, lp.store, a.At(r.Due())); err != nil {
+				if read[i].Obsolete, err = record.HasEntry(ctx, lp.store, a.At(r.Due())); err != nil {
 					return nil, nil, err
 				}
 			}
@@ -113,7 +113,7 @@ func (lp *loop) readRecords(ctx context.Context, jobs []job.Key) (records []mach
 			}
 			records[i].Record, states = record.Decode(k, specs[i], states[0]), states[1:]
 			if err := records[i].Err; err != nil {
-				lp.quarantine.report(ctx, record.JobKey(k), len(specs[i]), err)
+				lp.quarantine.Report(ctx, record.JobKey(k), len(specs[i]), err)
 			}
 			bytes += len(specs[i])
 			lp.recordSize = max(lp.recordSize, len(specs[i]))
@@ -211,7 +211,7 @@ func (lp *loop) scan(ctx context.Context, r store.Range, limit int) ([]record.En
 			e, err := record.ParseDueKeyOf(pair.Key, lp.partitionCount)
 			if err != nil {
 				last = append(last[:0], pair.Key...)
-				lp.quarantine.report(ctx, pair.Key, len(pair.Value), err)
+				lp.quarantine.Report(ctx, pair.Key, len(pair.Value), err)
 				continue
 			}
 			if n := len(read); n > 0 && read[n-1].Key.Target == e.Key.Target {

@@ -131,7 +131,7 @@ func (e *Engine) reencryptJobs(ctx context.Context, current string) (map[string]
 			id := record.SealedWith(pair.Value)
 			k, err := record.ParseJobKey(pair.Key)
 			if err != nil {
-				e.quarantine.report(ctx, pair.Key, len(pair.Value), err)
+				e.quarantine.Report(ctx, pair.Key, len(pair.Value), err)
 			}
 			if id == current || err != nil || e.storeFull() != nil || e.config.Shared && !e.IsOwner(e.Partition(k)) {
 				counts[id]++

@@ -17,6 +17,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"carillon/internal/engine/machine"
+	"carillon/internal/engine/quarantine"
 	"carillon/internal/engine/record"
 	"carillon/internal/fair"
 	"carillon/internal/job"
@@ -97,7 +98,7 @@ func (s *script) begin(t *testing.T, partitions, maxInFlight int, quota float64)
 		all = append(all, id)
 	}
 	cfg := Config{Partitions: partitions, Loops: 1, Inbox: 1024, MaxInFlight: maxInFlight, Now: func() time.Time { return s.now }}
-	s.loop = newLoop(all, cfg, s.rates, s, s, logTo(t), newMetrics(s.reg), newQuarantine(nil, logTo(t), s.reg), newGivenUp(logTo(t)))
+	s.loop = newLoop(all, cfg, s.rates, s, s, logTo(t), newMetrics(s.reg), quarantine.New(nil, 1, logTo(t), s.reg), newGivenUp(logTo(t)))
 	s.load(t)
 	s.figures, s.lanes = s.counts(t), map[string]string{}
 	delete(s.figures, "quota left") // said first
@@ -274,7 +275,7 @@ func (s *script) counts(t *testing.T) map[string]string {
 		name, value, _ := strings.Cut(figure, ":")
 		all[strings.ToLower(name[:1])+name[1:]] = value
 	}
-	for _, f := range s.quarantine.findings() {
+	for _, f := range s.quarantine.Findings() {
 		all["quarantined "+f.String()] = f.Reason
 	}
 	all["kept"] = fmt.Sprint(len(s.degraded.kept))

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 
 	"carillon/internal/engine/machine"
+	"carillon/internal/engine/quarantine"
 	"carillon/internal/engine/record"
 	"carillon/internal/job"
 )
@@ -31,9 +32,9 @@ func (lp *loop) fire(ctx context.Context, picked []machine.Attempt, stored []mac
 		case r.Err != nil: // already reported
 		case !lp.isOwner(a.Partition): // the new owner has moved the job
 		case r.Spec == nil:
-			lp.quarantine.report(ctx, record.DueKey(a.Entry), 0, errNoJob)
+			lp.quarantine.Report(ctx, record.DueKey(a.Entry), 0, quarantine.ErrNoJob)
 		case !r.Obsolete:
-			lp.quarantine.report(ctx, record.DueKey(a.Entry), 0, errDiffers)
+			lp.quarantine.Report(ctx, record.DueKey(a.Entry), 0, quarantine.ErrDiffers)
 		default:
 			lp.log.LogAttrs(ctx, slog.LevelError, "removed an entry of the due index that no job stands behind",
 				append(a.Key.Attrs(), slog.Time("due", a.Due))...)

@@ -1,4 +1,4 @@
-package engine
+package quarantine
 
 import (
 	"context"
@@ -14,30 +14,32 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"carillon/internal/engine/record"
 	"carillon/internal/logtest"
 	"carillon/internal/store"
+	"carillon/internal/store/pebblestore"
 )
 
-// An quarantineWorld is a quarantine on a store that it notes its findings in.
-type quarantineWorld struct {
-	*quarantine
+// A world is a quarantine with its store, its metrics and its log.
+type world struct {
+	*Quarantine
 	db  store.Store
 	reg *prometheus.Registry
 	log *logtest.Page
 }
 
-func newQuarantineWorld(t *testing.T, db store.Store) *quarantineWorld {
+func newWorld(t *testing.T, db store.Store) *world {
 	t.Helper()
-	w := &quarantineWorld{db: db, reg: prometheus.NewRegistry(), log: new(logtest.Page)}
-	w.quarantine = newQuarantine(db, slog.New(slog.NewTextHandler(w.log, nil)), w.reg)
+	w := &world{db: db, reg: prometheus.NewRegistry(), log: new(logtest.Page)}
+	w.Quarantine = New(db, 1, slog.New(slog.NewTextHandler(w.log, nil)), w.reg)
 	return w
 }
 
-// check holds that the metric counts what is found, and that the store has notes of what is said to be noted.
-func (w *quarantineWorld) check(t *testing.T, after string) {
+// check reports an error if the metric or the notes in the store disagree with the findings.
+func (w *world) check(t *testing.T, after string) {
 	t.Helper()
 	want := map[string]float64{kindDue: 0, kindJob: 0, kindState: 0, kindOther: 0}
 	noted := map[string]string{}
@@ -72,18 +74,35 @@ func (w *quarantineWorld) check(t *testing.T, after string) {
 	}
 }
 
-func (w *quarantineWorld) keys() (all []string) {
+func (w *world) keys() (all []string) {
 	for _, f := range w.findings() {
 		all = append(all, string(f.Key))
 	}
 	return all
 }
 
-func TestQuarantineMetricAndNotesAgree(t *testing.T) {
+// openStore opens an empty store in memory, and closes it with the test.
+func openStore(t *testing.T) store.Store {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(t.Output(), nil))
+	s, err := pebblestore.Open(pebblestore.Config{Dir: "store", FS: vfs.NewMem(), NoTickers: true}, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+var errDisk = errors.New("input/output error")
+
+func TestMetricAndNotesAgree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		db := openStore(t)
-		w := newQuarantineWorld(t, db)
-		x := inspector{store: db, partitions: 1}
+		w := newWorld(t, db)
 		long := "j" + strings.Repeat("l", maxNotedKey)
 		just := long[:maxNotedKey]
 		bad := []string{"d", "d\x00\x00x", "j", "s!", "zebra", "", just, long}
@@ -99,7 +118,7 @@ func TestQuarantineMetricAndNotesAgree(t *testing.T) {
 		begun := time.Now()
 		for range 2 { // the second time it is there
 			for _, k := range bad {
-				w.report(t.Context(), []byte(k), 5, why)
+				w.Report(t.Context(), []byte(k), 5, why)
 			}
 			time.Sleep(time.Second)
 		}
@@ -115,12 +134,12 @@ func TestQuarantineMetricAndNotesAgree(t *testing.T) {
 		if n := strings.Count(w.log.String(), "left aside, and the rest goes on"); n != len(bad) {
 			t.Errorf("%d findings are logged, want each of %d once", n, len(bad))
 		}
-		if note := w.summary(); !strings.Contains(note, fmt.Sprintf("quarantined: %d keys", len(bad))) {
+		if note := w.Summary(); !strings.Contains(note, fmt.Sprintf("quarantined: %d keys", len(bad))) {
 			t.Errorf("the note is %q", note)
 		}
 		recheck := func(all bool, what string) {
 			t.Helper()
-			if err := w.recheck(t.Context(), x, all); err != nil {
+			if err := w.recheck(t.Context(), all); err != nil {
 				t.Fatal(err)
 			}
 			w.check(t, what)
@@ -131,9 +150,9 @@ func TestQuarantineMetricAndNotesAgree(t *testing.T) {
 				t.Errorf("%.10q has no note", f.Key)
 			}
 		}
-		again := newQuarantineWorld(t, db)
-		again.report(t.Context(), []byte("zebra"), 5, errors.New("found again before the notes were read"))
-		again.report(t.Context(), []byte("d new"), 5, why)
+		again := newWorld(t, db)
+		again.Report(t.Context(), []byte("zebra"), 5, errors.New("found again before the notes were read"))
+		again.Report(t.Context(), []byte("d new"), 5, why)
 		if err := again.load(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -169,15 +188,15 @@ func TestQuarantineMetricAndNotesAgree(t *testing.T) {
 	})
 }
 
-func TestQuarantineLimitIsReported(t *testing.T) {
+func TestLimitIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		w := newQuarantineWorld(t, openStore(t))
+		w := newWorld(t, openStore(t))
 		for i := range maxFound + 5 {
-			w.report(t.Context(), fmt.Appendf(nil, "z%05d", i), 1, errAlone)
+			w.Report(t.Context(), fmt.Appendf(nil, "z%05d", i), 1, errAlone)
 			if i > 0 && i < maxFound-2 {
 				continue
 			}
-			if n, most := len(w.findings()), strings.Contains(w.summary(), "at least"); n != min(i+1, maxFound) || most != (n == maxFound) {
+			if n, most := len(w.findings()), strings.Contains(w.Summary(), "at least"); n != min(i+1, maxFound) || most != (n == maxFound) {
 				t.Fatalf("of %d findings %d are kept, and the note says that there may be more: %v", i+1, n, most)
 			}
 		}
@@ -185,8 +204,8 @@ func TestQuarantineLimitIsReported(t *testing.T) {
 	})
 }
 
-// A lookStore notes when it is read, and can refuse it.
-type lookStore struct {
+// A readTimes notes when it is read, and can refuse it.
+type readTimes struct {
 	store.Store
 	begun time.Time
 	fails atomic.Bool
@@ -195,39 +214,39 @@ type lookStore struct {
 	gets []time.Duration
 }
 
-func (s *lookStore) read() []time.Duration {
+func (s *readTimes) read() []time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.gets)
 }
 
-func (s *lookStore) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
+func (s *readTimes) Get(ctx context.Context, keys ...[]byte) ([][]byte, error) {
 	s.mu.Lock()
 	s.gets = append(s.gets, time.Since(s.begun))
 	s.mu.Unlock()
 	if s.fails.Load() {
-		return nil, errMute
+		return nil, errDisk
 	}
 	return s.Store.Get(ctx, keys...)
 }
 
 func TestFindingsAreNotedSoonAndRecheckedEachMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &lookStore{Store: openStore(t), begun: time.Now()}
+		s := &readTimes{Store: openStore(t), begun: time.Now()}
 		var b store.Batch
 		b.Put([]byte("zebra"), []byte("x"))
 		b.Put([]byte("zoo"), []byte("x"))
 		if err := s.Commit(t.Context(), &b); err != nil {
 			t.Fatal(err)
 		}
-		w := newQuarantineWorld(t, s)
+		w := newWorld(t, s)
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan struct{})
-		go func() { defer close(ended); w.run(ctx, inspector{store: s, partitions: 1}) }()
+		go func() { defer close(ended); w.Run(ctx) }()
 		time.Sleep(10 * time.Second)
-		w.report(ctx, []byte("zebra"), 1, errAlone)
+		w.Report(ctx, []byte("zebra"), 1, errAlone)
 		time.Sleep(500 * time.Millisecond)
-		w.report(ctx, []byte("zoo"), 1, errAlone)
+		w.Report(ctx, []byte("zoo"), 1, errAlone)
 		w.check(t, "less than a second")
 		time.Sleep(time.Second)
 		w.check(t, "more than a second")

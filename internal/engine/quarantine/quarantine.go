@@ -1,4 +1,12 @@
-package engine
+// Package quarantine finds and remembers the keys of a store that an engine cannot use.
+//
+// A key is in quarantine if it is malformed, if its record cannot be read, or if the due index and
+// the records disagree about it. It stays in the store, and no other job is affected. The store
+// keeps a note about it, so that an operator need not find it in a log (decision 18).
+//
+// A store that cannot be read is an error of the node and no finding, and so is a missing
+// encryption key.
+package quarantine
 
 import (
 	"bytes"
@@ -18,48 +26,49 @@ import (
 	"carillon/internal/store"
 )
 
-// A record in the store that the engine cannot use is in quarantine: it stays in the store, and no
-// other job is affected. The store keeps a note about it, so that an operator need not find it in a
-// log (decision 18). A store that cannot be read, or a missing encryption key, is an error of the
-// node and no finding.
-
 const (
-	// maxFound is how many findings an engine remembers. Further ones are only logged.
+	// maxFound is how many findings a quarantine remembers. Further ones are only logged.
 	maxFound = 4096
 	// maxNotedKey is the longest key that a note is kept about.
 	maxNotedKey = 8 << 10
 	// maxFindingReason is the most bytes of a reason.
 	maxFindingReason = 256
-	// quarantinePeriod is after how long findings are checked again, because they may have been
-	// repaired; or after quarantineRest times as long as that took, if that is longer.
-	quarantinePeriod = time.Minute
-	quarantineRest   = 100
+	// recheckPeriod is how long after a check the findings are checked again, because they may have
+	// been repaired. After a long check it is recheckRest times as long as the check took.
+	recheckPeriod = time.Minute
+	recheckRest   = 100
+	// maxNotes is how many notes are written at once.
+	maxNotes = 64
 )
 
-// A quarantine remembers findings. It is safe for concurrent use.
-type quarantine struct {
-	store store.Store // for the notes
+// A Quarantine remembers findings. It is safe for concurrent use.
+type Quarantine struct {
+	inspector
+
 	log   *slog.Logger
 	count *prometheus.GaugeVec // by kind of key
 	wake  chan struct{}        // holds one token while there is something to note
 
-	mu       sync.Mutex          // guards the fields below
-	found    map[string]*finding // by key
-	logLimit rate.Sometimes      // findings in the log
+	mu       sync.Mutex               // guards the fields below
+	found    map[string]*knownFinding // by key
+	logLimit rate.Sometimes           // findings in the log
 }
 
-type finding struct {
+// A knownFinding is a Finding, and whether the store has a note about it.
+type knownFinding struct {
 	Finding
 
-	noted bool // in the store
+	noted bool
 }
 
-func newQuarantine(s store.Store, log *slog.Logger, r prometheus.Registerer) *quarantine {
-	q := &quarantine{
-		store: s, log: log, wake: make(chan struct{}, 1), found: map[string]*finding{},
+// New returns a quarantine for the store s, whose jobs are divided into so many partitions. Its
+// metric is registered with r, unless r is nil.
+func New(s store.Store, partitions int, log *slog.Logger, r prometheus.Registerer) *Quarantine {
+	q := &Quarantine{
+		inspector: inspector{store: s, partitions: partitions}, log: log, wake: make(chan struct{}, 1), found: map[string]*knownFinding{},
 		logLimit: rate.Sometimes{First: 10, Interval: time.Minute},
 		count: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "carillon_quarantined", Help: "Keys of the store that cannot be used and are left aside, by what they are.",
+			Name: "carillon_quarantined", Help: "Keys in quarantine, which the scheduler cannot use and skips, by kind: due, job, state or other.",
 		}, []string{"kind"}),
 	}
 	for _, kind := range []string{kindDue, kindJob, kindState, kindOther} {
@@ -71,8 +80,8 @@ func newQuarantine(s store.Store, log *slog.Logger, r prometheus.Registerer) *qu
 	return q
 }
 
-// report puts a key in quarantine, whose value has size bytes, unless it is there already.
-func (q *quarantine) report(ctx context.Context, key []byte, size int, why error) {
+// Report puts a key in quarantine, whose value has size bytes, unless it is there already.
+func (q *Quarantine) Report(ctx context.Context, key []byte, size int, why error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.found[string(key)] != nil {
@@ -83,7 +92,7 @@ func (q *quarantine) report(ctx context.Context, key []byte, size int, why error
 		reason = strings.ToValidUTF8(reason[:maxFindingReason], "") + "…"
 	}
 	if len(q.found) < maxFound {
-		f := &finding{Finding: Finding{Key: bytes.Clone(key), Reason: reason, Bytes: size, FirstSeen: time.Now()}, noted: len(key) > maxNotedKey}
+		f := &knownFinding{Finding: Finding{Key: bytes.Clone(key), Reason: reason, Bytes: size, FirstSeen: time.Now()}, noted: len(key) > maxNotedKey}
 		q.found[string(key)] = f
 		q.count.WithLabelValues(f.Kind()).Inc()
 		select {
@@ -98,20 +107,29 @@ func (q *quarantine) report(ctx context.Context, key []byte, size int, why error
 	})
 }
 
-// findings returns the findings in the order of their keys.
-func (q *quarantine) findings() []finding {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	all := make([]finding, 0, len(q.found))
-	for _, f := range q.found {
-		all = append(all, *f)
+// Findings returns what is in quarantine, in the order of the keys.
+func (q *Quarantine) Findings() []Finding {
+	var all []Finding
+	for _, f := range q.findings() {
+		all = append(all, f.Finding)
 	}
-	slices.SortFunc(all, func(a, b finding) int { return bytes.Compare(a.Key, b.Key) })
 	return all
 }
 
-// summary describes in a line what is in quarantine, or "".
-func (q *quarantine) summary() string {
+// findings returns the findings in the order of their keys.
+func (q *Quarantine) findings() []knownFinding {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	all := make([]knownFinding, 0, len(q.found))
+	for _, f := range q.found {
+		all = append(all, *f)
+	}
+	slices.SortFunc(all, func(a, b knownFinding) int { return bytes.Compare(a.Key, b.Key) })
+	return all
+}
+
+// Summary describes in a line what is in quarantine, or "".
+func (q *Quarantine) Summary() string {
 	all := q.findings()
 	if len(all) == 0 {
 		return ""
@@ -125,7 +143,7 @@ func (q *quarantine) summary() string {
 }
 
 // forget removes a key from quarantine.
-func (q *quarantine) forget(key []byte) {
+func (q *Quarantine) forget(key []byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if f := q.found[string(key)]; f != nil {
@@ -135,7 +153,7 @@ func (q *quarantine) forget(key []byte) {
 }
 
 // load adds the findings that the store has notes about.
-func (q *quarantine) load(ctx context.Context) error {
+func (q *Quarantine) load(ctx context.Context) error {
 	for pair, err := range q.store.Scan(ctx, store.Prefix(record.NoteKey(nil)), maxFound) {
 		if err != nil {
 			return fmt.Errorf("read what is in quarantine: %w", err)
@@ -145,27 +163,27 @@ func (q *quarantine) load(ctx context.Context) error {
 		if q.found[string(f.Key)] == nil {
 			q.count.WithLabelValues(f.Kind()).Inc()
 		}
-		q.found[string(f.Key)] = &finding{f, true}
+		q.found[string(f.Key)] = &knownFinding{f, true}
 		q.mu.Unlock()
 	}
 	return nil
 }
 
-// run writes notes about new findings, and checks all findings again periodically, until ctx ends.
-func (q *quarantine) run(ctx context.Context, x inspector) {
+// Run writes notes about new findings, and checks all findings again periodically, until ctx ends.
+func (q *Quarantine) Run(ctx context.Context) {
 	err := q.load(ctx)
 	all := true
 	for logged := ""; ; {
 		begun := time.Now()
 		if err == nil {
-			err = q.recheck(ctx, x, all)
+			err = q.recheck(ctx, all)
 		}
 		if err != nil && err.Error() != logged && ctx.Err() == nil {
 			logged = err.Error()
 			q.log.LogAttrs(ctx, slog.LevelWarn, "cannot note what is in quarantine; it is tried again", slog.Any("err", err))
 		}
 		err = nil
-		again := time.NewTimer(max(quarantinePeriod, quarantineRest*time.Since(begun)))
+		again := time.NewTimer(max(recheckPeriod, recheckRest*time.Since(begun)))
 		select {
 		case <-q.wake:
 			pause.For(ctx, time.Second) // usually more follow
@@ -181,12 +199,9 @@ func (q *quarantine) run(ctx context.Context, x inspector) {
 	}
 }
 
-// maxNotes is how many notes are written at once.
-const maxNotes = 64
-
 // recheck writes notes about new findings. If all is set it checks all findings again, and forgets
 // those that are gone or usable.
-func (q *quarantine) recheck(ctx context.Context, x inspector, all bool) error {
+func (q *Quarantine) recheck(ctx context.Context, all bool) error {
 	var b store.Batch
 	var noted [][]byte
 	commit := func() error {
@@ -205,7 +220,7 @@ func (q *quarantine) recheck(ctx context.Context, x inspector, all bool) error {
 		if !all && f.noted {
 			continue
 		}
-		broken, err := q.isBroken(ctx, x, f.Key)
+		broken, err := q.isBroken(ctx, f.Key)
 		if err != nil {
 			return err
 		}
@@ -227,18 +242,8 @@ func (q *quarantine) recheck(ctx context.Context, x inspector, all bool) error {
 	return commit()
 }
 
-// isBroken reports whether the key is in the store and cannot be used.
-func (q *quarantine) isBroken(ctx context.Context, x inspector, key []byte) (bool, error) {
-	values, err := q.store.Get(ctx, key)
-	if err != nil || values[0] == nil {
-		return false, err
-	}
-	why, err := x.inspect(ctx, key)
-	return why != nil, err
-}
-
 // noted remembers that the store has notes about these keys.
-func (q *quarantine) noted(keys [][]byte) {
+func (q *Quarantine) noted(keys [][]byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, k := range keys {

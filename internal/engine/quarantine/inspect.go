@@ -1,9 +1,8 @@
-package engine
+package quarantine
 
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 
 	"carillon/internal/encryption"
@@ -27,7 +26,7 @@ func Inspect(ctx context.Context, s store.Store, keys *encryption.Keys, f func(F
 	}
 	n, ok := record.DecodeFormat(values[0])
 	if !ok {
-		return &formatError{fmt.Sprintf("the store's format is %x, and this version of carillon knows only format %d", values[0], record.FormatVersion)}
+		return fmt.Errorf("the store's format is %x, and this version of carillon knows only format %d", values[0], record.FormatVersion)
 	}
 	x := inspector{store: s, partitions: n, skipSealed: keys == nil}
 	if keys != nil {
@@ -75,6 +74,17 @@ func (x inspector) confirm(ctx context.Context, key []byte) (why, err error) {
 	return why, nil
 }
 
+// isBroken reports whether the key is in the store and cannot be used.
+func (x inspector) isBroken(ctx context.Context, key []byte) (bool, error) {
+	values, err := x.store.Get(ctx, key)
+	if err != nil || values[0] == nil {
+		return false, err
+	}
+	why, err := x.inspect(ctx, key)
+	return why != nil, err
+}
+
+// inspect returns why the key cannot be used, or nil if it can.
 func (x inspector) inspect(ctx context.Context, key []byte) (why, err error) {
 	kind := record.KindOf(key)
 	if kind == record.KindMeta {
@@ -126,58 +136,18 @@ func (x inspector) inspectEntry(ctx context.Context, e record.Entry) (why, err e
 	case values[0] == nil, values[1] != nil && x.sealed(values[1]):
 		return nil, nil
 	case values[1] == nil:
-		return errNoJob, nil
+		return ErrNoJob, nil
 	}
 	r := record.Decode(e.Key, values[1], values[2])
 	unreadable := r.Err != nil // a finding of its own
 	if unreadable || r.Due().Equal(e.Due) {
 		return nil, nil //nolint:nilerr // see above
 	}
-	if has, err := hasEntry(ctx, x.store, e.At(r.Due())); err != nil || has {
+	if has, err := record.HasEntry(ctx, x.store, e.At(r.Due())); err != nil || has {
 		return nil, err // the loop removes it when it is due
 	}
-	return errDiffers, nil
+	return ErrDiffers, nil
 }
 
+// sealed reports whether spec is sealed and cannot be opened, because there are no keys.
 func (x inspector) sealed(spec []byte) bool { return x.skipSealed && record.IsSealed(spec) }
-
-// hasEntry reports whether the due index holds e.
-func hasEntry(ctx context.Context, s store.Store, e record.Entry) (bool, error) {
-	values, err := s.Get(ctx, record.DueKey(e))
-	if err != nil {
-		return false, fmt.Errorf("read the due index of job %s: %w", e.Key, err)
-	}
-	return values[0] != nil, nil
-}
-
-// missingKey returns an error if a spec is sealed with a key that the store remembers and keys
-// lack. That is an error of the node: it must not put usable jobs in quarantine. The store
-// remembers all keys, so an envelope that names another one is damaged.
-func missingKey(ctx context.Context, s store.Store, keys *encryption.Keys, spec []byte) error {
-	id := record.SealedWith(spec)
-	if id == "" || keys != nil && keys.Has(id) {
-		return nil
-	}
-	values, err := s.Get(ctx, record.EncryptionKey(id))
-	if err != nil || values[0] == nil {
-		return err
-	}
-	return fmt.Errorf("%w: it is %q; put it into the file of --encryption-key-file", errMissingKey, id)
-}
-
-var errMissingKey = errors.New("jobs are sealed with a key that this node has not")
-
-// RemoveQuarantined removes from s a key that is in quarantine, and the note about it. If the key
-// is a job, its entry in the due index becomes a finding.
-func RemoveQuarantined(ctx context.Context, s store.Store, f Finding) error {
-	var b store.Batch
-	b.Delete(f.Key)
-	b.Delete(record.NoteKey(f.Key))
-	if k, err := record.ParseJobKey(f.Key); err == nil { // its state is useless without it
-		b.Delete(record.StateKey(k))
-	}
-	if err := s.Commit(ctx, &b); err != nil {
-		return fmt.Errorf("remove %s: %w", f, err)
-	}
-	return nil
-}
