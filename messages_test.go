@@ -25,7 +25,7 @@ const messages = "testdata/messages.txt"
 // fail the start.
 var packagesWithMessages = []string{
 	"cmd/carillon", "internal/app", "internal/limits", "internal/crossorigin", "internal/cluster", "internal/dispatch", "internal/engine",
-	"internal/engine/machine", "internal/engine/quarantine", "internal/engine/record",
+	"internal/engine/machine", "internal/engine/quarantine", "internal/engine/record", "internal/engine/storemeta",
 	"internal/forward", "internal/identity", "internal/job", "internal/jsonvalue", "internal/kubernetes", "internal/memory", "internal/scheduler", "internal/encryption",
 	"internal/sidecar", "internal/sidecar/apiserver", "internal/sidecar/appclient", "internal/sidecar/delivery",
 	"internal/sidecar/schedulerclient", "internal/store", "internal/store/archive", "internal/store/datadir", "internal/store/etcdmember",

@@ -8,7 +8,7 @@ import (
 	"maps"
 	"slices"
 
-	"carillon/internal/engine"
+	"carillon/internal/engine/storemeta"
 )
 
 const keysUsage = `Usage: carillon keys [flags]
@@ -65,7 +65,7 @@ func keys(ctx context.Context, args []string, std stdio) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, open.Close()) }()
-	counts, err := engine.CountSealed(ctx, open)
+	counts, err := storemeta.CountSealed(ctx, open)
 	if err != nil {
 		return err
 	}

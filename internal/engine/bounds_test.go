@@ -3,7 +3,6 @@ package engine
 import (
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"carillon/internal/engine/record"
@@ -142,30 +141,6 @@ func TestReadsShrinkAfterLargeRecords(t *testing.T) {
 	if got := s.readSize(); got != commandKeys {
 		t.Errorf("long after one of a MiB, %d records are read at a time, want %d", got, commandKeys)
 	}
-}
-
-func TestReencryptionPausesBetweenPages(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		db := openStore(t)
-		var b store.Batch
-		for i := range 2*reencryptPage + 1 {
-			b.Put(record.JobKey(appKey("app", i)), nil)
-		}
-		if err := db.Commit(t.Context(), &b); err != nil {
-			t.Fatal(err)
-		}
-		for _, rest := range []int{0, 4} {
-			began, seen := time.Now(), 0
-			err := eachJob(t.Context(), db, rest, func(page []store.Pair) error {
-				seen += len(page)
-				time.Sleep(time.Second)
-				return nil
-			})
-			if want := time.Duration(3+2*rest) * time.Second; err != nil || seen != 2*reencryptPage+1 || time.Since(began) != want {
-				t.Errorf("a walk that rests %d times as long as a page takes saw %d jobs in %v, %v; want all in %v", rest, seen, time.Since(began), err, want)
-			}
-		}
-	})
 }
 
 func TestFullBacklogWithoutOutcomesWaitsForDueJob(t *testing.T) {

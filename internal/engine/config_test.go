@@ -199,24 +199,6 @@ func TestStoreErrorIsUnavailableUnlessCanceled(t *testing.T) {
 	}
 }
 
-func TestUnknownStoreFormatIsRefused(t *testing.T) {
-	for format, want := range map[string]string{
-		"": "knows only format", "\x02": "knows only format", "\x01\x02": "was made with 2 partitions and cannot be used with 1", "\x01\x01": "",
-	} {
-		s := openStore(t)
-		var b store.Batch
-		b.Put(record.FormatKey(), []byte(format))
-		if err := s.Commit(t.Context(), &b); err != nil {
-			t.Fatal(err)
-		}
-		err := New(Config{Partitions: 1}, s, nil, logTo(t)).checkFormat(t.Context())
-		var other *formatError
-		if (want != "") != errors.As(err, &other) || want != "" && !strings.Contains(err.Error(), want) {
-			t.Errorf("with the format %q: %v, want %q", format, err, want)
-		}
-	}
-}
-
 func TestPunctualLoopHasWaker(t *testing.T) {
 	for _, punctual := range []bool{false, true} {
 		s := newScript(t, 1)

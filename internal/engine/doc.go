@@ -46,8 +46,8 @@
 //	list.go, schedulebatch.go            reads; calls on many jobs
 //	partition.go, inboxpartition.go      which partitions a loop owns (types in ownership.go)
 //	degraded.go, overload.go             a full store; more work than turns can do
-//	format.go                            whether this engine can use the store
-//	encryption.go, reencryption.go       which keys seal the store; sealing it again with another key
+//	checkstore.go                        whether this engine can use the store
+//	reencryption.go                      sealing all jobs again with another key
 //	health.go, watchdog.go               whether loops make progress
 //	metrics.go, collector.go, joblog.go  what is counted and logged
 //	waker.go, backoff.go                 sleeping

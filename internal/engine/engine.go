@@ -8,6 +8,7 @@ import (
 
 	"carillon/internal/engine/quarantine"
 	"carillon/internal/engine/record"
+	"carillon/internal/engine/storemeta"
 	"carillon/internal/fair"
 	"carillon/internal/job"
 	"carillon/internal/lograte"
@@ -23,6 +24,7 @@ type Engine struct {
 	rawStore      store.Store // the same store, without opening sealed specs
 	log           *slog.Logger
 	metrics       *metrics
+	keyRegister   *storemeta.KeyRegister
 	quarantine    *quarantine.Quarantine
 	givenUp       *lograte.Line
 	loops         []*loop
@@ -42,7 +44,7 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 	log = log.With(slog.String("component", "engine"))
 	e := &Engine{
 		config: cfg, store: s, rawStore: raw, log: log, metrics: newMetrics(cfg.Metrics),
-		quarantine: quarantine.New(s, cfg.Partitions, log, cfg.Metrics), givenUp: newGivenUp(log), formatChecked: make(chan struct{}),
+		keyRegister: storemeta.NewKeyRegister(raw, cfg.Keys, log), quarantine: quarantine.New(s, cfg.Partitions, log, cfg.Metrics), givenUp: newGivenUp(log), formatChecked: make(chan struct{}),
 	}
 	rates := newRates(cfg.TriggerRate)
 	for i := range cfg.Loops {
@@ -74,7 +76,7 @@ func newRates(perSecond float64) *fair.Rates[string] {
 // [job.ErrUnavailable]. It returns an error at once if the store has another format or other
 // partitions.
 func (e *Engine) Run(ctx context.Context) error {
-	if ok, err := e.awaitFormat(ctx); !ok {
+	if ok, err := e.awaitStore(ctx); !ok {
 		for _, lp := range e.loops {
 			lp.inbox.close()
 		}
@@ -88,7 +90,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	others.Go(func() { e.watchClock(ctx) })
 	others.Go(func() { e.quarantine.Run(ctx) })
 	if e.config.Keys != nil {
-		others.Go(func() { e.watchKeyFile(ctx) })
+		others.Go(func() { e.keyRegister.WatchFile(ctx) })
 		others.Go(func() { e.runReencryption(ctx) })
 	}
 	owning, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -108,14 +110,6 @@ func (e *Engine) Run(ctx context.Context) error {
 
 // Partition returns the partition that k belongs to, from 0.
 func (e *Engine) Partition(k job.Key) int { return record.PartitionOf(k, e.config.Partitions) }
-
-// checkStore makes sure that the engine can read everything in the store.
-func (e *Engine) checkStore(ctx context.Context) error {
-	if err := e.checkFormat(ctx); err != nil {
-		return err
-	}
-	return e.checkKeys(ctx)
-}
 
 // watchClock wakes all loops when the wall clock has been stepped: their timers follow the
 // monotonic one.

@@ -9,6 +9,7 @@ import (
 	"carillon/internal/encryption"
 	"carillon/internal/engine/machine"
 	"carillon/internal/engine/record"
+	"carillon/internal/engine/storemeta"
 	"carillon/internal/job"
 	"carillon/internal/store"
 	"carillon/internal/store/storetest"
@@ -27,7 +28,7 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 		do     func(t *testing.T, s store.Store) error
 	}{
 		"count by key": {true, func(t *testing.T, s store.Store) error {
-			counts, err := CountSealed(t.Context(), s)
+			counts, err := storemeta.CountSealed(t.Context(), s)
 			if n, ok := counts["gone"]; err == nil && (counts[current] != 2 || counts[""] != 1 || !ok || n != 0) {
 				t.Errorf("%v are sealed", counts)
 			}

@@ -7,6 +7,7 @@ import (
 	"iter"
 
 	"carillon/internal/engine/record"
+	"carillon/internal/engine/storemeta"
 	"carillon/internal/job"
 	"carillon/internal/store"
 )
@@ -34,7 +35,7 @@ func (e *Engine) Get(ctx context.Context, k job.Key) (job.Spec, error) {
 		case values[0] == nil:
 			return job.Spec{}, fmt.Errorf("%w: %s", job.ErrNotFound, k.Name)
 		}
-		if err := missingKey(ctx, e.rawStore, e.config.Keys, values[0]); err != nil {
+		if err := storemeta.MissingKey(ctx, e.rawStore, e.config.Keys, values[0]); err != nil {
 			return job.Spec{}, unavailable(ctx, err)
 		}
 		s, err := record.DecodeSpec(k, values[0])
@@ -167,7 +168,7 @@ func (e *Engine) readPage(ctx context.Context, r store.Range, specs bool) (page,
 		}
 		item := job.Item{Key: k}
 		if specs {
-			if err := missingKey(ctx, e.rawStore, e.config.Keys, pair.Value); err != nil {
+			if err := storemeta.MissingKey(ctx, e.rawStore, e.config.Keys, pair.Value); err != nil {
 				return page{}, unavailable(ctx, err)
 			}
 			s, err := record.DecodeSpec(k, pair.Value)

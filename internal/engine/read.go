@@ -6,6 +6,7 @@ import (
 
 	"carillon/internal/engine/machine"
 	"carillon/internal/engine/record"
+	"carillon/internal/engine/storemeta"
 	"carillon/internal/job"
 	"carillon/internal/store"
 )
@@ -108,7 +109,7 @@ func (lp *loop) readRecords(ctx context.Context, jobs []job.Key) (records []mach
 	lp.recordSize -= lp.recordSize / 4
 	for i, k := range jobs {
 		if specs[i] != nil {
-			if err := missingKey(ctx, lp.store, lp.keys, specs[i]); err != nil {
+			if err := storemeta.MissingKey(ctx, lp.store, lp.keys, specs[i]); err != nil {
 				return nil, 0, err
 			}
 			records[i].Record, states = record.Decode(k, specs[i], states[0]), states[1:]

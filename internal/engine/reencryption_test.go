@@ -13,6 +13,7 @@ import (
 
 	"carillon/internal/encryption"
 	"carillon/internal/engine"
+	"carillon/internal/engine/storemeta"
 	"carillon/internal/job"
 	"carillon/internal/store"
 )
@@ -20,7 +21,7 @@ import (
 // sealedIn returns how many jobs of the store are sealed with each key.
 func sealedIn(t *testing.T, s store.Store) map[string]int64 {
 	t.Helper()
-	counts, err := engine.CountSealed(t.Context(), s)
+	counts, err := storemeta.CountSealed(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}

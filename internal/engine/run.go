@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"carillon/internal/engine/storemeta"
 	"carillon/internal/pause"
 )
 
@@ -27,7 +28,7 @@ func (lp *loop) run(ctx context.Context) {
 		if err == nil {
 			return
 		}
-		if lp.loadedAny && !errors.Is(err, errMissingKey) { // loading does not need the missing key
+		if lp.loadedAny && !errors.Is(err, storemeta.ErrMissingKey) { // loading does not need the missing key
 			wait = minBackoff
 		}
 		lp.log.LogAttrs(ctx, slog.LevelError, "the partitions will be loaded afresh",

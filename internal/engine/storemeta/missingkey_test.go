@@ -1,4 +1,4 @@
-package engine
+package storemeta
 
 import (
 	"errors"
@@ -14,7 +14,7 @@ import (
 // sealed returns an empty store that seals jobs, and what it is on.
 func sealed(t *testing.T) (s record.EncryptedStore, under store.Store) {
 	t.Helper()
-	keys, err := encryption.Open(filepath.Join("record", "testdata", "golden", "keys"))
+	keys, err := encryption.Open(filepath.Join("..", "record", "testdata", "golden", "keys"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,11 +45,11 @@ func TestMissingKeyIsDetected(t *testing.T) {
 		"a node without keys": {own, nil, true}, "another key of the store": {sealedBy("known"), s.Keys, true},
 		"a key that nobody knows": {sealedBy("other"), s.Keys, false}, "rubbish": {[]byte{sealedSpec}, s.Keys, false},
 	} {
-		if err := missingKey(t.Context(), under, c.keys, c.record); errors.Is(err, errMissingKey) != c.missing || err != nil && !c.missing {
+		if err := MissingKey(t.Context(), under, c.keys, c.record); errors.Is(err, ErrMissingKey) != c.missing || err != nil && !c.missing {
 			t.Errorf("%s: %v, want that a key is missing: %v", name, err, c.missing)
 		}
 	}
-	if err := missingKey(t.Context(), &storetest.Faulty{Store: under}, nil, own); !errors.Is(err, storetest.ErrFault) {
+	if err := MissingKey(t.Context(), &storetest.Faulty{Store: under}, nil, own); !errors.Is(err, storetest.ErrFault) {
 		t.Errorf("of a store that does not answer: %v", err)
 	}
 }
