@@ -2,12 +2,9 @@ package record
 
 import (
 	"cmp"
-	"context"
-	"fmt"
 	"time"
 
 	"carillon/internal/job"
-	"carillon/internal/store"
 )
 
 // An Entry is one entry of the due index: a job, its partition, and when its next attempt is owed.
@@ -36,13 +33,4 @@ func (e Entry) Compare(f Entry) int {
 type LaneID struct {
 	Partition int
 	Target    job.Target
-}
-
-// HasEntry reports whether the due index of a store holds e.
-func HasEntry(ctx context.Context, s store.Store, e Entry) (bool, error) {
-	values, err := s.Get(ctx, DueKey(e))
-	if err != nil {
-		return false, fmt.Errorf("read the due index of job %s: %w", e.Key, err)
-	}
-	return values[0] != nil, nil
 }
