@@ -74,24 +74,3 @@ func (a Attempt) leaving(b blockedTime) Attempt {
 // quota. Consecutive ones, between which the lane never ran out of due attempts, are joined: the
 // result ends with the last and is as long as all of them together.
 type blockedTime struct{ from, until time.Time }
-
-// block notes that the lane could fire nothing from one instant until another.
-func (l *Lane) block(from, until time.Time) {
-	if len(l.window) > 0 && l.window[0].Due.Before(l.blocked.until) { // the earlier time has delayed it too
-		from = from.Add(-l.blocked.until.Sub(l.blocked.from))
-	}
-	l.blocked = blockedTime{from, until}
-}
-
-// returning returns a as it comes back into the lane. The lane may be blocked for longer now, so
-// the delay that a left with is undone. The lane may be a new one, and takes over a's blocked time.
-func (l *Lane) returning(a Attempt) Attempt {
-	if a.delay == nil || a.delay.blocked == (blockedTime{}) {
-		return a
-	}
-	if a.delay.blocked.until.After(l.blocked.until) {
-		l.blocked = a.delay.blocked
-	}
-	a.delay = a.delay.before
-	return a
-}

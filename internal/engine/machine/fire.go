@@ -63,6 +63,17 @@ func (m *Machine) Pick(now time.Time, limit int) []Attempt {
 	return picked
 }
 
+// endQuotaWaits ends the waits of all lanes for their quota. The wall clock was set back, by which
+// they would wait longer.
+func (m *Machine) endQuotaWaits() {
+	for _, l := range m.lanes {
+		if !l.notBefore.IsZero() {
+			l.notBefore = time.Time{}
+			m.updateLane(l)
+		}
+	}
+}
+
 // wakeLanes makes the lanes ready that have waited until now.
 func (m *Machine) wakeLanes(now time.Time) {
 	for len(m.waiting) > 0 && !m.waiting[0].wake.After(now) {
@@ -70,14 +81,6 @@ func (m *Machine) wakeLanes(now time.Time) {
 		l.state = laneReady
 		m.ready.Push(l.id.Target, l)
 	}
-}
-
-// A Stored is what the caller has read about a job: its record, and its entries in the due index.
-type Stored struct {
-	record.Record
-
-	Obsolete bool           // the entry that is due is not the job's, which has another one
-	Strays   []record.Entry // entries of a job that cannot be read, for a command about it
 }
 
 // Fire makes a delivery of a, which was picked and whose job is r. It returns nil if a is no longer

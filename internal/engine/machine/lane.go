@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"carillon/internal/engine/record"
+	"carillon/internal/store"
 )
 
 // A window starts small and doubles each time its lane has fired it empty: an idle lane costs
@@ -137,4 +138,56 @@ func (l *Lane) wakeTime() time.Time {
 		return due
 	}
 	return l.notBefore
+}
+
+// block notes that the lane could fire nothing from one instant until another.
+func (l *Lane) block(from, until time.Time) {
+	if len(l.window) > 0 && l.window[0].Due.Before(l.blocked.until) { // the earlier time has delayed it too
+		from = from.Add(-l.blocked.until.Sub(l.blocked.from))
+	}
+	l.blocked = blockedTime{from, until}
+}
+
+// returning returns a as it comes back into the lane. The lane may be blocked for longer now, so
+// the delay that a left with is undone. The lane may be a new one, and takes over a's blocked time.
+func (l *Lane) returning(a Attempt) Attempt {
+	if a.delay == nil || a.delay.blocked == (blockedTime{}) {
+		return a
+	}
+	if a.delay.blocked.until.After(l.blocked.until) {
+		l.blocked = a.delay.blocked
+	}
+	a.delay = a.delay.before
+	return a
+}
+
+// noteTombstones looks for a longer stretch in what was read after the cursor.
+func (l *Lane) noteTombstones(read []record.Entry) {
+	longest := time.Duration(0)
+	if l.tombstones.endsAfter(l.cursor) {
+		longest = l.tombstones.to.Due.Sub(l.tombstones.from.Due)
+	} else {
+		l.tombstones = nil
+	}
+	before := l.cursor
+	for _, e := range read {
+		if d := e.Due.Sub(before.Due); d > longest {
+			l.tombstones, longest = &tombstones{before, e}, d
+		}
+		before = e
+	}
+}
+
+// Unread returns the ranges of the due index after the cursor, without the tombstones.
+func (l *Lane) Unread() []store.Range {
+	rest := record.RangeAfter(l.cursor)
+	if !l.tombstones.endsAfter(l.cursor) {
+		return []store.Range{rest}
+	}
+	beyond := store.Range{From: record.DueKey(l.tombstones.to), To: rest.To}
+	if l.tombstones.from.Compare(l.cursor) <= 0 {
+		return []store.Range{beyond}
+	}
+	rest.To = record.RangeAfter(l.tombstones.from).From
+	return []store.Range{rest, beyond}
 }

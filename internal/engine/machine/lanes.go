@@ -2,6 +2,7 @@ package machine
 
 import (
 	"container/heap"
+	"slices"
 
 	"carillon/internal/engine/record"
 	"carillon/internal/fair"
@@ -104,4 +105,13 @@ func (m *Machine) dropLanes() {
 	}
 	m.lanes, m.waiting, m.refills, m.windowEntries = map[record.LaneID]*Lane{}, nil, nil, 0
 	m.ready, m.throttled = fair.NewQueue[job.Target, *Lane](quantum), map[job.Target][]*Lane{}
+}
+
+// unthrottle removes l from the throttled lanes. The caller sets its state.
+func (m *Machine) unthrottle(l *Lane) {
+	others := slices.DeleteFunc(m.throttled[l.id.Target], func(other *Lane) bool { return other == l })
+	m.throttled[l.id.Target] = others
+	if len(others) == 0 {
+		delete(m.throttled, l.id.Target)
+	}
 }

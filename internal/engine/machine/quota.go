@@ -53,17 +53,6 @@ func (m *Machine) refundQuota(namespace string, n int) {
 	}
 }
 
-// endQuotaWaits ends the waits of all lanes for their quota. The wall clock was set back, by which
-// they would wait longer.
-func (m *Machine) endQuotaWaits() {
-	for _, l := range m.lanes {
-		if !l.notBefore.IsZero() {
-			l.notBefore = time.Time{}
-			m.updateLane(l)
-		}
-	}
-}
-
 // TakeQuotaWaited returns how many triggers were fired that had waited for a quota, since it was
 // called last.
 func (m *Machine) TakeQuotaWaited() int {

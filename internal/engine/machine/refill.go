@@ -1,18 +1,8 @@
 package machine
 
 import (
-	"slices"
-
 	"carillon/internal/engine/record"
 )
-
-// requestRefill notes that l needs a refill, if it does.
-func (m *Machine) requestRefill(l *Lane) {
-	if l.state != laneParked && l.state != laneThrottled && l.needsRefill() && !l.refilling {
-		l.refilling = true
-		m.refills = append(m.refills, l)
-	}
-}
 
 // TakeRefills returns the lanes that need a refill. The caller gives each to GrowWindow, reads so
 // many entries of its Unread ranges, and gives them to Refill.
@@ -38,25 +28,4 @@ func (m *Machine) Refill(l *Lane, read []record.Entry, more bool) {
 	l.noteTombstones(read)
 	l.extend(read, more)
 	m.updateLane(l)
-}
-
-// countEntries counts the entries of l's window again.
-func (m *Machine) countEntries(l *Lane) {
-	m.windowEntries += len(l.window) - l.counted
-	l.counted = len(l.window)
-}
-
-// windowsFull reports whether all windows together have more entries than triggers may be in
-// flight. Then windows do not grow, and lanes that are new or have to wait keep next to nothing in
-// memory.
-func (m *Machine) windowsFull() bool { return m.windowEntries > m.inFlight.Limit() }
-
-// shrink takes memory from l, which has to wait, if windows are full.
-func (m *Machine) shrink(l *Lane) {
-	if m.windowsFull() {
-		l.size = tinyWindow
-		l.trim()
-		l.window = slices.Clip(slices.Clone(l.window))
-		m.countEntries(l)
-	}
 }

@@ -1,8 +1,6 @@
 package machine
 
 import (
-	"slices"
-
 	"carillon/internal/job"
 )
 
@@ -15,15 +13,6 @@ func (m *Machine) throttle(target job.Target) {
 		l.state = laneThrottled
 		m.throttled[target] = append(m.throttled[target], l)
 		m.shrink(l)
-	}
-}
-
-// unthrottle removes l from the throttled lanes. The caller sets its state.
-func (m *Machine) unthrottle(l *Lane) {
-	others := slices.DeleteFunc(m.throttled[l.id.Target], func(other *Lane) bool { return other == l })
-	m.throttled[l.id.Target] = others
-	if len(others) == 0 {
-		delete(m.throttled, l.id.Target)
 	}
 }
 
