@@ -54,7 +54,7 @@ func (c collector) Describe(to chan<- *prometheus.Desc) {
 func (c collector) Collect(to chan<- prometheus.Metric) {
 	counted := make(chan loopStats, len(c.loops))
 	for _, lp := range c.loops {
-		lp.inbox.inspect(func(lp *loop, now time.Time) { counted <- lp.stats(now) })
+		lp.inbox.inspect(func(now time.Time) { counted <- lp.stats(now) })
 	}
 	timeout := time.NewTimer(collectTimeout)
 	defer timeout.Stop()

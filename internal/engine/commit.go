@@ -11,24 +11,6 @@ import (
 	"carillon/internal/store"
 )
 
-// A commit is in progress. Readers of the store may see what it writes before that would survive a
-// power cut.
-type commit struct {
-	keys  map[job.Key]struct{} // of the jobs that it may write
-	ended chan struct{}        // closed when it has ended and callers have their replies
-	err   error                // the result
-}
-
-// failed reports whether c has ended with an error.
-func (c *commit) failed() bool {
-	select {
-	case <-c.ended:
-		return c.err != nil
-	default:
-		return false
-	}
-}
-
 // commitTurn commits what the machine has decided in a turn and replies to callers. Meanwhile it
 // fires what falls due, and the inbox collects work for the next turn.
 func (lp *loop) commitTurn(ctx context.Context, w work, replies []error, limit turnLimits) error {
@@ -39,7 +21,7 @@ func (lp *loop) commitTurn(ctx context.Context, w work, replies []error, limit t
 		return nil
 	}
 	lp.machine.Batch, lp.spareBatch = lp.spareBatch, store.Batch{}
-	c := &commit{keys: w.keys, ended: make(chan struct{})}
+	c := &pendingCommit{keys: w.keys, ended: make(chan struct{})}
 	lp.commit.Store(c)
 	go func() {
 		defer close(c.ended)
@@ -69,7 +51,7 @@ func (lp *loop) commitTurn(ctx context.Context, w work, replies []error, limit t
 // fireDuring fires what falls due until c has ended, up to limit triggers at a time. It fires no
 // job that c writes, because what is owed of it is not known before. It refills no windows: the
 // index is changing.
-func (lp *loop) fireDuring(ctx context.Context, c *commit, limit int) (err error) {
+func (lp *loop) fireDuring(ctx context.Context, c *pendingCommit, limit int) (err error) {
 	var inCommit []machine.Attempt
 	for err == nil && limit > 0 && lp.waitDue(c) {
 		var others []machine.Attempt
@@ -99,7 +81,7 @@ func (lp *loop) fireDuring(ctx context.Context, c *commit, limit int) (err error
 
 // waitDue waits until a job in a window falls due, at most maxSleep. It reports whether c is still
 // in progress then.
-func (lp *loop) waitDue(c *commit) bool {
+func (lp *loop) waitDue(c *pendingCommit) bool {
 	at, ok := lp.machine.NextDue()
 	if !ok {
 		return false
@@ -120,7 +102,7 @@ func (lp *loop) waitDue(c *commit) bool {
 func (lp *loop) checkpoint(ctx context.Context) {
 	for _, d := range lp.machine.Ended() {
 		if d.Outcome == job.Lost {
-			lp.countRedelivery(d)
+			lp.metrics.countRedelivery(d)
 		}
 	}
 	lp.logEnded(ctx, lp.machine.Ended())
@@ -138,22 +120,17 @@ func (lp *loop) reply(ctx context.Context, w work, replies []error) {
 	}
 }
 
-// waitDurable waits until what was read from the store about k would survive a power cut; nil means
-// any job. It returns false if a commit failed, and the caller must read again.
-func (lp *loop) waitDurable(ctx context.Context, k *job.Key) (bool, error) {
-	c := lp.commit.Load()
-	if c == nil {
-		return true, nil
+// failCommands replies to the callers of a turn that it is unknown what was stored. It returns err.
+func (lp *loop) failCommands(w work, err error) error {
+	for _, c := range w.commands {
+		lp.inbox.reply(c, fmt.Errorf("%w: %w", job.ErrUnavailable, err))
 	}
-	if k != nil {
-		if _, ok := c.keys[*k]; !ok {
-			return true, nil
-		}
-	}
-	select {
-	case <-c.ended:
-		return c.err == nil, nil
-	case <-ctx.Done():
-		return false, ctx.Err()
+	return err
+}
+
+// countUnrecorded counts redeliveries: the outcomes of the turn are lost.
+func (lp *loop) countUnrecorded() {
+	for _, d := range lp.machine.Ended() {
+		lp.metrics.countRedelivery(d)
 	}
 }

@@ -33,9 +33,11 @@
 //
 // A due job:
 //
-//	run.go        loop.turns: the timer fires
+//	looprun.go    loop.turns: the timer fires
 //	turn.go       loop.turn: the turn
-//	machine       Machine.Pick takes it from its lane's window, Machine.Fire makes a delivery
+//	machine       Machine.Pick takes it from its lane's window
+//	read.go       loop.readDue reads its record
+//	machine       Machine.Fire makes a delivery
 //	send.go       loop.send offers the trigger to the Deliverer
 //	inbox.go      inbox.addOutcome: the outcome waits for a turn
 //	machine       Machine.Settle records it and finds the next due instant
@@ -43,14 +45,20 @@
 //
 // The other files, by duty:
 //
+//	engine.go, run.go                    the Engine; what runs while it runs
 //	list.go, schedulebatch.go            reads; calls on many jobs
-//	partition.go, inboxpartition.go      which partitions a loop owns (types in ownership.go)
-//	degraded.go, overload.go             a full store; more work than turns can do
+//	runpartition.go, inboxpartition.go   which partitions a loop owns (types in ownership.go)
+//	fullstore.go, overload.go            a full store; more work than turns can do
 //	checkstore.go                        whether this engine can use the store
 //	reencryption.go                      sealing all jobs again with another key
 //	health.go, watchdog.go               whether loops make progress
 //	metrics.go, collector.go, joblog.go  what is counted and logged
-//	waker.go, backoff.go                 sleeping
+//	waker.go, backoff.go, yield.go       sleeping, and letting others run
 //
-// What a turn reads and cannot use goes to [carillon/internal/engine/quarantine].
+// Files refer to one another in one direction only: the methods of a loop to the loop, and the loop
+// to the types of its fields.
+//
+// Packages below have no loop: [carillon/internal/engine/machine] decides,
+// [carillon/internal/engine/record] encodes, [carillon/internal/engine/quarantine] has what turns
+// read and cannot use, and [carillon/internal/engine/storemeta] has what a store says about itself.
 package engine

@@ -40,7 +40,7 @@ type inbox struct {
 	outcomes    *fair.Queue[job.Target, outcome]
 	deferred    []outcome // to be taken first: a command of the last turn was about their job
 	capacities  []receiverCapacity
-	inspections []func(lp *loop, now time.Time)
+	inspections []func(now time.Time)
 	changes     []ownershipChange
 	turns       int  // that were taken
 	closed      bool // commands are refused
@@ -193,9 +193,9 @@ func (i *inbox) addCapacity(c receiverCapacity) {
 // is stuck, because their callers do not wait long and ask again.
 const maxInspections = 16
 
-// inspect has f called in the next turn with the loop, which f must not change. f is not called if
-// too many inspections wait.
-func (i *inbox) inspect(f func(lp *loop, now time.Time)) {
+// inspect has f called by the loop, at the end of its next turn. f must not change the loop. It is
+// not called if too many inspections wait.
+func (i *inbox) inspect(f func(now time.Time)) {
 	i.update(func() {
 		if len(i.inspections) < maxInspections {
 			i.inspections = append(i.inspections, f)

@@ -12,7 +12,7 @@ import (
 func TestStuckLoopLimitsInspections(t *testing.T) {
 	s := newScript(t, 1)
 	for range 100 * maxInspections { // nobody gives the loop a turn
-		s.inbox.inspect(func(*loop, time.Time) {})
+		s.inbox.inspect(func(time.Time) {})
 	}
 	if got := len(s.inbox.inspections); got > maxInspections {
 		t.Errorf("%d inspections wait, want %d at most", got, maxInspections)

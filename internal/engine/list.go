@@ -26,7 +26,7 @@ func (e *Engine) Get(ctx context.Context, k job.Key) (job.Spec, error) {
 		if err != nil {
 			return job.Spec{}, unavailable(ctx, fmt.Errorf("read job %s: %w", k, err))
 		}
-		durable, err := e.loopOf[e.Partition(k)].waitDurable(ctx, &k)
+		durable, err := e.loopOf[e.Partition(k)].commit.Load().waitDurable(ctx, &k)
 		switch {
 		case err != nil:
 			return job.Spec{}, err
@@ -137,7 +137,7 @@ func (e *Engine) page(ctx context.Context, r store.Range, specs bool) (page, err
 		}
 		durable := true
 		for _, lp := range e.loops {
-			ok, err := lp.waitDurable(ctx, nil)
+			ok, err := lp.commit.Load().waitDurable(ctx, nil)
 			if err != nil {
 				return page{}, err
 			}

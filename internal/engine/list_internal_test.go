@@ -143,7 +143,7 @@ func TestPageIsReadAgainAfterFailedCommit(t *testing.T) {
 	for fails := range 3 {
 		s := &rereadStore{Store: openStore(t)}
 		e := New(Config{Partitions: 3, Loops: 3}, s, nil, logTo(t))
-		c := &commit{ended: make(chan struct{}), err: errMute}
+		c := &pendingCommit{ended: make(chan struct{}), err: errMute}
 		close(c.ended)
 		e.loops[fails].commit.Store(c)
 		s.again = func() { e.loops[fails].commit.Store(nil) }

@@ -39,11 +39,11 @@ type loop struct {
 	ownerships     map[int]*ownership // by partition
 	degraded       degraded
 	overload       overload
-	maxWork        int                    // commands and outcomes in a turn
-	maxWorkBytes   int                    // of them, approximately; 0: what the store can carry
-	recordSize     int                    // bytes of the largest records read lately, approximately
-	loadedAny      bool                   // a partition was loaded since the last error
-	commit         atomic.Pointer[commit] // in progress; nil between turns
+	maxWork        int                           // commands and outcomes in a turn
+	maxWorkBytes   int                           // of them, approximately; 0: what the store can carry
+	recordSize     int                           // bytes of the largest records read lately, approximately
+	loadedAny      bool                          // a partition was loaded since the last error
+	commit         atomic.Pointer[pendingCommit] // in progress; nil between turns
 	punctual       bool
 	waker          *timerfd.Waker // wakes the process when timers are due; may be nil
 	spareBatch     store.Batch    // empty; the machine writes to it while its other batch is committed

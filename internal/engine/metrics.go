@@ -85,3 +85,11 @@ func (m *metrics) setSealedJobs(counts map[string]int64) {
 		m.sealedJobs.WithLabelValues(id).Set(float64(n))
 	}
 }
+
+// countRedelivery counts that the attempt of d is made again, because its outcome is not known. A
+// replaced delivery was counted when it was replaced, if at all.
+func (m *metrics) countRedelivery(d *machine.Delivery) {
+	if !d.Replaced {
+		m.redelivered.Inc()
+	}
+}

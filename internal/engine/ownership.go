@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/store"
 )
@@ -35,6 +36,12 @@ type ownership struct {
 	heads     []laneHead    // what was loaded; nil once the machine has it
 	releaseAt time.Duration // of the loop's elapsed time, at the latest; zero unless it is to be released
 	released  chan struct{} // closed when the loop has released or lost the partition
+}
+
+// A laneHead is the beginning of a lane in the due index.
+type laneHead struct {
+	entries []record.Entry
+	more    bool // entries follow
 }
 
 // An ownershipChange begins or ends an ownership.

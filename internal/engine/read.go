@@ -166,12 +166,6 @@ func (lp *loop) refill(ctx context.Context, lanes []*machine.Lane) error {
 	return nil
 }
 
-// A laneHead is the beginning of a lane in the due index.
-type laneHead struct {
-	entries []record.Entry
-	more    bool // entries follow
-}
-
 // readLaneHeads reads the beginning of every lane of a partition.
 func (lp *loop) readLaneHeads(ctx context.Context, partition int) ([]laneHead, error) {
 	const page = 16 // entries

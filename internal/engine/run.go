@@ -2,102 +2,66 @@ package engine
 
 import (
 	"context"
-	"errors"
 	"log/slog"
+	"sync"
 	"time"
 
-	"carillon/internal/engine/storemeta"
 	"carillon/internal/pause"
 )
 
-// finalTurns is how long a loop that stops goes on recording outcomes.
-const finalTurns = time.Second
+// Run fires what is due until ctx ends, and then returns nil. From then on calls get
+// [job.ErrUnavailable]. It returns an error at once if the store has another format or other
+// partitions.
+func (e *Engine) Run(ctx context.Context) error {
+	if ok, err := e.awaitStore(ctx); !ok {
+		for _, lp := range e.loops {
+			lp.inbox.close()
+		}
+		return err
+	}
+	close(e.formatChecked)
+	var loops, others sync.WaitGroup
+	for _, lp := range e.loops {
+		loops.Go(func() { lp.run(ctx) })
+	}
+	others.Go(func() { e.watchClock(ctx) })
+	others.Go(func() { e.quarantine.Run(ctx) })
+	if e.config.Keys != nil {
+		others.Go(func() { e.keyRegister.WatchFile(ctx) })
+		others.Go(func() { e.runReencryption(ctx) })
+	}
+	owning, end := context.WithCancel(context.WithoutCancel(ctx))
+	defer end()
+	if !e.config.Shared {
+		for p := range e.loopOf {
+			e.loopOf[p].inbox.setLoading(p)
+			others.Go(func() { e.RunPartition(owning, p, soleClaim{}) })
+		}
+	}
+	loops.Wait()
+	e.givenUp.Close(ctx)
+	end()
+	others.Wait()
+	return nil
+}
 
-// run runs turns until ctx ends. After an error of the store nobody knows what it applied. The
-// machine is reset, and the partitions are claimed and loaded again; other loops are not affected.
-func (lp *loop) run(ctx context.Context) {
-	defer lp.inbox.close()
-	defer lp.openWaker(ctx)()
-	steady := context.WithoutCancel(ctx) // a turn that has begun is completed
-	for wait := minBackoff; ctx.Err() == nil; wait = min(2*wait, maxBackoff) {
-		lp.loadedAny = false
-		lp.watchdog.running.Store(true)
-		err := lp.turns(ctx, steady)
-		lp.watchdog.running.Store(false)
-		lp.loseOwnerships()
-		if err == nil {
+// watchClock wakes all loops when the wall clock has been stepped: their timers follow the
+// monotonic one.
+func (e *Engine) watchClock(ctx context.Context) {
+	const period, tolerance = time.Minute, 10 * time.Millisecond
+	for before := e.config.Now(); ; {
+		pause.For(ctx, period)
+		if ctx.Err() != nil {
 			return
 		}
-		if lp.loadedAny && !errors.Is(err, storemeta.ErrMissingKey) { // loading does not need the missing key
-			wait = minBackoff
+		now := e.config.Now()
+		step := now.Round(0).Sub(before.Round(0)) - now.Sub(before) //nolint:forbidigo // difference between the two clocks
+		if step.Abs() > tolerance {
+			e.log.LogAttrs(ctx, slog.LevelWarn, "the clock was stepped", slog.Duration("by", step))
+			for _, lp := range e.loops {
+				lp.inbox.wakeLoop()
+			}
 		}
-		lp.log.LogAttrs(ctx, slog.LevelError, "the partitions will be loaded afresh",
-			slog.Any("err", err), slog.Duration("after", wait))
-		pause.For(ctx, wait)
+		before = now
 	}
-}
-
-// turns runs a turn whenever there is something to do. After ctx has ended, final turns record the
-// outcomes that have arrived, so that their triggers are not delivered again, and fire nothing.
-func (lp *loop) turns(ctx, steady context.Context) error {
-	limit := lp.turnLimits()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for ctx.Err() == nil {
-		lp.watchdog.beginTurn()
-		if err := lp.turn(steady, lp.wall(), limit); err != nil {
-			return err
-		}
-		if lp.inbox.busy() {
-			continue
-		}
-		sleep, due, ok := lp.nextTurn()
-		lp.watchdog.endTurn(lp.wall(), due, ok && !due.IsZero())
-		if ok {
-			timer.Reset(sleep)
-			lp.wakeIn(sleep)
-		} else {
-			timer.Stop()
-		}
-		select {
-		case <-lp.inbox.wake:
-		case <-timer.C:
-		case <-ctx.Done():
-		}
-	}
-	limit.fires, limit.firesInCommit = 0, 0
-	for begin := time.Now(); ; {
-		if err := lp.turn(steady, lp.wall(), limit); err != nil {
-			return err
-		}
-		if outcomes, _ := lp.inbox.waiting(); outcomes == 0 || time.Since(begin) > finalTurns {
-			return nil
-		}
-	}
-}
-
-// nextTurn returns how long there is nothing to do, and when a job is due then. due is zero if
-// something other than a job is to be done. ok is false if there is nothing to wait for.
-func (lp *loop) nextTurn() (sleep time.Duration, due time.Time, ok bool) {
-	if due, ok = lp.machine.Next(); ok && lp.degraded.paused() {
-		due, ok = time.Time{}, false
-	}
-	if ok {
-		sleep = min(due.Sub(lp.wall()), maxSleep)
-	}
-	now := lp.elapsed()
-	wake := func(at time.Duration) {
-		if !ok || at-now < sleep {
-			sleep, due, ok = at-now, time.Time{}, true
-		}
-	}
-	if len(lp.degraded.kept) > 0 {
-		wake(lp.degraded.retryAt)
-	}
-	for _, o := range lp.ownerships {
-		if o.releaseAt != 0 {
-			wake(o.releaseAt)
-		}
-	}
-	return sleep, due, ok
 }

@@ -13,7 +13,7 @@ type work struct {
 	commands    []*command
 	outcomes    []outcome
 	capacities  []receiverCapacity
-	inspections []func(lp *loop, now time.Time)
+	inspections []func(now time.Time)
 	changes     []ownershipChange
 	keys        map[job.Key]struct{} // of the commands and outcomes, and perhaps of others
 	turnsWaited int                  // the most turns that a command has waited, this one included
