@@ -12,7 +12,7 @@ import (
 const collectTimeout = time.Second
 
 // A collector counts what the loops hold. It is a [prometheus.Collector]: each loop counts in its
-// next turn. A loop that has no turn within collectTimeout is left out, and Health says why.
+// next turn. A loop that has no turn within collectTimeout is not counted, and Health says why.
 type collector struct {
 	loops []*loop
 }
@@ -23,23 +23,24 @@ type gauge struct {
 	of   func(s loopStats) float64
 }
 
+// gauges returns the figures of a collector.
 func gauges() []gauge {
 	g := func(name, help string, of func(s loopStats) float64) gauge {
 		return gauge{prometheus.NewDesc("carillon_"+name, help, nil, nil), of}
 	}
 	return []gauge{
-		g("lanes", "Lanes that hold jobs.", func(s loopStats) float64 { return float64(s.Lanes) }),
-		g("lanes_parked", "Lanes that wait for a receiver with room.", func(s loopStats) float64 { return float64(s.Parked) }),
-		g("window_entries", "Entries of the due index in memory.", func(s loopStats) float64 { return float64(s.Entries) }),
-		g("due_jobs", "Jobs that are due and not delivered, as far as they are in memory.", func(s loopStats) float64 { return float64(s.Due) }),
-		g("oldest_due_seconds", "How long the job that is due longest has waited for its delivery.", func(s loopStats) float64 { return s.Oldest }),
-		g("out", "Triggers that are out for delivery.", func(s loopStats) float64 { return float64(s.Out) }),
-		g("in_flight", "Triggers from when they are read to when their outcome is committed.", func(s loopStats) float64 { return float64(s.InFlight) }),
-		g("in_flight_limit", "How many triggers may be in flight, but for the few that each target may always have.", func(s loopStats) float64 { return float64(s.Limit) }),
-		g("lanes_throttled", "Lanes whose target has as many triggers in flight as its share allows.", func(s loopStats) float64 { return float64(s.Throttled) }),
-		g("waiting_outcomes", "Outcomes that wait to be committed.", func(s loopStats) float64 { return float64(s.outcomes) }),
-		g("waiting_commands", "Calls that wait to be committed.", func(s loopStats) float64 { return float64(s.commands) }),
-		g("overloaded", "1 if more work waits than turns take, for most of the last seconds.", func(s loopStats) float64 { return float64(s.overloaded) }),
+		g("lanes", "Lanes that have jobs.", func(s loopStats) float64 { return float64(s.Lanes) }),
+		g("lanes_parked", "Lanes that wait until a receiver can take triggers.", func(s loopStats) float64 { return float64(s.Parked) }),
+		g("window_entries", "Entries of the due index that are in memory.", func(s loopStats) float64 { return float64(s.Entries) }),
+		g("due_jobs", "Jobs in memory that are due and not yet delivered.", func(s loopStats) float64 { return float64(s.Due) }),
+		g("oldest_due_seconds", "How long the oldest of the due jobs has waited for its delivery, in seconds.", func(s loopStats) float64 { return s.Oldest }),
+		g("out", "Triggers that were sent and have no outcome yet.", func(s loopStats) float64 { return float64(s.Out) }),
+		g("in_flight", "Triggers in flight: from when they are read until their outcome is committed.", func(s loopStats) float64 { return float64(s.InFlight) }),
+		g("in_flight_limit", "The most triggers that may be in flight, without the few that each target may always have.", func(s loopStats) float64 { return float64(s.Limit) }),
+		g("lanes_throttled", "Lanes that wait because their target has its share of triggers in flight.", func(s loopStats) float64 { return float64(s.Throttled) }),
+		g("waiting_outcomes", "Outcomes that wait for a turn.", func(s loopStats) float64 { return float64(s.outcomes) }),
+		g("waiting_commands", "Calls that wait for a turn.", func(s loopStats) float64 { return float64(s.commands) }),
+		g("overloaded", "1 if turns left work behind for most of the last five seconds, otherwise 0.", func(s loopStats) float64 { return float64(s.overloaded) }),
 	}
 }
 
@@ -64,7 +65,7 @@ func (c collector) Collect(to chan<- prometheus.Metric) {
 		case s := <-counted:
 			all.add(s)
 		case <-timeout.C:
-			left = 0 // the other loops have no turn
+			left = 0 // the other loops have had no turn
 		}
 	}
 	for _, g := range gauges() {
@@ -80,6 +81,7 @@ type loopStats struct {
 	overloaded         int // 0 or 1
 }
 
+// add adds the figures of another loop.
 func (s *loopStats) add(t loopStats) {
 	s.Add(t.Stats)
 	s.outcomes += t.outcomes
@@ -87,6 +89,7 @@ func (s *loopStats) add(t loopStats) {
 	s.overloaded = max(s.overloaded, t.overloaded)
 }
 
+// stats counts what the loop holds. Only the loop calls it.
 func (lp *loop) stats(now time.Time) loopStats {
 	s := loopStats{Stats: lp.machine.Stats(now)}
 	s.outcomes, s.commands = lp.inbox.waiting()

@@ -11,8 +11,8 @@ import (
 // writesPerJob is the most writes of one command or outcome.
 const writesPerJob = 5
 
-// A command is what a caller wants done to one job. The loop calls decide with what the store holds
-// about the job, and replies once the effects are committed.
+// A command is a change of one job that a caller asks for. The loop calls decide with what the store
+// holds about the job, commits the writes, and replies.
 type command struct {
 	key          job.Key
 	partition    int // of key
@@ -22,10 +22,10 @@ type command struct {
 	needsPayload bool            // decide needs the payload of old
 	spec         *job.Spec       // that it stores; nil if it deletes or rewrites
 	done         chan error      // receives the result; nil if the command is part of a group
-	canceled     <-chan struct{} // closed when the caller waits no more; nil if that is not known
+	canceled     <-chan struct{} // closed when the caller no longer waits; nil if that is unknown
 	group        *group          // nil for a single command
 	index        int             // in group
-	postedTurn   int             // how many turns the loop had had when the command could be taken first
+	postedTurn   int             // turns of the loop before the command could be taken
 }
 
 // wait returns the result of a command that was posted.
@@ -38,7 +38,7 @@ func (c *command) wait(ctx context.Context) error {
 	}
 }
 
-// abandoned reports whether c's caller waits no more, so that c need not be carried out.
+// abandoned reports whether c's caller no longer waits, so that c need not be carried out.
 func (c *command) abandoned() bool {
 	select {
 	case <-c.canceled:
@@ -48,14 +48,14 @@ func (c *command) abandoned() bool {
 	}
 }
 
-// A group is the commands that one caller waits for. The goroutine that carries out a command
-// writes its result.
+// A group is the commands that one caller waits for together.
 type group struct {
 	errs    []error       // of each command that is finished
 	pending atomic.Int64  // commands that are not finished
 	done    chan struct{} // closed when none is pending
 }
 
+// newGroup returns a group of n commands.
 func newGroup(n int) *group {
 	g := &group{errs: make([]error, n), done: make(chan struct{})}
 	g.pending.Store(int64(n))
@@ -65,7 +65,8 @@ func newGroup(n int) *group {
 	return g
 }
 
-// finish sets the result of the command with that index. It is called once for each.
+// finish sets the result of the command with that index. It is called once for each command, by any
+// goroutine.
 func (g *group) finish(index int, err error) {
 	g.errs[index] = err
 	if g.pending.Add(-1) == 0 {
@@ -73,7 +74,7 @@ func (g *group) finish(index int, err error) {
 	}
 }
 
-// wait returns the error of each command; if ctx ends first, that is the error of all.
+// wait returns the error of each command. If ctx ends first, it returns the error of ctx for all.
 func (g *group) wait(ctx context.Context) []error {
 	select {
 	case <-g.done:

@@ -17,9 +17,10 @@
 // enough, and takes each target in turn. So no call waits for more than a few turns, whatever the
 // load. See [carillon/internal/fair].
 //
-// After an error of the store nobody knows what it has applied. Callers get [job.ErrUnavailable].
-// The loop resets its machine and loads its partitions again, with back-off; other loops go on.
-// Outcomes of triggers in flight at that moment are ignored, and their jobs are delivered again.
+// After an error of the store it is unknown what the store has applied. Callers get
+// [job.ErrUnavailable]. The loop resets its machine and loads its partitions again, with back-off;
+// other loops are not affected. Outcomes of triggers in flight at that moment are ignored, and
+// their jobs are delivered again.
 //
 // # Where to read
 //

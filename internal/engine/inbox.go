@@ -94,7 +94,7 @@ type receiverCapacity struct {
 	n    int
 }
 
-// do has c carried out and returns the result. If ctx ends first, c may still be carried out.
+// do posts c, waits for the result and returns it. If ctx ends first, c may still be carried out.
 func (i *inbox) do(ctx context.Context, c *command) error {
 	if err := i.post(ctx, c); err != nil {
 		return err
@@ -102,7 +102,7 @@ func (i *inbox) do(ctx context.Context, c *command) error {
 	return c.wait(ctx)
 }
 
-// post waits for slots and has c carried out later. If it returns an error, c is not carried out.
+// post waits for slots and adds c to the inbox. If it returns an error, c is not carried out.
 func (i *inbox) post(ctx context.Context, c *command) error {
 	c.done, c.canceled = make(chan error, 1), ctx.Done()
 	if err := i.slots.Acquire(ctx, i.slotsOf(c)); err != nil {
@@ -112,8 +112,8 @@ func (i *inbox) post(ctx context.Context, c *command) error {
 	return nil
 }
 
-// postAll has the commands of a group carried out, in their order, as many at once as the inbox has
-// slots for. Those that get no slot before ctx ends are finished with its error.
+// postAll adds the commands of a group to the inbox in their order, as soon as it has slots for
+// them. Commands that get no slot before ctx ends are finished with the error of ctx.
 func (i *inbox) postAll(ctx context.Context, all []*command) {
 	for len(all) > 0 {
 		n := i.acquireSlots(ctx, all)
@@ -211,7 +211,7 @@ func (i *inbox) update(change func()) {
 	i.wakeLoop()
 }
 
-// wakeLoop makes the loop have a turn.
+// wakeLoop wakes the loop for a turn.
 func (i *inbox) wakeLoop() {
 	select {
 	case i.wake <- struct{}{}:

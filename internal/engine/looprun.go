@@ -13,8 +13,8 @@ import (
 // finalTurns is how long a loop that stops goes on recording outcomes.
 const finalTurns = time.Second
 
-// run runs turns until ctx ends. After an error of the store nobody knows what it applied. The
-// machine is reset, and the partitions are claimed and loaded again; other loops are not affected.
+// run runs turns until ctx ends. After an error it is unknown what the store has applied. The loop
+// then resets its machine, and claims and loads its partitions again; other loops are not affected.
 func (lp *loop) run(ctx context.Context) {
 	defer lp.inbox.close()
 	defer lp.openWaker(ctx)()

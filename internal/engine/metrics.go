@@ -8,8 +8,8 @@ import (
 	"carillon/internal/when"
 )
 
-// metrics are those that are counted when something happens. A collector reads the others from the
-// loops.
+// metrics are the counters and histograms of an engine, which change when something happens. A
+// collector reads the gauges from the loops.
 type metrics struct {
 	lateness    prometheus.Histogram // see observeSent
 	appDelay    prometheus.Histogram // see observeSent
@@ -29,28 +29,28 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 	m := &metrics{
 		lateness: histogram("lateness_seconds",
-			"How long the scheduler has kept an attempt that was due from a receiver that could take it; a day at most.",
+			"Time from when an attempt was due and a receiver could take it until it was sent, in seconds; a day at most.",
 			[]float64{.0005, .001, .002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60, 600, 3600}),
 		appDelay: histogram("app_delay_seconds",
-			"How long its app has kept an attempt waiting, if it has: by earlier ones that it failed, or had not answered.",
+			"Time that an app delayed an attempt, in seconds: an earlier attempt had failed, or was still in flight.",
 			[]float64{.001, .005, .01, .05, .1, .5, 1, 2.5, 5, 10, 60, 600, 3600, 86400}),
-		commit: histogram("commit_seconds", "How long one durable commit took.",
+		commit: histogram("commit_seconds", "Duration of a durable commit, in seconds.",
 			prometheus.ExponentialBuckets(.0001, 2, 16)),
-		commitJobs: histogram("commit_jobs", "How many commands and outcomes shared one commit.",
+		commitJobs: histogram("commit_jobs", "Commands and outcomes in one commit.",
 			prometheus.ExponentialBuckets(1, 2, 10)),
-		turnsWaited: histogram("command_turns", "How many turns of a loop the command of a turn that waited longest has waited, its own included.",
+		turnsWaited: histogram("command_turns", "Turns that the longest waiting command of a turn has waited, that turn included.",
 			prometheus.ExponentialBuckets(1, 2, 10)),
 		redelivered: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "carillon_redeliveries_total",
-			Help: "Attempts that may have reached an app and are delivered again, because nobody knows how they ended.",
+			Help: "Attempts that are delivered again because their outcome is unknown; an app may have seen them.",
 		}),
 		quotaWaited: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "carillon_quota_delayed_triggers_total",
-			Help: "Triggers that were handed to a receiver later than they were due because their namespace had as many as its quota allows.",
+			Help: "Triggers that were delayed by the quota of their namespace.",
 		}),
 		deliveries: map[job.Outcome]prometheus.Counter{},
 		sealedJobs: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "carillon_sealed_jobs", Help: "Jobs by the key that has sealed them, as of the last walk over them.",
+			Name: "carillon_sealed_jobs", Help: "Jobs by the key that seals them, as of the last time that all were read; the key is empty for jobs that are not sealed.",
 		}, []string{"key"}),
 	}
 	outcomes := prometheus.NewCounterVec(prometheus.CounterOpts{

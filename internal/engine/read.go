@@ -11,8 +11,8 @@ import (
 	"carillon/internal/store"
 )
 
-// What a turn reads from the store is bounded in bytes as well as in number: a job may have two
-// megabytes.
+// The most that a turn reads at once. It is bounded in bytes as well as in number, because a job may
+// have two megabytes.
 const (
 	dueKeys     = 16      // jobs that are about to fire, in one read
 	commandKeys = 32      // jobs of commands in one read; fewer where jobs were large

@@ -78,8 +78,8 @@ func (lp *loop) send(ctx context.Context, d *machine.Delivery, spec *job.Spec) {
 		lp.metrics.deliveries[o].Inc()
 		lp.inbox.addOutcome(outcome{d, o, lp.wall()})
 	}
-	room := func(n int) { lp.inbox.addCapacity(receiverCapacity{d.Attempt.Lane(), n}) }
-	if !lp.deliver.Deliver(t, done, room) {
+	resume := func(n int) { lp.inbox.addCapacity(receiverCapacity{d.Attempt.Lane(), n}) }
+	if !lp.deliver.Deliver(t, done, resume) {
 		m.Refuse(lp.wall(), d)
 		return
 	}

@@ -7,8 +7,8 @@ import (
 	"carillon/internal/job"
 )
 
-// Settle records that d ended with o at an instant. If nobody knows whether the app saw the
-// trigger, the same attempt is made again.
+// Settle records that d ended with o at an instant. If it is unknown whether the app saw
+// the trigger, the same attempt is made again.
 func (m *Machine) Settle(d *Delivery, o job.Outcome, ended time.Time) {
 	if !m.isCurrent(d) {
 		return

@@ -8,9 +8,15 @@ import (
 
 // Stats are the figures of what a machine holds.
 type Stats struct {
-	Lanes, Parked, Throttled, Entries, Due, Out int
-	InFlight, Limit                             int
-	Oldest                                      float64 // how long the first of the due jobs has waited, in seconds
+	Lanes     int
+	Parked    int     // lanes that wait for their receivers
+	Throttled int     // lanes whose target has its share of triggers in flight
+	Entries   int     // in all windows
+	Due       int     // of them
+	Out       int     // deliveries in flight that have no outcome yet
+	InFlight  int     // triggers from Pick until their outcome is committed
+	Limit     int     // most InFlight, without the few that each target may always have
+	Oldest    float64 // how long the first of the due jobs has waited, in seconds
 }
 
 // Stats counts what the machine holds.
