@@ -19,7 +19,7 @@ type command struct {
 	bytes        int // of the batch, approximately
 	decide       func(m *machine.Machine, old machine.Stored) error
 	addsData     bool            // writes more than deletions
-	needsPayload bool            // decide needs the payload of old
+	needsPayload bool            // of old, for decide
 	spec         *job.Spec       // that it stores; nil if it deletes or rewrites
 	done         chan error      // receives the result; nil if the command is part of a group
 	canceled     <-chan struct{} // closed when the caller no longer waits; nil if that is unknown

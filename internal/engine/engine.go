@@ -15,17 +15,17 @@ import (
 // An Engine keeps jobs and fires them when they are due. It is safe for concurrent use. Its calls
 // wait until Run runs.
 type Engine struct {
-	config        Config
-	store         store.Store
-	rawStore      store.Store // the same store, without opening sealed specs
-	log           *slog.Logger
-	metrics       *metrics
-	keyRegister   *storemeta.KeyRegister
-	quarantine    *quarantine.Quarantine
-	givenUp       *lograte.Line
-	loops         []*loop
-	loopOf        []*loop       // by partition
-	formatChecked chan struct{} // closed when the store's format is known to be this engine's
+	config       Config
+	store        store.Store
+	rawStore     store.Store // the same store, without opening sealed specs
+	log          *slog.Logger
+	metrics      *metrics
+	keyRegister  *storemeta.KeyRegister
+	quarantine   *quarantine.Quarantine
+	givenUp      *lograte.Line
+	loops        []*loop
+	loopOf       []*loop       // by partition
+	storeChecked chan struct{} // closed when checkStore has succeeded
 }
 
 // New returns an engine that keeps its jobs in s and fires them into d. The caller closes s after
@@ -40,7 +40,9 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 	log = log.With(slog.String("component", "engine"))
 	e := &Engine{
 		config: cfg, store: s, rawStore: raw, log: log, metrics: newMetrics(cfg.Metrics),
-		keyRegister: storemeta.NewKeyRegister(raw, cfg.Keys, log), quarantine: quarantine.New(s, cfg.Partitions, log, cfg.Metrics), givenUp: newGivenUp(log), formatChecked: make(chan struct{}),
+		keyRegister: storemeta.NewKeyRegister(raw, cfg.Keys, log),
+		quarantine:  quarantine.New(s, cfg.Partitions, log, cfg.Metrics),
+		givenUp:     newGivenUp(log), storeChecked: make(chan struct{}),
 	}
 	rates := newRates(cfg.TriggerRate)
 	for i := range cfg.Loops {
@@ -70,3 +72,11 @@ func newRates(perSecond float64) *fair.Rates[string] {
 
 // Partition returns the partition that k belongs to, from 0.
 func (e *Engine) Partition(k job.Key) int { return record.PartitionOf(k, e.config.Partitions) }
+
+// storeFull returns why the store has no capacity for new data, or nil.
+func (e *Engine) storeFull() error {
+	if e.config.Full == nil {
+		return nil
+	}
+	return e.config.Full()
+}

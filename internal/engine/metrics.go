@@ -29,16 +29,17 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 	m := &metrics{
 		lateness: histogram("lateness_seconds",
-			"Time from when an attempt was due and a receiver could take it until it was sent, in seconds; a day at most.",
+			"Seconds from when an attempt was due and a receiver could take it until it was sent.",
 			[]float64{.0005, .001, .002, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 60, 600, 3600}),
 		appDelay: histogram("app_delay_seconds",
-			"Time that an app delayed an attempt, in seconds: an earlier attempt had failed, or was still in flight.",
+			"Seconds by which an earlier attempt, which failed or was in flight, delayed an attempt.",
 			[]float64{.001, .005, .01, .05, .1, .5, 1, 2.5, 5, 10, 60, 600, 3600, 86400}),
 		commit: histogram("commit_seconds", "Duration of a durable commit, in seconds.",
 			prometheus.ExponentialBuckets(.0001, 2, 16)),
 		commitJobs: histogram("commit_jobs", "Commands and outcomes in one commit.",
 			prometheus.ExponentialBuckets(1, 2, 10)),
-		turnsWaited: histogram("command_turns", "Turns that the longest waiting command of a turn has waited, that turn included.",
+		turnsWaited: histogram("command_turns",
+			"Turns that the longest waiting command of a turn has waited, that turn included.",
 			prometheus.ExponentialBuckets(1, 2, 10)),
 		redelivered: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "carillon_redeliveries_total",
@@ -50,7 +51,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		}),
 		deliveries: map[job.Outcome]prometheus.Counter{},
 		sealedJobs: prometheus.NewGaugeVec(prometheus.GaugeOpts{
-			Name: "carillon_sealed_jobs", Help: "Jobs by the key that seals them, as of the last time that all were read; the key is empty for jobs that are not sealed.",
+			Name: "carillon_sealed_jobs",
+			Help: "Jobs by the key that seals them, when all were last read. No key means not sealed.",
 		}, []string{"key"}),
 	}
 	outcomes := prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -60,7 +62,8 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		m.deliveries[o] = outcomes.WithLabelValues(o.String())
 	}
 	if r != nil {
-		r.MustRegister(m.lateness, m.appDelay, m.commit, m.commitJobs, m.turnsWaited, m.redelivered, m.quotaWaited, m.sealedJobs, outcomes)
+		r.MustRegister(m.lateness, m.appDelay, m.commit, m.commitJobs, m.turnsWaited, m.redelivered,
+			m.quotaWaited, m.sealedJobs, outcomes)
 	}
 	return m
 }

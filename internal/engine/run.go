@@ -19,7 +19,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 		return err
 	}
-	close(e.formatChecked)
+	close(e.storeChecked)
 	var loops, others sync.WaitGroup
 	for _, lp := range e.loops {
 		loops.Go(func() { lp.run(ctx) })

@@ -23,7 +23,7 @@ const handOver = time.Second
 // It runs while Run runs, once at a time for each partition.
 func (e *Engine) RunPartition(ctx context.Context, partition int, c Claim) {
 	select {
-	case <-e.formatChecked:
+	case <-e.storeChecked:
 		e.loopOf[partition].runPartition(ctx, partition, c)
 	case <-ctx.Done():
 	}

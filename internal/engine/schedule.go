@@ -58,11 +58,3 @@ func (e *Engine) deleteCommand(k job.Key) command {
 		decide: func(m *machine.Machine, old machine.Stored) error { m.Remove(k, old); return nil },
 	}
 }
-
-// storeFull returns why the store has no capacity for new data, or nil.
-func (e *Engine) storeFull() error {
-	if e.config.Full == nil {
-		return nil
-	}
-	return e.config.Full()
-}
