@@ -46,7 +46,7 @@ func (c *calendar) impossible() bool {
 func (c *calendar) after(second int64) (int64, bool) {
 	end := min(second+horizon, lastSecond) + 1
 	for at := second + 1; at < end; {
-		offset, until := c.period(at)
+		offset, until := period(c.zone, at)
 		until = min(until, end)
 		if wall, ok := c.match(at+offset, until+offset); ok {
 			return wall - offset, true
@@ -56,12 +56,12 @@ func (c *calendar) after(second int64) (int64, bool) {
 	return 0, false
 }
 
-// period returns the zone's offset at a second and the second when it ends.
-func (c *calendar) period(at int64) (offset, until int64) {
-	if c.zone == nil {
+// period returns the offset of a zone at a second, and the second when it ends. A nil zone is UTC.
+func period(zone *time.Location, at int64) (offset, until int64) {
+	if zone == nil {
 		return 0, lastSecond + 1
 	}
-	t := time.Unix(at, 0).In(c.zone)
+	t := time.Unix(at, 0).In(zone)
 	_, seconds := t.Zone()
 	_, end := t.ZoneBounds()
 	if end.IsZero() {
