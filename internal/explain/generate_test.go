@@ -6,12 +6,16 @@ import (
 	"strings"
 )
 
-// randomSchedule returns a valid calendar schedule in one of several zones. Half of them are such as
-// people write, and half are at random. Some name no possible date.
+// randomSchedule returns a valid calendar schedule in one of several zones.
 func randomSchedule(r *rand.Rand) string {
-	zone := pick(r, "", "TZ=Europe/Berlin ", "CRON_TZ=America/New_York ", "TZ=Australia/Lord_Howe ", "TZ=Asia/Calcutta ")
+	return pick(r, "", "TZ=Europe/Berlin ", "CRON_TZ=America/New_York ", "TZ=Australia/Lord_Howe ", "TZ=Asia/Calcutta ") + randomFields(r)
+}
+
+// randomFields returns a valid calendar schedule without a zone. Half of them are such as people
+// write, and half are at random. Some name no possible date.
+func randomFields(r *rand.Rand) string {
 	if r.IntN(20) == 0 {
-		return zone + pick(r, "@yearly", "@monthly", "@weekly", "@daily", "@hourly")
+		return pick(r, "@yearly", "@monthly", "@weekly", "@daily", "@hourly")
 	}
 	fields := make([]string, 6)
 	likely := r.IntN(2) == 0
@@ -22,7 +26,7 @@ func randomSchedule(r *rand.Rand) string {
 			fields[i] = randomField(r, i)
 		}
 	}
-	return zone + strings.Join(fields, " ")
+	return strings.Join(fields, " ")
 }
 
 // likelyField returns a field such as people write.
