@@ -26,6 +26,7 @@ const messages = "testdata/messages.txt"
 var packagesWithMessages = []string{
 	"cmd/carillon", "internal/app", "internal/limits", "internal/crossorigin", "internal/cluster", "internal/dispatch", "internal/engine",
 	"internal/engine/machine", "internal/engine/quarantine", "internal/engine/record", "internal/engine/storemeta",
+	"internal/explain",
 	"internal/forward", "internal/identity", "internal/job", "internal/jsonvalue", "internal/kubernetes", "internal/memory", "internal/scheduler", "internal/encryption",
 	"internal/sidecar", "internal/sidecar/apiserver", "internal/sidecar/appclient", "internal/sidecar/delivery",
 	"internal/sidecar/schedulerclient", "internal/store", "internal/store/archive", "internal/store/datadir", "internal/store/etcdmember",
@@ -46,6 +47,8 @@ var messageTypes = []string{"Error", "InvalidError", "HelpfulError", "Unreachabl
 var messageFiles = []string{
 	"internal/job/key.go", "internal/sidecar/apiserver/jobchecker.go", "internal/sidecar/apiserver/readiness.go", "internal/sidecar/apiserver/routehelp.go",
 	"internal/sidecar/apiserver/authenticator.go", "internal/when/help.go", "internal/when/warning.go",
+	"internal/explain/clockeffect.go", "internal/explain/clocknote.go", "internal/explain/daywarnings.go", "internal/explain/firstduewarnings.go",
+	"internal/explain/frequencywarnings.go", "internal/explain/stepwarnings.go", "internal/explain/zonewarnings.go",
 	"internal/jsonvalue/loss.go", "internal/wire/help.go", "internal/wire/malformed.go", "internal/wire/warnings.go",
 }
 

@@ -28,6 +28,7 @@ var sharedTypeNames = map[string]string{
 	"Shares":      "the parts of one resource that the parts of a process may use",
 	"Stats":       "what a component holds at one moment",
 	"Store":       "the contract of a store, and its implementations",
+	"Warning":     "about what is valid, but probably does not mean what its author intends",
 	"client":      "the calling side of a protocol",
 	"metrics":     "the metrics of a package",
 	"semaphore":   "limits how many may go on at once",

@@ -8,7 +8,8 @@ import (
 	"carillon/internal/when"
 )
 
-// Whatever the schedule says, its words mean what it means, and its occurrences are those of the rule.
+// Whatever the schedule says, its words mean what it means, and its occurrences are those of the rule,
+// and its warnings are short.
 func FuzzExplain(f *testing.F) {
 	for _, schedule := range []string{
 		"TZ=Europe/Berlin 0 30 2 * * MON-FRI", "* * * * * *", "*/7,3-9/2 +5 0-23 1,15 jan-DEC/3 mon", "0 0 9 13 * FRI", "0 0 9 1-31 * MON",
@@ -23,6 +24,8 @@ func FuzzExplain(f *testing.F) {
 		}
 		checkWords(t, schedule, rule)
 		last := when.Clamp(time.Unix(seconds, 0))
+		first, _ := rule.Next(last)
+		checkWarnings(t, schedule, explain.Schedule{Plan: when.Plan{First: first, Rule: rule}}.Warnings(last))
 		for _, o := range (explain.Schedule{Plan: when.Plan{Rule: rule}}).Upcoming(1, last, 5) {
 			due, ok := rule.Next(last)
 			if !ok || !o.Due.Equal(due) || !o.Local.Equal(due) || len(o.Notes) > explain.MaxClockNotes {
