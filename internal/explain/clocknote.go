@@ -39,7 +39,7 @@ func notes(r when.Rule, v when.Values, last, due time.Time) []ClockNote {
 // changeNotes returns notes about the clock changes between two occurrences.
 func changeNotes(r when.Rule, v when.Values, last, due time.Time) (all []ClockNote) {
 	var latest when.ClockChange
-	for c, ok := when.NextClockChange(v.Zone, last, due); ok; c, ok = when.NextClockChange(v.Zone, c.At, due) {
+	for c := range clockChanges(v.Zone, last, due) {
 		latest = c
 		if e, ok := effectOf(r, v, c); ok && e.skips() && len(all) < MaxClockNotes {
 			all = append(all, ClockNote{Skipped, e.sentence()})
@@ -56,17 +56,17 @@ func changeNotes(r when.Rule, v when.Values, last, due time.Time) (all []ClockNo
 // repeatNotes returns a note if the clock shows the time of an occurrence twice.
 func repeatNotes(r when.Rule, v when.Values, due time.Time) (all []ClockNote) {
 	const reach = 26 * time.Hour // more than any clock goes back
-	until := due.Add(reach)
-	for c, ok := when.NextClockChange(v.Zone, due.Add(-reach), until); ok; c, ok = when.NextClockChange(v.Zone, c.At, until) {
+	for c := range clockChanges(v.Zone, due.Add(-reach), due.Add(reach)) {
 		e, ok := effectOf(r, v, c)
 		if !ok {
 			continue
 		}
+		text := turn(v.Zone, c)
 		switch e.showing(due) {
 		case 1:
-			all = append(all, ClockNote{Repeated, turn(v.Zone, c) + ": this occurrence is the first of two at this time"})
+			all = append(all, ClockNote{Repeated, text + ": this occurrence is the first of two at this time"})
 		case 2:
-			all = append(all, ClockNote{Repeated, turn(v.Zone, c) + ": this occurrence is the second of two at this time"})
+			all = append(all, ClockNote{Repeated, text + ": this occurrence is the second of two at this time"})
 		}
 	}
 	return all

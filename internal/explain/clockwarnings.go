@@ -19,7 +19,10 @@ func clockWarnings(s Schedule, v when.Values, now time.Time) (all []Warning) {
 	if s.HasDueTime && s.Plan.First.After(now) {
 		now = s.Plan.First
 	}
-	for c, ok := when.NextClockChange(v.Zone, now, until); ok && len(all) < maxClockWarnings; c, ok = when.NextClockChange(v.Zone, c.At, until) {
+	for c := range clockChanges(v.Zone, now, until) {
+		if len(all) == maxClockWarnings {
+			break
+		}
 		e, ok := effectOf(s.Plan.Rule, v, c)
 		switch {
 		case ok && e.skips():

@@ -13,20 +13,23 @@ import (
 func dayWarnings(v when.Values) (all []Warning) {
 	if day, ok := rareDay(v.Days); ok {
 		if months := monthsWithout(day, v.Months); months != "" {
-			all = append(all, Warning{DaySkipsMonths, fmt.Sprintf("there is no day %d in %s: the schedule skips it there", day, months)})
+			all = append(all, Warning{DaySkipsMonths, fmt.Sprintf(
+				"there is no day %d in %s: the schedule skips it there", day, months)})
 		}
 	}
 	if !v.EitherDay {
 		return all
 	}
 	if dayFieldsOf(v) == everyDay {
-		return append(all, Warning{EitherDayMatches, "both day fields are restricted, and one is enough: because one of them allows every day, the job is due every day"})
+		return append(all, Warning{EitherDayMatches, "both day fields are restricted, and one is enough: " +
+			"because one of them allows every day, the job is due every day"})
 	}
 	days := "the days of the month"
 	if numbers, ok := terms(v.Days, strconv.Itoa); ok {
 		days = "day " + numbers
 	}
-	return append(all, Warning{EitherDayMatches, fmt.Sprintf("both day fields are restricted, and one is enough: the job is due on %s as well as on %s, not only where both match", days, weekdayNames(v.Weekdays, "s"))})
+	return append(all, Warning{EitherDayMatches, fmt.Sprintf("both day fields are restricted, and one is enough: "+
+		"the job is due on %s as well as on %s, not only where both match", days, weekdayNames(v.Weekdays, "s"))})
 }
 
 // rareDay returns the last of days. ok is false unless its range begins with day 29 or later: 15-31

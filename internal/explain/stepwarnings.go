@@ -26,7 +26,8 @@ func stepWarnings(v when.Values) (all []Warning) {
 		if !ok || !f.restarts {
 			continue
 		}
-		all = append(all, Warning{UnevenStep, fmt.Sprintf("the step of %d %ss starts again at %s %d in each %s, after %s %d: not all distances are %d %ss",
+		all = append(all, Warning{UnevenStep, fmt.Sprintf(
+			"the step of %d %ss starts again at %s %d in each %s, after %s %d: not all distances are %d %ss",
 			step, f.unit, f.unit, f.values[0], f.whole, f.unit, f.values[len(f.values)-1], step, f.unit)})
 	}
 	return all
