@@ -477,7 +477,7 @@ func ofWatches(f func(w http.ResponseWriter)) func(http.ResponseWriter, url.Valu
 func TestFailingWatchIsLoggedOnce(t *testing.T) {
 	for want, lie := range map[string]func(w http.ResponseWriter){
 		"404 Not Found":                    func(w http.ResponseWriter) { http.Error(w, "<html>", http.StatusNotFound) },
-		"an event is not JSON":         func(w http.ResponseWriter) { fmt.Fprintln(w, "<html>") },
+		"an event is not JSON":             func(w http.ResponseWriter) { fmt.Fprintln(w, "<html>") },
 		"an event is larger than":          func(w http.ResponseWriter) { fmt.Fprintln(w, strings.Repeat(" ", 4<<20)) },
 		"410 Gone":                         func(w http.ResponseWriter) { http.Error(w, "expired", http.StatusGone) },
 		"the API server ended it after 0s": func(http.ResponseWriter) {},
@@ -576,7 +576,7 @@ func TestMalformedListDeletesNothing(t *testing.T) {
 	}
 }
 
-// A list follows on an event that is none, as it would come again.
+// A malformed event is followed by a list, because a watch would get it again.
 func TestMalformedEventDeletesNothing(t *testing.T) {
 	for line, want := range map[string]string{
 		"{}":              "unknown type",
