@@ -51,7 +51,7 @@ func steps() []step {
 			return 2*time.Second + time.Duration(2*s.Rounds+1)*(s.Window+warmUp)
 		}},
 		{[]int{11}, "list", anyScheduler, (*bench).list, func(s Sizes) time.Duration { return time.Second + 2*fillTime(s.List) }},
-		{[]int{18}, "schedule over streams", anyScheduler, (*bench).bulkSchedule, bulkDuration},
+		{[]int{18}, "schedule many jobs in a call", anyScheduler, (*bench).bulkSchedule, bulkDuration},
 		{[]int{12, 13, 19}, "sidecar", anySidecar, (*bench).overHTTP, func(s Sizes) time.Duration {
 			return 2*time.Second + time.Duration(s.Rounds)*(4*s.Window+4*time.Second+2*fillTime(s.Burst)) + s.Window
 		}},
