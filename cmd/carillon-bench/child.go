@@ -15,11 +15,11 @@ import (
 	"carillon/internal/profile"
 )
 
-// child runs a process that carillon-bench starts beside the servers: a null, or apps. It serves on
+// child runs a process that carillon-bench starts beside the servers: a baseline server, or apps. It serves on
 // a free loopback port, prints the address, and ends at SIGTERM.
 func child(ctx context.Context, args []string, out, _ io.Writer) (err error) {
-	if len(args) == 0 || args[0] != bench.Apps && !slices.Contains(bench.Nulls(), args[0]) {
-		return usagef("carillon-bench starts its own children: want child %s|%s", bench.Apps, strings.Join(bench.Nulls(), "|"))
+	if len(args) == 0 || args[0] != bench.Apps && !slices.Contains(bench.Baselines(), args[0]) {
+		return usagef("carillon-bench starts its own children: want child %s|%s", bench.Apps, strings.Join(bench.Baselines(), "|"))
 	}
 	stop, err := profile.Start(os.LookupEnv)
 	if err != nil {
@@ -31,7 +31,7 @@ func child(ctx context.Context, args []string, out, _ io.Writer) (err error) {
 		return err
 	}
 	defer l.Close()
-	serve := serveNull
+	serve := serveBaseline
 	if args[0] == bench.Apps {
 		serve = serveApps
 	}
@@ -50,7 +50,7 @@ func serveApps(ctx context.Context, name string, args []string, l net.Listener, 
 	fs.IntVar(&c.Apps, "apps", 1, "`number` of apps")
 	fs.IntVar(&c.Jobs, "jobs", 0, "`number` of jobs, of all apps together")
 	fs.TextVar(&c.Due, "due", time.Time{}, "`time` at which the first job is due")
-	fs.DurationVar(&c.Pace, "pace", 0, "`interval` between the due times of the jobs")
+	fs.DurationVar(&c.Interval, "interval", 0, "`interval` between the due times of the jobs")
 	fs.StringVar(&c.Answer, "answer", "", "`outcome` that the apps report: "+strings.Join(bench.Answers(), ", "))
 	if err := fs.Parse(args); err != nil {
 		return err
@@ -62,13 +62,13 @@ func serveApps(ctx context.Context, name string, args []string, l net.Listener, 
 	return bench.ServeApps(ctx, c, l)
 }
 
-// serveNull serves the null with that name.
-func serveNull(ctx context.Context, name string, args []string, l net.Listener, out io.Writer) error {
+// serveBaseline serves the baseline server with that name.
+func serveBaseline(ctx context.Context, name string, args []string, l net.Listener, out io.Writer) error {
 	fs := flag.NewFlagSet(name, flag.ContinueOnError)
 	dir := fs.String("data-dir", "", "`directory` for what it writes")
 	if err := fs.Parse(args); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "listening on %v\n", l.Addr())
-	return bench.ServeNull(ctx, name, l, *dir)
+	return bench.ServeBaseline(ctx, name, l, *dir)
 }

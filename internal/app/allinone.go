@@ -48,55 +48,107 @@ func (l AllInOneListeners) Close() error {
 // OpenAllInOne builds a node with a scheduler and a sidecar, which calls apps through dialApp. The node
 // owns the listeners; if OpenAllInOne returns an error, they are closed.
 func OpenAllInOne(cfg AllInOneConfig, l AllInOneListeners, dialApp sidecar.Dialer, log *slog.Logger) (*Node, error) {
-	limit := divideConns(cfg.Descriptors, maxAPIConns, len(l.HTTP)+len(l.GRPC)+len(l.Scheduler), 0)
-	l.Scheduler = limitAll(limit.main, log, l.Scheduler)
+	n := &allInOneNode{
+		cfg: cfg, listeners: l, dialApp: dialApp, log: log,
+		memory: bufconn.Listen(memoryBuffer), shutdown: make(chan struct{}),
+	}
+	if err := n.open(); err != nil {
+		return nil, errors.Join(err, n.listeners.Close())
+	}
+	return &Node{store: n.core.store, stages: n.stages()}, nil
+}
+
+// allInOneNode has the parts of an all-in-one node.
+type allInOneNode struct {
+	cfg       AllInOneConfig
+	listeners AllInOneListeners
+	dialApp   sidecar.Dialer
+	log       *slog.Logger
+
+	memory   *bufconn.Listener // connects the node's own sidecar to the Scheduler service
+	shutdown chan struct{}     // closed when a client has requested a shutdown
+	sidecar  *sidecar.Sidecar
+	core     core
+}
+
+// open prepares the listeners, builds the sidecar, and opens the core.
+func (n *allInOneNode) open() (err error) {
+	n.limitConns()
+	n.configureSidecar()
+	n.sidecar, err = sidecar.New(sidecarDefaults(n.cfg.Sidecar, n.cfg.Memory, n.cfg.Descriptors), sidecar.Dialers{
+		App:       n.dialApp,
+		Scheduler: func(ctx context.Context, _ string) (net.Conn, error) { return n.memory.DialContext(ctx) },
+	}, n.log)
+	if err != nil {
+		return err
+	}
+	if n.cfg.Cluster != nil {
+		return errNoCluster
+	}
+	n.core, err = openCore(n.cfg.Config, n.log)
+	return err
+}
+
+// limitConns limits the connections of each listener.
+func (n *allInOneNode) limitConns() {
+	l := &n.listeners
+	limit := divideConns(n.cfg.Descriptors, maxAPIConns, len(l.HTTP)+len(l.GRPC)+len(l.Scheduler), 0)
+	l.Scheduler = limitAll(limit.main, n.log, l.Scheduler)
 	for i, one := range l.Scheduler {
 		l.Scheduler[i] = limits.AcceptRate(one, schedulerConnRate)
 	}
-	l.HTTP, l.GRPC = limitAll(limit.main, log, l.HTTP), limitAll(limit.main, log, l.GRPC)
-	memory := bufconn.Listen(memoryBuffer) // connects the node's own sidecar to the Scheduler service
-	hosts := []string{l.Scheduler[0].Addr().String()}
-	cfg.Sidecar.Schedulers, cfg.Scheduler.Hosts = hosts, hosts
-	shutdown := make(chan struct{}) // closed when a client has requested a shutdown
-	requestShutdown := sync.OnceFunc(func() { close(shutdown) })
-	cfg.Sidecar.Shutdown = func(byForce bool) {
-		if byForce && cfg.OnForcedShutdown != nil {
-			cfg.OnForcedShutdown()
+	l.HTTP, l.GRPC = limitAll(limit.main, n.log, l.HTTP), limitAll(limit.main, n.log, l.GRPC)
+}
+
+// configureSidecar connects the sidecar to the scheduler of the node. The sidecar uses the core only
+// while it runs.
+func (n *allInOneNode) configureSidecar() {
+	hosts := []string{n.listeners.Scheduler[0].Addr().String()}
+	n.cfg.Sidecar.Schedulers, n.cfg.Scheduler.Hosts = hosts, hosts
+	n.cfg.Sidecar.Check = func() error { return runChecks(n.core.checks) }
+	n.cfg.Sidecar.Connected = func(t job.Target) bool { return n.core.served(t) }
+	requestShutdown := sync.OnceFunc(func() { close(n.shutdown) })
+	n.cfg.Sidecar.Shutdown = func(byForce bool) {
+		if byForce && n.cfg.OnForcedShutdown != nil {
+			n.cfg.OnForcedShutdown()
 			return
 		}
 		requestShutdown()
 	}
-	var c core // is set below, before the sidecar runs
-	cfg.Sidecar.Check = func() error { return runChecks(c.checks) }
-	cfg.Sidecar.Connected = func(t job.Target) bool { return c.served(t) }
-	side, err := sidecar.New(sidecarDefaults(cfg.Sidecar, cfg.Memory, cfg.Descriptors), sidecar.Dialers{
-		App:       dialApp,
-		Scheduler: func(ctx context.Context, _ string) (net.Conn, error) { return memory.DialContext(ctx) },
-	}, log)
-	if err != nil {
-		return nil, errors.Join(err, l.Close())
+}
+
+// stages returns the stages of the node, in the order in which they start.
+func (n *allInOneNode) stages() []stage {
+	all := append(n.core.base, n.core.engine.Run, n.serveOwnSidecar)
+	for _, l := range n.listeners.Scheduler {
+		all = append(all, n.serveScheduler(l))
 	}
-	if cfg.Cluster != nil {
-		return nil, errors.Join(errNoCluster, l.Close())
+	return append(all, n.serveSidecar, n.awaitShutdown)
+}
+
+// serveOwnSidecar is the stage of the Scheduler service for the node's own sidecar.
+func (n *allInOneNode) serveOwnSidecar(ctx context.Context) error {
+	return n.core.service.Run(ctx, n.memory)
+}
+
+// serveScheduler returns the stage of the Scheduler service for other sidecars on l.
+func (n *allInOneNode) serveScheduler(l net.Listener) stage {
+	return func(ctx context.Context) error {
+		logListening(ctx, n.log, l)
+		return n.core.service.Run(ctx, l, scheduler.Keepalive())
 	}
-	if c, err = openCore(cfg.Config, log); err != nil {
-		return nil, errors.Join(err, l.Close())
+}
+
+// serveSidecar is the stage of the sidecar.
+func (n *allInOneNode) serveSidecar(ctx context.Context) error {
+	return n.sidecar.Run(ctx, sidecar.Listeners{HTTP: n.listeners.HTTP, GRPC: n.listeners.GRPC})
+}
+
+// awaitShutdown is a stage that returns when a client has requested a shutdown. Then the node stops.
+func (n *allInOneNode) awaitShutdown(ctx context.Context) error {
+	select {
+	case <-n.shutdown:
+	case <-ctx.Done():
 	}
-	stages := append(c.base, c.engine.Run, func(ctx context.Context) error { return c.service.Run(ctx, memory) })
-	for _, one := range l.Scheduler {
-		stages = append(stages, func(ctx context.Context) error {
-			logListening(ctx, log, one)
-			return c.service.Run(ctx, one, scheduler.Keepalive())
-		})
-	}
-	return &Node{store: c.store, stages: append(stages,
-		func(ctx context.Context) error { return side.Run(ctx, sidecar.Listeners{HTTP: l.HTTP, GRPC: l.GRPC}) },
-		func(ctx context.Context) error { // when this stage returns, the node stops
-			select {
-			case <-shutdown:
-			case <-ctx.Done():
-			}
-			return nil
-		},
-	)}, nil
+	return nil
 }

@@ -29,90 +29,153 @@ const (
 // openClusterCore builds the store, the engine, the forwarding and the membership of a node of a
 // cluster. It does not wait for etcd.
 func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
-	cc := cfg.Cluster
-	cc.Node.Secret = rand.Text() // valid until the process ends
-	cc.Node.Format = record.Format
-	cfg.Scheduler.PeerSecret = cc.Node.Secret
-	cc.Etcd.Metrics = cfg.Engine.Metrics
-	var c core
-	memberFull := func() error { return nil }
-	var yieldLeadership []stage
-	var member *etcdmember.Member
-	stopping := make(chan struct{})
-	if cc.Member != nil {
-		cc.TTL = cmp.Or(cc.TTL, embeddedTTL)
-		m, err := etcdmember.New(memberDefaults(*cc.Member, cfg.Memory), log)
-		if err != nil {
-			return core{}, err
-		}
-		member = m
-		c.base = append(c.base, m.Run)
-		cc.Etcd.KV = m.KV()
-		memberFull = m.Full
-		// This stage stops first: what follows needs a leader that stays.
-		yieldLeadership = append(yieldLeadership, func(ctx context.Context) error {
-			<-ctx.Done()
-			close(stopping)
-			m.YieldLeadership(context.WithoutCancel(ctx))
-			return nil
-		})
-	}
-	st, err := etcdstore.Open(cc.Etcd, log)
-	if err != nil {
+	c := &clusterCore{cfg: cfg, log: log, stopping: make(chan struct{})}
+	c.identify()
+	if err := c.openMember(); err != nil {
 		return core{}, err
 	}
-	c.store = st
-	_, maxBytes := st.MaxBatch()
-	if cfg.Engine.Keys != nil {
+	if err := c.openStore(); err != nil {
+		return core{}, err
+	}
+	c.build()
+	return core{
+		store: c.store, engine: c.engine, jobs: c.router, service: c.service,
+		checks:  []check{c.engine.Health, c.router.Health},
+		base:    c.storeStages(),
+		forward: []stage{c.router.Run},
+		cluster: c.clusterStages(),
+	}, nil
+}
+
+// clusterCore has the parts of the core of a node of a cluster.
+type clusterCore struct {
+	cfg Config
+	log *slog.Logger
+
+	member     *etcdmember.Member // nil: the etcd is external
+	store      *etcdstore.Store
+	dispatcher *dispatch.Dispatcher
+	engine     *engine.Engine
+	router     *forward.Router
+	service    *scheduler.Service
+	stopping   chan struct{} // closed when the node begins to stop
+}
+
+// identify sets what the other nodes learn about this one.
+func (c *clusterCore) identify() {
+	node := &c.cfg.Cluster.Node
+	node.Secret = rand.Text() // valid until the process ends
+	node.Format = record.Format
+	c.cfg.Scheduler.PeerSecret = node.Secret
+}
+
+// openMember opens the etcd member within the node, if there is one.
+func (c *clusterCore) openMember() (err error) {
+	cc := c.cfg.Cluster
+	if cc.Member == nil {
+		return nil
+	}
+	cc.TTL = cmp.Or(cc.TTL, embeddedTTL)
+	c.member, err = etcdmember.New(memberDefaults(*cc.Member, c.cfg.Memory), c.log)
+	if err != nil {
+		return err
+	}
+	cc.Etcd.KV = c.member.KV()
+	return nil
+}
+
+// openStore opens the store, and sets what the engine must know about it.
+func (c *clusterCore) openStore() (err error) {
+	c.cfg.Cluster.Etcd.Metrics = c.cfg.Engine.Metrics
+	if c.store, err = etcdstore.Open(c.cfg.Cluster.Etcd, c.log); err != nil {
+		return err
+	}
+	_, maxBytes := c.store.MaxBatch()
+	if c.cfg.Engine.Keys != nil {
 		maxBytes -= encryptionOverhead
 	}
-	cfg.Engine.Shared = true
-	if cc.Member != nil { // the address of an external etcd may be that of any of its members
-		cfg.Engine.LocalReads = st.LocalReads()
+	c.cfg.Engine.Shared = true
+	c.cfg.Engine.MaxJob = min(engine.DefaultMaxJob, engine.MaxJobFor(maxBytes))
+	c.cfg.Engine.Full = c.store.Full
+	if c.member != nil { // the address of an external etcd may be that of any of its members
+		c.cfg.Engine.LocalReads = c.store.LocalReads()
+		c.cfg.Engine.Full = func() error { return cmp.Or(c.store.Full(), c.member.Full()) }
 	}
-	cfg.Engine.Full = func() error { return cmp.Or(st.Full(), memberFull()) }
-	cfg.Engine.MaxJob = min(engine.DefaultMaxJob, engine.MaxJobFor(maxBytes))
-	d := dispatch.New(cfg.Dispatch)
-	c.engine = engine.New(cfg.Engine, st, d, log)
-	r := forward.New(forward.Config{ID: cc.Node.ID, Dial: peerDialer(cfg.Scheduler.Identity)}, c.engine, log)
-	c.jobs = r
-	cfg.Scheduler.Hosts, cfg.Scheduler.Peer = nil, r
-	cfg.Scheduler.Quota.Count = c.engine.Usage
-	c.service = scheduler.New(cfg.Scheduler, r, d, log)
-	c.base = append(c.base, st.Run)
-	if member != nil {
-		c.base = append(c.base, func(ctx context.Context) error {
-			select {
-			case <-stopping:
-			case <-ctx.Done():
-			}
-			// When all nodes stop, the last one has no leader to write to.
-			if member.WaitNoLeader(ctx) {
-				st.GiveUp()
-			}
-			<-ctx.Done()
-			return nil
-		})
+	return nil
+}
+
+// build builds the engine, the forwarding and the Scheduler service on the store.
+func (c *clusterCore) build() {
+	c.dispatcher = dispatch.New(c.cfg.Dispatch)
+	c.engine = engine.New(c.cfg.Engine, c.store, c.dispatcher, c.log)
+	dial := peerDialer(c.cfg.Scheduler.Identity)
+	c.router = forward.New(forward.Config{ID: c.cfg.Cluster.Node.ID, Dial: dial}, c.engine, c.log)
+	c.cfg.Scheduler.Hosts, c.cfg.Scheduler.Peer = nil, c.router
+	c.cfg.Scheduler.Quota.Count = c.engine.Usage
+	c.service = scheduler.New(c.cfg.Scheduler, c.router, c.dispatcher, c.log)
+}
+
+// storeStages returns the stages below the engine, in the order in which they start.
+func (c *clusterCore) storeStages() []stage {
+	if c.member == nil {
+		return []stage{c.store.Run}
 	}
-	c.forward = []stage{r.Run}
-	c.checks = []check{c.engine.Health, r.Health}
-	// A member serves sidecars and owns partitions. Without a certificate it could deliver no job.
-	c.cluster = []stage{afterCertificate(cfg.Scheduler.Identity, func(ctx context.Context) error {
-		return cluster.Run(ctx, cluster.Config{
-			Node:         cc.Node,
-			RunPartition: func(ctx context.Context, partition int, cl cluster.Claim) { c.engine.RunPartition(ctx, partition, cl) },
-			OnView: func(v cluster.View) {
-				r.Follow(v)
-				c.service.SetHosts(memberAddresses(v))
-				// A node that is not a member keeps its last share; it fires nothing new.
-				if index, of, ok := v.Place(cc.Node.ID); ok {
-					d.SetShare(dispatch.Share{Nodes: of, Index: index})
-				}
-			},
-		}, cluster.NewEtcd(cluster.EtcdConfig{Prefix: cc.Etcd.Prefix, Partitions: cfg.Engine.Partitions, TTL: cc.TTL}, st.Client(), log), log)
-	})}
-	c.cluster = append(c.cluster, yieldLeadership...)
-	return c, nil
+	return []stage{c.member.Run, c.store.Run, c.giveUpWithoutLeader}
+}
+
+// clusterStages returns the stages above the Scheduler service, in the order in which they start. A
+// member of the cluster serves sidecars and owns partitions. Without a certificate it could deliver no
+// job.
+func (c *clusterCore) clusterStages() []stage {
+	join := afterCertificate(c.cfg.Scheduler.Identity, c.join)
+	if c.member == nil {
+		return []stage{join}
+	}
+	return []stage{join, c.yieldLeadership}
+}
+
+// join is the stage in which the node is a member of the cluster.
+func (c *clusterCore) join(ctx context.Context) error {
+	cc := c.cfg.Cluster
+	etcd := cluster.EtcdConfig{Prefix: cc.Etcd.Prefix, Partitions: c.cfg.Engine.Partitions, TTL: cc.TTL}
+	return cluster.Run(ctx, cluster.Config{
+		Node:         cc.Node,
+		RunPartition: func(ctx context.Context, partition int, cl cluster.Claim) { c.engine.RunPartition(ctx, partition, cl) },
+		OnView:       c.follow,
+	}, cluster.NewEtcd(etcd, c.store.Client(), c.log), c.log)
+}
+
+// follow makes the node use a new view of the cluster.
+func (c *clusterCore) follow(v cluster.View) {
+	c.router.Follow(v)
+	c.service.SetHosts(memberAddresses(v))
+	// A node that is not a member keeps its last share; it fires nothing new.
+	if index, of, ok := v.Place(c.cfg.Cluster.Node.ID); ok {
+		c.dispatcher.SetShare(dispatch.Share{Nodes: of, Index: index})
+	}
+}
+
+// yieldLeadership is a stage that stops first, and then makes another member the leader of etcd: the
+// stages that stop later need a leader that stays.
+func (c *clusterCore) yieldLeadership(ctx context.Context) error {
+	<-ctx.Done()
+	close(c.stopping)
+	c.member.YieldLeadership(context.WithoutCancel(ctx))
+	return nil
+}
+
+// giveUpWithoutLeader is a stage that ends the writes of a node that stops without a leader of etcd.
+// When all nodes stop, the last one has no leader to write to.
+func (c *clusterCore) giveUpWithoutLeader(ctx context.Context) error {
+	select {
+	case <-c.stopping:
+	case <-ctx.Done():
+	}
+	if c.member.WaitNoLeader(ctx) {
+		c.store.GiveUp()
+	}
+	<-ctx.Done()
+	return nil
 }
 
 // memberDefaults returns c with its unset limits set from the memory budget. A member keeps raft

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"net"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"carillon/internal/limits"
 	"carillon/internal/scheduler"
 )
@@ -26,54 +28,93 @@ func (l SchedulerListeners) Close() error { return closeAll(l.Scheduler, l.Healt
 // Health and metrics are served until the engine has stopped. If cfg has an identity without a
 // certificate, the port of the Scheduler service is closed until there is one.
 func OpenScheduler(cfg Config, l SchedulerListeners, log *slog.Logger) (*Node, error) {
-	source := cfg.Scheduler.Identity
-	ports, err := deferPorts(source, log, &l.Scheduler)
+	n := &schedulerNode{cfg: cfg, listeners: l, metrics: newRegistry(), log: log}
+	if err := n.open(); err != nil {
+		return nil, errors.Join(err, n.listeners.Close())
+	}
+	return &Node{store: n.core.store, stages: n.stages()}, nil
+}
+
+// schedulerNode has the parts of a scheduler node.
+type schedulerNode struct {
+	cfg       Config
+	listeners SchedulerListeners
+	metrics   *prometheus.Registry
+	log       *slog.Logger
+
+	ports *deferredPorts
+	core  core
+	ready readiness
+}
+
+// open prepares the listeners, and opens the core.
+func (n *schedulerNode) open() (err error) {
+	n.ports, err = deferPorts(n.cfg.Scheduler.Identity, n.log, &n.listeners.Scheduler)
 	if err != nil {
-		return nil, errors.Join(err, l.Close())
+		return err
 	}
-	ports.onOpen = func(ctx context.Context) {
-		if cfg.OnListening != nil {
-			cfg.OnListening(ctx)
-		}
-		logListening(ctx, log, l.Scheduler)
+	n.ports.onOpen = n.onListening
+	n.limitConns()
+	n.cfg.Engine.Metrics, n.cfg.Dispatch.Metrics, n.cfg.Scheduler.Metrics = n.metrics, n.metrics, n.metrics
+	n.core, err = openCore(n.cfg, n.log)
+	return err
+}
+
+// onListening reports that all listeners are open.
+func (n *schedulerNode) onListening(ctx context.Context) {
+	if n.cfg.OnListening != nil {
+		n.cfg.OnListening(ctx)
 	}
-	limit := divideConns(cfg.Descriptors, maxSchedulerConns, 1, 2)
-	limitConns(limit.main, log, &l.Scheduler)
+	logListening(ctx, n.log, n.listeners.Scheduler)
+}
+
+// limitConns limits the connections of each listener.
+func (n *schedulerNode) limitConns() {
+	l := &n.listeners
+	limit := divideConns(n.cfg.Descriptors, maxSchedulerConns, 1, 2)
+	limitConns(limit.main, n.log, &l.Scheduler)
 	l.Scheduler = limits.AcceptRate(l.Scheduler, schedulerConnRate)
-	limitConns(limit.monitor, log, &l.Health, &l.Metrics)
-	metrics := newRegistry()
-	cfg.Engine.Metrics, cfg.Dispatch.Metrics, cfg.Scheduler.Metrics = metrics, metrics, metrics
-	c, err := openCore(cfg, log)
-	if err != nil {
-		return nil, errors.Join(err, l.Close())
+	limitConns(limit.monitor, n.log, &l.Health, &l.Metrics)
+}
+
+// stages returns the stages of the node, in the order in which they start.
+func (n *schedulerNode) stages() []stage {
+	checks := append(n.core.checks, n.ready.check, n.ports.check)
+	var all []stage
+	if source := n.cfg.Scheduler.Identity; source != nil {
+		registerExpiry(n.metrics, source)
+		checks = append(checks, source.Check)
+		all = append(all, source.Run) // an etcd member needs the certificate until it has stopped
 	}
-	var ready readiness
-	var stages []stage
-	checks := append(c.checks, ready.check, ports.check)
-	if source != nil { // the first stage: an etcd member needs the certificate until it has stopped
-		stages, checks = append(stages, source.Run), append(checks, source.Check)
-		registerExpiry(metrics, source)
+	all = append(all, n.core.base...)
+	if n.listeners.Metrics != nil {
+		all = append(all, serveHTTP("metrics", metricsHandler(n.metrics, n.log), n.listeners.Metrics, n.cfg.Hosts, n.log))
 	}
-	stages = append(stages, c.base...)
-	if l.Metrics != nil {
-		stages = append(stages, serveHTTP("metrics", metricsHandler(metrics, log), l.Metrics, cfg.Hosts, log))
+	health := healthWith([]func() string{n.core.engine.Note}, checks...)
+	all = append(all, serveHTTP("health", health, n.listeners.Health, n.cfg.Hosts, n.log))
+	all = append(all, n.core.engine.Run)
+	all = append(all, n.core.forward...)
+	all = append(all, n.serveScheduler)
+	if n.cfg.Namespaces != nil {
+		all = append(all, n.deleteNamespaces)
 	}
-	stages = append(stages,
-		serveHTTP("health", healthWith([]func() string{c.engine.Note}, checks...), l.Health, cfg.Hosts, log), c.engine.Run)
-	stages = append(stages, c.forward...)
-	stages = append(stages, func(ctx context.Context) error {
-		err := ports.wait(ctx)
-		switch {
-		case ctx.Err() != nil: // the stage was stopped
-			return l.Scheduler.Close()
-		case err != nil:
-			return errors.Join(err, l.Scheduler.Close())
-		}
-		return c.service.Run(ctx, l.Scheduler, scheduler.Keepalive())
-	})
-	if ns := cfg.Namespaces; ns != nil {
-		stages = append(stages, func(ctx context.Context) error { return ns.Run(ctx, c.deleteNamespace) })
+	all = append(all, n.core.cluster...)
+	return append(all, n.ready.run, logWhenReady(checks, n.log))
+}
+
+// serveScheduler is the stage of the Scheduler service. It waits until the port may open.
+func (n *schedulerNode) serveScheduler(ctx context.Context) error {
+	err := n.ports.wait(ctx)
+	switch {
+	case ctx.Err() != nil: // the stage was stopped
+		return n.listeners.Scheduler.Close()
+	case err != nil:
+		return errors.Join(err, n.listeners.Scheduler.Close())
 	}
-	stages = append(stages, c.cluster...)
-	return &Node{store: c.store, stages: append(stages, ready.run, logWhenReady(checks, log))}, nil
+	return n.core.service.Run(ctx, n.listeners.Scheduler, scheduler.Keepalive())
+}
+
+// deleteNamespaces is the stage that deletes the jobs of deleted namespaces.
+func (n *schedulerNode) deleteNamespaces(ctx context.Context) error {
+	return n.cfg.Namespaces.Run(ctx, n.core.deleteNamespace)
 }

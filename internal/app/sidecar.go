@@ -8,6 +8,8 @@ import (
 	"net"
 	"slices"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"carillon/internal/descriptors"
 	"carillon/internal/identity"
 	"carillon/internal/memory"
@@ -49,38 +51,77 @@ func (l SidecarListeners) Close() error {
 // the metrics and the public listeners are open until there is one.
 func OpenSidecar(cfg SidecarConfig, l SidecarListeners, log *slog.Logger) (*Node, error) {
 	l.HTTP, l.GRPC, l.Internal = slices.Clone(l.HTTP), slices.Clone(l.GRPC), slices.Clone(l.Internal)
+	n := &sidecarNode{cfg: cfg, listeners: l, log: log}
+	if err := n.open(); err != nil {
+		return nil, errors.Join(err, n.listeners.Close())
+	}
+	return &Node{stages: n.stages()}, nil
+}
+
+// sidecarNode has the parts of a sidecar node.
+type sidecarNode struct {
+	cfg       SidecarConfig
+	listeners SidecarListeners
+	metrics   *prometheus.Registry // nil: no metrics are served
+	log       *slog.Logger
+
+	sidecar *sidecar.Sidecar
+}
+
+// open prepares the listeners, and builds the sidecar.
+func (n *sidecarNode) open() error {
+	ports, err := deferPorts(n.cfg.Identity, n.log, n.private()...)
+	if err != nil {
+		return err
+	}
+	ports.onOpen, n.cfg.Sidecar.Await = n.cfg.OnListening, ports.wait
+	n.limitConns()
+	if n.listeners.Metrics != nil {
+		n.metrics = newRegistry()
+		n.cfg.Sidecar.Metrics = n.metrics
+	}
+	n.sidecar, err = sidecar.New(sidecarDefaults(n.cfg.Sidecar, n.cfg.Memory, n.cfg.Descriptors), n.cfg.Dialers, n.log)
+	return err
+}
+
+// private returns the listeners that stay closed until there is a certificate.
+func (n *sidecarNode) private() []*net.Listener {
 	var private []*net.Listener
-	for _, all := range [][]net.Listener{l.HTTP, l.GRPC, l.Internal} {
+	for _, all := range [][]net.Listener{n.listeners.HTTP, n.listeners.GRPC, n.listeners.Internal} {
 		for i := range all {
 			private = append(private, &all[i])
 		}
 	}
-	ports, err := deferPorts(cfg.Identity, log, private...)
-	if err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	ports.onOpen, cfg.Sidecar.Await = cfg.OnListening, ports.wait
-	limit := divideConns(cfg.Descriptors, maxAPIConns, len(l.HTTP)+len(l.GRPC), len(l.Public)+len(l.Internal)+1)
-	l.HTTP, l.GRPC = limitAll(limit.main, log, l.HTTP), limitAll(limit.main, log, l.GRPC)
-	l.Public, l.Internal = limitAll(limit.monitor, log, l.Public), limitAll(limit.monitor, log, l.Internal)
-	limitConns(limit.monitor, log, &l.Metrics)
-	var stages []stage
-	if l.Metrics != nil {
-		metrics := newRegistry()
-		cfg.Sidecar.Metrics = metrics
-		if cfg.Identity != nil {
-			registerExpiry(metrics, cfg.Identity)
+	return private
+}
+
+// limitConns limits the connections of each listener.
+func (n *sidecarNode) limitConns() {
+	l := &n.listeners
+	limit := divideConns(n.cfg.Descriptors, maxAPIConns, len(l.HTTP)+len(l.GRPC), len(l.Public)+len(l.Internal)+1)
+	l.HTTP, l.GRPC = limitAll(limit.main, n.log, l.HTTP), limitAll(limit.main, n.log, l.GRPC)
+	l.Public, l.Internal = limitAll(limit.monitor, n.log, l.Public), limitAll(limit.monitor, n.log, l.Internal)
+	limitConns(limit.monitor, n.log, &l.Metrics)
+}
+
+// stages returns the stages of the node, in the order in which they start.
+func (n *sidecarNode) stages() []stage {
+	var all []stage
+	if n.metrics != nil {
+		if n.cfg.Identity != nil {
+			registerExpiry(n.metrics, n.cfg.Identity)
 		}
-		stages = append(stages, serveHTTP("metrics", metricsHandler(metrics, log), l.Metrics, cfg.Sidecar.Hosts, log))
+		all = append(all, serveHTTP("metrics", metricsHandler(n.metrics, n.log), n.listeners.Metrics, n.cfg.Sidecar.Hosts, n.log))
 	}
-	if cfg.Identity != nil {
-		stages = append(stages, cfg.Identity.Run)
+	if n.cfg.Identity != nil {
+		all = append(all, n.cfg.Identity.Run)
 	}
-	side, err := sidecar.New(sidecarDefaults(cfg.Sidecar, cfg.Memory, cfg.Descriptors), cfg.Dialers, log)
-	if err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	return &Node{stages: append(stages, func(ctx context.Context) error { return side.Run(ctx, l.Listeners) })}, nil
+	return append(all, n.serveSidecar)
+}
+
+// serveSidecar is the stage of the sidecar.
+func (n *sidecarNode) serveSidecar(ctx context.Context) error {
+	return n.sidecar.Run(ctx, n.listeners.Listeners)
 }
 
 // sidecarDefaults returns c with its unset limits set from the budgets of memory and descriptors.

@@ -3,8 +3,6 @@ package bench
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"slices"
@@ -17,24 +15,24 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// Apps is the name of the process that runs [ServeApps].
+// Apps is the name of the child process that runs [ServeApps].
 const Apps = "apps"
 
-// What an app answers to a trigger.
+// The answers of an app to a trigger.
 const (
 	AnswerSuccess = "success"
 	AnswerFailed  = "failed"
 	AnswerNone    = "none"
 )
 
-// Answers returns all answers.
+// Answers returns all answers of apps.
 func Answers() []string { return []string{AnswerSuccess, AnswerFailed, AnswerNone} }
 
 // AppsConfig describes the apps to serve, and their jobs.
 type AppsConfig struct {
 	// Schedulers are the host:port of each node.
 	Schedulers []string
-	// Prefix begins the ids of the apps; their numbers from 0 follow.
+	// Prefix is the start of the app IDs; the number of the app follows, from 0.
 	Prefix string
 	// Apps is the number of apps.
 	Apps int
@@ -42,23 +40,23 @@ type AppsConfig struct {
 	// Apps.
 	Jobs int
 	// Due is the first due instant of job 0, and Pace the time between two jobs.
-	Due  time.Time
-	Pace time.Duration
+	Due      time.Time
+	Interval time.Duration
 	// Answer is how they answer triggers.
 	Answer string
 }
 
-// ID returns the id of the app of that number.
+// ID returns the ID of the app with that number.
 func (c AppsConfig) ID(app int) string { return c.Prefix + "-" + strconv.Itoa(app) }
 
 // Tally is what the apps have received so far.
 type Tally struct {
 	At       time.Time `json:"at"`
-	Streams  int       `json:"streams"`  // that are open or about to be
+	Streams  int       `json:"streams"`  // open or connecting
 	Triggers int       `json:"triggers"` // in all
-	Jobs     int       `json:"jobs"`     // that came at least once
-	Early    int       `json:"early"`    // triggers before their job was due first
-	Unknown  int       `json:"unknown"`  // triggers of no job that there is
+	Jobs     int       `json:"jobs"`     // received at least once
+	Early    int       `json:"early"`    // triggers before the job's first due instant
+	Unknown  int       `json:"unknown"`  // triggers of unknown jobs
 	// LateP50, LateP99 and LateMax are of the first trigger of each job, in milliseconds.
 	LateP50 float64 `json:"late_p50_ms"`
 	LateP99 float64 `json:"late_p99_ms"`
@@ -86,16 +84,16 @@ func ServeApps(ctx context.Context, cfg AppsConfig, l net.Listener) error {
 	var g errgroup.Group
 	defer func() { _ = g.Wait() }() // they return nil
 	const streamsPerConnection = 50
-	b := &bench{cfg: Config{Connections: max(4, cfg.Apps/streamsPerConnection)}}
+	connections := max(4, cfg.Apps/streamsPerConnection)
 	for _, address := range cfg.Schedulers {
-		c, err := b.dial(address)
+		c, err := dial(connections, 0, address)
 		if err != nil {
 			return err
 		}
 		defer func() { _ = c.close() }()
 		for app := range cfg.Apps {
 			g.Go(func() error {
-				a.serve(ctx, &client{on: []schedulerv1.SchedulerClient{c.on[app%len(c.on)]}}, app)
+				a.serve(ctx, &client{stubs: []schedulerv1.SchedulerClient{c.stubs[app%len(c.stubs)]}}, app)
 				return nil
 			})
 		}
@@ -110,7 +108,7 @@ func ServeApps(ctx context.Context, cfg AppsConfig, l net.Listener) error {
 func (a *apps) serve(ctx context.Context, c *client, app int) {
 	for ctx.Err() == nil {
 		a.streams.Add(1)
-		_ = c.answer(ctx, 0, a.cfg.ID(app), a.cfg.Answer == AnswerFailed, func(name string, at time.Time) bool {
+		_ = c.watchAnswering(ctx, 0, a.cfg.ID(app), a.cfg.Answer == AnswerFailed, func(name string, at time.Time) bool {
 			a.receive(app, name, at)
 			return a.cfg.Answer != AnswerNone
 		})
@@ -127,7 +125,7 @@ func (a *apps) receive(app int, name string, at time.Time) {
 		a.unknown.Add(1)
 		return
 	}
-	late := at.Sub(a.cfg.Due.Add(time.Duration(job) * a.cfg.Pace))
+	late := at.Sub(a.cfg.Due.Add(time.Duration(job) * a.cfg.Interval))
 	if late < 0 {
 		a.early.Add(1)
 	}
@@ -151,57 +149,7 @@ func (a *apps) tally() Tally {
 	}
 }
 
-// count says what came of the jobs, each of which is wanted at least once.
+// count compares a tally with that many wanted jobs, each of which must arrive at least once.
 func (t Tally) count(jobs int) Count {
 	return Count{Want: jobs, Distinct: t.Jobs, Lost: jobs - t.Jobs, Early: t.Early, Unknown: t.Unknown}
-}
-
-// busyApps are apps in another process.
-type busyApps struct {
-	cfg   AppsConfig
-	child *child
-}
-
-// serveApps starts the process of the apps, and returns when all of them are connected.
-func (b *bench) serveApps(ctx context.Context, cfg AppsConfig) (*busyApps, error) {
-	args := []string{
-		Apps, "--prefix", cfg.Prefix, "--apps", strconv.Itoa(cfg.Apps), "--jobs", strconv.Itoa(cfg.Jobs), "--answer", cfg.Answer,
-		"--due", instant(cfg.Due), "--pace", cfg.Pace.String(),
-	}
-	for _, address := range cfg.Schedulers {
-		args = append(args, "--scheduler", address)
-	}
-	c, err := b.startChild(ctx, args...)
-	if err != nil {
-		return nil, err
-	}
-	a := &busyApps{cfg: cfg, child: c}
-	for {
-		t, err := a.tally(ctx)
-		if err == nil && t.Streams == cfg.Apps*len(cfg.Schedulers) {
-			return a, nil
-		}
-		if err := errors.Join(err, until(ctx, time.Now().Add(10*time.Millisecond))); err != nil {
-			return nil, errors.Join(err, c.stop())
-		}
-	}
-}
-
-// tally asks the apps what they have received.
-func (a *busyApps) tally(ctx context.Context) (t Tally, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.child.found[0], nil)
-	if err != nil {
-		return t, err
-	}
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return t, fmt.Errorf("ask the apps what came: %w", err)
-	}
-	defer resp.Body.Close()
-	return t, json.NewDecoder(resp.Body).Decode(&t)
-}
-
-// rate returns how many triggers a second came between two tallies.
-func rate(from, to Tally) float64 {
-	return float64(to.Triggers-from.Triggers) / to.At.Sub(from.At).Seconds()
 }

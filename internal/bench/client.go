@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strconv"
 	"time"
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
@@ -14,34 +13,34 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// namespace is the namespace of all jobs here.
+// namespace is the namespace of all jobs of a run.
 const namespace = "default"
 
-// client is connections to one server, or to all servers of a cluster.
+// client has connections to one server, or to all servers of a cluster.
 type client struct {
 	conns   []*grpc.ClientConn
-	on      []schedulerv1.SchedulerClient // one to a connection
-	hosts   int                           // how many servers there are; the first connections are to one each
+	stubs   []schedulerv1.SchedulerClient // one per connection
+	hosts   int                           // number of servers; the first connections are to one each
 	servers []string                      // their addresses
 	payload int
 }
 
-// dial returns a client of the servers at the addresses.
-func (b *bench) dial(addresses ...string) (*client, error) {
-	c := &client{payload: b.cfg.Payload, hosts: len(addresses), servers: addresses}
-	for i := range max(b.cfg.Connections, len(addresses)) {
+// dial returns a client with that many connections to the servers at the addresses, at least one to
+// each. The data of its jobs has payload bytes.
+func dial(connections, payload int, addresses ...string) (*client, error) {
+	c := &client{payload: payload, hosts: len(addresses), servers: addresses}
+	for i := range max(connections, len(addresses)) {
 		address := addresses[i%len(addresses)]
 		conn, err := grpc.NewClient("passthrough:///"+address, grpc.WithTransportCredentials(insecure.NewCredentials()),
 			grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(math.MaxInt32)))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("connect to %s: %w", address, err), c.close())
 		}
-		c.conns, c.on = append(c.conns, conn), append(c.on, schedulerv1.NewSchedulerClient(conn))
+		c.conns, c.stubs = append(c.conns, conn), append(c.stubs, schedulerv1.NewSchedulerClient(conn))
 	}
 	return c, nil
 }
@@ -54,21 +53,21 @@ func (c *client) close() error {
 	return errors.Join(errs...)
 }
 
-// meta returns who a request about jobs of the app is from.
+// meta returns the metadata of a request about jobs of the app.
 func meta(app string) *schedulerv1.JobMetadata {
 	return &schedulerv1.JobMetadata{AppId: app, Namespace: namespace, Target: &schedulerv1.JobTargetMetadata{
 		Type: &schedulerv1.JobTargetMetadata_Job{Job: new(schedulerv1.TargetJob)},
 	}}
 }
 
-// request returns a request for a job of the app, but for its name. A caller may send it again and again.
+// request returns a request for a job of the app, without a name. A caller may send it repeatedly.
 func (c *client) request(app string, j *schedulerv1.Job) *schedulerv1.ScheduleJobRequest {
 	j.Data = &anypb.Any{TypeUrl: "type.googleapis.com/google.protobuf.BytesValue", Value: make([]byte, c.payload)}
 	scramble(j.Data.Value, 0)
 	return &schedulerv1.ScheduleJobRequest{Job: j, Metadata: meta(app)}
 }
 
-// scramble fills data with bytes that do not compress, and differ for each seed.
+// scramble fills data with bytes that do not compress and that differ for each seed.
 func scramble(data []byte, seed uint64) {
 	for i := range data {
 		if i%8 == 0 {
@@ -80,8 +79,8 @@ func scramble(data []byte, seed uint64) {
 	}
 }
 
-// far is a due time beyond the end of any run.
-const far = "87600h"
+// farFuture is a due time beyond the end of any run.
+const farFuture = "87600h"
 
 // oneShot returns a job that is due once.
 func oneShot(due string) *schedulerv1.Job { return &schedulerv1.Job{DueTime: &due} }
@@ -89,27 +88,27 @@ func oneShot(due string) *schedulerv1.Job { return &schedulerv1.Job{DueTime: &du
 // instant returns t as a due time.
 func instant(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// holds reports whether the job is stored.
-func (c *client) holds(ctx context.Context, app, name string) (bool, error) {
-	_, err := c.on[0].GetJob(ctx, &schedulerv1.GetJobRequest{Name: name, Metadata: meta(app)})
+// hasJob reports whether the job is stored.
+func (c *client) hasJob(ctx context.Context, app, name string) (bool, error) {
+	_, err := c.stubs[0].GetJob(ctx, &schedulerv1.GetJobRequest{Name: name, Metadata: meta(app)})
 	if status.Code(err) == codes.NotFound {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-// list returns the jobs that are stored for the app.
-func (c *client) list(ctx context.Context, app string) ([]*schedulerv1.NamedJob, error) {
-	resp, err := c.on[0].ListJobs(ctx, &schedulerv1.ListJobsRequest{Metadata: meta(app)})
+// listJobs returns the stored jobs of the app.
+func (c *client) listJobs(ctx context.Context, app string) ([]*schedulerv1.NamedJob, error) {
+	resp, err := c.stubs[0].ListJobs(ctx, &schedulerv1.ListJobsRequest{Metadata: meta(app)})
 	if err != nil {
 		return nil, fmt.Errorf("list the jobs of %s: %w", app, err)
 	}
 	return resp.GetJobs(), nil
 }
 
-// stored checks that exactly want jobs with distinct names are stored for the app.
-func (c *client) stored(ctx context.Context, app string, want int) (Count, error) {
-	jobs, err := c.list(ctx, app)
+// countJobs counts the stored jobs of the app, of which there should be want, with distinct names.
+func (c *client) countJobs(ctx context.Context, app string, want int) (Count, error) {
+	jobs, err := c.listJobs(ctx, app)
 	if err != nil {
 		return Count{}, err
 	}
@@ -124,16 +123,17 @@ func (c *client) stored(ctx context.Context, app string, want int) (Count, error
 	}, nil
 }
 
-// forget deletes the jobs of the app.
-func (c *client) forget(ctx context.Context, app string) error {
-	if _, err := c.on[0].DeleteByMetadata(ctx, &schedulerv1.DeleteByMetadataRequest{Metadata: meta(app)}); err != nil {
+// deleteJobs deletes the jobs of the app.
+func (c *client) deleteJobs(ctx context.Context, app string) error {
+	if _, err := c.stubs[0].DeleteByMetadata(ctx, &schedulerv1.DeleteByMetadataRequest{Metadata: meta(app)}); err != nil {
 		return fmt.Errorf("delete the jobs of %s: %w", app, err)
 	}
 	return nil
 }
 
-// watch connects to each server as the app, and calls got with each trigger until ctx or a server ends its stream. A
-// trigger is answered if got says so. It returns nil when ctx has ended it, or the server in good order.
+// watch connects to each server as the app, and calls got with each trigger until ctx or a server
+// ends a stream. It answers a trigger if got returns true. It returns nil if ctx or the server
+// ended the stream without an error.
 func (c *client) watch(ctx context.Context, app string, got func(name string, at time.Time) (answer bool)) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for host := range c.hosts {
@@ -146,14 +146,14 @@ func (c *client) watch(ctx context.Context, app string, got func(name string, at
 func (c *client) watchOne(
 	ctx context.Context, host int, app string, got func(name string, at time.Time) (answer bool),
 ) error {
-	return c.answer(ctx, host, app, false, got)
+	return c.watchAnswering(ctx, host, app, false, got)
 }
 
-// answer is watchOne of an app that says of each trigger that it failed, or that it was handled.
-func (c *client) answer(
+// watchAnswering is watchOne with an outcome: failed or handled.
+func (c *client) watchAnswering(
 	ctx context.Context, host int, app string, failed bool, got func(name string, at time.Time) (answer bool),
 ) error {
-	stream, err := c.on[host].WatchJobs(ctx)
+	stream, err := c.stubs[host].WatchJobs(ctx)
 	if err != nil {
 		return fmt.Errorf("watch the jobs of %s: %w", app, err)
 	}
@@ -177,12 +177,35 @@ func (c *client) answer(
 		}
 	}
 	if errors.Is(err, io.EOF) || ctx.Err() != nil || status.Code(err) == codes.Canceled {
-		return nil //nolint:nilerr // it was asked to end
+		return nil //nolint:nilerr // ctx or the server ended the stream
 	}
 	return fmt.Errorf("watch the jobs of %s: %w", app, err)
 }
 
-// withTriggers asks the null for that many triggers on a stream.
-func withTriggers(ctx context.Context, triggers, bytes int) context.Context {
-	return metadata.AppendToOutgoingContext(ctx, triggersHeader, strconv.Itoa(triggers), triggerBytesHeader, strconv.Itoa(bytes))
+// hostsOf returns the addresses of the schedulers that a server announces to sidecars.
+func hostsOf(ctx context.Context, c schedulerv1.SchedulerClient) ([]string, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stream, err := c.WatchHosts(ctx, new(schedulerv1.WatchHostsRequest))
+	if err != nil {
+		return nil, err
+	}
+	m, err := stream.Recv()
+	if err != nil {
+		return nil, err
+	}
+	var hosts []string
+	for _, h := range m.GetHosts() {
+		hosts = append(hosts, h.GetAddress())
+	}
+	return hosts, nil
+}
+
+// requests returns a request per caller, for one-shot jobs of the app.
+func (c *client) requests(callers int, app, due string) []*schedulerv1.ScheduleJobRequest {
+	requests := make([]*schedulerv1.ScheduleJobRequest, callers)
+	for i := range requests {
+		requests[i] = c.request(app, oneShot(due))
+	}
+	return requests
 }

@@ -1,23 +1,22 @@
 // Package bench measures a server of Dapr's jobs API, and compares it with what the machine can do.
 //
-// A figure from a shared machine means little by itself. So each measurement is taken between two
-// nulls, in the same run and with the same client: servers of the same protocol that do nothing.
-// What is compared with a target is the ratio to the nulls, or the processor time of the server's
-// process.
+// A value from a shared machine means little by itself. So most values are measured between two
+// baselines, in the same run and with the same client: servers of the same protocol that do nothing.
+// A threshold limits the ratio to the baselines, or the processor time of the server's process.
 //
-// [Run] starts other processes as needed: the nulls, which run [ServeNull], and the server under
-// test, unless the address of a running one is given. They end when their standard input does, and
-// so with this process, however it ends. Their data is in a directory below [Config].Dir, which Run
-// removes.
+// [Run] runs steps, one at a time. A step starts a server under test, puts one load on it, and
+// returns the rows of docs/performance.md that it measures. Each row has a file. Run starts other
+// processes as needed: the baseline servers, which run [ServeBaseline], and the server under test,
+// unless the address of a running one is given. On Linux they end when this process ends. Their data
+// is in a directory below [Config].Dir, which Run removes.
 //
-// What it promises about a figure:
+// What it promises about a value:
 //
 //   - Lateness is measured from the due instant, for every trigger. Jobs are scheduled beforehand: a
 //     slow server does not slow down its own load.
-//   - Every run counts. A job that was acknowledged and not delivered, delivered twice, or delivered
-//     early is a fault in the [RowResult], however fast the run was.
-//   - A measurement that fails says why in its [RowResult]; the others are still taken.
+//   - A job that was acknowledged and not delivered, delivered twice, or delivered early is a fault
+//     of the [RowResult], however fast the run was.
+//   - A measurement that fails says why in its [RowResult]; the others still run.
 //
-// One load runs at a time. The memory of the client grows with the triggers of a burst, not with
-// the stored jobs.
+// The memory of the client grows with the triggers of a burst, not with the stored jobs.
 package bench

@@ -8,16 +8,9 @@ import (
 	"time"
 )
 
-// plan is the expectation of a run: jobs named by numbers from 0, and how often each is due.
-type plan struct {
-	jobs, times int
-	// due returns the instant before which the occurrence k of a job, from 0, may not come.
-	due func(job, k int) time.Time
-}
-
 // ledger records deliveries. It is safe for concurrent use.
 type ledger struct {
-	want int           // how many deliveries complete it
+	want int           // number of deliveries that complete it
 	full chan struct{} // closed once it is complete
 
 	mu      sync.Mutex
@@ -26,7 +19,7 @@ type ledger struct {
 
 // entry is one delivery.
 type entry struct {
-	job int // -1 if the name is none that was asked for
+	job int // -1 if the name is not a number
 	at  time.Time
 }
 
@@ -48,7 +41,7 @@ func (l *ledger) add(name string, at time.Time) {
 	}
 }
 
-// last returns how many deliveries there are, and when the last one was.
+// last returns the number of deliveries, and the instant of the last one.
 func (l *ledger) last() (n int, at time.Time) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -68,8 +61,8 @@ func (l *ledger) latest() string {
 	return strconv.Itoa(l.entries[len(l.entries)-1].job)
 }
 
-// wait returns when the ledger is complete, when nothing has been delivered for the time patience
-// after the instant from, or with an error when ctx ends.
+// wait returns when the ledger is complete, or when nothing was delivered for the time patience
+// after the instant from. It returns an error when ctx ends.
 func (l *ledger) wait(ctx context.Context, from time.Time, patience time.Duration) error {
 	tick := time.NewTicker(100 * time.Millisecond)
 	defer tick.Stop()
@@ -87,8 +80,8 @@ func (l *ledger) wait(ctx context.Context, from time.Time, patience time.Duratio
 	}
 }
 
-// perJob returns the instants at which each of that many jobs was delivered, in order, and how many deliveries were of
-// no such job.
+// perJob returns the ordered instants of the deliveries of each job, and the number of deliveries
+// of unknown jobs.
 func (l *ledger) perJob(jobs int) (at [][]time.Time, unknown int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -106,9 +99,9 @@ func (l *ledger) perJob(jobs int) (at [][]time.Time, unknown int) {
 	return at, unknown
 }
 
-// count compares what came with what was asked for. A trigger does not say which occurrence it is of: the first that
-// comes of a job counts as its first.
-func (l *ledger) count(p plan) Count {
+// count compares the deliveries with those expected. A trigger does not say which occurrence it is
+// of: the first delivery of a job counts as its first occurrence.
+func (l *ledger) count(p expectation) Count {
 	c := Count{Want: p.jobs * p.times}
 	at, unknown := l.perJob(p.jobs)
 	c.Unknown = unknown
@@ -126,8 +119,8 @@ func (l *ledger) count(p plan) Count {
 	return c
 }
 
-// lateness returns the lateness of each delivered occurrence, in no order.
-func (l *ledger) lateness(p plan) []time.Duration {
+// lateness returns the lateness of each delivered occurrence, in no particular order.
+func (l *ledger) lateness(p expectation) []time.Duration {
 	late := make([]time.Duration, 0, p.jobs*p.times)
 	at, _ := l.perJob(p.jobs)
 	for job, times := range at {

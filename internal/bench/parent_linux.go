@@ -5,8 +5,9 @@ import (
 	"syscall"
 )
 
-// endWithParent has the kernel end the process when this one ends, however that comes about. (The kernel means the thread
-// that starts it; Go ends no thread that does not belong to a locked goroutine.)
+// endWithParent has the kernel send SIGTERM to the process when this process ends. To the kernel, the
+// parent is the thread that starts the process. Go ends only threads of locked goroutines, and this
+// program locks none.
 func endWithParent(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGTERM}
 }

@@ -9,20 +9,19 @@ import (
 	"time"
 )
 
-// A process is a number of one, or 0 if it is not known.
+// A process is a process ID, or 0 if it is unknown.
 type process int
 
-// tick is the unit of time in /proc, which is the same on every Linux.
-const tick = time.Second / 100
+// clockTick is the unit of time in /proc, which is the same on every Linux.
+const clockTick = time.Second / 100
 
-// cpu returns the processor time that p has used, in user and in system mode, by the system's account. It is 0 where
-// that is not to be had.
+// cpu returns the processor time that p has used in user and system mode; 0 if it is unknown.
 func (p process) cpu() time.Duration {
 	stat, err := p.read("stat")
 	if err != nil {
 		return 0
 	}
-	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // the name before it may hold anything
+	fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])) // the name before the parenthesis may contain spaces
 	if len(fields) < 13 {
 		return 0
 	}
@@ -32,12 +31,12 @@ func (p process) cpu() time.Duration {
 		if err != nil {
 			return 0
 		}
-		used += time.Duration(ticks) * tick
+		used += time.Duration(ticks) * clockTick
 	}
 	return used
 }
 
-// rss returns how many bytes of p are in memory. It is 0 where that is not to be had.
+// rss returns the resident memory of p in bytes; 0 if it is unknown.
 func (p process) rss() float64 {
 	status, err := p.read("status")
 	if err != nil {

@@ -6,28 +6,27 @@ import (
 	"time"
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
-	"golang.org/x/sync/errgroup"
 )
 
 const (
-	// period is that of the recurring jobs.
+	// period is the interval of the recurring jobs.
 	period = time.Second
-	// phases is the time over which their beginnings are spread, evenly.
-	phases = 2 * time.Second
+	// startSpread is the time over which their starts are spread evenly.
+	startSpread = 2 * time.Second
 )
 
-// A series is what recurring jobs have seen.
-type series struct {
-	onTime float64 // the share that came within a period of the last due instant of its job
+// recurringResult is the result of recurring jobs.
+type recurringResult struct {
+	onTime float64 // share delivered within a period of the job's last due instant
 	errors []time.Duration
-	cost   float64 // of the server for each trigger, in microseconds
+	cost   float64 // processor time of the server per trigger, in microseconds
 	count  Count
 }
 
-// recurring measures whether jobs that fall due every second keep their time: row 5.
+// recurring measures whether jobs that are due every second stay in time: row 5.
 func (b *bench) recurring(ctx context.Context) ([]RowResult, error) {
-	return b.with(ctx, func(t *target) ([]RowResult, error) {
-		s, err := b.series(ctx, t)
+	return b.withScheduler(ctx, func(t *measuredServer) ([]RowResult, error) {
+		s, err := b.runRecurring(ctx, t)
 		if err != nil {
 			return nil, err
 		}
@@ -35,38 +34,38 @@ func (b *bench) recurring(ctx context.Context) ([]RowResult, error) {
 		figures := spread("error", s.errors)
 		return []RowResult{
 			{
-				Row: 5, Measure: what + ": share delivered", Value: s.onTime * 100, Unit: "%", Bar: atLeast(100, 100), Count: &s.count,
+				Row: 5, Measure: what + ": share delivered", Value: s.onTime * 100, Unit: "%", Threshold: atLeast(100, 100), Count: &s.count,
 				Detail: []Figure{{"server CPU", s.cost, "µs"}},
 			},
 			{
-				Row: 5, Measure: what + ": p99 of the period's error", Value: figures[1].Value, Unit: "ms", Bar: atMost(50, 10),
+				Row: 5, Measure: what + ": p99 of the period's error", Value: figures[1].Value, Unit: "ms", Threshold: atMost(50, 10),
 				Detail: []Figure{figures[0], figures[2]},
 			},
 		}, nil
 	})
 }
 
-// series schedules the recurring jobs, and receives them until each has come as often as it was to.
-func (b *bench) series(ctx context.Context, t *target) (series, error) {
+// runRecurring schedules the recurring jobs, and receives all their occurrences.
+func (b *bench) runRecurring(ctx context.Context, t *measuredServer) (recurringResult, error) {
 	b.progress("scheduling")
 	n, repeats := b.cfg.Sizes.Recurring, b.cfg.Sizes.Repeats
-	app, l := b.app(), newLedger(n*repeats)
+	app, l := b.newApp(), newLedger(n*repeats)
 	asked, acknowledged := make([]time.Time, n), make([]time.Time, n)
-	p := plan{jobs: n, times: repeats, due: func(job, k int) time.Time {
+	p := expectation{jobs: n, times: repeats, due: func(job, k int) time.Time {
 		return asked[job].Add(time.Duration(k+1) * period)
 	}}
-	var result series
+	var result recurringResult
 	err := b.receive(ctx, t, app, l, func(ctx context.Context) error {
 		every, times := "@every 1s", uint32(repeats)
 		begin := time.Now()
-		err := b.each(ctx, n, func(ctx context.Context, caller, i int) error {
+		err := b.inParallel(ctx, n, func(ctx context.Context, caller, i int) error {
 			r := t.request(app, &schedulerv1.Job{Schedule: &every, Repeats: &times})
 			r.Name = fmt.Sprint(i)
-			if err := until(ctx, begin.Add(phases*time.Duration(i)/time.Duration(n))); err != nil {
+			if err := until(ctx, begin.Add(startSpread*time.Duration(i)/time.Duration(n))); err != nil {
 				return err
 			}
 			asked[i] = time.Now()
-			_, err := t.on[caller%len(t.on)].ScheduleJob(ctx, r)
+			_, err := t.stubs[caller%len(t.stubs)].ScheduleJob(ctx, r)
 			acknowledged[i] = time.Now()
 			return err
 		})
@@ -82,7 +81,7 @@ func (b *bench) series(ctx context.Context, t *target) (series, error) {
 		return until(ctx, time.Now().Add(b.cfg.Sizes.Linger))
 	})
 	if err != nil {
-		return series{}, err
+		return recurringResult{}, err
 	}
 	result.count = l.count(p)
 	at, _ := l.perJob(n)
@@ -105,23 +104,4 @@ func (b *bench) series(ctx context.Context, t *target) (series, error) {
 func triggers(l *ledger) int {
 	n, _ := l.last()
 	return n
-}
-
-// receive calls f while the triggers of the app are noted in l and answered, and returns its error or that of the
-// stream.
-func (b *bench) receive(ctx context.Context, t *target, app string, l *ledger, f func(ctx context.Context) error) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error {
-		return t.watch(ctx, app, func(name string, at time.Time) bool {
-			l.add(name, at)
-			return true
-		})
-	})
-	g.Go(func() error {
-		defer cancel()
-		return f(ctx)
-	})
-	return g.Wait()
 }

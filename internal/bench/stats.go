@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// percentile returns the least of the values that at least the share p of them do not exceed, and 0 if there are none.
-// The values are in ascending order; p is from 0 to 1.
+// percentile returns the p-quantile of the values by the nearest-rank method; 0 without values. The
+// values are in ascending order; p is from 0 to 1.
 func percentile(values []time.Duration, p float64) time.Duration {
 	if len(values) == 0 {
 		return 0
@@ -16,7 +16,7 @@ func percentile(values []time.Duration, p float64) time.Duration {
 	return values[min(max(rank, 1), len(values))-1]
 }
 
-// median returns the middle of the values, and 0 if there are none.
+// median returns the median of the values; 0 without values.
 func median(values []float64) float64 {
 	if len(values) == 0 {
 		return 0
@@ -29,7 +29,7 @@ func median(values []float64) float64 {
 	return sorted[half]
 }
 
-// mean returns the average of the values, and 0 if there are none.
+// mean returns the mean of the values; 0 without values.
 func mean(values ...float64) float64 {
 	sum := 0.0
 	for _, v := range values {
@@ -38,21 +38,8 @@ func mean(values ...float64) float64 {
 	return sum / float64(max(len(values), 1))
 }
 
-// in returns d in units of that many nanoseconds.
+// in returns d in the unit.
 func in(unit, d time.Duration) float64 { return float64(d) / float64(unit) }
-
-// spread returns the figures of a distribution.
-func spread(what string, values []time.Duration) []Figure {
-	slices.Sort(values)
-	figures := make([]Figure, 0, 3)
-	for _, p := range []struct {
-		name  string
-		share float64
-	}{{"p50", 0.5}, {"p99", 0.99}, {"max", 1}} {
-		figures = append(figures, Figure{what + " " + p.name, in(time.Millisecond, percentile(values, p.share)), "ms"})
-	}
-	return figures
-}
 
 // sorted returns the values in ascending order; it sorts them in place.
 func sorted(values []time.Duration) []time.Duration {

@@ -3,13 +3,12 @@ package bench
 import (
 	"fmt"
 	"io"
-	"math"
 	"strconv"
 	"strings"
 	"text/tabwriter"
 )
 
-// Table writes the report for people: a table, and then what it leaves out.
+// Table writes the report as a text table, with details below it.
 func (r Report) Table(w io.Writer) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, cells := range r.cells() {
@@ -22,7 +21,7 @@ func (r Report) Table(w io.Writer) error {
 	return err
 }
 
-// Markdown writes the same for a document.
+// Markdown writes the report as a Markdown table, with details below it.
 func (r Report) Markdown(w io.Writer) error {
 	var text strings.Builder
 	for i, cells := range r.cells() {
@@ -35,18 +34,18 @@ func (r Report) Markdown(w io.Writer) error {
 	return err
 }
 
-// cells returns the table, with its headings.
+// cells returns the rows of the table, headings first.
 func (r Report) cells() [][]string {
-	all := [][]string{{"#", "measure", "value", "null", "ratio", "must", "aim", "verdict"}}
+	all := [][]string{{"#", "measure", "value", "baseline", "ratio", "must", "aim", "verdict"}}
 	for _, res := range r.Results {
 		if res.Error != "" {
 			all = append(all, []string{strconv.Itoa(res.Row), res.Measure, "not measured", "", "", "", "", string(res.Verdict)})
 			continue
 		}
-		null, ratio, unit := "", "", res.Unit
-		if res.Null != nil {
-			null = res.Null.Name + " " + format(res.Null.Value, res.Unit)
-			if ratio = format(res.Ratio, ""); !res.Bar.OfValue {
+		baseline, ratio, unit := "", "", res.Unit
+		if res.Baseline != nil {
+			baseline = res.Baseline.Name + " " + format(res.Baseline.Value, res.Unit)
+			if ratio = format(res.Ratio, ""); !res.Threshold.Absolute {
 				unit = ""
 			}
 		}
@@ -55,34 +54,14 @@ func (r Report) cells() [][]string {
 			value = "unknown"
 		}
 		all = append(all, []string{
-			strconv.Itoa(res.Row), res.Measure, value, null, ratio,
-			res.Bar.limit(res.Bar.Must, unit), res.Bar.limit(res.Bar.Aim, unit), res.verdicts(),
+			strconv.Itoa(res.Row), res.Measure, value, baseline, ratio,
+			res.Threshold.limit(res.Threshold.Must, unit), res.Threshold.limit(res.Threshold.Aim, unit), res.verdicts(),
 		})
 	}
 	return all
 }
 
-// verdicts returns the verdict, and after it the one at the machine's pace if that is another.
-func (r RowResult) verdicts() string {
-	if r.AtPace == "" || r.AtPace == r.Verdict {
-		return string(r.Verdict)
-	}
-	return string(r.Verdict) + "; at this pace " + string(r.AtPace)
-}
-
-// limit returns one side of b for people.
-func (b Bar) limit(value float64, unit string) string {
-	switch {
-	case b == Bar{}:
-		return ""
-	case b.Less:
-		return "≤ " + format(value, unit)
-	default:
-		return "≥ " + format(value, unit)
-	}
-}
-
-// rest returns what stands below the table, each line after the mark.
+// rest returns the lines below the table; those of the measures begin with mark.
 func (r Report) rest(mark string) string {
 	var text strings.Builder
 	for _, res := range r.Results {
@@ -98,51 +77,10 @@ func (r Report) rest(mark string) string {
 			fmt.Fprintf(&text, "%s%d %s: %s\n", mark, res.Row, res.Measure, strings.Join(parts, "; "))
 		}
 	}
-	if r.Pace > 0 {
-		fmt.Fprintf(&text, "\nPace: a unary echo takes %s times the processor time here that it takes on the machine that the bars are from.\n", format(r.Pace, ""))
+	if r.Slowdown > 0 {
+		fmt.Fprintf(&text, "\nSlowdown: a unary echo takes %s times the processor time that it takes on the reference machine.\n", format(r.Slowdown, ""))
 	}
 	fmt.Fprintf(&text, "\nMeasured: %s, %s sizes, %d callers over %d connections, %d bytes of data, in %s on %s.\nMachine: %v.\n",
 		r.Server, r.Sizes.Name, r.Callers, r.Connections, r.Payload, format(r.Took, "s"), r.At.Format("2006-01-02"), r.Machine)
 	return text.String()
-}
-
-// format returns a value with its unit: three digits, with commas between thousands.
-func format(value float64, unit string) string {
-	switch unit {
-	case "B":
-		for _, prefix := range []string{"B", "KiB", "MiB", "GiB"} {
-			if value < 1024 || prefix == "GiB" {
-				return digits(value) + " " + prefix
-			}
-			value /= 1024
-		}
-	case "%":
-		return strconv.FormatFloat(math.Floor(value*100)/100, 'f', -1, 64) + " %" // 100 is all
-	case "", "/s":
-		return digits(value) + unit
-	}
-	return digits(value) + " " + unit
-}
-
-// digits returns value with three significant digits, or as a whole number.
-func digits(value float64) string {
-	switch {
-	case value < 0:
-		return "-" + digits(-value)
-	case value == float64(int64(value)) || value >= 100:
-		return thousands(int64(value + 0.5))
-	case value >= 10:
-		return strconv.FormatFloat(value, 'f', 1, 64)
-	case value >= 0.1:
-		return strconv.FormatFloat(value, 'f', 2, 64)
-	default:
-		return strconv.FormatFloat(value, 'g', 2, 64)
-	}
-}
-
-func thousands(n int64) string {
-	if n < 1000 {
-		return strconv.FormatInt(n, 10)
-	}
-	return fmt.Sprintf("%s,%03d", thousands(n/1000), n%1000)
 }

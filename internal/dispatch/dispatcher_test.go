@@ -214,7 +214,7 @@ func TestBytesInFlightAreBounded(t *testing.T) {
 			t.Errorf("Deliver of %d bytes = %v, want %v", bytes, got, want)
 		}
 	}
-	deliver(5000, true) // nothing else is out
+	deliver(5000, true) // nothing else is in flight
 	deliver(10, false)
 	id, _ := next(t, s)
 	s.Settle(id, job.Handled)

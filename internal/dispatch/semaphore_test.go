@@ -27,7 +27,7 @@ func limitKey(target job.Target, key string, most int) dispatch.ConcurrencyLimit
 type worker struct {
 	t  *testing.T
 	d  *dispatch.Dispatcher
-	at map[string]uint64 // numbers by name of those that are out with the stream of run
+	at map[string]uint64 // by name, the numbers of the triggers in flight on the stream of run
 
 	ended []string
 }

@@ -65,7 +65,7 @@ func TestTurnFiresLimitedNumber(t *testing.T) {
 		}
 	}
 	if got := s.machine.Stats(s.now).Out; got != 1000 {
-		t.Errorf("%d are out, want all 1000", got)
+		t.Errorf("%d are in flight, want all 1000", got)
 	}
 }
 

@@ -81,7 +81,7 @@ func crashes(t *testing.T, r *rand.Rand) {
 		s := open(t, errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
 			if op.Kind.ReadOrWrite() == errorfs.OpIsWrite && ops.Add(1) == last {
 				for range 1000 {
-					runtime.Gosched() // whoever was answered too soon has time to hear it
+					runtime.Gosched() // a caller that was answered too early gets its answer now
 				}
 				cut()
 			}

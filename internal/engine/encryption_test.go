@@ -171,7 +171,7 @@ func TestUnsealedJobsAreDelivered(t *testing.T) {
 	})
 }
 
-// Whoever can write to the disk cannot give one job the payload of another.
+// An attacker who can write to the disk cannot give one job the payload of another.
 func TestMovedEnvelopeDoesNotOpen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, a := open(t, vfs.NewMem()), &app{}

@@ -229,7 +229,7 @@ func TestReadsOfDueJobsAreBoundedInBytes(t *testing.T) {
 		}
 		s.idle(t)
 		if got := s.machine.Stats(s.now).Out; got != 40 {
-			t.Errorf("%d of 40 jobs of %d bytes are out in the end", got, bytes)
+			t.Errorf("%d of 40 jobs of %d bytes are in flight in the end", got, bytes)
 		}
 		if err := s.check(t.Context()); err != nil {
 			t.Error(err)

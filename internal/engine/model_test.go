@@ -20,11 +20,11 @@ import (
 // A naive model of what a loop does: no index, no lanes, no windows, only what each job waits for.
 type model struct {
 	jobs map[string]*modelJob
-	out  map[string]bool // by name: a trigger is out; true if its outcome counts
+	out  map[string]bool // by name: a trigger is in flight; true if its outcome counts
 
 	delivered int                 // attempts
 	ended     map[job.Outcome]int // attempts
-	again     int                 // that have come again, or will, because nobody knows how they ended
+	again     int                 // that were or will be redelivered, because their outcome is unknown
 }
 
 func newModel() *model {
@@ -231,7 +231,7 @@ func randomStep(t *testing.T, r *rand.Rand, s *script, m *model) string {
 		s.now = s.now.Add(d)
 		s.idle(t)
 	}
-	if s.failures > 0 { // whatever is out since before the failure is not believed any more
+	if s.failures > 0 { // outcomes of triggers from before the failure no longer count
 		step += fmt.Sprintf(", commit failed, kept=%v", kept)
 		for name, counts := range m.out {
 			if counts {

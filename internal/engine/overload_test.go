@@ -143,7 +143,7 @@ func TestHungAppsLeaveCapacityForOthers(t *testing.T) {
 		}
 		out := len(a.triggers(t))
 		if most := limit + 8*hung; out > most {
-			t.Errorf("%d triggers are out, want %d at most", out, most)
+			t.Errorf("%d triggers are in flight, want %d at most", out, most)
 		}
 		for n := range 500 {
 			mustSchedule(t, e, key("works", fmt.Sprint(n)), once(time.Now().Add(time.Duration(n)*10*time.Millisecond)))

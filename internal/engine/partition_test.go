@@ -169,7 +169,7 @@ func TestReleaseWaitsASecondAtMost(t *testing.T) {
 				}
 				return job.Handled, 0
 			}}
-			// What has not answered in time is out twice; that is what is tested.
+			// A trigger without an answer in time is in flight twice; that is what is tested.
 			all := nodes(t, 2, 1, anyway{a})
 			all[0].own(t, 0)
 			mustSchedule(t, all[0].Engine, key("app", "slow"), once(time.Now()))
@@ -181,7 +181,7 @@ func TestReleaseWaitsASecondAtMost(t *testing.T) {
 				t.Errorf("with a delivery that takes %v, the partition was kept for %v, want %v", takes, got, want)
 			}
 			if got := len(a.got); got != 1 {
-				t.Errorf("the one that leaves has delivered %d triggers, want the one that is out", got)
+				t.Errorf("the one that leaves has delivered %d triggers, want the one in flight", got)
 			}
 			all[1].own(t, 0)
 			time.Sleep(time.Minute)
@@ -392,7 +392,7 @@ func TestClockStepDoesNotProlongRelease(t *testing.T) {
 			}()
 			n.leave(0)
 			if got := time.Since(began); got != handOver {
-				t.Errorf("with a step by %v a partition was kept for %v for what is out, want %v", step, got, handOver)
+				t.Errorf("with a step by %v a partition was kept for %v for triggers in flight, want %v", step, got, handOver)
 			}
 		})
 	}

@@ -162,7 +162,7 @@ func (s *script) reserved() (n int) {
 	return n
 }
 
-// settle ends one that is out, somehow.
+// settle settles a trigger in flight with a random outcome.
 func (p *payment) settle(t *testing.T, r *rand.Rand) {
 	ids := slices.Sorted(maps.Keys(p.out))
 	if len(ids) == 0 {

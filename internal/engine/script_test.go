@@ -450,7 +450,7 @@ func (s *script) settle(t *testing.T, d *datadriven.TestData) {
 	}
 }
 
-// settleAll settles all that are out.
+// settleAll settles all triggers in flight.
 func (s *script) settleAll(d *datadriven.TestData) {
 	for _, id := range slices.Sorted(maps.Keys(s.out)) {
 		for _, o := range []job.Outcome{job.Handled, job.Failed, job.Lost} {

@@ -52,15 +52,6 @@ func (s *Source) AuthorizePeer(ctx context.Context) error {
 	return nil
 }
 
-// checkPeer returns an error unless the id is that of this process.
-func (s *Source) checkPeer(id spiffeid.ID) error {
-	own, err := s.GetX509SVID()
-	if err == nil && own.ID != id {
-		err = fmt.Errorf("%s is not a node of this cluster", id)
-	}
-	return err
-}
-
 // callerOf returns the verified id in the client certificate of the connection of ctx.
 func callerOf(ctx context.Context) (spiffeid.ID, bool) {
 	p, ok := peer.FromContext(ctx)

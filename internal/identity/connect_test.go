@@ -149,7 +149,7 @@ func TestSessionIsNotResumedAfterAnchorRemoval(t *testing.T) {
 		}
 		config := &tls.Config{
 			InsecureSkipVerify: true, Certificates: []tls.Certificate{certificate},
-			ServerName: "door", ClientSessionCache: tls.NewLRUClientSessionCache(8),
+			ServerName: "server", ClientSessionCache: tls.NewLRUClientSessionCache(8),
 		}
 		for range 2 { // so that there is a session to resume
 			if err := d.enter(t, credentials.NewTLS(config)); err != nil {

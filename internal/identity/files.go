@@ -3,9 +3,6 @@ package identity
 import (
 	"bytes"
 	"context"
-	"crypto/x509"
-	"encoding/pem"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -29,14 +26,6 @@ func OpenFiles(f Files, log *slog.Logger) (*Source, error) {
 		return nil, err
 	}
 	return newSource(from, first, log), nil
-}
-
-func newSource(from provider, first x509Material, log *slog.Logger) *Source {
-	s := &Source{provider: from, current: first, hasCertificate: make(chan struct{}), log: log.With(slog.String("component", "identity"))}
-	if first.svid != nil {
-		close(s.hasCertificate)
-	}
-	return s
 }
 
 // files is the provider of material in files. It belongs to one goroutine.
@@ -73,27 +62,4 @@ func (f *files) read(have x509Material) (x509Material, error) {
 	}
 	f.taken = read
 	return got, nil
-}
-
-// parseCerts parses the certificates in text, at least one.
-func parseCerts(text []byte) (anchors, error) {
-	var all anchors
-	for {
-		var block *pem.Block
-		if block, text = pem.Decode(text); block == nil {
-			break
-		}
-		if block.Type != "CERTIFICATE" {
-			continue
-		}
-		cert, err := x509.ParseCertificate(block.Bytes)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, cert)
-	}
-	if len(all) == 0 {
-		return nil, errors.New("it holds no certificate in PEM")
-	}
-	return all, nil
 }

@@ -63,17 +63,17 @@ func write(t *testing.T, name string, text []byte) {
 	}
 }
 
-// A door is a server that lets in whom its source admits, and answers a call that is about a namespace and an app.
-type door struct {
+// authServer is a server with the credentials of a source. It authorizes calls about a namespace and an app.
+type authServer struct {
 	sentryv1.UnimplementedCAServer
 	source *identity.Source
 	l      *bufconn.Listener
 }
 
-// open runs a door until the test ends.
-func open(t *testing.T, s *identity.Source) *door {
+// open runs an authServer until the test ends.
+func open(t *testing.T, s *identity.Source) *authServer {
 	t.Helper()
-	d := &door{source: s, l: bufconn.Listen(1 << 16)}
+	d := &authServer{source: s, l: bufconn.Listen(1 << 16)}
 	server := grpc.NewServer(grpc.Creds(s.Server()))
 	sentryv1.RegisterCAServer(server, d)
 	served := make(chan error, 1)
@@ -89,7 +89,7 @@ func open(t *testing.T, s *identity.Source) *door {
 
 // SignCertificate is a method like any other, that names a namespace and an app, or the app peer, which is the nodes of
 // the cluster.
-func (d *door) SignCertificate(
+func (d *authServer) SignCertificate(
 	ctx context.Context, r *sentryv1.SignCertificateRequest,
 ) (*sentryv1.SignCertificateResponse, error) {
 	if r.GetId() == "peer" {
@@ -102,9 +102,9 @@ func (d *door) SignCertificate(
 }
 
 // dial returns a client with a connection of its own.
-func (d *door) dial(t *testing.T, secure credentials.TransportCredentials) *grpc.ClientConn {
+func (d *authServer) dial(t *testing.T, secure credentials.TransportCredentials) *grpc.ClientConn {
 	t.Helper()
-	conn, err := grpc.NewClient("passthrough:door", grpc.WithTransportCredentials(secure),
+	conn, err := grpc.NewClient("passthrough:server", grpc.WithTransportCredentials(secure),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return d.l.DialContext(ctx) }))
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +122,7 @@ func askAs(ctx context.Context, conn *grpc.ClientConn, app string) error {
 }
 
 // enter connects afresh, and makes a call.
-func (d *door) enter(t *testing.T, secure credentials.TransportCredentials) error {
+func (d *authServer) enter(t *testing.T, secure credentials.TransportCredentials) error {
 	t.Helper()
 	return ask(t.Context(), d.dial(t, secure))
 }

@@ -39,21 +39,6 @@ type Source struct {
 	err     error // why the last refresh failed
 }
 
-// x509Material is the certificate of a process, and the anchors by which it verifies others. It is
-// immutable.
-type x509Material struct {
-	svid    *x509svid.SVID // nil until there is one
-	renewAt time.Time      // when to replace the certificate; zero if a file is its source
-	anchors anchors
-}
-
-// provider is where X.509 material comes from: *sentry or *files.
-type provider interface { // *sentry; *files
-	// fetch returns the material to use from now on, which is have if nothing is new. It is valid
-	// even with an error.
-	fetch(ctx context.Context, have x509Material) (x509Material, error)
-}
-
 // Run renews the certificate and the anchors until ctx ends, and then returns nil. It must be
 // called once.
 func (s *Source) Run(ctx context.Context) error {
@@ -155,12 +140,6 @@ func (p x509Material) isValid(now time.Time) bool {
 	return p.svid != nil && !now.After(p.svid.Certificates[0].NotAfter)
 }
 
-// verify returns an error if the certificate does not verify with the anchors.
-func (p x509Material) verify() error {
-	_, _, err := x509svid.Verify(p.svid.Certificates, p.anchors)
-	return err
-}
-
 // Check returns why no connection is possible, or nil. It does not block.
 func (s *Source) Check() error {
 	s.mu.Lock()
@@ -229,10 +208,19 @@ func (s *Source) Peer() credentials.TransportCredentials {
 	return credentials.NewTLS(config)
 }
 
-// anchors are the trust anchors, for all trust domains.
-type anchors []*x509.Certificate
+// checkPeer returns an error unless the id is that of this process.
+func (s *Source) checkPeer(id spiffeid.ID) error {
+	own, err := s.GetX509SVID()
+	if err == nil && own.ID != id {
+		err = fmt.Errorf("%s is not a node of this cluster", id)
+	}
+	return err
+}
 
-// GetX509BundleForTrustDomain implements [x509bundle.Source].
-func (a anchors) GetX509BundleForTrustDomain(domain spiffeid.TrustDomain) (*x509bundle.Bundle, error) {
-	return x509bundle.FromX509Authorities(domain, a), nil
+func newSource(from provider, first x509Material, log *slog.Logger) *Source {
+	s := &Source{provider: from, current: first, hasCertificate: make(chan struct{}), log: log.With(slog.String("component", "identity"))}
+	if first.svid != nil {
+		close(s.hasCertificate)
+	}
+	return s
 }

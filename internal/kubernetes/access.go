@@ -17,11 +17,11 @@ type access struct {
 	proxy  *url.URL
 }
 
-// pool parses the CA certificates of an API server.
+// pool parses the CA certificates of an API server. The name from is in its errors.
 func pool(text []byte, from string) (*x509.CertPool, error) {
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(text) {
-		return nil, fmt.Errorf("the certificates of the API server: %s holds none", from)
+		return nil, fmt.Errorf("%s has no CA certificate of the API server in PEM", from)
 	}
 	return roots, nil
 }
@@ -29,6 +29,7 @@ func pool(text []byte, from string) (*x509.CertPool, error) {
 // maxFile is the maximum size of a file in bytes.
 const maxFile = 1 << 20
 
+// read returns the contents of a file of at most maxFile bytes.
 func read(name string) ([]byte, error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -37,7 +38,7 @@ func read(name string) ([]byte, error) {
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err == nil && len(text) > maxFile {
-		err = fmt.Errorf("%s is larger than %d bytes", name, maxFile)
+		err = fmt.Errorf("%s is larger than %d bytes, the maximum: name another file", name, maxFile)
 	}
 	return text, err
 }

@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// Bounds of what is asked of the API server, and taken from it.
+// Limits of requests to the API server, and of its responses.
 const (
 	pageSize   = 500
 	listTime   = 30 * time.Second
@@ -85,7 +85,7 @@ func (c *client) list(ctx context.Context) (names map[string]bool, version strin
 		query.Set("continue", page.Metadata.Continue)
 	}
 	if !names[immortal] {
-		return nil, "", fmt.Errorf("list namespaces: the list lacks the namespace %s, which every cluster has: ask the API server, and no proxy that hides some", immortal)
+		return nil, "", fmt.Errorf("list namespaces: the list lacks the namespace %s, which every cluster has: use the address of the API server, not of a proxy that hides namespaces", immortal)
 	}
 	return names, version, nil
 }
@@ -94,11 +94,11 @@ func (c *client) list(ctx context.Context) (names map[string]bool, version strin
 func (o *object) checkList() error {
 	switch {
 	case o.Kind != "NamespaceList":
-		return fmt.Errorf("the answer is no NamespaceList, its kind is %.100q: is that the API server?", o.Kind)
+		return fmt.Errorf("the response has the kind %.100q instead of NamespaceList: check the address of the API server", o.Kind)
 	case o.Metadata.ResourceVersion == "":
-		return errors.New("the list has no resourceVersion: is that the API server?")
+		return errors.New("the list has no resourceVersion: check the address of the API server")
 	case slices.ContainsFunc(o.Items, func(item object) bool { return item.Metadata.Name == "" }):
-		return errors.New("the list has an item without a name: is that the API server?")
+		return errors.New("the list has an item without a name: check the address of the API server")
 	default:
 		return nil
 	}
@@ -108,13 +108,13 @@ func (o *object) checkList() error {
 func (e *watchEvent) check() error {
 	switch meta := e.Object.Metadata; {
 	case !slices.Contains([]string{"ADDED", "MODIFIED", "DELETED", "BOOKMARK"}, e.Type):
-		return fmt.Errorf("an event of the unknown type %.100q", e.Type)
+		return fmt.Errorf("an event has the unknown type %.100q", e.Type)
 	case e.Object.Kind != "Namespace":
-		return fmt.Errorf("an event %s is of the kind %.100q, and no Namespace", e.Type, e.Object.Kind)
+		return fmt.Errorf("an event %s has the kind %.100q instead of Namespace", e.Type, e.Object.Kind)
 	case meta.ResourceVersion == "":
-		return fmt.Errorf("an event %s comes without a resourceVersion", e.Type)
+		return fmt.Errorf("an event %s has no resourceVersion", e.Type)
 	case meta.Name == "" && e.Type != "BOOKMARK":
-		return fmt.Errorf("an event %s comes without a name", e.Type)
+		return fmt.Errorf("an event %s has no name", e.Type)
 	default:
 		return nil
 	}
@@ -136,7 +136,7 @@ func (c *client) watch(ctx context.Context, version string, each func(watchEvent
 	began := time.Now()
 	err = errors.Join(events(body, each), body.Close())
 	switch lasted = time.Since(began); {
-	case errors.Is(err, context.DeadlineExceeded): // the API server does not heed timeoutSeconds
+	case errors.Is(err, context.DeadlineExceeded): // the API server ignores timeoutSeconds
 		return lasted, nil
 	case err != nil:
 		return lasted, fmt.Errorf("watch namespaces: %w", err)
@@ -151,7 +151,7 @@ func events(body io.Reader, each func(watchEvent) error) error {
 	for lines.Scan() {
 		var e watchEvent
 		if err := json.Unmarshal(lines.Bytes(), &e); err != nil {
-			return expired{error: fmt.Errorf("an event that is no JSON: %w", err)}
+			return expired{error: fmt.Errorf("an event is not JSON: %w", err)}
 		}
 		if e.Type == "ERROR" {
 			return refusal(e.Object.Code, fmt.Sprintf("the API server says %q", e.Object.Message))
@@ -164,7 +164,7 @@ func events(body io.Reader, each func(watchEvent) error) error {
 		}
 	}
 	err := lines.Err()
-	if errors.Is(err, bufio.ErrTooLong) { // it would come again
+	if errors.Is(err, bufio.ErrTooLong) { // the next watch would get it again
 		return expired{error: fmt.Errorf("an event is larger than %d bytes: %w", maxEvent, err)}
 	}
 	return err
@@ -174,7 +174,7 @@ func events(body io.Reader, each func(watchEvent) error) error {
 // needed.
 type expired struct {
 	error
-	gone bool // it is what the API server says of a version that it has forgotten: 410 Gone
+	gone bool // the API server no longer has the version: 410 Gone
 }
 
 // Unwrap returns the cause.
@@ -189,7 +189,7 @@ func refusal(code int, text string) error {
 	case http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests,
 		http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable:
 		return err
-	default: // 410 Gone; and 504, by which it refuses a version that is yet to come
+	default: // 410 Gone; and 504, for a version that it does not have yet
 		return expired{err, code == http.StatusGone}
 	}
 }

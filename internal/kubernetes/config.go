@@ -10,7 +10,7 @@ import (
 
 // A Config is the API server and the credentials for it.
 type Config struct {
-	// Kubeconfig is a file with all that, and replaces the fields below.
+	// Kubeconfig is a file with the server and the credentials. It replaces the fields below.
 	Kubeconfig string
 
 	// Host is the server's host:port, for HTTPS.
@@ -24,7 +24,7 @@ type Config struct {
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 }
 
-// Check returns what is wrong with the kubeconfig, if there is one, and the files that it names.
+// Check returns an error if the kubeconfig, or a file that it names, cannot be used.
 func (c Config) Check() error {
 	if c.Kubeconfig == "" {
 		return nil
@@ -33,22 +33,22 @@ func (c Config) Check() error {
 	return err
 }
 
-// access reads it from the files.
+// access reads the files of c.
 func (c Config) access() (access, error) {
 	if c.Kubeconfig != "" {
 		return readKubeconfig(c.Kubeconfig)
 	}
 	token, err := read(c.TokenFile)
 	if err != nil {
-		return access{}, fmt.Errorf("the token of the service account: %w", err)
+		return access{}, fmt.Errorf("read the token of the service account: %w", err)
 	}
 	text, err := read(c.CAFile)
 	if err != nil {
-		return access{}, fmt.Errorf("the certificates of the API server: %w", err)
+		return access{}, fmt.Errorf("read the CA certificates of the API server: %w", err)
 	}
 	roots, err := pool(text, c.CAFile)
 	if err != nil {
-		return access{}, err
+		return access{}, fmt.Errorf("read the CA certificates of the API server: %w", err)
 	}
 	return access{
 		server: "https://" + c.Host, token: string(bytes.TrimSpace(token)),

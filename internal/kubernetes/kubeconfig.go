@@ -72,26 +72,26 @@ type user struct {
 // secrets.
 func parseKubeconfig(text []byte) (c kubeCluster, u user, err error) {
 	var k kubeconfig
-	if err := yaml.Unmarshal(text, &k); err != nil { // which tells of values
+	if err := yaml.Unmarshal(text, &k); err != nil { // its text contains values
 		if line := lineOf.FindString(err.Error()); line != "" {
-			return c, u, fmt.Errorf("it is no YAML in %s", line)
+			return c, u, fmt.Errorf("it is not valid YAML at %s: correct it there", line)
 		}
-		return c, u, errors.New("it does not have the form of a kubeconfig: compare it with one that kubectl has written")
+		return c, u, errors.New("it is YAML, but not a kubeconfig: a field has a value of the wrong type; compare it with a file that kubectl config wrote")
 	}
 	if k.Current == "" {
-		return c, u, errors.New("it has no current-context: choose one with kubectl config use-context")
+		return c, u, errors.New("current-context is missing: set it with kubectl config use-context")
 	}
 	current, ok := find(k.Contexts, func(n namedContext) bool { return n.Name == k.Current })
 	if !ok {
-		return c, u, fmt.Errorf("its current-context is %q, which is none of its contexts", k.Current)
+		return c, u, fmt.Errorf("current-context is %q, but contexts has no context with that name: set another one with kubectl config use-context", k.Current)
 	}
 	of, ok := find(k.Clusters, func(n namedCluster) bool { return n.Name == current.Context.Cluster })
 	if !ok {
-		return c, u, fmt.Errorf("its context %q is of the cluster %q, which is none of its clusters", k.Current, current.Context.Cluster)
+		return c, u, fmt.Errorf("context %q has the cluster %q, but clusters has no cluster with that name: add it with kubectl config set-cluster", k.Current, current.Context.Cluster)
 	}
 	by, ok := find(k.Users, func(n namedUser) bool { return n.Name == current.Context.User })
 	if !ok {
-		return c, u, fmt.Errorf("its context %q is of the user %q, which is none of its users", k.Current, current.Context.User)
+		return c, u, fmt.Errorf("context %q has the user %q, but users has no user with that name: add it with kubectl config set-credentials", k.Current, current.Context.User)
 	}
 	if err := of.Cluster.check(); err != nil {
 		return c, u, fmt.Errorf("cluster %q: %w", of.Name, err)
@@ -116,14 +116,14 @@ func find[T any](all []T, is func(T) bool) (found T, ok bool) {
 func (c kubeCluster) check() error {
 	server, err := url.Parse(c.Server)
 	if err != nil || server.Scheme != "https" || server.Hostname() == "" {
-		return errors.New("its server is no address that begins with https://: what is shown to it is a secret")
+		return errors.New("server must be a URL that begins with https://, because credentials are sent to it")
 	}
 	if server.User != nil || server.RawQuery != "" || server.Fragment != "" {
-		return errors.New("its server is more than https://, a host, a port and a path")
+		return errors.New("server must have only https://, a host, a port and a path: remove the user, query or fragment from the URL")
 	}
 	if c.Insecure {
-		return errors.New("insecure-skip-tls-verify is not supported: whoever stood between could say that namespaces are gone, " +
-			"and their jobs would be deleted: give certificate-authority, and tls-server-name if its certificate has another name")
+		return errors.New("insecure-skip-tls-verify is not supported, because an attacker could then make the scheduler delete jobs: " +
+			"set certificate-authority, and tls-server-name if the certificate has another name")
 	}
 	if _, err := c.proxy(); err != nil {
 		return err
@@ -140,25 +140,25 @@ func (c kubeCluster) proxy() (*url.URL, error) {
 	if err == nil && proxy.Host != "" && slices.Contains([]string{"http", "https", "socks5"}, proxy.Scheme) {
 		return proxy, nil
 	}
-	return nil, errors.New("its proxy-url is no address that begins with http://, https:// or socks5://")
+	return nil, errors.New("proxy-url must be a URL that begins with http://, https:// or socks5://")
 }
 
 // check returns why the user cannot be used, or nil.
 func (u user) check() error {
-	const instead = "give it a token, a tokenFile, or a client-certificate with its client-key"
+	const instead = "set token, tokenFile, or client-certificate with client-key"
 	switch {
 	case u.Exec != nil:
-		return errors.New("exec is not supported: it names a program, and a scheduler runs none that a file names: " + instead)
+		return errors.New("exec is not supported, because a scheduler runs no programs from a file: " + instead)
 	case u.Provider != nil:
-		return errors.New("auth-provider is not supported, nor by Kubernetes any more: " + instead)
+		return errors.New("auth-provider is not supported, and no longer by Kubernetes: " + instead)
 	case u.Name != "" || u.Password != "":
-		return errors.New("username and password are not supported, nor by Kubernetes any more: " + instead)
+		return errors.New("username and password are not supported, and no longer by Kubernetes: " + instead)
 	case u.As != "" || u.AsUID != "" || u.AsGroups != nil || u.AsWithMore != nil:
-		return errors.New("to act as somebody else is not supported: " + instead + " that may get, list and watch namespaces")
+		return errors.New("impersonation (as, as-uid, as-groups, as-user-extra) is not supported: " + instead + " of a user that may get, list and watch namespaces")
 	case (u.CertFile == "" && len(u.Cert) == 0) != (u.KeyFile == "" && len(u.Key) == 0):
-		return errors.New("client-certificate and client-key belong together: give both")
+		return errors.New("client-certificate and client-key are only valid together: set both")
 	case u.Token == "" && u.TokenFile == "" && u.CertFile == "" && len(u.Cert) == 0:
-		return errors.New("it has nothing to show: " + instead)
+		return errors.New("it has no credentials: " + instead)
 	}
 	return nil
 }

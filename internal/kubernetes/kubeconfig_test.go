@@ -21,7 +21,7 @@ import (
 	"carillon/internal/logtest"
 )
 
-// patience is how long anything may take that ought to take a moment. It is generous: the machine may be busy.
+// patience is the timeout of each wait. It is long, because the machine may be busy.
 const patience = time.Minute
 
 const secret = "sup3rs3cr3t"
@@ -58,14 +58,14 @@ func write(t *testing.T, name, text string) {
 	}
 }
 
-// anchor returns the certificate that s is known by, in PEM.
+// anchor returns the certificate of s in PEM.
 func (s *apiServer) anchor() string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw}))
 }
 
 func inBase64(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
 
-// run runs a watcher until the test ends. It returns what it tells, and its log.
+// run runs a watcher until the test ends. It returns the reported namespaces, and the log.
 func run(t *testing.T, cfg kubernetes.Config) (g *told, log *page) {
 	t.Helper()
 	if err := cfg.Check(); err != nil {
@@ -136,12 +136,12 @@ func TestKubeconfigClientCertificate(t *testing.T) {
 				t.Errorf("%s: the certificate is not shown alone", name)
 			}
 		case <-time.After(patience):
-			t.Errorf("%s: nobody asks", name)
+			t.Errorf("%s: no request", name)
 		}
 	}
 }
 
-// A proxy brings bytes to where it is told, and counts how often.
+// proxy starts an HTTP proxy for CONNECT requests, and counts them.
 func proxy(t *testing.T) (url string, used *atomic.Int64) {
 	t.Helper()
 	used = new(atomic.Int64)
@@ -196,11 +196,11 @@ func TestTokenIsNotSentToAnotherServer(t *testing.T) {
 	other.mu.Lock()
 	defer other.mu.Unlock()
 	if other.lists > 0 {
-		t.Error("the server that it was sent to was asked")
+		t.Error("the redirect was followed")
 	}
 }
 
-// In another cluster all namespaces of the first are missing, and with them their jobs would go.
+// In another cluster all namespaces of the first are missing, so their jobs would be deleted.
 func TestKubeconfigOfAnotherClusterDeletesNoJobs(t *testing.T) {
 	t.Parallel()
 	s, other := newAPIServer(t, "a", "b"), newAPIServer(t, "c")
@@ -223,36 +223,36 @@ func TestInvalidKubeconfigIsRefusedWithoutSecrets(t *testing.T) {
 	t.Parallel()
 	const cluster, user = `server: "https://127.0.0.1:1"`, "token: " + secret
 	for _, tt := range []struct{ cluster, user, want string }{
-		{`server: "http://127.0.0.1:1"`, user, `cluster "a": its server is no address that begins with https://`},
-		{`server: "127.0.0.1:1"`, user, "no address that begins with https://"},
-		{`server: "https://"`, user, "no address that begins with https://"},
-		{"", user, "no address that begins with https://"},
-		{`server: "https://u:` + secret + `@127.0.0.1"`, user, "its server is more than https://, a host, a port and a path"},
-		{cluster + ", insecure-skip-tls-verify: true", user, "insecure-skip-tls-verify is not supported: whoever stood between"},
+		{`server: "http://127.0.0.1:1"`, user, `cluster "a": server must be a URL that begins with https://`},
+		{`server: "127.0.0.1:1"`, user, "must be a URL that begins with https://"},
+		{`server: "https://"`, user, "must be a URL that begins with https://"},
+		{"", user, "must be a URL that begins with https://"},
+		{`server: "https://u:` + secret + `@127.0.0.1"`, user, "server must have only https://, a host, a port and a path"},
+		{cluster + ", insecure-skip-tls-verify: true", user, "insecure-skip-tls-verify is not supported, because an attacker"},
 		{cluster + ", certificate-authority: none.crt", user, "certificate-authority: open DIR/none.crt: no such file"},
-		{cluster + ", certificate-authority: config", user, "the certificates of the API server: DIR/config holds none"},
-		{cluster + ", certificate-authority-data: " + inBase64("x"), user, "certificate-authority-data holds none"},
-		{cluster + ", certificate-authority-data: " + secret, user, "it does not have the form of a kubeconfig"},
-		{cluster + `, proxy-url: "ftp://x"`, user, "its proxy-url is no address"},
-		{cluster + `, proxy-url: ":` + secret + `"`, user, "its proxy-url is no address"},
-		{cluster, "exec: {apiVersion: v1, command: aws}", `user "a": exec is not supported: it names a program`},
+		{cluster + ", certificate-authority: config", user, "DIR/config has no CA certificate of the API server"},
+		{cluster + ", certificate-authority-data: " + inBase64("x"), user, "certificate-authority-data has no CA certificate"},
+		{cluster + ", certificate-authority-data: " + secret, user, "it is YAML, but not a kubeconfig"},
+		{cluster + `, proxy-url: "ftp://x"`, user, "proxy-url must be a URL"},
+		{cluster + `, proxy-url: ":` + secret + `"`, user, "proxy-url must be a URL"},
+		{cluster, "exec: {apiVersion: v1, command: aws}", `user "a": exec is not supported, because a scheduler runs no programs`},
 		{cluster, user + ", exec: {command: aws}", "exec is not supported"},
 		{cluster, "auth-provider: {name: gcp}", "auth-provider is not supported"},
 		{cluster, "username: x, password: " + secret, "username and password are not supported"},
-		{cluster, user + ", as: admin", "to act as somebody else is not supported"},
-		{cluster, user + ", as-groups: [admin]", "to act as somebody else is not supported"},
-		{cluster, "", "it has nothing to show: give it a token"},
-		{cluster, "token: [" + secret + "]", "it does not have the form of a kubeconfig"},
-		{cluster, "token: *" + secret, "it does not have the form of a kubeconfig"},
-		{cluster, "? {" + secret + ": 1} : 2", "it does not have the form of a kubeconfig"},
-		{cluster, `token: "` + secret, "it is no YAML in line "},
+		{cluster, user + ", as: admin", "impersonation (as, as-uid"},
+		{cluster, user + ", as-groups: [admin]", "impersonation (as, as-uid"},
+		{cluster, "", "it has no credentials: set token"},
+		{cluster, "token: [" + secret + "]", "it is YAML, but not a kubeconfig"},
+		{cluster, "token: *" + secret, "it is YAML, but not a kubeconfig"},
+		{cluster, "? {" + secret + ": 1} : 2", "it is YAML, but not a kubeconfig"},
+		{cluster, `token: "` + secret, "it is not valid YAML at line "},
 		{cluster, "tokenFile: none", "tokenFile: open DIR/none: no such file"},
 		{cluster, "tokenFile: empty", "tokenFile: DIR/empty is empty"},
 		{cluster, "tokenFile: large", "tokenFile: DIR/large is larger than 1048576 bytes"},
-		{cluster, "client-certificate: none", "client-certificate and client-key belong together"},
-		{cluster, "client-key-data: " + inBase64(secret), "client-certificate and client-key belong together"},
+		{cluster, "client-certificate: none", "client-certificate and client-key are only valid together"},
+		{cluster, "client-key-data: " + inBase64(secret), "client-certificate and client-key are only valid together"},
 		{cluster, "client-certificate: none, client-key: none", "client-certificate: open DIR/none: no such file"},
-		{cluster, "client-certificate: config, client-key-data: " + inBase64(secret), "client-certificate and client-key: tls: "},
+		{cluster, "client-certificate: config, client-key-data: " + inBase64(secret), "client-certificate and client-key do not match or are not PEM: tls: "},
 	} {
 		dir := t.TempDir()
 		write(t, filepath.Join(dir, "empty"), "\n")
@@ -261,15 +261,15 @@ func TestInvalidKubeconfigIsRefusedWithoutSecrets(t *testing.T) {
 		refused(t, cfg, tt.user, strings.ReplaceAll(tt.want, "DIR", dir))
 	}
 	for text, want := range map[string]string{
-		"":                       "it has no current-context: choose one",
-		"{}":                     "it has no current-context",
-		secret:                   "it does not have the form of a kubeconfig",
-		"current-context: x":     `its current-context is "x", which is none of its contexts`,
-		"clusters: x":            "it does not have the form of a kubeconfig",
-		"\x00":                   "it does not have the form of a kubeconfig",
-		strings.Repeat("[", 1e5): "it does not have the form of a kubeconfig",
-		"{current-context: x, contexts: [{name: x}]}":                                                       `its context "x" is of the cluster "", which is none of its clusters`,
-		"{current-context: x, contexts: [{name: x, context: {cluster: y}}], clusters: [{name: y}]}":         `of the user "", which is none of its users`,
+		"":                       "current-context is missing: set it",
+		"{}":                     "current-context is missing",
+		secret:                   "it is YAML, but not a kubeconfig",
+		"current-context: x":     `current-context is "x", but contexts has no context`,
+		"clusters: x":            "it is YAML, but not a kubeconfig",
+		"\x00":                   "it is YAML, but not a kubeconfig",
+		strings.Repeat("[", 1e5): "it is YAML, but not a kubeconfig",
+		"{current-context: x, contexts: [{name: x}]}":                                                       `context "x" has the cluster "", but clusters has no cluster`,
+		"{current-context: x, contexts: [{name: x, context: {cluster: y}}], clusters: [{name: y}]}":         `has the user "", but users has no user`,
 		"current-context: x\n" + "a: &a [x,x]\nb: &b [*a,*a]\n" + "c: [*b,*b]\n" + strings.Repeat(" ", 1e6): "it",
 	} {
 		name := filepath.Join(t.TempDir(), "config")
@@ -288,10 +288,10 @@ func refused(t *testing.T, cfg kubernetes.Config, what, want string) {
 	}
 }
 
-// A page is what has been logged.
+// page is the log of a watcher.
 type page struct{ logtest.Page }
 
-// want waits for a text, and does this again and again meanwhile.
+// want waits until the log contains text, and calls do repeatedly meanwhile.
 func (p *page) want(t *testing.T, text string, do func()) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !strings.Contains(p.String(), text); time.Sleep(time.Millisecond) {

@@ -12,18 +12,18 @@ import (
 func readKubeconfig(name string) (access, error) {
 	text, err := read(name)
 	if err != nil {
-		return access{}, err
+		return access{}, fmt.Errorf("read the kubeconfig: %w", err)
 	}
 	c, u, err := parseKubeconfig(text)
 	if err != nil {
-		return access{}, fmt.Errorf("%s: %w", name, err)
+		return access{}, fmt.Errorf("read the kubeconfig %s: %w", name, err)
 	}
 	a, err := c.access(filepath.Dir(name))
 	if err != nil {
-		return access{}, fmt.Errorf("%s: %w", name, err)
+		return access{}, fmt.Errorf("read the cluster of the kubeconfig %s: %w", name, err)
 	}
-	if err := u.show(&a, filepath.Dir(name)); err != nil {
-		return access{}, fmt.Errorf("%s: %w", name, err)
+	if err := u.addTo(&a, filepath.Dir(name)); err != nil {
+		return access{}, fmt.Errorf("read the user of the kubeconfig %s: %w", name, err)
 	}
 	return a, nil
 }
@@ -36,7 +36,7 @@ func (c kubeCluster) access(dir string) (a access, err error) {
 		return a, err
 	}
 	if len(c.CA) == 0 && c.CAFile == "" {
-		return a, nil // as kubectl has it: one of those that the system trusts has signed it
+		return a, nil // the system's CA certificates count, as with kubectl
 	}
 	text, from, err := either(c.CA, "certificate-authority-data", c.CAFile, dir)
 	if err != nil {
@@ -46,16 +46,16 @@ func (c kubeCluster) access(dir string) (a access, err error) {
 	return a, err
 }
 
-// show adds the credentials of this user.
-func (u user) show(a *access, dir string) error {
+// addTo adds the credentials of this user to a.
+func (u user) addTo(a *access, dir string) error {
 	a.token = u.Token
-	if u.TokenFile != "" { // which counts for more than the token, as kubectl has it
+	if u.TokenFile != "" { // has precedence over token, as with kubectl
 		token, err := read(within(dir, u.TokenFile))
 		if err != nil {
 			return fmt.Errorf("tokenFile: %w", err)
 		}
 		if a.token = string(bytes.TrimSpace(token)); a.token == "" {
-			return fmt.Errorf("tokenFile: %s is empty", within(dir, u.TokenFile))
+			return fmt.Errorf("tokenFile: %s is empty: write a token to it, or name another file", within(dir, u.TokenFile))
 		}
 	}
 	if u.CertFile == "" && len(u.Cert) == 0 {
@@ -71,13 +71,13 @@ func (u user) show(a *access, dir string) error {
 	}
 	pair, err := tls.X509KeyPair(cert, key)
 	if err != nil {
-		return fmt.Errorf("client-certificate and client-key: %w", err)
+		return fmt.Errorf("client-certificate and client-key do not match or are not PEM: %w", err)
 	}
 	a.tls.Certificates = []tls.Certificate{pair}
 	return nil
 }
 
-// either returns data of the kubeconfig itself or of a file, and where it is from.
+// either returns data, or else the contents of the file, and the name of the one that it returns.
 func either(data []byte, name, file, dir string) (text []byte, from string, err error) {
 	if len(data) > 0 {
 		return data, name, nil

@@ -16,7 +16,7 @@ import (
 type Watcher struct {
 	cfg    Config
 	log    *slog.Logger
-	server string // that it follows, once it does; it belongs to Run
+	server string // the API server of the first connection; used by Run only
 }
 
 // New returns a watcher. It does nothing until Run.
@@ -24,8 +24,8 @@ func New(cfg Config, log *slog.Logger) *Watcher {
 	return &Watcher{cfg: cfg, log: log.With(slog.String("component", "kubernetes"))}
 }
 
-// How long it waits at most before it watches again: the first time, and in the end, after twice as long each time. A
-// watch that has lasted for long enough makes the next wait a first one.
+// The maximum delays before the next watch: after a first failure, and after many. The delay doubles
+// with each failure. A watch that has lasted long enough resets it.
 const (
 	minPause   = time.Second
 	maxPause   = 30 * time.Second
@@ -36,17 +36,17 @@ const (
 // once.
 func (w *Watcher) Run(ctx context.Context, gone func(ctx context.Context, namespace string) error) error {
 	s := &state{gone: gone, log: w.log, there: make(map[string]bool), owed: make(map[string]bool)}
-	level := slog.LevelWarn // of the next failure: the first of several is worth a warning
+	level := slog.LevelWarn // of the next failure: only the first of several is a warning
 	wait := minPause
 	for {
 		lasted, err := w.follow(ctx, s)
 		if ctx.Err() != nil {
-			return nil //nolint:nilerr // it was stopped
+			return nil //nolint:nilerr // stopped
 		}
 		switch {
 		case lasted >= longEnough:
 			level, wait, s.worked = slog.LevelWarn, minPause, true
-			if err == nil { // the API server ends a watch now and then
+			if err == nil { // the API server ends watches regularly
 				continue
 			}
 		case err == nil:
@@ -76,10 +76,10 @@ func (w *Watcher) Run(ctx context.Context, gone func(ctx context.Context, namesp
 type state struct {
 	gone    func(ctx context.Context, namespace string) error
 	log     *slog.Logger
-	version string // as of which the rest is known, and after which a watch goes on; empty: a list comes first
-	worked  bool   // a watch has, since that list: it lasted, or brought an event
-	there   map[string]bool
-	owed    map[string]bool // are gone, and nobody has been told successfully
+	version string          // the version of the fields below, after which a watch continues; empty: list first
+	worked  bool            // a watch since the last list has lasted, or has had an event
+	there   map[string]bool // existing namespaces
+	owed    map[string]bool // deleted namespaces for which gone has not succeeded yet
 }
 
 // follow watches the namespaces until the watch ends. It returns how long the watch lasted, and why
@@ -132,7 +132,7 @@ func (s *state) list(ctx context.Context, c *client) error {
 func (s *state) settle(ctx context.Context) error {
 	var failed error
 	for name := range maps.Clone(s.owed) {
-		if s.there[name] { // again
+		if s.there[name] { // created again
 			delete(s.owed, name)
 			continue
 		}
@@ -155,8 +155,8 @@ func (w *Watcher) connect() (*client, error) {
 	if w.server == "" {
 		w.server = a.server
 	}
-	if w.server != a.server { // another cluster, in which our namespaces would seem to be gone
-		return nil, fmt.Errorf("%s names another API server than before, %s: start anew to have it followed", w.cfg.Kubeconfig, a.server)
+	if w.server != a.server { // in another cluster our namespaces would be missing
+		return nil, fmt.Errorf("the kubeconfig %s names another API server than before, %s: restart the scheduler to watch that cluster", w.cfg.Kubeconfig, a.server)
 	}
 	return &client{
 		http: http.Client{

@@ -140,7 +140,7 @@ func (s *apiServer) change(kind, name string) {
 	s.changed.Broadcast()
 }
 
-// happens is change without a word to the watches. s.mu is held.
+// happens is change without an event to the watches. s.mu is held.
 func (s *apiServer) happens(kind, name string) {
 	s.names = slices.DeleteFunc(slices.Clone(s.names), func(n string) bool { return n == name })
 	if kind != "DELETED" {
@@ -477,7 +477,7 @@ func ofWatches(f func(w http.ResponseWriter)) func(http.ResponseWriter, url.Valu
 func TestFailingWatchIsLoggedOnce(t *testing.T) {
 	for want, lie := range map[string]func(w http.ResponseWriter){
 		"404 Not Found":                    func(w http.ResponseWriter) { http.Error(w, "<html>", http.StatusNotFound) },
-		"an event that is no JSON":         func(w http.ResponseWriter) { fmt.Fprintln(w, "<html>") },
+		"an event is not JSON":             func(w http.ResponseWriter) { fmt.Fprintln(w, "<html>") },
 		"an event is larger than":          func(w http.ResponseWriter) { fmt.Fprintln(w, strings.Repeat(" ", 4<<20)) },
 		"410 Gone":                         func(w http.ResponseWriter) { http.Error(w, "expired", http.StatusGone) },
 		"the API server ended it after 0s": func(http.ResponseWriter) {},
@@ -526,21 +526,21 @@ func TestExpiryOfWorkingWatchIsNotLogged(t *testing.T) {
 func TestMalformedListDeletesNothing(t *testing.T) {
 	first := `{"kind":"NamespaceList","metadata":{"resourceVersion":"9","continue":"x"},"items":[{"metadata":{"name":"default"}}]}`
 	for name, c := range map[string]struct{ answer, next, want string }{
-		"an empty object":     {"{}", "", `its kind is \"\"`},
-		"a proxy's":           {`{"status":"ok"}`, "", `its kind is \"\"`},
-		"null":                {"null", "", `its kind is \"\"`},
+		"an empty object":     {"{}", "", `has the kind \"\"`},
+		"a proxy's":           {`{"status":"ok"}`, "", `has the kind \"\"`},
+		"null":                {"null", "", `has the kind \"\"`},
 		"an array":            {"[]", "", "cannot unmarshal array"},
 		"HTML":                {"<html>", "", "invalid character"},
 		"nothing":             {" ", "", "EOF"},
-		"a Status":            {`{"kind":"Status","metadata":{"resourceVersion":"9"},"status":"Failure"}`, "", `its kind is \"Status\"`},
-		"another list":        {`{"kind":"PodList","metadata":{"resourceVersion":"9"},"items":[{"metadata":{"name":"default"}}]}`, "", `its kind is \"PodList\"`},
+		"a Status":            {`{"kind":"Status","metadata":{"resourceVersion":"9"},"status":"Failure"}`, "", `has the kind \"Status\"`},
+		"another list":        {`{"kind":"PodList","metadata":{"resourceVersion":"9"},"items":[{"metadata":{"name":"default"}}]}`, "", `has the kind \"PodList\"`},
 		"no version":          {`{"kind":"NamespaceList","metadata":{},"items":[{"metadata":{"name":"default"}}]}`, "", "no resourceVersion"},
 		"an empty list":       {`{"kind":"NamespaceList","metadata":{"resourceVersion":"9"},"items":[]}`, "", "lacks the namespace default"},
 		"some of the list":    {`{"kind":"NamespaceList","metadata":{"resourceVersion":"9"},"items":[{"metadata":{"name":"a"}}]}`, "", "lacks the namespace default"},
 		"items without names": {`{"kind":"NamespaceList","metadata":{"resourceVersion":"9"},"items":[{"metadata":{"name":"default"}},{}]}`, "", "without a name"},
 		"half a page":         {first[:len(first)/2], "", "unexpected EOF"},
 		"half a second page":  {first, first[:len(first)/2], "unexpected EOF"},
-		"no second page":      {first, "{}", `its kind is \"\"`},
+		"no second page":      {first, "{}", `has the kind \"\"`},
 		"a second page without a version": {
 			first, `{"kind":"NamespaceList","metadata":{},"items":[{"metadata":{"name":"a"}}]}`, "no resourceVersion",
 		},
@@ -576,7 +576,7 @@ func TestMalformedListDeletesNothing(t *testing.T) {
 	}
 }
 
-// A list follows on an event that is none, as it would come again.
+// A malformed event is followed by a list, because a watch would get it again.
 func TestMalformedEventDeletesNothing(t *testing.T) {
 	for line, want := range map[string]string{
 		"{}":              "unknown type",
@@ -584,15 +584,15 @@ func TestMalformedEventDeletesNothing(t *testing.T) {
 		"null":            "unknown type",
 		`{"kind":"NamespaceList","metadata":{"resourceVersion":"9"},"items":[]}`:                         "unknown type",
 		`{"type":"RENAMED","object":{"kind":"Namespace","metadata":{"name":"a","resourceVersion":"9"}}}`: "unknown type",
-		`{"type":"DELETED","object":{}}`:  `of the kind \"\"`,
-		`{"type":"ADDED","object":{}}`:    `of the kind \"\"`,
-		`{"type":"BOOKMARK","object":{}}`: `of the kind \"\"`,
-		`{"type":"DELETED","object":{"kind":"Pod","metadata":{"name":"a","resourceVersion":"9"}}}`:                 `of the kind \"Pod\"`,
-		`{"type":"DELETED","object":{"kind":"Namespace","metadata":{"name":"a"}}}`:                                 "without a resourceVersion",
-		`{"type":"BOOKMARK","object":{"kind":"Namespace","metadata":{}}}`:                                          "without a resourceVersion",
-		`{"type":"ADDED","object":{"kind":"Namespace","metadata":{"resourceVersion":"9"}}}`:                        "without a name",
-		`{"type":"DELETED","object":{"kind":"Namespace","metadata":{"name":"","resourceVersion":"9"}}}`:            "without a name",
-		`{"type":"DELETED","object":{"kind":"Namespace","metadata":{"name":"a","resourceVersion":"9"}}} and so on`: "no JSON",
+		`{"type":"DELETED","object":{}}`:  `has the kind \"\"`,
+		`{"type":"ADDED","object":{}}`:    `has the kind \"\"`,
+		`{"type":"BOOKMARK","object":{}}`: `has the kind \"\"`,
+		`{"type":"DELETED","object":{"kind":"Pod","metadata":{"name":"a","resourceVersion":"9"}}}`:                 `has the kind \"Pod\"`,
+		`{"type":"DELETED","object":{"kind":"Namespace","metadata":{"name":"a"}}}`:                                 "has no resourceVersion",
+		`{"type":"BOOKMARK","object":{"kind":"Namespace","metadata":{}}}`:                                          "has no resourceVersion",
+		`{"type":"ADDED","object":{"kind":"Namespace","metadata":{"resourceVersion":"9"}}}`:                        "has no name",
+		`{"type":"DELETED","object":{"kind":"Namespace","metadata":{"name":"","resourceVersion":"9"}}}`:            "has no name",
+		`{"type":"DELETED","object":{"kind":"Namespace","metadata":{"name":"a","resourceVersion":"9"}}} and so on`: "is not JSON",
 	} {
 		t.Run(line, func(t *testing.T) {
 			inFakeTime(t, func(t *testing.T, s *apiServer, g *told) {

@@ -54,11 +54,11 @@ func BenchmarkWatchJobs(b *testing.B) {
 
 	t := job.Trigger{Key: job.Key{Target: appTarget("ns", "app"), Name: "a-job-with-a-name"}, AppID: "app"}
 	t.Data = &job.Data{Value: make([]byte, 100)}
-	room := make(chan int, 1)
+	capacity := make(chan int, 1)
 	b.ReportAllocs()
 	for b.Loop() {
-		for !d.Deliver(t, func(job.Outcome) {}, func(n int) { room <- n }) {
-			<-room
+		for !d.Deliver(t, func(job.Outcome) {}, func(n int) { capacity <- n }) {
+			<-capacity
 		}
 	}
 	for d.Stats().InFlight > 0 {

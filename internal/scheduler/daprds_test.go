@@ -31,7 +31,7 @@ func (o *debtor) owe(trig job.Trigger) {
 	name := trig.Key.Name
 	o.mu.Lock()
 	if o.out[name] {
-		o.t.Errorf("%s is delivered while it is out", name)
+		o.t.Errorf("%s is delivered while it is in flight", name)
 	}
 	o.out[name] = true
 	o.mu.Unlock()

@@ -20,8 +20,8 @@ import (
 // TestUnreadLargeJobsAreBounded has a client ask for a large job again and again, and read nothing
 // of it.
 func TestUnreadLargeJobsAreBounded(t *testing.T) {
-	const asked, size, room = 64, 1 << 20, 16 << 20
-	n := runWith(t, func(c *scheduler.Config, _ *memory) { c.MaxListBytes = room })
+	const asked, size, listBytes = 64, 1 << 20, 16 << 20
+	n := runWith(t, func(c *scheduler.Config, _ *memory) { c.MaxListBytes = listBytes })
 	target := &schedulerv1.JobTargetMetadata{Type: &schedulerv1.JobTargetMetadata_Job{Job: new(schedulerv1.TargetJob)}}
 	meta := &schedulerv1.JobMetadata{AppId: "a", Namespace: "ns", Target: target}
 	in := "1h"

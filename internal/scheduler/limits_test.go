@@ -49,11 +49,11 @@ func TestLimitsHoldOverAllStreams(t *testing.T) {
 		for range 5 {
 			synctest.Wait()
 			if d := n.dispatch.Stats(); d.InFlight-d.Held > 2 {
-				t.Errorf("%d are out, want 2 at most", d.InFlight-d.Held)
+				t.Errorf("%d are in flight, want 2 at most", d.InFlight-d.Held)
 			}
 			m := recv(t, reminders)
 			got = append(got, m.GetName())
-			if len(got) > 1 { // one behind, so that two are out
+			if len(got) > 1 { // one behind, so that two are in flight
 				send(t, reminders, wire.Result(m.GetId()-1, job.Handled))
 			}
 		}

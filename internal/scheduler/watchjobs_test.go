@@ -348,7 +348,7 @@ func TestClientThatDoesNotReadBlocksNoOther(t *testing.T) {
 		}
 		synctest.Wait()
 		if got := n.dispatch.Stats().InFlight; got != each {
-			t.Errorf("%d are out, want the slow stream's %d", got, each)
+			t.Errorf("%d are in flight, want the slow stream's %d", got, each)
 		}
 	})
 }

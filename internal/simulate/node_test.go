@@ -54,7 +54,7 @@ func (m *host) startNode(ctx context.Context, life int, d *disk) *node {
 	return n
 }
 
-// leave takes the node out of the world, unless it is out already.
+// leave removes the node from the world, unless it has left already.
 func (n *node) leave(how string) {
 	n.once.Do(func() {
 		n.host.wire.unplug(false)

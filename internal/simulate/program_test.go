@@ -255,7 +255,7 @@ func words(r *rand.Rand) when.Words {
 	if r.IntN(3) > 0 {
 		switch r.IntN(5) {
 		case 0: // an instant, which may have passed
-			begin := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // as every world's
+			begin := time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC) // the start of every simulated world
 			w.DueTime = new(begin.Add(seconds(r, 0, 80)).Format(time.RFC3339))
 		case 1:
 			w.DueTime = new(fmt.Sprintf("PT%dS", r.IntN(30)))

@@ -9,7 +9,7 @@ func checkSingle(s *story, find func(key, format string, args ...any)) {
 	out := map[string]*delivery{}
 	for _, d := range s.inOrder() {
 		if before := out[d.key]; before != nil && before.life == d.life && before.end.seq > d.seq {
-			find(d.key, "#%d leaves at %v, and #%d, which left at %v, is out", d.call, d.at, before.call, before.at)
+			find(d.key, "#%d is sent at %v while #%d, sent at %v, is in flight", d.call, d.at, before.call, before.at)
 		}
 		out[d.key] = d
 		if _, had := s.tenure(d); !had {

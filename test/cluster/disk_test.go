@@ -95,7 +95,7 @@ func smallDisk(t *testing.T, size int) (dir string) {
 	return dir
 }
 
-// fill takes all the room there is in the folder, and returns what gives it back.
+// fill takes all free space of the directory, and returns a function that frees it.
 func fill(t *testing.T, dir string) (empty func()) {
 	t.Helper()
 	f, err := os.Create(filepath.Join(dir, "filler"))
@@ -143,7 +143,7 @@ func TestNodeWithFullDiskReportsItAndOthersContinue(t *testing.T) {
 	}
 	empty()
 	z.start()
-	logf(t, "when it had room and was started again, all were healthy after %v", c.healthy())
+	logf(t, "when it had space and was started again, all were healthy after %v", c.healthy())
 	c.ledger.settle(z.id)
 	c.close()
 }

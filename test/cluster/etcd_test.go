@@ -259,7 +259,7 @@ func (c *cluster) store(i int) error {
 	return err
 }
 
-// full reports whether err says that there is no room.
+// full reports whether err means that there is no space.
 func full(err error) bool {
 	return status.Code(err) == codes.Unknown && strings.Contains(err.Error(), "database space exceeded")
 }
@@ -294,7 +294,7 @@ func TestFullEtcdRefusesJobsFiresAndRecovers(t *testing.T) {
 	eventually(t, "a full etcd refuses a job", func(context.Context) error {
 		n++
 		err := c.store(n)
-		if n > 80 { // slower than the room that is kept, an eighth, is used up between two looks
+		if n > 80 { // slower, so that the reserved eighth is not used up between two checks
 			time.Sleep(300 * time.Millisecond)
 		}
 		if full(err) {
@@ -348,7 +348,7 @@ func TestSuddenlyExceededQuotaIsRecovered(t *testing.T) {
 	c.close()
 }
 
-// Another user of etcd takes all the room, so that nothing which the nodes do makes any.
+// Another client of etcd takes all the space, so the nodes can free none.
 func TestOneShotsFireOnceWhileEtcdTakesDeletions(t *testing.T) {
 	long(t)
 	t.Parallel()
@@ -414,9 +414,9 @@ func TestOneShotsFireOnceWhileEtcdTakesDeletions(t *testing.T) {
 	if _, err := client.Delete(t.Context(), "other/", clientv3.WithPrefix()); err != nil {
 		t.Fatal(err)
 	}
-	logf(t, "when there was room, all were healthy after %v", c.healthy())
+	logf(t, "when there was space, all were healthy after %v", c.healthy())
 	if err := c.store(3); err != nil {
-		t.Errorf("a job with room again: %v", err)
+		t.Errorf("a job with free space again: %v", err)
 	}
 	c.close()
 }

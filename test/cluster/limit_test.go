@@ -76,13 +76,13 @@ func TestNodesShareConcurrencyLimit(t *testing.T) {
 		t.Helper()
 		eventually(t, what, func(context.Context) error {
 			if got := out(); got != want {
-				return fmt.Errorf("%v are out with the nodes, want %v", got, want)
+				return fmt.Errorf("%v are in flight on the nodes, want %v", got, want)
 			}
 			return nil
 		})
 		time.Sleep(time.Second) // in which no more may come
 		if got := out(); got != want {
-			t.Errorf("%s: then %v are out with the nodes, want %v", what, got, want)
+			t.Errorf("%s: then %v are in flight on the nodes, want %v", what, got, want)
 		}
 	}
 	want("three nodes have a third each", [3]int32{2, 2, 2})

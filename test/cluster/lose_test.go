@@ -54,7 +54,7 @@ func TestKilledNodeIsTakenOverWithinTwoSeconds(t *testing.T) {
 		time.Sleep(time.Until(at.Add(5 * time.Second)))
 		latest := c.ledger.latest(at, time.Now())
 		late[led] = append(late[led], latest)
-		logf(t, "kill -9 of a node, whose etcd led: %v: the next one led after %v, the latest trigger was late by %v; %d have come again by now",
+		logf(t, "kill -9 of a node, whose etcd led: %v: the next one led after %v, the latest trigger was late by %v; %d have been redelivered so far",
 			led, elected, latest, c.ledger.judge().again)
 		n.start()
 		c.healthy()
@@ -83,7 +83,7 @@ func TestStoppedNodeIsTakenOverWithin100Milliseconds(t *testing.T) {
 		took := n.stop()
 		time.Sleep(2 * time.Second)
 		late := c.ledger.latest(at, time.Now().Add(-time.Second))
-		logf(t, "a stop, the node's etcd led: %v: it took %v, the latest trigger was late by %v, and by %v before; %d have come again by now",
+		logf(t, "a stop, the node's etcd led: %v: it took %v, the latest trigger was late by %v, and by %v before; %d have been redelivered so far",
 			led, took, late, before, c.ledger.judge().again)
 		n.start()
 		c.healthy()

@@ -19,13 +19,13 @@ import (
 )
 
 // TestFullySecuredClusterLosesNothing has mTLS between sidecars and schedulers and among these, TLS between the members
-// of etcd, and jobs sealed; one node is killed under it. Whoever has no certificate, or that of another app, gets nowhere,
+// of etcd, and jobs sealed; one node is killed under it. Clients without a certificate, or with that of another app, are refused,
 // and nobody reads the payloads on the disks.
 func TestFullySecuredClusterLosesNothing(t *testing.T) {
 	long(t)
 	t.Parallel()
 	ca := identitytest.NewAuthority(t)
-	papers := func(app string) []string {
+	certificateFlags := func(app string) []string {
 		cert, key, authority := ca.Write(t, "spiffe://localhost/ns/default/"+app, time.Hour)
 		return []string{"--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-file", authority}
 	}
@@ -34,13 +34,13 @@ func TestFullySecuredClusterLosesNothing(t *testing.T) {
 	if err := os.WriteFile(keys, []byte(line), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	c := prepare(t, 3, with(certify(t).flags()...), with(papers("dapr-scheduler")...), with("--encryption-key-file", keys))
+	c := prepare(t, 3, with(certify(t).flags()...), with(certificateFlags("dapr-scheduler")...), with("--encryption-key-file", keys))
 	with("--etcd-initial-cluster", c.members("https"))(c)
 	for _, n := range c.nodes {
 		n.start()
 	}
 	c.healthy()
-	one, two := c.sidecar("one", papers("one")...), c.sidecar("two", papers("two")...)
+	one, two := c.sidecar("one", certificateFlags("one")...), c.sidecar("two", certificateFlags("two")...)
 	schedule := func(round string) {
 		for i := range 15 {
 			for _, s := range []*sidecar{one, two} {
@@ -59,13 +59,13 @@ func TestFullySecuredClusterLosesNothing(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 	defer cancel()
 	if _, err := schedulerv1.NewSchedulerClient(conn).ListJobs(ctx, &schedulerv1.ListJobsRequest{}); err == nil {
-		t.Error("whoever has no certificate is answered")
+		t.Error("a client without a certificate gets an answer")
 	}
-	liar := c.sidecar("liar", papers("one")...)
+	liar := c.sidecar("liar", certificateFlags("one")...)
 	short, end := context.WithTimeout(t.Context(), 2*time.Second)
 	defer end()
 	if err := liar.schedule(short, "lie", time.Now().Add(time.Hour)); err == nil {
-		t.Error("whoever has the certificate of another app schedules jobs for his own")
+		t.Error("a client with the certificate of another app schedules jobs for its own")
 	}
 	c.ledger.forget("liar/lie")
 

@@ -16,7 +16,7 @@ import (
 )
 
 // TestFullDiskIsReportedAndLosesNothing fills the disk of a node under load: first so far that new jobs are refused, then
-// to the last byte, and then makes room again.
+// to the last byte, and then frees space again.
 func TestFullDiskIsReportedAndLosesNothing(t *testing.T) {
 	t.Parallel()
 	dir := mount(t, "-t", "tmpfs", "-o", "size=320m", "tmpfs")
@@ -71,7 +71,7 @@ func TestFullDiskIsReportedAndLosesNothing(t *testing.T) {
 		c = n.connect(t)
 	default:
 	}
-	eventually(t, "with room again the node is healthy and takes jobs", func() bool {
+	eventually(t, "with free space again the node is healthy and takes jobs", func() bool {
 		_, err := c.ScheduleJob(t.Context(), far.request("one", "accepted"))
 		healthy, _ := n.healthy(t.Context())
 		return err == nil && healthy

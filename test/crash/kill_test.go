@@ -8,7 +8,7 @@ import (
 
 // TestKillsLoseNoAcknowledgedJob kills the node under load, again and again, at any moment, and each time holds
 // what users and apps know against what they are promised: every job that was acknowledged comes as often as it is
-// due, never early, with its own payload, one at a time; what was deleted stays silent; and no more comes again than was
+// due, never early, with its own payload, one at a time; deleted jobs stay silent; and no more is redelivered than was
 // out at the kill, by the node's own metric.
 func TestKillsLoseNoAcknowledgedJob(t *testing.T) {
 	kills := number(t, "CARILLON_TEST_KILLS", 4)
@@ -23,7 +23,7 @@ func TestKillsLoseNoAcknowledgedJob(t *testing.T) {
 		eventually(t, "users are told of twenty jobs in this life", func() bool { return w.acknowledged() >= 20*(life+1) })
 		held := life%2 == 1
 		out, before := 0, 0
-		if held { // what is out from here on can be counted
+		if held { // from here on the triggers in flight can be counted
 			before = w.hold(true)
 			time.Sleep(100 * time.Millisecond)
 			out = int(n.metric(t, "carillon_out"))

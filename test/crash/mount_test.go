@@ -92,7 +92,7 @@ func free(t *testing.T, dir string) int64 {
 	return int64(stat.Bavail) * stat.Bsize
 }
 
-// fill writes a file of that many bytes, or of as many as there is room for.
+// fill writes a file of that many bytes, or as many as fit.
 func fill(t *testing.T, path string, bytes int64) {
 	t.Helper()
 	f, err := os.Create(path)

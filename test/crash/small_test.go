@@ -15,7 +15,7 @@ import (
 )
 
 // TestSmallDiskAcceptsJobsUntilHalfFull fills disks on which a reserve of 128 MiB would leave no
-// room at all, three times over.
+// space at all, three times over.
 func TestSmallDiskAcceptsJobsUntilHalfFull(t *testing.T) {
 	for _, mib := range []uint64{64, 128} {
 		t.Run(fmt.Sprint(mib, " MiB"), func(t *testing.T) {
@@ -30,7 +30,7 @@ func TestSmallDiskAcceptsJobsUntilHalfFull(t *testing.T) {
 			payload := make([]byte, 16<<10)
 			for round := range 3 {
 				var refused error
-				// What the store writes afresh takes room for a moment: the disk is full when no job has been taken for a second.
+				// A rewrite by the store takes space for a moment: the disk is full when no job was accepted for a second.
 				taken, since := 0, time.Now()
 				for refused == nil || time.Since(since) < time.Second {
 					for i := range payload { // which cannot be compressed
@@ -48,7 +48,7 @@ func TestSmallDiskAcceptsJobsUntilHalfFull(t *testing.T) {
 					}
 					taken, since = taken+1, time.Now()
 					if taken > int(mib)<<10/16 {
-						t.Fatalf("round %d: %d jobs of 16 KiB were taken, more than the disk has room for", round, taken)
+						t.Fatalf("round %d: %d jobs of 16 KiB were taken, more than fit on the disk", round, taken)
 					}
 				}
 				if least := int(mib) << 10 / 16 / 4; taken < least {

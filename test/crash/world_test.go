@@ -32,7 +32,7 @@ type job struct {
 	deleted    time.Time // when its user was told that it is gone
 	mayBeGone  bool      // a user has tried to delete it
 	came       int
-	lives      int // in which it came, and which were ended: each may make one occurrence come again
+	lives      int // killed lives in which it was delivered: each may redeliver one occurrence
 	lastLife   int
 	lastCame   time.Time
 	unanswered bool
@@ -298,7 +298,7 @@ func (w *world) check(t *testing.T) sum {
 		if more := j.came - j.times; more > 0 {
 			s.again += more
 			if more > j.lives {
-				t.Errorf("%s came %d times of %d, after %d ends of the node that may have made it come again", name, j.came, j.times, j.lives)
+				t.Errorf("%s was delivered %d times instead of %d, after %d kills that may redeliver it", name, j.came, j.times, j.lives)
 			}
 		}
 	}

@@ -170,13 +170,13 @@ func (s scale) run(t *testing.T, count int, l load, f *figures) {
 	s.check(t, nodes, l, f)
 }
 
-// healthy has an app whose jobs fall due from the instant begin on at a steady pace, and returns what came. Its jobs are
-// scheduled before meanwhile is called.
+// healthy has an app whose jobs are due at a fixed interval from begin on, and returns its tally. All of them
+// are scheduled before it calls meanwhile.
 func (s scale) healthy(t *testing.T, u *users, name string, begin time.Time, meanwhile func()) bench.Tally {
 	t.Helper()
-	const pace = 10 * time.Millisecond
+	const interval = 10 * time.Millisecond
 	cfg := bench.AppsConfig{
-		Schedulers: u.addresses, Prefix: name, Apps: 1, Jobs: int(s.window / pace), Due: begin, Pace: pace, Answer: bench.AnswerSuccess,
+		Schedulers: u.addresses, Prefix: name, Apps: 1, Jobs: int(s.window / interval), Due: begin, Interval: interval, Answer: bench.AnswerSuccess,
 	}
 	a := serve(t, cfg)
 	defer a.stop()

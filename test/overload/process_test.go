@@ -191,7 +191,7 @@ func serve(t *testing.T, cfg bench.AppsConfig) *apps {
 	t.Helper()
 	argv := []string{
 		benchProgram, "child", bench.Apps, "--prefix", cfg.Prefix, "--apps", strconv.Itoa(cfg.Apps), "--jobs", strconv.Itoa(cfg.Jobs),
-		"--answer", cfg.Answer, "--due", cfg.Due.UTC().Format(time.RFC3339Nano), "--pace", cfg.Pace.String(),
+		"--answer", cfg.Answer, "--due", cfg.Due.UTC().Format(time.RFC3339Nano), "--interval", cfg.Interval.String(),
 	}
 	for _, s := range cfg.Schedulers {
 		argv = append(argv, "--scheduler", s)

@@ -105,7 +105,7 @@ func (u *users) schedule(t *testing.T, cfg bench.AppsConfig, payload int) {
 				}
 				message.Jobs = message.Jobs[:0]
 				for i := first; i < min(first+group, cfg.Jobs); i++ {
-					r := request(cfg.ID(i%cfg.Apps), strconv.Itoa(i), cfg.Due.Add(time.Duration(i)*cfg.Pace), payload)
+					r := request(cfg.ID(i%cfg.Apps), strconv.Itoa(i), cfg.Due.Add(time.Duration(i)*cfg.Interval), payload)
 					if cfg.Answer == bench.AnswerFailed {
 						r.Job.FailurePolicy = retried()
 					}

@@ -21,7 +21,7 @@ func TestLeaseOfNodeThatLeftEndsItsClaims(t *testing.T) {
 		a.Expire()
 		next, _ := a.Join(cluster.Node{ID: "b"})
 		if _, again, err := a.Claim(next, 0); err != nil || again != nil {
-			t.Errorf("the claim of a node that has left, and whose lease has ended, is taken yet (error %v)", err)
+			t.Errorf("the claim of a node that has left, and whose lease has expired, is still held (error %v)", err)
 		}
 	})
 }

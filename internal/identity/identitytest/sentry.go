@@ -46,7 +46,7 @@ func (a *Authority) Serve(t testing.TB, l net.Listener, id string, lasts time.Du
 	go func() { served <- server.Serve(l) }()
 	t.Cleanup(func() {
 		server.Stop()
-		if err := <-served; err != nil && !errors.Is(err, grpc.ErrServerStopped) { // which it says if it had not begun
+		if err := <-served; err != nil && !errors.Is(err, grpc.ErrServerStopped) { // stopped before Serve began
 			t.Errorf("Sentry: %v", err)
 		}
 	})

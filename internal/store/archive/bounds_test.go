@@ -125,7 +125,7 @@ func TestRestoreBatchesAreBounded(t *testing.T) {
 // A narrow writer takes so many bytes.
 type narrow struct{ left int }
 
-var errNarrow = errors.New("no more room")
+var errNarrow = errors.New("no space left")
 
 func (w *narrow) Write(b []byte) (int, error) {
 	if w.left -= len(b); w.left < 0 {
@@ -138,7 +138,7 @@ func TestFailedBackupOrRestoreSaysWhere(t *testing.T) {
 	large := shelved(3, 1<<20)
 	size := len(archived(t, large))
 	for _, left := range []int{0, size - 1<<20, size - 5, size - 1} {
-		if _, err := archive.Write(t.Context(), &narrow{left}, large, even, quiet); fmt.Sprint(err) != "write the archive: no more room" {
+		if _, err := archive.Write(t.Context(), &narrow{left}, large, even, quiet); fmt.Sprint(err) != "write the archive: no space left" {
 			t.Errorf("Write where %d bytes of %d go = %v", left, size, err)
 		}
 	}

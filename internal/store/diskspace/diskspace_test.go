@@ -95,7 +95,7 @@ func TestFullSmallDiskReportsFigures(t *testing.T) {
 func TestFreeSpaceOfDirectory(t *testing.T) {
 	w := diskspace.New(func() (diskspace.Usage, error) { return diskspace.Usage{}, errors.ErrUnsupported }, slog.New(slog.DiscardHandler))
 	if err := w.Full(); err != nil {
-		t.Errorf("a disk that does not say its room: %v", err)
+		t.Errorf("a disk that does not report its free space: %v", err)
 	}
 	dir := t.TempDir()
 	u, err := diskspace.Of(dir)

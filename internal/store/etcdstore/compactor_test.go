@@ -170,8 +170,8 @@ func TestFragmentedDatabaseIsDefragmented(t *testing.T) {
 				has(m, c.file, c.used, c.quota)
 				keep(t, s)
 				synctest.Wait()
-				if got := slices.Contains(m.Kept(), "defragment etcd"); got != c.want {
-					t.Errorf("with a file of %d, of which %d are used, and a quota of %d: %q, want it defragmented: %v", c.file, c.used, c.quota, m.Kept(), c.want)
+				if got := slices.Contains(m.Upkeep(), "defragment etcd"); got != c.want {
+					t.Errorf("with a file of %d, of which %d are used, and a quota of %d: %q, want it defragmented: %v", c.file, c.used, c.quota, m.Upkeep(), c.want)
 				}
 			})
 		})
@@ -194,7 +194,7 @@ func TestLeaderIsDefragmentedLast(t *testing.T) {
 		has(m, 60*mib, 8*mib, quota) // etcd, who leads
 		keep(t, s)
 		synctest.Wait()
-		if got, want := m.Kept(), []string{"compact 1", "defragment b", "defragment c", "defragment etcd"}; !slices.Equal(got, want) {
+		if got, want := m.Upkeep(), []string{"compact 1", "defragment b", "defragment c", "defragment etcd"}; !slices.Equal(got, want) {
 			t.Errorf("to keep room, the store did %q, want %q", got, want)
 		}
 	})
@@ -213,23 +213,23 @@ func TestOldRevisionsAreCompacted(t *testing.T) {
 		time.Sleep(30 * time.Second)
 		write() // revision 3, and the turns of nodes take some
 		time.Sleep(30*time.Second - 1)
-		if got := m.Kept(); len(got) > 0 {
+		if got := m.Upkeep(); len(got) > 0 {
 			t.Errorf("before it was old: %q", got)
 		}
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		if got, want := m.Kept(), []string{"compact 2"}; !slices.Equal(got, want) {
+		if got, want := m.Upkeep(), []string{"compact 2"}; !slices.Equal(got, want) {
 			t.Errorf("after a minute: %q, want %q", got, want)
 		}
 		time.Sleep(time.Minute - 1)
 		synctest.Wait()
 		write()
-		if got := m.Kept(); len(got) != 1 {
+		if got := m.Upkeep(); len(got) != 1 {
 			t.Errorf("before another minute was over: %q", got)
 		}
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		if got, want := m.Kept(), []string{"compact 2", "compact 3"}; !slices.Equal(got, want) {
+		if got, want := m.Upkeep(), []string{"compact 2", "compact 3"}; !slices.Equal(got, want) {
 			t.Errorf("after two minutes: %q, want %q", got, want)
 		}
 	})
@@ -250,7 +250,7 @@ func TestFullEtcdIsCompactedAtOnce(t *testing.T) {
 		m.Set("etcd", func(e *etcdtest.Member) { e.File, e.Used, e.Live, e.Quota = 59*mib, 59*mib, 20*mib, quota })
 		time.Sleep(5 * time.Second)
 		synctest.Wait()
-		if got, want := m.Kept(), []string{"compact 7", "defragment etcd"}; !slices.Equal(got, want) {
+		if got, want := m.Upkeep(), []string{"compact 7", "defragment etcd"}; !slices.Equal(got, want) {
 			t.Errorf("to make room, the store did %q, want %q", got, want)
 		}
 		time.Sleep(5 * time.Second)
@@ -295,7 +295,7 @@ func TestAlarmIsDisarmedWithFreeSpace(t *testing.T) {
 				keep(t, s)
 				time.Sleep(5*time.Second - 1) // it waits for no longer than that, as others may do it
 				synctest.Wait()
-				if got := m.Kept(); !slices.Equal(got, c.want) {
+				if got := m.Upkeep(); !slices.Equal(got, c.want) {
 					t.Errorf("the store did %q, want %q", got, c.want)
 				}
 				lifted := slices.Contains(c.want, "disarm etcd")
@@ -315,7 +315,7 @@ func TestAlarmOfFullMemberStays(t *testing.T) {
 		keep(t, s)
 		time.Sleep(5*time.Second - 1)
 		synctest.Wait()
-		if got, want := m.Kept(), []string{"compact 1", "disarm roomy"}; !slices.Equal(got, want) {
+		if got, want := m.Upkeep(), []string{"compact 1", "disarm roomy"}; !slices.Equal(got, want) {
 			t.Errorf("the store did %q, want %q", got, want)
 		}
 		if s.Full() == nil {
@@ -336,7 +336,7 @@ func TestRefusedWriteTriggersCompaction(t *testing.T) {
 		}
 		time.Sleep(time.Hour - 1) // nodes take turns by chance, in the time between two looks
 		synctest.Wait()
-		if got, want := m.Kept(), []string{"compact 1", "disarm etcd"}; !slices.Equal(got, want) {
+		if got, want := m.Upkeep(), []string{"compact 1", "disarm etcd"}; !slices.Equal(got, want) {
 			t.Errorf("the store did %q, want %q", got, want)
 		}
 		if err := s.Full(); err != nil {
@@ -392,7 +392,7 @@ func TestOneNodeCompactsDuringAlarm(t *testing.T) {
 		}
 		time.Sleep(time.Minute - 1)
 		synctest.Wait()
-		if got, want := m.Kept(), []string{"compact 1", "disarm etcd"}; !slices.Equal(got, want) {
+		if got, want := m.Upkeep(), []string{"compact 1", "disarm etcd"}; !slices.Equal(got, want) {
 			t.Errorf("five nodes did %q, want one to do %q", got, want)
 		}
 		if compactions != 1 {
@@ -439,8 +439,8 @@ func TestFailedCompactionIsLoggedAndRetried(t *testing.T) {
 				failing.Store(false)
 				time.Sleep(5 * time.Second)
 				synctest.Wait()
-				if !slices.Contains(m.Kept(), "defragment etcd") {
-					t.Errorf("after it was mended, the store did %q", m.Kept())
+				if !slices.Contains(m.Upkeep(), "defragment etcd") {
+					t.Errorf("after it was mended, the store did %q", m.Upkeep())
 				}
 				if told("; retrying") != 1 || told("defragmented an etcd member") != 1 {
 					t.Error("what went well was not logged, or as broken")

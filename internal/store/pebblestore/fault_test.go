@@ -122,7 +122,7 @@ func TestFullDiskIsRetried(t *testing.T) {
 		time.Sleep(4 * time.Second)
 		synctest.Wait()
 		if len(done) > 0 || l.acked[0].Load() == 0 {
-			t.Fatalf("after a while on a full disk the writers are done: %v, with %d acknowledged; want them to wait for room", len(done) > 0, l.acked[0].Load())
+			t.Fatalf("after a while on a full disk the writers are done: %v, with %d acknowledged; want them to wait for space", len(done) > 0, l.acked[0].Load())
 		}
 		if tries := f.seen.Load(); tries < 3 || tries > 12 {
 			t.Errorf("tables were tried %d times in 4 seconds, want about one a second", tries)
@@ -133,7 +133,7 @@ func TestFullDiskIsRetried(t *testing.T) {
 		f.mended.Store(true)
 		for w, err := range <-done {
 			if err != nil {
-				t.Errorf("writer %d, when there is room again: %v", w, err)
+				t.Errorf("writer %d, when there is space again: %v", w, err)
 			}
 		}
 		l.check(t, s, l.snapshot())

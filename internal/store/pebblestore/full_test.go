@@ -14,7 +14,7 @@ import (
 	"carillon/internal/store/pebblestore"
 )
 
-// A smallDisk has as much room left as it says.
+// smallDisk reports a chosen amount of free space.
 type smallDisk struct {
 	vfs.FS
 	free atomic.Uint64

@@ -209,7 +209,7 @@ func TestIdleStoreFreesSpaceAndDetectsMove(t *testing.T) {
 		waited := make(chan error, 1)
 		go func() { waited <- s.Wait(t.Context()) }()
 		if time.Sleep(2500 * time.Millisecond); flushed() != before || s.Full() != nil {
-			t.Errorf("on a disk with room, %v, there were %d flushes", s.Full(), flushed()-before)
+			t.Errorf("on a disk with free space, %v, there were %d flushes", s.Full(), flushed()-before)
 		}
 		full.Store(true)
 		if time.Sleep(time.Second); flushed() != before+1 || !errors.Is(s.Full(), job.ErrFull) {
@@ -278,7 +278,7 @@ func change(t *testing.T, disk vfs.FS, path string, how func([]byte) []byte) {
 	}
 }
 
-// TestCloseDoesNotWaitForRetry holds of a disk that has no room for a table.
+// TestCloseDoesNotWaitForRetry uses a disk without space for a table.
 func TestCloseDoesNotWaitForRetry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := openAt(t, Config{Dir: "store", FS: errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {

@@ -10,7 +10,7 @@ import (
 func getReturnsWhatWasPut(t *testing.T, s store.Store) {
 	keys := awkward()
 	fill(t, s, keys...)
-	slices.Reverse(keys) // an answer is in the order of the question
+	slices.Reverse(keys) // the values are in the order of the keys
 	for i, v := range get(t, s, append(keys, keys[0])...) {
 		if k := append(keys, keys[0])[i]; string(v) != "value of "+k {
 			t.Errorf("Get(%q) = %q, want %q", k, v, "value of "+k)
@@ -123,7 +123,7 @@ func scanYieldsEmptyValues(t *testing.T, s store.Store) {
 func scanMayBeLeftEarly(t *testing.T, s store.Store) {
 	keys := numbered(300)
 	fill(t, s, keys...)
-	for n := range 20 { // a store that keeps something of each scan will say so when it is closed
+	for n := range 20 { // a store that leaks scans reports that when it is closed
 		seen := 0
 		for p, err := range s.Scan(t.Context(), store.Range{}, 0) {
 			if err != nil {

@@ -1,7 +1,7 @@
-// Package storetest is the suite that every store passes: it says by machine what [store.Store] says in words.
+// Package storetest is the test suite of the contract of [store.Store], which every store must pass.
 //
-// It asks for nothing that the contract does not promise, so that a store on one disk and a store of a cluster can
-// both pass. What only some stores promise, such as surviving a power cut of one machine, is tested beside each.
+// It tests nothing beyond the contract, so that a store on one disk and a store of a cluster can both
+// pass. Each store tests its further promises itself, such as surviving a power cut.
 package storetest
 
 import (
@@ -16,7 +16,7 @@ import (
 	"carillon/internal/store"
 )
 
-// Run tests the stores that open returns, each empty. It is open's part to close them when its test ends.
+// Run tests the stores that open returns. Each must be empty, and open closes it when its test ends.
 func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	for name, test := range map[string]func(*testing.T, store.Store){
 		"Get returns what Commit put":            getReturnsWhatWasPut,
@@ -48,7 +48,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 	}
 }
 
-// put is a pair that is easy to write.
+// put is a pair to write.
 type put struct{ key, value string }
 
 func commit(t *testing.T, s store.Store, puts ...put) {
@@ -80,7 +80,7 @@ func get(t *testing.T, s store.Store, keys ...string) [][]byte {
 	return got
 }
 
-// scan collects what a scan yields.
+// scan collects the pairs of a scan.
 func scan(ctx context.Context, s store.Store, r store.Range, limit int) ([]put, error) {
 	var got []put
 	for p, err := range s.Scan(ctx, r, limit) {
@@ -115,7 +115,7 @@ func equal(t *testing.T, what string, got, want any) {
 	}
 }
 
-// awkward are keys that a careless encoding or comparison gets out of order, in order.
+// awkward returns ordered keys that a careless encoding or comparison would reorder.
 func awkward() []string {
 	keys := []string{
 		"\x00", "\x00\x00", "\x00\x00\x01", "\x00\xff", "\x01", "\x01\x00", "A", "a", "a\x00", "a\x00b", "a\x01", "a/", "a/b",
@@ -125,7 +125,7 @@ func awkward() []string {
 	return keys
 }
 
-// fill puts keys, the last one first.
+// fill writes the keys, the last one first.
 func fill(t *testing.T, s store.Store, keys ...string) {
 	t.Helper()
 	var b store.Batch

@@ -83,7 +83,8 @@ func commitCarriesALargeValue(t *testing.T, s store.Store) {
 	wantKeys(t, s, store.Range{}, 0, "a", "large", "z")
 }
 
-// commitIsAtomic has one writer move a token about, and readers that must find it in one place, as Get is of one moment.
+// commitIsAtomic has one writer that moves a token between keys, and readers that must find it at one
+// key: Get reads all keys at one moment.
 func commitIsAtomic(t *testing.T, s store.Store) {
 	places := [][]byte{[]byte("place/0"), []byte("place/1"), []byte("place/2")}
 	commit(t, s, put{string(places[0]), "token"})
@@ -128,7 +129,7 @@ func batchServesAgain(t *testing.T, s store.Store) {
 	equal(t, "Scan", got, []put{{"a", "0"}, {"b", "1"}, {"c", "2"}, {"d", "3"}, {"e", "4"}})
 }
 
-// agreesWithAMap does things at random to the store and to a map.
+// agreesWithAMap applies random operations to the store and to a map, and compares them.
 func agreesWithAMap(t *testing.T, s store.Store) {
 	seed := rand.Uint64()
 	rnd := rand.New(rand.NewPCG(seed, 1))

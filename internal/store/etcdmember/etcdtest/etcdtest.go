@@ -1,4 +1,5 @@
-// Package etcdtest runs etcd for tests: a real member in this process, quick because it does not wait for the disk.
+// Package etcdtest runs etcd for tests: a real member in this process that does not sync its disk, or
+// a [Memory].
 package etcdtest
 
 import (
@@ -13,9 +14,10 @@ import (
 	"carillon/internal/store/etcdmember"
 )
 
-// Config describes a cluster of one, in a folder of its own, that listens on free ports of loopback and allows what etcd
-// allows by default. It grants leases of a second and more. Without CARILLON_TEST_ETCD, which make cluster sets, the test
-// is skipped: leases are real time, and a machine that is busy with other tests loses them.
+// Config returns the configuration of a single member with a new directory, free loopback ports and
+// etcd's default limits. Its leases last at least a second. It skips the test unless
+// CARILLON_TEST_ETCD is set, as make cluster does: leases expire in real time, and would be lost on a
+// machine that is busy with other tests.
 func Config(t testing.TB) etcdmember.Config {
 	t.Helper()
 	if os.Getenv("CARILLON_TEST_ETCD") == "" {
@@ -28,7 +30,7 @@ func Config(t testing.TB) etcdmember.Config {
 	}
 }
 
-// free returns an address that nobody listens on.
+// free returns a free loopback address.
 func free(t testing.TB) string {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
@@ -39,7 +41,7 @@ func free(t testing.TB) string {
 	return "http://" + l.Addr().String()
 }
 
-// Run runs the member until the test ends, or until stop has returned, and returns where its clients find it.
+// Run runs the member until the test ends or stop returns. It returns the endpoints of its clients.
 func Run(t testing.TB, cfg etcdmember.Config) (endpoints []string, stop func()) {
 	t.Helper()
 	m, err := etcdmember.New(cfg, slog.New(slog.NewTextHandler(t.Output(), &slog.HandlerOptions{Level: slog.LevelWarn})))

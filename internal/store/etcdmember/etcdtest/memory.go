@@ -22,27 +22,28 @@ import (
 	"carillon/internal/memnet"
 )
 
-// A Memory is an etcd in memory, for tests in fake time: keys with their history, transactions, leases and watches, as
-// etcd's own clients see them. It has one member, no log and no elections, and a lease ends to the nanosecond. It is safe
-// for concurrent use.
+// Memory is an etcd in memory, for tests in fake time. It has keys with their history, transactions,
+// leases and watches, and speaks etcd's protocol. It has no log and no elections, and a lease expires
+// at the exact nanosecond. It is safe for concurrent use.
 type Memory struct {
 	etcdserverpb.UnimplementedKVServer
 	etcdserverpb.UnimplementedLeaseServer
 
-	// Before, if it is not nil, is called with each request of a client, watches aside, before that is carried out, and
-	// After before its answer leaves; an error is the answer instead. They are set before the first client is made.
+	// Before is called before each request of a client is executed, and After before its response is
+	// sent, except for watches. An error replaces the response. nil does nothing. Set them before the
+	// first client is created.
 	Before, After func(ctx context.Context, request any) error
-	// MaxTxnOps and MaxRequestBytes are how much one transaction may be; 0 is what etcd allows by default.
+	// MaxTxnOps and MaxRequestBytes limit one transaction; 0 means etcd's default.
 	MaxTxnOps, MaxRequestBytes int
-	// Unwatchable has each watch end at once, as one that is broken does.
+	// Unwatchable makes each watch end at once, like a broken one.
 	Unwatchable bool
 
-	mu        sync.Mutex // guards the fields below, and what the places say
-	places    []*place   // the members
-	history   []event    // in their order; those of one transaction have one revision
-	now       int64      // the revision
-	compacted int64      // the revision before which nothing can be read
-	kept      []string   // what was done to keep room
+	mu        sync.Mutex      // guards the fields below, and the fields of the servers
+	servers   []*memberServer // one per member
+	history   []event         // in order; the events of one transaction have one revision
+	now       int64           // the revision
+	compacted int64           // the oldest readable revision
+	upkeep    []string        // compactions, defragmentations and disarmed alarms, in order
 	keys      map[string]*mvccpb.KeyValue
 	leases    map[int64]*lease
 	granted   int64         // the ID of the latest lease
@@ -55,7 +56,7 @@ type event struct {
 	*mvccpb.Event
 }
 
-// NewMemory returns an empty one, which serves until the test ends.
+// NewMemory returns an empty etcd with one member, which serves until the test ends.
 func NewMemory(t testing.TB) *Memory {
 	t.Helper()
 	m := &Memory{
@@ -73,34 +74,34 @@ func NewMemory(t testing.TB) *Memory {
 	return m
 }
 
-// serve has clients reach the member at p until the test ends.
-func (m *Memory) serve(t testing.TB, p *place) {
+// serve serves the member p until the test ends.
+func (m *Memory) serve(t testing.TB, p *memberServer) {
 	t.Helper()
 	server := grpc.NewServer(grpc.UnaryInterceptor(m.intercept), grpc.MaxRecvMsgSize(math.MaxInt32))
 	etcdserverpb.RegisterKVServer(server, m)
 	etcdserverpb.RegisterLeaseServer(server, m)
 	etcdserverpb.RegisterClusterServer(server, &cluster{memory: m})
-	etcdserverpb.RegisterMaintenanceServer(server, &maintenance{memory: m, place: p})
+	etcdserverpb.RegisterMaintenanceServer(server, &maintenance{memory: m, member: p})
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(p.listener) }()
 	t.Cleanup(func() {
 		server.Stop()
-		if err := <-served; err != nil && !errors.Is(err, grpc.ErrServerStopped) { // before it began
+		if err := <-served; err != nil && !errors.Is(err, grpc.ErrServerStopped) { // stopped before Serve began
 			t.Error(err)
 		}
 	})
 }
 
-// reached returns the listener of the member at the address; it is the first one's if there is none.
-func (m *Memory) reached(address string) *memnet.Listener {
+// listenerOf returns the listener of the member with that address, or else that of the first member.
+func (m *Memory) listenerOf(address string) *memnet.Listener {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, p := range m.places {
+	for _, p := range m.servers {
 		if p.Name+":2379" == address {
 			return p.listener
 		}
 	}
-	return m.places[0].listener
+	return m.servers[0].listener
 }
 
 // Client returns a client of that name, which is closed when the test ends.
@@ -115,7 +116,7 @@ func (m *Memory) Client(t testing.TB, name string) *clientv3.Client {
 				if err := m.reach(ctx, name); err != nil {
 					return nil, err
 				}
-				c, err := m.reached(address).DialContext(ctx)
+				c, err := m.listenerOf(address).DialContext(ctx)
 				return wire{c, m, name}, err
 			}),
 		},
@@ -123,9 +124,9 @@ func (m *Memory) Client(t testing.TB, name string) *clientv3.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_ = c.Watcher.Close() // it has not begun
+	_ = c.Watcher.Close() // no watch has begun
 	c.Watcher = watcher{m, name}
-	t.Cleanup(func() { _ = c.Close() }) // it may have been cut off
+	t.Cleanup(func() { _ = c.Close() }) // the client may be cut off
 	return c
 }
 
@@ -151,7 +152,7 @@ func (m *Memory) header() *etcdserverpb.ResponseHeader {
 	return &etcdserverpb.ResponseHeader{ClusterId: 1, MemberId: 1, Revision: m.now, RaftTerm: 1}
 }
 
-// holds reports whether key is in the range that etcd writes in this way.
+// holds reports whether key is in the range from, to as etcd encodes it.
 func holds(key, from, to []byte) bool {
 	switch k := string(key); {
 	case len(to) == 0:
@@ -163,7 +164,7 @@ func holds(key, from, to []byte) bool {
 	}
 }
 
-// at returns the keys as they were at the revision, 0 for the present one.
+// at returns the keys at that revision; 0 is the present one.
 func (m *Memory) at(revision int64) map[string]*mvccpb.KeyValue {
 	if revision == 0 || revision >= m.now {
 		return m.keys
@@ -182,7 +183,7 @@ func (m *Memory) at(revision int64) map[string]*mvccpb.KeyValue {
 	return then
 }
 
-// find returns what is in a range, in the order of keys.
+// find returns the pairs in a range, in the order of keys.
 func (m *Memory) find(revision int64, from, to []byte) (found []*mvccpb.KeyValue) {
 	for _, kv := range m.at(revision) {
 		if holds(kv.Key, from, to) {
@@ -199,7 +200,7 @@ func (m *Memory) read(r *etcdserverpb.RangeRequest) *etcdserverpb.RangeResponse 
 	if r.GetCountOnly() {
 		return resp
 	}
-	if r.GetSortTarget() == etcdserverpb.RangeRequest_CREATE { // as those do who look for the first
+	if r.GetSortTarget() == etcdserverpb.RangeRequest_CREATE { // a query for the oldest key
 		slices.SortStableFunc(found, func(a, b *mvccpb.KeyValue) int { return cmp.Compare(a.CreateRevision, b.CreateRevision) })
 	}
 	if limit := int(r.GetLimit()); limit > 0 && len(found) > limit {
@@ -215,7 +216,7 @@ func (m *Memory) read(r *etcdserverpb.RangeRequest) *etcdserverpb.RangeResponse 
 	return resp
 }
 
-// A txn is what one transaction writes.
+// txn is the writes of one transaction.
 type txn struct {
 	memory *Memory
 	events []event
@@ -244,7 +245,7 @@ func (b *txn) remove(from, to []byte) (n int64) {
 	return n
 }
 
-// end makes the transaction a revision if it has written anything.
+// end makes the transaction a revision if it has writes.
 func (b *txn) end() {
 	if len(b.events) == 0 {
 		return
@@ -255,7 +256,7 @@ func (b *txn) end() {
 	b.memory.changed = make(chan struct{})
 }
 
-// Range is that of etcd.
+// Range implements etcd's call.
 func (m *Memory) Range(_ context.Context, r *etcdserverpb.RangeRequest) (*etcdserverpb.RangeResponse, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -265,7 +266,7 @@ func (m *Memory) Range(_ context.Context, r *etcdserverpb.RangeRequest) (*etcdse
 	return m.read(r), nil
 }
 
-// Put is that of etcd.
+// Put implements etcd's call.
 func (m *Memory) Put(_ context.Context, r *etcdserverpb.PutRequest) (*etcdserverpb.PutResponse, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -281,7 +282,7 @@ func (m *Memory) Put(_ context.Context, r *etcdserverpb.PutRequest) (*etcdserver
 	return &etcdserverpb.PutResponse{Header: m.header()}, nil
 }
 
-// DeleteRange is that of etcd.
+// DeleteRange implements etcd's call.
 func (m *Memory) DeleteRange(_ context.Context, r *etcdserverpb.DeleteRangeRequest) (*etcdserverpb.DeleteRangeResponse, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -291,7 +292,7 @@ func (m *Memory) DeleteRange(_ context.Context, r *etcdserverpb.DeleteRangeReque
 	return &etcdserverpb.DeleteRangeResponse{Header: m.header(), Deleted: n}, nil
 }
 
-// Txn is that of etcd, without transactions within transactions.
+// Txn implements etcd's call, without transactions within transactions.
 func (m *Memory) Txn(_ context.Context, r *etcdserverpb.TxnRequest) (*etcdserverpb.TxnResponse, error) {
 	switch {
 	case len(r.GetCompare()) > cmp.Or(m.MaxTxnOps, 128) || len(r.GetSuccess()) > cmp.Or(m.MaxTxnOps, 128):
@@ -337,7 +338,8 @@ func (m *Memory) Txn(_ context.Context, r *etcdserverpb.TxnRequest) (*etcdserver
 	return resp, nil
 }
 
-// compare reports whether c holds for all keys in its range; of no key it is asked as of one that was never written.
+// compare reports whether c is true for all keys in its range. A key without a value counts as never
+// written.
 func (m *Memory) compare(c *etcdserverpb.Compare) bool {
 	all := m.find(0, c.GetKey(), c.GetRangeEnd())
 	if len(all) == 0 {

@@ -10,13 +10,13 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 )
 
-// A lease ends, with its keys, when it has not been renewed for its ttl.
+// lease expires, with its keys, when it is not renewed within its TTL.
 type lease struct {
 	ttl    time.Duration
 	expiry *time.Timer
 }
 
-// LeaseGrant is that of etcd.
+// LeaseGrant implements etcd's call.
 func (m *Memory) LeaseGrant(_ context.Context, r *etcdserverpb.LeaseGrantRequest) (*etcdserverpb.LeaseGrantResponse, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -33,7 +33,7 @@ func (m *Memory) LeaseGrant(_ context.Context, r *etcdserverpb.LeaseGrantRequest
 	return &etcdserverpb.LeaseGrantResponse{Header: m.header(), ID: id, TTL: r.GetTTL()}, nil
 }
 
-// drop ends a lease, and removes the keys that are on it.
+// drop ends a lease, and removes its keys.
 func (m *Memory) drop(id int64) {
 	m.leases[id].expiry.Stop()
 	delete(m.leases, id)
@@ -46,7 +46,7 @@ func (m *Memory) drop(id int64) {
 	b.end()
 }
 
-// LeaseRevoke is that of etcd.
+// LeaseRevoke implements etcd's call.
 func (m *Memory) LeaseRevoke(_ context.Context, r *etcdserverpb.LeaseRevokeRequest) (*etcdserverpb.LeaseRevokeResponse, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -57,7 +57,7 @@ func (m *Memory) LeaseRevoke(_ context.Context, r *etcdserverpb.LeaseRevokeReque
 	return &etcdserverpb.LeaseRevokeResponse{Header: m.header()}, nil
 }
 
-// LeaseKeepAlive is that of etcd.
+// LeaseKeepAlive implements etcd's call.
 func (m *Memory) LeaseKeepAlive(s etcdserverpb.Lease_LeaseKeepAliveServer) error {
 	for {
 		r, err := s.Recv()

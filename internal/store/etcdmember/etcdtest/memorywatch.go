@@ -6,13 +6,14 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// A watcher is a client's. etcd's own waits for a channel that is older than any bubble of fake time, which would stand still.
+// watcher is the watcher of a client. etcd's own uses a channel that was created outside of the test's
+// synctest bubble, so that fake time would stand still.
 type watcher struct {
 	memory *Memory
 	name   string
 }
 
-// Watch is that of etcd's client, without filters, without progress and without what a key was before.
+// Watch implements [clientv3.Watcher], without filters, progress and previous values.
 func (w watcher) Watch(ctx context.Context, key string, opts ...clientv3.OpOption) clientv3.WatchChan {
 	events := make(chan clientv3.WatchResponse)
 	go func() {
@@ -50,8 +51,8 @@ func (w watcher) Watch(ctx context.Context, key string, opts ...clientv3.OpOptio
 	return events
 }
 
-// RequestProgress is that of etcd's client, and does nothing.
+// RequestProgress implements [clientv3.Watcher], and does nothing.
 func (watcher) RequestProgress(context.Context) error { return nil }
 
-// Close is that of etcd's client. A watch ends with its context.
+// Close implements [clientv3.Watcher]. A watch ends with its context.
 func (watcher) Close() error { return nil }

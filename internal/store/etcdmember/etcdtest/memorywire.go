@@ -5,7 +5,7 @@ import (
 	"net"
 )
 
-// Cut holds all that is on its way to and from the client of that name, or lets it go on.
+// Cut stops all traffic of the client of that name, or lets it continue.
 func (m *Memory) Cut(name string, cut bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -34,7 +34,7 @@ func (m *Memory) reach(ctx context.Context, name string) error {
 	}
 }
 
-// A wire is a connection that can be cut.
+// wire is a connection that Cut can stop.
 type wire struct {
 	net.Conn
 	memory *Memory

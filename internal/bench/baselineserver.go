@@ -22,63 +22,65 @@ import (
 	"google.golang.org/protobuf/types/known/anypb"
 )
 
-// The nulls that [ServeNull] knows.
+// The baseline servers of [ServeBaseline].
 const (
-	NullEcho   = "null-echo"   // the Scheduler service with nothing behind it: unary calls and streams
-	NullSynced = "null-synced" // its ScheduleJob writes the request to a database, synced, before it answers
-	NullBare   = "null-bare"   // its ScheduleJob appends 256 bytes to a file and syncs it, and nothing else
-	NullHTTP   = "null-http"   // an HTTP server that reads the body and answers 204
+	BaselineEcho   = "baseline-echo"   // a Scheduler service that only answers: unary calls and streams
+	BaselineAppend = "baseline-append" // its ScheduleJob first writes the request to a synced database
+	BaselineFile   = "baseline-file"   // its ScheduleJob first appends 256 bytes to a file and syncs it
+	BaselineHTTP   = "baseline-http"   // an HTTP server that reads the body and answers 204
 )
 
-// Nulls returns the names of all nulls.
-func Nulls() []string { return []string{NullEcho, NullSynced, NullBare, NullHTTP} }
+// Baselines returns the names of all baselines.
+func Baselines() []string { return []string{BaselineEcho, BaselineAppend, BaselineFile, BaselineHTTP} }
 
-// triggersHeader is the metadata of a WatchJobs call that says how many triggers the null is to send, and triggerBytes
-// is the one that says how large they are.
+// triggersHeader is the metadata of a WatchJobs call with the number of triggers to send, and
+// triggerBytesHeader the metadata with the size of their data.
 const (
 	triggersHeader     = "carillon-bench-triggers"
 	triggerBytesHeader = "carillon-bench-payload"
 )
 
-// ServeNull serves the null of that name on l until ctx ends. It keeps what it writes in the folder dir.
-func ServeNull(ctx context.Context, name string, l net.Listener, dir string) error {
+// ServeBaseline serves the baseline of that name on l until ctx ends. It writes to the directory
+// dir.
+func ServeBaseline(ctx context.Context, name string, l net.Listener, dir string) error {
 	switch name {
-	case NullEcho:
-		return serveGRPC(ctx, l, null{})
-	case NullSynced:
-		db, err := pebble.Open(dir, &pebble.Options{FormatMajorVersion: pebble.FormatNewest, Logger: quiet{}})
+	case BaselineEcho:
+		return serveGRPC(ctx, l, baselineServer{})
+	case BaselineAppend:
+		db, err := pebble.Open(dir, &pebble.Options{FormatMajorVersion: pebble.FormatNewest, Logger: discardLogger{}})
 		if err != nil {
 			return fmt.Errorf("open the database of %s: %w", name, err)
 		}
 		defer db.Close()
-		return serveGRPC(ctx, l, null{db: db})
-	case NullBare:
+		return serveGRPC(ctx, l, baselineServer{db: db})
+	case BaselineFile:
 		if err := os.MkdirAll(dir, 0o700); err != nil {
-			return fmt.Errorf("make the folder of %s: %w", name, err)
+			return fmt.Errorf("create the directory of %s: %w", name, err)
 		}
 		f, err := os.Create(filepath.Join(dir, "log"))
 		if err != nil {
 			return fmt.Errorf("open the file of %s: %w", name, err)
 		}
 		defer f.Close()
-		return serveGRPC(ctx, l, null{file: &bare{f: f}})
-	case NullHTTP:
+		return serveGRPC(ctx, l, baselineServer{file: &syncedFile{f: f}})
+	case BaselineHTTP:
 		return serveHTTP(ctx, l)
 	default:
-		return fmt.Errorf("there is no null %q", name)
+		return fmt.Errorf("there is no baseline server %q", name)
 	}
 }
 
-// quiet drops what Pebble tells.
-type quiet struct{}
+// discardLogger drops what Pebble logs.
+type discardLogger struct{}
 
-func (quiet) Infof(string, ...any)  {}
-func (quiet) Errorf(string, ...any) {}
+func (discardLogger) Infof(string, ...any) {}
+
+func (discardLogger) Errorf(string, ...any) {}
 
 // Fatalf panics: Pebble does not expect it to return.
-func (quiet) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
+func (discardLogger) Fatalf(format string, args ...any) { panic(fmt.Sprintf(format, args...)) }
 
-func serveGRPC(ctx context.Context, l net.Listener, n null) error {
+func serveGRPC(ctx context.Context, l net.Listener, n baselineServer) error {
 	s := grpc.NewServer(grpc.MaxRecvMsgSize(math.MaxInt32))
 	schedulerv1.RegisterSchedulerServer(s, n)
 	defer context.AfterFunc(ctx, s.Stop)()
@@ -99,20 +101,20 @@ func serveHTTP(ctx context.Context, l net.Listener) error {
 	return nil
 }
 
-// null implements the Scheduler service without doing anything.
-type null struct {
+// baselineServer implements the Scheduler service without scheduling anything.
+type baselineServer struct {
 	schedulerv1.UnimplementedSchedulerServer
-	db   *pebble.DB // nil if nothing is written to it
-	file *bare      // nil likewise
+	db   *pebble.DB  // nil: no database
+	file *syncedFile // nil: no file
 }
 
-// A bare file is appended to and synced, by one at a time.
-type bare struct {
+// syncedFile is a file that is synced after each append. It is safe for concurrent use.
+type syncedFile struct {
 	mu sync.Mutex
 	f  *os.File // guarded by mu
 }
 
-func (b *bare) append() error {
+func (b *syncedFile) append() error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if _, err := b.f.Write(make([]byte, syncBytes)); err != nil {
@@ -122,7 +124,7 @@ func (b *bare) append() error {
 }
 
 // ScheduleJob acknowledges the job.
-func (n null) ScheduleJob(_ context.Context, r *schedulerv1.ScheduleJobRequest) (*schedulerv1.ScheduleJobResponse, error) {
+func (n baselineServer) ScheduleJob(_ context.Context, r *schedulerv1.ScheduleJobRequest) (*schedulerv1.ScheduleJobResponse, error) {
 	if n.db != nil {
 		value, err := proto.Marshal(r)
 		if err != nil {
@@ -141,7 +143,7 @@ func (n null) ScheduleJob(_ context.Context, r *schedulerv1.ScheduleJobRequest) 
 }
 
 // WatchJobs sends as many triggers as the call's metadata says and ends when they are answered.
-func (n null) WatchJobs(stream schedulerv1.Scheduler_WatchJobsServer) error {
+func (n baselineServer) WatchJobs(stream schedulerv1.Scheduler_WatchJobsServer) error {
 	count, bytes := header(stream.Context(), triggersHeader), header(stream.Context(), triggerBytesHeader)
 	initial, err := stream.Recv()
 	if err != nil {
@@ -170,7 +172,7 @@ func (n null) WatchJobs(stream schedulerv1.Scheduler_WatchJobsServer) error {
 	return g.Wait()
 }
 
-// header returns the number in the metadata of a call, or 0.
+// header returns the number in that metadata of a call; 0 if there is none.
 func header(ctx context.Context, name string) int {
 	values := metadata.ValueFromIncomingContext(ctx, name)
 	if len(values) == 0 {

@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	// fewCallers call beside an overload.
+	// fewCallers is how many callers call beside busy apps.
 	fewCallers = 8
-	// retryAfter is how long they wait before they make a call again that was refused.
+	// retryAfter is how long they wait before they repeat a refused call.
 	retryAfter = 10 * time.Millisecond
 )
 
-// The kinds of calls that are made beside an overload.
+// The kinds of calls that are made beside busy apps.
 const (
 	callSchedule = iota
 	callGet
@@ -27,23 +27,23 @@ const (
 	callKinds
 )
 
-// callTimes are how long calls took until they were answered, those among it that were made again.
+// callTimes are the durations of calls until they were answered, retries included.
 type callTimes struct {
-	took       [callKinds][]time.Duration
-	again      int // calls that were refused, and made again
-	unanswered int // calls that were given up; they count as long as they were waited for
-	count      Count
+	took     [callKinds][]time.Duration
+	retries  int // refused calls that were repeated
+	timedOut int // calls without an answer; their duration is the timeout
+	count    Count
 }
 
-// callInTurn has a few callers of the app schedule a job, get it and delete it, again and again until the instant end.
-// A call is given up after the patience of the sizes.
-func (b *bench) callInTurn(ctx context.Context, t *target, app string, end time.Time) (callTimes, error) {
+// callInLoops has a few callers of the app repeatedly schedule, get and delete a job, until the
+// instant end. A call times out after [Sizes].Patience.
+func (b *bench) callInLoops(ctx context.Context, t *measuredServer, app string, end time.Time) (callTimes, error) {
 	var mu sync.Mutex
 	var all callTimes
 	var callers sync.WaitGroup
 	for i := range fewCallers {
 		callers.Go(func() {
-			mine := b.callAlone(ctx, t.on[i%len(t.on)], t.request(app, oneShot(far)), i, end)
+			mine := b.callLoop(ctx, t.stubs[i%len(t.stubs)], t.request(app, oneShot(farFuture)), i, end)
 			mu.Lock()
 			defer mu.Unlock()
 			all.add(mine)
@@ -56,22 +56,23 @@ func (b *bench) callInTurn(ctx context.Context, t *target, app string, end time.
 	return all, nil
 }
 
-// countLeft notes the jobs of the callers' app that are stored in the end, although each was deleted, and deletes them.
-func (c *callTimes) countLeft(ctx context.Context, t *target, app string) error {
+// countLeft counts the jobs of the app that are still stored, although each was deleted, and
+// deletes them.
+func (c *callTimes) countLeft(ctx context.Context, t *measuredServer, app string) error {
 	var jobs []*schedulerv1.NamedJob
-	err := patiently(ctx, func() (err error) {
-		jobs, err = t.list(ctx, app)
+	err := retryUntilRecovered(ctx, func() (err error) {
+		jobs, err = t.listJobs(ctx, app)
 		return err
 	})
-	c.count.Unknown = max(len(jobs)-c.unanswered, 0)
-	return errors.Join(err, patiently(ctx, func() error { return t.forget(ctx, app) }))
+	c.count.Unknown = max(len(jobs)-c.timedOut, 0)
+	return errors.Join(err, retryUntilRecovered(ctx, func() error { return t.deleteJobs(ctx, app) }))
 }
 
-// callAlone is one of the callers.
-func (b *bench) callAlone(
+// callLoop is the loop of one caller.
+func (b *bench) callLoop(
 	ctx context.Context, on schedulerv1.SchedulerClient, r *schedulerv1.ScheduleJobRequest, caller int, end time.Time,
 ) (c callTimes) {
-	r.Overwrite = true // a call that is made again may have been carried out
+	r.Overwrite = true // a repeated call may already have succeeded
 	for n := 0; time.Now().Before(end) && ctx.Err() == nil; n++ {
 		r.Name = fmt.Sprintf("%d-%d", caller, n)
 		acknowledged := b.timed(ctx, &c, callSchedule, func(ctx context.Context) error {
@@ -83,7 +84,7 @@ func (b *bench) callAlone(
 			return err
 		})
 		switch {
-		case acknowledged != codes.OK: // it may be there or not
+		case acknowledged != codes.OK: // the job may be stored or not
 		case got == codes.OK:
 			c.count.Want++
 			c.count.Distinct++
@@ -99,7 +100,8 @@ func (b *bench) callAlone(
 	return c
 }
 
-// timed makes a call until it is answered, and notes how long that took. It returns the code of the answer.
+// timed repeats a call until it is answered, and records how long that took. It returns the code of
+// the answer.
 func (b *bench) timed(ctx context.Context, c *callTimes, kind int, call func(ctx context.Context) error) codes.Code {
 	begin := time.Now()
 	ctx, cancel := context.WithDeadline(ctx, begin.Add(b.cfg.Sizes.Patience))
@@ -110,10 +112,10 @@ func (b *bench) timed(ctx context.Context, c *callTimes, kind int, call func(ctx
 		case codes.OK, codes.NotFound:
 		default:
 			if until(ctx, time.Now().Add(retryAfter)) == nil {
-				c.again++
+				c.retries++
 				continue
 			}
-			c.unanswered++
+			c.timedOut++
 		}
 		c.took[kind] = append(c.took[kind], time.Since(begin))
 		return code
@@ -124,12 +126,12 @@ func (c *callTimes) add(o callTimes) {
 	for kind := range o.took {
 		c.took[kind] = append(c.took[kind], o.took[kind]...)
 	}
-	c.again += o.again
-	c.unanswered += o.unanswered
+	c.retries += o.retries
+	c.timedOut += o.timedOut
 	c.count = c.count.plus(o.count)
 }
 
-// figures returns the spread of each kind, and the greatest p99 of them, in milliseconds.
+// figures returns the distribution of each kind, and the greatest p99 of them in milliseconds.
 func (c *callTimes) figures() (all []Figure, p99 float64) {
 	for kind, name := range [callKinds]string{"schedule", "get", "delete"} {
 		figures := spread(name, c.took[kind])

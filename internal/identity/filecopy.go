@@ -1,7 +1,6 @@
 package identity
 
 import (
-	"context"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -23,25 +22,6 @@ const (
 	pairFile = "certificate.pem"
 	caFile   = "ca.pem"
 )
-
-// CopyTo makes Run copy the certificate, its key and the anchors to a directory, for a part of the
-// process that reads files only. The directory and the files are private to the user, and are
-// removed when Run ends. It must be called before Run.
-func (s *Source) CopyTo(dir string) Files {
-	s.copy = &fileCopy{dir: dir, written: make(chan struct{})}
-	pair := filepath.Join(dir, pairFile)
-	return Files{Cert: pair, Key: pair, CA: filepath.Join(dir, caFile)}
-}
-
-// WaitCopied waits until the copies exist, or ctx ends.
-func (s *Source) WaitCopied(ctx context.Context) error {
-	select {
-	case <-s.copy.written:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
 
 // update writes p, if it is new.
 func (c *fileCopy) update(p x509Material) error {

@@ -12,7 +12,7 @@ import (
 	"carillon/internal/store"
 )
 
-// during runs n readers over and over while work runs, each once at least.
+// during repeats n readers while work runs, each at least once.
 func during(t *testing.T, n int, read func() error, work func()) {
 	t.Helper()
 	var done atomic.Bool
@@ -56,7 +56,7 @@ func scanWhileOthersWrite(t *testing.T, s store.Store) {
 			}
 		}
 		if !slices.Equal(got, keep) {
-			return fmt.Errorf("a scan yields %d of the %d keys that nobody touches", len(got), len(keep))
+			return fmt.Errorf("a scan yields %d of the %d keys that no writer changes", len(got), len(keep))
 		}
 		return nil
 	}, func() {
@@ -75,7 +75,7 @@ func scanWhileOthersWrite(t *testing.T, s store.Store) {
 	})
 }
 
-// concurrentUse has writers that own their keys, and must read back what they wrote.
+// concurrentUse has writers with their own keys, which must read their own writes.
 func concurrentUse(t *testing.T, s store.Store) {
 	const writers, rounds = 8, 25
 	var wg sync.WaitGroup
@@ -129,7 +129,7 @@ func cancelledContext(t *testing.T, s store.Store) {
 	if err := s.Commit(ctx, &b); !errors.Is(err, context.Canceled) {
 		t.Errorf("Commit with a cancelled context: %v, want %v", err, context.Canceled)
 	}
-	commit(t, s, put{"c", "1"}) // and the store is none the worse
+	commit(t, s, put{"c", "1"}) // the store still works
 	equal(t, "Get afterwards", get(t, s, "a", "c"), [][]byte{[]byte("1"), []byte("1")})
 }
 

@@ -16,9 +16,9 @@ import (
 	"carillon/internal/bench"
 )
 
-// A clumsy is a Scheduler service in memory, which delivers each job as often as times says, earlier than it is due by
-// as much as early says.
-type clumsy struct {
+// faultyScheduler is a Scheduler service in memory that delivers each job times(name) times, and
+// early before it is due.
+type faultyScheduler struct {
 	schedulerv1.UnimplementedSchedulerServer
 	times func(name string) int
 	early time.Duration
@@ -27,8 +27,8 @@ type clumsy struct {
 	jobs map[string]chan *schedulerv1.ScheduleJobRequest // guarded by mu; by app
 }
 
-// startClumsy returns the address at which it listens until the test ends.
-func startClumsy(t *testing.T, c *clumsy) string {
+// startFaulty serves s until the test ends, and returns its address.
+func startFaulty(t *testing.T, c *faultyScheduler) string {
 	t.Helper()
 	c.jobs = map[string]chan *schedulerv1.ScheduleJobRequest{}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -48,7 +48,7 @@ func startClumsy(t *testing.T, c *clumsy) string {
 	return l.Addr().String()
 }
 
-func (c *clumsy) of(app string) chan *schedulerv1.ScheduleJobRequest {
+func (c *faultyScheduler) of(app string) chan *schedulerv1.ScheduleJobRequest {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.jobs[app] == nil {
@@ -57,7 +57,7 @@ func (c *clumsy) of(app string) chan *schedulerv1.ScheduleJobRequest {
 	return c.jobs[app]
 }
 
-func (c *clumsy) ScheduleJob(_ context.Context, r *schedulerv1.ScheduleJobRequest) (*schedulerv1.ScheduleJobResponse, error) {
+func (c *faultyScheduler) ScheduleJob(_ context.Context, r *schedulerv1.ScheduleJobRequest) (*schedulerv1.ScheduleJobResponse, error) {
 	select {
 	case c.of(r.GetMetadata().GetAppId()) <- r:
 		return new(schedulerv1.ScheduleJobResponse), nil
@@ -66,14 +66,14 @@ func (c *clumsy) ScheduleJob(_ context.Context, r *schedulerv1.ScheduleJobReques
 	}
 }
 
-func (c *clumsy) DeleteByMetadata(
+func (c *faultyScheduler) DeleteByMetadata(
 	context.Context, *schedulerv1.DeleteByMetadataRequest,
 ) (*schedulerv1.DeleteByMetadataResponse, error) {
 	return new(schedulerv1.DeleteByMetadataResponse), nil
 }
 
 // WatchJobs delivers jobs one after the other, which may make the later ones late.
-func (c *clumsy) WatchJobs(stream schedulerv1.Scheduler_WatchJobsServer) error {
+func (c *faultyScheduler) WatchJobs(stream schedulerv1.Scheduler_WatchJobsServer) error {
 	initial, err := stream.Recv()
 	if err != nil {
 		return err
@@ -98,7 +98,7 @@ func (c *clumsy) WatchJobs(stream schedulerv1.Scheduler_WatchJobsServer) error {
 	}
 }
 
-// TestWrongOccurrenceFailsRun measures servers that do not keep the promises of one.
+// TestWrongOccurrenceFailsRun measures servers that lose, repeat or hurry triggers.
 func TestWrongOccurrenceFailsRun(t *testing.T) {
 	once := func(string) int { return 1 }
 	other := func(times int) func(string) int {
@@ -110,21 +110,21 @@ func TestWrongOccurrenceFailsRun(t *testing.T) {
 		}
 	}
 	for name, test := range map[string]struct {
-		server *clumsy
+		server *faultyScheduler
 		want   string // in its one fault; "" if there is none
 	}{
-		"good":       {&clumsy{times: once}, ""},
-		"one lost":   {&clumsy{times: other(0)}, "1 lost, 0 early, 0 twice"},
-		"one twice":  {&clumsy{times: other(2)}, "0 lost, 0 early, 1 twice"},
-		"all early":  {&clumsy{times: once, early: time.Second}, "early"},
-		"not at all": {&clumsy{times: func(string) int { return 0 }}, "20 lost, 0 early"},
+		"good":       {&faultyScheduler{times: once}, ""},
+		"one lost":   {&faultyScheduler{times: other(0)}, "1 lost, 0 early, 0 twice"},
+		"one twice":  {&faultyScheduler{times: other(2)}, "0 lost, 0 early, 1 twice"},
+		"all early":  {&faultyScheduler{times: once, early: time.Second}, "early"},
+		"not at all": {&faultyScheduler{times: func(string) int { return 0 }}, "20 lost, 0 early"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			report, err := bench.Run(t.Context(), bench.Config{
 				Sizes:     bench.Sizes{Idle: 200 * time.Millisecond, Linger: 500 * time.Millisecond, Patience: time.Second},
 				Only:      []int{6},
-				Scheduler: startClumsy(t, test.server),
+				Scheduler: startFaulty(t, test.server),
 				Callers:   1, Connections: 1,
 				Dir: t.TempDir(),
 			}, func(bench.Progress) {})
@@ -142,12 +142,12 @@ func TestWrongOccurrenceFailsRun(t *testing.T) {
 	}
 }
 
-// TestFailedMeasurementSaysWhy measures a server that has fewer calls than a measure needs.
+// TestFailedMeasurementSaysWhy measures a server without a call that the measure needs.
 func TestFailedMeasurementSaysWhy(t *testing.T) {
 	report, err := bench.Run(t.Context(), bench.Config{
 		Sizes:     bench.Sizes{List: 10},
 		Only:      []int{11},
-		Scheduler: startClumsy(t, &clumsy{}),
+		Scheduler: startFaulty(t, &faultyScheduler{}),
 		Callers:   1, Connections: 1,
 		Dir: t.TempDir(),
 	}, func(bench.Progress) {})
