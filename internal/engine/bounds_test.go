@@ -91,6 +91,27 @@ func TestWindowsTogetherAreBounded(t *testing.T) {
 	}
 }
 
+// The lanes of hung apps were throttled while windows had space, and then get more jobs.
+func TestWindowsOfHungAppsTogetherAreBounded(t *testing.T) {
+	const limit, targets, jobs = 100, 200, 40
+	s := newNarrowScript(t, 1, limit)
+	for i := range targets * jobs { // each target gets one job after the other
+		k := job.Key{Target: job.Target{Kind: job.App, Namespace: "ns", Name: fmt.Sprint("app", i%targets)}, Name: fmt.Sprint(i)}
+		s.put(t, k, job.Spec{Plan: when.Plan{First: s.now}, Policy: job.DefaultPolicy()}, false)
+		if i%10 == 0 {
+			if err := s.turn(t.Context(), s.now, s.limit); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if n, most := s.inMemory(), limit+tinyWindow*targets; n > most {
+		t.Errorf("%d entries are in memory, want %d at most", n, most)
+	}
+	if err := s.check(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestScanSkipsMalformedKeysWithinLimit(t *testing.T) {
 	s := newScript(t, 1)
 	var b store.Batch

@@ -28,11 +28,10 @@ func (m *Machine) insert(a Attempt) {
 		return // the index has it, for the next owner
 	}
 	l := m.lane(a.Lane())
-	if m.windowsFull() && l.state == laneWaiting {
-		l.size = tinyWindow
-		l.trim()
-	}
 	l.insert(l.returning(a))
+	if l.state != laneReady {
+		m.shrink(l)
+	}
 	m.updateLane(l)
 }
 

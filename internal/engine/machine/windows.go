@@ -15,12 +15,15 @@ func (m *Machine) windowsFull() bool { return m.windowEntries > m.inFlight.Limit
 
 // shrink takes memory from l, which has to wait, if windows are full.
 func (m *Machine) shrink(l *Lane) {
-	if m.windowsFull() {
-		l.size = tinyWindow
-		l.trim()
-		l.window = slices.Clip(slices.Clone(l.window))
-		m.countEntries(l)
+	if !m.windowsFull() {
+		return
 	}
+	l.size = tinyWindow
+	l.trim()
+	if cap(l.window) > tinyWindow {
+		l.window = slices.Clip(slices.Clone(l.window))
+	}
+	m.countEntries(l)
 }
 
 // requestRefill notes that l needs a refill, if it does.
