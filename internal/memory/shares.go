@@ -6,8 +6,8 @@ import "log/slog"
 // share of a part that the role does not have is 0; a process without a role has no shares.
 type Shares struct {
 	// GoLimit is the limit of the Go runtime in bytes, heap and stacks: the limit without the
-	// store's cache and memtables, which are outside of Go, the pages of the program, and the
-	// kernel's memory of connections. The shares below Ballast are part of it. They leave a third
+	// store's cache and memtables, which are outside of Go, the overhead of their allocator, the
+	// pages of the program, and the kernel's memory of connections. The shares below Ballast are part of it. They leave a third
 	// of it to stacks, connections, windows and the garbage of a cycle.
 	GoLimit int64
 	// Ballast is a number of bytes that the runtime counts but the process never touches: see
@@ -92,7 +92,7 @@ func (l Limit) Divide(r Role) (Shares, error) {
 	case Sidecar:
 		s.sidecar(n)
 	}
-	s.GoLimit = n - s.Outside() - program - min(n/16, 256*mib)
+	s.GoLimit = n - s.Outside() - s.allocator(n) - program - min(n/16, 256*mib)
 	return s, nil
 }
 
@@ -128,6 +128,10 @@ func (s *Shares) etcd(n int64) {
 // Outside returns how many bytes of the shares are outside of the Go heap: the store's, whose
 // memtables are part of its cache as far as they fit.
 func (s Shares) Outside() int64 { return max(s.Cache, MemTables*s.MemTable) }
+
+// allocator returns how many bytes the C allocator may need beyond the store's cache, which is up to
+// as much again when many threads allocate. A process with the least memory cannot spare that.
+func (s Shares) allocator(n int64) int64 { return min(s.Cache, max(0, n-128*mib)/8) }
 
 // Heap returns how many bytes of GoLimit the shares take when all are used up.
 func (s Shares) Heap() int64 {
