@@ -1,8 +1,8 @@
 // Package forward brings calls about jobs to the node of the cluster that owns them.
 //
 // In a cluster a [Router] takes the place of the engine: it stores jobs for the Scheduler service.
-// Calls about partitions of its own node go to the engine there. The others go over a stream to the
-// owner, many in one message; the owner never forwards them. [Router.Follow] sets the owners. Get
+// Calls about partitions of its own node go to the engine there. The others go to the owner, those of
+// one call in one message; the owner never forwards them. [Router.Follow] sets the owners. Get
 // and List read the store, which all nodes share and which holds every acknowledged job.
 //
 // While a partition moves, or its owner is unreachable, a call that has not begun is retried until

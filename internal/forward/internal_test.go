@@ -103,7 +103,7 @@ func TestCommandBeyondLimitIsTooLarge(t *testing.T) {
 	request := func(bytes int) job.Request {
 		return job.Request{Key: named("x"), Spec: job.Spec{Policy: job.DefaultPolicy(), AppID: "app", Data: &job.Data{Value: make([]byte, bytes)}}}
 	}
-	errs := p.apply(t.Context(), []job.Request{request(3 << 20), request(5 << 20), request(2 << 20)})
+	errs := p.schedule(t.Context(), []job.Request{request(3 << 20), request(5 << 20), request(2 << 20)})
 	var large *job.TooLargeError
 	if !errors.Is(errs[0], engine.ErrNotOwner) || !errors.As(errs[1], &large) || !errors.Is(errs[2], engine.ErrNotOwner) {
 		t.Errorf("commands of 3, 5 and 2 MiB to a node that is not connected = %v; want that two have not begun, and one is too large", errs)

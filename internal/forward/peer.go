@@ -20,7 +20,8 @@ import (
 // Limits of a message to a node.
 const (
 	maxCommands = 1000
-	maxBytes    = 4<<20 - 64 // of all commands of a message
+	maxBytes    = 1 << 20    // of a message with more than one command
+	maxCommand  = 4<<20 - 64 // bytes
 )
 
 // drainTimeout is how long the calls in flight to a former member may take.
@@ -55,13 +56,13 @@ func (p *peer) close(stop <-chan struct{}) {
 	_ = p.conn.Close()
 }
 
-// apply carries out commands on the node, in order, and returns their errors. The error of a
+// schedule carries out commands on the node, in order, and returns their errors. The error of a
 // command that has not begun is [engine.ErrNotOwner].
-func (p *peer) apply(ctx context.Context, requests []job.Request) []error {
+func (p *peer) schedule(ctx context.Context, requests []job.Request) []error {
 	errs := make([]error, len(requests))
 	m, indices, bytes := new(peerv1.ApplyRequest), make([]int, 0, min(len(requests), maxCommands)), 0
-	send := func() {
-		for n, err := range p.send(ctx, m) {
+	flush := func() {
+		for n, err := range p.call(ctx, m) {
 			errs[indices[n]] = err
 		}
 	}
@@ -69,25 +70,25 @@ func (p *peer) apply(ctx context.Context, requests []job.Request) []error {
 		c := &peerv1.Command{Overwrite: requests[i].Overwrite}
 		c.Key, c.Spec = record.EncodeRequest(&requests[i])
 		size := len(c.GetKey()) + len(c.GetSpec()) + 16
-		if size > maxBytes {
-			errs[i] = &job.TooLargeError{Size: size, Limit: maxBytes}
+		if size > maxCommand {
+			errs[i] = &job.TooLargeError{Size: size, Limit: maxCommand}
 			continue
 		}
-		if len(indices) == maxCommands || bytes+size > maxBytes {
-			send()
+		if len(indices) == maxCommands || len(indices) > 0 && bytes+size > maxBytes {
+			flush()
 			m, indices, bytes = new(peerv1.ApplyRequest), indices[:0], 0
 		}
 		m.Commands, indices, bytes = append(m.Commands, c), append(indices, i), bytes+size
 	}
 	if len(indices) > 0 {
-		send()
+		flush()
 	}
 	return errs
 }
 
-// send sends m and returns the error of each command.
-func (p *peer) send(ctx context.Context, m *peerv1.ApplyRequest) []error {
-	errs, err := p.call(ctx, m)
+// call sends m and returns the error of each command.
+func (p *peer) call(ctx context.Context, m *peerv1.ApplyRequest) []error {
+	errs, err := p.callOnce(ctx, m)
 	if errs == nil {
 		errs = make([]error, len(m.GetCommands()))
 	}
@@ -102,8 +103,8 @@ func (p *peer) send(ctx context.Context, m *peerv1.ApplyRequest) []error {
 	return errs
 }
 
-// call sends m and returns the error of each command, or one for all of them.
-func (p *peer) call(ctx context.Context, m *peerv1.ApplyRequest) ([]error, error) {
+// callOnce sends m and returns the error of each command, or one for all of them.
+func (p *peer) callOnce(ctx context.Context, m *peerv1.ApplyRequest) ([]error, error) {
 	if p.conn.GetState() != connectivity.Ready {
 		p.conn.Connect()
 		return nil, fmt.Errorf("not connected: %w", engine.ErrNotOwner)

@@ -68,4 +68,4 @@ func fromProblem(p *peerv1.Problem) error {
 	}
 }
 
-var errInternal = errors.New("a mistake there: its log says more")
+var errInternal = errors.New("internal error of that node: see its log")

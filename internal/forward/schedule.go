@@ -22,11 +22,12 @@ func (r *Router) ScheduleAll(ctx context.Context, all []job.Request) []error {
 	for i := range retry {
 		retry[i] = i
 	}
+	began := time.Now()
 	retry, changed := r.send(ctx, all, retry, errs)
 	if len(retry) == 0 {
 		return errs
 	}
-	bounded, cancel := context.WithTimeoutCause(ctx, retryTimeout, job.ErrUnavailable)
+	bounded, cancel := context.WithDeadlineCause(ctx, began.Add(retryTimeout), job.ErrUnavailable)
 	defer cancel()
 	for wait := minWait; ; wait = min(2*wait, maxWait) {
 		if retry = dropOvertaken(all, errs, retry); len(retry) == 0 {

@@ -23,17 +23,17 @@ func (r *Router) send(
 	ctx context.Context, all []job.Request, indices []int, errs []error,
 ) (retry []int, changed <-chan struct{}) {
 	shares, unsent, changed := r.split(all, indices, errs)
-	apply := func(s share) {
-		for n, err := range r.apply(ctx, s, all) {
+	schedule := func(s share) {
+		for n, err := range r.scheduleShare(ctx, s, all) {
 			errs[s.indices[n]] = err
 		}
 	}
 	if len(shares) == 1 {
-		apply(shares[0])
+		schedule(shares[0])
 	} else {
 		var sending sync.WaitGroup
 		for _, s := range shares {
-			sending.Go(func() { apply(s) })
+			sending.Go(func() { schedule(s) })
 		}
 		sending.Wait()
 	}
@@ -82,8 +82,8 @@ func (r *Router) split(
 	return shares, unsent, r.changed
 }
 
-// apply carries out the commands of a share, and returns their errors.
-func (r *Router) apply(ctx context.Context, s share, all []job.Request) []error {
+// scheduleShare carries out the commands of a share, and returns their errors.
+func (r *Router) scheduleShare(ctx context.Context, s share, all []job.Request) []error {
 	requests := make([]job.Request, len(s.indices))
 	for n, i := range s.indices {
 		requests[n] = all[i]
@@ -91,5 +91,5 @@ func (r *Router) apply(ctx context.Context, s share, all []job.Request) []error 
 	if s.peer == nil {
 		return r.engine.ScheduleAll(ctx, requests)
 	}
-	return s.peer.apply(ctx, requests)
+	return s.peer.schedule(ctx, requests)
 }

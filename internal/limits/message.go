@@ -49,11 +49,11 @@ func newMessage(ctx context.Context, m *MessageMemory, method string, isStream b
 	msg := &message{of: m, ctx: ctx, isStream: isStream, waits: isStream || slices.Contains(m.Waiting, method)}
 	msg.from, _ = grpc.ServerTransportStreamFromContext(ctx).(transportStream)
 	msg.small, msg.large = m.Budget.max, m.Budget.Large()
-	if m.Reserved != nil {
-		msg.small -= max(m.Budget.max/8, int64(m.Max))
+	if len(m.Reserved) > 0 {
+		msg.small -= max(m.Budget.max/8, int64(m.Max+m.Max/16))
 		msg.large = min(msg.large, msg.small-m.Budget.max/8) // leaves an eighth to small messages
 	}
-	if m.Reserved != nil && m.Reserved(ctx, method) {
+	if slices.Contains(m.Reserved, method) {
 		msg.small, msg.large = m.Budget.max, m.Budget.max
 	}
 	return msg

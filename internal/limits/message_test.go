@@ -20,7 +20,6 @@ import (
 	"google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/encoding/proto"
 	"google.golang.org/grpc/mem"
-	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
 	protobuf "google.golang.org/protobuf/proto"
@@ -70,7 +69,7 @@ type boundedServer struct {
 	dial     func() (net.Conn, error)
 }
 
-func newBoundedServer(t *testing.T, budget int64) *boundedServer {
+func newBoundedServer(t *testing.T, budget int64, admit ...func(context.Context, string) error) *boundedServer {
 	t.Helper()
 	l := bufconn.Listen(1 << 16)
 	s := &boundedServer{
@@ -78,7 +77,11 @@ func newBoundedServer(t *testing.T, budget int64) *boundedServer {
 		messages: &limits.MessageMemory{Budget: limits.NewBudget(budget), Max: 4 * mib, Codec: encoding.GetCodecV2(proto.Name)},
 		dial:     func() (net.Conn, error) { return l.DialContext(t.Context()) },
 	}
-	server := limits.Calls{MaxConcurrent: 1000, Timeout: time.Minute, MaxHeaderBytes: 8 << 10, Messages: s.messages}.NewServer()
+	calls := limits.Calls{MaxConcurrent: 1000, Timeout: time.Minute, MaxHeaderBytes: 8 << 10, Messages: s.messages}
+	if len(admit) > 0 {
+		calls.Admit = admit[0]
+	}
+	server := calls.NewServer()
 	schedulerv1.RegisterSchedulerServer(server, s)
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
@@ -361,39 +364,86 @@ func TestMessageOfWaitingMethodWaitsForMemory(t *testing.T) {
 	})
 }
 
-func TestReservedMemoryIsForReservedCalls(t *testing.T) {
+func TestReservedMemoryAdmitsLargestReservedMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newBoundedServer(t, 32*mib)
-		s.messages.Reserved = func(ctx context.Context, method string) bool {
-			return method == schedulerv1.Scheduler_DeleteJob_FullMethodName && len(metadata.ValueFromIncomingContext(ctx, "node")) > 0
-		}
-		r := &schedulerv1.DeleteJobRequest{Name: strings.Repeat("a", 3*mib-100)}
-		ended := make(chan error, 100)
-		call := func(ctx context.Context) {
+		s := newBoundedServer(t, 16*mib)
+		s.messages.Reserved = []string{schedulerv1.Scheduler_GetJob_FullMethodName}
+		large := strings.Repeat("a", 2*mib+mib/8)
+		ended := make(chan error, 10)
+		call := func() {
 			go func() {
-				_, err := s.client(t).DeleteJob(ctx, r)
+				_, err := s.client(t).DeleteJob(t.Context(), &schedulerv1.DeleteJobRequest{Name: large[:mib+mib/2]})
 				ended <- err
 			}()
 			synctest.Wait()
 		}
 		for len(ended) == 0 {
-			call(t.Context())
+			call()
 		}
-		if err := <-ended; status.Code(err) != codes.ResourceExhausted {
-			t.Fatalf("beyond the memory: %v, want ResourceExhausted", err)
+		if err := <-ended; status.Code(err) != codes.ResourceExhausted || s.held.Load() < 3 {
+			t.Fatalf("beyond the memory, with %d messages in it: %v, want ResourceExhausted", s.held.Load(), err)
 		}
-		others := s.held.Load()
-		call(metadata.AppendToOutgoingContext(t.Context(), "node", "a"))
-		if held := s.held.Load(); held != others+1 || len(ended) > 0 {
-			t.Errorf("%d messages are being handled after %d of others, want that of the node as well", held, others)
+		if _, err := s.client(t).GetJob(t.Context(), &schedulerv1.GetJobRequest{Name: large}); status.Code(err) != codes.Unimplemented {
+			t.Errorf("a reserved message of two MiB and an eighth: %v, want that it is received", err)
 		}
 		close(s.let)
-		for range others + 1 {
+		for range s.held.Load() {
 			if err := <-ended; err != nil {
 				t.Error(err)
 			}
 		}
 		s.allFree(t)
+	})
+}
+
+func TestFewLargeMessagesWaitAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newBoundedServer(t, 16*mib)
+		s.messages.Waiting = []string{schedulerv1.Scheduler_DeleteJob_FullMethodName}
+		client, ended := s.client(t), make(chan error, 100)
+		call := func(bytes int) {
+			_, err := client.DeleteJob(t.Context(), &schedulerv1.DeleteJobRequest{Name: strings.Repeat("a", bytes)})
+			ended <- err
+		}
+		for range 2 { // which fill the memory for large messages
+			go call(3*mib - 100)
+			synctest.Wait()
+		}
+		const few, more = 64, 10
+		for range few + more {
+			go call(100 << 10)
+		}
+		time.Sleep(8 * time.Second)
+		if got := len(ended); got != more || s.held.Load() != 2 {
+			t.Errorf("%d calls are refused at once, with %d in memory, want %d and 2", got, s.held.Load(), more)
+		}
+		close(s.let)
+		for range 2 + few + more {
+			<-ended
+		}
+		s.allFree(t)
+	})
+}
+
+// A caller that is not admitted costs no memory: its message is not received.
+func TestRefusedCallIsNotReceived(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newBoundedServer(t, 16*mib, func(_ context.Context, method string) error {
+			if method == schedulerv1.Scheduler_DeleteJob_FullMethodName {
+				return status.Error(codes.PermissionDenied, "no")
+			}
+			return nil
+		})
+		r := s.raw(t)
+		id, ended := r.begin(schedulerv1.Scheduler_DeleteJob_FullMethodName, 3*mib)
+		r.send(id, 5) // and no more
+		synctest.Wait()
+		if len(ended) == 0 || s.messages.Budget.Used() != 0 {
+			t.Fatalf("it waits for the rest of the message, with %d bytes of memory", s.messages.Budget.Used())
+		}
+		if code := <-ended; code != codes.PermissionDenied {
+			t.Errorf("it ended with %v, want PermissionDenied", code)
+		}
 	})
 }
 

@@ -2,6 +2,7 @@ package limits
 
 import (
 	"context"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/encoding"
@@ -18,9 +19,11 @@ const MinMessageBytes = 16 << 20
 // bytes as they arrive.
 //
 // A unary call whose message does not fit is refused. A message of a stream, or of a method in
-// Waiting, waits for ten seconds; then its call is refused. Messages of more than 64 KiB leave a quarter of the budget to smaller
-// ones. With Reserved, the other calls leave an eighth of the budget to the reserved ones, or Max if
-// that is more, and large messages leave another eighth to small ones.
+// Waiting, waits for ten seconds; then its call is refused. Messages of more than 64 KiB that wait
+// hold received bytes beyond the budget, up to [Window] each: a quarter of it at most, and further
+// ones are refused at once. Messages of more than 64 KiB leave a quarter of the budget to smaller
+// ones. With Reserved, the other calls leave an eighth of the budget to the reserved ones, or a
+// sixteenth more than Max if that is more, and large messages leave another eighth to small ones.
 //
 // While the budget is used up, messages are refused that are still incomplete five seconds later.
 // So slow clients do not exclude the others.
@@ -37,11 +40,12 @@ type MessageMemory struct {
 	Stats stats.Handler
 	// Waiting are the full names of unary methods whose messages wait for memory.
 	Waiting []string
-	// Reserved reports whether memory is reserved for a call of this method with this context. It is
-	// nil if there is no such call.
-	Reserved func(ctx context.Context, method string) bool
+	// Reserved are the full names of methods for which memory is reserved. Their calls should be
+	// admitted first: see [Calls].
+	Reserved []string
 
 	incoming incoming
+	waiting  atomic.Int64 // large messages that wait for memory
 }
 
 const (
@@ -61,6 +65,10 @@ const (
 func (m *MessageMemory) acquire(ctx context.Context, n, limit int64, wait bool) bool {
 	if m.Budget.TryAcquireWithin(n, limit) {
 		return true
+	}
+	if wait && n > 2*SmallMessage {
+		defer m.waiting.Add(-1)
+		wait = m.waiting.Add(1) <= m.Budget.max/4/Window
 	}
 	for range maxWait {
 		if canceled := m.incoming.cancelStalled(time.Now()); !canceled && !wait {

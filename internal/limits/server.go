@@ -26,6 +26,9 @@ type Calls struct {
 	Timeout time.Duration
 	// MaxHeaderBytes is how many bytes the header of a call may have.
 	MaxHeaderBytes uint32
+	// Admit returns an error if a unary call is refused before its message is received; nil admits
+	// all calls.
+	Admit func(ctx context.Context, method string) error
 	// Messages limits the memory of received messages; nil is no limit. Servers may share it.
 	Messages *MessageMemory
 	// Credentials secure the connections; nil is none. [grpc.Creds] must not replace them.
@@ -97,6 +100,12 @@ func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
 			defer s.leave()
 			if err := s.enter(ctx); err != nil {
 				return nil, err
+			}
+			if s.limits.Admit != nil {
+				if err := s.limits.Admit(ctx, method); err != nil {
+					throttleRefused(ctx, err)
+					return nil, err
+				}
 			}
 			if s.limits.Messages != nil {
 				m, plain := newMessage(ctx, s.limits.Messages, method, false), read

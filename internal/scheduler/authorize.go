@@ -17,9 +17,6 @@ import (
 // it compares the request with the identity of the connection. It runs before all methods and
 // refuses unknown requests, so that a new method is refused until it is added here.
 func (s *Service) authorize(ctx context.Context, req any) error {
-	if _, peer := req.(*peerv1.ApplyRequest); peer {
-		return s.authorizePeer(ctx)
-	}
 	if s.cfg.Identity == nil {
 		return nil
 	}
@@ -54,11 +51,22 @@ func (s *Service) authorize(ctx context.Context, req any) error {
 			}
 		}
 		return nil
+	case *peerv1.ApplyRequest: // admit has authorized it, and the other node its client
+		return nil
 	case *schedulerv1.WatchHostsRequest: // allowed with any identity, as in Dapr
 		return nil
 	default:
 		return s.metrics.refused(status.Errorf(codes.PermissionDenied, "requests of type %T are not allowed", req))
 	}
+}
+
+// admit returns an error if a call is refused before its message is received: a call of the service
+// for nodes that is not from one.
+func (s *Service) admit(ctx context.Context, method string) error {
+	if method != peerv1.Peer_Apply_FullMethodName {
+		return nil
+	}
+	return s.authorizePeer(ctx)
 }
 
 // authorizePeer returns an error unless the caller of ctx is a node of this cluster, which alone

@@ -21,7 +21,7 @@ type Quota struct {
 	// often than recount allows. Jobs that are being stored meanwhile are not counted. A job that
 	// replaces another may be refused although it needs no more space.
 	Jobs, Bytes int64
-	// Rate limits calls a second. Each job of a bulk message counts as a call, and each 4 KiB of a
+	// Rate limits calls a second. Each job of a bulk call counts as a call, and each 4 KiB of a
 	// stored job or of a list as another. The burst is the calls of one second.
 	Rate float64
 	// Count returns how many jobs a namespace has, and their size. Jobs and Bytes need it.

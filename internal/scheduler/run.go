@@ -86,18 +86,18 @@ const maxRequest = 4 << 20
 // calls returns the limits of open calls, over all clients. A sidecar has a stream or two on each
 // of its five connections.
 func (s *Service) calls() limits.Calls {
-	return limits.Calls{MaxConcurrent: 100_000, Timeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10, Messages: s.messages}
+	return limits.Calls{
+		MaxConcurrent: 100_000, Timeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10, Admit: s.admit, Messages: s.messages,
+	}
 }
 
 // newMessages returns the limits of received messages. It reserves memory for the other nodes of
 // the cluster: their clients were admitted already.
-func newMessages(bytes int64, peerSecret string) *limits.MessageMemory {
+func newMessages(bytes int64) *limits.MessageMemory {
 	return &limits.MessageMemory{
 		Budget: limits.NewBudget(max(bytes, limits.MinMessageBytes)), Max: maxRequest, Codec: newCodec(),
-		Waiting: []string{bulkv1.Bulk_ScheduleJobs_FullMethodName, peerv1.Peer_Apply_FullMethodName},
-		Reserved: func(ctx context.Context, method string) bool {
-			return method == peerv1.Peer_Apply_FullMethodName && peerv1.HasSecret(ctx, peerSecret)
-		},
+		Waiting:  []string{bulkv1.Bulk_ScheduleJobs_FullMethodName, peerv1.Peer_Apply_FullMethodName},
+		Reserved: []string{peerv1.Peer_Apply_FullMethodName},
 	}
 }
 

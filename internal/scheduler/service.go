@@ -52,7 +52,7 @@ func New(cfg Config, jobs Jobs, d *dispatch.Dispatcher, log *slog.Logger) *Servi
 		metrics:  m,
 		hosts:    newHostList(cfg.Hosts),
 		quotas:   newQuotas(cfg.Quota, m),
-		messages: newMessages(cfg.MaxBodyBytes, cfg.PeerSecret),
+		messages: newMessages(cfg.MaxBodyBytes),
 		lists:    newListBudget(cfg.MaxListBytes),
 		warnings: lograte.NewFew(8, func(ctx context.Context, level slog.Level, attrs ...slog.Attr) {
 			log.LogAttrs(ctx, level, "a job was accepted that may not do what its author thinks", attrs...)

@@ -173,6 +173,32 @@ func TestBulkCallEndsAfterThirtySeconds(t *testing.T) {
 	})
 }
 
+func TestMissingBulkServiceIsTriedAgainAfterMinute(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := start(t, sidecar.Config{})
+		send := func(name string) {
+			t.Helper()
+			if got := f.send("POST", batchPath, jobLines(name, 2), asLines); got.code != 200 {
+				t.Errorf("%d %s", got.code, got.body)
+			}
+		}
+		send("a")
+		send("b")
+		f.scheduler.die() // and one of ours replaces it
+		f.scheduler.bulk = &bulkScheduler{scheduler: f.scheduler}
+		f.scheduler.serve()
+		send("c")
+		if calls := f.scheduler.bulk.seen(); len(calls) > 0 {
+			t.Errorf("calls with %v jobs within a minute, want none", calls)
+		}
+		time.Sleep(time.Minute)
+		send("d")
+		if calls := f.scheduler.bulk.seen(); !slices.Equal(calls, []int{2}) {
+			t.Errorf("calls with %v jobs after a minute, want one with two", calls)
+		}
+	})
+}
+
 func TestOversizedJobFailsAlone(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		f, bulk := startBulk(t, sidecar.Config{MaxBody: 16 << 20})

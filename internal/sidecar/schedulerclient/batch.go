@@ -4,6 +4,7 @@ import (
 	"context"
 	"hash/maphash"
 	"sync"
+	"time"
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"google.golang.org/grpc"
@@ -26,6 +27,9 @@ const maxParallelCalls = 16
 // scheduleAll stores jobs, many in a call if the scheduler can do that, and returns their errors.
 // Jobs with the same name are stored in order.
 func (h *host) scheduleAll(ctx context.Context, all []*schedulerv1.ScheduleJobRequest) []error {
+	if until := h.noBulkUntil.Load(); until != nil && time.Now().Before(*until) {
+		return h.scheduleEach(ctx, all)
+	}
 	errs := make([]error, len(all))
 	for first := 0; first < len(all); {
 		n, bytes := 0, 0
@@ -40,7 +44,8 @@ func (h *host) scheduleAll(ctx context.Context, all []*schedulerv1.ScheduleJobRe
 		err := h.scheduleBulk(ctx, jobs, errs[first:first+n])
 		switch status.Code(err) {
 		case codes.OK:
-		case codes.Unimplemented: // a scheduler of Dapr
+		case codes.Unimplemented: // a scheduler of Dapr, which one of ours may replace
+			h.noBulkUntil.Store(new(time.Now().Add(time.Minute)))
 			return append(errs[:first], h.scheduleEach(ctx, all[first:])...)
 		default:
 			for i := range jobs {

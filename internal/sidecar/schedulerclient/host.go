@@ -3,6 +3,7 @@ package schedulerclient
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"carillon/internal/bulkv1"
+	"carillon/internal/pause"
 )
 
 // connectionAttemptDelay is how long the host whose turn it is has to connect before the call goes
@@ -24,6 +26,8 @@ type host struct {
 	conn     *grpc.ClientConn
 	bulk     bulkv1.BulkClient
 	inFlight sync.WaitGroup // calls
+
+	noBulkUntil atomic.Pointer[time.Time] // the scheduler does not have the bulk service; nil if not known
 }
 
 func newHost(address string, conn *grpc.ClientConn) *host {
@@ -100,8 +104,13 @@ func (h *host) connect(ctx context.Context, giveUp connectivity.State) bool {
 	}
 }
 
-// leave closes the connection when all calls that were sent over it have ended, or stop is closed.
-// It cancels calls that wait for the connection, and they may go to another host. A call that was
+// drainTimeout is how long the calls in flight to a host that has left may take once it disconnects:
+// longer than a scheduler waits for them when it stops.
+const drainTimeout = 5 * time.Second
+
+// leave closes the connection when all calls in flight have ended, or stop is closed. Once the
+// scheduler disconnects, which it also does when it stops and still answers, the calls have
+// drainTimeout. Those that still wait for a connection then may go to another host. A call that was
 // sent must not: the scheduler may have carried it out.
 func (h *host) leave(ctx context.Context, stop <-chan struct{}) {
 	ctx, cancel := context.WithCancel(ctx)
@@ -116,6 +125,8 @@ func (h *host) leave(ctx context.Context, stop <-chan struct{}) {
 		case <-ctx.Done():
 		}
 	})
-	h.conn.WaitForStateChange(ctx, connectivity.Ready)
+	if h.conn.WaitForStateChange(ctx, connectivity.Ready) {
+		pause.For(ctx, drainTimeout)
+	}
 	_ = h.conn.Close()
 }
