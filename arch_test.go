@@ -21,7 +21,7 @@ const module = "carillon"
 // are those of path.Match; a package that matches none fails.
 var layers = [][]string{
 	{"internal/when", "internal/timerfd", "internal/memnet", "internal/logtest", "internal/lograte", "internal/identity", "internal/limits", "internal/kubernetes", "internal/encryption", "internal/fair", "internal/memory", "internal/profile", "internal/descriptors", "internal/crossorigin", "internal/truncate", "internal/jsonvalue", "internal/sidecar/daprlog", "internal/sidecar/daprmetrics", "internal/pause", "internal/terminal", "internal/exit", "internal/suggest", "internal/flagvalue"},
-	{"internal/job", "internal/identity/identitytest", "internal/explain", "internal/terminal/terminaltest", "internal/roleflag", "internal/output"},
+	{"internal/job", "internal/identity/identitytest", "internal/explain", "internal/terminal/terminaltest", "internal/roleflag", "internal/output", "internal/connect"},
 	{"internal/command", "internal/store", "internal/store/diskspace", "internal/store/datadir"},
 	{"internal/engine/record", "internal/store/archive", "internal/store/pebblestore", "internal/store/etcdstore", "internal/store/etcdmember", "internal/store/storetest"},
 	{"internal/engine/machine", "internal/engine/quarantine", "internal/engine/storemeta"},
@@ -31,7 +31,7 @@ var layers = [][]string{
 	{"internal/sidecar"},
 	{"internal/app", "internal/bench"},
 	{"internal/nodecmd"},
-	{"internal/schedulercmd", "internal/sidecarcmd", "internal/devcmd", "internal/storecmd", "internal/membercmd"},
+	{"internal/schedulercmd", "internal/sidecarcmd", "internal/devcmd", "internal/storecmd", "internal/membercmd", "internal/contextcmd"},
 	{"cmd/carillon", "cmd/carillon-bench", "internal/simulate", "test/mutate", "examples/*"},
 }
 
@@ -42,7 +42,7 @@ var confined = map[string][]string{
 	"go.etcd.io/etcd":               {"internal/store/etcdstore", "internal/store/etcdmember", "internal/store/etcdmember/etcdtest", "internal/cluster"},
 	"github.com/dapr/dapr":          {"internal/wire", "internal/bulkv1", "internal/scheduler", "internal/sidecar/apiserver", "internal/sidecar/appclient", "internal/sidecar/delivery", "internal/sidecar/schedulerclient", "internal/bench", "internal/identity", "internal/identity/identitytest"},
 	"github.com/spiffe/go-spiffe":   {"internal/identity"},
-	"sigs.k8s.io/yaml":              {"internal/kubernetes", "internal/output"},
+	"sigs.k8s.io/yaml":              {"internal/kubernetes", "internal/output", "internal/connect"},
 
 	"github.com/go-json-experiment/json":    {"internal/jsonvalue"},
 	"github.com/KimMachineGun/automemlimit": {"internal/memory", "internal/profile"},

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"carillon/internal/command"
+	"carillon/internal/contextcmd"
 	"carillon/internal/devcmd"
 	"carillon/internal/exit"
 	"carillon/internal/membercmd"
@@ -71,7 +72,7 @@ variable: --data-dir by CARILLON_DATA_DIR. Exit codes: 0 for success, 1 for an e
 	group(root, "Look after their data",
 		membercmd.New(std), storecmd.NewBackup(std), storecmd.NewRestore(std), storecmd.NewKeys(std), storecmd.NewQuarantine(std))
 	const tool = "Use this tool"
-	group(root, tool, newCompletion(std), newVersion(std))
+	group(root, tool, contextcmd.New(std), newCompletion(std), newVersion(std))
 	command.Root(root, tool, std)
 	return root
 }

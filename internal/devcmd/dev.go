@@ -74,7 +74,7 @@ current directory, so that each project has its own.`,
 
 // runDev runs an all-in-one node until ctx ends, the app that it started ends, or a client requests a
 // shutdown.
-func runDev(ctx context.Context, o *devOptions) error {
+func runDev(ctx context.Context, o *devOptions) (err error) {
 	log, closeLog, err := o.log.Open(o.std.Err)
 	if err != nil {
 		return err
@@ -111,6 +111,11 @@ func runDev(ctx context.Context, o *devOptions) error {
 	if err != nil {
 		return fmt.Errorf("--data-dir %s: %w", dir, err)
 	}
+	unmark, err := o.markRunning()
+	if err != nil {
+		return err // before the node runs
+	}
+	defer func() { err = errors.Join(err, unmark()) }()
 	o.announce(cfg)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return cmp.Or(node.Run(ctx), errNodeEnded) })
