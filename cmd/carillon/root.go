@@ -40,7 +40,7 @@ func commandLine(argv []string) []string {
 // run runs the command that args name, writes its error to std.Err and returns the exit code. A command may
 // store a function in atKill, which runs before a second signal ends the process.
 func run(ctx context.Context, args []string, std *terminal.Streams, atKill *atomic.Pointer[func()]) int {
-	code, line := exit.Of(command.Run(ctx, newRoot(std, atKill), args))
+	code, line := exit.Of(command.Run(ctx, newRoot(std, atKill), args)) //nolint:contextcheck // Run gives ctx to the command
 	if line != "" {
 		fmt.Fprintf(std.Err, "carillon: %s\n", truncate.Text(line))
 	}

@@ -6,6 +6,7 @@ import (
 	"carillon/internal/encryption"
 )
 
+// KeyFileUsage is the help of --encryption-key-file.
 const KeyFileUsage = "`file` with the keys that encrypt payloads on disk, newest first; reloaded when it changes"
 
 // OpenKeys returns the keys in a file, or nil if file is empty.

@@ -1,7 +1,6 @@
 package output
 
 import (
-	"bufio"
 	"io"
 	"strings"
 	"unicode/utf8"
@@ -16,12 +15,13 @@ type table struct {
 
 // printTabs writes the rows with tabs between the columns.
 func (t *table) printTabs(out io.Writer) error {
-	b := bufio.NewWriter(out)
+	var b strings.Builder
 	for _, row := range t.rows {
 		b.WriteString(strings.Join(row, "\t"))
 		b.WriteByte('\n')
 	}
-	return b.Flush()
+	_, err := io.WriteString(out, b.String())
+	return err
 }
 
 // printColumns writes header and rows with aligned columns. It cuts the last column where a line would be
@@ -36,20 +36,21 @@ func (t *table) printColumns(out io.Writer, width int, color bool) error {
 	if width > 0 {
 		t.fit(widths, width)
 	}
-	b := bufio.NewWriter(out)
+	var b strings.Builder
 	if color {
 		b.WriteString("\x1b[1m")
 	}
-	t.printRow(b, t.header, widths)
+	t.printRow(&b, t.header, widths)
 	if color {
 		b.WriteString("\x1b[0m")
 	}
 	b.WriteByte('\n')
 	for _, row := range t.rows {
-		t.printRow(b, row, widths)
+		t.printRow(&b, row, widths)
 		b.WriteByte('\n')
 	}
-	return b.Flush()
+	_, err := io.WriteString(out, b.String())
+	return err
 }
 
 const gap = 2 // columns between two columns of a table
@@ -65,7 +66,7 @@ func (t *table) fit(widths []int, width int) {
 }
 
 // printRow writes a row without its end.
-func (t *table) printRow(b *bufio.Writer, row []string, widths []int) {
+func (t *table) printRow(b *strings.Builder, row []string, widths []int) {
 	for i, text := range row {
 		if text == "" {
 			text = "-"
