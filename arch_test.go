@@ -20,9 +20,9 @@ const module = "carillon"
 // layers are the packages from the bottom up. A package may import only from layers below its own. Patterns
 // are those of path.Match; a package that matches none fails.
 var layers = [][]string{
-	{"internal/when", "internal/timerfd", "internal/memnet", "internal/logtest", "internal/lograte", "internal/identity", "internal/limits", "internal/kubernetes", "internal/encryption", "internal/fair", "internal/memory", "internal/profile", "internal/descriptors", "internal/crossorigin", "internal/truncate", "internal/jsonvalue", "internal/sidecar/daprlog", "internal/sidecar/daprmetrics", "internal/pause"},
-	{"internal/job", "internal/identity/identitytest", "internal/explain"},
-	{"internal/store", "internal/store/diskspace", "internal/store/datadir"},
+	{"internal/when", "internal/timerfd", "internal/memnet", "internal/logtest", "internal/lograte", "internal/identity", "internal/limits", "internal/kubernetes", "internal/encryption", "internal/fair", "internal/memory", "internal/profile", "internal/descriptors", "internal/crossorigin", "internal/truncate", "internal/jsonvalue", "internal/sidecar/daprlog", "internal/sidecar/daprmetrics", "internal/pause", "internal/terminal", "internal/exit", "internal/suggest", "internal/flagvalue"},
+	{"internal/job", "internal/identity/identitytest", "internal/explain", "internal/terminal/terminaltest", "internal/roleflag", "internal/output", "internal/connect"},
+	{"internal/command", "internal/store", "internal/store/diskspace", "internal/store/datadir"},
 	{"internal/engine/record", "internal/store/archive", "internal/store/pebblestore", "internal/store/etcdstore", "internal/store/etcdmember", "internal/store/storetest"},
 	{"internal/engine/machine", "internal/engine/quarantine", "internal/engine/storemeta"},
 	{"internal/engine", "internal/dispatch", "internal/cluster", "internal/wire", "internal/bulkv1", "internal/peerv1", "internal/store/etcdmember/etcdtest"},
@@ -30,6 +30,8 @@ var layers = [][]string{
 	{"internal/sidecar/apiserver", "internal/sidecar/delivery"},
 	{"internal/sidecar"},
 	{"internal/app", "internal/bench"},
+	{"internal/nodecmd"},
+	{"internal/schedulercmd", "internal/sidecarcmd", "internal/devcmd", "internal/storecmd", "internal/membercmd", "internal/contextcmd"},
 	{"cmd/carillon", "cmd/carillon-bench", "internal/simulate", "test/mutate", "examples/*"},
 }
 
@@ -40,7 +42,7 @@ var confined = map[string][]string{
 	"go.etcd.io/etcd":               {"internal/store/etcdstore", "internal/store/etcdmember", "internal/store/etcdmember/etcdtest", "internal/cluster"},
 	"github.com/dapr/dapr":          {"internal/wire", "internal/bulkv1", "internal/scheduler", "internal/sidecar/apiserver", "internal/sidecar/appclient", "internal/sidecar/delivery", "internal/sidecar/schedulerclient", "internal/bench", "internal/identity", "internal/identity/identitytest"},
 	"github.com/spiffe/go-spiffe":   {"internal/identity"},
-	"sigs.k8s.io/yaml":              {"internal/kubernetes"},
+	"sigs.k8s.io/yaml":              {"internal/kubernetes", "internal/output", "internal/connect"},
 
 	"github.com/go-json-experiment/json":    {"internal/jsonvalue"},
 	"github.com/KimMachineGun/automemlimit": {"internal/memory", "internal/profile"},

@@ -24,7 +24,9 @@ const messages = "testdata/messages.txt"
 // packagesWithMessages are the packages whose texts users see: they answer requests, read configuration, or
 // fail the start.
 var packagesWithMessages = []string{
-	"cmd/carillon", "internal/app", "internal/limits", "internal/crossorigin", "internal/cluster", "internal/dispatch", "internal/engine",
+	"cmd/carillon", "internal/command", "internal/connect", "internal/contextcmd", "internal/devcmd", "internal/exit", "internal/flagvalue", "internal/membercmd",
+	"internal/nodecmd", "internal/output", "internal/roleflag", "internal/schedulercmd", "internal/sidecarcmd", "internal/storecmd",
+	"internal/app", "internal/limits", "internal/crossorigin", "internal/cluster", "internal/dispatch", "internal/engine",
 	"internal/engine/machine", "internal/engine/quarantine", "internal/engine/record", "internal/engine/storemeta",
 	"internal/explain",
 	"internal/forward", "internal/identity", "internal/job", "internal/jsonvalue", "internal/kubernetes", "internal/memory", "internal/scheduler", "internal/encryption",
@@ -35,7 +37,7 @@ var packagesWithMessages = []string{
 
 // messageFuncs are the functions and methods whose arguments are a text for a user, with its kind.
 var messageFuncs = map[string]string{
-	"New": "error", "Errorf": "error", "Error": "error", "usagef": "error", "badSchedule": "error", "refuse": "error", // errors.New and its like
+	"New": "error", "Errorf": "error", "Error": "error", "usagef": "error", "Usagef": "error", "badSchedule": "error", "refuse": "error", // errors.New and its like
 	"NewAPIError": "refusal", "About": "help", "WithHelp": "help", "formatWarning": "help", "Malformed": "refusal",
 	"Warn": "log", "WarnContext": "log", "ErrorContext": "log", "Log": "log", "LogAttrs": "log",
 }

@@ -30,6 +30,7 @@ var sharedTypeNames = map[string]string{
 	"Store":       "the contract of a store, and its implementations",
 	"Warning":     "about what is valid, but probably does not mean what its author intends",
 	"client":      "the calling side of a protocol",
+	"listOptions": "the options of a command called list",
 	"metrics":     "the metrics of a package",
 	"semaphore":   "limits how many may go on at once",
 }

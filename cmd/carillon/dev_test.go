@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"carillon/internal/exit"
 	"carillon/internal/logtest"
 )
 
@@ -198,8 +199,8 @@ func TestShutdownOverAPIStopsNodeAndApp(t *testing.T) {
 		force string
 		code  int
 	}{
-		"in good order": {[]string{"sleep", "1000"}, "", exitOK},
-		"by force":      {stubborn, "true", exitError},
+		"in good order": {[]string{"sleep", "1000"}, "", exit.OK},
+		"by force":      {stubborn, "true", exit.Failed},
 	} {
 		t.Run(what, func(t *testing.T) {
 			n := startNode(t, append([]string{"--data-dir", t.TempDir(), "--app-grace-period", "1h", "--"}, c.app...)...)
@@ -234,7 +235,7 @@ func TestSecondNodeOnDataDirectoryIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	startNode(t, "--data-dir", dir)
 	out, err := self(t, "dev", "--dapr-http-port=0", "--dapr-grpc-port=0", "--port=0", "--data-dir", dir).CombinedOutput()
-	if exitCode(err) != exitError || !strings.Contains(string(out), dir) || !strings.Contains(string(out), "another carillon is running") {
+	if exitCode(err) != exit.Failed || !strings.Contains(string(out), dir) || !strings.Contains(string(out), "another carillon is running") {
 		t.Errorf("exit code %d, %s", exitCode(err), out)
 	}
 }
@@ -252,7 +253,7 @@ func TestDevPortInUseNamesItsFlag(t *testing.T) {
 	for _, name := range []string{"--dapr-http-port", "--dapr-grpc-port", "--port"} {
 		args := []string{"dev", "--data-dir", t.TempDir(), "--dapr-http-port=0", "--dapr-grpc-port=0", "--port=0", name + "=" + port}
 		out, err := self(t, args...).CombinedOutput()
-		if exitCode(err) != exitError || !strings.Contains(string(out), name+" "+port) || !strings.Contains(string(out), "choose another port") {
+		if exitCode(err) != exit.Failed || !strings.Contains(string(out), name+" "+port) || !strings.Contains(string(out), "choose another port") {
 			t.Errorf("%s: exit code %d, %s", name, exitCode(err), out)
 		}
 		if first, _, _ := strings.Cut(string(out), "\n"); !strings.HasPrefix(first, "carillon dev keeps its jobs in "+args[2]) {
@@ -263,15 +264,15 @@ func TestDevPortInUseNamesItsFlag(t *testing.T) {
 
 func TestWrongCommandLineExitsWith2(t *testing.T) {
 	for _, args := range [][]string{{"nonsense"}, {"dev", "--nonsense"}, {"dev", "--port=x"}, {"dev", "app"}, {"version", "x"}} {
-		if err := self(t, args...).Run(); exitCode(err) != exitUsage {
-			t.Errorf("carillon %v ended with %d, want %d", args, exitCode(err), exitUsage)
+		if err := self(t, args...).Run(); exitCode(err) != exit.Usage {
+			t.Errorf("carillon %v ended with %d, want %d", args, exitCode(err), exit.Usage)
 		}
 	}
 }
 
 func exitCode(err error) int {
-	if exit, ok := err.(*exec.ExitError); ok { //nolint:errorlint // Run wraps nothing
-		return exit.ExitCode()
+	if ended, ok := err.(*exec.ExitError); ok { //nolint:errorlint // Run wraps nothing
+		return ended.ExitCode()
 	}
 	if err != nil {
 		return -1
@@ -298,8 +299,8 @@ func TestSecondSignalKillsNodeAndApp(t *testing.T) {
 		_ = n.cmd.Process.Signal(syscall.SIGTERM)
 		select {
 		case code := <-ended:
-			if code != exitError {
-				t.Errorf("it ended with %d, want %d", code, exitError)
+			if code != exit.Failed {
+				t.Errorf("it ended with %d, want %d", code, exit.Failed)
 			}
 			select {
 			case <-n.all:
@@ -330,7 +331,7 @@ func TestWrongCommandLineSaysWhatToWrite(t *testing.T) {
 		cmd.Env = append(cmd.Environ(), c.env)
 		var out, errs strings.Builder
 		cmd.Stdout, cmd.Stderr = &out, &errs
-		if err := cmd.Run(); exitCode(err) != exitUsage || !strings.Contains(errs.String(), c.want) || out.Len() > 0 {
+		if err := cmd.Run(); exitCode(err) != exit.Usage || !strings.Contains(errs.String(), c.want) || out.Len() > 0 {
 			t.Errorf("%s %s: exit code %d, %s%s, want %q", c.env, c.args, exitCode(err), out.String(), errs.String(), c.want)
 		}
 	}
@@ -348,7 +349,7 @@ func TestDevSaysWhyDataDirectoryIsUnusable(t *testing.T) {
 			t.Fatal(err)
 		}
 		out, err := cmd.CombinedOutput()
-		if exitCode(err) != exitError || !strings.Contains(string(out), c.want) || !strings.Contains(string(out), "--data-dir") {
+		if exitCode(err) != exit.Failed || !strings.Contains(string(out), c.want) || !strings.Contains(string(out), "--data-dir") {
 			t.Errorf("%s -> %s: exit code %d, %s, want %q", c.link, c.to, exitCode(err), out, c.want)
 		}
 	}

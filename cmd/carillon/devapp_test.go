@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"carillon/internal/exit"
 )
 
 // appScript is an app that records its SIGTERMs in the file $1. Its child process does so too, and ends only
@@ -124,7 +126,7 @@ func TestClosedStdoutDoesNotStopServer(t *testing.T) {
 	for n, err := out.Read(buf); err == nil; n, err = out.Read(buf) {
 		said.Write(buf[:n])
 	}
-	if err := cmd.Wait(); exitCode(err) != exitError || !strings.Contains(said.String(), "still") {
+	if err := cmd.Wait(); exitCode(err) != exit.Failed || !strings.Contains(said.String(), "still") {
 		t.Errorf("it ended with %v and said %s; want it to end because of the app", err, said)
 	}
 }

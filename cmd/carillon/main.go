@@ -9,7 +9,10 @@ import (
 	"sync/atomic"
 	"syscall"
 
+	"carillon/internal/exit"
+	"carillon/internal/nodecmd"
 	"carillon/internal/profile"
+	"carillon/internal/terminal"
 )
 
 func main() {
@@ -20,19 +23,19 @@ func main() {
 	handleHangup(args, stop)
 	var atKill atomic.Pointer[func()]
 	go func() {
-		stop(signalError{<-signals})
+		stop(nodecmd.SignalError{Signal: <-signals})
 		<-signals
 		if kill := atKill.Load(); kill != nil {
 			(*kill)()
 		}
-		os.Exit(exitError) // without waiting for anything
+		os.Exit(exit.Failed) // without waiting for anything
 	}()
 	stopProfile, err := profile.Start(os.LookupEnv)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "carillon: %v\n", err)
-		os.Exit(exitError)
+		os.Exit(exit.Failed)
 	}
-	code := run(ctx, args, stdio{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Env: os.LookupEnv, AtKill: &atKill})
+	code := run(ctx, args, terminal.Standard(), &atKill)
 	stopProfile()
 	os.Exit(code)
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"carillon/internal/exit"
 	"carillon/internal/store"
 	"carillon/internal/store/pebblestore"
 )
@@ -58,8 +59,12 @@ func TestQuarantineIsListedExportedAndDeleted(t *testing.T) {
 	}
 
 	code, said := carry(t, "quarantine", "list", "--data-dir", folder, "-o", "json")
-	var found []finding
-	if err := json.Unmarshal([]byte(said), &found); code != exitOK || err != nil || len(found) != 2 {
+	var found []struct {
+		ID, Kind, Key, Reason string
+		Bytes                 int
+		FirstSeen             *time.Time
+	}
+	if err := json.Unmarshal([]byte(said), &found); code != exit.OK || err != nil || len(found) != 2 {
 		t.Fatalf("list: %d, %v: %s", code, err, said)
 	}
 	f := found[0]
@@ -67,29 +72,29 @@ func TestQuarantineIsListedExportedAndDeleted(t *testing.T) {
 		t.Errorf("found %+v", f)
 	}
 	for _, form := range []string{"table", "yaml"} {
-		if code, said := carry(t, "quarantine", "list", "--data-dir", folder, "-o", form); code != exitOK || !strings.Contains(said, f.ID) || !strings.Contains(said, "malformed key") {
+		if code, said := carry(t, "quarantine", "list", "--data-dir", folder, "-o", form); code != exit.OK || !strings.Contains(said, f.ID) || !strings.Contains(said, "malformed key") {
 			t.Errorf("%s: %d %q", form, code, said)
 		}
 	}
 	file := filepath.Join(t.TempDir(), "value")
-	if code, said := carry(t, "quarantine", "export", f.ID, file, "--data-dir", folder); code != exitOK {
+	if code, said := carry(t, "quarantine", "export", f.ID, file, "--data-dir", folder); code != exit.OK {
 		t.Errorf("export: %d %q", code, said)
 	}
 	if text, err := os.ReadFile(file); err != nil || string(text) != "a value" {
 		t.Errorf("the file holds %q, %v", text, err)
 	}
 	for _, f := range found {
-		if code, said := carry(t, "quarantine", "delete", f.ID, "--data-dir", folder); code != exitOK {
+		if code, said := carry(t, "quarantine", "delete", f.ID, "--data-dir", folder); code != exit.OK {
 			t.Errorf("delete: %d %q", code, said)
 		}
 	}
-	if code, said := carry(t, "quarantine", "list", "--data-dir", folder, "-o", "json"); code != exitOK || strings.TrimSpace(said) != "[]" {
+	if code, said := carry(t, "quarantine", "list", "--data-dir", folder, "-o", "json"); code != exit.OK || strings.TrimSpace(said) != "[]" {
 		t.Errorf("after all were deleted: %d %q", code, said)
 	}
-	if code, said := carry(t, "quarantine", "delete", f.ID, "--data-dir", folder); code != exitError || !strings.Contains(said, "no quarantined entry has the id") {
+	if code, said := carry(t, "quarantine", "delete", f.ID, "--data-dir", folder); code != exit.Failed || !strings.Contains(said, "no quarantined entry has the id") {
 		t.Errorf("delete of what is gone: %d %q", code, said)
 	}
-	if code, _ := carry(t, "quarantine", "--data-dir", folder); code != exitUsage {
+	if code, _ := carry(t, "quarantine", "--data-dir", folder); code != exit.Usage {
 		t.Errorf("without a word: %d", code)
 	}
 }

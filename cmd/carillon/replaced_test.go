@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"carillon/internal/exit"
+
 	"golang.org/x/sys/unix"
 )
 
@@ -42,9 +44,9 @@ func TestNodeEndsWhenDataDirectoryIsReplaced(t *testing.T) {
 				go func() { ended <- n.wait() }()
 				select {
 				case err := <-ended:
-					var exit *exec.ExitError
-					if !errors.As(err, &exit) || exit.ExitCode() != exitError {
-						t.Errorf("it ended with %v, want exit code %d", err, exitError)
+					var process *exec.ExitError
+					if !errors.As(err, &process) || process.ExitCode() != exit.Failed {
+						t.Errorf("it ended with %v, want exit code %d", err, exit.Failed)
 					}
 				case <-time.After(30 * time.Second):
 					t.Fatal("it runs on")

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"carillon/internal/exit"
+
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
@@ -262,8 +264,8 @@ func TestSecondSignalEndsSchedulerAtOnce(t *testing.T) {
 	if err := d.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if err := d.wait(); exitCode(err) != exitError {
-		t.Errorf("it ended with %v, want exit code %d", err, exitError)
+	if err := d.wait(); exitCode(err) != exit.Failed {
+		t.Errorf("it ended with %v, want exit code %d", err, exit.Failed)
 	}
 	if took := time.Since(begin); took > atOnce {
 		t.Errorf("ending took %v", took)
@@ -285,7 +287,7 @@ func TestSchedulerPortInUseNamesItsFlag(t *testing.T) {
 			}
 		}
 		out, err := self(t, append(args, flag, value)...).Output()
-		if exitCode(err) != exitError || !strings.Contains(string(out), flag+" "+value+": ") {
+		if exitCode(err) != exit.Failed || !strings.Contains(string(out), flag+" "+value+": ") {
 			t.Errorf("%s: exit code %d, %s", flag, exitCode(err), out)
 		}
 	}

@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"carillon/internal/exit"
+
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 )
 
@@ -226,8 +228,8 @@ func TestSecondSignalEndsSidecarAtOnce(t *testing.T) {
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.wait(); exitCode(err) != exitError {
-		t.Errorf("it ended with %v, want exit code %d", err, exitError)
+	if err := s.wait(); exitCode(err) != exit.Failed {
+		t.Errorf("it ended with %v, want exit code %d", err, exit.Failed)
 	}
 }
 
@@ -334,7 +336,7 @@ func TestSidecarRemovesItsSockets(t *testing.T) {
 			t.Errorf("over its socket: %d %s", status, body)
 		}
 		out, err := self(t, "sidecar", "--app-id=sub", "--unix-domain-socket", dir).Output()
-		if exitCode(err) != exitError || !strings.Contains(string(out), "another process listens on "+socket) {
+		if exitCode(err) != exit.Failed || !strings.Contains(string(out), "another process listens on "+socket) {
 			t.Errorf("a second sidecar ended with %v: %s", err, out)
 		}
 		if end != syscall.SIGKILL {
@@ -354,7 +356,7 @@ func TestSidecarRemovesItsSockets(t *testing.T) {
 		t.Fatal(err)
 	}
 	out, err := self(t, "sidecar", "--app-id=sub", "--unix-domain-socket", dir).Output()
-	if exitCode(err) != exitError || !strings.Contains(string(out), socket+" exists and is not a socket") {
+	if exitCode(err) != exit.Failed || !strings.Contains(string(out), socket+" exists and is not a socket") {
 		t.Errorf("with a file in its place it ended with %v: %s", err, out)
 	}
 }
@@ -372,7 +374,7 @@ func TestSidecarPortInUseNamesItsFlag(t *testing.T) {
 		}
 		port := portOf(t, address)
 		out, err := self(t, append(args, flag, port)...).Output()
-		if exitCode(err) != exitError || !strings.Contains(string(out), flag+" "+port+": ") || !strings.Contains(string(out), "fatal") {
+		if exitCode(err) != exit.Failed || !strings.Contains(string(out), flag+" "+port+": ") || !strings.Contains(string(out), "fatal") {
 			t.Errorf("%s: exit code %d, %s", flag, exitCode(err), out)
 		}
 	}

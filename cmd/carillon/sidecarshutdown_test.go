@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"carillon/internal/exit"
 )
 
 func TestClientCanShutDownSidecar(t *testing.T) {
@@ -14,8 +16,8 @@ func TestClientCanShutDownSidecar(t *testing.T) {
 		code int
 		says string
 	}{
-		"false": {exitOK, `level=info msg="Shutdown requested via API"`},
-		"true":  {exitError, `level=info msg="Force shutdown requested, exiting immediately without graceful shutdown"`},
+		"false": {exit.OK, `level=info msg="Shutdown requested via API"`},
+		"true":  {exit.Failed, `level=info msg="Force shutdown requested, exiting immediately without graceful shutdown"`},
 	} {
 		s := startSidecar(t, nil)
 		ctx, cancel := context.WithTimeout(t.Context(), patience)

@@ -5,6 +5,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"carillon/internal/nodecmd"
 )
 
 // handleHangup sets what SIGHUP and SIGPIPE do to the command in args. Neither stops a server: SIGHUP
@@ -27,7 +29,7 @@ func handleHangup(args []string, stop context.CancelCauseFunc) {
 		go func() {
 			for s := range hangups {
 				if hadTerminal && !hasTerminal() {
-					stop(signalError{s})
+					stop(nodecmd.SignalError{Signal: s})
 				}
 			}
 		}()
@@ -46,8 +48,3 @@ func hasTerminal() bool {
 	f.Close()
 	return true
 }
-
-// signalError is the cause of a context that a signal ended.
-type signalError struct{ os.Signal }
-
-func (e signalError) Error() string { return "received the signal " + e.String() }

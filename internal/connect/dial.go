@@ -1,0 +1,88 @@
+package connect
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+)
+
+// Dial returns a connection to the server, which opens with the first call. The caller closes it. An error of
+// a call that does not reach the server names the server and what to do.
+func (e Endpoint) Dial() (*grpc.ClientConn, error) {
+	secure := insecure.NewCredentials()
+	if e.TLS {
+		pool, err := e.authorities()
+		if err != nil {
+			return nil, err
+		}
+		secure = credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool})
+	}
+	options := []grpc.DialOption{
+		grpc.WithTransportCredentials(secure), grpc.WithUserAgent("carillon"), grpc.WithNoProxy(),
+		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			return e.explain(invoke(ctx, method, req, reply, conn, opts...))
+		}),
+		grpc.WithChainStreamInterceptor(func(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, stream grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+			s, err := stream(ctx, desc, conn, method, opts...)
+			return s, e.explain(err)
+		}),
+	}
+	if e.Flags.TokenFile != "" {
+		options = append(options, grpc.WithPerRPCCredentials(tokenFile(e.Flags.TokenFile)))
+	}
+	return grpc.NewClient("passthrough:///"+e.Address, options...)
+}
+
+// explain adds to an error of a server that cannot be reached which one that is, and what to do.
+func (e Endpoint) explain(err error) error {
+	if status.Code(err) != codes.Unavailable {
+		return err
+	}
+	return status.Errorf(codes.Unavailable, "no management server answers at %s (%s): %s; start carillon dev, or name another server with --server",
+		e.Flags.Server, e.Source, status.Convert(err).Message())
+}
+
+// authorities returns the CA certificates of the server, or nil for those of the system.
+func (e Endpoint) authorities() (*x509.CertPool, error) {
+	if e.Flags.CAFile == "" {
+		return nil, nil //nolint:nilnil // those of the system
+	}
+	text, err := os.ReadFile(e.Flags.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("--server-ca-file: %w", err)
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("--server-ca-file %s has no certificate in PEM", e.Flags.CAFile)
+	}
+	return pool, nil
+}
+
+// tokenFile is the path of a file with a token, which is read for each call, so that it can be renewed.
+type tokenFile string
+
+// GetRequestMetadata is [credentials.PerRPCCredentials.GetRequestMetadata].
+func (f tokenFile) GetRequestMetadata(context.Context, ...string) (map[string]string, error) {
+	text, err := os.ReadFile(string(f))
+	token := strings.TrimSpace(string(text))
+	switch {
+	case err != nil:
+		return nil, status.Errorf(codes.Unauthenticated, "--token-file: %v", err)
+	case token == "":
+		return nil, status.Errorf(codes.Unauthenticated, "--token-file %s is empty", string(f))
+	}
+	return map[string]string{"authorization": "Bearer " + token}, nil
+}
+
+// RequireTransportSecurity is [credentials.PerRPCCredentials.RequireTransportSecurity]. [Find] allows plaintext
+// to this host alone.
+func (tokenFile) RequireTransportSecurity() bool { return false }
