@@ -53,6 +53,9 @@ func dev(ctx context.Context, args []string, std stdio) error {
 	cfg.Memory = shares
 	cfg.Descriptors = divideDescriptors(ctx, descriptors.Parts{Store: true, Sidecar: true}, log)
 	cfg.Engine.Keys, cfg.Engine.Punctual = keys, true
+	if cfg.Management.Tokens, err = c.management.tokens(); err != nil {
+		return err
+	}
 	l, err := c.listen(ctx)
 	if err != nil {
 		return err
@@ -64,6 +67,7 @@ func dev(ctx context.Context, args []string, std stdio) error {
 		return fmt.Errorf("--data-dir %s: %w", dir, err)
 	}
 	c.announce(cfg, std)
+	c.management.warn(ctx, log, l.Management)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return cmp.Or(node.Run(ctx), errNodeEnded) })
 	if len(command) > 0 {
@@ -107,7 +111,10 @@ func (c *devConfig) listen(ctx context.Context) (l app.AllInOneListeners, err er
 	if l.GRPC, err = listenLoopback(ctx, "dapr-grpc-port", &c.grpcPort); err != nil {
 		return l, err
 	}
-	l.Scheduler, err = listenLoopback(ctx, "port", &c.port)
+	if l.Scheduler, err = listenLoopback(ctx, "port", &c.port); err != nil {
+		return l, err
+	}
+	l.Management, err = c.management.listen(ctx)
 	return l, err
 }
 
@@ -116,6 +123,7 @@ func (c *devConfig) announce(cfg app.AllInOneConfig, std stdio) {
 	fmt.Fprintf(std.Out, "  %-12s http://localhost:%d\n", "HTTP API", c.httpPort)
 	fmt.Fprintf(std.Out, "  %-12s localhost:%d\n", "gRPC API", c.grpcPort)
 	fmt.Fprintf(std.Out, "  %-12s localhost:%d\n", "Scheduler", c.port)
+	fmt.Fprintf(std.Out, "  %-12s http://localhost:%d\n", "Management", c.management.port)
 	for _, a := range cfg.Sidecar.Apps {
 		fmt.Fprintf(std.Out, "  %-12s %s at %s://%s\n", "app", a.ID, a.Protocol, a.Address)
 	}

@@ -46,6 +46,7 @@ type devConfig struct {
 	allowedHosts             list
 	strict                   bool
 	memory                   memoryConfig
+	management               managementConfig
 	log                      logConfig
 }
 
@@ -64,6 +65,7 @@ func devFlags() (*flag.FlagSet, *devConfig) {
 	portVar(fs, &c.port, "port", 50006, "`port` of the Scheduler service, for other sidecars")
 	fs.Var(&c.allowedHosts, "allowed-hosts", allowedHosts)
 	fs.BoolVar(&c.strict, "strict", false, strictUsage)
+	c.management.flags(fs)
 	c.memory.flags(fs)
 	c.log.flags(fs)
 	return fs, c

@@ -61,7 +61,10 @@ func (c *schedulerConfig) run(ctx context.Context, std stdio, log *slog.Logger) 
 		return err
 	}
 	cfg := app.Config{Memory: shares, Descriptors: divideDescriptors(ctx, descriptors.Parts{Store: true}, log)}
-	if cfg.Hosts, err = hostsOf(c.allowedHosts, c.listenAddress, c.healthzAddress, c.metricsAddress); err != nil {
+	if cfg.Hosts, err = hostsOf(c.allowedHosts, c.listenAddress, c.healthzAddress, c.metricsAddress, c.management.address); err != nil {
+		return err
+	}
+	if cfg.Management.Tokens, err = c.management.tokens(); err != nil {
 		return err
 	}
 	if err := c.quota.apply(&cfg); err != nil {
@@ -89,6 +92,7 @@ func (c *schedulerConfig) run(ctx context.Context, std stdio, log *slog.Logger) 
 		slog.String("id", c.id), slog.String("sidecars_use", address), slog.String("data_dir", c.dataDir),
 		slog.String("scheduler", l.Scheduler.Addr().String()), slog.String("healthz", l.Health.Addr().String()),
 	}
+	listening = append(listening, slog.String("management", l.Management[0].Addr().String()))
 	if l.Metrics != nil {
 		listening = append(listening, slog.String("metrics", l.Metrics.Addr().String()))
 	}
@@ -102,6 +106,7 @@ func (c *schedulerConfig) run(ctx context.Context, std stdio, log *slog.Logger) 
 		exposedEndpoints = append(exposedEndpoints, endpointOf(l.Scheduler, "read, change and delete every job of every app, and receive its triggers"))
 	}
 	warnExposed(ctx, log, exposedEndpoints, []plaintextEndpoint{endpointOf(l.Health, "read health"), endpointOf(l.Metrics, "read metrics")})
+	c.management.warn(ctx, log, l.Management)
 	c.etcd.warnOfExternal(ctx, log)
 	return node.Run(ctx)
 }

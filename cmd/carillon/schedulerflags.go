@@ -37,6 +37,7 @@ type schedulerConfig struct {
 	mode, kubeconfig                              string
 	workers                                       uint
 	memory                                        memoryConfig
+	management                                    managementConfig
 	log                                           logConfig
 
 	set []string // names of the flags that were given
@@ -57,6 +58,7 @@ func schedulerFlags() (*flag.FlagSet, *schedulerConfig) {
 	fs.StringVar(&c.metricsAddress, "metrics-listen-address", "",
 		"`address` of the metrics (default: --listen-address if it is set, else 0.0.0.0)")
 
+	c.management.flags(fs)
 	fs.Var(&c.allowedHosts, "allowed-hosts", allowedHosts)
 
 	fs.StringVar(&c.id, "id", "dapr-scheduler-server-0", "`ID` of this scheduler, as in --etcd-initial-cluster")

@@ -32,7 +32,7 @@ type ViewQuery struct {
 	job.Selector
 
 	Match func(v *View) bool // which of the selected jobs; nil: all
-	After []byte             // a cursor, behind which to begin; nil: at the beginning
+	After []byte             // a cursor, where to begin; nil: at the beginning
 	Limit int                // the most jobs
 }
 
@@ -44,11 +44,11 @@ type ViewPage struct {
 	Last    job.Key // the last of them
 }
 
-// CursorAfter returns the cursor behind a job.
-func CursorAfter(k job.Key) []byte { return record.KeyAfter(k) }
+// CursorBefore returns the cursor before a job: the page begins with it.
+func CursorBefore(k job.Key) []byte { return record.JobKey(k) }
 
 // ViewPage returns a page of the jobs that q selects, except those in quarantine. It reads about
-// 1,000 jobs, or 1 MiB of them, at most: a page may be empty and not the last. Any node of a
+// 1,000 jobs, or 1 MiB of them, at most, of one kind: a page may be empty and not the last. Any node of a
 // cluster can read any page. What it returns would survive a power cut; the spec and the state of a
 // job may be of two moments.
 func (e *Engine) ViewPage(ctx context.Context, q ViewQuery) (ViewPage, error) {
@@ -103,14 +103,21 @@ func (e *Engine) waitAllDurable(ctx context.Context) (bool, error) {
 }
 
 func (e *Engine) readViewPage(ctx context.Context, q ViewQuery) (ViewPage, error) {
-	r := record.SelectorRange(q.Selector)
+	ranges := record.SelectorRanges(q.Selector)
+	for len(ranges) > 0 && bytes.Compare(q.After, ranges[0].To) >= 0 {
+		ranges = ranges[1:]
+	}
+	if len(ranges) == 0 {
+		return ViewPage{}, nil
+	}
+	r := ranges[0]
 	if bytes.Compare(q.After, r.From) > 0 {
 		r.From = q.After
 	}
-	if r.To != nil && bytes.Compare(r.From, r.To) >= 0 {
-		return ViewPage{}, nil
-	}
 	var p ViewPage
+	if len(ranges) > 1 {
+		p.Next = ranges[1].From
+	}
 	var found []View
 	read, size := 0, 0
 	for pair, err := range e.store.Scan(ctx, r, viewJobs+1) {

@@ -129,7 +129,7 @@ func TestPageReadsABoundedNumberOfJobs(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		q := engine.ViewQuery{Limit: 10, Match: func(v *engine.View) bool { return v.Key.Name == "2400" }}
+		q := engine.ViewQuery{Selector: job.Selector{Kind: job.App}, Limit: 10, Match: func(v *engine.View) bool { return v.Key.Name == "2400" }}
 		for i, want := range []struct {
 			found, scanned int
 			last           string

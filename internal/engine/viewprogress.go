@@ -11,18 +11,34 @@ import (
 // A Holdup says why a job that is due is not with a receiver, or that it is.
 type Holdup uint8
 
-// The reasons, of which the first that applies counts.
+// The reasons, of which the first that applies counts. Nodes send one another their numbers, which
+// must not change.
 const (
-	HoldupNone      Holdup = iota // nothing holds the job: it fires when its turn comes
-	HoldupInFlight                // a receiver has the trigger
-	HoldupReplaced                // a trigger is in flight that the job had before it was replaced
-	HoldupParked                  // the receivers of its target in its partition take nothing more
-	HoldupThrottled               // the target has its share of triggers in flight
-	HoldupQuota                   // the namespace has used up its triggers per second
-	HoldupStoreFull               // the store takes nothing but deletions, and no more is fired
-	HoldupNotOwner                // the engine does not own the partition
-	HoldupLoading                 // the partition is being claimed and loaded
-	HoldupStuck                   // the loop of the partition has had no turn for a second
+	// HoldupNone says that nothing holds the job: it fires when its turn comes.
+	HoldupNone Holdup = 0
+	// HoldupInFlight says that a receiver has the trigger.
+	HoldupInFlight Holdup = 1
+	// HoldupReplaced says that a trigger is in flight that the job had before it was replaced.
+	HoldupReplaced Holdup = 2
+	// HoldupParked says that the receivers of the job's target take nothing more.
+	HoldupParked Holdup = 3
+	// HoldupNoReceiver says that the target has no receiver. The engine itself reports
+	// HoldupParked.
+	HoldupNoReceiver Holdup = 4
+	// HoldupThrottled says that the target has its share of triggers in flight.
+	HoldupThrottled Holdup = 5
+	// HoldupQuota says that the namespace has used up its triggers per second.
+	HoldupQuota Holdup = 6
+	// HoldupStoreFull says that the store takes nothing but deletions, and no more is fired.
+	HoldupStoreFull Holdup = 7
+	// HoldupNotOwner says that the engine does not own the partition.
+	HoldupNotOwner Holdup = 8
+	// HoldupLoading says that the partition is being claimed and loaded.
+	HoldupLoading Holdup = 9
+	// HoldupUnreachable says that the node that owns the partition does not answer.
+	HoldupUnreachable Holdup = 10
+	// HoldupStuck says that the loop of the partition has had no turn for a second.
+	HoldupStuck Holdup = 11
 )
 
 // A Progress is how far a job that is due has got. It is valid for one moment.

@@ -73,7 +73,7 @@ func (Job_Kind) EnumDescriptor() ([]byte, []int) {
 	return file_carillon_v1_job_proto_rawDescGZIP(), []int{0, 0}
 }
 
-// What the job does now. If several apply, it is the first of RUNNING, RETRYING, OVERDUE and SCHEDULED;
+// What the job does now. If several apply, it is the first of RUNNING, UNKNOWN, RETRYING, OVERDUE and SCHEDULED;
 // conditions lists all.
 type Job_State int32
 
@@ -528,7 +528,7 @@ func (x *Payload) GetValue() []byte {
 type JobCondition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Type  Job_State              `protobuf:"varint,1,opt,name=type,proto3,enum=carillon.v1.Job_State" json:"type,omitempty"`
-	// Why, as a word in CamelCase that does not change: AttemptInFlight, AttemptFailed, NoSidecarConnected,
+	// Why, as a word in CamelCase that does not change: NotDue, AttemptInFlight, AttemptFailed, NoSidecarConnected,
 	// SidecarsFull, InFlightLimit, RateLimit, OwnerChanging, OwnerUnreachable, StoreFull, StoreNotCommitting or
 	// WaitingForTurn.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`

@@ -128,15 +128,16 @@ func (x *GetJobRequest) GetView() GetJobRequest_View {
 type ListJobsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Where to look: namespaces/{namespace} for its jobs and reminders, namespaces/{namespace}/apps/{app} for jobs,
-	// namespaces/{namespace}/actorTypes/{type}/actors/{actor} for reminders. "-" stands for any part.
+	// namespaces/{namespace}/actorTypes/{type}/actors/{actor} for reminders. "-" stands for any part, except for those that
+	// the token of the caller is limited to.
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
 	// The most jobs of the page; 0 means 50. A page may have fewer, and still not be the last.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// next_page_token of the page before; empty for the first page. Parent and filter have to stay the same.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Terms, joined by AND, as in AIP-160. A term compares a field: namespace, app, actorType, actor and name take = and
-	// != with a text that may end in *, and : with a text that they contain; kind and state take = and !=. A text alone
-	// is contained in the name. Example: state = OVERDUE AND name = "invoice-*"
+	// != with a text that may end in *, and : with a text that they contain; kind, state and condition (one of the
+	// conditions) take = and !=. A text alone is contained in the name. Example: state = OVERDUE AND name = "invoice-*"
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
 	// The order: name, which is also the default.
 	OrderBy       string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
@@ -406,100 +407,11 @@ func (x *CountJobsResponse) GetUnreachable() []string {
 	return nil
 }
 
-type ListNodesRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListNodesRequest) Reset() {
-	*x = ListNodesRequest{}
-	mi := &file_carillon_v1_management_proto_msgTypes[5]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListNodesRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListNodesRequest) ProtoMessage() {}
-
-func (x *ListNodesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_carillon_v1_management_proto_msgTypes[5]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListNodesRequest.ProtoReflect.Descriptor instead.
-func (*ListNodesRequest) Descriptor() ([]byte, []int) {
-	return file_carillon_v1_management_proto_rawDescGZIP(), []int{5}
-}
-
-type ListNodesResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	Nodes []*Node                `protobuf:"bytes,1,rep,name=nodes,proto3" json:"nodes,omitempty"`
-	// Nodes that did not answer, by name. Of them only name, address and partitions are known.
-	Unreachable   []string `protobuf:"bytes,2,rep,name=unreachable,proto3" json:"unreachable,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListNodesResponse) Reset() {
-	*x = ListNodesResponse{}
-	mi := &file_carillon_v1_management_proto_msgTypes[6]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListNodesResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListNodesResponse) ProtoMessage() {}
-
-func (x *ListNodesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_carillon_v1_management_proto_msgTypes[6]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListNodesResponse.ProtoReflect.Descriptor instead.
-func (*ListNodesResponse) Descriptor() ([]byte, []int) {
-	return file_carillon_v1_management_proto_rawDescGZIP(), []int{6}
-}
-
-func (x *ListNodesResponse) GetNodes() []*Node {
-	if x != nil {
-		return x.Nodes
-	}
-	return nil
-}
-
-func (x *ListNodesResponse) GetUnreachable() []string {
-	if x != nil {
-		return x.Unreachable
-	}
-	return nil
-}
-
 var File_carillon_v1_management_proto protoreflect.FileDescriptor
 
 const file_carillon_v1_management_proto_rawDesc = "" +
 	"\n" +
-	"\x1ccarillon/v1/management.proto\x12\vcarillon.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15carillon/v1/job.proto\x1a\x16carillon/v1/node.proto\x1a\x1cgoogle/api/annotations.proto\"\xa2\x01\n" +
+	"\x1ccarillon/v1/management.proto\x12\vcarillon.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15carillon/v1/job.proto\x1a\x1cgoogle/api/annotations.proto\"\xa2\x01\n" +
 	"\rGetJobRequest\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xbaH\b\xc8\x01\x01r\x03\x18\x80\bR\x04name\x12=\n" +
 	"\x04view\x18\x02 \x01(\x0e2\x1f.carillon.v1.GetJobRequest.ViewB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04view\"1\n" +
@@ -529,17 +441,12 @@ const file_carillon_v1_management_proto_rawDesc = "" +
 	"\x05count\x18\x01 \x01(\rH\x00R\x05count\x88\x01\x01\x12\x14\n" +
 	"\x05exact\x18\x02 \x01(\bR\x05exact\x12 \n" +
 	"\vunreachable\x18\x03 \x03(\tR\vunreachableB\b\n" +
-	"\x06_count\"\x12\n" +
-	"\x10ListNodesRequest\"^\n" +
-	"\x11ListNodesResponse\x12'\n" +
-	"\x05nodes\x18\x01 \x03(\v2\x11.carillon.v1.NodeR\x05nodes\x12 \n" +
-	"\vunreachable\x18\x02 \x03(\tR\vunreachable2\xd9\x05\n" +
+	"\x06_count2\xfa\x04\n" +
 	"\n" +
 	"Management\x12\xa2\x01\n" +
 	"\x06GetJob\x12\x1a.carillon.v1.GetJobRequest\x1a\x10.carillon.v1.Job\"j\x82\xd3\xe4\x93\x02dZ;\x129/v1/{name=namespaces/*/actorTypes/*/actors/*/reminders/*}\x12%/v1/{name=namespaces/*/apps/*/jobs/*}\x12\xd7\x01\n" +
 	"\bListJobs\x12\x1c.carillon.v1.ListJobsRequest\x1a\x1d.carillon.v1.ListJobsResponse\"\x8d\x01\x82\xd3\xe4\x93\x02\x86\x01Z'\x12%/v1/{parent=namespaces/*/apps/*}/jobsZ;\x129/v1/{parent=namespaces/*/actorTypes/*/actors/*}/reminders\x12\x1e/v1/{parent=namespaces/*}/jobs\x12\xec\x01\n" +
-	"\tCountJobs\x12\x1d.carillon.v1.CountJobsRequest\x1a\x1e.carillon.v1.CountJobsResponse\"\x9f\x01\x82\xd3\xe4\x93\x02\x98\x01Z-\x12+/v1/{parent=namespaces/*/apps/*}/jobs:countZA\x12?/v1/{parent=namespaces/*/actorTypes/*/actors/*}/reminders:count\x12$/v1/{parent=namespaces/*}/jobs:count\x12]\n" +
-	"\tListNodes\x12\x1d.carillon.v1.ListNodesRequest\x1a\x1e.carillon.v1.ListNodesResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/nodesB Z\x1ecarillon/internal/managementv1b\x06proto3"
+	"\tCountJobs\x12\x1d.carillon.v1.CountJobsRequest\x1a\x1e.carillon.v1.CountJobsResponse\"\x9f\x01\x82\xd3\xe4\x93\x02\x98\x01Z-\x12+/v1/{parent=namespaces/*/apps/*}/jobs:countZA\x12?/v1/{parent=namespaces/*/actorTypes/*/actors/*}/reminders:count\x12$/v1/{parent=namespaces/*}/jobs:countB Z\x1ecarillon/internal/managementv1b\x06proto3"
 
 var (
 	file_carillon_v1_management_proto_rawDescOnce sync.Once
@@ -554,7 +461,7 @@ func file_carillon_v1_management_proto_rawDescGZIP() []byte {
 }
 
 var file_carillon_v1_management_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_carillon_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_carillon_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_carillon_v1_management_proto_goTypes = []any{
 	(GetJobRequest_View)(0),   // 0: carillon.v1.GetJobRequest.View
 	(*GetJobRequest)(nil),     // 1: carillon.v1.GetJobRequest
@@ -562,28 +469,22 @@ var file_carillon_v1_management_proto_goTypes = []any{
 	(*ListJobsResponse)(nil),  // 3: carillon.v1.ListJobsResponse
 	(*CountJobsRequest)(nil),  // 4: carillon.v1.CountJobsRequest
 	(*CountJobsResponse)(nil), // 5: carillon.v1.CountJobsResponse
-	(*ListNodesRequest)(nil),  // 6: carillon.v1.ListNodesRequest
-	(*ListNodesResponse)(nil), // 7: carillon.v1.ListNodesResponse
-	(*Job)(nil),               // 8: carillon.v1.Job
-	(*Node)(nil),              // 9: carillon.v1.Node
+	(*Job)(nil),               // 6: carillon.v1.Job
 }
 var file_carillon_v1_management_proto_depIdxs = []int32{
 	0, // 0: carillon.v1.GetJobRequest.view:type_name -> carillon.v1.GetJobRequest.View
-	8, // 1: carillon.v1.ListJobsResponse.jobs:type_name -> carillon.v1.Job
-	9, // 2: carillon.v1.ListNodesResponse.nodes:type_name -> carillon.v1.Node
-	1, // 3: carillon.v1.Management.GetJob:input_type -> carillon.v1.GetJobRequest
-	2, // 4: carillon.v1.Management.ListJobs:input_type -> carillon.v1.ListJobsRequest
-	4, // 5: carillon.v1.Management.CountJobs:input_type -> carillon.v1.CountJobsRequest
-	6, // 6: carillon.v1.Management.ListNodes:input_type -> carillon.v1.ListNodesRequest
-	8, // 7: carillon.v1.Management.GetJob:output_type -> carillon.v1.Job
-	3, // 8: carillon.v1.Management.ListJobs:output_type -> carillon.v1.ListJobsResponse
-	5, // 9: carillon.v1.Management.CountJobs:output_type -> carillon.v1.CountJobsResponse
-	7, // 10: carillon.v1.Management.ListNodes:output_type -> carillon.v1.ListNodesResponse
-	7, // [7:11] is the sub-list for method output_type
-	3, // [3:7] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	6, // 1: carillon.v1.ListJobsResponse.jobs:type_name -> carillon.v1.Job
+	1, // 2: carillon.v1.Management.GetJob:input_type -> carillon.v1.GetJobRequest
+	2, // 3: carillon.v1.Management.ListJobs:input_type -> carillon.v1.ListJobsRequest
+	4, // 4: carillon.v1.Management.CountJobs:input_type -> carillon.v1.CountJobsRequest
+	6, // 5: carillon.v1.Management.GetJob:output_type -> carillon.v1.Job
+	3, // 6: carillon.v1.Management.ListJobs:output_type -> carillon.v1.ListJobsResponse
+	5, // 7: carillon.v1.Management.CountJobs:output_type -> carillon.v1.CountJobsResponse
+	5, // [5:8] is the sub-list for method output_type
+	2, // [2:5] is the sub-list for method input_type
+	2, // [2:2] is the sub-list for extension type_name
+	2, // [2:2] is the sub-list for extension extendee
+	0, // [0:2] is the sub-list for field type_name
 }
 
 func init() { file_carillon_v1_management_proto_init() }
@@ -592,7 +493,6 @@ func file_carillon_v1_management_proto_init() {
 		return
 	}
 	file_carillon_v1_job_proto_init()
-	file_carillon_v1_node_proto_init()
 	file_carillon_v1_management_proto_msgTypes[4].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -600,7 +500,7 @@ func file_carillon_v1_management_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_carillon_v1_management_proto_rawDesc), len(file_carillon_v1_management_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   7,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

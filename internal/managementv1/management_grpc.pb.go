@@ -22,7 +22,6 @@ const (
 	Management_GetJob_FullMethodName    = "/carillon.v1.Management/GetJob"
 	Management_ListJobs_FullMethodName  = "/carillon.v1.Management/ListJobs"
 	Management_CountJobs_FullMethodName = "/carillon.v1.Management/CountJobs"
-	Management_ListNodes_FullMethodName = "/carillon.v1.Management/ListNodes"
 )
 
 // ManagementClient is the client API for Management service.
@@ -45,8 +44,6 @@ type ManagementClient interface {
 	ListJobs(ctx context.Context, in *ListJobsRequest, opts ...grpc.CallOption) (*ListJobsResponse, error)
 	// CountJobs counts what ListJobs would return, with a bounded amount of work.
 	CountJobs(ctx context.Context, in *CountJobsRequest, opts ...grpc.CallOption) (*CountJobsResponse, error)
-	// ListNodes returns the nodes of the cluster, or the only node.
-	ListNodes(ctx context.Context, in *ListNodesRequest, opts ...grpc.CallOption) (*ListNodesResponse, error)
 }
 
 type managementClient struct {
@@ -87,16 +84,6 @@ func (c *managementClient) CountJobs(ctx context.Context, in *CountJobsRequest, 
 	return out, nil
 }
 
-func (c *managementClient) ListNodes(ctx context.Context, in *ListNodesRequest, opts ...grpc.CallOption) (*ListNodesResponse, error) {
-	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(ListNodesResponse)
-	err := c.cc.Invoke(ctx, Management_ListNodes_FullMethodName, in, out, cOpts...)
-	if err != nil {
-		return nil, err
-	}
-	return out, nil
-}
-
 // ManagementServer is the server API for Management service.
 // All implementations must embed UnimplementedManagementServer
 // for forward compatibility.
@@ -117,8 +104,6 @@ type ManagementServer interface {
 	ListJobs(context.Context, *ListJobsRequest) (*ListJobsResponse, error)
 	// CountJobs counts what ListJobs would return, with a bounded amount of work.
 	CountJobs(context.Context, *CountJobsRequest) (*CountJobsResponse, error)
-	// ListNodes returns the nodes of the cluster, or the only node.
-	ListNodes(context.Context, *ListNodesRequest) (*ListNodesResponse, error)
 	mustEmbedUnimplementedManagementServer()
 }
 
@@ -137,9 +122,6 @@ func (UnimplementedManagementServer) ListJobs(context.Context, *ListJobsRequest)
 }
 func (UnimplementedManagementServer) CountJobs(context.Context, *CountJobsRequest) (*CountJobsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CountJobs not implemented")
-}
-func (UnimplementedManagementServer) ListNodes(context.Context, *ListNodesRequest) (*ListNodesResponse, error) {
-	return nil, status.Error(codes.Unimplemented, "method ListNodes not implemented")
 }
 func (UnimplementedManagementServer) mustEmbedUnimplementedManagementServer() {}
 func (UnimplementedManagementServer) testEmbeddedByValue()                    {}
@@ -216,24 +198,6 @@ func _Management_CountJobs_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
-func _Management_ListNodes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(ListNodesRequest)
-	if err := dec(in); err != nil {
-		return nil, err
-	}
-	if interceptor == nil {
-		return srv.(ManagementServer).ListNodes(ctx, in)
-	}
-	info := &grpc.UnaryServerInfo{
-		Server:     srv,
-		FullMethod: Management_ListNodes_FullMethodName,
-	}
-	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(ManagementServer).ListNodes(ctx, req.(*ListNodesRequest))
-	}
-	return interceptor(ctx, in, info, handler)
-}
-
 // Management_ServiceDesc is the grpc.ServiceDesc for Management service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -252,10 +216,6 @@ var Management_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CountJobs",
 			Handler:    _Management_CountJobs_Handler,
-		},
-		{
-			MethodName: "ListNodes",
-			Handler:    _Management_ListNodes_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

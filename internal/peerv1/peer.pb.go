@@ -9,6 +9,7 @@ package peerv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -299,11 +300,154 @@ func (x *Problem) GetLimit() uint64 {
 	return 0
 }
 
+// A ProgressRequest has at most 1,000 keys.
+type ProgressRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Keys          [][]byte               `protobuf:"bytes,1,rep,name=keys,proto3" json:"keys,omitempty"` // of jobs, as in the store
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProgressRequest) Reset() {
+	*x = ProgressRequest{}
+	mi := &file_carillon_v1_peer_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProgressRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProgressRequest) ProtoMessage() {}
+
+func (x *ProgressRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_carillon_v1_peer_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProgressRequest.ProtoReflect.Descriptor instead.
+func (*ProgressRequest) Descriptor() ([]byte, []int) {
+	return file_carillon_v1_peer_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ProgressRequest) GetKeys() [][]byte {
+	if x != nil {
+		return x.Keys
+	}
+	return nil
+}
+
+// A ProgressResponse has a JobProgress for each key, in the same order.
+type ProgressResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Jobs          []*JobProgress         `protobuf:"bytes,1,rep,name=jobs,proto3" json:"jobs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ProgressResponse) Reset() {
+	*x = ProgressResponse{}
+	mi := &file_carillon_v1_peer_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ProgressResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ProgressResponse) ProtoMessage() {}
+
+func (x *ProgressResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_carillon_v1_peer_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ProgressResponse.ProtoReflect.Descriptor instead.
+func (*ProgressResponse) Descriptor() ([]byte, []int) {
+	return file_carillon_v1_peer_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ProgressResponse) GetJobs() []*JobProgress {
+	if x != nil {
+		return x.Jobs
+	}
+	return nil
+}
+
+// A JobProgress is how far a job has got at one moment.
+type JobProgress struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Holdup        uint32                 `protobuf:"varint,1,opt,name=holdup,proto3" json:"holdup,omitempty"` // a Holdup of package engine, whose numbers do not change
+	Since         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`    // absent if it is not known
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *JobProgress) Reset() {
+	*x = JobProgress{}
+	mi := &file_carillon_v1_peer_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JobProgress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JobProgress) ProtoMessage() {}
+
+func (x *JobProgress) ProtoReflect() protoreflect.Message {
+	mi := &file_carillon_v1_peer_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JobProgress.ProtoReflect.Descriptor instead.
+func (*JobProgress) Descriptor() ([]byte, []int) {
+	return file_carillon_v1_peer_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *JobProgress) GetHoldup() uint32 {
+	if x != nil {
+		return x.Holdup
+	}
+	return 0
+}
+
+func (x *JobProgress) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
 var File_carillon_v1_peer_proto protoreflect.FileDescriptor
 
 const file_carillon_v1_peer_proto_rawDesc = "" +
 	"\n" +
-	"\x16carillon/v1/peer.proto\x12\vcarillon.v1\"@\n" +
+	"\x16carillon/v1/peer.proto\x12\vcarillon.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"@\n" +
 	"\fApplyRequest\x120\n" +
 	"\bcommands\x18\x01 \x03(\v2\x14.carillon.v1.CommandR\bcommands\"M\n" +
 	"\aCommand\x12\x10\n" +
@@ -324,9 +468,17 @@ const file_carillon_v1_peer_proto_rawDesc = "" +
 	"\x06EXISTS\x10\x02\x12\b\n" +
 	"\x04FULL\x10\x03\x12\r\n" +
 	"\tTOO_LARGE\x10\x04\x12\x0f\n" +
-	"\vUNAVAILABLE\x10\x052F\n" +
+	"\vUNAVAILABLE\x10\x05\"%\n" +
+	"\x0fProgressRequest\x12\x12\n" +
+	"\x04keys\x18\x01 \x03(\fR\x04keys\"@\n" +
+	"\x10ProgressResponse\x12,\n" +
+	"\x04jobs\x18\x01 \x03(\v2\x18.carillon.v1.JobProgressR\x04jobs\"W\n" +
+	"\vJobProgress\x12\x16\n" +
+	"\x06holdup\x18\x01 \x01(\rR\x06holdup\x120\n" +
+	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since2\x8f\x01\n" +
 	"\x04Peer\x12>\n" +
-	"\x05Apply\x12\x19.carillon.v1.ApplyRequest\x1a\x1a.carillon.v1.ApplyResponseB\x1aZ\x18carillon/internal/peerv1b\x06proto3"
+	"\x05Apply\x12\x19.carillon.v1.ApplyRequest\x1a\x1a.carillon.v1.ApplyResponse\x12G\n" +
+	"\bProgress\x12\x1c.carillon.v1.ProgressRequest\x1a\x1d.carillon.v1.ProgressResponseB\x1aZ\x18carillon/internal/peerv1b\x06proto3"
 
 var (
 	file_carillon_v1_peer_proto_rawDescOnce sync.Once
@@ -341,25 +493,33 @@ func file_carillon_v1_peer_proto_rawDescGZIP() []byte {
 }
 
 var file_carillon_v1_peer_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_carillon_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_carillon_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_carillon_v1_peer_proto_goTypes = []any{
-	(Problem_Kind)(0),     // 0: carillon.v1.Problem.Kind
-	(*ApplyRequest)(nil),  // 1: carillon.v1.ApplyRequest
-	(*Command)(nil),       // 2: carillon.v1.Command
-	(*ApplyResponse)(nil), // 3: carillon.v1.ApplyResponse
-	(*Problem)(nil),       // 4: carillon.v1.Problem
+	(Problem_Kind)(0),             // 0: carillon.v1.Problem.Kind
+	(*ApplyRequest)(nil),          // 1: carillon.v1.ApplyRequest
+	(*Command)(nil),               // 2: carillon.v1.Command
+	(*ApplyResponse)(nil),         // 3: carillon.v1.ApplyResponse
+	(*Problem)(nil),               // 4: carillon.v1.Problem
+	(*ProgressRequest)(nil),       // 5: carillon.v1.ProgressRequest
+	(*ProgressResponse)(nil),      // 6: carillon.v1.ProgressResponse
+	(*JobProgress)(nil),           // 7: carillon.v1.JobProgress
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
 }
 var file_carillon_v1_peer_proto_depIdxs = []int32{
 	2, // 0: carillon.v1.ApplyRequest.commands:type_name -> carillon.v1.Command
 	4, // 1: carillon.v1.ApplyResponse.problems:type_name -> carillon.v1.Problem
 	0, // 2: carillon.v1.Problem.kind:type_name -> carillon.v1.Problem.Kind
-	1, // 3: carillon.v1.Peer.Apply:input_type -> carillon.v1.ApplyRequest
-	3, // 4: carillon.v1.Peer.Apply:output_type -> carillon.v1.ApplyResponse
-	4, // [4:5] is the sub-list for method output_type
-	3, // [3:4] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	7, // 3: carillon.v1.ProgressResponse.jobs:type_name -> carillon.v1.JobProgress
+	8, // 4: carillon.v1.JobProgress.since:type_name -> google.protobuf.Timestamp
+	1, // 5: carillon.v1.Peer.Apply:input_type -> carillon.v1.ApplyRequest
+	5, // 6: carillon.v1.Peer.Progress:input_type -> carillon.v1.ProgressRequest
+	3, // 7: carillon.v1.Peer.Apply:output_type -> carillon.v1.ApplyResponse
+	6, // 8: carillon.v1.Peer.Progress:output_type -> carillon.v1.ProgressResponse
+	7, // [7:9] is the sub-list for method output_type
+	5, // [5:7] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_carillon_v1_peer_proto_init() }
@@ -373,7 +533,7 @@ func file_carillon_v1_peer_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_carillon_v1_peer_proto_rawDesc), len(file_carillon_v1_peer_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   4,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -19,7 +19,8 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Peer_Apply_FullMethodName = "/carillon.v1.Peer/Apply"
+	Peer_Apply_FullMethodName    = "/carillon.v1.Peer/Apply"
+	Peer_Progress_FullMethodName = "/carillon.v1.Peer/Progress"
 )
 
 // PeerClient is the client API for Peer service.
@@ -36,6 +37,9 @@ type PeerClient interface {
 	// After PermissionDenied, Unauthenticated, Unimplemented or ResourceExhausted no command has begun. After another
 	// error of the call, each command may have been carried out or not.
 	Apply(ctx context.Context, in *ApplyRequest, opts ...grpc.CallOption) (*ApplyResponse, error)
+	// Progress says how far jobs have got that are due, and whose partitions the called node owns. The called node never
+	// asks another one.
+	Progress(ctx context.Context, in *ProgressRequest, opts ...grpc.CallOption) (*ProgressResponse, error)
 }
 
 type peerClient struct {
@@ -56,6 +60,16 @@ func (c *peerClient) Apply(ctx context.Context, in *ApplyRequest, opts ...grpc.C
 	return out, nil
 }
 
+func (c *peerClient) Progress(ctx context.Context, in *ProgressRequest, opts ...grpc.CallOption) (*ProgressResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ProgressResponse)
+	err := c.cc.Invoke(ctx, Peer_Progress_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PeerServer is the server API for Peer service.
 // All implementations must embed UnimplementedPeerServer
 // for forward compatibility.
@@ -70,6 +84,9 @@ type PeerServer interface {
 	// After PermissionDenied, Unauthenticated, Unimplemented or ResourceExhausted no command has begun. After another
 	// error of the call, each command may have been carried out or not.
 	Apply(context.Context, *ApplyRequest) (*ApplyResponse, error)
+	// Progress says how far jobs have got that are due, and whose partitions the called node owns. The called node never
+	// asks another one.
+	Progress(context.Context, *ProgressRequest) (*ProgressResponse, error)
 	mustEmbedUnimplementedPeerServer()
 }
 
@@ -82,6 +99,9 @@ type UnimplementedPeerServer struct{}
 
 func (UnimplementedPeerServer) Apply(context.Context, *ApplyRequest) (*ApplyResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Apply not implemented")
+}
+func (UnimplementedPeerServer) Progress(context.Context, *ProgressRequest) (*ProgressResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Progress not implemented")
 }
 func (UnimplementedPeerServer) mustEmbedUnimplementedPeerServer() {}
 func (UnimplementedPeerServer) testEmbeddedByValue()              {}
@@ -122,6 +142,24 @@ func _Peer_Apply_Handler(srv interface{}, ctx context.Context, dec func(interfac
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Peer_Progress_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ProgressRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServer).Progress(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Peer_Progress_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServer).Progress(ctx, req.(*ProgressRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Peer_ServiceDesc is the grpc.ServiceDesc for Peer service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -132,6 +170,10 @@ var Peer_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Apply",
 			Handler:    _Peer_Apply_Handler,
+		},
+		{
+			MethodName: "Progress",
+			Handler:    _Peer_Progress_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -17,7 +17,8 @@ import (
 // it compares the request with the identity of the connection. It runs before all methods and
 // refuses unknown requests, so that a new method is refused until it is added here.
 func (s *Service) authorize(ctx context.Context, req any) error {
-	if _, peer := req.(*peerv1.ApplyRequest); peer {
+	switch req.(type) {
+	case *peerv1.ApplyRequest, *peerv1.ProgressRequest:
 		return s.authorizePeer(ctx)
 	}
 	if s.cfg.Identity == nil {

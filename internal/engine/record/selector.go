@@ -5,16 +5,20 @@ import (
 	"carillon/internal/store"
 )
 
-// SelectorRange is the smallest range that holds the specs of the jobs that s selects. It may hold
-// others, too.
-func SelectorRange(s job.Selector) store.Range {
-	b := []byte{tagJob}
-	if s.Kind == 0 {
-		return store.Prefix(b)
+// SelectorRanges are ranges that hold the specs of the jobs that s selects, in ascending order. They
+// hold no others in front of the first empty field of s.
+func SelectorRanges(s job.Selector) []store.Range {
+	if s.Kind != 0 {
+		return []store.Range{kindRange(s, s.Kind)}
 	}
-	b = append(b, byte(s.Kind))
+	return []store.Range{kindRange(s, job.App), kindRange(s, job.Actor)}
+}
+
+// kindRange is the range of the jobs of a kind that s selects.
+func kindRange(s job.Selector, k job.Kind) store.Range {
+	b := []byte{tagJob, byte(k)}
 	parts := []string{s.Namespace, s.Target}
-	if s.Kind == job.Actor {
+	if k == job.Actor {
 		parts = append(parts, s.ActorID)
 	}
 	for _, part := range parts {
