@@ -43,7 +43,7 @@ func TestExposedPlaintextPortIsLogged(t *testing.T) {
 func TestDevListensOnLoopbackOnly(t *testing.T) {
 	std, _, _ := nowhere()
 	fs, c := devFlags()
-	if err := parseFlags(fs, devUsage, []string{"--dapr-http-port=0", "--dapr-grpc-port=0", "--port=0"}, std); err != nil {
+	if err := parseFlags(fs, devUsage, []string{"--dapr-http-port=0", "--dapr-grpc-port=0", "--port=0", "--management-port=0"}, std); err != nil {
 		t.Fatal(err)
 	}
 	l, err := c.listen(t.Context())
@@ -51,7 +51,7 @@ func TestDevListensOnLoopbackOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	for _, one := range slices.Concat(l.HTTP, l.GRPC, l.Scheduler) {
+	for _, one := range slices.Concat(l.HTTP, l.GRPC, l.Scheduler, l.Management) {
 		if a := one.Addr().(*net.TCPAddr); !a.IP.IsLoopback() {
 			t.Errorf("it listens on %s", a)
 		}

@@ -110,7 +110,7 @@ func (c *clusterCore) build() {
 	c.dispatcher = dispatch.New(c.cfg.Dispatch)
 	c.engine = engine.New(c.cfg.Engine, c.store, c.dispatcher, c.log)
 	dial := peerDialer(c.cfg.Scheduler.Identity)
-	progress := func(ctx context.Context, keys []job.Key) ([]engine.Progress, error) {
+	progress := func(ctx context.Context, keys []job.Key) ([]engine.DueProgress, error) {
 		return localProgress(ctx, c.engine, c.dispatcher, keys)
 	}
 	c.router = forward.New(forward.Config{ID: c.cfg.Cluster.Node.ID, Dial: dial, Progress: progress}, c.engine, c.log)

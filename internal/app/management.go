@@ -24,7 +24,7 @@ func serveManagement(cfg Config, c core, all []net.Listener, log *slog.Logger) (
 
 // localProgress returns how far each of the jobs has got on this node, which are due. It tells
 // receivers that take nothing more from receivers that are absent.
-func localProgress(ctx context.Context, e *engine.Engine, d *dispatch.Dispatcher, keys []job.Key) ([]engine.Progress, error) {
+func localProgress(ctx context.Context, e *engine.Engine, d *dispatch.Dispatcher, keys []job.Key) ([]engine.DueProgress, error) {
 	all, err := e.Progress(ctx, keys)
 	for i := range all {
 		if all[i].Holdup == engine.HoldupParked && !d.Connected(keys[i].Target) {

@@ -27,7 +27,7 @@ func openSingleCore(cfg Config, log *slog.Logger) (core, error) {
 	e := engine.New(cfg.Engine, st, d, log)
 	cfg.Scheduler.Quota.Count = e.Usage
 	return core{
-		progress: func(ctx context.Context, keys []job.Key) ([]engine.Progress, []string, error) {
+		progress: func(ctx context.Context, keys []job.Key) ([]engine.DueProgress, []string, error) {
 			all, err := localProgress(ctx, e, d, keys)
 			return all, nil, err
 		},

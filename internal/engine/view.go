@@ -17,8 +17,8 @@ const (
 	viewBytes = 1 << 20
 )
 
-// A View is a stored job, and how far it has got.
-type View struct {
+// A JobView is a stored job, and how far it has got.
+type JobView struct {
 	Key        job.Key
 	Partition  int
 	Spec       *job.Spec // as it was scheduled
@@ -31,14 +31,14 @@ type View struct {
 type ViewQuery struct {
 	job.Selector
 
-	Match func(v *View) bool // which of the selected jobs; nil: all
-	After []byte             // a cursor, where to begin; nil: at the beginning
-	Limit int                // the most jobs
+	Match func(v *JobView) bool // which of the selected jobs; nil: all
+	After []byte                // a cursor, where to begin; nil: at the beginning
+	Limit int                   // the most jobs
 }
 
 // A ViewPage is some jobs in the order of their keys: kind, namespace, target, actor id and name.
 type ViewPage struct {
-	Views   []View
+	Views   []JobView
 	Next    []byte  // a cursor behind what was scanned; nil after the end
 	Scanned int     // jobs that were read
 	Last    job.Key // the last of them
@@ -65,7 +65,7 @@ func (e *Engine) ViewPage(ctx context.Context, q ViewQuery) (ViewPage, error) {
 
 // Views returns the jobs with these keys; its spec is nil where there is none, or it is in
 // quarantine. The spec and the state of a job are of one moment, and would survive a power cut.
-func (e *Engine) Views(ctx context.Context, keys []job.Key) ([]View, error) {
+func (e *Engine) Views(ctx context.Context, keys []job.Key) ([]JobView, error) {
 	for {
 		read := make([][]byte, 0, 2*len(keys))
 		for _, k := range keys {
@@ -75,7 +75,7 @@ func (e *Engine) Views(ctx context.Context, keys []job.Key) ([]View, error) {
 		if err != nil {
 			return nil, unavailable(ctx, fmt.Errorf("read %d jobs: %w", len(keys), err))
 		}
-		views := make([]View, len(keys))
+		views := make([]JobView, len(keys))
 		for i, k := range keys {
 			if views[i], err = e.view(ctx, k, values[2*i]); err != nil {
 				return nil, err
@@ -118,7 +118,7 @@ func (e *Engine) readViewPage(ctx context.Context, q ViewQuery) (ViewPage, error
 	if len(ranges) > 1 {
 		p.Next = ranges[1].From
 	}
-	var found []View
+	var found []JobView
 	read, size := 0, 0
 	for pair, err := range e.store.Scan(ctx, r, viewJobs+1) {
 		if err != nil {
@@ -151,7 +151,7 @@ func (e *Engine) readViewPage(ctx context.Context, q ViewQuery) (ViewPage, error
 
 // match adds those of the jobs to p that q matches, with their states. Behind the limit of q, it
 // ends the page.
-func (e *Engine) match(ctx context.Context, p ViewPage, q ViewQuery, found []View) (ViewPage, error) {
+func (e *Engine) match(ctx context.Context, p ViewPage, q ViewQuery, found []JobView) (ViewPage, error) {
 	keys := make([][]byte, len(found))
 	for i, v := range found {
 		keys[i] = record.StateKey(v.Key)
@@ -177,8 +177,8 @@ func (e *Engine) match(ctx context.Context, p ViewPage, q ViewQuery, found []Vie
 }
 
 // view returns the job k with this stored spec, which may be nil.
-func (e *Engine) view(ctx context.Context, k job.Key, spec []byte) (View, error) {
-	v := View{Key: k, Partition: e.Partition(k)}
+func (e *Engine) view(ctx context.Context, k job.Key, spec []byte) (JobView, error) {
+	v := JobView{Key: k, Partition: e.Partition(k)}
 	if spec == nil {
 		return v, nil
 	}
@@ -196,7 +196,7 @@ func (e *Engine) view(ctx context.Context, k job.Key, spec []byte) (View, error)
 
 // addState adds the stored state, which may be nil, to v. A job whose state cannot be read loses
 // its spec.
-func (e *Engine) addState(ctx context.Context, v *View, state []byte) {
+func (e *Engine) addState(ctx context.Context, v *JobView, state []byte) {
 	if v.Spec == nil {
 		return
 	}

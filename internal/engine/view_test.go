@@ -34,7 +34,7 @@ func byKey(a, b job.Key) int {
 }
 
 // viewAll reads all pages of q and checks that each has a few jobs at most.
-func viewAll(t *testing.T, e *engine.Engine, q engine.ViewQuery) (all []engine.View) {
+func viewAll(t *testing.T, e *engine.Engine, q engine.ViewQuery) (all []engine.JobView) {
 	t.Helper()
 	for {
 		p, err := e.ViewPage(t.Context(), q)
@@ -94,7 +94,7 @@ func TestPagesAgreeWithModel(t *testing.T) {
 				q.NamePrefix = some.Name[:1+r.IntN(3)]
 			}
 			if r.IntN(2) > 0 {
-				q.Match = func(v *engine.View) bool { return v.Due.Second()%2 == 0 }
+				q.Match = func(v *engine.JobView) bool { return v.Due.Second()%2 == 0 }
 			}
 			var want []job.Key
 			for k, at := range model {
@@ -129,7 +129,7 @@ func TestPageReadsABoundedNumberOfJobs(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		q := engine.ViewQuery{Selector: job.Selector{Kind: job.App}, Limit: 10, Match: func(v *engine.View) bool { return v.Key.Name == "2400" }}
+		q := engine.ViewQuery{Selector: job.Selector{Kind: job.App}, Limit: 10, Match: func(v *engine.JobView) bool { return v.Key.Name == "2400" }}
 		for i, want := range []struct {
 			found, scanned int
 			last           string

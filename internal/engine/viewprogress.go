@@ -41,8 +41,8 @@ const (
 	HoldupStuck Holdup = 11
 )
 
-// A Progress is how far a job that is due has got. It is valid for one moment.
-type Progress struct {
+// A DueProgress is how far a job that is due has got. It is valid for one moment.
+type DueProgress struct {
 	Holdup Holdup
 	Since  time.Time // zero if that is not known
 }
@@ -52,8 +52,8 @@ const turnWait = time.Second
 
 // Progress returns how far each of the jobs has got, which are due. The loops of their partitions
 // answer in their next turn; a loop that has none within a second is stuck.
-func (e *Engine) Progress(ctx context.Context, keys []job.Key) ([]Progress, error) {
-	all := make([]Progress, len(keys))
+func (e *Engine) Progress(ctx context.Context, keys []job.Key) ([]DueProgress, error) {
+	all := make([]DueProgress, len(keys))
 	type share struct{ indices, partitions []int }
 	shares := map[*loop]*share{}
 	for i, k := range keys {
@@ -88,8 +88,8 @@ func (e *Engine) Progress(ctx context.Context, keys []job.Key) ([]Progress, erro
 }
 
 // askProgress asks the loop about jobs of its partitions, and waits for its turn.
-func (lp *loop) askProgress(ctx context.Context, partitions []int, keys []job.Key) ([]Progress, error) {
-	answer := make(chan []Progress, 1)
+func (lp *loop) askProgress(ctx context.Context, partitions []int, keys []job.Key) ([]DueProgress, error) {
+	answer := make(chan []DueProgress, 1)
 	timeout := time.NewTimer(turnWait)
 	defer timeout.Stop()
 	const again = 100 * time.Millisecond // the inbox drops what is too much, and a turn may fail
@@ -108,7 +108,7 @@ func (lp *loop) askProgress(ctx context.Context, partitions []int, keys []job.Ke
 		case <-retry.C:
 		case <-timeout.C:
 			retry.Stop()
-			all := make([]Progress, len(keys))
+			all := make([]DueProgress, len(keys))
 			for i := range all {
 				all[i].Holdup = HoldupStuck
 			}
@@ -121,11 +121,11 @@ func (lp *loop) askProgress(ctx context.Context, partitions []int, keys []job.Ke
 }
 
 // progress returns how far jobs of these partitions have got. The loop calls it.
-func (lp *loop) progress(partitions []int, keys []job.Key) []Progress {
-	all := make([]Progress, len(keys))
+func (lp *loop) progress(partitions []int, keys []job.Key) []DueProgress {
+	all := make([]DueProgress, len(keys))
 	for i, k := range keys {
-		at := lp.machine.Progress(partitions[i], k)
-		all[i] = Progress{holdups[at.Stage], at.Since}
+		at := lp.machine.StageOf(partitions[i], k)
+		all[i] = DueProgress{holdups[at.Stage], at.Since}
 		if at.Stage == machine.StageReady && lp.degraded.backlogFull {
 			all[i].Holdup = HoldupStoreFull
 		}

@@ -28,14 +28,14 @@ const (
 
 // Progress returns how far each of the jobs has got, which are due. It asks the owner of each. The jobs of a node that does not answer within two seconds are
 // [engine.HoldupUnreachable], and unreachable has the name of that node, such as nodes/a.
-func (r *Router) Progress(ctx context.Context, keys []job.Key) (all []engine.Progress, unreachable []string, err error) {
+func (r *Router) Progress(ctx context.Context, keys []job.Key) (all []engine.DueProgress, unreachable []string, err error) {
 	r.mu.Lock()
 	owners, peers := r.owners, maps.Clone(r.peers)
 	r.mu.Unlock()
 	if len(owners) == 0 {
 		return nil, nil, fmt.Errorf("this node is not a member of the cluster: %w", job.ErrUnavailable)
 	}
-	all = make([]engine.Progress, len(keys))
+	all = make([]engine.DueProgress, len(keys))
 	shares := map[string][]int{} // indices of keys, by owner
 	for i, k := range keys {
 		owner := owners[r.engine.Partition(k)]
@@ -53,7 +53,7 @@ func (r *Router) Progress(ctx context.Context, keys []job.Key) (all []engine.Pro
 			for n, i := range indices {
 				some[n] = keys[i]
 			}
-			var answers []engine.Progress
+			var answers []engine.DueProgress
 			var failed error
 			switch p := peers[owner]; {
 			case owner == r.config.ID:
@@ -94,10 +94,10 @@ func (r *Router) Progress(ctx context.Context, keys []job.Key) (all []engine.Pro
 var errNotConnected = errors.New("not connected")
 
 // progress asks the node about jobs that it owns.
-func (p *peer) progress(ctx context.Context, keys []job.Key) ([]engine.Progress, error) {
+func (p *peer) progress(ctx context.Context, keys []job.Key) ([]engine.DueProgress, error) {
 	ctx, cancel := context.WithTimeout(ctx, progressWait)
 	defer cancel()
-	var all []engine.Progress
+	var all []engine.DueProgress
 	for some := range slices.Chunk(keys, maxProgress) {
 		req := new(peerv1.ProgressRequest)
 		for _, k := range some {
@@ -111,7 +111,7 @@ func (p *peer) progress(ctx context.Context, keys []job.Key) ([]engine.Progress,
 			return nil, fmt.Errorf("node %s answered about %d jobs of %d", p.node.ID, len(resp.GetJobs()), len(some))
 		}
 		for _, j := range resp.GetJobs() {
-			at := engine.Progress{Holdup: engine.Holdup(j.GetHoldup())}
+			at := engine.DueProgress{Holdup: engine.Holdup(j.GetHoldup())}
 			if j.GetSince() != nil {
 				at.Since = j.GetSince().AsTime()
 			}

@@ -24,7 +24,7 @@ type Config struct {
 	Dial func(address string, options ...grpc.DialOption) (*grpc.ClientConn, error)
 	// Progress returns how far jobs of this node have got, which are due; nil means what its engine
 	// says.
-	Progress func(ctx context.Context, keys []job.Key) ([]engine.Progress, error)
+	Progress func(ctx context.Context, keys []job.Key) ([]engine.DueProgress, error)
 }
 
 // A Router stores jobs on the nodes of a cluster that own them. It is safe for concurrent use.

@@ -120,7 +120,7 @@ func (w *world) startFormat(id string, format int) *node {
 	w.mu.Unlock()
 	log := w.log.With(slog.String("on", id))
 	e := engine.New(engine.Config{Partitions: partitions, Shared: true}, w.cluster.For(id), w, log)
-	r := forward.New(forward.Config{ID: id, Dial: w.dial, Progress: func(ctx context.Context, keys []job.Key) ([]engine.Progress, error) {
+	r := forward.New(forward.Config{ID: id, Dial: w.dial, Progress: func(ctx context.Context, keys []job.Key) ([]engine.DueProgress, error) {
 		if id == w.mute {
 			<-ctx.Done()
 		}

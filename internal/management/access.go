@@ -9,6 +9,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/protobuf/proto"
 
 	"carillon/internal/engine"
 	"carillon/internal/job"
@@ -55,8 +56,8 @@ var permissions = map[string]permission{
 	pb.Management_CountJobs_FullMethodName: {verb: verbList},
 }
 
-// A caller is who makes a call, and what they may do.
-type caller struct {
+// A principal is who makes a call, and what they may do.
+type principal struct {
 	name       string // of the token; empty if no token is needed
 	verbs      map[verb]bool
 	namespaces []string // nil: all
@@ -64,24 +65,24 @@ type caller struct {
 }
 
 // may reports whether c has the verb.
-func (c *caller) may(v verb) bool { return c.verbs[v] }
+func (c *principal) may(v verb) bool { return c.verbs[v] }
 
 // unscoped reports whether c may see all namespaces and apps.
-func (c *caller) unscoped() bool { return c.namespaces == nil && c.apps == nil }
+func (c *principal) unscoped() bool { return c.namespaces == nil && c.apps == nil }
 
 // mayCover reports whether c may see something of the namespace.
-func (c *caller) mayCover(namespace string) bool {
+func (c *principal) mayCover(namespace string) bool {
 	return c.namespaces == nil || slices.Contains(c.namespaces, namespace)
 }
 
 // covers reports whether c may see the job.
-func (c *caller) covers(v *engine.View) bool {
+func (c *principal) covers(v *engine.JobView) bool {
 	return c.mayCover(v.Key.Target.Namespace) && (c.apps == nil || slices.Contains(c.apps, v.Spec.AppID))
 }
 
 // mayList reports whether all that s selects is within what c may see, as far as keys tell. So no
 // page or its token has the names of others.
-func (c *caller) mayList(s job.Selector) bool {
+func (c *principal) mayList(s job.Selector) bool {
 	if c.namespaces != nil && (s.Namespace == "" || !c.mayCover(s.Namespace)) {
 		return false
 	}
@@ -100,7 +101,7 @@ type callerKey struct{}
 
 // An admission is the caller of a request, or why there is none.
 type admission struct {
-	caller *caller
+	caller *principal
 	err    error
 	from   string // the address of the client
 }
@@ -111,7 +112,7 @@ func admittedAs(ctx context.Context, a admission) context.Context {
 }
 
 // callerOf returns the caller of a call that authorize has let in.
-func callerOf(ctx context.Context) *caller {
+func callerOf(ctx context.Context) *principal {
 	a, _ := ctx.Value(callerKey{}).(admission)
 	return a.caller
 }
@@ -157,7 +158,7 @@ func (s *Server) intercept(ctx context.Context, req any, info *grpc.UnaryServerI
 		if err := s.authorize(ctx, info.FullMethod); err != nil {
 			return err
 		}
-		if err := checkRules(req.(message)); err != nil {
+		if err := checkRules(req.(proto.Message)); err != nil {
 			return err
 		}
 		resp, err = handle(ctx, req)

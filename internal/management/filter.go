@@ -140,7 +140,7 @@ func (f filter) needsState() bool {
 }
 
 // matchesKey reports whether all terms match that are not about the state.
-func (f filter) matchesKey(v *engine.View) bool {
+func (f filter) matchesKey(v *engine.JobView) bool {
 	for _, w := range f.words {
 		if !strings.Contains(v.Key.Name, w) {
 			return false
@@ -184,7 +184,7 @@ func (t term) matches(value string) bool {
 }
 
 // fieldOf returns the field of a job that a term compares.
-func fieldOf(v *engine.View, field string) string {
+func fieldOf(v *engine.JobView, field string) string {
 	actor := v.Key.Target.Kind == job.Actor
 	switch field {
 	case fieldNamespace:

@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"carillon/internal/engine"
+	"carillon/internal/explain"
 	"carillon/internal/job"
 	pb "carillon/internal/managementv1"
 )
@@ -58,13 +59,13 @@ func (s *Server) GetJob(ctx context.Context, r *pb.GetJobRequest) (*pb.Job, erro
 
 // A seenJob is a job and its situation.
 type seenJob struct {
-	view      engine.View
+	view      engine.JobView
 	situation situation
 }
 
 // look returns the jobs with their situations, and the nodes that do not answer. It asks the owners
 // about jobs that are due. Jobs that are gone meanwhile are left out.
-func (s *Server) look(ctx context.Context, views []engine.View) (seen []seenJob, unreachable []string, err error) {
+func (s *Server) look(ctx context.Context, views []engine.JobView) (seen []seenJob, unreachable []string, err error) {
 	now := s.cfg.Now()
 	var due []job.Key
 	for _, v := range views {
@@ -72,10 +73,10 @@ func (s *Server) look(ctx context.Context, views []engine.View) (seen []seenJob,
 			due = append(due, v.Key)
 		}
 	}
-	progress := map[job.Key]engine.Progress{}
-	latest := map[job.Key]engine.View{}
+	progress := map[job.Key]engine.DueProgress{}
+	latest := map[job.Key]engine.JobView{}
 	if len(due) > 0 {
-		var all []engine.Progress
+		var all []engine.DueProgress
 		if all, unreachable, err = s.cfg.Progress(ctx, due); err != nil {
 			return nil, nil, err
 		}
@@ -113,7 +114,7 @@ func (j *seenJob) message() *pb.Job {
 		State: j.situation.state, Conditions: j.situation.conditions,
 		DueTime: timestamp(v.Due), OccurrenceTime: timestamp(v.Occurrence), ExpireTime: timestamp(v.Spec.Plan.Until),
 		SettledCount: v.State.Settled, FailedAttempts: v.State.Attempts, LastOccurrenceTime: timestamp(v.State.Last),
-		Partition: uint32(v.Partition),
+		Partition: uint32(v.Partition), Words: explain.Schedule{Plan: v.Spec.Plan, HasDueTime: v.Spec.Words.DueTime != nil}.Words(),
 	}
 	switch plan := v.Spec.Plan; {
 	case plan.Repeats > 0:

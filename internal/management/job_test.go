@@ -42,6 +42,9 @@ func TestJobShowsItsState(t *testing.T) {
 			}
 		}
 		expect(pb.Job_SCHEDULED, "NotDue", time.Time{})
+		if j, err := c.GetJob(t.Context(), &pb.GetJobRequest{Name: nameOf(k)}); err != nil || !strings.HasPrefix(j.GetWords(), "once at 2000-01-01 00:01") {
+			t.Errorf("GetJob = %v, %v, want that it is once at the due time", j.GetWords(), err)
+		}
 		time.Sleep(2 * time.Minute)
 		expect(pb.Job_RUNNING, "AttemptInFlight", due)
 		time.Sleep(time.Hour - time.Minute) // it is due again a minute after its due time

@@ -95,8 +95,8 @@ func (s *Server) newSearch(ctx context.Context, parent, text string) (*search, e
 	}
 	q := &search{filter: f}
 	q.Selector = f.narrow(selector)
-	q.Match = func(v *engine.View) bool {
-		return c.covers(v) && f.matchesKey(v) && (!v.Due.After(now) || f.matchesState(situationOf(v, engine.Progress{}, now)))
+	q.Match = func(v *engine.JobView) bool {
+		return c.covers(v) && f.matchesKey(v) && (!v.Due.After(now) || f.matchesState(situationOf(v, engine.DueProgress{}, now)))
 	}
 	return q, nil
 }

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/proto"
 
 	"carillon/internal/crossorigin"
 	"carillon/internal/engine"
@@ -32,21 +31,18 @@ const (
 	idleTimeout  = 2 * time.Minute
 )
 
-// message is a message of the API.
-type message = proto.Message
-
-// Jobs is where the jobs are stored.
-type Jobs interface {
+// A JobReader reads jobs where they are stored.
+type JobReader interface {
 	ViewPage(ctx context.Context, q engine.ViewQuery) (engine.ViewPage, error)
-	Views(ctx context.Context, keys []job.Key) ([]engine.View, error)
+	Views(ctx context.Context, keys []job.Key) ([]engine.JobView, error)
 }
 
 // A Config configures a [Server].
 type Config struct {
-	Jobs Jobs
+	Jobs JobReader
 	// Progress returns how far each of the jobs has got, which are due, and the names of nodes that
 	// did not answer.
-	Progress func(ctx context.Context, keys []job.Key) (all []engine.Progress, unreachable []string, err error)
+	Progress func(ctx context.Context, keys []job.Key) (all []engine.DueProgress, unreachable []string, err error)
 	// Tokens are who may call; nil: everybody may do everything.
 	Tokens *Tokens
 	// Hosts are the names of the server, for requests of browsers.

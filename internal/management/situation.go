@@ -18,7 +18,7 @@ type situation struct {
 
 // situationOf returns the situation of a job at now. at is how far the job has got; it counts only
 // if the job is due.
-func situationOf(v *engine.View, at engine.Progress, now time.Time) situation {
+func situationOf(v *engine.JobView, at engine.DueProgress, now time.Time) situation {
 	var s situation
 	add := func(state pb.Job_State, reason, message string, since time.Time) {
 		if len(s.conditions) == 0 {

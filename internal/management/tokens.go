@@ -33,7 +33,7 @@ var (
 )
 
 // everything is the caller where no token is needed.
-var everything = &caller{verbs: verbsOf(admin)}
+var everything = &principal{verbs: verbsOf(admin)}
 
 // verbsOf returns the verbs of a role.
 func verbsOf(r role) map[verb]bool {
@@ -52,15 +52,15 @@ type Tokens struct {
 	path string
 
 	mu      sync.Mutex // guards the fields below
-	entries []entry
+	entries []tokenEntry
 	checked time.Time
 	read    fs.FileInfo // of what entries are from
 }
 
-// An entry is a line of a token file.
-type entry struct {
+// A tokenEntry is a line of a token file.
+type tokenEntry struct {
 	hash   [sha256.Size]byte
-	caller *caller
+	caller *principal
 }
 
 // OpenTokens reads a token file. Each line has a name, a token, what it may do, and optionally
@@ -95,7 +95,7 @@ func (t *Tokens) load() error {
 }
 
 // parseTokens parses the text of a token file. Its errors show no token.
-func parseTokens(text string) (entries []entry, err error) {
+func parseTokens(text string) (entries []tokenEntry, err error) {
 	lines := bufio.NewScanner(strings.NewReader(text))
 	lines.Buffer(nil, maxTokenFile+1)
 	for n := 1; lines.Scan(); n++ {
@@ -106,7 +106,7 @@ func parseTokens(text string) (entries []entry, err error) {
 		if len(fields) < 3 {
 			return nil, fmt.Errorf("line %d has %d fields: it needs a name, a token, and a role or verbs", n, len(fields))
 		}
-		e := entry{caller: &caller{name: fields[0]}}
+		e := tokenEntry{caller: &principal{name: fields[0]}}
 		if e.hash, err = hashOf(fields[1]); err != nil {
 			return nil, fmt.Errorf("line %d: %w", n, err)
 		}
@@ -174,7 +174,7 @@ func parseVerbs(text string) (map[verb]bool, error) {
 }
 
 // admit returns the caller with the token of an Authorization header.
-func (t *Tokens) admit(ctx context.Context, header string, log *slog.Logger) (*caller, error) {
+func (t *Tokens) admit(ctx context.Context, header string, log *slog.Logger) (*principal, error) {
 	if t == nil {
 		return everything, nil
 	}
@@ -183,7 +183,7 @@ func (t *Tokens) admit(ctx context.Context, header string, log *slog.Logger) (*c
 		return nil, errNoToken
 	}
 	hash := sha256.Sum256([]byte(strings.TrimSpace(token)))
-	var found *caller
+	var found *principal
 	for _, e := range t.current(ctx, log) { // all of them, so that the time tells nothing
 		if subtle.ConstantTimeCompare(e.hash[:], hash[:]) == 1 {
 			found = e.caller
@@ -196,7 +196,7 @@ func (t *Tokens) admit(ctx context.Context, header string, log *slog.Logger) (*c
 }
 
 // current returns the entries, read again if the file has changed.
-func (t *Tokens) current(ctx context.Context, log *slog.Logger) []entry {
+func (t *Tokens) current(ctx context.Context, log *slog.Logger) []tokenEntry {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if now := time.Now(); now.Sub(t.checked) >= recheck {

@@ -113,9 +113,9 @@ func run(t *testing.T, f func(t *testing.T, w *world), tokens ...string) {
 	})
 }
 
-func (w *world) progress(ctx context.Context, keys []job.Key) ([]engine.Progress, []string, error) {
+func (w *world) progress(ctx context.Context, keys []job.Key) ([]engine.DueProgress, []string, error) {
 	if w.unreachable != nil {
-		all := make([]engine.Progress, len(keys))
+		all := make([]engine.DueProgress, len(keys))
 		for i := range all {
 			all[i].Holdup = engine.HoldupUnreachable
 		}

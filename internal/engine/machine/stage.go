@@ -25,31 +25,31 @@ const (
 	StageQuota
 )
 
-// A Progress is how far a job that is due has got. It is valid for one moment.
-type Progress struct {
+// A StageSince is the stage of a job that is due, and since when. It is valid for one moment.
+type StageSince struct {
 	Stage Stage
 	Since time.Time // of the stage; zero if that is not known
 }
 
-// Progress returns how far the job k has got, which is due in the given partition.
-func (m *Machine) Progress(partition int, k job.Key) Progress {
+// StageOf returns the stage of the job k, which is due in the given partition.
+func (m *Machine) StageOf(partition int, k job.Key) StageSince {
 	if d := m.deliveries[k]; d != nil {
 		if d.Replaced {
-			return Progress{StageReplaced, d.SentAt}
+			return StageSince{StageReplaced, d.SentAt}
 		}
-		return Progress{StageInFlight, d.SentAt}
+		return StageSince{StageInFlight, d.SentAt}
 	}
 	l := m.lanes[record.LaneID{Partition: partition, Target: k.Target}]
 	switch {
 	case l == nil:
-		return Progress{}
+		return StageSince{}
 	case l.state == laneParked:
-		return Progress{StageParked, l.parkedAt}
+		return StageSince{StageParked, l.parkedAt}
 	case l.state == laneThrottled:
-		return Progress{Stage: StageThrottled}
+		return StageSince{Stage: StageThrottled}
 	case l.state == laneWaiting && l.notBefore.After(l.window[0].Due):
-		return Progress{Stage: StageQuota}
+		return StageSince{Stage: StageQuota}
 	default:
-		return Progress{}
+		return StageSince{}
 	}
 }
