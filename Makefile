@@ -71,6 +71,8 @@ lint: ## Look for mistakes and unusual ways (the first run builds the linter: so
 	$(LINT) run
 	cd test/compat && $(LINT) run
 	cd examples/go && $(LINT) run
+	cd proto/generate && $(LINT) run
+	$(GENERATE) -check
 
 .PHONY: fmt
 fmt: ## Format the code
@@ -81,14 +83,27 @@ tidy: ## Fail if go.mod and go.sum are not as go mod tidy would leave them
 	$(GO) mod tidy -diff
 	$(GO) -C test/compat mod tidy -diff
 	$(GO) -C examples/go mod tidy -diff
+	$(GO) -C proto/generate mod tidy -diff
 
-# The plugins are pinned; protoc is whatever is there (Debian: protobuf-compiler).
+# proto/generate pins the compiler and the plugins.
+GENERATE = GOBIN=$(CURDIR)/bin $(GO) -C proto/generate install tool && \
+	$(GO) -C proto/generate run . -root ../.. -plugins ../../bin
+
 .PHONY: proto
-proto: ## Generate internal/bulkv1 and internal/peerv1 from proto (needs protoc)
-	GOBIN=$(CURDIR)/bin $(GO) install google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
-	GOBIN=$(CURDIR)/bin $(GO) install google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
-	PATH="$(CURDIR)/bin:$$PATH" protoc -I proto -I "$$($(GO) list -m -f '{{.Dir}}' github.com/dapr/dapr)" \
-		--go_out=. --go_opt=module=carillon --go-grpc_out=. --go-grpc_opt=module=carillon proto/carillon/v1/*.proto
+proto: ## Generate internal/bulkv1, internal/managementv1 and internal/peerv1 from proto
+	$(GENERATE)
+
+# The first run builds buf, which takes some minutes. It reads compiled definitions, so it needs no network.
+BUF = $(GO) run github.com/bufbuild/buf/cmd/buf@v1.75.0
+OLD ?= main
+
+.PHONY: buf
+buf: ## Look for mistakes in proto, and for changes since OLD (main) that break clients
+	$(GENERATE) -image bin/new.binpb -check
+	! $(BUF) lint bin/new.binpb --config proto/buf.yaml | grep ^carillon/
+	rm -rf bin/old && mkdir -p bin/old && git archive $(OLD) proto | tar -x -C bin/old
+	$(GENERATE) -root ../../bin/old -image ../../bin/old.binpb -compile
+	$(BUF) breaking bin/new.binpb --against bin/old.binpb --config proto/buf.yaml
 
 .PHONY: vulncheck
 vulncheck: ## Look for known holes in what is called (asks vuln.go.dev, or bin/vulndb if that is there)

@@ -42,11 +42,12 @@ func TestExamplesWork(t *testing.T) {
 		received <- request{method: r.Method, path: r.URL.Path, body: string(body)}
 	}))
 	t.Cleanup(app.Close)
-	api := startNode(ctx, t, binary, app.URL)
+	api, management := startNode(ctx, t, binary, app.URL)
 	readme := read(t, "README.md")
 	t.Run("commands", func(t *testing.T) { checkCommands(t, api, readme) })
 	t.Run("batches", func(t *testing.T) { checkBatches(t, api, read(t, "docs/batch.md")) })
-	t.Run("pages", func(t *testing.T) { checkPages(t, api) })
+	t.Run("management", func(t *testing.T) { checkManagement(t, api, management) })
+	t.Run("pages", func(t *testing.T) { checkPages(t, api, "first-job", "api", "recipes") })
 	t.Run("programs", func(t *testing.T) { checkPrograms(t, api) })
 	t.Run("fields", func(t *testing.T) { checkFields(t, api, section(t, readme, "What a job can say"), received) })
 }
@@ -81,15 +82,16 @@ func checkFlags(t *testing.T, binary string) {
 	}
 }
 
-// startNode runs a node for the app sub until the test ends, and returns the address of its HTTP API.
-func startNode(ctx context.Context, t *testing.T, binary, app string) string {
+// startNode runs a node for the app sub until the test ends, and returns the addresses of its HTTP API and of its
+// management API.
+func startNode(ctx context.Context, t *testing.T, binary, app string) (api, management string) {
 	t.Helper()
 	u, err := url.Parse(app)
 	if err != nil {
 		t.Fatal(err)
 	}
 	node := exec.CommandContext(ctx, binary, "dev", "--app-id", "sub", "--app-port", u.Port(),
-		"--dapr-http-port", "0", "--dapr-grpc-port", "0", "--port", "0", "--data-dir", filepath.Join(t.TempDir(), "data"))
+		"--dapr-http-port", "0", "--dapr-grpc-port", "0", "--port", "0", "--management-port", "0", "--data-dir", filepath.Join(t.TempDir(), "data"))
 	node.Env = []string{} // nobody's token, namespace or flags
 	var log bytes.Buffer
 	node.Stderr = &log
@@ -110,12 +112,15 @@ func startNode(ctx context.Context, t *testing.T, binary, app string) string {
 	lines := bufio.NewScanner(stdout)
 	for lines.Scan() {
 		if m := regexp.MustCompile(`HTTP API +http://localhost:(\d+)`).FindStringSubmatch(lines.Text()); m != nil {
+			api = "127.0.0.1:" + m[1]
+		}
+		if m := regexp.MustCompile(`Management +http://localhost:(\d+)`).FindStringSubmatch(lines.Text()); m != nil {
 			go func() { _, _ = io.Copy(io.Discard, stdout) }()
-			return "127.0.0.1:" + m[1]
+			return api, "127.0.0.1:" + m[1]
 		}
 	}
 	t.Fatalf("the node did not say where its API is: %v", lines.Err())
-	return ""
+	return "", ""
 }
 
 // A request is what a curl command sends, or what an app receives.
@@ -168,6 +173,9 @@ func curl(t *testing.T, command string) request {
 		default:
 			path, ok := strings.CutPrefix(words[i], "http://localhost:3500")
 			if !ok {
+				path, ok = strings.CutPrefix(words[i], "http://localhost:3510")
+			}
+			if !ok {
 				t.Fatalf("%s: what is %q?", command, words[i])
 			}
 			r.path = path
@@ -198,10 +206,23 @@ func checkCommands(t *testing.T, api, readme string) {
 	}
 }
 
-// checkPages sends each curl command of the pages for users, in their order, and compares the answer with the comment
+// checkManagement does what docs/management.md says, with the one job that it speaks of.
+func checkManagement(t *testing.T, api, management string) {
+	const job = "/v1.0-alpha1/jobs/report"
+	r := request{method: http.MethodPost, path: job, body: `{"schedule": "@daily", "repeats": 3, "data": "hi"}`}
+	if status, answer := r.send(t, api); status != http.StatusNoContent && status != http.StatusOK && status != http.StatusAccepted {
+		t.Fatalf("the job was answered %d %s", status, answer)
+	}
+	checkPages(t, management, "management")
+	if status, answer := (request{method: http.MethodDelete, path: job}).send(t, api); status >= http.StatusMultipleChoices {
+		t.Errorf("the deletion was answered %d %s", status, answer)
+	}
+}
+
+// checkPages sends each curl command of these pages for users, in their order, and compares the answer with the comment
 // behind the command: a status, and perhaps fields of the body.
-func checkPages(t *testing.T, api string) {
-	for _, page := range []string{"first-job", "api", "recipes"} {
+func checkPages(t *testing.T, api string, pages ...string) {
+	for _, page := range pages {
 		ran := 0
 		for _, lines := range blocks(read(t, "docs/"+page+".md")) {
 			for _, line := range lines {

@@ -50,6 +50,7 @@ func TestHTTPPortsRejectForeignHosts(t *testing.T) {
 		"the API of a dev node":    {strings.TrimPrefix(n.api, "http://"), "/v1.0/metadata"},
 		"health of a scheduler":    {d.address["healthz"], "/healthz"},
 		"metrics of a scheduler":   {d.address["metrics"], "/"},
+		"the management API":       {d.address["management"], "/openapi.json"},
 		"metrics at another path,": {d.address["metrics"], "/debug/pprof/"},
 	} {
 		for host, want := range map[string]int{

@@ -21,6 +21,7 @@ func TestPortsListenWhereSECURITYSays(t *testing.T) {
 		{ofScheduler, "healthz-listen-address", everywhere},
 		{ofScheduler, "metrics-listen-address", everywhere}, // that of --listen-address, or 0.0.0.0
 		{ofScheduler, "etcd-client-listen-address", "localhost"},
+		{ofScheduler, "management-listen-address", ""}, // loopback
 		{ofSidecar, "dapr-listen-addresses", everywhere},
 		{ofSidecar, "dapr-public-listen-address", everywhere},
 		{ofSidecar, "dapr-public-port", ""},   // no port

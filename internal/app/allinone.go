@@ -38,11 +38,12 @@ type AllInOneConfig struct {
 type AllInOneListeners struct {
 	HTTP, GRPC []net.Listener // the jobs API
 	Scheduler  []net.Listener // the Scheduler service, for other sidecars; at least one
+	Management []net.Listener // the management API
 }
 
 // Close closes those that are open.
 func (l AllInOneListeners) Close() error {
-	return closeAll(slices.Concat(l.HTTP, l.GRPC, l.Scheduler)...)
+	return closeAll(slices.Concat(l.HTTP, l.GRPC, l.Scheduler, l.Management)...)
 }
 
 // OpenAllInOne builds a node with a scheduler and a sidecar, which calls apps through dialApp. The node
@@ -92,12 +93,13 @@ func (n *allInOneNode) open() (err error) {
 // limitConns limits the connections of each listener.
 func (n *allInOneNode) limitConns() {
 	l := &n.listeners
-	limit := divideConns(n.cfg.Descriptors, maxAPIConns, len(l.HTTP)+len(l.GRPC)+len(l.Scheduler), 0)
+	limit := divideConns(n.cfg.Descriptors, maxAPIConns, len(l.HTTP)+len(l.GRPC)+len(l.Scheduler), len(l.Management))
 	l.Scheduler = limitAll(limit.main, n.log, l.Scheduler)
 	for i, one := range l.Scheduler {
 		l.Scheduler[i] = limits.AcceptRate(one, schedulerConnRate)
 	}
 	l.HTTP, l.GRPC = limitAll(limit.main, n.log, l.HTTP), limitAll(limit.main, n.log, l.GRPC)
+	l.Management = limitAll(limit.monitor, n.log, l.Management)
 }
 
 // configureSidecar connects the sidecar to the scheduler of the node. The sidecar uses the core only
@@ -119,7 +121,10 @@ func (n *allInOneNode) configureSidecar() {
 
 // stages returns the stages of the node, in the order in which they start.
 func (n *allInOneNode) stages() []stage {
-	all := append(n.core.base, n.core.engine.Run, n.serveOwnSidecar)
+	all := append(n.core.base, n.core.engine.Run)
+	n.cfg.Hosts = n.cfg.Sidecar.Hosts
+	all = append(all, serveManagement(n.cfg.Config, n.core, n.listeners.Management, n.log)...)
+	all = append(all, n.serveOwnSidecar)
 	for _, l := range n.listeners.Scheduler {
 		all = append(all, n.serveScheduler(l))
 	}

@@ -12,6 +12,7 @@ import (
 	"carillon/internal/engine"
 	"carillon/internal/engine/record"
 	"carillon/internal/forward"
+	"carillon/internal/job"
 	"carillon/internal/memory"
 	"carillon/internal/scheduler"
 	"carillon/internal/store/etcdmember"
@@ -39,7 +40,7 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	}
 	c.build()
 	return core{
-		store: c.store, engine: c.engine, jobs: c.router, service: c.service,
+		store: c.store, engine: c.engine, jobs: c.router, service: c.service, progress: c.router.Progress,
 		checks:  []check{c.engine.Health, c.router.Health},
 		base:    c.storeStages(),
 		forward: []stage{c.router.Run},
@@ -109,7 +110,10 @@ func (c *clusterCore) build() {
 	c.dispatcher = dispatch.New(c.cfg.Dispatch)
 	c.engine = engine.New(c.cfg.Engine, c.store, c.dispatcher, c.log)
 	dial := peerDialer(c.cfg.Scheduler.Identity)
-	c.router = forward.New(forward.Config{ID: c.cfg.Cluster.Node.ID, Dial: dial}, c.engine, c.log)
+	progress := func(ctx context.Context, keys []job.Key) ([]engine.DueProgress, error) {
+		return localProgress(ctx, c.engine, c.dispatcher, keys)
+	}
+	c.router = forward.New(forward.Config{ID: c.cfg.Cluster.Node.ID, Dial: dial, Progress: progress}, c.engine, c.log)
 	c.cfg.Scheduler.Hosts, c.cfg.Scheduler.Peer = nil, c.router
 	c.cfg.Scheduler.Quota.Count = c.engine.Usage
 	c.service = scheduler.New(c.cfg.Scheduler, c.router, c.dispatcher, c.log)

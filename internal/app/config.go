@@ -10,6 +10,7 @@ import (
 	"carillon/internal/dispatch"
 	"carillon/internal/engine"
 	"carillon/internal/kubernetes"
+	"carillon/internal/management"
 	"carillon/internal/memory"
 	"carillon/internal/scheduler"
 	"carillon/internal/store/etcdmember"
@@ -36,9 +37,17 @@ type Config struct {
 	// Namespaces watches the namespaces of Kubernetes; the node deletes the jobs of a deleted one.
 	// If it is nil, jobs stay.
 	Namespaces *kubernetes.Watcher
+	// Management configures the management API.
+	Management ManagementConfig
 	// OnListening is called when all listeners are open, those that wait for a certificate
 	// included, and before the node is ready. It may be nil.
 	OnListening func(ctx context.Context)
+}
+
+// ManagementConfig configures the management API.
+type ManagementConfig struct {
+	// Tokens are who may call it; nil: everybody.
+	Tokens *management.Tokens
 }
 
 // ClusterConfig configures a node of a cluster, which keeps its jobs in an etcd that the nodes share.

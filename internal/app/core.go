@@ -19,6 +19,8 @@ type core struct {
 	service *scheduler.Service
 	served  func(job.Target) bool // reports whether a connected sidecar serves the target
 	checks  []check
+	// progress returns how far jobs have got that are due, and the nodes that do not answer.
+	progress func(ctx context.Context, keys []job.Key) ([]engine.DueProgress, []string, error)
 
 	base    []stage // below the engine: the store
 	forward []stage // below the service: calls to other nodes

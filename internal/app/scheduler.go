@@ -17,10 +17,14 @@ type SchedulerListeners struct {
 	Scheduler net.Listener // the Scheduler service
 	Health    net.Listener // GET /healthz
 	Metrics   net.Listener // nil: no metrics are served
+
+	Management []net.Listener // the management API
 }
 
 // Close closes those that are open.
-func (l SchedulerListeners) Close() error { return closeAll(l.Scheduler, l.Health, l.Metrics) }
+func (l SchedulerListeners) Close() error {
+	return closeAll(append([]net.Listener{l.Scheduler, l.Health, l.Metrics}, l.Management...)...)
+}
 
 // OpenScheduler builds a scheduler node: a drop-in replacement for Dapr's Scheduler service. The node
 // owns the listeners; if OpenScheduler returns an error, they are closed.
@@ -71,10 +75,11 @@ func (n *schedulerNode) onListening(ctx context.Context) {
 // limitConns limits the connections of each listener.
 func (n *schedulerNode) limitConns() {
 	l := &n.listeners
-	limit := divideConns(n.cfg.Descriptors, maxSchedulerConns, 1, 2)
+	limit := divideConns(n.cfg.Descriptors, maxSchedulerConns, 1, 2+len(l.Management))
 	limitConns(limit.main, n.log, &l.Scheduler)
 	l.Scheduler = limits.AcceptRate(l.Scheduler, schedulerConnRate)
 	limitConns(limit.monitor, n.log, &l.Health, &l.Metrics)
+	l.Management = limitAll(limit.monitor, n.log, l.Management)
 }
 
 // stages returns the stages of the node, in the order in which they start.
@@ -94,6 +99,7 @@ func (n *schedulerNode) stages() []stage {
 	all = append(all, serveHTTP("health", health, n.listeners.Health, n.cfg.Hosts, n.log))
 	all = append(all, n.core.engine.Run)
 	all = append(all, n.core.forward...)
+	all = append(all, serveManagement(n.cfg, n.core, n.listeners.Management, n.log)...)
 	all = append(all, n.serveScheduler)
 	if n.cfg.Namespaces != nil {
 		all = append(all, n.deleteNamespaces)

@@ -2,10 +2,12 @@ package app
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 
 	"carillon/internal/dispatch"
 	"carillon/internal/engine"
+	"carillon/internal/job"
 	"carillon/internal/scheduler"
 	"carillon/internal/store/pebblestore"
 )
@@ -25,6 +27,10 @@ func openSingleCore(cfg Config, log *slog.Logger) (core, error) {
 	e := engine.New(cfg.Engine, st, d, log)
 	cfg.Scheduler.Quota.Count = e.Usage
 	return core{
+		progress: func(ctx context.Context, keys []job.Key) ([]engine.DueProgress, []string, error) {
+			all, err := localProgress(ctx, e, d, keys)
+			return all, nil, err
+		},
 		store: st, engine: e, jobs: e, service: scheduler.New(cfg.Scheduler, e, d, log),
 		served: d.Connected, base: []stage{st.Wait}, checks: []check{e.Health},
 	}, nil

@@ -41,6 +41,7 @@ type devOptions struct {
 	allowedHosts             flagvalue.Strings
 	strict                   bool
 	memory                   nodecmd.MemoryFlags
+	management               nodecmd.ManagementFlags
 	log                      nodecmd.LogFlags
 	command                  []string // of the app, or nil
 }
@@ -101,6 +102,9 @@ func runDev(ctx context.Context, o *devOptions) (err error) {
 	cfg.Memory = shares
 	cfg.Descriptors = nodecmd.DivideDescriptors(ctx, descriptors.Parts{Store: true, Sidecar: true}, log)
 	cfg.Engine.Keys, cfg.Engine.Punctual = keys, true
+	if cfg.Management.Tokens, err = o.management.Tokens(); err != nil {
+		return err
+	}
 	l, err := o.listen(ctx)
 	if err != nil {
 		return err
@@ -117,6 +121,7 @@ func runDev(ctx context.Context, o *devOptions) (err error) {
 	}
 	defer func() { err = errors.Join(err, unmark()) }()
 	o.announce(cfg)
+	o.management.Warn(ctx, log, l.Management)
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return cmp.Or(node.Run(ctx), errNodeEnded) })
 	if len(o.command) > 0 {
@@ -160,7 +165,10 @@ func (o *devOptions) listen(ctx context.Context) (l app.AllInOneListeners, err e
 	if l.GRPC, err = nodecmd.ListenLoopback(ctx, "dapr-grpc-port", &o.grpcPort); err != nil {
 		return l, err
 	}
-	l.Scheduler, err = nodecmd.ListenLoopback(ctx, "port", &o.port)
+	if l.Scheduler, err = nodecmd.ListenLoopback(ctx, "port", &o.port); err != nil {
+		return l, err
+	}
+	l.Management, err = o.management.Listen(ctx)
 	return l, err
 }
 
@@ -169,6 +177,7 @@ func (o *devOptions) announce(cfg app.AllInOneConfig) {
 	fmt.Fprintf(o.std.Out, "  %-12s http://localhost:%d\n", "HTTP API", o.httpPort)
 	fmt.Fprintf(o.std.Out, "  %-12s localhost:%d\n", "gRPC API", o.grpcPort)
 	fmt.Fprintf(o.std.Out, "  %-12s localhost:%d\n", "Scheduler", o.port)
+	fmt.Fprintf(o.std.Out, "  %-12s http://localhost:%d\n", "Management", o.management.Port)
 	for _, a := range cfg.Sidecar.Apps {
 		fmt.Fprintf(o.std.Out, "  %-12s %s at %s://%s\n", "app", a.ID, a.Protocol, a.Address)
 	}

@@ -37,6 +37,7 @@ func (o *devOptions) addFlags(fs *pflag.FlagSet) {
 	fs.Var(flagvalue.NewPort(&o.port, 50006), "port", "`port` of the Scheduler service, for other sidecars")
 	fs.Var(&o.allowedHosts, "allowed-hosts", nodecmd.AllowedHosts)
 	fs.BoolVar(&o.strict, "strict", false, nodecmd.StrictUsage)
+	o.management.Flags(fs, func(v *nodecmd.ManagementPort, name, usage string) { fs.Var(v, name, usage) })
 	o.memory.Flags(fs)
 	o.log.Flags(fs)
 }

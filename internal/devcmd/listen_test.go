@@ -13,7 +13,7 @@ func TestDevListensOnLoopbackOnly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	for _, one := range slices.Concat(l.HTTP, l.GRPC, l.Scheduler) {
+	for _, one := range slices.Concat(l.HTTP, l.GRPC, l.Scheduler, l.Management) {
 		if a := one.Addr().(*net.TCPAddr); !a.IP.IsLoopback() {
 			t.Errorf("it listens on %s", a)
 		}

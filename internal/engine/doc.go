@@ -48,6 +48,7 @@
 //
 //	engine.go, run.go                    the Engine; what runs while it runs
 //	list.go, schedulebatch.go            reads; calls on many jobs
+//	view.go, viewprogress.go             what people see of jobs: pages; what holds a due job
 //	runpartition.go, inboxpartition.go   which partitions a loop owns (types in ownership.go)
 //	fullstore.go, overload.go            a full store; more work than turns can do
 //	checkstore.go                        whether this engine can use the store

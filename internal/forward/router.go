@@ -22,6 +22,9 @@ type Config struct {
 	// Dial returns a connection to the node with this address, which connects when it is first used,
 	// or an error if the address is invalid.
 	Dial func(address string, options ...grpc.DialOption) (*grpc.ClientConn, error)
+	// Progress returns how far jobs of this node have got, which are due; nil means what its engine
+	// says.
+	Progress func(ctx context.Context, keys []job.Key) ([]engine.DueProgress, error)
 }
 
 // A Router stores jobs on the nodes of a cluster that own them. It is safe for concurrent use.
@@ -43,6 +46,9 @@ type Router struct {
 
 // New returns a router of the node with this engine.
 func New(cfg Config, e *engine.Engine, log *slog.Logger) *Router {
+	if cfg.Progress == nil {
+		cfg.Progress = e.Progress
+	}
 	return &Router{
 		config: cfg, engine: e, log: log.With(slog.String("component", "forward"), slog.String("node", cfg.ID)),
 		peers: map[string]*peer{}, changed: make(chan struct{}), closing: make(chan struct{}),

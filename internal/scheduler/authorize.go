@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"strings"
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"google.golang.org/grpc"
@@ -51,7 +52,7 @@ func (s *Service) authorize(ctx context.Context, req any) error {
 			}
 		}
 		return nil
-	case *peerv1.ApplyRequest: // admit has authorized it, and the other node its client
+	case *peerv1.ApplyRequest, *peerv1.ProgressRequest: // admit has authorized it, and the other node its client
 		return nil
 	case *schedulerv1.WatchHostsRequest: // allowed with any identity, as in Dapr
 		return nil
@@ -63,7 +64,7 @@ func (s *Service) authorize(ctx context.Context, req any) error {
 // admit returns an error if a call is refused before its message is received: a call of the service
 // for nodes that is not from one.
 func (s *Service) admit(ctx context.Context, method string) error {
-	if method != peerv1.Peer_Apply_FullMethodName {
+	if !strings.HasPrefix(method, "/"+peerv1.Peer_ServiceDesc.ServiceName+"/") {
 		return nil
 	}
 	return s.authorizePeer(ctx)

@@ -188,6 +188,10 @@ func TestMTLSCallerMayNotDeleteByAppPrefix(t *testing.T) {
 // nodes answers each call of another node, as the real one does when all went well.
 type nodes struct{}
 
+func (nodes) AnswerProgress(context.Context, *peerv1.ProgressRequest) (*peerv1.ProgressResponse, error) {
+	return new(peerv1.ProgressResponse), nil
+}
+
 func (nodes) Apply(context.Context, *peerv1.ApplyRequest) (*peerv1.ApplyResponse, error) {
 	return new(peerv1.ApplyResponse), nil
 }

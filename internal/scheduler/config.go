@@ -45,4 +45,6 @@ type Config struct {
 type Peer interface {
 	// Apply carries out the commands of another node. An error says that none has begun.
 	Apply(ctx context.Context, r *peerv1.ApplyRequest) (*peerv1.ApplyResponse, error)
+	// AnswerProgress tells another node how far jobs have got that this node owns.
+	AnswerProgress(ctx context.Context, r *peerv1.ProgressRequest) (*peerv1.ProgressResponse, error)
 }

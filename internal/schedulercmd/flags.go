@@ -41,6 +41,7 @@ type schedulerConfig struct {
 	mode, kubeconfig                              string
 	workers                                       uint
 	memory                                        nodecmd.MemoryFlags
+	management                                    nodecmd.ManagementFlags
 	log                                           nodecmd.LogFlags
 
 	set []string // names of the flags that were given
@@ -61,6 +62,7 @@ func schedulerFlags() (*flag.FlagSet, *schedulerConfig) {
 	fs.StringVar(&c.metricsAddress, "metrics-listen-address", "",
 		"`address` of the metrics (default: --listen-address if it is set, else 0.0.0.0)")
 
+	c.management.Flags(fs, func(v *nodecmd.ManagementPort, name, usage string) { fs.Var(v, name, usage) })
 	fs.Var(&c.allowedHosts, "allowed-hosts", nodecmd.AllowedHosts)
 
 	fs.StringVar(&c.id, "id", "dapr-scheduler-server-0", "`ID` of this scheduler, as in --etcd-initial-cluster")

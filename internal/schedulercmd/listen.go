@@ -21,6 +21,9 @@ func (c *schedulerConfig) listen(ctx context.Context) (l app.SchedulerListeners,
 	if l.Health, err = nodecmd.Listen(ctx, "healthz-listen-address", c.healthzAddress, "healthz-port", c.healthzPort); err != nil {
 		return l, err
 	}
+	if l.Management, err = c.management.Listen(ctx); err != nil {
+		return l, err
+	}
 	switch {
 	case !c.metrics:
 	case c.metricsAddress == "" && c.listenAddress != "":

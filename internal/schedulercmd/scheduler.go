@@ -83,7 +83,10 @@ func (c *schedulerConfig) run(ctx context.Context, std *terminal.Streams, log *s
 		return err
 	}
 	cfg := app.Config{Memory: shares, Descriptors: nodecmd.DivideDescriptors(ctx, descriptors.Parts{Store: true}, log)}
-	if cfg.Hosts, err = nodecmd.HostsOf(c.allowedHosts, c.listenAddress, c.healthzAddress, c.metricsAddress); err != nil {
+	if cfg.Hosts, err = nodecmd.HostsOf(c.allowedHosts, c.listenAddress, c.healthzAddress, c.metricsAddress, c.management.Address()); err != nil {
+		return err
+	}
+	if cfg.Management.Tokens, err = c.management.Tokens(); err != nil {
 		return err
 	}
 	if err := c.quota.apply(&cfg); err != nil {
@@ -111,6 +114,7 @@ func (c *schedulerConfig) run(ctx context.Context, std *terminal.Streams, log *s
 		slog.String("id", c.id), slog.String("sidecars_use", address), slog.String("data_dir", c.dataDir),
 		slog.String("scheduler", l.Scheduler.Addr().String()), slog.String("healthz", l.Health.Addr().String()),
 	}
+	listening = append(listening, slog.String("management", l.Management[0].Addr().String()))
 	if l.Metrics != nil {
 		listening = append(listening, slog.String("metrics", l.Metrics.Addr().String()))
 	}
@@ -124,6 +128,7 @@ func (c *schedulerConfig) run(ctx context.Context, std *terminal.Streams, log *s
 		exposedEndpoints = append(exposedEndpoints, nodecmd.EndpointOf(l.Scheduler, "read, change and delete every job of every app, and receive its triggers"))
 	}
 	nodecmd.WarnExposed(ctx, log, exposedEndpoints, []nodecmd.PlaintextEndpoint{nodecmd.EndpointOf(l.Health, "read health"), nodecmd.EndpointOf(l.Metrics, "read metrics")})
+	c.management.Warn(ctx, log, l.Management)
 	c.etcd.warnOfExternal(ctx, log)
 	return node.Run(ctx)
 }

@@ -1,0 +1,162 @@
+package management
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"google.golang.org/protobuf/types/known/durationpb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"carillon/internal/engine"
+	"carillon/internal/explain"
+	"carillon/internal/job"
+	pb "carillon/internal/managementv1"
+)
+
+// GetJob implements [pb.ManagementServer].
+func (s *Server) GetJob(ctx context.Context, r *pb.GetJobRequest) (*pb.Job, error) {
+	k, err := parseJobName(r.GetName())
+	if err != nil {
+		return nil, err
+	}
+	c := callerOf(ctx)
+	if !c.mayCover(k.Target.Namespace) {
+		return nil, errScope
+	}
+	full := r.GetView() == pb.GetJobRequest_FULL
+	if full && !c.may(verbPayload) {
+		return nil, denied(verbPayload)
+	}
+	views, err := s.cfg.Jobs.Views(ctx, []job.Key{k})
+	if err != nil {
+		return nil, err
+	}
+	v := views[0]
+	switch {
+	case v.Spec == nil && !c.unscoped():
+		return nil, errScope // whether there is a job of another app is not told
+	case v.Spec == nil:
+		return nil, fmt.Errorf("%w: %s", job.ErrNotFound, jobName(k))
+	case !c.covers(&v):
+		return nil, errScope
+	}
+	seen, _, err := s.look(ctx, views)
+	if err != nil {
+		return nil, err
+	}
+	if len(seen) == 0 { // it has ended meanwhile
+		return nil, fmt.Errorf("%w: %s", job.ErrNotFound, jobName(k))
+	}
+	j := seen[0].message()
+	if data := seen[0].view.Spec.Data; full && data != nil {
+		s.audit(ctx, verbPayload, jobName(k))
+		j.Spec.Payload = &pb.Payload{TypeUrl: data.TypeURL, Value: data.Value}
+	}
+	return j, nil
+}
+
+// A seenJob is a job and its situation.
+type seenJob struct {
+	view      engine.JobView
+	situation situation
+}
+
+// look returns the jobs with their situations, and the nodes that do not answer. It asks the owners
+// about jobs that are due. Jobs that are gone meanwhile are left out.
+func (s *Server) look(ctx context.Context, views []engine.JobView) (seen []seenJob, unreachable []string, err error) {
+	now := s.cfg.Now()
+	var due []job.Key
+	for _, v := range views {
+		if !v.Due.After(now) {
+			due = append(due, v.Key)
+		}
+	}
+	progress := map[job.Key]engine.DueProgress{}
+	latest := map[job.Key]engine.JobView{}
+	if len(due) > 0 {
+		var all []engine.DueProgress
+		if all, unreachable, err = s.cfg.Progress(ctx, due); err != nil {
+			return nil, nil, err
+		}
+		var doubtful []job.Key // they may have been settled since they were read
+		for i, k := range due {
+			progress[k] = all[i]
+			if all[i].Holdup != engine.HoldupInFlight && all[i].Holdup != engine.HoldupUnreachable {
+				doubtful = append(doubtful, k)
+			}
+		}
+		again, err := s.cfg.Jobs.Views(ctx, doubtful)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, v := range again {
+			latest[v.Key] = v
+		}
+	}
+	for _, v := range views {
+		if newer, ok := latest[v.Key]; ok {
+			v = newer
+		}
+		if v.Spec != nil {
+			seen = append(seen, seenJob{v, situationOf(&v, progress[v.Key], now)})
+		}
+	}
+	return seen, unreachable, nil
+}
+
+// message returns the job for a client, without its payload.
+func (j *seenJob) message() *pb.Job {
+	v := &j.view
+	m := &pb.Job{
+		Name: jobName(v.Key), Kind: kindOf(v.Key), AppId: v.Spec.AppID, Spec: specOf(v.Spec),
+		State: j.situation.state, Conditions: j.situation.conditions,
+		DueTime: timestamp(v.Due), OccurrenceTime: timestamp(v.Occurrence), ExpireTime: timestamp(v.Spec.Plan.Until),
+		SettledCount: v.State.Settled, FailedAttempts: v.State.Attempts, LastOccurrenceTime: timestamp(v.State.Last),
+		Partition: uint32(v.Partition), Words: explain.Schedule{Plan: v.Spec.Plan, HasDueTime: v.Spec.Words.DueTime != nil}.Words(),
+	}
+	switch plan := v.Spec.Plan; {
+	case plan.Repeats > 0:
+		m.RemainingCount = new(plan.Repeats - min(plan.Repeats, v.State.Settled))
+	case v.Spec.Words.Schedule == nil:
+		m.RemainingCount = new(uint32(1))
+	}
+	return m
+}
+
+func kindOf(k job.Key) pb.Job_Kind {
+	if k.Target.Kind == job.Actor {
+		return pb.Job_REMINDER
+	}
+	return pb.Job_JOB
+}
+
+// specOf returns what was requested, without the payload.
+func specOf(s *job.Spec) *pb.JobSpec {
+	m := &pb.JobSpec{
+		Schedule: s.Words.Schedule, DueTime: s.Words.DueTime, Repeats: s.Words.Repeats, Ttl: s.Words.TTL,
+		FailurePolicy:  &pb.FailurePolicy{Drop: s.Policy.Drop, MaxRetries: s.Policy.MaxRetries},
+		ConcurrencyKey: s.ConcurrencyKey,
+	}
+	if s.Policy.Interval != nil {
+		m.FailurePolicy.Interval = durationpb.New(*s.Policy.Interval)
+	}
+	if s.Data != nil {
+		m.PayloadBytes = new(uint32(min(len(s.Data.Value), math.MaxUint32)))
+	}
+	return m
+}
+
+// timestamp returns t, or nil if it is zero. A protobuf timestamp ends with the year 9999; what is
+// later is shown as its last instant.
+func timestamp(t time.Time) *timestamppb.Timestamp {
+	if t.IsZero() {
+		return nil
+	}
+	ts := timestamppb.New(t)
+	if !ts.IsValid() {
+		return timestamppb.New(time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC))
+	}
+	return ts
+}

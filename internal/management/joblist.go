@@ -1,0 +1,146 @@
+package management
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"carillon/internal/engine"
+	"carillon/internal/job"
+	pb "carillon/internal/managementv1"
+)
+
+// Bounds of one list or count. Behind the first of them, a page ends and a count is a floor.
+const (
+	defaultPageSize = 50
+	maxListScan     = 10_000  // jobs that a page reads
+	maxCountScan    = 100_000 // jobs that a count reads
+	maxCount        = 10_000
+	maxSearch       = 2 * time.Second
+	stateChunk      = 256 // jobs whose state is found out at a time, for a filter
+)
+
+// ListJobs implements [pb.ManagementServer].
+func (s *Server) ListJobs(ctx context.Context, r *pb.ListJobsRequest) (*pb.ListJobsResponse, error) {
+	query := r.GetParent() + "\x00" + r.GetFilter()
+	after, err := decodePageToken(r.GetPageToken(), query)
+	if err != nil {
+		return nil, err
+	}
+	f, err := s.newSearch(ctx, r.GetParent(), r.GetFilter())
+	if err != nil {
+		return nil, err
+	}
+	f.after, f.limit, f.maxScan = after, int(r.GetPageSize()), maxListScan
+	if f.limit == 0 {
+		f.limit = defaultPageSize
+	}
+	resp := new(pb.ListJobsResponse)
+	if err := s.run(ctx, f, func(j seenJob) { resp.Jobs = append(resp.Jobs, j.message()) }); err != nil {
+		return nil, err
+	}
+	resp.NextPageToken, resp.ScannedCount, resp.Unreachable = encodePageToken(f.after, query), uint32(f.scanned), f.unreachable
+	if f.last != (job.Key{}) {
+		resp.ScannedThrough = jobName(f.last)
+	}
+	return resp, nil
+}
+
+// CountJobs implements [pb.ManagementServer].
+func (s *Server) CountJobs(ctx context.Context, r *pb.CountJobsRequest) (*pb.CountJobsResponse, error) {
+	f, err := s.newSearch(ctx, r.GetParent(), r.GetFilter())
+	if err != nil {
+		return nil, err
+	}
+	f.limit, f.maxScan = maxCount, maxCountScan
+	count := uint32(0)
+	if err := s.run(ctx, f, func(seenJob) { count++ }); err != nil {
+		return nil, err
+	}
+	// A node that does not answer hides the states of its jobs.
+	resp := &pb.CountJobsResponse{Exact: f.after == nil && len(f.unreachable) == 0, Unreachable: f.unreachable}
+	if count > 0 || resp.GetExact() {
+		resp.Count = &count
+	}
+	return resp, nil
+}
+
+// A search finds jobs page by page.
+type search struct {
+	engine.ViewQuery
+
+	filter  filter
+	limit   int // the most jobs to find
+	maxScan int // the most jobs to read, approximately
+
+	after       []byte // the cursor; nil at the beginning, and after the end
+	scanned     int
+	last        job.Key // of those that were read
+	unreachable []string
+}
+
+// newSearch returns a search for what the caller of ctx may see below parent.
+func (s *Server) newSearch(ctx context.Context, parent, text string) (*search, error) {
+	selector, err := parseParent(parent)
+	if err != nil {
+		return nil, err
+	}
+	f, err := parseFilter(text)
+	if err != nil {
+		return nil, err
+	}
+	c, now := callerOf(ctx), s.cfg.Now()
+	if !c.mayList(selector) {
+		return nil, errScope
+	}
+	q := &search{filter: f}
+	q.Selector = f.narrow(selector)
+	q.Match = func(v *engine.JobView) bool {
+		return c.covers(v) && f.matchesKey(v) && (!v.Due.After(now) || f.matchesState(situationOf(v, engine.DueProgress{}, now)))
+	}
+	return q, nil
+}
+
+// run calls found with each job until the search has reached its limits, and then sets the results.
+func (s *Server) run(ctx context.Context, q *search, found func(seenJob)) error {
+	begin := time.Now()
+	needsState := q.filter.needsState()
+	for n := 0; ; {
+		q.After, q.Limit = q.after, q.limit-n
+		if needsState {
+			q.Limit = stateChunk
+		}
+		page, err := s.cfg.Jobs.ViewPage(ctx, q.ViewQuery)
+		if err != nil {
+			return err
+		}
+		q.scanned, q.after = q.scanned+page.Scanned, page.Next
+		if page.Scanned > 0 {
+			q.last = page.Last
+		}
+		seen, missing, err := s.look(ctx, page.Views)
+		if err != nil {
+			return err
+		}
+		for _, name := range missing {
+			if !slices.Contains(q.unreachable, name) {
+				q.unreachable = append(q.unreachable, name)
+			}
+		}
+		previous := q.last
+		for _, j := range seen {
+			if !q.filter.matchesState(j.situation) {
+				continue
+			}
+			if n == q.limit {
+				q.after, q.last = engine.CursorBefore(j.view.Key), previous
+				return nil
+			}
+			n, previous = n+1, j.view.Key
+			found(j)
+		}
+		if q.after == nil || n == q.limit || q.scanned >= q.maxScan || time.Since(begin) > maxSearch {
+			return nil
+		}
+	}
+}

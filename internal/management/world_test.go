@@ -1,0 +1,201 @@
+package management_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+
+	"carillon/internal/engine"
+	"carillon/internal/job"
+	"carillon/internal/logtest"
+	"carillon/internal/management"
+	pb "carillon/internal/managementv1"
+	"carillon/internal/memnet"
+	"carillon/internal/store/pebblestore"
+	"carillon/internal/when"
+)
+
+// An app takes each trigger, and answers as it is told.
+type app struct {
+	mu     sync.Mutex
+	absent bool // it takes none
+	answer job.Outcome
+	after  time.Duration
+}
+
+func (a *app) Deliver(_ job.Trigger, done func(job.Outcome), _ func(int)) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.absent {
+		return false
+	}
+	outcome := a.answer
+	time.AfterFunc(a.after, func() { done(outcome) })
+	return true
+}
+
+func (*app) Withdraw(job.Target, int) {}
+
+// A world is an engine on a disk in memory, and a server of the management API before it.
+type world struct {
+	*engine.Engine
+	t           *testing.T
+	app         *app
+	log         logtest.Page
+	listener    *memnet.Listener
+	http        *http.Client
+	unreachable []string // nodes that do not answer
+	tokens      string   // the path of the token file
+}
+
+// run calls f in fake time with a world. Each line of tokens is one of a token file; without any,
+// no token is needed.
+func run(t *testing.T, f func(t *testing.T, w *world), tokens ...string) {
+	synctest.Test(t, func(t *testing.T) {
+		w := &world{t: t, app: &app{answer: job.Handled}, listener: memnet.Listen()}
+		log := slog.New(slog.NewTextHandler(io.MultiWriter(&w.log, t.Output()), nil))
+		s, err := pebblestore.Open(pebblestore.Config{Dir: "store", FS: vfs.NewMem(), NoTickers: true}, log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		w.Engine = engine.New(engine.Config{}, s, w.app, log)
+		cfg := management.Config{Jobs: w.Engine, Progress: w.progress}
+		if len(tokens) > 0 {
+			path := filepath.Join(t.TempDir(), "tokens")
+			w.tokens = path
+			if err := os.WriteFile(path, []byte(strings.Join(tokens, "\n")), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if cfg.Tokens, err = management.OpenTokens(path); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		var running sync.WaitGroup
+		running.Go(func() {
+			if err := w.Engine.Run(ctx); err != nil {
+				t.Error(err)
+			}
+		})
+		serving, end := context.WithCancel(ctx)
+		var served sync.WaitGroup
+		served.Go(func() {
+			if err := management.New(cfg, log).Run(serving, w.listener); err != nil {
+				t.Error(err)
+			}
+		})
+		transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return w.listener.DialContext(ctx) }}
+		w.http = &http.Client{Transport: transport}
+		defer func() {
+			transport.CloseIdleConnections()
+			end()
+			served.Wait()
+			stop()
+			running.Wait()
+		}()
+		f(t, w)
+	})
+}
+
+func (w *world) progress(ctx context.Context, keys []job.Key) ([]engine.DueProgress, []string, error) {
+	if w.unreachable != nil {
+		all := make([]engine.DueProgress, len(keys))
+		for i := range all {
+			all[i].Holdup = engine.HoldupUnreachable
+		}
+		return all, w.unreachable, nil
+	}
+	all, err := w.Engine.Progress(ctx, keys)
+	return all, nil, err
+}
+
+// client returns a gRPC client with this token.
+func (w *world) client(token string) pb.ManagementClient {
+	w.t.Helper()
+	conn, err := grpc.NewClient("passthrough:///localhost",
+		grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return w.listener.DialContext(ctx) }),
+		grpc.WithUnaryInterceptor(func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			if token != "" {
+				ctx = metadata.AppendToOutgoingContext(ctx, "authorization", "Bearer "+token)
+			}
+			return invoke(ctx, method, req, reply, cc, opts...)
+		}))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(func() { conn.Close() })
+	return pb.NewManagementClient(conn)
+}
+
+// get sends a GET request and decodes the answer.
+func (w *world) get(path string, header ...string) (code int, body map[string]any) {
+	w.t.Helper()
+	return w.request(http.MethodGet, path, header...)
+}
+
+func (w *world) request(method, path string, header ...string) (code int, body map[string]any) {
+	w.t.Helper()
+	r, err := http.NewRequestWithContext(w.t.Context(), method, "http://localhost"+path, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for i := 0; i < len(header); i += 2 {
+		if header[i] == "Host" {
+			r.Host = header[i+1]
+		}
+		r.Header.Set(header[i], header[i+1])
+	}
+	resp, err := w.http.Do(r)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, &body); err != nil {
+		body = map[string]any{"text": string(text)}
+	}
+	return resp.StatusCode, body
+}
+
+func appKey(namespace, app, name string) job.Key {
+	return job.Key{Target: job.Target{Kind: job.App, Namespace: namespace, Name: app}, Name: name}
+}
+
+func reminderKey(namespace, actorType, actor, name string) job.Key {
+	return job.Key{Target: job.Target{Kind: job.Actor, Namespace: namespace, Name: actorType}, ActorID: actor, Name: name}
+}
+
+// schedule schedules a job that is due then, with a payload.
+func (w *world) schedule(k job.Key, due time.Time) {
+	w.t.Helper()
+	s := job.Spec{
+		Plan: when.Plan{First: due.UTC().Round(0)}, Policy: job.Policy{Interval: new(time.Minute)}, AppID: k.Target.Name,
+		Data: &job.Data{TypeURL: "type.googleapis.com/google.protobuf.StringValue", Value: []byte("secret payload")},
+	}
+	if k.Target.Kind == job.Actor {
+		s.AppID = "owner"
+	}
+	if err := w.Schedule(w.t.Context(), k, s, true); err != nil {
+		w.t.Fatal(err)
+	}
+}
