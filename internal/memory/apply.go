@@ -12,6 +12,8 @@ import (
 // use address space only. The collector counts them as live, and lets the heap grow by that much
 // more between two collections; the runtime limit is larger by as much.
 //
+// It also returns memory to the system when the process has become idle.
+//
 // If the environment sets the limit with GOMEMLIMIT, set is true: Apply then changes no limit and
 // allocates no ballast.
 func (s Shares) Apply(set bool) (release func()) {
@@ -24,7 +26,10 @@ func (s Shares) Apply(set bool) (release func()) {
 	}
 	before := debug.SetMemoryLimit(limit)
 	ballast := make([]byte, s.Ballast)
+	stop := make(chan struct{})
+	go trimWhileIdle(stop)
 	return func() {
+		close(stop)
 		runtime.KeepAlive(ballast)
 		debug.SetMemoryLimit(before)
 	}
