@@ -174,6 +174,128 @@ func (x *Refusal) GetMessage() string {
 	return ""
 }
 
+// A ListJobsPageRequest asks for a page. What is invalid is refused with InvalidArgument.
+type ListJobsPageRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Metadata      *v1.JobMetadata        `protobuf:"bytes,1,opt,name=metadata,proto3" json:"metadata,omitempty"`                       // whose jobs, as in Dapr's ListJobsRequest
+	NamePrefix    string                 `protobuf:"bytes,2,opt,name=name_prefix,json=namePrefix,proto3" json:"name_prefix,omitempty"` // only jobs whose names begin so; without the id of an actor, only ids that begin so
+	PageSize      uint32                 `protobuf:"varint,3,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`      // the most jobs, up to 1,000; 0 is 100
+	PageToken     string                 `protobuf:"bytes,4,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`    // the next_page_token of the page before; empty for the first page
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListJobsPageRequest) Reset() {
+	*x = ListJobsPageRequest{}
+	mi := &file_carillon_v1_bulk_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListJobsPageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListJobsPageRequest) ProtoMessage() {}
+
+func (x *ListJobsPageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_carillon_v1_bulk_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListJobsPageRequest.ProtoReflect.Descriptor instead.
+func (*ListJobsPageRequest) Descriptor() ([]byte, []int) {
+	return file_carillon_v1_bulk_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ListJobsPageRequest) GetMetadata() *v1.JobMetadata {
+	if x != nil {
+		return x.Metadata
+	}
+	return nil
+}
+
+func (x *ListJobsPageRequest) GetNamePrefix() string {
+	if x != nil {
+		return x.NamePrefix
+	}
+	return ""
+}
+
+func (x *ListJobsPageRequest) GetPageSize() uint32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListJobsPageRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// A ListJobsPageResponse is a page. It ends early after 1 MiB of jobs, and may even be empty and not the last.
+type ListJobsPageResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Jobs          []*v1.NamedJob         `protobuf:"bytes,1,rep,name=jobs,proto3" json:"jobs,omitempty"`
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"` // empty after the last page
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListJobsPageResponse) Reset() {
+	*x = ListJobsPageResponse{}
+	mi := &file_carillon_v1_bulk_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListJobsPageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListJobsPageResponse) ProtoMessage() {}
+
+func (x *ListJobsPageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_carillon_v1_bulk_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListJobsPageResponse.ProtoReflect.Descriptor instead.
+func (*ListJobsPageResponse) Descriptor() ([]byte, []int) {
+	return file_carillon_v1_bulk_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *ListJobsPageResponse) GetJobs() []*v1.NamedJob {
+	if x != nil {
+		return x.Jobs
+	}
+	return nil
+}
+
+func (x *ListJobsPageResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
 var File_carillon_v1_bulk_proto protoreflect.FileDescriptor
 
 const file_carillon_v1_bulk_proto_rawDesc = "" +
@@ -186,9 +308,20 @@ const file_carillon_v1_bulk_proto_rawDesc = "" +
 	"\aRefusal\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\rR\x05index\x12\x12\n" +
 	"\x04code\x18\x02 \x01(\x05R\x04code\x12\x18\n" +
-	"\amessage\x18\x03 \x01(\tR\amessage2[\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\"\xb4\x01\n" +
+	"\x13ListJobsPageRequest\x12@\n" +
+	"\bmetadata\x18\x01 \x01(\v2$.dapr.proto.scheduler.v1.JobMetadataR\bmetadata\x12\x1f\n" +
+	"\vname_prefix\x18\x02 \x01(\tR\n" +
+	"namePrefix\x12\x1b\n" +
+	"\tpage_size\x18\x03 \x01(\rR\bpageSize\x12\x1d\n" +
+	"\n" +
+	"page_token\x18\x04 \x01(\tR\tpageToken\"u\n" +
+	"\x14ListJobsPageResponse\x125\n" +
+	"\x04jobs\x18\x01 \x03(\v2!.dapr.proto.scheduler.v1.NamedJobR\x04jobs\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xb0\x01\n" +
 	"\x04Bulk\x12S\n" +
-	"\fScheduleJobs\x12 .carillon.v1.ScheduleJobsRequest\x1a!.carillon.v1.ScheduleJobsResponseB\x1aZ\x18carillon/internal/bulkv1b\x06proto3"
+	"\fScheduleJobs\x12 .carillon.v1.ScheduleJobsRequest\x1a!.carillon.v1.ScheduleJobsResponse\x12S\n" +
+	"\fListJobsPage\x12 .carillon.v1.ListJobsPageRequest\x1a!.carillon.v1.ListJobsPageResponseB\x1aZ\x18carillon/internal/bulkv1b\x06proto3"
 
 var (
 	file_carillon_v1_bulk_proto_rawDescOnce sync.Once
@@ -202,23 +335,31 @@ func file_carillon_v1_bulk_proto_rawDescGZIP() []byte {
 	return file_carillon_v1_bulk_proto_rawDescData
 }
 
-var file_carillon_v1_bulk_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_carillon_v1_bulk_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_carillon_v1_bulk_proto_goTypes = []any{
 	(*ScheduleJobsRequest)(nil),   // 0: carillon.v1.ScheduleJobsRequest
 	(*ScheduleJobsResponse)(nil),  // 1: carillon.v1.ScheduleJobsResponse
 	(*Refusal)(nil),               // 2: carillon.v1.Refusal
-	(*v1.ScheduleJobRequest)(nil), // 3: dapr.proto.scheduler.v1.ScheduleJobRequest
+	(*ListJobsPageRequest)(nil),   // 3: carillon.v1.ListJobsPageRequest
+	(*ListJobsPageResponse)(nil),  // 4: carillon.v1.ListJobsPageResponse
+	(*v1.ScheduleJobRequest)(nil), // 5: dapr.proto.scheduler.v1.ScheduleJobRequest
+	(*v1.JobMetadata)(nil),        // 6: dapr.proto.scheduler.v1.JobMetadata
+	(*v1.NamedJob)(nil),           // 7: dapr.proto.scheduler.v1.NamedJob
 }
 var file_carillon_v1_bulk_proto_depIdxs = []int32{
-	3, // 0: carillon.v1.ScheduleJobsRequest.jobs:type_name -> dapr.proto.scheduler.v1.ScheduleJobRequest
+	5, // 0: carillon.v1.ScheduleJobsRequest.jobs:type_name -> dapr.proto.scheduler.v1.ScheduleJobRequest
 	2, // 1: carillon.v1.ScheduleJobsResponse.refused:type_name -> carillon.v1.Refusal
-	0, // 2: carillon.v1.Bulk.ScheduleJobs:input_type -> carillon.v1.ScheduleJobsRequest
-	1, // 3: carillon.v1.Bulk.ScheduleJobs:output_type -> carillon.v1.ScheduleJobsResponse
-	3, // [3:4] is the sub-list for method output_type
-	2, // [2:3] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	6, // 2: carillon.v1.ListJobsPageRequest.metadata:type_name -> dapr.proto.scheduler.v1.JobMetadata
+	7, // 3: carillon.v1.ListJobsPageResponse.jobs:type_name -> dapr.proto.scheduler.v1.NamedJob
+	0, // 4: carillon.v1.Bulk.ScheduleJobs:input_type -> carillon.v1.ScheduleJobsRequest
+	3, // 5: carillon.v1.Bulk.ListJobsPage:input_type -> carillon.v1.ListJobsPageRequest
+	1, // 6: carillon.v1.Bulk.ScheduleJobs:output_type -> carillon.v1.ScheduleJobsResponse
+	4, // 7: carillon.v1.Bulk.ListJobsPage:output_type -> carillon.v1.ListJobsPageResponse
+	6, // [6:8] is the sub-list for method output_type
+	4, // [4:6] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_carillon_v1_bulk_proto_init() }
@@ -232,7 +373,7 @@ func file_carillon_v1_bulk_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_carillon_v1_bulk_proto_rawDesc), len(file_carillon_v1_bulk_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

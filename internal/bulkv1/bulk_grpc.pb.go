@@ -20,6 +20,7 @@ const _ = grpc.SupportPackageIsVersion9
 
 const (
 	Bulk_ScheduleJobs_FullMethodName = "/carillon.v1.Bulk/ScheduleJobs"
+	Bulk_ListJobsPage_FullMethodName = "/carillon.v1.Bulk/ListJobsPage"
 )
 
 // BulkClient is the client API for Bulk service.
@@ -32,6 +33,10 @@ type BulkClient interface {
 	// ScheduleJobs stores many jobs. It answers when each job would survive a power cut or is refused. Jobs with the same
 	// name are stored in the order of the request. After an error of the call, each job may be stored or not.
 	ScheduleJobs(ctx context.Context, in *ScheduleJobsRequest, opts ...grpc.CallOption) (*ScheduleJobsResponse, error)
+	// ListJobsPage returns a page of the jobs that the ListJobs of Dapr's service returns as a whole, in the same order.
+	// A page costs the same, however many jobs there are. Over all pages, a job that is there throughout comes exactly
+	// once. A job that is scheduled or deleted meanwhile may come or not.
+	ListJobsPage(ctx context.Context, in *ListJobsPageRequest, opts ...grpc.CallOption) (*ListJobsPageResponse, error)
 }
 
 type bulkClient struct {
@@ -52,6 +57,16 @@ func (c *bulkClient) ScheduleJobs(ctx context.Context, in *ScheduleJobsRequest, 
 	return out, nil
 }
 
+func (c *bulkClient) ListJobsPage(ctx context.Context, in *ListJobsPageRequest, opts ...grpc.CallOption) (*ListJobsPageResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListJobsPageResponse)
+	err := c.cc.Invoke(ctx, Bulk_ListJobsPage_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // BulkServer is the server API for Bulk service.
 // All implementations must embed UnimplementedBulkServer
 // for forward compatibility.
@@ -62,6 +77,10 @@ type BulkServer interface {
 	// ScheduleJobs stores many jobs. It answers when each job would survive a power cut or is refused. Jobs with the same
 	// name are stored in the order of the request. After an error of the call, each job may be stored or not.
 	ScheduleJobs(context.Context, *ScheduleJobsRequest) (*ScheduleJobsResponse, error)
+	// ListJobsPage returns a page of the jobs that the ListJobs of Dapr's service returns as a whole, in the same order.
+	// A page costs the same, however many jobs there are. Over all pages, a job that is there throughout comes exactly
+	// once. A job that is scheduled or deleted meanwhile may come or not.
+	ListJobsPage(context.Context, *ListJobsPageRequest) (*ListJobsPageResponse, error)
 	mustEmbedUnimplementedBulkServer()
 }
 
@@ -74,6 +93,9 @@ type UnimplementedBulkServer struct{}
 
 func (UnimplementedBulkServer) ScheduleJobs(context.Context, *ScheduleJobsRequest) (*ScheduleJobsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ScheduleJobs not implemented")
+}
+func (UnimplementedBulkServer) ListJobsPage(context.Context, *ListJobsPageRequest) (*ListJobsPageResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListJobsPage not implemented")
 }
 func (UnimplementedBulkServer) mustEmbedUnimplementedBulkServer() {}
 func (UnimplementedBulkServer) testEmbeddedByValue()              {}
@@ -114,6 +136,24 @@ func _Bulk_ScheduleJobs_Handler(srv interface{}, ctx context.Context, dec func(i
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Bulk_ListJobsPage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListJobsPageRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BulkServer).ListJobsPage(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Bulk_ListJobsPage_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BulkServer).ListJobsPage(ctx, req.(*ListJobsPageRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Bulk_ServiceDesc is the grpc.ServiceDesc for Bulk service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -124,6 +164,10 @@ var Bulk_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ScheduleJobs",
 			Handler:    _Bulk_ScheduleJobs_Handler,
+		},
+		{
+			MethodName: "ListJobsPage",
+			Handler:    _Bulk_ListJobsPage_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -83,7 +83,7 @@ func TestSealedJobIsUnreadableOnDisk(t *testing.T) {
 		stop()
 		e, stop = run(t, s, a, engine.Config{Keys: keys})
 		defer stop()
-		if got, err := e.Get(t.Context(), key("app", "job3")); err != nil || string(got.Data.Value) != secret {
+		if got, _, err := e.Get(t.Context(), key("app", "job3")); err != nil || string(got.Data.Value) != secret {
 			t.Errorf("Get: %v, %v", got, err)
 		}
 		listed := 0
@@ -197,7 +197,7 @@ func TestMovedEnvelopeDoesNotOpen(t *testing.T) {
 		}
 		e, stop = run(t, s, a, engine.Config{Keys: keys, Partitions: 1})
 		defer stop()
-		if _, err := e.Get(t.Context(), key("app", "b")); err == nil || !strings.Contains(err.Error(), "it is sealed, and does not open") {
+		if _, _, err := e.Get(t.Context(), key("app", "b")); err == nil || !strings.Contains(err.Error(), "it is sealed, and does not open") {
 			t.Errorf("Get: %v", err)
 		}
 		time.Sleep(2 * time.Hour)

@@ -132,7 +132,7 @@ func TestGetReturnsScheduledSpec(t *testing.T) {
 		want.AppID = "app"
 		k := key("app", "a||b@c é")
 		mustSchedule(t, e, k, want)
-		got, err := e.Get(t.Context(), k)
+		got, _, err := e.Get(t.Context(), k)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,7 +155,7 @@ func TestErrorsOfCalls(t *testing.T) {
 		if want := "job already exists: 'app||ns||app||a'"; !errors.Is(err, job.ErrExists) || err.Error() != want {
 			t.Errorf("scheduling twice: %v, want %s", err, want)
 		}
-		_, err = e.Get(t.Context(), key("app", "b"))
+		_, _, err = e.Get(t.Context(), key("app", "b"))
 		if want := "job not found: b"; !errors.Is(err, job.ErrNotFound) || err.Error() != want {
 			t.Errorf("getting what is not there: %v, want %s", err, want)
 		}
@@ -214,7 +214,7 @@ func TestReadReturnsOnlyDurableJobs(t *testing.T) {
 		k, answered := key("app", "a"), make(chan error, 2)
 		go func() { answered <- e.Schedule(t.Context(), k, once(time.Now().Add(time.Hour)), false) }()
 		synctest.Wait()
-		go func() { _, err := e.Get(t.Context(), k); answered <- err }()
+		go func() { _, _, err := e.Get(t.Context(), k); answered <- err }()
 		synctest.Wait()
 		if len(answered) > 0 {
 			t.Fatalf("answered before the sync: %v", <-answered)

@@ -64,7 +64,7 @@ func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 				func(context.Context, []job.Request) []error { return nil })
 		}},
 		"get": {false, func(t *testing.T, s store.Store) error {
-			_, err := New(Config{Partitions: 1}, s, nil, logTo(t)).Get(t.Context(), appKey("app", 1))
+			_, _, err := New(Config{Partitions: 1}, s, nil, logTo(t)).Get(t.Context(), appKey("app", 1))
 			return err
 		}},
 		"check a store": {false, func(t *testing.T, s store.Store) error {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
+	"time"
 
 	"carillon/internal/engine/record"
 	"carillon/internal/engine/storemeta"
@@ -19,32 +21,45 @@ const (
 	pageBytes = 1 << 20
 )
 
-// Get returns the job k, or [job.ErrNotFound]. What it returns would survive a power cut.
-func (e *Engine) Get(ctx context.Context, k job.Key) (job.Spec, error) {
+// Get returns the job k and the instant at which its next attempt is owed, or [job.ErrNotFound]. The
+// instant is zero if the job's state cannot be read. What it returns would survive a power cut.
+func (e *Engine) Get(ctx context.Context, k job.Key) (job.Spec, time.Time, error) {
 	for {
-		values, err := e.store.Get(ctx, record.JobKey(k))
+		values, err := e.store.Get(ctx, record.JobKey(k), record.StateKey(k))
 		if err != nil {
-			return job.Spec{}, unavailable(ctx, fmt.Errorf("read job %s: %w", k, err))
+			return job.Spec{}, time.Time{}, unavailable(ctx, fmt.Errorf("read job %s: %w", k, err))
 		}
 		durable, err := e.loopOf[e.Partition(k)].commit.Load().waitDurable(ctx, &k)
 		switch {
 		case err != nil:
-			return job.Spec{}, err
+			return job.Spec{}, time.Time{}, err
 		case !durable:
 			continue
 		case values[0] == nil:
-			return job.Spec{}, fmt.Errorf("%w: %s", job.ErrNotFound, k.Name)
+			return job.Spec{}, time.Time{}, fmt.Errorf("%w: %s", job.ErrNotFound, k.Name)
 		}
 		if err := storemeta.MissingKey(ctx, e.rawStore, e.config.Keys, values[0]); err != nil {
-			return job.Spec{}, unavailable(ctx, err)
+			return job.Spec{}, time.Time{}, unavailable(ctx, err)
 		}
 		s, err := record.DecodeSpec(k, values[0])
 		if err != nil {
 			e.quarantine.Report(ctx, record.JobKey(k), len(values[0]), err)
-			return job.Spec{}, err
+			return job.Spec{}, time.Time{}, err
 		}
-		return *s, nil
+		return *s, nextDue(k, s, values[1]), nil
 	}
+}
+
+// nextDue returns the instant of a job's entry in the due index, or zero if state is malformed.
+func nextDue(k job.Key, s *job.Spec, state []byte) time.Time {
+	if state == nil {
+		return s.Plan.First
+	}
+	decoded, err := record.DecodeState(k, state)
+	if err != nil {
+		return time.Time{} // reported when the job is due
+	}
+	return decoded.Due
 }
 
 // List yields the jobs that p names, except those in quarantine, ordered by target, actor id and
@@ -54,7 +69,7 @@ func (e *Engine) List(ctx context.Context, p job.Prefix) iter.Seq2[job.Item, err
 	return func(yield func(job.Item, error) bool) {
 		rest := record.PrefixRange(p)
 		for {
-			page, err := e.page(ctx, rest, true)
+			page, err := e.page(ctx, rest, true, pageJobs)
 			if err != nil {
 				yield(job.Item{}, fmt.Errorf("list jobs: %w", err))
 				return
@@ -72,6 +87,25 @@ func (e *Engine) List(ctx context.Context, p job.Prefix) iter.Seq2[job.Item, err
 	}
 }
 
+// ListPage returns the first of the jobs that List would yield from a position on, limit at most. It
+// ends early after pageBytes. The position is nil for the first page. Next is that of the next page,
+// valid for the same p; it is nil after the last page. A page may be empty and not the last.
+func (e *Engine) ListPage(
+	ctx context.Context, p job.Prefix, position []byte, limit int,
+) (items []job.Item, next []byte, err error) {
+	rest := record.PrefixRange(p)
+	begin := len(rest.From)
+	rest.From = slices.Concat(rest.From, position) // within the range, whatever the position is
+	page, err := e.page(ctx, rest, true, limit)
+	if err != nil {
+		return nil, nil, fmt.Errorf("list a page of jobs: %w", err)
+	}
+	if page.next != nil {
+		next = page.next[begin:]
+	}
+	return page.items, next, nil
+}
+
 // DeleteAll removes the jobs that p names. When it returns nil, none of those that existed when it
 // was called is delivered again, except that triggers in flight may still arrive. After an error
 // some may be gone and others not.
@@ -85,7 +119,7 @@ func (e *Engine) DeleteThrough(
 ) error {
 	rest := record.PrefixRange(p)
 	for {
-		page, err := e.page(ctx, rest, false)
+		page, err := e.page(ctx, rest, false, pageJobs)
 		if err != nil {
 			return fmt.Errorf("delete jobs: %w", err)
 		}
@@ -127,11 +161,11 @@ type page struct {
 	next  []byte
 }
 
-// page reads the beginning of r, with specs or with keys only. What it returns would survive a
-// power cut.
-func (e *Engine) page(ctx context.Context, r store.Range, specs bool) (page, error) {
+// page reads the beginning of r, limit jobs at most, with specs or with keys only. What it returns
+// would survive a power cut.
+func (e *Engine) page(ctx context.Context, r store.Range, specs bool, limit int) (page, error) {
 	for {
-		p, err := e.readPage(ctx, r, specs)
+		p, err := e.readPage(ctx, r, specs, limit)
 		if err != nil {
 			return page{}, err
 		}
@@ -149,14 +183,14 @@ func (e *Engine) page(ctx context.Context, r store.Range, specs bool) (page, err
 	}
 }
 
-func (e *Engine) readPage(ctx context.Context, r store.Range, specs bool) (page, error) {
+func (e *Engine) readPage(ctx context.Context, r store.Range, specs bool, limit int) (page, error) {
 	var p page
 	bytes, read := 0, 0
-	for pair, err := range e.store.Scan(ctx, r, pageJobs+1) {
+	for pair, err := range e.store.Scan(ctx, r, limit+1) {
 		if err != nil {
 			return page{}, unavailable(ctx, err)
 		}
-		if read == pageJobs || bytes > pageBytes {
+		if read == limit || bytes > pageBytes {
 			p.next = append(p.next, pair.Key...)
 			break
 		}

@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"testing"
+	"time"
 
 	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/store"
+	"carillon/internal/when"
 )
 
 // pageOf returns an engine on a store with so many records of so many bytes each, and their keys.
@@ -52,7 +55,7 @@ func TestPageSizeAndNextKey(t *testing.T) {
 		e := pageOf(t, c.records, c.bytes)
 		seen := 0
 		for rest := prefix; ; {
-			p, err := e.readPage(t.Context(), rest, c.specs)
+			p, err := e.readPage(t.Context(), rest, c.specs, pageJobs)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -83,7 +86,7 @@ func TestListSkipsUnreadableJobs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, specs := range []bool{false, true} {
-		p, err := e.readPage(t.Context(), record.PrefixRange(job.Prefix{Kind: job.App, Namespace: "ns"}), specs)
+		p, err := e.readPage(t.Context(), record.PrefixRange(job.Prefix{Kind: job.App, Namespace: "ns"}), specs, pageJobs)
 		want := 4 // without specs nobody looks into the record
 		if specs {
 			want = 3
@@ -147,8 +150,57 @@ func TestPageIsReadAgainAfterFailedCommit(t *testing.T) {
 		close(c.ended)
 		e.loops[fails].commit.Store(c)
 		s.again = func() { e.loops[fails].commit.Store(nil) }
-		if _, err := e.page(t.Context(), record.PrefixRange(job.Prefix{Kind: job.App, Namespace: "ns"}), true); err != nil || s.scans != 2 {
+		if _, err := e.page(t.Context(), record.PrefixRange(job.Prefix{Kind: job.App, Namespace: "ns"}), true, pageJobs); err != nil || s.scans != 2 {
 			t.Errorf("beside a commit of loop %d that failed a page was read %d times, %v; want twice", fails, s.scans, err)
+		}
+	}
+}
+
+func TestPageSkipsMalformedKeysWithinLimit(t *testing.T) {
+	e := pageOf(t, 3, 10)
+	var b store.Batch
+	for i := range 4 {
+		b.Put(append(record.JobKey(appKey("app", 0)), 'x', byte(i)), []byte("value"))
+	}
+	if err := e.store.Commit(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+	p := job.Prefix{Kind: job.App, Namespace: "ns", Parts: []string{"app"}}
+	var sizes []int
+	for position := []byte(nil); ; {
+		items, next, err := e.ListPage(t.Context(), p, position, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sizes = append(sizes, len(items))
+		if position = next; next == nil {
+			break
+		}
+	}
+	if want := []int{0, 0, 2, 1}; !slices.Equal(sizes, want) {
+		t.Errorf("pages of 2 of 3 jobs and 4 malformed keys have %v jobs, want %v", sizes, want)
+	}
+}
+
+func TestForgedPositionStaysWithinPrefix(t *testing.T) {
+	e := pageOf(t, 3, 10)
+	var b store.Batch
+	for _, app := range []string{"ap", "app\x00", "apq"} {
+		b.Put(record.JobKey(appKey(app, 0)), record.EncodeSpec(appKey(app, 0), &job.Spec{Plan: when.Plan{First: time.Unix(1, 0)}}))
+	}
+	if err := e.store.Commit(t.Context(), &b); err != nil {
+		t.Fatal(err)
+	}
+	p := job.Prefix{Kind: job.App, Namespace: "ns", Parts: []string{"app"}}
+	for _, position := range []string{"", "\x00", "\x00\x00", "\x00\xff", "1", "\xff\xff\xff", "q"} {
+		items, _, err := e.ListPage(t.Context(), p, []byte(position), 10)
+		for _, item := range items {
+			if item.Key.Target.Name != "app" {
+				t.Errorf("from the position %q a page of app has a job of %q", position, item.Key.Target.Name)
+			}
+		}
+		if err != nil {
+			t.Errorf("from the position %q: %v", position, err)
 		}
 	}
 }

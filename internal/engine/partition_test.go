@@ -264,7 +264,7 @@ func TestFencedNodeWritesNothing(t *testing.T) {
 		if err := all[0].Delete(ctx, k); !errors.Is(err, job.ErrUnavailable) {
 			t.Errorf("Delete by the one that owns it no more = %v, want ErrUnavailable", err)
 		}
-		if _, err := all[1].Get(ctx, k); err != nil {
+		if _, _, err := all[1].Get(ctx, k); err != nil {
 			t.Errorf("the job is gone: %v", err)
 		}
 	})
@@ -297,7 +297,7 @@ func TestTurnIsRefusedIfOnePartitionIsLost(t *testing.T) {
 				}
 			}
 			for i, q := range both {
-				if _, err := all[1].Get(ctx, q.Key); !errors.Is(err, job.ErrNotFound) {
+				if _, _, err := all[1].Get(ctx, q.Key); !errors.Is(err, job.ErrNotFound) {
 					t.Errorf("with partition %d lost, the job of partition %d was stored: %v", lost, i, err)
 				}
 			}

@@ -340,7 +340,7 @@ func TestUnreadableJobCanBeReplacedOrDeleted(t *testing.T) {
 		e, stop = run(t, db, a, engine.Config{Partitions: 1})
 		defer stop()
 		for _, name := range []string{"replaced", "deleted"} {
-			if _, err := e.Get(t.Context(), key("app", name)); err == nil || errors.Is(err, job.ErrNotFound) {
+			if _, _, err := e.Get(t.Context(), key("app", name)); err == nil || errors.Is(err, job.ErrNotFound) {
 				t.Errorf("Get of a job that cannot be read: %v", err)
 			}
 		}
@@ -435,7 +435,7 @@ func TestOtherKeyOfSameNameIsRefused(t *testing.T) {
 			}
 			e, stop = run(t, db, &app{}, engine.Config{Keys: right})
 			defer stop()
-			if _, err := e.Get(t.Context(), key("app", "job")); err != nil || e.Note() != "" {
+			if _, _, err := e.Get(t.Context(), key("app", "job")); err != nil || e.Note() != "" {
 				t.Errorf("with the right key: %v, note %q", err, e.Note())
 			}
 		})

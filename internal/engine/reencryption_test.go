@@ -112,7 +112,7 @@ func TestKeyAddedAtRuntimeSealsAllJobs(t *testing.T) {
 			spec.Words.Repeats, spec.Plan.Repeats = new(uint32(5)), 5
 			mustSchedule(t, e, key("app", fmt.Sprint(i)), spec)
 		}
-		before, err := e.Get(t.Context(), key("app", "3"))
+		before, _, err := e.Get(t.Context(), key("app", "3"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -122,7 +122,7 @@ func TestKeyAddedAtRuntimeSealsAllJobs(t *testing.T) {
 		if got, want := sealedIn(t, s), map[string]int64{"first": 0, "second": 10}; !maps.Equal(got, want) {
 			t.Errorf("%v, want %v", got, want)
 		}
-		after, err := e.Get(t.Context(), key("app", "3"))
+		after, _, err := e.Get(t.Context(), key("app", "3"))
 		if err != nil || !after.Plan.First.Equal(before.Plan.First) || *after.Words.Repeats != *before.Words.Repeats || string(after.Data.Value) != secret {
 			t.Errorf("%+v, %v, want %+v", after, err, before)
 		}

@@ -69,7 +69,7 @@ func TestScheduleAllLastOfSameKeyWins(t *testing.T) {
 			}
 		}
 		for i := range 2 {
-			s, err := e.Get(t.Context(), key("app", fmt.Sprint(i)))
+			s, _, err := e.Get(t.Context(), key("app", fmt.Sprint(i)))
 			if want := fmt.Sprint(3*n - 2 + i); err != nil || string(s.Data.Value) != want {
 				t.Errorf("job %d is %s, want the last one, %s; %v", i, s.Data.Value, want, err)
 			}

@@ -68,7 +68,7 @@ func TestOverwritesOfFiringJobKeepTheLast(t *testing.T) {
 		if len(dues) != 3 {
 			t.Errorf("the last one had %d occurrences, want 3", len(dues))
 		}
-		if _, err := e.Get(t.Context(), key("app", "one")); !errors.Is(err, job.ErrNotFound) {
+		if _, _, err := e.Get(t.Context(), key("app", "one")); !errors.Is(err, job.ErrNotFound) {
 			t.Errorf("afterwards: %v, want it gone", err)
 		}
 		stop()
@@ -87,7 +87,7 @@ func TestDeletedNameIsFreeAtOnce(t *testing.T) {
 			readers.Go(func() {
 				for latest := int64(0); !over.Load(); time.Sleep(time.Millisecond) {
 					least := max(latest, gone.Load()+1)
-					s, err := e.Get(t.Context(), key("app", "one"))
+					s, _, err := e.Get(t.Context(), key("app", "one"))
 					if errors.Is(err, job.ErrNotFound) {
 						continue
 					}

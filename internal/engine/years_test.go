@@ -73,7 +73,7 @@ func TestJobOfYear9999IsKept(t *testing.T) {
 			if err := e.Health(); err != nil {
 				t.Errorf("the engine is unhealthy: %v", err)
 			}
-			if got, err := e.Get(t.Context(), k); err != nil || !cmp.Equal(got.Words, want.Words) || got.Plan.First != want.Plan.First {
+			if got, _, err := e.Get(t.Context(), k); err != nil || !cmp.Equal(got.Words, want.Words) || got.Plan.First != want.Plan.First {
 				t.Errorf("Get = %+v, %v, want it as it was given", got, err)
 			}
 			if all := list(t, e, mine); len(all) != 1 || all[0].Key != k {
@@ -86,7 +86,7 @@ func TestJobOfYear9999IsKept(t *testing.T) {
 				if err := e.Delete(t.Context(), k); err != nil {
 					t.Error(err)
 				}
-				if _, err := e.Get(t.Context(), k); !errors.Is(err, job.ErrNotFound) {
+				if _, _, err := e.Get(t.Context(), k); !errors.Is(err, job.ErrNotFound) {
 					t.Errorf("when it is deleted, Get = %v", err)
 				}
 				if lanes := figure(t, r, "carillon_lanes"); lanes != 0 {

@@ -43,7 +43,7 @@ func TestRollingUpgradeAcrossARecordFormat(t *testing.T) {
 			if err := []*node{a, b, c}[i%3].Schedule(t.Context(), key("far", number(i).Name), far, false); err != nil {
 				t.Errorf("a job of the new format after the upgrade: %v", err)
 			}
-			if got, err := c.Get(t.Context(), key("far", number(i).Name)); err != nil || !got.Plan.First.Equal(far.Plan.First) {
+			if got, _, err := c.Get(t.Context(), key("far", number(i).Name)); err != nil || !got.Plan.First.Equal(far.Plan.First) {
 				t.Errorf("node c has %v, %v, want the job", got.Plan.First, err)
 			}
 		}

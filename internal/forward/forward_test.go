@@ -31,7 +31,7 @@ func TestAnyNodeTakesAnyCallAndReadsItsWrites(t *testing.T) {
 				t.Fatalf("Schedule by node %s: %v", all[i%3].id, err)
 			}
 			for _, n := range all {
-				if _, err := n.Get(t.Context(), number(i)); err != nil {
+				if _, _, err := n.Get(t.Context(), number(i)); err != nil {
 					t.Errorf("Get by node %s: %v", n.id, err)
 				}
 			}
@@ -43,7 +43,7 @@ func TestAnyNodeTakesAnyCallAndReadsItsWrites(t *testing.T) {
 			if err := all[i%3].Delete(t.Context(), number(i)); err != nil {
 				t.Errorf("Delete: %v", err)
 			}
-			if _, err := all[(i+1)%3].Get(t.Context(), number(i)); !errors.Is(err, job.ErrNotFound) {
+			if _, _, err := all[(i+1)%3].Get(t.Context(), number(i)); !errors.Is(err, job.ErrNotFound) {
 				t.Errorf("Get of what another node has deleted = %v, want ErrNotFound", err)
 			}
 		}
@@ -98,10 +98,10 @@ func TestClientCannotCallPeerService(t *testing.T) {
 				conn.Close()
 			}
 		}
-		if _, err := all[0].Get(t.Context(), forged.Key); !errors.Is(err, job.ErrNotFound) {
+		if _, _, err := all[0].Get(t.Context(), forged.Key); !errors.Is(err, job.ErrNotFound) {
 			t.Errorf("Get of the forged job: %v, want ErrNotFound", err)
 		}
-		if _, err := all[0].Get(t.Context(), number(1)); err != nil {
+		if _, _, err := all[0].Get(t.Context(), number(1)); err != nil {
 			t.Errorf("Get of the job that was to be removed: %v", err)
 		}
 	})
@@ -135,7 +135,7 @@ func TestCommandsOfOneCallAreCarriedOutInOrder(t *testing.T) {
 			}
 		}
 		for i := range 100 {
-			s, err := all[1].Get(t.Context(), number(i))
+			s, _, err := all[1].Get(t.Context(), number(i))
 			if want := due.Add(time.Duration(2900+i) * time.Second); err != nil || !s.Plan.First.Equal(want) {
 				t.Errorf("job %d is due %v, %v; want that of the last command, %v", i, s.Plan.First, err, want)
 			}
@@ -361,7 +361,7 @@ func TestForwardedCallOfUnknownOutcomeIsNotRetried(t *testing.T) {
 		time.Sleep(time.Minute)
 		unknown := 0
 		for k, err := range results {
-			_, got := all[0].Get(t.Context(), k)
+			_, _, got := all[0].Get(t.Context(), k)
 			switch {
 			case err == nil && got != nil:
 				t.Errorf("%s, which was acknowledged: %v", k, got)

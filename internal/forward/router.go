@@ -7,6 +7,7 @@ import (
 	"iter"
 	"log/slog"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 
@@ -152,11 +153,20 @@ func (r *Router) one(ctx context.Context, q job.Request) error {
 }
 
 // Get returns the job k like [engine.Engine.Get].
-func (r *Router) Get(ctx context.Context, k job.Key) (job.Spec, error) { return r.engine.Get(ctx, k) }
+func (r *Router) Get(ctx context.Context, k job.Key) (job.Spec, time.Time, error) {
+	return r.engine.Get(ctx, k)
+}
 
 // List yields the jobs that p selects like [engine.Engine.List].
 func (r *Router) List(ctx context.Context, p job.Prefix) iter.Seq2[job.Item, error] {
 	return r.engine.List(ctx, p)
+}
+
+// ListPage returns some of the jobs that p selects like [engine.Engine.ListPage].
+func (r *Router) ListPage(
+	ctx context.Context, p job.Prefix, position []byte, limit int,
+) ([]job.Item, []byte, error) {
+	return r.engine.ListPage(ctx, p, position, limit)
 }
 
 // DeleteAll removes the jobs that p selects like [engine.Engine.DeleteAll].

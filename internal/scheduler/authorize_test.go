@@ -92,10 +92,14 @@ func callsAbout(n *node) map[string]func(ctx context.Context, m *schedulerv1.Job
 			_, err = stream.Recv()
 			return err
 		},
-		"ScheduleJobs": func(ctx context.Context, m *schedulerv1.JobMetadata) error {
+		"Bulk.ScheduleJobs": func(ctx context.Context, m *schedulerv1.JobMetadata) error {
 			own := &schedulerv1.ScheduleJobRequest{Name: "b", Metadata: jobMetadata("ns", "app"), Job: &schedulerv1.Job{DueTime: new("1h")}, Overwrite: true}
 			other := &schedulerv1.ScheduleJobRequest{Name: "a", Metadata: m, Job: &schedulerv1.Job{DueTime: new("1h")}, Overwrite: true}
 			_, err := bulkv1.NewBulkClient(n.conn).ScheduleJobs(ctx, bulkOf(own, other))
+			return err
+		},
+		"Bulk.ListJobsPage": func(ctx context.Context, m *schedulerv1.JobMetadata) error {
+			_, err := bulkv1.NewBulkClient(n.conn).ListJobsPage(ctx, &bulkv1.ListJobsPageRequest{Metadata: m})
 			return err
 		},
 	}
@@ -127,6 +131,11 @@ func TestMTLSCallerMayActOnlyForItsApp(t *testing.T) {
 		for _, s := range schedulerv1.Scheduler_ServiceDesc.Streams {
 			if calls[s.StreamName] == nil {
 				t.Errorf("no test calls %s", s.StreamName)
+			}
+		}
+		for _, m := range bulkv1.Bulk_ServiceDesc.Methods {
+			if calls["Bulk."+m.MethodName] == nil {
+				t.Errorf("no test calls Bulk.%s", m.MethodName)
 			}
 		}
 		for name, call := range calls {

@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	protobuf "google.golang.org/protobuf/proto"
 
@@ -17,7 +19,7 @@ import (
 	"carillon/internal/wire"
 )
 
-// GetJob implements [schedulerv1.SchedulerServer].
+// GetJob implements [schedulerv1.SchedulerServer]. It also sends [wire.NextDueHeader].
 func (s *Service) GetJob(
 	ctx context.Context, req *schedulerv1.GetJobRequest,
 ) (*schedulerv1.GetJobResponse, error) {
@@ -25,12 +27,16 @@ func (s *Service) GetJob(
 	if err != nil {
 		return nil, err
 	}
-	spec, err := s.jobs.Get(ctx, k)
+	spec, due, err := s.jobs.Get(ctx, k)
 	if errors.Is(err, job.ErrNotFound) {
 		return nil, fmt.Errorf("%w: %s", job.ErrNotFound, req.GetName())
 	}
 	if err != nil {
 		return nil, fmt.Errorf("get %s: %w", k, err)
+	}
+	if !due.IsZero() {
+		// The response is complete without it.
+		_ = grpc.SetHeader(ctx, metadata.Pairs(wire.NextDueHeader, due.UTC().Format(time.RFC3339Nano)))
 	}
 	return &schedulerv1.GetJobResponse{Job: wire.Job(spec)}, nil
 }

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"github.com/prometheus/client_golang/prometheus"
@@ -63,14 +64,14 @@ func (m *memory) ScheduleAll(ctx context.Context, all []job.Request) []error {
 	return errs
 }
 
-func (m *memory) Get(_ context.Context, k job.Key) (job.Spec, error) {
+func (m *memory) Get(_ context.Context, k job.Key) (job.Spec, time.Time, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	s, ok := m.jobs[k]
 	if !ok {
-		return job.Spec{}, fmt.Errorf("partition 3: %w", job.ErrNotFound)
+		return job.Spec{}, time.Time{}, fmt.Errorf("partition 3: %w", job.ErrNotFound)
 	}
-	return s, m.fail
+	return s, s.Plan.First, m.fail
 }
 
 func (m *memory) Delete(_ context.Context, k job.Key) error {
@@ -102,6 +103,26 @@ func (m *memory) List(_ context.Context, p job.Prefix) iter.Seq2[job.Item, error
 			yield(job.Item{}, fail)
 		}
 	}
+}
+
+// ListPage has the same positions as the real thing: what follows the prefix in a key.
+func (m *memory) ListPage(
+	ctx context.Context, p job.Prefix, position []byte, limit int,
+) (items []job.Item, next []byte, err error) {
+	for i, err := range m.List(ctx, p) {
+		if err != nil {
+			return nil, nil, err
+		}
+		rest := strings.Join(parts(i.Key)[len(p.Parts):], "\x00")[len(p.Rest):]
+		if rest < string(position) {
+			continue
+		}
+		if len(items) == limit {
+			return items, []byte(rest), nil
+		}
+		items = append(items, i)
+	}
+	return items, nil, nil
 }
 
 func (m *memory) DeleteAll(_ context.Context, p job.Prefix) error {

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"carillon/internal/bulkv1"
 	"carillon/internal/wire"
 )
 
@@ -19,17 +20,20 @@ import (
 func (s *Service) unary(
 	ctx context.Context, req any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler,
 ) (resp any, err error) {
-	if info.FullMethod == schedulerv1.Scheduler_ListJobs_FullMethodName {
+	switch info.FullMethod {
+	case schedulerv1.Scheduler_ListJobs_FullMethodName:
 		handle = func(ctx context.Context, req any) (any, error) {
 			r := req.(*schedulerv1.ListJobsRequest)
 			l, err := s.list(ctx, r)
-			if err == nil {
-				s.quotas.charge(time.Now(), r.GetMetadata().GetNamespace(), l.bytes/callBytes)
-			}
-			return l, err
+			return s.charged(r.GetMetadata(), l, err)
 		}
-	}
-	if info.FullMethod == schedulerv1.Scheduler_GetJob_FullMethodName {
+	case bulkv1.Bulk_ListJobsPage_FullMethodName:
+		handle = func(ctx context.Context, req any) (any, error) {
+			r := req.(*bulkv1.ListJobsPageRequest)
+			l, err := s.listPage(ctx, r)
+			return s.charged(r.GetMetadata(), l, err)
+		}
+	case schedulerv1.Scheduler_GetJob_FullMethodName:
 		plain := handle
 		handle = func(ctx context.Context, req any) (any, error) { return s.get(ctx, req, plain) }
 	}
@@ -44,6 +48,15 @@ func (s *Service) unary(
 		return err
 	})
 	return resp, err
+}
+
+// charged charges the namespace of m for the bytes of l, unless err is set, and returns both.
+func (s *Service) charged(m *schedulerv1.JobMetadata, l *encodedList, err error) (any, error) {
+	if err != nil {
+		return nil, err
+	}
+	s.quotas.charge(time.Now(), m.GetNamespace(), l.bytes/callBytes)
+	return l, nil
 }
 
 // stream is the interceptor of streams.

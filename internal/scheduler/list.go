@@ -3,21 +3,30 @@ package scheduler
 import (
 	"context"
 	"fmt"
+	"iter"
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"google.golang.org/protobuf/encoding/protowire"
 	protobuf "google.golang.org/protobuf/proto"
 
+	"carillon/internal/job"
 	"carillon/internal/wire"
 )
 
 // list handles ListJobs: it returns all jobs of an app, or all reminders of an actor or an actor
 // type, in one message.
-func (s *Service) list(ctx context.Context, req *schedulerv1.ListJobsRequest) (_ *encodedList, err error) {
+func (s *Service) list(ctx context.Context, req *schedulerv1.ListJobsRequest) (*encodedList, error) {
 	p, err := wire.Prefix(req.GetMetadata())
 	if err != nil {
 		return nil, s.metrics.refused(err)
 	}
+	return s.encodeList(ctx, s.jobs.List(ctx, p), func(b []byte) []byte { return b })
+}
+
+// encodeList returns the response with these jobs, and with the fields that end appends to it.
+func (s *Service) encodeList(
+	ctx context.Context, jobs iter.Seq2[job.Item, error], end func([]byte) []byte,
+) (_ *encodedList, err error) {
 	l := &encodedList{of: s.lists}
 	defer func() {
 		l.finish()
@@ -30,7 +39,7 @@ func (s *Service) list(ctx context.Context, req *schedulerv1.ListJobsRequest) (_
 	}
 	piece := make([]byte, 0, pieceBytes/16)
 	var listing wire.Listing
-	for item, err := range s.jobs.List(ctx, p) {
+	for item, err := range jobs {
 		if err == nil {
 			piece, err = appendItem(piece, listing.NamedJob(item))
 		}
@@ -44,10 +53,10 @@ func (s *Service) list(ctx context.Context, req *schedulerv1.ListJobsRequest) (_
 			piece = make([]byte, 0, len(piece)+len(piece)/8)
 		}
 	}
-	return l, l.add(ctx, piece)
+	return l, l.add(ctx, end(piece))
 }
 
-// appendItem appends an entry of ListJobsResponse.jobs, field 1.
+// appendItem appends an entry of the jobs of a list: field 1 of ListJobsResponse and ListJobsPageResponse.
 func appendItem(b []byte, m *schedulerv1.NamedJob) ([]byte, error) {
 	b = protowire.AppendTag(b, 1, protowire.BytesType)
 	b = protowire.AppendVarint(b, uint64(protobuf.Size(m)))

@@ -214,3 +214,30 @@ func TestOversizedListIsResourceExhausted(t *testing.T) {
 		}
 	})
 }
+
+func TestListOverHTTPNeedsOurScheduler(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := start(t, sidecar.Config{APIToken: "secret"})
+		got := f.send("GET", "/v1.0/jobs", "", "dapr-api-token: secret")
+		if got.code != 501 || !strings.Contains(got.body, `"DAPR_SCHEDULER_LIST_JOBS"`) || !strings.Contains(got.body, "scheduler of Carillon") {
+			t.Errorf("a list with a scheduler of Dapr: %d %s, want 501 and what to do", got.code, got.body)
+		}
+		if got := f.send("GET", "/v1.0/jobs", ""); got.code != 401 {
+			t.Errorf("a list without the token: %d %s, want 401", got.code, got.body)
+		}
+		f.send("POST", "/v1.0/jobs/a", `{"dueTime":"1h"}`, "dapr-api-token: secret")
+		one := f.send("GET", "/v1.0/jobs/a", "", "dapr-api-token: secret")
+		if due, has := one.header["Carillon-Next-Due"]; one.code != 200 || has {
+			t.Errorf("GET with a scheduler of Dapr: %d, due %q; want no such header", one.code, due)
+		}
+	})
+}
+
+func TestListOverHTTPIsAboutServedApp(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		f := start(t, sidecar.Config{DefaultApp: "sub"})
+		if got := f.send("GET", "/v1.0-alpha1/jobs", "", "dapr-app-id: pub"); got.code != 403 || !strings.Contains(got.body, "ERR_APP_ID_FORBIDDEN") {
+			t.Errorf("a list of another app: %d %s, want 403", got.code, got.body)
+		}
+	})
+}

@@ -247,8 +247,9 @@ func TestAPICallsAreCounted(t *testing.T) {
 			request("GET", "/v1.0/healthz", "204")+"2",
 			request("GET", "/v1.0/healthz/outbound", "204")+"1",
 			request("GET", "/v1.0/job/{name}", "500")+"1",
+			request("GET", "/v1.0/jobs", "501")+"1",
 			request("GET", "/v1.0/jobs/{name}", "500")+"1",
-			request("GET", "other", "404")+"5",
+			request("GET", "other", "404")+"4",
 			request("POST", "/v1.0/jobs/{name}", "204")+"1",
 			request("other", "/v1.0/jobs/{name}", "404")+"2",
 		)
@@ -272,6 +273,7 @@ func TestAPICallsAreCounted(t *testing.T) {
 		)
 		const sched = `dapr_grpc_io_client_completed_rpcs{app_id="sub",grpc_client_method="/dapr.proto.scheduler.v1.Scheduler/`
 		wantSeries(t, "to the scheduler", series(r, "dapr_grpc_io_client_completed"),
+			`dapr_grpc_io_client_completed_rpcs{app_id="sub",grpc_client_method="/carillon.v1.Bulk/ListJobsPage",grpc_client_status="Unimplemented"} 1`,
 			sched+`GetJob",grpc_client_status="NotFound"} 4`,
 			sched+`ScheduleJob",grpc_client_status="OK"} 1`,
 		)

@@ -92,7 +92,7 @@ func TestOtherRoutesAreNotFound(t *testing.T) {
 		want := errorBody("ERR_DIRECT_INVOKE", "failed getting app id either from the URL path or the header dapr-app-id", nil)
 		for _, request := range []string{
 			"PUT /v1.0/jobs/a", "PATCH /v1.0/jobs/a", "OPTIONS /v1.0/jobs/a", "OPTIONS *", "get /v1.0/jobs/a",
-			"GET /v1.0/jobs", "GET /v1.0/jobs/", "POST /v1.0/jobs/", "GET /v1.0/jobs/a/b", "GET /v1.0/jobs/..", "GET /v1.0/jobs/.",
+			"PUT /v1.0/jobs", "POST /v1.0/jobs", "DELETE /v1.0/jobs", "GET /v1.0/jobs/", "GET //v1.0/jobs", "GET /v1.0/./jobs", "GET /v1.0/jobs/a/..", "POST /v1.0/jobs/", "GET /v1.0/jobs/a/b", "GET /v1.0/jobs/..", "GET /v1.0/jobs/.",
 			"GET /v1.0/job", "GET /v1.0-alpha2/jobs/a", "GET /v1.0/Jobs/a", "GET /v1%2E0/jobs/a", "GET /jobs/a", "GET /",
 			"POST /v1.0/healthz", "GET /v1.0-alpha1/healthz", "GET /v1.0/shutdown", "GET /v1.0/jobs%2Fa",
 		} {

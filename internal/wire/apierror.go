@@ -99,6 +99,26 @@ func ListFailed(target job.Target, err error) *APIError {
 	return e
 }
 
+// ListPageFailed returns the error of a failed call for a page of a list. Its code is that of the
+// scheduler.
+func ListPageFailed(target job.Target, err error) *APIError {
+	e := failed(ReasonList, target, "failed to list jobs due to: ", err)
+	switch code := status.Code(err); {
+	case code == codes.Unimplemented:
+		_ = e.WithHelp("lists over HTTP need a scheduler of Carillon: with one of Dapr, call ListJobs over gRPC")
+	case code == codes.InvalidArgument:
+		_ = e.About("pageToken", "give the pageToken that the page before returned, with the same app and namePrefix; leave it out for the first page")
+	case code == codes.ResourceExhausted:
+		_ = e.WithHelp("try again later, or with a smaller pageSize")
+	case IsMalformed(err):
+		return e.AsInvalid().About("namePrefix", "give a namePrefix with which the name of a job can begin")
+	}
+	if code := status.Code(err); code != codes.Unknown {
+		e.Code, e.HTTP = code, httpStatus(code)
+	}
+	return e
+}
+
 // BadToken returns the error of a gRPC call without the API token, or with a wrong one.
 func BadToken(message, help string) *APIError {
 	e := &APIError{Reason: ReasonUnauthorized, Message: "Unauthorized"}

@@ -8,8 +8,8 @@ import (
 	"carillon/internal/truncate"
 )
 
-// APIResult returns the result of one job in the answer of a batch: the status of a call for this
-// job alone, and the body of its error, if there is one. The middle of a too long name is cut out.
+// APIResult returns the result of one job in the answer of a batch, or in a list: the status of a
+// call for this job alone, and the body of its error, if there is one. The middle of a too long name is cut out.
 func APIResult(name string, e *APIError) []byte {
 	result := struct {
 		Name   string          `json:"name,omitempty"`

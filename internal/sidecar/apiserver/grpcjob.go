@@ -4,12 +4,14 @@ import (
 	"context"
 
 	runtimev1 "github.com/dapr/dapr/pkg/proto/runtime/v1"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
 	"carillon/internal/job"
+	"carillon/internal/wire"
 )
 
 // grpcAPI implements those methods of Dapr's runtime service that are about jobs and the process.
@@ -45,7 +47,7 @@ func (a grpcAPI) ScheduleJob(
 	return &runtimev1.ScheduleJobResponse{}, nil
 }
 
-// GetJob returns a job.
+// GetJob returns a job, and in the header metadata when it is due next.
 func (a grpcAPI) GetJob(
 	ctx context.Context, r *runtimev1.GetJobRequest,
 ) (*runtimev1.GetJobResponse, error) {
@@ -53,9 +55,12 @@ func (a grpcAPI) GetJob(
 	if err != nil {
 		return nil, err
 	}
-	j, err := a.jobs.get(ctx, target, r.GetName(), published)
+	j, nextDue, err := a.jobs.get(ctx, target, r.GetName(), published)
 	if err != nil {
 		return nil, err
+	}
+	if nextDue != "" {
+		_ = grpc.SetHeader(ctx, metadata.Pairs(wire.NextDueHeader, nextDue)) // the response is complete without it
 	}
 	return &runtimev1.GetJobResponse{Job: j}, nil
 }

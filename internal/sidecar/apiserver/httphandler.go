@@ -30,7 +30,7 @@ func (a *httpAPI) handle(w http.ResponseWriter, r *http.Request) {
 		a.getOutboundHealth(w)
 	case shutdownResource:
 		a.postShutdown(w, r)
-	case jobResource, batchResource, metadataResource, metadataKeyResource:
+	case jobResource, jobsResource, batchResource, metadataResource, metadataKeyResource:
 		if !a.calls.begin() {
 			writeAPIError(w, a.calls.tooMany(job.Target{}))
 			return
@@ -51,6 +51,8 @@ func (a *httpAPI) handleCall(w http.ResponseWriter, r *http.Request, to route) {
 		a.putMetadata(w, r, to)
 	case batchResource:
 		a.postBatch(w, r)
+	case jobsResource:
+		a.listJobs(w, r)
 	default:
 		a.handleJob(w, r, to)
 	}

@@ -95,7 +95,7 @@ const renderCost = 4
 func (a *httpAPI) getJob(
 	w http.ResponseWriter, r *http.Request, target job.Target, name string, d dialect,
 ) {
-	j, err := a.jobs.get(r.Context(), target, name, d.published)
+	j, nextDue, err := a.jobs.get(r.Context(), target, name, d.published)
 	if err != nil {
 		writeError(w, target, err)
 		return
@@ -108,9 +108,16 @@ func (a *httpAPI) getJob(
 	}
 	body, err := wire.RenderAPIJob(j, d.published)
 	if err != nil {
-		text := "failed to encode response as JSON: " + err.Error()
-		writeAPIError(w, wire.NewAPIError(wire.ReasonInternal, target, text))
+		writeAPIError(w, encodingFailed(target, err))
 		return
 	}
+	if nextDue != "" {
+		w.Header().Set(wire.NextDueHeader, nextDue)
+	}
 	writeJSON(w, d.got, body)
+}
+
+// encodingFailed returns the error of a job that has no JSON.
+func encodingFailed(target job.Target, err error) *wire.APIError {
+	return wire.NewAPIError(wire.ReasonInternal, target, "failed to encode response as JSON: "+err.Error())
 }

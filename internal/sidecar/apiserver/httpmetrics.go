@@ -43,7 +43,8 @@ func methodLabel(method string) string {
 func pathLabel(escaped string) string {
 	p := path.Clean(escaped)
 	switch p {
-	case "/v1.0/healthz", "/v1.0/healthz/outbound", "/v1.0/metadata", "/v1.0/shutdown", "/v1/jobs/batch":
+	case "/v1.0/healthz", "/v1.0/healthz/outbound", "/v1.0/metadata", "/v1.0/shutdown", "/v1/jobs/batch",
+		"/v1.0/jobs", "/v1.0-alpha1/jobs":
 		return p
 	}
 	switch dir, _ := path.Split(p); dir {

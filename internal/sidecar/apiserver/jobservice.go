@@ -10,6 +10,7 @@ import (
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"golang.org/x/sync/semaphore"
 
+	"carillon/internal/bulkv1"
 	"carillon/internal/job"
 	"carillon/internal/sidecar/schedulerclient"
 	"carillon/internal/wire"
@@ -29,6 +30,7 @@ type jobService struct {
 
 	listBytes    *semaphore.Weighted // what lists receive from schedulers
 	maxListBytes int64               // of one list
+	maxCallBytes int64               // of all lists together
 }
 
 func newJobService(
@@ -37,7 +39,7 @@ func newJobService(
 	return &jobService{
 		schedulers: schedulers, calls: calls, warner: w,
 		checker:   &jobChecker{strict: cfg.Strict, apps: cfg.Apps, connected: cfg.Connected},
-		listBytes: semaphore.NewWeighted(cfg.MaxCallBytes),
+		listBytes: semaphore.NewWeighted(cfg.MaxCallBytes), maxCallBytes: cfg.MaxCallBytes,
 		// One list may take no more than all of them.
 		maxListBytes: min(min(cfg.MaxBody, math.MaxInt32/maxListFactor)*maxListFactor, cfg.MaxCallBytes),
 	}
@@ -73,19 +75,20 @@ func (s *jobService) schedule(
 	return nil
 }
 
-// get returns a job.
+// get returns a job, and when it is due next: the value of [wire.NextDueHeader], empty if that is
+// unknown.
 func (s *jobService) get(
 	ctx context.Context, target job.Target, name string, published bool,
-) (*runtimev1.Job, error) {
+) (j *runtimev1.Job, nextDue string, err error) {
 	if e := checkName(target, name, published); e != nil {
-		return nil, e
+		return nil, "", e
 	}
 	request := &schedulerv1.GetJobRequest{Name: name, Metadata: wire.APIMetadata(target)}
-	res, err := s.schedulers.GetJob(ctx, request)
+	res, nextDue, err := s.schedulers.GetJob(ctx, request)
 	if err != nil {
-		return nil, inDialect(wire.GetFailed(target, err).HelpGet(err, target, name), err, published)
+		return nil, "", inDialect(wire.GetFailed(target, err).HelpGet(err, target, name), err, published)
 	}
-	return wire.APIJob(name, res.GetJob()), nil
+	return wire.APIJob(name, res.GetJob()), nextDue, nil
 }
 
 // remove deletes a job. It succeeds if there is no such job.
@@ -115,6 +118,30 @@ func (s *jobService) list(ctx context.Context, target job.Target) ([]*runtimev1.
 		return nil, wire.ListFailed(target, err)
 	}
 	return wire.APIJobs(res.GetJobs()), nil
+}
+
+// maxPageBytes is the largest page that is received. A scheduler ends one after 1 MiB of jobs, of
+// which the last may have 2 MiB, and each job comes with its name and its app.
+const maxPageBytes = 8 << 20
+
+// listPage returns a page of the jobs of the app. It waits while other lists receive all of
+// MaxCallBytes. The caller must call release when it does not use the page any more.
+func (s *jobService) listPage(
+	ctx context.Context, target job.Target, r *bulkv1.ListJobsPageRequest,
+) (page *bulkv1.ListJobsPageResponse, release func(), err error) {
+	bytes := min(maxPageBytes, s.maxCallBytes)
+	waiting, cancel := context.WithTimeout(ctx, schedulerclient.CallTimeout)
+	defer cancel()
+	if err := s.listBytes.Acquire(waiting, bytes); err != nil {
+		return nil, nil, s.calls.tooMany(target)
+	}
+	r.Metadata = wire.APIMetadata(target)
+	page, err = s.schedulers.ListPage(ctx, r, int(bytes))
+	if err != nil {
+		s.listBytes.Release(bytes)
+		return nil, nil, wire.ListPageFailed(target, err)
+	}
+	return page, func() { s.listBytes.Release(bytes) }, nil
 }
 
 // removePrefix deletes the app's jobs whose names have the prefix; all of them if it is empty.

@@ -13,6 +13,7 @@ type resource uint8
 const (
 	noResource resource = iota
 	jobResource
+	jobsResource
 	healthResource
 	outboundHealthResource
 	metadataResource
@@ -38,6 +39,11 @@ func matchRoute(method string, u *url.URL) route {
 	}
 	if !strings.HasPrefix(escaped, "/") {
 		return route{}
+	}
+	// Ours; Dapr has no such route. Paths that only path.Clean makes equal stay without a route: a
+	// client that forgets the name of a job in /v1.0/jobs/NAME must not get a list.
+	if method == http.MethodGet && (escaped == "/v1.0/jobs" || escaped == "/v1.0-alpha1/jobs") {
+		return route{resource: jobsResource}
 	}
 	escaped = path.Clean(escaped)
 	switch method + " " + escaped {

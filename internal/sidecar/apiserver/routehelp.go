@@ -27,7 +27,7 @@ func helpRoute(method, requested string) string {
 	}
 	switch {
 	case (about == "jobs" || about == "job") && len(parts) == 2:
-		return what + ": name the job in the path; " + aboutJobs + ", and gRPC's ListJobs lists them"
+		return what + ": name the job in the path; " + aboutJobs + ", and GET /v1.0/jobs lists the jobs of an app"
 	case (about == "jobs" || about == "job") && len(parts) == 3:
 		return what + ": " + aboutJobs
 	case about == "jobs" || about == "job":

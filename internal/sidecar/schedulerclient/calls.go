@@ -6,7 +6,11 @@ import (
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+
+	"carillon/internal/bulkv1"
+	"carillon/internal/wire"
 )
 
 // Schedule stores one job.
@@ -49,15 +53,19 @@ func (c *Client) ScheduleAll(ctx context.Context, all []*schedulerv1.ScheduleJob
 	return errs
 }
 
-// GetJob returns a job.
+// GetJob returns a job, and the scheduler's [wire.NextDueHeader]; it is empty if there is none.
 func (c *Client) GetJob(
 	ctx context.Context, r *schedulerv1.GetJobRequest,
-) (res *schedulerv1.GetJobResponse, err error) {
+) (res *schedulerv1.GetJobResponse, nextDue string, err error) {
+	var header metadata.MD
 	err = c.call(ctx, func(ctx context.Context, h *host) (err error) {
-		res, err = h.GetJob(ctx, r, grpc.WaitForReady(true))
+		res, err = h.GetJob(ctx, r, grpc.WaitForReady(true), grpc.Header(&header))
 		return err
 	})
-	return res, err
+	if values := header.Get(wire.NextDueHeader); len(values) == 1 {
+		nextDue = values[0]
+	}
+	return res, nextDue, err
 }
 
 // ListJobs lists jobs. A response of more than maxBytes is an error.
@@ -66,6 +74,18 @@ func (c *Client) ListJobs(
 ) (res *schedulerv1.ListJobsResponse, err error) {
 	err = c.call(ctx, func(ctx context.Context, h *host) (err error) {
 		res, err = h.ListJobs(ctx, r, grpc.WaitForReady(true), grpc.MaxCallRecvMsgSize(maxBytes))
+		return err
+	})
+	return res, err
+}
+
+// ListPage returns a page of a list. A response of more than maxBytes is an error. The code of the
+// error is Unimplemented if the scheduler is Dapr's.
+func (c *Client) ListPage(
+	ctx context.Context, r *bulkv1.ListJobsPageRequest, maxBytes int,
+) (res *bulkv1.ListJobsPageResponse, err error) {
+	err = c.call(ctx, func(ctx context.Context, h *host) (err error) {
+		res, err = h.bulk.ListJobsPage(ctx, r, grpc.WaitForReady(true), grpc.MaxCallRecvMsgSize(maxBytes))
 		return err
 	})
 	return res, err
