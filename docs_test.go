@@ -105,7 +105,7 @@ func blocks(text string) [][]string {
 }
 
 func TestDocumentsStayShort(t *testing.T) {
-	for path, limit := range map[string]int{"README.md": 100, "docs/architecture.md": 200, "docs/operating.md": 150} {
+	for path, limit := range map[string]int{"README.md": 100, "docs/architecture.md": 220, "docs/operating.md": 150} {
 		if n := strings.Count(read(t, path), "\n"); n >= limit {
 			t.Errorf("%s has %d lines, want fewer than %d", path, n, limit)
 		}
