@@ -22,14 +22,31 @@ func serveManagement(cfg Config, c core, all []net.Listener, log *slog.Logger) (
 	return stages
 }
 
-// localProgress returns how far each of the jobs has got on this node, which are due. It tells
-// receivers that take nothing more from receivers that are absent.
+// localProgress returns how far each of the jobs has got on this node. It adds what the receivers
+// take.
 func localProgress(ctx context.Context, e *engine.Engine, d *dispatch.Dispatcher, keys []job.Key) ([]engine.DueProgress, error) {
 	all, err := e.Progress(ctx, keys)
+	known := map[job.Target]engine.Receivers{}
 	for i := range all {
-		if all[i].Holdup == engine.HoldupParked && !d.Connected(keys[i].Target) {
+		target := keys[i].Target
+		if _, ok := known[target]; !ok {
+			known[target] = receivers(d, target)
+		}
+		all[i].Receivers = known[target]
+		if all[i].Holdup == engine.HoldupParked && all[i].Receivers == engine.ReceiversAbsent {
 			all[i].Holdup = engine.HoldupNoReceiver
 		}
 	}
 	return all, err
+}
+
+// receivers returns what the receivers of a target take.
+func receivers(d *dispatch.Dispatcher, target job.Target) engine.Receivers {
+	switch {
+	case !d.Connected(target):
+		return engine.ReceiversAbsent
+	case !d.HasCapacity(target):
+		return engine.ReceiversFull
+	}
+	return engine.ReceiversReady
 }

@@ -43,15 +43,18 @@ const (
 
 // A DueProgress is how far a job that is due has got. It is valid for one moment.
 type DueProgress struct {
-	Holdup Holdup
-	Since  time.Time // zero if that is not known
+	Holdup    Holdup
+	Since     time.Time // zero if that is not known
+	StoreFull bool      // the store takes nothing but deletions, whatever else holds the job
+	Receivers Receivers
 }
 
 // turnWait is how long Progress waits for the turn of a loop.
 const turnWait = time.Second
 
 // Progress returns how far each of the jobs has got, which are due. The loops of their partitions
-// answer in their next turn; a loop that has none within a second is stuck.
+// answer in their next turn; a loop that has none within a second is stuck. Of a job that is not due
+// they say what would hold it now.
 func (e *Engine) Progress(ctx context.Context, keys []job.Key) ([]DueProgress, error) {
 	all := make([]DueProgress, len(keys))
 	type share struct{ indices, partitions []int }
@@ -125,7 +128,7 @@ func (lp *loop) progress(partitions []int, keys []job.Key) []DueProgress {
 	all := make([]DueProgress, len(keys))
 	for i, k := range keys {
 		at := lp.machine.StageOf(partitions[i], k)
-		all[i] = DueProgress{holdups[at.Stage], at.Since}
+		all[i] = DueProgress{Holdup: holdups[at.Stage], Since: at.Since, StoreFull: lp.degraded.backlogFull}
 		if at.Stage == machine.StageReady && lp.degraded.backlogFull {
 			all[i].Holdup = HoldupStoreFull
 		}

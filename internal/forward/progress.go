@@ -111,7 +111,9 @@ func (p *peer) progress(ctx context.Context, keys []job.Key) ([]engine.DueProgre
 			return nil, fmt.Errorf("node %s answered about %d jobs of %d", p.node.ID, len(resp.GetJobs()), len(some))
 		}
 		for _, j := range resp.GetJobs() {
-			at := engine.DueProgress{Holdup: engine.Holdup(j.GetHoldup())}
+			at := engine.DueProgress{
+				Holdup: engine.Holdup(j.GetHoldup()), StoreFull: j.GetStoreFull(), Receivers: engine.Receivers(j.GetReceivers()),
+			}
 			if j.GetSince() != nil {
 				at.Since = j.GetSince().AsTime()
 			}
@@ -140,7 +142,7 @@ func (r *Router) AnswerProgress(ctx context.Context, q *peerv1.ProgressRequest) 
 	}
 	resp := new(peerv1.ProgressResponse)
 	for _, p := range all {
-		j := &peerv1.JobProgress{Holdup: uint32(p.Holdup)}
+		j := &peerv1.JobProgress{Holdup: uint32(p.Holdup), StoreFull: p.StoreFull, Receivers: uint32(p.Receivers)}
 		if !p.Since.IsZero() {
 			j.Since = timestamppb.New(p.Since)
 		}

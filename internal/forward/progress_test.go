@@ -38,6 +38,9 @@ func TestAnyNodeSaysHowFarJobsHaveGot(t *testing.T) {
 				if p.Holdup != engine.HoldupInFlight || !p.Since.Equal(sent) {
 					t.Errorf("node %s says of job %d: %v, want that it is in flight since %v", n.id, i, p, sent)
 				}
+				if p.Receivers != engine.ReceiversFull || !p.StoreFull {
+					t.Errorf("node %s says of job %d: %v, want what its owner says of receivers and the store", n.id, i, p)
+				}
 			}
 		}
 

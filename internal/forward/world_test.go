@@ -124,7 +124,11 @@ func (w *world) startFormat(id string, format int) *node {
 		if id == w.mute {
 			<-ctx.Done()
 		}
-		return e.Progress(ctx, keys)
+		all, err := e.Progress(ctx, keys)
+		for i := range all { // as its sidecars and its store would have it
+			all[i].Receivers, all[i].StoreFull = engine.ReceiversFull, true
+		}
+		return all, err
 	}}, e, log)
 	n := &node{
 		Router: r, id: id, engine: e,

@@ -393,8 +393,10 @@ func (x *ProgressResponse) GetJobs() []*JobProgress {
 // A JobProgress is how far a job has got at one moment.
 type JobProgress struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Holdup        uint32                 `protobuf:"varint,1,opt,name=holdup,proto3" json:"holdup,omitempty"` // a Holdup of package engine, whose numbers do not change
-	Since         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`    // absent if it is not known
+	Holdup        uint32                 `protobuf:"varint,1,opt,name=holdup,proto3" json:"holdup,omitempty"`                        // a Holdup of package engine, whose numbers do not change
+	Since         *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=since,proto3" json:"since,omitempty"`                           // absent if it is not known
+	StoreFull     bool                   `protobuf:"varint,3,opt,name=store_full,json=storeFull,proto3" json:"store_full,omitempty"` // the store takes nothing but deletions
+	Receivers     uint32                 `protobuf:"varint,4,opt,name=receivers,proto3" json:"receivers,omitempty"`                  // a Receivers of package engine, whose numbers do not change
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -443,6 +445,20 @@ func (x *JobProgress) GetSince() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *JobProgress) GetStoreFull() bool {
+	if x != nil {
+		return x.StoreFull
+	}
+	return false
+}
+
+func (x *JobProgress) GetReceivers() uint32 {
+	if x != nil {
+		return x.Receivers
+	}
+	return 0
+}
+
 var File_carillon_v1_peer_proto protoreflect.FileDescriptor
 
 const file_carillon_v1_peer_proto_rawDesc = "" +
@@ -472,10 +488,13 @@ const file_carillon_v1_peer_proto_rawDesc = "" +
 	"\x0fProgressRequest\x12\x12\n" +
 	"\x04keys\x18\x01 \x03(\fR\x04keys\"@\n" +
 	"\x10ProgressResponse\x12,\n" +
-	"\x04jobs\x18\x01 \x03(\v2\x18.carillon.v1.JobProgressR\x04jobs\"W\n" +
+	"\x04jobs\x18\x01 \x03(\v2\x18.carillon.v1.JobProgressR\x04jobs\"\x94\x01\n" +
 	"\vJobProgress\x12\x16\n" +
 	"\x06holdup\x18\x01 \x01(\rR\x06holdup\x120\n" +
-	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since2\x8f\x01\n" +
+	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x1d\n" +
+	"\n" +
+	"store_full\x18\x03 \x01(\bR\tstoreFull\x12\x1c\n" +
+	"\treceivers\x18\x04 \x01(\rR\treceivers2\x8f\x01\n" +
 	"\x04Peer\x12>\n" +
 	"\x05Apply\x12\x19.carillon.v1.ApplyRequest\x1a\x1a.carillon.v1.ApplyResponse\x12G\n" +
 	"\bProgress\x12\x1c.carillon.v1.ProgressRequest\x1a\x1d.carillon.v1.ProgressResponseB\x1aZ\x18carillon/internal/peerv1b\x06proto3"
