@@ -23,6 +23,7 @@ const (
 	verbGet     verb = "jobs.get"
 	verbList    verb = "jobs.list"
 	verbPayload verb = "jobs.payload" // see payloads
+	verbExplain verb = "schedules.explain"
 )
 
 // A role is a set of verbs with a name. Each role has the verbs of those before it.
@@ -41,6 +42,7 @@ var verbs = map[verb]role{
 	verbGet:     viewer,
 	verbList:    viewer,
 	verbPayload: operator,
+	verbExplain: viewer,
 }
 
 // A permission is what a method of the API requires.
@@ -51,9 +53,12 @@ type permission struct {
 
 // permissions are what each method requires. A method that is not among them is refused.
 var permissions = map[string]permission{
-	pb.Management_GetJob_FullMethodName:    {verb: verbGet}, // with the view FULL also verbPayload, audited
-	pb.Management_ListJobs_FullMethodName:  {verb: verbList},
-	pb.Management_CountJobs_FullMethodName: {verb: verbList},
+	pb.Management_GetJob_FullMethodName:                  {verb: verbGet}, // with the view FULL also verbPayload, audited
+	pb.Management_ListJobs_FullMethodName:                {verb: verbList},
+	pb.Management_CountJobs_FullMethodName:               {verb: verbList},
+	pb.Management_ExplainJob_FullMethodName:              {verb: verbGet},
+	pb.Management_ListUpcomingOccurrences_FullMethodName: {verb: verbGet},
+	pb.Management_ExplainSchedule_FullMethodName:         {verb: verbExplain},
 }
 
 // A principal is who makes a call, and what they may do.

@@ -40,20 +40,35 @@ func calls(c pb.ManagementClient, namespace, app string) map[string]func(ctx con
 			_, err := c.CountJobs(ctx, &pb.CountJobsRequest{Parent: "namespaces/" + namespace + "/apps/" + app})
 			return err
 		},
+		"ExplainJob": func(ctx context.Context) error {
+			_, err := c.ExplainJob(ctx, &pb.ExplainJobRequest{Name: nameOf(appKey(namespace, app, "a"))})
+			return err
+		},
+		"ListUpcomingOccurrences": func(ctx context.Context) error {
+			_, err := c.ListUpcomingOccurrences(ctx, &pb.ListUpcomingOccurrencesRequest{Name: nameOf(appKey(namespace, app, "a"))})
+			return err
+		},
+		"ExplainSchedule": func(ctx context.Context) error {
+			_, err := c.ExplainSchedule(ctx, &pb.ExplainScheduleRequest{Schedule: new("@daily"), Parent: "namespaces/" + namespace + "/apps/" + app})
+			return err
+		},
 	}
 }
 
 // TestMethodsAreForTheirRolesAndScopes walks methods × roles × scopes.
 func TestMethodsAreForTheirRolesAndScopes(t *testing.T) {
+	get, list := []string{"GetJob", "ExplainJob", "ListUpcomingOccurrences"}, []string{"ListJobs", "CountJobs"}
+	full, explain := []string{"GetJob FULL"}, []string{"ExplainSchedule"}
 	grants := map[string][]string{ // what each may call
-		"viewer":                 {"GetJob", "ListJobs", "CountJobs"},
-		"operator":               {"GetJob", "GetJob FULL", "ListJobs", "CountJobs"},
-		"admin":                  {"GetJob", "GetJob FULL", "ListJobs", "CountJobs"},
-		"jobs.get":               {"GetJob"},
-		"jobs.list":              {"ListJobs", "CountJobs"},
-		"jobs.get,jobs.payload":  {"GetJob", "GetJob FULL"},
+		"viewer":                 slices.Concat(get, list, explain),
+		"operator":               slices.Concat(get, list, explain, full),
+		"admin":                  slices.Concat(get, list, explain, full),
+		"jobs.get":               get,
+		"jobs.list":              list,
+		"jobs.get,jobs.payload":  slices.Concat(get, full),
 		"jobs.payload":           {},
-		"jobs.list,jobs.payload": {"ListJobs", "CountJobs"},
+		"jobs.list,jobs.payload": list,
+		"schedules.explain":      explain,
 	}
 	scopes := map[string]func(namespace, app string) bool{
 		"":                             func(string, string) bool { return true },

@@ -27,10 +27,10 @@ func isGRPC(r *http.Request) bool {
 // newGateway returns the handler of JSON requests. It calls the service through conn.
 func newGateway(conn grpc.ClientConnInterface) (http.Handler, error) {
 	mux := runtime.NewServeMux(
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.JSONPb{
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, &strictJSON{runtime.JSONPb{
 			MarshalOptions:   protojson.MarshalOptions{EmitDefaultValues: true},
 			UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false},
-		}),
+		}}),
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllCharacters),
 		runtime.SetQueryParameterParser(strictQuery{}),
 		runtime.WithRoutingErrorHandler(routingError),
@@ -78,7 +78,7 @@ func writeError(ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler,
 		w.Header().Set("WWW-Authenticate", "Bearer")
 	}
 	if s, ok := status.FromError(err); ok && s.Code() == codes.InvalidArgument && len(s.Details()) == 0 {
-		// The generated code keeps only the text of an error of strictQuery.
+		// The generated code keeps only the text of an error of strictQuery and strictJSON.
 		if field, text, ok := strings.Cut(s.Message(), ": "); ok {
 			err = statusOf(ctx, nil, "", invalid(field, text))
 		}

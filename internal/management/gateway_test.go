@@ -61,14 +61,7 @@ func TestUnknownFieldOfQueryIsRefused(t *testing.T) {
 			"pageSize=99999999999": "pageSize", "x": "x",
 		} {
 			code, body := w.get("/v1/namespaces/ns/jobs?" + query)
-			details, _ := body["details"].([]any)
-			named := ""
-			for _, d := range details {
-				if v, ok := d.(map[string]any)["fieldViolations"].([]any); ok {
-					named, _ = v[0].(map[string]any)["field"].(string)
-				}
-			}
-			if code != http.StatusBadRequest || named != field {
+			if named := fieldOfJSON(body); code != http.StatusBadRequest || named != field {
 				t.Errorf("?%s = %d, %v, want 400 that names %s", query, code, body, field)
 			}
 		}
@@ -78,10 +71,36 @@ func TestUnknownFieldOfQueryIsRefused(t *testing.T) {
 	})
 }
 
+func TestUnknownFieldOfBodyIsRefused(t *testing.T) {
+	run(t, func(t *testing.T, w *world) {
+		for content, field := range map[string]string{
+			`{"shedule": "@daily"}`: "shedule", `{"schedule": "@daily", "repeats": "x"}`: "repeats", `{"schedule": 5}`: "schedule",
+			`{"schedule": "@daily", "schedule": "@daily"}`: "schedule", `{"schedule": "@daily", "fromTime": "noon"}`: "body", `{"schedule"`: "body", `@daily`: "body",
+			`{"schedule": "` + strings.Repeat("x", 65<<10) + `"}`: "body", ``: "schedule",
+		} {
+			code, body := w.request(http.MethodPost, "/v1/schedules:explain", content)
+			if named := fieldOfJSON(body); code != http.StatusBadRequest || named != field {
+				t.Errorf("%.60s = %d, %v, want 400 that names %s", content, code, body, field)
+			}
+		}
+	})
+}
+
+// fieldOfJSON returns the field that an error names.
+func fieldOfJSON(body map[string]any) (named string) {
+	details, _ := body["details"].([]any)
+	for _, d := range details {
+		if v, ok := d.(map[string]any)["fieldViolations"].([]any); ok {
+			named, _ = v[0].(map[string]any)["field"].(string)
+		}
+	}
+	return named
+}
+
 func TestOtherMethodsAreNotAllowed(t *testing.T) {
 	run(t, func(t *testing.T, w *world) {
 		for _, method := range []string{http.MethodPost, http.MethodDelete, http.MethodPut, http.MethodPatch} {
-			if code, body := w.request(method, "/v1/namespaces/ns/jobs"); code != http.StatusMethodNotAllowed {
+			if code, body := w.request(method, "/v1/namespaces/ns/jobs", ""); code != http.StatusMethodNotAllowed {
 				t.Errorf("%s = %d, %v, want 405", method, code, body)
 			}
 		}

@@ -10,44 +10,27 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"carillon/internal/engine"
-	"carillon/internal/explain"
 	"carillon/internal/job"
 	pb "carillon/internal/managementv1"
 )
 
 // GetJob implements [pb.ManagementServer].
 func (s *Server) GetJob(ctx context.Context, r *pb.GetJobRequest) (*pb.Job, error) {
-	k, err := parseJobName(r.GetName())
-	if err != nil {
-		return nil, err
-	}
-	c := callerOf(ctx)
-	if !c.mayCover(k.Target.Namespace) {
-		return nil, errScope
-	}
 	full := r.GetView() == pb.GetJobRequest_FULL
-	if full && !c.may(verbPayload) {
+	if full && !callerOf(ctx).may(verbPayload) {
 		return nil, denied(verbPayload)
 	}
-	views, err := s.cfg.Jobs.Views(ctx, []job.Key{k})
+	v, err := s.find(ctx, r.GetName())
 	if err != nil {
 		return nil, err
 	}
-	v := views[0]
-	switch {
-	case v.Spec == nil && !c.unscoped():
-		return nil, errScope // whether there is a job of another app is not told
-	case v.Spec == nil:
-		return nil, fmt.Errorf("%w: %s", job.ErrNotFound, jobName(k))
-	case !c.covers(&v):
-		return nil, errScope
-	}
-	seen, _, err := s.look(ctx, views)
+	k := v.Key
+	seen, _, err := s.look(ctx, []engine.JobView{v})
 	if err != nil {
 		return nil, err
 	}
-	if len(seen) == 0 { // it has ended meanwhile
-		return nil, fmt.Errorf("%w: %s", job.ErrNotFound, jobName(k))
+	if len(seen) == 0 {
+		return nil, notFound(k)
 	}
 	j := seen[0].message()
 	if data := seen[0].view.Spec.Data; full && data != nil {
@@ -56,6 +39,35 @@ func (s *Server) GetJob(ctx context.Context, r *pb.GetJobRequest) (*pb.Job, erro
 	}
 	return j, nil
 }
+
+// find returns the stored job of this name, if the caller of ctx may see it.
+func (s *Server) find(ctx context.Context, name string) (engine.JobView, error) {
+	k, err := parseJobName(name)
+	if err != nil {
+		return engine.JobView{}, err
+	}
+	c := callerOf(ctx)
+	if !c.mayCover(k.Target.Namespace) {
+		return engine.JobView{}, errScope
+	}
+	views, err := s.cfg.Jobs.Views(ctx, []job.Key{k})
+	if err != nil {
+		return engine.JobView{}, err
+	}
+	v := views[0]
+	switch {
+	case v.Spec == nil && !c.unscoped():
+		return engine.JobView{}, errScope // whether there is a job of another app is not told
+	case v.Spec == nil:
+		return engine.JobView{}, notFound(k)
+	case !c.covers(&v):
+		return engine.JobView{}, errScope
+	}
+	return v, nil
+}
+
+// notFound returns the error of a job that does not exist, or has ended meanwhile.
+func notFound(k job.Key) error { return fmt.Errorf("%w: %s", job.ErrNotFound, jobName(k)) }
 
 // A seenJob is a job and its situation.
 type seenJob struct {
@@ -110,11 +122,11 @@ func (s *Server) look(ctx context.Context, views []engine.JobView) (seen []seenJ
 func (j *seenJob) message() *pb.Job {
 	v := &j.view
 	m := &pb.Job{
-		Name: jobName(v.Key), Kind: kindOf(v.Key), AppId: v.Spec.AppID, Spec: specOf(v.Spec),
+		Name: jobName(v.Key), Kind: kindOf(v.Key), AppId: v.Spec.AppID, Spec: specOf(v.Spec), Words: scheduleOf(v.Spec).Words(),
 		State: j.situation.state, Conditions: j.situation.conditions,
 		DueTime: timestamp(v.Due), OccurrenceTime: timestamp(v.Occurrence), ExpireTime: timestamp(v.Spec.Plan.Until),
 		SettledCount: v.State.Settled, FailedAttempts: v.State.Attempts, LastOccurrenceTime: timestamp(v.State.Last),
-		Partition: uint32(v.Partition), Words: explain.Schedule{Plan: v.Spec.Plan, HasDueTime: v.Spec.Words.DueTime != nil}.Words(),
+		Partition: uint32(v.Partition),
 	}
 	switch plan := v.Spec.Plan; {
 	case plan.Repeats > 0:

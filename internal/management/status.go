@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
@@ -34,6 +35,18 @@ func nameError(field string, err error) error {
 			return invalid(field, e.Help)
 		}
 		return invalid(field, e.Reason)
+	}
+	return err
+}
+
+// timesError returns the error of the times of a job; err may be nil.
+func timesError(err error) error {
+	if e, ok := errors.AsType[*job.InvalidError](err); ok {
+		field := e.Field
+		if field == "due_time" {
+			field = "dueTime"
+		}
+		return invalid(field, strings.TrimPrefix(e.Error(), job.InvalidJob))
 	}
 	return err
 }

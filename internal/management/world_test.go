@@ -60,7 +60,9 @@ type world struct {
 	listener    *memnet.Listener
 	http        *http.Client
 	unreachable []string // nodes that do not answer
-	tokens      string   // the path of the token file
+	receivers   engine.Receivers
+	storeFull   bool
+	tokens      string // the path of the token file
 }
 
 // run calls f in fake time with a world. Each line of tokens is one of a token file; without any,
@@ -122,6 +124,12 @@ func (w *world) progress(ctx context.Context, keys []job.Key) ([]engine.DueProgr
 		return all, w.unreachable, nil
 	}
 	all, err := w.Engine.Progress(ctx, keys)
+	for i := range all {
+		all[i].Receivers, all[i].StoreFull = w.receivers, w.storeFull
+		if all[i].Holdup == engine.HoldupParked && w.receivers == engine.ReceiversAbsent {
+			all[i].Holdup = engine.HoldupNoReceiver
+		}
+	}
 	return all, nil, err
 }
 
@@ -147,12 +155,13 @@ func (w *world) client(token string) pb.ManagementClient {
 // get sends a GET request and decodes the answer.
 func (w *world) get(path string, header ...string) (code int, body map[string]any) {
 	w.t.Helper()
-	return w.request(http.MethodGet, path, header...)
+	return w.request(http.MethodGet, path, "", header...)
 }
 
-func (w *world) request(method, path string, header ...string) (code int, body map[string]any) {
+// request sends a request and decodes the answer.
+func (w *world) request(method, path, content string, header ...string) (code int, body map[string]any) {
 	w.t.Helper()
-	r, err := http.NewRequestWithContext(w.t.Context(), method, "http://localhost"+path, nil)
+	r, err := http.NewRequestWithContext(w.t.Context(), method, "http://localhost"+path, strings.NewReader(content))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -183,6 +192,18 @@ func appKey(namespace, app, name string) job.Key {
 
 func reminderKey(namespace, actorType, actor, name string) job.Key {
 	return job.Key{Target: job.Target{Kind: job.Actor, Namespace: namespace, Name: actorType}, ActorID: actor, Name: name}
+}
+
+// scheduleWords schedules a job with these times.
+func (w *world) scheduleWords(k job.Key, words when.Words) {
+	w.t.Helper()
+	s := job.Spec{Words: words, Policy: job.Policy{Interval: new(time.Minute)}, AppID: k.Target.Name}
+	if err := s.Resolve(time.Now()); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := w.Schedule(w.t.Context(), k, s, true); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 // schedule schedules a job that is due then, with a payload.

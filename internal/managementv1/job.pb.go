@@ -144,7 +144,7 @@ type Job struct {
 	AppId string `protobuf:"bytes,3,opt,name=app_id,json=appId,proto3" json:"app_id,omitempty"`
 	// What was requested.
 	Spec *JobSpec `protobuf:"bytes,4,opt,name=spec,proto3" json:"spec,omitempty"`
-	// The schedule in words; empty if there are none.
+	// The schedule in words, such as "every weekday at 09:00, Europe/Berlin". They come from the parsed schedule.
 	Words      string          `protobuf:"bytes,5,opt,name=words,proto3" json:"words,omitempty"`
 	State      Job_State       `protobuf:"varint,6,opt,name=state,proto3,enum=carillon.v1.Job_State" json:"state,omitempty"`
 	Conditions []*JobCondition `protobuf:"bytes,7,rep,name=conditions,proto3" json:"conditions,omitempty"`

@@ -11,6 +11,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -407,11 +408,205 @@ func (x *CountJobsResponse) GetUnreachable() []string {
 	return nil
 }
 
+type ExplainJobRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainJobRequest) Reset() {
+	*x = ExplainJobRequest{}
+	mi := &file_carillon_v1_management_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainJobRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainJobRequest) ProtoMessage() {}
+
+func (x *ExplainJobRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_carillon_v1_management_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainJobRequest.ProtoReflect.Descriptor instead.
+func (*ExplainJobRequest) Descriptor() ([]byte, []int) {
+	return file_carillon_v1_management_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ExplainJobRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+type ListUpcomingOccurrencesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	Name  string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How many occurrences to return at most; 0 means 10.
+	Count         int32 `protobuf:"varint,2,opt,name=count,proto3" json:"count,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListUpcomingOccurrencesRequest) Reset() {
+	*x = ListUpcomingOccurrencesRequest{}
+	mi := &file_carillon_v1_management_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListUpcomingOccurrencesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListUpcomingOccurrencesRequest) ProtoMessage() {}
+
+func (x *ListUpcomingOccurrencesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_carillon_v1_management_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListUpcomingOccurrencesRequest.ProtoReflect.Descriptor instead.
+func (*ListUpcomingOccurrencesRequest) Descriptor() ([]byte, []int) {
+	return file_carillon_v1_management_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ListUpcomingOccurrencesRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *ListUpcomingOccurrencesRequest) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+type ExplainScheduleRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The times of a job, as in JobSpec.
+	Schedule *string `protobuf:"bytes,1,opt,name=schedule,proto3,oneof" json:"schedule,omitempty"`
+	DueTime  *string `protobuf:"bytes,2,opt,name=due_time,json=dueTime,proto3,oneof" json:"due_time,omitempty"`
+	Repeats  *uint32 `protobuf:"varint,3,opt,name=repeats,proto3,oneof" json:"repeats,omitempty"`
+	Ttl      *string `protobuf:"bytes,4,opt,name=ttl,proto3,oneof" json:"ttl,omitempty"`
+	// Whose job it would be, as in ListJobsRequest; empty for anybody's. The token has to cover it. Today the meaning of a
+	// schedule does not depend on it.
+	Parent string `protobuf:"bytes,5,opt,name=parent,proto3" json:"parent,omitempty"`
+	// How many occurrences to return at most; 0 means 10.
+	Count int32 `protobuf:"varint,6,opt,name=count,proto3" json:"count,omitempty"`
+	// When the job would be scheduled: relative times count from there. Absent for now.
+	FromTime      *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=from_time,json=fromTime,proto3" json:"from_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainScheduleRequest) Reset() {
+	*x = ExplainScheduleRequest{}
+	mi := &file_carillon_v1_management_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainScheduleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainScheduleRequest) ProtoMessage() {}
+
+func (x *ExplainScheduleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_carillon_v1_management_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainScheduleRequest.ProtoReflect.Descriptor instead.
+func (*ExplainScheduleRequest) Descriptor() ([]byte, []int) {
+	return file_carillon_v1_management_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ExplainScheduleRequest) GetSchedule() string {
+	if x != nil && x.Schedule != nil {
+		return *x.Schedule
+	}
+	return ""
+}
+
+func (x *ExplainScheduleRequest) GetDueTime() string {
+	if x != nil && x.DueTime != nil {
+		return *x.DueTime
+	}
+	return ""
+}
+
+func (x *ExplainScheduleRequest) GetRepeats() uint32 {
+	if x != nil && x.Repeats != nil {
+		return *x.Repeats
+	}
+	return 0
+}
+
+func (x *ExplainScheduleRequest) GetTtl() string {
+	if x != nil && x.Ttl != nil {
+		return *x.Ttl
+	}
+	return ""
+}
+
+func (x *ExplainScheduleRequest) GetParent() string {
+	if x != nil {
+		return x.Parent
+	}
+	return ""
+}
+
+func (x *ExplainScheduleRequest) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *ExplainScheduleRequest) GetFromTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.FromTime
+	}
+	return nil
+}
+
 var File_carillon_v1_management_proto protoreflect.FileDescriptor
 
 const file_carillon_v1_management_proto_rawDesc = "" +
 	"\n" +
-	"\x1ccarillon/v1/management.proto\x12\vcarillon.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15carillon/v1/job.proto\x1a\x1cgoogle/api/annotations.proto\"\xa2\x01\n" +
+	"\x1ccarillon/v1/management.proto\x12\vcarillon.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15carillon/v1/job.proto\x1a carillon/v1/jobexplanation.proto\x1a\x1acarillon/v1/schedule.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa2\x01\n" +
 	"\rGetJobRequest\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xbaH\b\xc8\x01\x01r\x03\x18\x80\bR\x04name\x12=\n" +
 	"\x04view\x18\x02 \x01(\x0e2\x1f.carillon.v1.GetJobRequest.ViewB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04view\"1\n" +
@@ -441,12 +636,36 @@ const file_carillon_v1_management_proto_rawDesc = "" +
 	"\x05count\x18\x01 \x01(\rH\x00R\x05count\x88\x01\x01\x12\x14\n" +
 	"\x05exact\x18\x02 \x01(\bR\x05exact\x12 \n" +
 	"\vunreachable\x18\x03 \x03(\tR\vunreachableB\b\n" +
-	"\x06_count2\xfa\x04\n" +
+	"\x06_count\"4\n" +
+	"\x11ExplainJobRequest\x12\x1f\n" +
+	"\x04name\x18\x01 \x01(\tB\v\xbaH\b\xc8\x01\x01r\x03\x18\x80\bR\x04name\"c\n" +
+	"\x1eListUpcomingOccurrencesRequest\x12\x1f\n" +
+	"\x04name\x18\x01 \x01(\tB\v\xbaH\b\xc8\x01\x01r\x03\x18\x80\bR\x04name\x12 \n" +
+	"\x05count\x18\x02 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x05count\"\xba\x02\n" +
+	"\x16ExplainScheduleRequest\x12\x1f\n" +
+	"\bschedule\x18\x01 \x01(\tH\x00R\bschedule\x88\x01\x01\x12\x1e\n" +
+	"\bdue_time\x18\x02 \x01(\tH\x01R\adueTime\x88\x01\x01\x12\x1d\n" +
+	"\arepeats\x18\x03 \x01(\rH\x02R\arepeats\x88\x01\x01\x12\x15\n" +
+	"\x03ttl\x18\x04 \x01(\tH\x03R\x03ttl\x88\x01\x01\x12 \n" +
+	"\x06parent\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\x06parent\x12 \n" +
+	"\x05count\x18\x06 \x01(\x05B\n" +
+	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\x05count\x127\n" +
+	"\tfrom_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\bfromTimeB\v\n" +
+	"\t_scheduleB\v\n" +
+	"\t_due_timeB\n" +
+	"\n" +
+	"\b_repeatsB\x06\n" +
+	"\x04_ttl2\x9f\t\n" +
 	"\n" +
 	"Management\x12\xa2\x01\n" +
 	"\x06GetJob\x12\x1a.carillon.v1.GetJobRequest\x1a\x10.carillon.v1.Job\"j\x82\xd3\xe4\x93\x02dZ;\x129/v1/{name=namespaces/*/actorTypes/*/actors/*/reminders/*}\x12%/v1/{name=namespaces/*/apps/*/jobs/*}\x12\xd7\x01\n" +
 	"\bListJobs\x12\x1c.carillon.v1.ListJobsRequest\x1a\x1d.carillon.v1.ListJobsResponse\"\x8d\x01\x82\xd3\xe4\x93\x02\x86\x01Z'\x12%/v1/{parent=namespaces/*/apps/*}/jobsZ;\x129/v1/{parent=namespaces/*/actorTypes/*/actors/*}/reminders\x12\x1e/v1/{parent=namespaces/*}/jobs\x12\xec\x01\n" +
-	"\tCountJobs\x12\x1d.carillon.v1.CountJobsRequest\x1a\x1e.carillon.v1.CountJobsResponse\"\x9f\x01\x82\xd3\xe4\x93\x02\x98\x01Z-\x12+/v1/{parent=namespaces/*/apps/*}/jobs:countZA\x12?/v1/{parent=namespaces/*/actorTypes/*/actors/*}/reminders:count\x12$/v1/{parent=namespaces/*}/jobs:countB Z\x1ecarillon/internal/managementv1b\x06proto3"
+	"\tCountJobs\x12\x1d.carillon.v1.CountJobsRequest\x1a\x1e.carillon.v1.CountJobsResponse\"\x9f\x01\x82\xd3\xe4\x93\x02\x98\x01Z-\x12+/v1/{parent=namespaces/*/apps/*}/jobs:countZA\x12?/v1/{parent=namespaces/*/actorTypes/*/actors/*}/reminders:count\x12$/v1/{parent=namespaces/*}/jobs:count\x12\xbd\x01\n" +
+	"\n" +
+	"ExplainJob\x12\x1e.carillon.v1.ExplainJobRequest\x1a\x1b.carillon.v1.JobExplanation\"r\x82\xd3\xe4\x93\x02lZ?\x12=/v1/{name=namespaces/*/actorTypes/*/actors/*/reminders/*}:why\x12)/v1/{name=namespaces/*/apps/*/jobs/*}:why\x12\xe6\x01\n" +
+	"\x17ListUpcomingOccurrences\x12+.carillon.v1.ListUpcomingOccurrencesRequest\x1a .carillon.v1.ScheduleExplanation\"|\x82\xd3\xe4\x93\x02vZD\x12B/v1/{name=namespaces/*/actorTypes/*/actors/*/reminders/*}:upcoming\x12./v1/{name=namespaces/*/apps/*/jobs/*}:upcoming\x12z\n" +
+	"\x0fExplainSchedule\x12#.carillon.v1.ExplainScheduleRequest\x1a .carillon.v1.ScheduleExplanation\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/schedules:explainB Z\x1ecarillon/internal/managementv1b\x06proto3"
 
 var (
 	file_carillon_v1_management_proto_rawDescOnce sync.Once
@@ -461,30 +680,43 @@ func file_carillon_v1_management_proto_rawDescGZIP() []byte {
 }
 
 var file_carillon_v1_management_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_carillon_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_carillon_v1_management_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_carillon_v1_management_proto_goTypes = []any{
-	(GetJobRequest_View)(0),   // 0: carillon.v1.GetJobRequest.View
-	(*GetJobRequest)(nil),     // 1: carillon.v1.GetJobRequest
-	(*ListJobsRequest)(nil),   // 2: carillon.v1.ListJobsRequest
-	(*ListJobsResponse)(nil),  // 3: carillon.v1.ListJobsResponse
-	(*CountJobsRequest)(nil),  // 4: carillon.v1.CountJobsRequest
-	(*CountJobsResponse)(nil), // 5: carillon.v1.CountJobsResponse
-	(*Job)(nil),               // 6: carillon.v1.Job
+	(GetJobRequest_View)(0),                // 0: carillon.v1.GetJobRequest.View
+	(*GetJobRequest)(nil),                  // 1: carillon.v1.GetJobRequest
+	(*ListJobsRequest)(nil),                // 2: carillon.v1.ListJobsRequest
+	(*ListJobsResponse)(nil),               // 3: carillon.v1.ListJobsResponse
+	(*CountJobsRequest)(nil),               // 4: carillon.v1.CountJobsRequest
+	(*CountJobsResponse)(nil),              // 5: carillon.v1.CountJobsResponse
+	(*ExplainJobRequest)(nil),              // 6: carillon.v1.ExplainJobRequest
+	(*ListUpcomingOccurrencesRequest)(nil), // 7: carillon.v1.ListUpcomingOccurrencesRequest
+	(*ExplainScheduleRequest)(nil),         // 8: carillon.v1.ExplainScheduleRequest
+	(*Job)(nil),                            // 9: carillon.v1.Job
+	(*timestamppb.Timestamp)(nil),          // 10: google.protobuf.Timestamp
+	(*JobExplanation)(nil),                 // 11: carillon.v1.JobExplanation
+	(*ScheduleExplanation)(nil),            // 12: carillon.v1.ScheduleExplanation
 }
 var file_carillon_v1_management_proto_depIdxs = []int32{
-	0, // 0: carillon.v1.GetJobRequest.view:type_name -> carillon.v1.GetJobRequest.View
-	6, // 1: carillon.v1.ListJobsResponse.jobs:type_name -> carillon.v1.Job
-	1, // 2: carillon.v1.Management.GetJob:input_type -> carillon.v1.GetJobRequest
-	2, // 3: carillon.v1.Management.ListJobs:input_type -> carillon.v1.ListJobsRequest
-	4, // 4: carillon.v1.Management.CountJobs:input_type -> carillon.v1.CountJobsRequest
-	6, // 5: carillon.v1.Management.GetJob:output_type -> carillon.v1.Job
-	3, // 6: carillon.v1.Management.ListJobs:output_type -> carillon.v1.ListJobsResponse
-	5, // 7: carillon.v1.Management.CountJobs:output_type -> carillon.v1.CountJobsResponse
-	5, // [5:8] is the sub-list for method output_type
-	2, // [2:5] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	0,  // 0: carillon.v1.GetJobRequest.view:type_name -> carillon.v1.GetJobRequest.View
+	9,  // 1: carillon.v1.ListJobsResponse.jobs:type_name -> carillon.v1.Job
+	10, // 2: carillon.v1.ExplainScheduleRequest.from_time:type_name -> google.protobuf.Timestamp
+	1,  // 3: carillon.v1.Management.GetJob:input_type -> carillon.v1.GetJobRequest
+	2,  // 4: carillon.v1.Management.ListJobs:input_type -> carillon.v1.ListJobsRequest
+	4,  // 5: carillon.v1.Management.CountJobs:input_type -> carillon.v1.CountJobsRequest
+	6,  // 6: carillon.v1.Management.ExplainJob:input_type -> carillon.v1.ExplainJobRequest
+	7,  // 7: carillon.v1.Management.ListUpcomingOccurrences:input_type -> carillon.v1.ListUpcomingOccurrencesRequest
+	8,  // 8: carillon.v1.Management.ExplainSchedule:input_type -> carillon.v1.ExplainScheduleRequest
+	9,  // 9: carillon.v1.Management.GetJob:output_type -> carillon.v1.Job
+	3,  // 10: carillon.v1.Management.ListJobs:output_type -> carillon.v1.ListJobsResponse
+	5,  // 11: carillon.v1.Management.CountJobs:output_type -> carillon.v1.CountJobsResponse
+	11, // 12: carillon.v1.Management.ExplainJob:output_type -> carillon.v1.JobExplanation
+	12, // 13: carillon.v1.Management.ListUpcomingOccurrences:output_type -> carillon.v1.ScheduleExplanation
+	12, // 14: carillon.v1.Management.ExplainSchedule:output_type -> carillon.v1.ScheduleExplanation
+	9,  // [9:15] is the sub-list for method output_type
+	3,  // [3:9] is the sub-list for method input_type
+	3,  // [3:3] is the sub-list for extension type_name
+	3,  // [3:3] is the sub-list for extension extendee
+	0,  // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_carillon_v1_management_proto_init() }
@@ -493,14 +725,17 @@ func file_carillon_v1_management_proto_init() {
 		return
 	}
 	file_carillon_v1_job_proto_init()
+	file_carillon_v1_jobexplanation_proto_init()
+	file_carillon_v1_schedule_proto_init()
 	file_carillon_v1_management_proto_msgTypes[4].OneofWrappers = []any{}
+	file_carillon_v1_management_proto_msgTypes[7].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_carillon_v1_management_proto_rawDesc), len(file_carillon_v1_management_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   5,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

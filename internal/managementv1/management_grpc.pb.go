@@ -19,9 +19,12 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Management_GetJob_FullMethodName    = "/carillon.v1.Management/GetJob"
-	Management_ListJobs_FullMethodName  = "/carillon.v1.Management/ListJobs"
-	Management_CountJobs_FullMethodName = "/carillon.v1.Management/CountJobs"
+	Management_GetJob_FullMethodName                  = "/carillon.v1.Management/GetJob"
+	Management_ListJobs_FullMethodName                = "/carillon.v1.Management/ListJobs"
+	Management_CountJobs_FullMethodName               = "/carillon.v1.Management/CountJobs"
+	Management_ExplainJob_FullMethodName              = "/carillon.v1.Management/ExplainJob"
+	Management_ListUpcomingOccurrences_FullMethodName = "/carillon.v1.Management/ListUpcomingOccurrences"
+	Management_ExplainSchedule_FullMethodName         = "/carillon.v1.Management/ExplainSchedule"
 )
 
 // ManagementClient is the client API for Management service.
@@ -44,6 +47,13 @@ type ManagementClient interface {
 	ListJobs(ctx context.Context, in *ListJobsRequest, opts ...grpc.CallOption) (*ListJobsResponse, error)
 	// CountJobs counts what ListJobs would return, with a bounded amount of work.
 	CountJobs(ctx context.Context, in *CountJobsRequest, opts ...grpc.CallOption) (*CountJobsResponse, error)
+	// ExplainJob says why a job runs now, or why not, with every gate that a trigger of it passes.
+	ExplainJob(ctx context.Context, in *ExplainJobRequest, opts ...grpc.CallOption) (*JobExplanation, error)
+	// ListUpcomingOccurrences returns what the schedule of a job means, and its occurrences that are not over, the present
+	// one first.
+	ListUpcomingOccurrences(ctx context.Context, in *ListUpcomingOccurrencesRequest, opts ...grpc.CallOption) (*ScheduleExplanation, error)
+	// ExplainSchedule says what a schedule means that no job has. It checks it as scheduling a job does, and stores nothing.
+	ExplainSchedule(ctx context.Context, in *ExplainScheduleRequest, opts ...grpc.CallOption) (*ScheduleExplanation, error)
 }
 
 type managementClient struct {
@@ -84,6 +94,36 @@ func (c *managementClient) CountJobs(ctx context.Context, in *CountJobsRequest, 
 	return out, nil
 }
 
+func (c *managementClient) ExplainJob(ctx context.Context, in *ExplainJobRequest, opts ...grpc.CallOption) (*JobExplanation, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(JobExplanation)
+	err := c.cc.Invoke(ctx, Management_ExplainJob_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementClient) ListUpcomingOccurrences(ctx context.Context, in *ListUpcomingOccurrencesRequest, opts ...grpc.CallOption) (*ScheduleExplanation, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ScheduleExplanation)
+	err := c.cc.Invoke(ctx, Management_ListUpcomingOccurrences_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementClient) ExplainSchedule(ctx context.Context, in *ExplainScheduleRequest, opts ...grpc.CallOption) (*ScheduleExplanation, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ScheduleExplanation)
+	err := c.cc.Invoke(ctx, Management_ExplainSchedule_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ManagementServer is the server API for Management service.
 // All implementations must embed UnimplementedManagementServer
 // for forward compatibility.
@@ -104,6 +144,13 @@ type ManagementServer interface {
 	ListJobs(context.Context, *ListJobsRequest) (*ListJobsResponse, error)
 	// CountJobs counts what ListJobs would return, with a bounded amount of work.
 	CountJobs(context.Context, *CountJobsRequest) (*CountJobsResponse, error)
+	// ExplainJob says why a job runs now, or why not, with every gate that a trigger of it passes.
+	ExplainJob(context.Context, *ExplainJobRequest) (*JobExplanation, error)
+	// ListUpcomingOccurrences returns what the schedule of a job means, and its occurrences that are not over, the present
+	// one first.
+	ListUpcomingOccurrences(context.Context, *ListUpcomingOccurrencesRequest) (*ScheduleExplanation, error)
+	// ExplainSchedule says what a schedule means that no job has. It checks it as scheduling a job does, and stores nothing.
+	ExplainSchedule(context.Context, *ExplainScheduleRequest) (*ScheduleExplanation, error)
 	mustEmbedUnimplementedManagementServer()
 }
 
@@ -122,6 +169,15 @@ func (UnimplementedManagementServer) ListJobs(context.Context, *ListJobsRequest)
 }
 func (UnimplementedManagementServer) CountJobs(context.Context, *CountJobsRequest) (*CountJobsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CountJobs not implemented")
+}
+func (UnimplementedManagementServer) ExplainJob(context.Context, *ExplainJobRequest) (*JobExplanation, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExplainJob not implemented")
+}
+func (UnimplementedManagementServer) ListUpcomingOccurrences(context.Context, *ListUpcomingOccurrencesRequest) (*ScheduleExplanation, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListUpcomingOccurrences not implemented")
+}
+func (UnimplementedManagementServer) ExplainSchedule(context.Context, *ExplainScheduleRequest) (*ScheduleExplanation, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExplainSchedule not implemented")
 }
 func (UnimplementedManagementServer) mustEmbedUnimplementedManagementServer() {}
 func (UnimplementedManagementServer) testEmbeddedByValue()                    {}
@@ -198,6 +254,60 @@ func _Management_CountJobs_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Management_ExplainJob_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExplainJobRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServer).ExplainJob(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Management_ExplainJob_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServer).ExplainJob(ctx, req.(*ExplainJobRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Management_ListUpcomingOccurrences_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListUpcomingOccurrencesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServer).ListUpcomingOccurrences(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Management_ListUpcomingOccurrences_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServer).ListUpcomingOccurrences(ctx, req.(*ListUpcomingOccurrencesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Management_ExplainSchedule_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExplainScheduleRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServer).ExplainSchedule(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Management_ExplainSchedule_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServer).ExplainSchedule(ctx, req.(*ExplainScheduleRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Management_ServiceDesc is the grpc.ServiceDesc for Management service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -216,6 +326,18 @@ var Management_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CountJobs",
 			Handler:    _Management_CountJobs_Handler,
+		},
+		{
+			MethodName: "ExplainJob",
+			Handler:    _Management_ExplainJob_Handler,
+		},
+		{
+			MethodName: "ListUpcomingOccurrences",
+			Handler:    _Management_ListUpcomingOccurrences_Handler,
+		},
+		{
+			MethodName: "ExplainSchedule",
+			Handler:    _Management_ExplainSchedule_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

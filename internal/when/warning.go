@@ -2,6 +2,7 @@ package when
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -19,24 +20,31 @@ type Warning struct {
 // String returns the warning, in ASCII and in a few hundred bytes at most.
 func (d Warning) String() string { return d.Wrong + "; as it is, " + d.Effect }
 
-// Warnings returns warnings about w, if it is valid. They are about ISO 8601
-// durations in which a number has no unit or one in lower case, because Dapr
-// ignores those at the end; and about a ttl that, as of now, ends before the job
-// is first due.
+// Warnings returns warnings about w, if it is valid: [Words.TextWarnings], and one about a ttl that,
+// as of now, ends before the job is first due, unless another warning explains that.
 func (w Words) Warnings(now time.Time) []Warning {
-	var all []Warning
-	if d, ok := warnDuration(w.DueTime, "due_time", "dueTime", "the job is due at once"); ok {
-		all = append(all, d)
-	}
-	ttl, ok := warnDuration(w.TTL, "ttl", "ttl", "the job ends as soon as it begins")
-	if ok {
-		all = append(all, ttl)
-	}
-	if d, never := w.never(now); never && !ttl.Empty { // that warning says so already
+	all := w.TextWarnings()
+	if d, never := w.never(now); never && !slices.ContainsFunc(all, Warning.EmptiesTTL) {
 		all = append(all, d)
 	}
 	return all
 }
+
+// TextWarnings returns warnings about ISO 8601 durations of w, which is valid, in which a number has
+// no unit or one in lower case, because Dapr ignores those at the end.
+func (w Words) TextWarnings() []Warning {
+	var all []Warning
+	if d, ok := warnDuration(w.DueTime, "due_time", "dueTime", "the job is due at once"); ok {
+		all = append(all, d)
+	}
+	if d, ok := warnDuration(w.TTL, "ttl", "ttl", "the job ends as soon as it begins"); ok {
+		all = append(all, d)
+	}
+	return all
+}
+
+// EmptiesTTL reports whether d explains why the job ends before it is first due.
+func (d Warning) EmptiesTTL() bool { return d.Field == "ttl" && d.Empty }
 
 const howToWrite = "units are upper-case letters behind whole numbers, as in P1D, PT5M or PT30S"
 
