@@ -35,8 +35,8 @@ func (s *Server) GetJob(ctx context.Context, r *pb.GetJobRequest) (*pb.Job, erro
 	}
 	v := views[0]
 	switch {
-	case v.Spec == nil && !c.unscoped():
-		return nil, errScope // whether there is a job of another app is not told
+	case v.Spec == nil && !c.mayList(job.Selector{Kind: k.Target.Kind, Namespace: k.Target.Namespace, Target: k.Target.Name}):
+		return nil, errScope // whether there is a reminder of another app is not told
 	case v.Spec == nil:
 		return nil, fmt.Errorf("%w: %s", job.ErrNotFound, jobName(k))
 	case !c.covers(&v):
