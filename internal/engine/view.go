@@ -33,7 +33,7 @@ type ViewQuery struct {
 
 	Match func(v *JobView) bool // which of the selected jobs; nil: all
 	After []byte                // a cursor, where to begin; nil: at the beginning
-	Limit int                   // the most jobs
+	Limit int                   // the most jobs, at least 1
 }
 
 // A ViewPage is some jobs in the order of their keys: kind, namespace, target, actor id and name.
@@ -119,7 +119,7 @@ func (e *Engine) readViewPage(ctx context.Context, q ViewQuery) (ViewPage, error
 		p.Next = ranges[1].From
 	}
 	var found []JobView
-	read, size := 0, 0
+	read, size, chunk := 0, 0, q.Limit+1
 	for pair, err := range e.store.Scan(ctx, r, viewJobs+1) {
 		if err != nil {
 			return ViewPage{}, unavailable(ctx, fmt.Errorf("list jobs: %w", err))
@@ -145,20 +145,27 @@ func (e *Engine) readViewPage(ctx context.Context, q ViewQuery) (ViewPage, error
 		if v.Spec != nil {
 			found = append(found, v)
 		}
+		if len(found) >= chunk {
+			if full, err := e.match(ctx, &p, q, found); full || err != nil {
+				return p, err
+			}
+			found, chunk = found[:0], 2*chunk
+		}
 	}
-	return e.match(ctx, p, q, found)
+	_, err := e.match(ctx, &p, q, found)
+	return p, err
 }
 
-// match adds those of the jobs to p that q matches, with their states. Behind the limit of q, it
-// ends the page.
-func (e *Engine) match(ctx context.Context, p ViewPage, q ViewQuery, found []JobView) (ViewPage, error) {
+// match adds those of the jobs to p that q matches, with their states. If there are more than the
+// limit of q, it ends the page and returns true.
+func (e *Engine) match(ctx context.Context, p *ViewPage, q ViewQuery, found []JobView) (full bool, err error) {
 	keys := make([][]byte, len(found))
 	for i, v := range found {
 		keys[i] = record.StateKey(v.Key)
 	}
 	states, err := e.store.Get(ctx, keys...)
 	if err != nil {
-		return ViewPage{}, unavailable(ctx, fmt.Errorf("list jobs: %w", err))
+		return false, unavailable(ctx, fmt.Errorf("list jobs: %w", err))
 	}
 	for i := range found {
 		v := &found[i]
@@ -169,11 +176,11 @@ func (e *Engine) match(ctx context.Context, p ViewPage, q ViewQuery, found []Job
 		if len(p.Views) == q.Limit {
 			last := p.Views[q.Limit-1].Key
 			p.Next, p.Last = record.KeyAfter(last), last
-			break
+			return true, nil
 		}
 		p.Views = append(p.Views, *v)
 	}
-	return p, nil
+	return false, nil
 }
 
 // view returns the job k with this stored spec, which may be nil.

@@ -128,7 +128,7 @@ func (lp *loop) progress(partitions []int, keys []job.Key) []DueProgress {
 	all := make([]DueProgress, len(keys))
 	for i, k := range keys {
 		at := lp.machine.StageOf(partitions[i], k)
-		all[i] = DueProgress{Holdup: holdups[at.Stage], Since: at.Since, StoreFull: lp.degraded.backlogFull}
+		all[i] = DueProgress{Holdup: holdupOf(at.Stage), Since: at.Since, StoreFull: lp.degraded.backlogFull}
 		if at.Stage == machine.StageReady && lp.degraded.backlogFull {
 			all[i].Holdup = HoldupStoreFull
 		}
@@ -136,10 +136,22 @@ func (lp *loop) progress(partitions []int, keys []job.Key) []DueProgress {
 	return all
 }
 
-// holdups are the reasons for the stages of the machine.
-var holdups = [...]Holdup{
-	machine.StageReady: HoldupNone, machine.StageInFlight: HoldupInFlight, machine.StageReplaced: HoldupReplaced,
-	machine.StageParked: HoldupParked, machine.StageThrottled: HoldupThrottled, machine.StageQuota: HoldupQuota,
+// holdupOf returns the reason for a stage of the machine.
+func holdupOf(s machine.Stage) Holdup {
+	switch s {
+	case machine.StageInFlight:
+		return HoldupInFlight
+	case machine.StageReplaced:
+		return HoldupReplaced
+	case machine.StageParked:
+		return HoldupParked
+	case machine.StageThrottled:
+		return HoldupThrottled
+	case machine.StageQuota:
+		return HoldupQuota
+	case machine.StageReady:
+	}
+	return HoldupNone
 }
 
 // stateOf returns the state of a partition.

@@ -35,14 +35,19 @@ const (
 	admin
 )
 
-var roles = map[string]role{"viewer": viewer, "operator": operator, "admin": admin}
+// roles returns the roles by their names.
+func roles() map[string]role {
+	return map[string]role{"viewer": viewer, "operator": operator, "admin": admin}
+}
 
-// verbs are all verbs, with the first role that has each.
-var verbs = map[verb]role{
-	verbGet:     viewer,
-	verbList:    viewer,
-	verbPayload: operator,
-	verbExplain: viewer,
+// verbs returns all verbs, with the first role that has each.
+func verbs() map[verb]role {
+	return map[verb]role{
+		verbGet:     viewer,
+		verbList:    viewer,
+		verbPayload: operator,
+		verbExplain: viewer,
+	}
 }
 
 // A permission is what a method of the API requires.
@@ -51,14 +56,16 @@ type permission struct {
 	audited bool // each call is a line in the audit log
 }
 
-// permissions are what each method requires. A method that is not among them is refused.
-var permissions = map[string]permission{
-	pb.Management_GetJob_FullMethodName:                  {verb: verbGet}, // with the view FULL also verbPayload, audited
-	pb.Management_ListJobs_FullMethodName:                {verb: verbList},
-	pb.Management_CountJobs_FullMethodName:               {verb: verbList},
-	pb.Management_ExplainJob_FullMethodName:              {verb: verbGet},
-	pb.Management_ListUpcomingOccurrences_FullMethodName: {verb: verbGet},
-	pb.Management_ExplainSchedule_FullMethodName:         {verb: verbExplain},
+// permissions returns what each method requires. A method that is not among them is refused.
+func permissions() map[string]permission {
+	return map[string]permission{
+		pb.Management_GetJob_FullMethodName:                  {verb: verbGet}, // with the view FULL also verbPayload, audited
+		pb.Management_ListJobs_FullMethodName:                {verb: verbList},
+		pb.Management_CountJobs_FullMethodName:               {verb: verbList},
+		pb.Management_ExplainJob_FullMethodName:              {verb: verbGet},
+		pb.Management_ListUpcomingOccurrences_FullMethodName: {verb: verbGet},
+		pb.Management_ExplainSchedule_FullMethodName:         {verb: verbExplain},
+	}
 }
 
 // A principal is who makes a call, and what they may do.
@@ -71,9 +78,6 @@ type principal struct {
 
 // may reports whether c has the verb.
 func (c *principal) may(v verb) bool { return c.verbs[v] }
-
-// unscoped reports whether c may see all namespaces and apps.
-func (c *principal) unscoped() bool { return c.namespaces == nil && c.apps == nil }
 
 // mayCover reports whether c may see something of the namespace.
 func (c *principal) mayCover(namespace string) bool {
@@ -125,7 +129,7 @@ func callerOf(ctx context.Context) *principal {
 // authorize returns the error of a call that its caller may not make, or nil.
 func (s *Server) authorize(ctx context.Context, method string) error {
 	a, ok := ctx.Value(callerKey{}).(admission)
-	p, known := permissions[method]
+	p, known := permissions()[method]
 	switch {
 	case !known:
 		return withDetails(codes.Unimplemented, "UNKNOWN_METHOD", "unknown method "+method, nil)
@@ -175,7 +179,7 @@ func (s *Server) intercept(ctx context.Context, req any, info *grpc.UnaryServerI
 // verbNames returns all verbs for a message, in order.
 func verbNames() string {
 	var all []string
-	for v := range verbs {
+	for v := range verbs() {
 		all = append(all, string(v))
 	}
 	slices.Sort(all)

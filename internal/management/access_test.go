@@ -186,6 +186,9 @@ func TestNamespacesNeverSeeEachOthersJobs(t *testing.T) {
 				t.Errorf("GetJob of %v: %v, want PermissionDenied", k, err)
 			}
 		}
+		if _, err := c.GetJob(t.Context(), &pb.GetJobRequest{Name: nameOf(appKey("red", "app", "missing"))}); status.Code(err) != codes.NotFound {
+			t.Errorf("GetJob of a job of the namespace that does not exist: %v, want NotFound", err)
+		}
 	}, "red token-of-the-red-ones admin namespaces=red")
 }
 

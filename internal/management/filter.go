@@ -36,8 +36,9 @@ const (
 	fieldCondition = "condition"
 )
 
-var filterFields = []string{
-	fieldNamespace, fieldApp, fieldActorType, fieldActor, fieldName, fieldKind, fieldState, fieldCondition,
+// filterFields returns the fields that a term may compare.
+func filterFields() []string {
+	return []string{fieldNamespace, fieldApp, fieldActorType, fieldActor, fieldName, fieldKind, fieldState, fieldCondition}
 }
 
 // parseFilter parses a filter.
@@ -86,8 +87,8 @@ func newTerm(field, operator string, value token) (term, error) {
 	case fieldState, fieldCondition:
 		known = valuesOf(pb.Job_State_name)
 	default:
-		if !slices.Contains(filterFields, field) {
-			return t, invalid("filter", fmt.Sprintf("the field %q is not known: use one of %s", field, strings.Join(filterFields, ", ")))
+		if !slices.Contains(filterFields(), field) {
+			return t, invalid("filter", fmt.Sprintf("the field %q is not known: use one of %s", field, strings.Join(filterFields(), ", ")))
 		}
 		if !t.contains {
 			t.text, t.prefix = strings.CutSuffix(t.text, "*")

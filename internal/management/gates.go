@@ -41,7 +41,7 @@ func gateOwner(at engine.DueProgress) *pb.Gate {
 	case engine.HoldupUnreachable:
 		return gate(pb.Gate_OWNER, pb.Gate_UNKNOWN, "the node that owns the job does not answer", time.Time{})
 	case engine.HoldupNotOwner, engine.HoldupLoading:
-		return gate(pb.Gate_OWNER, pb.Gate_CLOSED, holdups[at.Holdup].message, at.Since)
+		return gate(pb.Gate_OWNER, pb.Gate_CLOSED, overdueMessage(at.Holdup), at.Since)
 	default:
 		return gate(pb.Gate_OWNER, pb.Gate_OPEN, "a node owns the partition of the job", time.Time{})
 	}
@@ -50,9 +50,9 @@ func gateOwner(at engine.DueProgress) *pb.Gate {
 func gateStore(at engine.DueProgress) *pb.Gate {
 	switch {
 	case at.Holdup == engine.HoldupStuck:
-		return gate(pb.Gate_STORE_COMMITS, pb.Gate_CLOSED, holdups[engine.HoldupStuck].message, at.Since)
+		return gate(pb.Gate_STORE_COMMITS, pb.Gate_CLOSED, overdueMessage(engine.HoldupStuck), at.Since)
 	case at.StoreFull:
-		return gate(pb.Gate_STORE_COMMITS, pb.Gate_CLOSED, holdups[engine.HoldupStoreFull].message, time.Time{})
+		return gate(pb.Gate_STORE_COMMITS, pb.Gate_CLOSED, overdueMessage(engine.HoldupStoreFull), time.Time{})
 	}
 	return gate(pb.Gate_STORE_COMMITS, pb.Gate_OPEN, "the store of the owner commits", time.Time{})
 }
@@ -60,7 +60,7 @@ func gateStore(at engine.DueProgress) *pb.Gate {
 func gateLimits(at engine.DueProgress) *pb.Gate {
 	switch at.Holdup {
 	case engine.HoldupThrottled, engine.HoldupQuota:
-		return gate(pb.Gate_WITHIN_LIMITS, pb.Gate_CLOSED, holdups[at.Holdup].message, at.Since)
+		return gate(pb.Gate_WITHIN_LIMITS, pb.Gate_CLOSED, overdueMessage(at.Holdup), at.Since)
 	case engine.HoldupStuck:
 		return gate(pb.Gate_WITHIN_LIMITS, pb.Gate_UNKNOWN, "the owner does not say it while its store does not commit", time.Time{})
 	default:
@@ -75,7 +75,7 @@ func gateConnected(at engine.DueProgress) *pb.Gate {
 		if at.Holdup == engine.HoldupNoReceiver {
 			since = at.Since
 		}
-		return gate(pb.Gate_SIDECAR_CONNECTED, pb.Gate_CLOSED, holdups[engine.HoldupNoReceiver].message, since)
+		return gate(pb.Gate_SIDECAR_CONNECTED, pb.Gate_CLOSED, overdueMessage(engine.HoldupNoReceiver), since)
 	case engine.ReceiversFull, engine.ReceiversReady:
 		return gate(pb.Gate_SIDECAR_CONNECTED, pb.Gate_OPEN, "a sidecar is connected to the owner", time.Time{})
 	default:
@@ -92,7 +92,7 @@ func gateCapacity(at engine.DueProgress) *pb.Gate {
 		if at.Holdup == engine.HoldupParked {
 			since = at.Since
 		}
-		return gate(pb.Gate_SIDECAR_CAPACITY, pb.Gate_CLOSED, holdups[engine.HoldupParked].message, since)
+		return gate(pb.Gate_SIDECAR_CAPACITY, pb.Gate_CLOSED, overdueMessage(engine.HoldupParked), since)
 	case engine.ReceiversReady:
 		return gate(pb.Gate_SIDECAR_CAPACITY, pb.Gate_OPEN, "a sidecar takes another trigger", time.Time{})
 	default:
@@ -105,7 +105,7 @@ func gateApp(v *engine.JobView, at engine.DueProgress) *pb.Gate {
 	case at.Holdup == engine.HoldupInFlight:
 		return gate(pb.Gate_APP_ANSWERS, pb.Gate_CLOSED, fmt.Sprintf("attempt %d is with a sidecar, and has no answer", n+1), at.Since)
 	case at.Holdup == engine.HoldupReplaced:
-		return gate(pb.Gate_APP_ANSWERS, pb.Gate_CLOSED, holdups[at.Holdup].message, at.Since)
+		return gate(pb.Gate_APP_ANSWERS, pb.Gate_CLOSED, overdueMessage(at.Holdup), at.Since)
 	case n > 0:
 		return gate(pb.Gate_APP_ANSWERS, pb.Gate_CLOSED, fmt.Sprintf("%d attempts at this occurrence have failed", n), time.Time{})
 	case v.State.Settled > 0:

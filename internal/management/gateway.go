@@ -25,7 +25,7 @@ func isGRPC(r *http.Request) bool {
 }
 
 // newGateway returns the handler of JSON requests. It calls the service through conn.
-func newGateway(conn grpc.ClientConnInterface) (http.Handler, error) {
+func newGateway(ctx context.Context, conn grpc.ClientConnInterface) (http.Handler, error) {
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &strictJSON{runtime.JSONPb{
 			MarshalOptions:   protojson.MarshalOptions{EmitDefaultValues: true},
@@ -39,7 +39,7 @@ func newGateway(conn grpc.ClientConnInterface) (http.Handler, error) {
 		runtime.WithOutgoingHeaderMatcher(func(string) (string, bool) { return "", false }),
 		runtime.WithDisablePathLengthFallback(),
 	)
-	if err := pb.RegisterManagementHandlerClient(context.Background(), mux, pb.NewManagementClient(conn)); err != nil {
+	if err := pb.RegisterManagementHandlerClient(ctx, mux, pb.NewManagementClient(conn)); err != nil {
 		return nil, fmt.Errorf("register the management API: %w", err)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -53,8 +53,7 @@ func newGateway(conn grpc.ClientConnInterface) (http.Handler, error) {
 		path := r.URL.EscapedPath()
 		if strings.Contains(strings.ToUpper(path), "%2F") { // grpc-gateway would split there
 			_, m := runtime.MarshalerForRequest(mux, r)
-			err := statusOf(r.Context(), nil, "", invalid("name", "no part of a name contains a /"))
-			writeError(r.Context(), mux, m, w, r, err)
+			writeError(r.Context(), mux, m, w, r, newFieldError("name", "no part of a name contains a /").status())
 			return
 		}
 		r.URL.RawPath = path // so that it is unescaped once, behind routing
@@ -80,7 +79,7 @@ func writeError(ctx context.Context, mux *runtime.ServeMux, m runtime.Marshaler,
 	if s, ok := status.FromError(err); ok && s.Code() == codes.InvalidArgument && len(s.Details()) == 0 {
 		// The generated code keeps only the text of an error of strictQuery and strictJSON.
 		if field, text, ok := strings.Cut(s.Message(), ": "); ok {
-			err = statusOf(ctx, nil, "", invalid(field, text))
+			err = newFieldError(field, text).status()
 		}
 	}
 	runtime.DefaultHTTPErrorHandler(ctx, mux, m, w, r, err)

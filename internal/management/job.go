@@ -56,8 +56,8 @@ func (s *Server) find(ctx context.Context, name string) (engine.JobView, error) 
 	}
 	v := views[0]
 	switch {
-	case v.Spec == nil && !c.unscoped():
-		return engine.JobView{}, errScope // whether there is a job of another app is not told
+	case v.Spec == nil && !c.mayList(job.Selector{Kind: k.Target.Kind, Namespace: k.Target.Namespace, Target: k.Target.Name}):
+		return engine.JobView{}, errScope // whether there is a reminder of another app is not told
 	case v.Spec == nil:
 		return engine.JobView{}, notFound(k)
 	case !c.covers(&v):

@@ -52,13 +52,13 @@ func TestEveryRuleOfTheDefinitionIsChecked(t *testing.T) {
 func TestEveryMethodHasAPermission(t *testing.T) {
 	methods := 0
 	for _, m := range pb.Management_ServiceDesc.Methods {
-		p, ok := permissions["/"+pb.Management_ServiceDesc.ServiceName+"/"+m.MethodName]
-		if _, known := verbs[p.verb]; !ok || !known {
+		p, ok := permissions()["/"+pb.Management_ServiceDesc.ServiceName+"/"+m.MethodName]
+		if _, known := verbs()[p.verb]; !ok || !known {
 			t.Errorf("%s has no permission, or one with an unknown verb", m.MethodName)
 		}
 		methods++
 	}
-	if methods != len(permissions) || len(pb.Management_ServiceDesc.Streams) > 0 {
-		t.Errorf("there are %d methods and %d permissions, want as many, and no streams", methods, len(permissions))
+	if methods != len(permissions()) || len(pb.Management_ServiceDesc.Streams) > 0 {
+		t.Errorf("there are %d methods and %d permissions, want as many, and no streams", methods, len(permissions()))
 	}
 }

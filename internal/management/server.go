@@ -71,7 +71,7 @@ func New(cfg Config, log *slog.Logger) *Server {
 // Run serves on l until ctx ends, and closes l. It returns nil if ctx ended it. It may run for
 // several listeners.
 func (s *Server) Run(ctx context.Context, l net.Listener) error {
-	handler, err := s.handler()
+	handler, err := s.handler(ctx)
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
@@ -101,10 +101,10 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 }
 
 // handler returns the handler of all requests.
-func (s *Server) handler() (http.Handler, error) {
+func (s *Server) handler(ctx context.Context) (http.Handler, error) {
 	rpc := grpc.NewServer(grpc.UnaryInterceptor(s.intercept), grpc.MaxRecvMsgSize(maxRequest))
 	pb.RegisterManagementServer(rpc, s)
-	json, err := newGateway(inlineConn{&pb.Management_ServiceDesc, s, s.intercept})
+	gateway, err := newGateway(ctx, inlineConn{&pb.Management_ServiceDesc, s, s.intercept})
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +122,7 @@ func (s *Server) handler() (http.Handler, error) {
 			rpc.ServeHTTP(w, r)
 			return
 		}
-		json.ServeHTTP(w, r)
+		gateway.ServeHTTP(w, r)
 	}), nil
 }
 

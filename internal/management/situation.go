@@ -41,8 +41,8 @@ func situationOf(v *engine.JobView, at engine.DueProgress, now time.Time) situat
 		add(pb.Job_RETRYING, "AttemptFailed", fmt.Sprintf("%d attempts at this occurrence have failed", n), time.Time{})
 	}
 	if due {
-		if h, ok := holdups[at.Holdup]; ok {
-			add(pb.Job_OVERDUE, h.reason, h.message, v.Due)
+		if reason, message, ok := overdueReason(at.Holdup); ok {
+			add(pb.Job_OVERDUE, reason, message, v.Due)
 		}
 	}
 	if len(s.conditions) == 0 {
@@ -51,16 +51,37 @@ func situationOf(v *engine.JobView, at engine.DueProgress, now time.Time) situat
 	return s
 }
 
-// holdups are the reasons for which a job is overdue.
-var holdups = map[engine.Holdup]struct{ reason, message string }{
-	engine.HoldupNone:       {"WaitingForTurn", "nothing holds it: it is delivered when its turn comes"},
-	engine.HoldupReplaced:   {"AttemptInFlight", "a trigger is in flight that it had before it was scheduled again"},
-	engine.HoldupNoReceiver: {"NoSidecarConnected", "no sidecar of its app is connected: start the app with its sidecar"},
-	engine.HoldupParked:     {"SidecarsFull", "the connected sidecars take no more triggers: the app is slow, or hangs"},
-	engine.HoldupThrottled:  {"InFlightLimit", "its app has its share of triggers in flight"},
-	engine.HoldupQuota:      {"RateLimit", "its namespace has used up its triggers per second"},
-	engine.HoldupStoreFull:  {"StoreFull", "the store has no room for outcomes: free disk space"},
-	engine.HoldupNotOwner:   {"OwnerChanging", "no node owns its partition now"},
-	engine.HoldupLoading:    {"OwnerChanging", "its partition is being loaded by the node that owns it"},
-	engine.HoldupStuck:      {"StoreNotCommitting", "the store of its node does not commit: the disk is slow or stuck"},
+// overdueReason returns the reason for which a job that is due is overdue, as a word and as a
+// sentence; ok is false if it is not.
+func overdueReason(h engine.Holdup) (reason, message string, ok bool) {
+	switch h {
+	case engine.HoldupReplaced:
+		return "AttemptInFlight", "a trigger is in flight that it had before it was scheduled again", true
+	case engine.HoldupNoReceiver:
+		return "NoSidecarConnected", "no sidecar of its app is connected: start the app with its sidecar", true
+	case engine.HoldupParked:
+		return "SidecarsFull", "the connected sidecars take no more triggers: the app is slow, or hangs", true
+	case engine.HoldupThrottled:
+		return "InFlightLimit", "its app has its share of triggers in flight", true
+	case engine.HoldupQuota:
+		return "RateLimit", "its namespace has used up its triggers per second", true
+	case engine.HoldupStoreFull:
+		return "StoreFull", "the store has no room for outcomes: free disk space", true
+	case engine.HoldupNotOwner:
+		return "OwnerChanging", "no node owns its partition now", true
+	case engine.HoldupLoading:
+		return "OwnerChanging", "its partition is being loaded by the node that owns it", true
+	case engine.HoldupStuck:
+		return "StoreNotCommitting", "the store of its node does not commit: the disk is slow or stuck", true
+	case engine.HoldupInFlight, engine.HoldupUnreachable:
+		return "", "", false
+	case engine.HoldupNone:
+	}
+	return "WaitingForTurn", "nothing holds it: it is delivered when its turn comes", true
+}
+
+// overdueMessage returns the sentence of overdueReason.
+func overdueMessage(h engine.Holdup) string {
+	_, message, _ := overdueReason(h)
+	return message
 }

@@ -25,8 +25,17 @@ type fieldError struct {
 
 func (e *fieldError) Error() string { return e.field + ": " + e.text }
 
+// status returns the status for the client, which names the field.
+func (e *fieldError) status() error {
+	return withDetails(codes.InvalidArgument, "INVALID_FIELD", e.Error(),
+		&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: e.field, Description: e.text}}})
+}
+
 // invalid returns the error of a wrong field.
-func invalid(field, text string) error { return &fieldError{field, truncate.Text(text)} }
+func invalid(field, text string) error { return newFieldError(field, text) }
+
+// newFieldError is invalid for callers that need the type.
+func newFieldError(field, text string) *fieldError { return &fieldError{field, truncate.Text(text)} }
 
 // nameError returns the error of a name that breaks a rule of keys; err may be nil.
 func nameError(field string, err error) error {
@@ -61,8 +70,7 @@ func statusOf(ctx context.Context, log *slog.Logger, method string, err error) e
 		return err
 	}
 	if e, ok := errors.AsType[*fieldError](err); ok {
-		return withDetails(codes.InvalidArgument, "INVALID_FIELD", e.Error(),
-			&errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: e.field, Description: e.text}}})
+		return e.status()
 	}
 	switch {
 	case errors.Is(err, job.ErrNotFound):

@@ -11,7 +11,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/bufbuild/protocompile"
@@ -33,27 +35,24 @@ import (
 type plugin struct {
 	name      string // of the program
 	parameter string
-	files     func(path string) bool
+	files     func(name string) bool
 }
 
 // Whether a file is for a plugin.
 func all(string) bool         { return true }
 func ofService(p string) bool { return strings.HasSuffix(p, "/management.proto") }
 func withService(p string) bool {
-	for _, name := range []string{"/management.proto", "/bulk.proto", "/peer.proto"} {
-		if strings.HasSuffix(p, name) {
-			return true
-		}
-	}
-	return false
+	return slices.Contains([]string{"management.proto", "bulk.proto", "peer.proto"}, path.Base(p))
 }
 
-var plugins = []plugin{
-	{"protoc-gen-go", "module=carillon", all},
-	{"protoc-gen-go-grpc", "module=carillon", withService},
-	{"protoc-gen-grpc-gateway", "module=carillon", ofService},
-	{"protoc-gen-openapiv2", "allow_merge=true,merge_file_name=internal/managementv1/openapi,openapi_naming_strategy=simple," +
-		"json_names_for_fields=true,expand_slashed_path_patterns=true,enums_as_ints=false,openapi_configuration=openapi.yaml", ofService},
+func plugins() []plugin {
+	return []plugin{
+		{"protoc-gen-go", "module=carillon", all},
+		{"protoc-gen-go-grpc", "module=carillon", withService},
+		{"protoc-gen-grpc-gateway", "module=carillon", ofService},
+		{"protoc-gen-openapiv2", "allow_merge=true,merge_file_name=internal/managementv1/openapi,openapi_naming_strategy=simple," +
+			"json_names_for_fields=true,expand_slashed_path_patterns=true,enums_as_ints=false,openapi_configuration=openapi.yaml", ofService},
+	}
 }
 
 func main() {
@@ -63,18 +62,18 @@ func main() {
 	image := flag.String("image", "", "write the compiled definitions to this `file`, too")
 	only := flag.Bool("compile", false, "run no plugin")
 	flag.Parse()
-	if err := run(*root, *bin, *check, *image, *only); err != nil {
+	if err := run(context.Background(), *root, *bin, *check, *image, *only); err != nil {
 		fmt.Fprintln(os.Stderr, "generate:", err)
 		os.Exit(1)
 	}
 }
 
-func run(root, bin string, check bool, image string, compileOnly bool) error {
+func run(ctx context.Context, root, bin string, check bool, image string, compileOnly bool) error {
 	paths, err := sources(filepath.Join(root, "proto"))
 	if err != nil {
 		return err
 	}
-	files, err := compile(filepath.Join(root, "proto"), paths)
+	files, err := compile(ctx, filepath.Join(root, "proto"), paths)
 	if err != nil {
 		return err
 	}
@@ -91,24 +90,24 @@ func run(root, bin string, check bool, image string, compileOnly bool) error {
 		return nil
 	}
 	stale := 0
-	for _, p := range plugins {
-		out, err := p.run(root, bin, paths, files)
+	for _, p := range plugins() {
+		out, err := p.run(ctx, root, bin, paths, files)
 		if err != nil {
 			return err
 		}
 		for _, f := range out {
-			path := filepath.Join(root, strings.Replace(f.GetName(), ".swagger.json", ".json", 1))
+			target := filepath.Join(root, strings.Replace(f.GetName(), ".swagger.json", ".json", 1))
 			if !check {
-				if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
 					return err
 				}
-				if err := os.WriteFile(path, []byte(f.GetContent()), 0o644); err != nil {
+				if err := os.WriteFile(target, []byte(f.GetContent()), 0o644); err != nil {
 					return err
 				}
 				continue
 			}
-			if old, err := os.ReadFile(path); err != nil || string(old) != f.GetContent() {
-				fmt.Fprintf(os.Stderr, "%s is not current: run make proto\n", path)
+			if old, err := os.ReadFile(target); err != nil || string(old) != f.GetContent() {
+				fmt.Fprintf(os.Stderr, "%s is not current: run make proto\n", target)
 				stale++
 			}
 		}
@@ -122,8 +121,8 @@ func run(root, bin string, check bool, image string, compileOnly bool) error {
 // sources returns the definitions below dir, in order.
 func sources(dir string) (paths []string, err error) {
 	found, err := filepath.Glob(filepath.Join(dir, "carillon", "*", "*.proto"))
-	for _, path := range found {
-		rel, err := filepath.Rel(dir, path)
+	for _, name := range found {
+		rel, err := filepath.Rel(dir, name)
 		if err != nil {
 			return nil, err
 		}
@@ -133,18 +132,18 @@ func sources(dir string) (paths []string, err error) {
 }
 
 // compile returns the descriptors of the files and of what they import, each after its own imports.
-func compile(dir string, paths []string) ([]*descriptorpb.FileDescriptorProto, error) {
+func compile(ctx context.Context, dir string, paths []string) ([]*descriptorpb.FileDescriptorProto, error) {
 	c := protocompile.Compiler{
 		Resolver: protocompile.CompositeResolver{
 			&protocompile.SourceResolver{ImportPaths: []string{dir}},
-			protocompile.ResolverFunc(func(path string) (protocompile.SearchResult, error) {
-				fd, err := protoregistry.GlobalFiles.FindFileByPath(path)
+			protocompile.ResolverFunc(func(name string) (protocompile.SearchResult, error) {
+				fd, err := protoregistry.GlobalFiles.FindFileByPath(name)
 				return protocompile.SearchResult{Desc: fd}, err
 			}),
 		},
 		SourceInfoMode: protocompile.SourceInfoStandard,
 	}
-	compiled, err := c.Compile(context.Background(), paths...)
+	compiled, err := c.Compile(ctx, paths...)
 	if err != nil {
 		return nil, fmt.Errorf("compile: %w", err)
 	}
@@ -173,11 +172,11 @@ func appendFile(files []*descriptorpb.FileDescriptorProto, f protoreflect.FileDe
 }
 
 // run runs the plugin and returns the files that it makes.
-func (p plugin) run(root, bin string, paths []string, files []*descriptorpb.FileDescriptorProto) ([]*pluginpb.CodeGeneratorResponse_File, error) {
+func (p plugin) run(ctx context.Context, root, bin string, paths []string, files []*descriptorpb.FileDescriptorProto) ([]*pluginpb.CodeGeneratorResponse_File, error) {
 	request := &pluginpb.CodeGeneratorRequest{Parameter: &p.parameter, ProtoFile: files}
-	for _, path := range paths {
-		if p.files(path) {
-			request.FileToGenerate = append(request.FileToGenerate, path)
+	for _, name := range paths {
+		if p.files(name) {
+			request.FileToGenerate = append(request.FileToGenerate, name)
 		}
 	}
 	in, err := proto.Marshal(request)
@@ -188,7 +187,7 @@ func (p plugin) run(root, bin string, paths []string, files []*descriptorpb.File
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(program)
+	cmd := exec.CommandContext(ctx, program)
 	cmd.Dir = filepath.Join(root, "proto")
 	cmd.Stdin, cmd.Stderr = bytes.NewReader(in), os.Stderr
 	out, err := cmd.Output()
