@@ -188,6 +188,23 @@ func TestCompatibilityClaimsNameTests(t *testing.T) {
 	}
 }
 
+// TestDocumentsNameTestsThatExist checks each test in backquotes, with or without its package.
+func TestDocumentsNameTestsThatExist(t *testing.T) {
+	all := tests(t)
+	for name := range maps.Clone(all) {
+		_, function, _ := strings.Cut(name, ".")
+		all[function] = true
+	}
+	named := regexp.MustCompile("`((?:[a-z]\\w*\\.)?(?:Test|Fuzz|Benchmark)[A-Z]\\w*)`")
+	for path, text := range documents(t) {
+		for _, m := range named.FindAllStringSubmatch(text, -1) {
+			if !all[m[1]] {
+				t.Errorf("%s names %s, which does not exist", path, m[1])
+			}
+		}
+	}
+}
+
 func TestBoundariesNameTests(t *testing.T) {
 	all := tests(t)
 	text := read(t, "SECURITY.md")

@@ -29,11 +29,11 @@ type world struct {
 	log    *slog.Logger
 
 	mu     sync.Mutex
-	owners [partitions]tenure
+	owners [partitions]ownership
 }
 
-// A tenure is a node's present ownership of a partition.
-type tenure struct {
+// An ownership says which node owns a partition now.
+type ownership struct {
 	node  string
 	claim cluster.Claim
 	fence store.Fence
@@ -123,7 +123,7 @@ func (w *world) own(ctx context.Context, node string, p int, c cluster.Claim) {
 	if o := w.owners[p]; o.node != "" && o.claim.Alive() {
 		w.t.Errorf("%s owns partition %d, which %s owns too", node, p, o.node)
 	}
-	w.owners[p] = tenure{node: node, claim: c, fence: fence, times: w.owners[p].times + 1}
+	w.owners[p] = ownership{node: node, claim: c, fence: fence, times: w.owners[p].times + 1}
 	w.mu.Unlock()
 	<-ctx.Done()
 	w.mu.Lock()
@@ -134,7 +134,7 @@ func (w *world) own(ctx context.Context, node string, p int, c cluster.Claim) {
 }
 
 // now returns who owns what.
-func (w *world) now() [partitions]tenure {
+func (w *world) now() [partitions]ownership {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.owners

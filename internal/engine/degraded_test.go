@@ -143,9 +143,9 @@ func TestFullStoreIsLogged(t *testing.T) {
 			time.Sleep(10 * time.Second)
 			s.full.Store(false)
 			time.Sleep(10 * time.Second)
-			full, room := strings.Count(said.String(), "the store has no room"), strings.Count(said.String(), "the store has room again")
-			if full != n+1 || room != n+1 {
-				t.Errorf("of %d times it was logged %d times that the store is full, and %d times that it has room", n+1, full, room)
+			full, again := strings.Count(said.String(), "the store is full: only deletions"), strings.Count(said.String(), "the store accepts new data again")
+			if full != n+1 || again != n+1 {
+				t.Errorf("of %d times it was logged %d times that the store is full, and %d times that it accepts new data", n+1, full, again)
 			}
 		}
 	})

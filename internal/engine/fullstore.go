@@ -76,7 +76,7 @@ func (lp *loop) requeueKept() {
 func (lp *loop) rollback(ctx context.Context, w work, refused error) error {
 	d := &lp.degraded
 	if d.retryWait == 0 {
-		lp.log.LogAttrs(ctx, slog.LevelWarn, "the store has no room: what can be done by deletions goes on", slog.Any("err", refused))
+		lp.log.LogAttrs(ctx, slog.LevelWarn, "the store is full: only deletions are committed", slog.Any("err", refused))
 	}
 	d.retryWait = min(max(2*d.retryWait, minRetryWait), maxRetryWait)
 	d.retryAt = lp.elapsed() + d.retryWait
@@ -104,5 +104,5 @@ func (lp *loop) noteCommitted(ctx context.Context, b *store.Batch) {
 		return
 	}
 	lp.degraded.retryWait, lp.degraded.backlogFull = 0, false
-	lp.log.LogAttrs(ctx, slog.LevelInfo, "the store has room again")
+	lp.log.LogAttrs(ctx, slog.LevelInfo, "the store accepts new data again")
 }

@@ -17,30 +17,30 @@ import (
 	"carillon/internal/store"
 )
 
-// A graveyard is a store that counts the deleted keys that its scans step over. Pebble, like most stores, keeps a mark of
-// each for a while.
-type graveyard struct {
+// A tombstoneStore is a store that counts the tombstones that its scans step over. Pebble, like most
+// stores, keeps a tombstone of each deleted key for a while.
+type tombstoneStore struct {
 	store.Store
 
-	mu     sync.Mutex // guards the fields below
-	graves map[string]bool
-	steps  int
+	mu         sync.Mutex // guards the fields below
+	tombstones map[string]bool
+	steps      int
 }
 
-func (g *graveyard) Commit(ctx context.Context, b *store.Batch) error {
+func (g *tombstoneStore) Commit(ctx context.Context, b *store.Batch) error {
 	g.mu.Lock()
 	for _, w := range b.Writes {
 		if w.Remove {
-			g.graves[string(w.Key)] = true
+			g.tombstones[string(w.Key)] = true
 		} else {
-			delete(g.graves, string(w.Key))
+			delete(g.tombstones, string(w.Key))
 		}
 	}
 	g.mu.Unlock()
 	return g.Store.Commit(ctx, b)
 }
 
-func (g *graveyard) Scan(ctx context.Context, r store.Range, limit int) iter.Seq2[store.Pair, error] {
+func (g *tombstoneStore) Scan(ctx context.Context, r store.Range, limit int) iter.Seq2[store.Pair, error] {
 	return func(yield func(store.Pair, error) bool) {
 		to, n, stopped := string(r.To), 0, false
 		for pair, err := range g.Store.Scan(ctx, r, limit) {
@@ -53,7 +53,7 @@ func (g *graveyard) Scan(ctx context.Context, r store.Range, limit int) iter.Seq
 		}
 		g.mu.Lock()
 		defer g.mu.Unlock()
-		for k := range g.graves {
+		for k := range g.tombstones {
 			if k >= string(r.From) && k < to {
 				g.steps++
 			}
@@ -61,8 +61,8 @@ func (g *graveyard) Scan(ctx context.Context, r store.Range, limit int) iter.Seq
 	}
 }
 
-// passed returns how many graves scans have stepped over since it was last called.
-func (g *graveyard) passed() int {
+// passed returns how many tombstones the scans have stepped over since it was last called.
+func (g *tombstoneStore) passed() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	n := g.steps
@@ -88,7 +88,7 @@ func TestTombstonesAreSkippedOnce(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			db := open(t, vfs.NewMem())
 			defer db.Close()
-			s, a := &graveyard{Store: db, graves: map[string]bool{}}, &app{}
+			s, a := &tombstoneStore{Store: db, tombstones: map[string]bool{}}, &app{}
 			e, stop := run(t, s, a, engine.Config{Partitions: 1})
 			defer stop()
 			edge := time.Now().Add(time.Hour)

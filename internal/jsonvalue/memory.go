@@ -11,7 +11,7 @@ func (r Reserve) Take(bytes int) bool { return r == nil || r(bytes) }
 
 var (
 	// ErrNoMemory is the error of a text that needs more memory than could be reserved.
-	ErrNoMemory = errors.New("to read the body takes more memory than there is room for now: send fewer values, or raise the memory limit")
+	ErrNoMemory = errors.New("reading the body needs more memory than is free now: send fewer values, or raise the memory limit")
 	// ErrTooLarge is the error of a value that is larger than any scheduler accepts.
 	ErrTooLarge = errors.New("the data takes more than 4194304 bytes as a google.protobuf.Value, and no scheduler takes so much: send less")
 )

@@ -45,8 +45,8 @@ func Table() []string {
 		{"with etcd: changes until its data file is written", SchedulerWithEtcd, count(func(s Shares) int { return s.BackendBatch })},
 		{"with etcd: triggers in flight", SchedulerWithEtcd, count(func(s Shares) int { return s.InFlight })},
 		{"sidecar: Go's runtime", Sidecar, size(func(s Shares) int64 { return s.GoLimit })},
-		{"sidecar: triggers in work", Sidecar, size(func(s Shares) int64 { return s.SidecarTriggers })},
-		{"sidecar: bodies of calls in work", Sidecar, size(func(s Shares) int64 { return s.SidecarCalls })},
+		{"sidecar: triggers in flight", Sidecar, size(func(s Shares) int64 { return s.SidecarTriggers })},
+		{"sidecar: bodies of calls in flight", Sidecar, size(func(s Shares) int64 { return s.SidecarCalls })},
 	} {
 		line := "| " + row.name
 		for _, n := range []int64{128 * mib, 256 * mib, gib, Default} {

@@ -20,7 +20,7 @@ import (
 	"carillon/internal/sidecar"
 )
 
-const tooMany = "the sidecar has as many calls in work as it takes, 4096 with 268435456 bytes in all: " +
+const tooMany = "the sidecar has as many API calls in flight as it accepts, 4096 with 268435456 bytes in all: " +
 	"try again when some have ended"
 
 // hold makes calls over HTTP that wait for a hung scheduler, and returns their connections.

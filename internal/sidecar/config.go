@@ -169,7 +169,7 @@ func (c *Config) check() error {
 	case c.MaxBody < 0:
 		return fmt.Errorf("the body limit must be positive, not %d", c.MaxBody)
 	case c.MaxCallBytes < 0 || c.MaxTriggerBytes < 0:
-		return fmt.Errorf("the bytes in work must be positive, not %d and %d", c.MaxCallBytes, c.MaxTriggerBytes)
+		return fmt.Errorf("the bytes of calls and of triggers in flight must be positive, not %d and %d", c.MaxCallBytes, c.MaxTriggerBytes)
 	case c.MaxAppConns < 0:
 		return fmt.Errorf("the connections to apps must be at least 1, not %d", c.MaxAppConns)
 	case c.MaxHeader < 0:

@@ -218,7 +218,7 @@ func TestClientsSetMetadata(t *testing.T) {
 }
 
 func TestMetadataIsLimited(t *testing.T) {
-	const full = "the metadata is full: there is room for 1000 entries and 1048576 bytes"
+	const full = "the metadata is full: it holds at most 1000 entries and 1048576 bytes"
 	bubble(t, func(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		c := runtimev1.NewDaprClient(f.grpc())

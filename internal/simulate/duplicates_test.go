@@ -45,7 +45,7 @@ func (s *story) knows(d, again *delivery) bool {
 	if d.life == again.life {
 		return true
 	}
-	for _, e := range s.tenures[d.partition] {
+	for _, e := range s.ownerships[d.partition] {
 		if e.what == letsGo && e.life == d.event.life && e.seq > d.seq && e.seq < d.life.died.seq {
 			return true
 		}
@@ -66,7 +66,7 @@ func (d *delivery) unknown(s *story, again *delivery) bool {
 	if again.life == d.life && !s.shared {
 		return false
 	}
-	until, _ := s.tenure(d)
+	until, _ := s.ownershipEnd(d)
 	if until.seq > again.seq {
 		return false
 	}

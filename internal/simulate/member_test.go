@@ -27,7 +27,7 @@ import (
 
 // found creates the etcd of a cluster. It lasts until the returned function is called.
 func (w *world) found(ctx context.Context) (end func()) {
-	st, err := pebblestore.Open(pebblestore.Config{Dir: "realm", FS: vfs.NewMem(), NoTickers: true, CacheBytes: 1 << 20}, w.log)
+	st, err := pebblestore.Open(pebblestore.Config{Dir: "etcd", FS: vfs.NewMem(), NoTickers: true, CacheBytes: 1 << 20}, w.log)
 	if err != nil {
 		panic(err)
 	}
@@ -58,7 +58,7 @@ func (m *host) etcdConn(n *node) *etcdConn {
 func (m *host) sufferApart(n *node, f faultProgram) (mend func()) {
 	switch f.kind {
 	case powerCut:
-		cut := func() { n.cut(f, "request "+strconv.Itoa(f.n)+" to the realm") }
+		cut := func() { n.cut(f, "request "+strconv.Itoa(f.n)+" to etcd") }
 		n.cutNow.Store(&cut)
 		n.cutIn.Store(int64(f.n))
 		return func() {}

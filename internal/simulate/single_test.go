@@ -12,7 +12,7 @@ func checkSingle(s *story, find func(key, format string, args ...any)) {
 			find(d.key, "#%d is sent at %v while #%d, sent at %v, is in flight", d.call, d.at, before.call, before.at)
 		}
 		out[d.key] = d
-		if _, had := s.tenure(d); !had {
+		if _, had := s.ownershipEnd(d); !had {
 			find(d.key, "#%d leaves node %d at %v, and that does not own partition %d", d.call, d.event.life, d.at, d.partition)
 		}
 	}
@@ -58,7 +58,7 @@ func (s *story) checkCalls(key string, find func(key, format string, args ...any
 // whose node has had to let go of the job's partition since.
 func (s *story) abandoned(sent []*delivery, a, b *arrival) bool {
 	for _, d := range sent {
-		until, _ := s.tenure(d)
+		until, _ := s.ownershipEnd(d)
 		if !d.settled || d.end.outcome != job.Handled && d.end.outcome != job.Failed {
 			until = first(until, d.end)
 		}

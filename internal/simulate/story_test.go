@@ -19,8 +19,8 @@ type story struct {
 	versions []*version // of jobs, in the order of their numbers
 	lives    []*life    // of the scheduler
 
-	shared  bool            // the scheduler has several nodes
-	tenures map[int][]event // of each partition: who owns it, and lets go of it
+	shared     bool            // the scheduler has several nodes
+	ownerships map[int][]event // of each partition: who owns it, and lets go of it
 
 	steps map[string][]event // of the clock of each host
 
@@ -76,7 +76,7 @@ const never = math.MaxInt
 
 func tell(h *history) *story {
 	s := &story{
-		began: h.began, events: h.all(), byNumber: map[int]*version{}, byLife: map[int]*life{}, tenures: map[int][]event{},
+		began: h.began, events: h.all(), byNumber: map[int]*version{}, byLife: map[int]*life{}, ownerships: map[int][]event{},
 		steps: map[string][]event{},
 	}
 	last := event{seq: never, at: math.MaxInt64}
@@ -131,7 +131,7 @@ func tell(h *history) *story {
 				l.errors = append(l.errors, e)
 			}
 		case owns, letsGo:
-			s.shared, s.tenures[e.partition] = true, append(s.tenures[e.partition], e)
+			s.shared, s.ownerships[e.partition] = true, append(s.ownerships[e.partition], e)
 		case unread:
 			s.byLife[e.life].errors = append(s.byLife[e.life].errors, e)
 		case health:
@@ -198,11 +198,11 @@ func (c *call) mayEnd(key string) bool {
 	}
 }
 
-// tenure returns where the part of the history ends for which the node of d had its partition when d left, if it had;
+// ownershipEnd returns where the part of the history ends for which the node of d had its partition when d left, if it had;
 // never if it lasts. A node alone has all of them for life.
-func (s *story) tenure(d *delivery) (until event, had bool) {
+func (s *story) ownershipEnd(d *delivery) (until event, had bool) {
 	until, had = d.life.died, !s.shared
-	for _, e := range s.tenures[d.partition] {
+	for _, e := range s.ownerships[d.partition] {
 		switch {
 		case e.seq < d.seq && e.what == owns:
 			had = e.life == d.event.life

@@ -79,7 +79,7 @@ func simulate(t *testing.T, p *program, pl plant, log io.Writer) *history {
 		for i := range p.nodes {
 			address := fmt.Sprintf("scheduler%d:50006", i+1)
 			m := &host{world: w, address: address, clock: &clock{world: w, host: address}, wire: newWire(p.seed, address, &w.running)}
-			m.up, m.down = m.wire.way(direction{"realm", true}), m.wire.way(direction{"realm", false})
+			m.up, m.down = m.wire.way(direction{"etcd", true}), m.wire.way(direction{"etcd", false})
 			w.hosts = append(w.hosts, m)
 		}
 		ctx, cancel := context.WithCancel(t.Context())
@@ -289,7 +289,7 @@ func (w *world) everybody() []string {
 	for _, u := range w.program.users {
 		all = append(all, u.name)
 	}
-	return append(all, "realm")
+	return append(all, "etcd")
 }
 
 // strike kills the sidecar of that name.

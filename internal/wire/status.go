@@ -32,7 +32,7 @@ func Status(err error) error {
 	}
 	switch {
 	case errors.Is(err, job.ErrFull):
-		reason := "the scheduler's disk is full, make room there"
+		reason := "the scheduler's disk is full: free space there"
 		if e, ok := errors.AsType[*job.FullError](err); ok {
 			reason = e.Reason
 		}

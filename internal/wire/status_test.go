@@ -31,7 +31,7 @@ func TestEachErrorHasItsCodeAndText(t *testing.T) {
 		"unavailable":         {fmt.Errorf("commit to /var/lib: %w", job.ErrUnavailable), codes.Unavailable, "the scheduler cannot carry this out now: try again"},
 		"our own deadline":    {errors.Join(job.ErrUnavailable, context.DeadlineExceeded), codes.Unavailable, "the scheduler cannot carry this out now: try again"},
 		"a status of our own": {fmt.Errorf("%w: %w", job.ErrUnavailable, status.Error(codes.Canceled, "of a stream between nodes")), codes.Unavailable, "the scheduler cannot carry this out now: try again"},
-		"full":                {fmt.Errorf("schedule x: %w", job.ErrFull), codes.Unknown, "etcdserver: mvcc: database space exceeded: the scheduler's disk is full, make room there"},
+		"full":                {fmt.Errorf("schedule x: %w", job.ErrFull), codes.Unknown, "etcdserver: mvcc: database space exceeded: the scheduler's disk is full: free space there"},
 		"full, with figures":  {fmt.Errorf("schedule x: %w", &job.FullError{Reason: "1 MiB left"}), codes.Unknown, "etcdserver: mvcc: database space exceeded: 1 MiB left"},
 		"canceled":            {fmt.Errorf("wait: %w", context.Canceled), codes.Canceled, "context canceled"},
 		"deadline":            {fmt.Errorf("wait: %w", context.DeadlineExceeded), codes.DeadlineExceeded, "context deadline exceeded"},

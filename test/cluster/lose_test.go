@@ -92,7 +92,7 @@ func TestStoppedNodeIsTakenOverWithin100Milliseconds(t *testing.T) {
 	l.finish()
 }
 
-func TestARollingRestartUnderLoadLosesNothing(t *testing.T) {
+func TestRollingRestartUnderLoadLosesNothing(t *testing.T) {
 	long(t)
 	t.Parallel()
 	c, l := loaded(t, 3)

@@ -51,7 +51,7 @@ func (s EncryptedStore) Commit(ctx context.Context, b *store.Batch) error {
 	return s.Store.Commit(ctx, &sealed)
 }
 
-// MaxBatch implements [store.Store]. It leaves room for the envelopes.
+// MaxBatch implements [store.Store]. It leaves space for the envelopes.
 func (s EncryptedStore) MaxBatch() (writes, bytes int) {
 	writes, bytes = s.Store.MaxBatch()
 	return writes, max(bytes/2, bytes-writes*sealedSize(s.Keys, 0))

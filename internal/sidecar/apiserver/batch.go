@@ -21,8 +21,8 @@ const (
 	chunkJobs    = 1000
 	chunkBytes   = 1 << 20 // about
 
-	// maxChunkWarnings is how many warnings of a chunk are kept. Neither the response nor the log has
-	// room for more.
+	// maxChunkWarnings is how many warnings of a chunk are kept. Neither the response nor the log
+	// shows more.
 	maxChunkWarnings = 8 * maxWarnings
 )
 

@@ -52,8 +52,8 @@ func (l *callLimit) end() {
 	l.count--
 }
 
-// reserve reports whether there is room for so many bytes; the caller then must release them.
-// Large bodies leave room for small ones.
+// reserve reports whether so many bytes are free; the caller then must release them.
+// Large bodies leave memory for small ones.
 func (l *callLimit) reserve(bytes int64) bool {
 	limit := l.bytes.Max()
 	if bytes > limits.SmallMessage {
@@ -67,7 +67,7 @@ func (l *callLimit) release(bytes int64) { l.bytes.Release(bytes) }
 // tooMany returns the error of a call beyond the limit.
 func (l *callLimit) tooMany(target job.Target) *wire.APIError {
 	return wire.NewAPIError(wire.ReasonTooManyCalls, target, fmt.Sprintf(
-		"the sidecar has as many calls in work as it takes, %d with %d bytes in all: try again when some have ended",
+		"the sidecar has as many API calls in flight as it accepts, %d with %d bytes in all: try again when some have ended",
 		maxCalls, l.bytes.Max()))
 }
 
@@ -99,7 +99,7 @@ type reservation struct {
 	bytes int64
 }
 
-// reserve reports whether there is room for so many bytes more. It is a [jsonvalue.Reserve].
+// reserve reports whether so many more bytes are free. It is a [jsonvalue.Reserve].
 func (r *reservation) reserve(bytes int) bool {
 	if !r.limit.reserve(int64(bytes)) {
 		return false
@@ -108,8 +108,8 @@ func (r *reservation) reserve(bytes int) bool {
 	return true
 }
 
-// resize changes the reservation to so many bytes, and reports whether there is room. There always
-// is for fewer.
+// resize changes the reservation to so many bytes, and reports whether it could. It always
+// can for fewer.
 func (r *reservation) resize(bytes int64) bool {
 	if bytes > r.bytes {
 		return r.reserve(int(bytes - r.bytes))

@@ -83,7 +83,7 @@ func (s *metadataService) set(key, value string) error {
 	case !utf8.ValidString(key) || !utf8.ValidString(value):
 		return wire.NewAPIError(wire.ReasonMalformed, job.Target{}, "the key and the value of metadata must be UTF-8")
 	case !s.entries.set(key, value):
-		return wire.NewAPIError(wire.ReasonMetadataFull, job.Target{}, "the metadata is full: there is room for "+
+		return wire.NewAPIError(wire.ReasonMetadataFull, job.Target{}, "the metadata is full: it holds at most "+
 			strconv.Itoa(maxEntries)+" entries and "+strconv.Itoa(maxEntryBytes)+" bytes")
 	}
 	return nil

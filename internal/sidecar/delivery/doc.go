@@ -15,6 +15,17 @@
 // An app that is down fails its triggers. If file descriptors, ports or memory are lacking,
 // triggers wait, those limits hold, and the app's health does not change.
 //
+// # Where to read
+//
+// A trigger:
+//
+//	deliverer.go     Deliverer.Run keeps the streams of an app open
+//	stream.go        stream.receive receives the trigger, within triggerlimit.go
+//	workers.go       a worker takes it, as soon as one is free
+//	stream.go        stream.deliver calls the app; answerSender.send answers the scheduler
+//
+// The call itself is in [carillon/internal/sidecar/appclient]. metrics.go counts attempts.
+//
 // # Who owns what
 //
 // [Deliverer.Run] runs for each app, and starts: its health checker; a fixed number of streams to
