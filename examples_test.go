@@ -43,10 +43,10 @@ func TestExamplesWork(t *testing.T) {
 	}))
 	t.Cleanup(app.Close)
 	api, management := startNode(ctx, t, binary, app.URL)
+	t.Run("management", func(t *testing.T) { checkManagement(t, api, management) }) // the first: it counts jobs
 	readme := read(t, "README.md")
 	t.Run("commands", func(t *testing.T) { checkCommands(t, api, readme) })
 	t.Run("batches", func(t *testing.T) { checkBatches(t, api, read(t, "docs/batch.md")) })
-	t.Run("management", func(t *testing.T) { checkManagement(t, api, management) })
 	t.Run("pages", func(t *testing.T) { checkPages(t, api, "first-job", "api", "recipes") })
 	t.Run("programs", func(t *testing.T) { checkPrograms(t, api) })
 	t.Run("fields", func(t *testing.T) { checkFields(t, api, section(t, readme, "What a job can say"), received) })
@@ -56,15 +56,15 @@ func TestExamplesWork(t *testing.T) {
 func checkFlags(t *testing.T, binary string) {
 	known := map[string]bool{"help": true, "data-binary": true, "cpu-profile": true} // of curl; of profile.Env alone
 	commands := [][]string{{binary + "-bench"}}
-	for _, command := range []string{"dev", "scheduler", "sidecar", "member", "backup", "restore"} {
-		commands = append(commands, []string{binary, command})
+	for _, command := range []string{"dev", "scheduler", "sidecar", "member list", "backup", "restore", "context add", "job list", "job get"} {
+		commands = append(commands, append([]string{binary}, strings.Fields(command)...))
 	}
 	for _, command := range commands {
 		help, err := exec.CommandContext(t.Context(), command[0], append(command[1:], "--help")...).Output()
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range regexp.MustCompile(`(?m)^  --([a-z-]+)`).FindAllStringSubmatch(string(help), -1) {
+		for _, m := range regexp.MustCompile(`(?m)^ +(?:-[a-z], )?--([a-z-]+)`).FindAllStringSubmatch(string(help), -1) {
 			known[m[1]] = true
 		}
 	}
