@@ -24,7 +24,7 @@ const messages = "testdata/messages.txt"
 // packagesWithMessages are the packages whose texts users see: they answer requests, read configuration, or
 // fail the start.
 var packagesWithMessages = []string{
-	"cmd/carillon", "internal/command", "internal/connect", "internal/contextcmd", "internal/devcmd", "internal/exit", "internal/flagvalue", "internal/membercmd",
+	"cmd/carillon", "internal/command", "internal/connect", "internal/contextcmd", "internal/devcmd", "internal/exit", "internal/flagvalue", "internal/jobcmd", "internal/membercmd",
 	"internal/nodecmd", "internal/output", "internal/roleflag", "internal/schedulercmd", "internal/sidecarcmd", "internal/storecmd",
 	"internal/app", "internal/limits", "internal/crossorigin", "internal/cluster", "internal/dispatch", "internal/engine",
 	"internal/engine/machine", "internal/engine/quarantine", "internal/engine/record", "internal/engine/storemeta",

@@ -46,6 +46,7 @@ const atOnce = 4 * time.Second
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script", RequireUniqueNames: true,
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"schedule": scheduleInScript},
 		Setup: func(env *testscript.Env) error {
 			env.Setenv(noRest())
 			return nil

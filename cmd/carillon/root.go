@@ -13,6 +13,7 @@ import (
 	"carillon/internal/contextcmd"
 	"carillon/internal/devcmd"
 	"carillon/internal/exit"
+	"carillon/internal/jobcmd"
 	"carillon/internal/membercmd"
 	"carillon/internal/schedulercmd"
 	"carillon/internal/sidecarcmd"
@@ -69,6 +70,7 @@ variable: --data-dir by CARILLON_DATA_DIR. Exit codes: 0 for success, 1 for an e
 	}
 	group(root, "Run nodes",
 		devcmd.New(std, atKill), schedulercmd.New(std), sidecarcmd.New(std))
+	group(root, "See jobs", jobcmd.New(std))
 	group(root, "Look after their data",
 		membercmd.New(std), storecmd.NewBackup(std), storecmd.NewRestore(std), storecmd.NewKeys(std), storecmd.NewQuarantine(std))
 	const tool = "Use this tool"

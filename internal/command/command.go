@@ -26,7 +26,7 @@ func Root(root *cobra.Command, helpGroup string, s *terminal.Streams) {
 	root.AddCommand(help)
 	root.SetHelpFunc(func(c *cobra.Command, _ []string) { printHelp(c, s) })
 	root.SetFlagErrorFunc(flagError)
-	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return fromEnvironment(c, s) }
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return FromEnvironment(c, s) }
 	if s.In != nil {
 		root.SetIn(s.In)
 	}

@@ -9,8 +9,9 @@ import (
 	"carillon/internal/terminal"
 )
 
-// fromEnvironment sets the flags that the command line left out.
-func fromEnvironment(c *cobra.Command, s *terminal.Streams) error {
+// FromEnvironment sets the flags of c that the command line left out. A command that runs has them set; one that
+// completes its arguments calls it.
+func FromEnvironment(c *cobra.Command, s *terminal.Streams) error {
 	if c.DisableFlagParsing {
 		return nil
 	}

@@ -7,13 +7,34 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/status"
+
+	"carillon/internal/terminal"
 )
+
+// Dial returns a connection to the server of the flags, for a command in the working directory. See
+// [Endpoint.Dial].
+func (f Flags) Dial(s *terminal.Streams) (*grpc.ClientConn, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	e, err := Find(f, s, dir)
+	if err != nil {
+		return nil, err
+	}
+	return e.Dial()
+}
+
+// callTimeout is how long a call waits for its answer, unless the command gives it less. A server takes 30 s at
+// most.
+const callTimeout = 40 * time.Second
 
 // Dial returns a connection to the server, which opens with the first call. The caller closes it. An error of
 // a call that does not reach the server names the server and what to do.
@@ -29,6 +50,8 @@ func (e Endpoint) Dial() (*grpc.ClientConn, error) {
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(secure), grpc.WithUserAgent("carillon"), grpc.WithNoProxy(),
 		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			ctx, cancel := context.WithTimeout(ctx, callTimeout)
+			defer cancel()
 			return e.explain(invoke(ctx, method, req, reply, conn, opts...))
 		}),
 		grpc.WithChainStreamInterceptor(func(ctx context.Context, desc *grpc.StreamDesc, conn *grpc.ClientConn, method string, stream grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
@@ -42,13 +65,20 @@ func (e Endpoint) Dial() (*grpc.ClientConn, error) {
 	return grpc.NewClient("passthrough:///"+e.Address, options...)
 }
 
-// explain adds to an error of a server that cannot be reached which one that is, and what to do.
+// explain adds to an error of a server that cannot be reached which one that is, and what to do. An answer of
+// the server has details, and stays as it is.
 func (e Endpoint) explain(err error) error {
-	if status.Code(err) != codes.Unavailable {
+	answer := status.Convert(err)
+	code := answer.Code()
+	if code != codes.Unavailable && code != codes.DeadlineExceeded || len(answer.Details()) > 0 {
 		return err
 	}
-	return status.Errorf(codes.Unavailable, "no management server answers at %s (%s): %s; start carillon dev, or name another server with --server",
-		e.Flags.Server, e.Source, status.Convert(err).Message())
+	cause := answer.Message()
+	if _, dial, ok := strings.Cut(cause, "Error while dialing: "); ok {
+		cause = strings.TrimSuffix(dial, `"`)
+	}
+	return status.Errorf(code, "no management server answers at %s (%s): %s; start carillon dev, or name another server with --server",
+		e.Flags.Server, e.Source, cause)
 }
 
 // authorities returns the CA certificates of the server, or nil for those of the system.

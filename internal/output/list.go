@@ -24,20 +24,12 @@ type Column[T any] struct {
 // Print writes all in the format.
 func (l *List[T]) Print(s *terminal.Streams, f Format, all []T) error {
 	switch f {
-	case JSON:
-		text, err := marshalJSON(all)
+	case JSON, YAML:
+		list, err := elements(all)
 		if err != nil {
 			return err
 		}
-		_, err = s.Out.Write(text)
-		return err
-	case YAML:
-		text, err := marshalYAML(all)
-		if err != nil {
-			return err
-		}
-		_, err = s.Out.Write(text)
-		return err
+		return PrintOne(s, string(f), list, nil)
 	case CSV:
 		return l.printCSV(s, all)
 	case Name:
