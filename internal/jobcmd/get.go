@@ -119,36 +119,36 @@ func notFound(id jobID) error {
 }
 
 // lines returns what a person reads about a job.
-func (o *getOptions) lines(id jobID, j *pb.Job) []output.Line {
-	all := []output.Line{
+func (o *getOptions) lines(id jobID, j *pb.Job) []output.Detail {
+	all := []output.Detail{
 		{Label: "Name", Value: id.name}, {Label: "Namespace", Value: id.namespace}, {Label: "App", Value: j.GetAppId()},
 		{Label: "Actor type", Value: id.actorType}, {Label: "Actor", Value: id.actor},
 		{Label: "State", Value: wordOf(j.GetState())},
 	}
 	for _, c := range j.GetConditions() {
-		all = append(all, output.Line{Label: "Condition", Value: conditionText(o.std, c)})
+		all = append(all, output.Detail{Label: "Condition", Value: conditionText(o.std, c)})
 	}
 	spec := cmp.Or(j.GetSpec(), &pb.JobSpec{})
-	all = append(all, output.Line{Label: "Next due", Value: timeOf(j.GetDueTime())})
+	all = append(all, output.Detail{Label: "Next due", Value: timeOf(j.GetDueTime())})
 	if !timeOf(j.GetOccurrenceTime()).Equal(timeOf(j.GetDueTime())) {
-		all = append(all, output.Line{Label: "Occurrence of", Value: timeOf(j.GetOccurrenceTime())})
+		all = append(all, output.Detail{Label: "Occurrence of", Value: timeOf(j.GetOccurrenceTime())})
 	}
 	all = append(
 		all,
-		output.Line{Label: "Last", Value: timeOf(j.GetLastOccurrenceTime())},
-		output.Line{Label: "Occurrences", Value: occurrencesText(j)},
-		output.Line{Label: "Expires", Value: timeOf(j.GetExpireTime())},
-		output.Line{Label: "Schedule", Value: spec.GetSchedule()},
-		output.Line{Label: "In words", Value: j.GetWords()},
-		output.Line{Label: "Due time", Value: spec.GetDueTime()},
-		output.Line{Label: "TTL", Value: spec.GetTtl()},
-		output.Line{Label: "On failure", Value: failureText(spec.GetFailurePolicy())},
-		output.Line{Label: "Concurrency key", Value: spec.GetConcurrencyKey()},
+		output.Detail{Label: "Last", Value: timeOf(j.GetLastOccurrenceTime())},
+		output.Detail{Label: "Occurrences", Value: occurrencesText(j)},
+		output.Detail{Label: "Expires", Value: timeOf(j.GetExpireTime())},
+		output.Detail{Label: "Schedule", Value: spec.GetSchedule()},
+		output.Detail{Label: "In words", Value: j.GetWords()},
+		output.Detail{Label: "Due time", Value: spec.GetDueTime()},
+		output.Detail{Label: "TTL", Value: spec.GetTtl()},
+		output.Detail{Label: "On failure", Value: failureText(spec.GetFailurePolicy())},
+		output.Detail{Label: "Concurrency key", Value: spec.GetConcurrencyKey()},
 	)
 	if spec.PayloadBytes != nil {
-		all = append(all, output.Line{Label: "Payload", Value: fmt.Sprintf("%d bytes", spec.GetPayloadBytes())})
+		all = append(all, output.Detail{Label: "Payload", Value: fmt.Sprintf("%d bytes", spec.GetPayloadBytes())})
 	}
-	return append(all, output.Line{Label: "Partition", Value: j.GetPartition()})
+	return append(all, output.Detail{Label: "Partition", Value: j.GetPartition()})
 }
 
 // conditionText returns what is true of a job now, why and since when.

@@ -97,20 +97,20 @@ func run(t *testing.T, f *fakeServer, change func(*terminal.Streams), args ...st
 func TestListGetsAllPagesUpToTheLimit(t *testing.T) {
 	onTerminal := func(s *terminal.Streams) { s.Terminal = true }
 	for _, c := range []struct {
-		server fakeServer
+		server *fakeServer
 		change func(*terminal.Streams)
 		args   string
 		want   int
 		note   string
 	}{
-		{fakeServer{jobs: 1200, perPage: 7}, nil, "", 1200, ""},
-		{fakeServer{jobs: 1200, perPage: 500}, nil, " --limit 1001", 1001, "limit of 1001; there may be more"},
-		{fakeServer{jobs: 51, perPage: 20}, onTerminal, "", 50, "limit of 50; there may be more"},
-		{fakeServer{jobs: 50, perPage: 20}, onTerminal, "", 50, ""},
-		{fakeServer{jobs: 10_001, perPage: 500}, nil, "", 10_000, "limit of 10000; there may be more"},
-		{fakeServer{jobs: 3, perPage: 1, unreachable: []string{"b"}}, nil, "", 3, "no answer from the node b"},
+		{&fakeServer{jobs: 1200, perPage: 7}, nil, "", 1200, ""},
+		{&fakeServer{jobs: 1200, perPage: 500}, nil, " --limit 1001", 1001, "limit of 1001; there may be more"},
+		{&fakeServer{jobs: 51, perPage: 20}, onTerminal, "", 50, "limit of 50; there may be more"},
+		{&fakeServer{jobs: 50, perPage: 20}, onTerminal, "", 50, ""},
+		{&fakeServer{jobs: 10_001, perPage: 500}, nil, "", 10_000, "limit of 10000; there may be more"},
+		{&fakeServer{jobs: 3, perPage: 1, unreachable: []string{"b"}}, nil, "", 3, "no answer from the node b"},
 	} {
-		code, out, errs := run(t, &c.server, c.change, strings.Fields("job list --output name"+c.args)...)
+		code, out, errs := run(t, c.server, c.change, strings.Fields("job list --output name"+c.args)...)
 		if code != 0 || strings.Count(out, "\n") != c.want || !strings.Contains(errs, c.note) || c.note == "" && errs != "" {
 			t.Errorf("%d jobs%s: %d, %d lines, %q", c.server.jobs, c.args, code, strings.Count(out, "\n"), errs)
 		}

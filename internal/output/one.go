@@ -24,14 +24,14 @@ func AddOneFlag(c *cobra.Command, format *string) {
 	}
 }
 
-// Line is a line of the text about one thing. One without a value is not printed.
-type Line struct {
+// Detail is a line of the text about one thing. One without a value is not printed.
+type Detail struct {
 	Label string
 	Value any // a string, a bool, a number or a time.Time
 }
 
 // PrintOne writes one thing in a format: the lines as text, or an object.
-func PrintOne(s *terminal.Streams, format string, one any, lines []Line) error {
+func PrintOne(s *terminal.Streams, format string, one any, lines []Detail) error {
 	if format == Text {
 		return printLines(s, lines)
 	}
@@ -48,7 +48,7 @@ func PrintOne(s *terminal.Streams, format string, one any, lines []Line) error {
 }
 
 // printLines writes the lines with aligned values.
-func printLines(s *terminal.Streams, lines []Line) error {
+func printLines(s *terminal.Streams, lines []Detail) error {
 	width := 0
 	for _, l := range lines {
 		width = max(width, utf8.RuneCountInString(l.Label))

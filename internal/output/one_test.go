@@ -11,7 +11,7 @@ import (
 
 func TestOneThingHasEachFormat(t *testing.T) {
 	one := sample{Name: "backup", Count: 7}
-	lines := []Line{{"Name", "back\x1bup"}, {"Nothing", ""}, {"Never", time.Time{}}, {"Seen at", testNow().Add(time.Minute)}, {"Count", 7}}
+	lines := []Detail{{"Name", "back\x1bup"}, {"Nothing", ""}, {"Never", time.Time{}}, {"Seen at", testNow().Add(time.Minute)}, {"Count", 7}}
 	for _, c := range []struct {
 		format   string
 		terminal bool
