@@ -51,7 +51,7 @@ var messageFiles = []string{
 	"internal/sidecar/apiserver/authenticator.go", "internal/when/help.go", "internal/when/warning.go",
 	"internal/explain/clockeffect.go", "internal/explain/clocknote.go", "internal/explain/daywarnings.go", "internal/explain/firstduewarnings.go",
 	"internal/explain/frequencywarnings.go", "internal/explain/stepwarnings.go", "internal/explain/zonewarnings.go",
-	"internal/jsonvalue/loss.go", "internal/wire/help.go", "internal/wire/malformed.go", "internal/wire/warnings.go",
+	"internal/jsonvalue/loss.go", "internal/wire/help.go", "internal/wire/helpcode.go", "internal/wire/malformed.go", "internal/wire/warnings.go",
 }
 
 // TestMessagesAreGolden compares all texts for users with the golden file, so that review shows each

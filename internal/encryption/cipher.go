@@ -11,6 +11,9 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
+// keyBytes is the length of a key.
+const keyBytes = 32
+
 // An envelope has a random nonce before the ciphertext, and a tag after it.
 const (
 	nonceBytes = 24

@@ -14,9 +14,6 @@ import (
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
 
-// keyBytes is the length of a key.
-const keyBytes = 32
-
 // maxID is how long the id of a key may be, in bytes.
 const maxID = 64
 

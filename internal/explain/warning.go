@@ -1,7 +1,5 @@
 package explain
 
-import "time"
-
 // A Warning is about a schedule that is valid, but may surprise its author.
 type Warning struct {
 	Code WarningCode
@@ -37,17 +35,3 @@ const (
 	// UnusualZoneName means that the zone has an old name, an abbreviation or an inverted offset.
 	UnusualZoneName WarningCode = "unusual-zone-name"
 )
-
-// Warnings returns warnings about s as of now, in the order of the codes above: none for most
-// schedules, and a dozen at most. It looks one year ahead.
-func (s Schedule) Warnings(now time.Time) []Warning {
-	all := append(firstDueWarnings(s, now), frequencyWarnings(s.Plan)...)
-	v, ok := s.Plan.Rule.Values()
-	if !ok {
-		return all
-	}
-	all = append(all, clockWarnings(s, v, now)...)
-	all = append(all, dayWarnings(v)...)
-	all = append(all, stepWarnings(v)...)
-	return append(all, zoneWarnings(v.Zone, now)...)
-}

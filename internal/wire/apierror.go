@@ -40,32 +40,10 @@ func NewAPIError(reason Reason, target job.Target, message string) *APIError {
 	return e
 }
 
-// ScheduleFailed returns the error of a schedule call that a scheduler refused, or that reached
-// none. Its code is that of the scheduler.
-func ScheduleFailed(target job.Target, err error) *APIError {
-	e := failed(ReasonSchedule, target, "failed to schedule job due to: ", err)
-	if code := status.Code(err); code != codes.Unknown {
-		e.Code, e.HTTP = code, httpStatus(code)
-	}
-	return e
-}
-
 // AsInvalid gives e the codes of an invalid request.
 func (e *APIError) AsInvalid() *APIError {
 	e.HTTP, e.Code = http.StatusBadRequest, codes.InvalidArgument
 	return e
-}
-
-// IsMalformed reports whether a scheduler, ours or Dapr's, refused a call because of the name of
-// the job or of its times, which only the client can fix. Schedulers answer both with code Unknown,
-// as they do all errors without a code (scheduler specification §1.3), so that the text decides.
-// gRPC refuses names that are not UTF-8.
-func IsMalformed(err error) bool {
-	st, ok := status.FromError(err)
-	if !ok || st.Code() != codes.Unknown {
-		return false
-	}
-	return strings.HasPrefix(st.Message(), job.InvalidJob) || strings.HasPrefix(st.Message(), job.InvalidName)
 }
 
 // Meaningless returns the error of the first warning about a text without any meaning, or nil if
@@ -79,52 +57,40 @@ func Meaningless(target job.Target, warnings []when.Warning) *APIError {
 	return nil
 }
 
-// GetFailed returns the error of a failed get call, also if there is no such job.
-func GetFailed(target job.Target, err error) *APIError {
-	return failed(ReasonGet, target, "failed to get job due to: ", err)
-}
-
-// DeleteFailed returns the error of a failed delete call, by name or by prefix.
-func DeleteFailed(target job.Target, err error) *APIError {
-	return failed(ReasonDelete, target, "failed to delete job due to: ", err)
-}
-
-// ListFailed returns the error of a failed list call. A list that is too long is ResourceExhausted,
-// whether the scheduler or gRPC reports it; everything else is Internal.
-func ListFailed(target job.Target, err error) *APIError {
-	e := failed(ReasonList, target, "failed to list jobs due to: ", err)
-	if status.Code(err) == codes.ResourceExhausted {
-		e.Code, e.HTTP = codes.ResourceExhausted, httpStatus(codes.ResourceExhausted)
-	}
-	return e
-}
-
-// ListPageFailed returns the error of a failed call for a page of a list. Its code is that of the
-// scheduler.
-func ListPageFailed(target job.Target, err error) *APIError {
-	e := failed(ReasonList, target, "failed to list jobs due to: ", err)
-	switch code := status.Code(err); {
-	case code == codes.Unimplemented:
-		_ = e.WithHelp("lists over HTTP need a scheduler of Carillon: with one of Dapr, call ListJobs over gRPC")
-	case code == codes.InvalidArgument:
-		_ = e.About("pageToken", "give the pageToken that the page before returned, with the same app and namePrefix; leave it out for the first page")
-	case code == codes.ResourceExhausted:
-		_ = e.WithHelp("try again later, or with a smaller pageSize")
-	case IsMalformed(err):
-		return e.AsInvalid().About("namePrefix", "give a namePrefix with which the name of a job can begin")
-	}
-	if code := status.Code(err); code != codes.Unknown {
-		e.Code, e.HTTP = code, httpStatus(code)
-	}
-	return e
-}
-
 // BadToken returns the error of a gRPC call without the API token, or with a wrong one.
 func BadToken(message, help string) *APIError {
 	e := &APIError{Reason: ReasonUnauthorized, Message: "Unauthorized"}
 	e.HTTP, e.Code, e.rich = ReasonUnauthorized.codes()
 	e.metadata = map[string]string{"http.code": "401", "http.error_message": message}
 	return e.WithHelp(help)
+}
+
+// WithHelp sets the help of e: what to do about it. The middle of a long one is cut out.
+//
+// Some clients look for the messages of Dapr, so these stay unchanged, and the help is separate:
+// the field help of an HTTP body, and a google.rpc.BadRequest or Help over gRPC
+// (docs/decisions/0026).
+func (e *APIError) WithHelp(help string) *APIError {
+	e.Help = truncate.Text(help)
+	return e
+}
+
+// About sets the wrong field, by its path in the request of Dapr's gRPC API, and what to do about
+// it.
+func (e *APIError) About(field, help string) *APIError {
+	e.Field = field
+	return e.WithHelp(help)
+}
+
+// helpDetail returns the help of e as a detail of a status, or nil if it has none.
+func (e *APIError) helpDetail() protoadapt.MessageV1 {
+	switch {
+	case e.Field != "":
+		return &errdetails.BadRequest{FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: e.Field, Description: e.Help}}}
+	case e.Help != "":
+		return &errdetails.Help{Links: []*errdetails.Help_Link{{Description: e.Help}}}
+	}
+	return nil
 }
 
 func (e *APIError) Error() string { return string(e.Reason) + ": " + e.Message }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	_ "embed"
 	"flag"
@@ -9,12 +8,10 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"sync"
-	"time"
 )
 
 func main() {
@@ -129,82 +126,3 @@ func (c settings) judge(ctx context.Context, p pkg) error {
 		p.ImportPath, noticed, len(mutants), 100*float64(noticed)/float64(max(1, len(mutants))), c.seed, total, same)
 	return nil
 }
-
-// each calls do for all, some at a time.
-func each[T any](jobs int, all []T, do func(T)) {
-	var workers sync.WaitGroup
-	queue := make(chan T)
-	for range max(1, jobs) {
-		workers.Go(func() {
-			for v := range queue {
-				do(v)
-			}
-		})
-	}
-	for _, v := range all {
-		queue <- v
-	}
-	close(queue)
-	workers.Wait()
-}
-
-// A test is one of the package's.
-type test struct {
-	name    string
-	took    time.Duration
-	reached map[int]bool
-}
-
-type tests []test
-
-// reaching returns the tests that reach a mutant, the quick ones first.
-func (all tests) reaching(id int) (some tests) {
-	for _, t := range all {
-		if t.reached[id] {
-			some = append(some, t)
-		}
-	}
-	slices.SortFunc(some, func(a, b test) int { return int(a.took - b.took) })
-	return some
-}
-
-// learn runs each test alone, and returns those that pass.
-func (r runner) learn(ctx context.Context, jobs int) (tests, error) {
-	out, err := r.command(ctx, time.Minute, nil, "-test.list", "^(Test|Fuzz|Example)")
-	if err != nil {
-		return nil, fmt.Errorf("list the tests: %w\n%s", err, out)
-	}
-	var names []string
-	for line := range strings.Lines(out) {
-		if line = strings.TrimSpace(line); strings.HasPrefix(line, "Test") || strings.HasPrefix(line, "Fuzz") || strings.HasPrefix(line, "Example") {
-			names = append(names, line)
-		}
-	}
-	var all tests
-	var mu sync.Mutex
-	each(jobs, names, func(name string) {
-		reached := filepath.Join(r.scratch, name)
-		begin := time.Now()
-		out, err := r.command(ctx, 10*time.Minute, []string{"MUTANT_REACHED=" + reached}, "-test.run", "^"+name+"$")
-		t := test{name: name, took: time.Since(begin), reached: map[int]bool{}}
-		if f, err := os.Open(reached); err == nil {
-			for lines := bufio.NewScanner(f); lines.Scan(); {
-				var n int
-				if _, err := fmt.Sscan(lines.Text(), &n); err == nil {
-					t.reached[n] = true
-				}
-			}
-			f.Close()
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		if err != nil {
-			fmt.Fprintf(r.out, "%s fails without a mutant, and is left out: %v\n%s\n", name, err, tail(out))
-			return
-		}
-		all = append(all, t)
-	})
-	return all, nil
-}
-
-func tail(text string) string { return text[max(0, len(text)-2000):] }
