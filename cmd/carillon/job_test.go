@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"net/http"
 	"os"
 	"strings"
@@ -24,11 +23,10 @@ func scheduleInScript(ts *testscript.TestScript, neg bool, args []string) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	url := "http://127.0.0.1:" + strings.TrimSpace(ts.ReadFile(file)) + "/v1.0-alpha1/jobs/" + args[0]
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(args[1]))
+	client := http.Client{Timeout: patience}
+	req, err := http.NewRequest(http.MethodPost, url, strings.NewReader(args[1]))
 	ts.Check(err)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	ts.Check(err)
 	resp.Body.Close()
 	if resp.StatusCode >= http.StatusMultipleChoices {

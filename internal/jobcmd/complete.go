@@ -20,7 +20,7 @@ type find func(ctx context.Context, client pb.ManagementClient, begin string) ([
 
 // complete returns a completion with values from the server. It has none if the server does not answer.
 func (o *serverOptions) complete(values find) cobra.CompletionFunc {
-	return func(c *cobra.Command, args []string, begin string) (all []cobra.Completion, _ cobra.ShellCompDirective) {
+	return func(c *cobra.Command, _ []string, begin string) (all []cobra.Completion, _ cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(c.Context(), completionTimeout)
 		defer cancel()
 		err := command.FromEnvironment(c, o.std)

@@ -75,7 +75,7 @@ func (o *getOptions) id() (jobID, error) {
 	given := jobID{namespace: o.namespace, app: o.app, actorType: o.actorType, actor: o.actor, name: o.name}
 	id := given
 	if strings.Contains(o.name, "/") {
-		ok := false
+		var ok bool
 		if id, ok = parseResource(o.name); !ok {
 			id, ok = parseStockName(o.name)
 		}
@@ -87,8 +87,10 @@ func (o *getOptions) id() (jobID, error) {
 		flag, given string
 		part        *string
 	}{
-		{"--namespace", given.namespace, &id.namespace}, {"--app", given.app, &id.app},
-		{"--actor-type", given.actorType, &id.actorType}, {"--actor", given.actor, &id.actor},
+		{"--namespace", given.namespace, &id.namespace},
+		{"--app", given.app, &id.app},
+		{"--actor-type", given.actorType, &id.actorType},
+		{"--actor", given.actor, &id.actor},
 	} {
 		if part.given != "" && *part.part != part.given && (*part.part != "" || part.flag != "--namespace") {
 			return jobID{}, exit.Usagef("job get: %s %s contradicts the name %s: remove one", part.flag, part.given, o.name)
@@ -121,8 +123,11 @@ func notFound(id jobID) error {
 // lines returns what a person reads about a job.
 func (o *getOptions) lines(id jobID, j *pb.Job) []output.Detail {
 	all := []output.Detail{
-		{Label: "Name", Value: id.name}, {Label: "Namespace", Value: id.namespace}, {Label: "App", Value: j.GetAppId()},
-		{Label: "Actor type", Value: id.actorType}, {Label: "Actor", Value: id.actor},
+		{Label: "Name", Value: id.name},
+		{Label: "Namespace", Value: id.namespace},
+		{Label: "App", Value: j.GetAppId()},
+		{Label: "Actor type", Value: id.actorType},
+		{Label: "Actor", Value: id.actor},
 		{Label: "State", Value: wordOf(j.GetState())},
 	}
 	for _, c := range j.GetConditions() {

@@ -418,8 +418,14 @@ func TestFewLargeMessagesWaitAtOnce(t *testing.T) {
 			t.Errorf("%d calls are refused at once, with %d in memory, want %d and 2", got, s.held.Load(), more)
 		}
 		close(s.let)
+		failed := 0
 		for range 2 + few + more {
-			<-ended
+			if <-ended != nil {
+				failed++
+			}
+		}
+		if failed != more {
+			t.Errorf("%d calls failed, want the %d beyond those that may wait", failed, more)
 		}
 		s.allFree(t)
 	})

@@ -149,7 +149,7 @@ func TestNamespacesNeverSeeEachOthersJobs(t *testing.T) {
 		for _, n := range []string{"red", "redder", "blue"} {
 			for i := range 30 {
 				w.schedule(appKey(n, "app", fmt.Sprintf("%s-%d", n, i)), time.Now())
-				w.schedule(reminderKey(n, "type", "1", fmt.Sprintf("%s-%d", n, i)), time.Now().Add(time.Hour))
+				w.schedule(reminderKey(n, "1", fmt.Sprintf("%s-%d", n, i)), time.Now().Add(time.Hour))
 			}
 		}
 		c := w.client("token-of-the-red-ones")
@@ -181,7 +181,7 @@ func TestNamespacesNeverSeeEachOthersJobs(t *testing.T) {
 				}
 			}
 		}
-		for _, k := range []job.Key{appKey("blue", "app", "blue-1"), appKey("blue", "app", "missing"), reminderKey("redder", "type", "1", "redder-1")} {
+		for _, k := range []job.Key{appKey("blue", "app", "blue-1"), appKey("blue", "app", "missing"), reminderKey("redder", "1", "redder-1")} {
 			if _, err := c.GetJob(t.Context(), &pb.GetJobRequest{Name: nameOf(k)}); status.Code(err) != codes.PermissionDenied {
 				t.Errorf("GetJob of %v: %v, want PermissionDenied", k, err)
 			}
@@ -195,7 +195,7 @@ func TestNamespacesNeverSeeEachOthersJobs(t *testing.T) {
 func TestViewerNeverSeesAPayload(t *testing.T) {
 	run(t, func(t *testing.T, w *world) {
 		w.app.answer, w.app.after = job.Failed, time.Minute
-		keys := []job.Key{appKey("ns", "app", "a"), appKey("ns", "app", "b"), reminderKey("ns", "type", "1", "c")}
+		keys := []job.Key{appKey("ns", "app", "a"), appKey("ns", "app", "b"), reminderKey("ns", "1", "c")}
 		for i, k := range keys {
 			w.schedule(k, time.Now().Add(time.Duration(i)*time.Hour))
 		}

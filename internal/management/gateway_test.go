@@ -16,7 +16,7 @@ func TestJobNamesWorkInURLs(t *testing.T) {
 			"plain", "x:count", "x:pause", ":count", ":", "%", "a%2Fb", "a%252Fb", "100%", "a b", "a+b", "..", ".", "-", "ünï 🙂", "a&b=c", "my||job@name", "~", "jobs",
 		} {
 			w.schedule(appKey("ns", "app", name), time.Now().Add(time.Hour))
-			w.schedule(reminderKey("ns", "type", "actor", name), time.Now().Add(time.Hour))
+			w.schedule(reminderKey("ns", "actor", name), time.Now().Add(time.Hour))
 			for prefix, part := range map[string]string{
 				"namespaces/ns/apps/app/jobs/": name, "namespaces/ns/actorTypes/type/actors/actor/reminders/": name,
 			} {

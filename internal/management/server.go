@@ -96,7 +96,9 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	if err := srv.Shutdown(stop); err != nil {
 		_ = srv.Close() // calls are cut off
 	}
-	<-served
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("serve the management API on %s: %w", l.Addr(), err)
+	}
 	return nil
 }
 

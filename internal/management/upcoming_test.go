@@ -23,7 +23,7 @@ func TestSameInstantIsShownEverywhere(t *testing.T) {
 		schedules := map[job.Key]when.Words{}
 		for i, zone := range zones {
 			schedules[appKey("ns", "app", fmt.Sprintf("daily-%d", i))] = when.Words{Schedule: new(zone + "0 30 2 * * *")}
-			schedules[reminderKey("ns", "type", "1", fmt.Sprintf("rule-%d", i))] = when.Words{Schedule: new(zone + "15 */7 * * * MON-FRI"), Repeats: new(uint32(900))}
+			schedules[reminderKey("ns", "1", fmt.Sprintf("rule-%d", i))] = when.Words{Schedule: new(zone + "15 */7 * * * MON-FRI"), Repeats: new(uint32(900))}
 			schedules[appKey("ns", "app", fmt.Sprintf("first-%d", i))] = when.Words{Schedule: new(zone + "@hourly"), DueTime: new("90m"), TTL: new("700h")}
 		}
 		schedules[appKey("ns", "app", "interval")] = when.Words{Schedule: new("@every 1h0.5s")}
@@ -79,7 +79,7 @@ func TestSameInstantIsShownEverywhere(t *testing.T) {
 
 func TestUpcomingOccurrencesEndWithTheJob(t *testing.T) {
 	run(t, func(t *testing.T, w *world) {
-		k := reminderKey("ns", "type", "1", "a:why")
+		k := reminderKey("ns", "1", "a:why")
 		w.scheduleWords(k, when.Words{Schedule: new("@every 1h"), Repeats: new(uint32(5))})
 		time.Sleep(2*time.Hour + time.Minute)
 		for count, want := range map[string]int{"": 3, "?count=2": 2, "?count=1000": 3} {

@@ -91,7 +91,7 @@ func run(t *testing.T, f func(t *testing.T, w *world), tokens ...string) {
 		ctx, stop := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() {
-			if err := w.Engine.Run(ctx); err != nil {
+			if err := w.Run(ctx); err != nil {
 				t.Error(err)
 			}
 		})
@@ -123,7 +123,7 @@ func (w *world) progress(ctx context.Context, keys []job.Key) ([]engine.DueProgr
 		}
 		return all, w.unreachable, nil
 	}
-	all, err := w.Engine.Progress(ctx, keys)
+	all, err := w.Progress(ctx, keys)
 	for i := range all {
 		all[i].Receivers, all[i].StoreFull = w.receivers, w.storeFull
 		if all[i].Holdup == engine.HoldupParked && w.receivers == engine.ReceiversAbsent {
@@ -190,8 +190,8 @@ func appKey(namespace, app, name string) job.Key {
 	return job.Key{Target: job.Target{Kind: job.App, Namespace: namespace, Name: app}, Name: name}
 }
 
-func reminderKey(namespace, actorType, actor, name string) job.Key {
-	return job.Key{Target: job.Target{Kind: job.Actor, Namespace: namespace, Name: actorType}, ActorID: actor, Name: name}
+func reminderKey(namespace, actor, name string) job.Key {
+	return job.Key{Target: job.Target{Kind: job.Actor, Namespace: namespace, Name: "type"}, ActorID: actor, Name: name}
 }
 
 // scheduleWords schedules a job with these times.
