@@ -56,7 +56,7 @@ func TestExamplesWork(t *testing.T) {
 func checkFlags(t *testing.T, binary string) {
 	known := map[string]bool{"help": true, "data-binary": true, "cpu-profile": true} // of curl; of profile.Env alone
 	commands := [][]string{{binary + "-bench"}}
-	for _, command := range []string{"dev", "scheduler", "sidecar", "member list", "backup", "restore", "context add", "job list", "job get"} {
+	for _, command := range []string{"dev", "scheduler", "sidecar", "member list", "backup", "restore", "context add", "job list", "job get", "job count"} {
 		commands = append(commands, append([]string{binary}, strings.Fields(command)...))
 	}
 	for _, command := range commands {
@@ -64,7 +64,7 @@ func checkFlags(t *testing.T, binary string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, m := range regexp.MustCompile(`(?m)^ +(?:-[a-z], )?--([a-z-]+)`).FindAllStringSubmatch(string(help), -1) {
+		for _, m := range regexp.MustCompile(`(?m)^ +(?:-[a-zA-Z], )?--([a-z-]+)`).FindAllStringSubmatch(string(help), -1) {
 			known[m[1]] = true
 		}
 	}

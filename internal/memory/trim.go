@@ -8,7 +8,7 @@ import (
 
 const (
 	trimInterval = 20 * time.Second
-	// trimSlack is how much memory beyond the live heap an idle process may keep.
+	// trimSlack is how much memory an idle process may keep beyond what it needed before.
 	trimSlack = 32 << 20
 )
 
@@ -18,7 +18,7 @@ const (
 func trimWhileIdle(stop <-chan struct{}) {
 	tick := time.NewTicker(trimInterval)
 	defer tick.Stop()
-	last := readHeap()
+	last, least := readHeap(), uint64(0)
 	for {
 		select {
 		case <-tick.C:
@@ -26,37 +26,37 @@ func trimWhileIdle(stop <-chan struct{}) {
 			return
 		}
 		now := readHeap()
-		if now.shouldTrim(last) {
+		if now.shouldTrim(last, least) {
 			debug.FreeOSMemory()
 			now = readHeap()
+			least = now.held
 		}
-		last = now
+		last, least = now, min(least, now.held)
 	}
 }
 
 // A heap is what the runtime says about its heap.
 type heap struct {
 	collections uint64
-	live        uint64 // bytes that the last collection found in use
-	held        uint64 // bytes of objects, and free bytes that the system has not got back
+	held        uint64 // bytes of objects, dead ones included, and free bytes that the system has not got back
 }
 
 func readHeap() heap {
 	s := []metrics.Sample{
 		{Name: "/gc/cycles/total:gc-cycles"},
-		{Name: "/gc/heap/live:bytes"},
 		{Name: "/memory/classes/heap/objects:bytes"},
 		{Name: "/memory/classes/heap/unused:bytes"},
 		{Name: "/memory/classes/heap/free:bytes"},
 	}
 	metrics.Read(s)
 	return heap{
-		collections: s[0].Value.Uint64(), live: s[1].Value.Uint64(),
-		held: s[2].Value.Uint64() + s[3].Value.Uint64() + s[4].Value.Uint64(),
+		collections: s[0].Value.Uint64(),
+		held:        s[1].Value.Uint64() + s[2].Value.Uint64() + s[3].Value.Uint64(),
 	}
 }
 
-// shouldTrim reports whether there was no collection since before, and there is much to return.
-func (h heap) shouldTrim(before heap) bool {
-	return h.collections == before.collections && h.held > h.live+h.live/2+trimSlack
+// shouldTrim reports whether there was no collection since before, and the heap is much larger than the
+// least that it was after an earlier trim.
+func (h heap) shouldTrim(before heap, least uint64) bool {
+	return h.collections == before.collections && h.held > least+least/2+trimSlack
 }

@@ -36,17 +36,18 @@ func TestIdleProcessReturnsMemory(t *testing.T) {
 	})
 }
 
-func TestBusyOrSmallHeapIsNotTrimmed(t *testing.T) {
-	before := heap{collections: 5, live: 100 << 20}
+func TestBusyOrUnchangedHeapIsNotTrimmed(t *testing.T) {
+	const mib = 1 << 20
+	before := heap{collections: 5}
 	for name, now := range map[string]heap{
-		"busy":  {collections: 6, live: 100 << 20, held: 900 << 20},
-		"small": {collections: 5, live: 100 << 20, held: 180 << 20},
+		"busy":      {collections: 6, held: 900 * mib},
+		"unchanged": {collections: 5, held: 180 * mib},
 	} {
-		if now.shouldTrim(before) {
-			t.Errorf("a %s heap is trimmed", name)
+		if now.shouldTrim(before, 100*mib) {
+			t.Errorf("a heap that is %s is trimmed", name)
 		}
 	}
-	if idle := (heap{collections: 5, live: 100 << 20, held: 183 << 20}); !idle.shouldTrim(before) {
+	if idle := (heap{collections: 5, held: 183 * mib}); !idle.shouldTrim(before, 100*mib) {
 		t.Error("an idle heap with much to return is not trimmed")
 	}
 }
