@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"github.com/grpc-ecosystem/grpc-gateway/v2/utilities"
@@ -24,15 +25,18 @@ func isGRPC(r *http.Request) bool {
 	return r.ProtoMajor == 2 && strings.HasPrefix(r.Header.Get("Content-Type"), "application/grpc")
 }
 
+// setQueryParser sets the parser of query parameters, of which grpc-gateway has one for the process.
+var setQueryParser = sync.OnceFunc(func() { runtime.SetQueryParameterParser(strictQuery{})(nil) }) //nolint:gochecknoglobals // as what it sets
+
 // newGateway returns the handler of JSON requests. It calls the service through conn.
 func newGateway(ctx context.Context, conn grpc.ClientConnInterface) (http.Handler, error) {
+	setQueryParser()
 	mux := runtime.NewServeMux(
 		runtime.WithMarshalerOption(runtime.MIMEWildcard, &strictJSON{runtime.JSONPb{
 			MarshalOptions:   protojson.MarshalOptions{EmitDefaultValues: true},
 			UnmarshalOptions: protojson.UnmarshalOptions{DiscardUnknown: false},
 		}}),
 		runtime.WithUnescapingMode(runtime.UnescapingModeAllCharacters),
-		runtime.SetQueryParameterParser(strictQuery{}),
 		runtime.WithRoutingErrorHandler(routingError),
 		runtime.WithErrorHandler(writeError),
 		runtime.WithIncomingHeaderMatcher(func(string) (string, bool) { return "", false }),
