@@ -46,6 +46,3 @@ func explainJob(v *engine.JobView, at engine.DueProgress, now time.Time) (reason
 	}
 	return c.GetReason(), c.GetMessage()
 }
-
-// instant returns t for a person, in UTC.
-func instant(t time.Time) string { return t.In(time.UTC).Format(time.RFC3339Nano) }

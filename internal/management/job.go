@@ -4,10 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"time"
 
 	"google.golang.org/protobuf/types/known/durationpb"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"carillon/internal/engine"
 	"carillon/internal/job"
@@ -158,17 +156,4 @@ func specOf(s *job.Spec) *pb.JobSpec {
 		m.PayloadBytes = new(uint32(min(len(s.Data.Value), math.MaxUint32)))
 	}
 	return m
-}
-
-// timestamp returns t, or nil if it is zero. A protobuf timestamp ends with the year 9999; what is
-// later is shown as its last instant.
-func timestamp(t time.Time) *timestamppb.Timestamp {
-	if t.IsZero() {
-		return nil
-	}
-	ts := timestamppb.New(t)
-	if !ts.IsValid() {
-		return timestamppb.New(time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC))
-	}
-	return ts
 }

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"carillon/internal/bulkv1"
+	"carillon/internal/contain"
 	"carillon/internal/job"
 	"carillon/internal/limits"
 )
@@ -75,7 +76,7 @@ func (s *Service) scheduleAll(
 func (s *Service) bulkRequest(
 	ctx context.Context, now time.Time, r *schedulerv1.ScheduleJobRequest,
 ) (request job.Request, err error) {
-	err = contain(func() (err error) {
+	err = contain.Call(func() (err error) {
 		if err := s.checkQuota(ctx, r); err != nil {
 			if status.Code(err) == codes.ResourceExhausted {
 				limits.Throttle(ctx, 1) // as the server does for a call of one job

@@ -2,9 +2,7 @@ package scheduler
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"time"
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
@@ -13,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"carillon/internal/bulkv1"
+	"carillon/internal/contain"
 	"carillon/internal/wire"
 )
 
@@ -71,7 +70,7 @@ func (s *Service) stream(
 // translate calls f and returns its error as a status for the client. It logs details that the
 // client does not see.
 func (s *Service) translate(ctx context.Context, method string, f func() error) error {
-	failed := contain(f)
+	failed := contain.Call(f)
 	err := wire.Status(failed)
 	switch code := status.Code(err); {
 	case code == status.Code(failed): // the client sees the whole error
@@ -81,14 +80,4 @@ func (s *Service) translate(ctx context.Context, method string, f func() error) 
 		s.log.DebugContext(ctx, "call refused for now", slog.String("method", method), slog.Any("err", failed))
 	}
 	return err
-}
-
-// contain calls f and returns its error. It recovers a panic of f and returns it as an error.
-func contain(f func() error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("panic: %v\n%s", p, debug.Stack())
-		}
-	}()
-	return f()
 }

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 
+	"carillon/internal/contain"
 	"carillon/internal/dispatch"
 	"carillon/internal/wire"
 )
@@ -38,7 +39,7 @@ func (s *server) WatchJobs(stream schedulerv1.Scheduler_WatchJobsServer) error {
 	log.DebugContext(ctx, "sidecar connected", slog.Int("targets", len(targets)))
 
 	s.receivers.Go(func() {
-		end(contain(func() error { return s.receive(ctx, stream, receiver, log) }))
+		end(contain.Call(func() error { return s.receive(ctx, stream, receiver, log) }))
 	})
 	err = s.send(ctx, stream, receiver)
 	log.DebugContext(ctx, "sidecar disconnected", slog.Any("err", err))
