@@ -74,7 +74,7 @@ func TestServerIsFoundInOrder(t *testing.T) {
 	if err := all.Write(path); err != nil {
 		t.Fatal(err)
 	}
-	stranger, _, _ := terminaltest.Streams()
+	unset, _, _ := terminaltest.Streams()
 	here, stale, nowhere := project(t, os.Getpid()), project(t, endedPID(t)), t.TempDir()
 	for name, c := range map[string]struct {
 		flags Flags
@@ -82,12 +82,12 @@ func TestServerIsFoundInOrder(t *testing.T) {
 		dir   string
 		want  string
 	}{
-		"flag":              {Flags{Server: "http://127.0.0.1:1"}, s, here, "127.0.0.1:1"},
-		"context flag":      {Flags{Context: "prod"}, s, here, "prod.example:1"},
-		"running dev":       {Flags{}, s, here, "localhost:7"},
-		"dev that ended":    {Flags{}, s, stale, "staging.example:3510"},
-		"current context":   {Flags{}, s, nowhere, "staging.example:3510"},
-		"nothing names one": {Flags{}, stranger, nowhere, "localhost:3510"},
+		"flag":               {Flags{Server: "http://127.0.0.1:1"}, s, here, "127.0.0.1:1"},
+		"context flag":       {Flags{Context: "prod"}, s, here, "prod.example:1"},
+		"running dev":        {Flags{}, s, here, "localhost:7"},
+		"dev that ended":     {Flags{}, s, stale, "staging.example:3510"},
+		"current context":    {Flags{}, s, nowhere, "staging.example:3510"},
+		"no server is named": {Flags{}, unset, nowhere, "localhost:3510"},
 	} {
 		if got, err := Find(c.flags, c.s, c.dir); err != nil || got.Address != c.want {
 			t.Errorf("%s: %+v, %v, want %s", name, got, err, c.want)

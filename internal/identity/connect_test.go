@@ -36,10 +36,10 @@ func TestBothSidesNeedATrustedCertificate(t *testing.T) {
 		d := open(t, server)
 		app, _ := files(t, ca, appID, time.Hour)
 		short, _ := files(t, ca, appID, time.Minute)
-		stranger, names := files(t, other, appID, time.Hour)
+		untrusted, names := files(t, other, appID, time.Hour)
 		time.Sleep(2 * time.Minute) // in which the short one expires
 
-		// A stranger who trusts the server's anchor shows a certificate that the server does not trust.
+		// A caller who trusts the server's anchor shows a certificate that the server does not trust.
 		certificate, err := tls.LoadX509KeyPair(names.Cert, names.Key)
 		if err != nil {
 			t.Fatal(err)
@@ -54,7 +54,7 @@ func TestBothSidesNeedATrustedCertificate(t *testing.T) {
 			"no certificate":               {credentials.NewTLS(&tls.Config{InsecureSkipVerify: true}), codes.Unavailable},
 			"expired":                      {secured(t, short, "localhost", "default", "dapr-scheduler"), codes.Unavailable},
 			"a client of other anchors":    {credentials.NewTLS(blind), codes.Unavailable},
-			"both of other anchors":        {secured(t, stranger, "localhost", "default", "dapr-scheduler"), codes.Unavailable},
+			"both of other anchors":        {secured(t, untrusted, "localhost", "default", "dapr-scheduler"), codes.Unavailable},
 			"a server of another domain":   {secured(t, app, "elsewhere", "default", "dapr-scheduler"), codes.Unavailable},
 			"a server of another ns":       {secured(t, app, "localhost", "dapr-system", "dapr-scheduler"), codes.Unavailable},
 			"a server that is something":   {secured(t, app, "localhost", "default", "dapr-placement"), codes.Unavailable},

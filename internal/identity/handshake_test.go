@@ -19,7 +19,7 @@ func TestRejectedHandshakesAreLoggedOnceAMinute(t *testing.T) {
 		cert, key, anchors := ca.Write(t, schedulerID, time.Hour)
 		server, err := identity.OpenFiles(identity.Files{Cert: cert, Key: key, CA: anchors}, logTo(&text))
 		d := open(t, start(t, server, err))
-		stranger, _ := files(t, other, appID, time.Hour)
+		untrusted, _ := files(t, other, appID, time.Hour)
 		said := func() int {
 			synctest.Wait()
 			return strings.Count(text.String(), "level=WARN msg=\"rejected a client")
@@ -33,8 +33,8 @@ func TestRejectedHandshakesAreLoggedOnceAMinute(t *testing.T) {
 			t.Errorf("it is said %d times, want once, and why: %s", n, &text)
 		}
 		time.Sleep(time.Minute)
-		if err := d.enter(t, secured(t, stranger, "localhost", "default", "dapr-scheduler")); err == nil {
-			t.Error("a stranger is let in")
+		if err := d.enter(t, secured(t, untrusted, "localhost", "default", "dapr-scheduler")); err == nil {
+			t.Error("a caller whose certificate is not trusted is let in")
 		}
 		if n := said(); n != 2 {
 			t.Errorf("it is said %d times, want again after a minute: %s", n, &text)
