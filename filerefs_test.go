@@ -20,7 +20,7 @@ import (
 
 // layeredPackages are the packages whose files refer to one another in one direction only.
 var layeredPackages = []string{
-	"internal/app", "internal/bench", "internal/cluster", "internal/encryption",
+	"internal/app", "internal/management", "internal/jobcmd", "internal/output", "internal/connect", "internal/nodecmd", "internal/command", "internal/schedulercmd", "internal/sidecarcmd", "internal/devcmd", "internal/storecmd", "internal/membercmd", "internal/contextcmd", "internal/roleflag", "internal/bench", "internal/cluster", "internal/encryption",
 	"internal/engine", "internal/engine/machine", "internal/engine/quarantine", "internal/engine/record",
 	"internal/engine/storemeta", "internal/explain", "internal/identity", "internal/kubernetes",
 	"internal/sidecar", "internal/sidecar/apiserver", "internal/sidecar/appclient",

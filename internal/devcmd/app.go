@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"strconv"
 
 	"carillon/internal/terminal"
 )
@@ -77,4 +78,15 @@ func connectInput(cmd *exec.Cmd, in *os.File) (closeInput func(), err error) {
 		_ = pipe.Close()
 	}()
 	return func() { _ = pipe.Close() }, nil
+}
+
+// appEnv returns the environment variables for the app that dev starts.
+func (o *devOptions) appEnv() []string {
+	env := []string{
+		"DAPR_HTTP_PORT=" + strconv.Itoa(o.httpPort), "DAPR_GRPC_PORT=" + strconv.Itoa(o.grpcPort), "APP_ID=" + o.appID,
+	}
+	if o.appPort != 0 {
+		env = append(env, "APP_PORT="+strconv.Itoa(o.appPort))
+	}
+	return env
 }

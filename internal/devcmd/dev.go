@@ -7,10 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strconv"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
@@ -18,7 +16,6 @@ import (
 	"carillon/internal/app"
 	"carillon/internal/descriptors"
 	"carillon/internal/exit"
-	"carillon/internal/flagvalue"
 	"carillon/internal/memory"
 	"carillon/internal/nodecmd"
 	"carillon/internal/terminal"
@@ -26,25 +23,6 @@ import (
 
 // errNodeEnded stops the app when the node has ended without an error.
 var errNodeEnded = errors.New("the node has ended")
-
-// devOptions are the flags of dev, and its surroundings.
-type devOptions struct {
-	std    *terminal.Streams
-	atKill *atomic.Pointer[func()]
-
-	appID, appProtocol       string
-	appPort                  int
-	apps                     flagvalue.Strings
-	appGrace                 time.Duration
-	dataDir, keyFile         string
-	httpPort, grpcPort, port int
-	allowedHosts             flagvalue.Strings
-	strict                   bool
-	memory                   nodecmd.MemoryFlags
-	management               nodecmd.ManagementFlags
-	log                      nodecmd.LogFlags
-	command                  []string // of the app, or nil
-}
 
 // New returns the command. atKill is where it stores a function that runs before a second signal ends the
 // process.
@@ -192,15 +170,4 @@ func (o *devOptions) announce(cfg app.AllInOneConfig) {
 	}
 	fmt.Fprintf(o.std.Out, "Schedule a job:\n  curl -X POST http://localhost:%d/v1.0-alpha1/jobs/hello -H 'dapr-app-id: %s' "+
 		"-d '{\"job\": {\"dueTime\": \"5s\", \"data\": \"hi\"}}'\n", o.httpPort, id)
-}
-
-// appEnv returns the environment variables for the app that dev starts.
-func (o *devOptions) appEnv() []string {
-	env := []string{
-		"DAPR_HTTP_PORT=" + strconv.Itoa(o.httpPort), "DAPR_GRPC_PORT=" + strconv.Itoa(o.grpcPort), "APP_ID=" + o.appID,
-	}
-	if o.appPort != 0 {
-		env = append(env, "APP_PORT="+strconv.Itoa(o.appPort))
-	}
-	return env
 }

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/pflag"
 
@@ -14,13 +13,6 @@ import (
 	"carillon/internal/flagvalue"
 	"carillon/internal/nodecmd"
 	"carillon/internal/sidecar"
-)
-
-const (
-	// defaultAppGrace is how long the app may take to stop before it is killed.
-	defaultAppGrace = 5 * time.Second
-	// outputDelay is how long output is copied after the app and its child processes have ended.
-	outputDelay = time.Second
 )
 
 // addFlags adds the flags that fill o.

@@ -3,7 +3,6 @@ package jobcmd
 import (
 	"context"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -59,27 +58,15 @@ func (o *serverOptions) findApps(ctx context.Context, client pb.ManagementClient
 	}
 }
 
-// findNames returns the first names of jobs: of the app, or full names of all apps.
-func (o *getOptions) findNames(ctx context.Context, client pb.ManagementClient, begin string) (names []string, err error) {
-	app, prefix := o.app, begin
-	if id, ok := parseStockName(begin); ok && id.app != "" {
-		app, prefix = id.app, id.name
-	} else if app == "" {
-		prefix = ""
+// addApp adds the flag --app to c, which sets app, with the apps of the server as its completion.
+func (o *serverOptions) addApp(c *cobra.Command, app *string, usage string) {
+	c.Flags().StringVar(app, "app", "", usage)
+	completeFlag(c, "app", o.complete(o.findApps))
+}
+
+// completeFlag sets the completion of a flag of c, which has no other.
+func completeFlag(c *cobra.Command, flag string, f cobra.CompletionFunc) {
+	if err := c.RegisterFlagCompletionFunc(flag, f); err != nil {
+		panic(err)
 	}
-	const most = 100
-	page, err := client.ListJobs(ctx, &pb.ListJobsRequest{
-		Parent: parentOfJobs(o.namespaceOrDefault(), app), Filter: beginsWith("name", prefix), PageSize: most,
-	})
-	for _, j := range page.GetJobs() {
-		id, _ := parseResource(j.GetName())
-		name := id.name
-		if o.app == "" {
-			name = id.stockName()
-		}
-		if strings.HasPrefix(name, begin) {
-			names = append(names, name)
-		}
-	}
-	return names, err
 }

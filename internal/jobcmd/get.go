@@ -194,3 +194,28 @@ func failureText(p *pb.FailurePolicy) string {
 	}
 	return text
 }
+
+// findNames returns the first names of jobs: of the app, or full names of all apps.
+func (o *getOptions) findNames(ctx context.Context, client pb.ManagementClient, begin string) (names []string, err error) {
+	app, prefix := o.app, begin
+	if id, ok := parseStockName(begin); ok && id.app != "" {
+		app, prefix = id.app, id.name
+	} else if app == "" {
+		prefix = ""
+	}
+	const most = 100
+	page, err := client.ListJobs(ctx, &pb.ListJobsRequest{
+		Parent: parentOfJobs(o.namespaceOrDefault(), app), Filter: beginsWith("name", prefix), PageSize: most,
+	})
+	for _, j := range page.GetJobs() {
+		id, _ := parseResource(j.GetName())
+		name := id.name
+		if o.app == "" {
+			name = id.stockName()
+		}
+		if strings.HasPrefix(name, begin) {
+			names = append(names, name)
+		}
+	}
+	return names, err
+}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -22,8 +21,6 @@ const (
 	limitElsewhere  = 10_000
 	maxLimit        = 100_000 // the list is in memory
 )
-
-const pageSize = 500 // jobs that one call asks for
 
 // listOptions are the flags of job list.
 type listOptions struct {
@@ -158,6 +155,3 @@ func reasonsOf(j *pb.Job) (reasons []string) {
 func scheduleOf(j *pb.Job) string {
 	return cmp.Or(j.GetSpec().GetSchedule(), "once")
 }
-
-// wordOf returns a state in lower case.
-func wordOf(s pb.Job_State) string { return strings.ToLower(s.String()) }

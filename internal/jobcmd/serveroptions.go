@@ -53,19 +53,6 @@ func (o *serverOptions) warnUnreachable(nodes []string) error {
 	return err
 }
 
-// addApp adds the flag --app to c, which sets app, with the apps of the server as its completion.
-func (o *serverOptions) addApp(c *cobra.Command, app *string, usage string) {
-	c.Flags().StringVar(app, "app", "", usage)
-	completeFlag(c, "app", o.complete(o.findApps))
-}
-
-// completeFlag sets the completion of a flag of c, which has no other.
-func completeFlag(c *cobra.Command, flag string, f cobra.CompletionFunc) {
-	if err := c.RegisterFlagCompletionFunc(flag, f); err != nil {
-		panic(err)
-	}
-}
-
 // checkParts returns an error for the first flag whose value cannot be a part of a name. It takes pairs of a
 // flag and its value.
 func checkParts(flagsAndValues ...string) error {
@@ -93,3 +80,5 @@ const defaultNamespace = "default"
 
 // namespaceOrDefault returns the namespace of the flags.
 func (o *serverOptions) namespaceOrDefault() string { return cmp.Or(o.namespace, defaultNamespace) }
+
+const pageSize = 500 // jobs that one call asks for

@@ -2,6 +2,7 @@ package jobcmd
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -24,3 +25,6 @@ func leftOf(j *pb.Job) string {
 	}
 	return strconv.FormatUint(uint64(j.GetRemainingCount()), 10)
 }
+
+// wordOf returns a state in lower case.
+func wordOf(s pb.Job_State) string { return strings.ToLower(s.String()) }

@@ -3,7 +3,6 @@ package membercmd
 
 import (
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"carillon/internal/command"
 	"carillon/internal/terminal"
@@ -19,9 +18,4 @@ of this machine.`,
 		Example: `  carillon member list
   carillon member replace dapr-scheduler-server-2`,
 	}, newList(std), newReplace(std))
-}
-
-// addEtcdFlag adds the flag with the address of etcd, which sets p.
-func addEtcdFlag(fs *pflag.FlagSet, p *string) {
-	fs.StringVar(p, "etcd", "http://localhost:2379", "`address` of this machine's etcd: --etcd-client-listen-address and --etcd-client-port of its scheduler")
 }
