@@ -12,9 +12,9 @@ import (
 	"testing"
 	"time"
 
-	"carillon/internal/exit"
-
 	"golang.org/x/sys/unix"
+
+	"carillon/internal/exit"
 )
 
 // TestNodeEndsWhenDataDirectoryIsReplaced covers both roles with a store. A second process starts on the same

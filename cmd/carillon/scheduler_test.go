@@ -16,11 +16,11 @@ import (
 	"testing"
 	"time"
 
-	"carillon/internal/exit"
-
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"carillon/internal/exit"
 )
 
 // daprd is a client of a running `carillon scheduler`: a sidecar and an operator.

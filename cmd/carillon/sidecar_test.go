@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"carillon/internal/exit"
-
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+
+	"carillon/internal/exit"
 )
 
 // carilloned is a running `carillon sidecar`.

@@ -6,10 +6,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"carillon/internal/explain"
 	"carillon/internal/when"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 func TestUpcomingShowsClockChanges(t *testing.T) {

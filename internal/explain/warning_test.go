@@ -5,10 +5,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"carillon/internal/explain"
 	"carillon/internal/when"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // Each line has a schedule and its warnings as of 2026-12-01 08:30 UTC: none if it surprises nobody.

@@ -4,11 +4,11 @@ import (
 	"context"
 	"log/slog"
 
-	"carillon/internal/contain"
-
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/protobuf/proto"
+
+	"carillon/internal/contain"
 )
 
 // authorize returns the error of a call that its caller may not make, or nil.

@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"carillon/internal/when"
-
 	"github.com/google/go-cmp/cmp"
+
+	"carillon/internal/when"
 )
 
 // The wall clocks of eight zones jump forward, fall back, or lose a day. Each

@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"carillon/internal/when"
-
 	"github.com/google/go-cmp/cmp"
+
+	"carillon/internal/when"
 )
 
 // dues returns at most n due instants of a plan, as durations since start.

@@ -7,9 +7,9 @@ import (
 	"testing"
 	"time"
 
-	"carillon/internal/when"
-
 	"github.com/robfig/cron/v3"
+
+	"carillon/internal/when"
 )
 
 // The schedules and the instants compared come to a million pairs.

@@ -6,9 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"carillon/internal/when"
-
 	"github.com/google/go-cmp/cmp"
+
+	"carillon/internal/when"
 )
 
 // instants returns the first n instants of a schedule after one, in the zone

@@ -5,9 +5,9 @@ import (
 	"testing"
 	"time"
 
-	"carillon/internal/when"
-
 	"github.com/google/go-cmp/cmp"
+
+	"carillon/internal/when"
 )
 
 func TestValuesAreThoseOfTheFields(t *testing.T) {
