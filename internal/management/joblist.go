@@ -2,12 +2,14 @@ package management
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
 	"carillon/internal/engine"
 	"carillon/internal/job"
 	pb "carillon/internal/managementv1"
+	"carillon/internal/pagetoken"
 )
 
 // Bounds of one list or count. Behind the first of them, a page ends and a count is a floor.
@@ -23,9 +25,12 @@ const (
 // ListJobs implements [pb.ManagementServer].
 func (s *Server) ListJobs(ctx context.Context, r *pb.ListJobsRequest) (*pb.ListJobsResponse, error) {
 	query := r.GetParent() + "\x00" + r.GetFilter()
-	after, err := decodePageToken(r.GetPageToken(), query)
-	if err != nil {
-		return nil, err
+	after, err := pagetoken.Decode(r.GetPageToken(), query)
+	switch {
+	case errors.Is(err, pagetoken.ErrOtherList):
+		return nil, invalid("pageToken", "it belongs to another parent or filter: keep both, or begin with the first page")
+	case err != nil:
+		return nil, invalid("pageToken", "it is not a next_page_token of this server: begin with the first page")
 	}
 	f, err := s.newSearch(ctx, r.GetParent(), r.GetFilter())
 	if err != nil {
@@ -39,7 +44,10 @@ func (s *Server) ListJobs(ctx context.Context, r *pb.ListJobsRequest) (*pb.ListJ
 	if err := s.run(ctx, f, func(j seenJob) { resp.Jobs = append(resp.Jobs, j.message()) }); err != nil {
 		return nil, err
 	}
-	resp.NextPageToken, resp.ScannedCount, resp.Unreachable = encodePageToken(f.after, query), uint32(f.scanned), f.unreachable
+	if f.after != nil {
+		resp.NextPageToken = pagetoken.Encode(f.after, query)
+	}
+	resp.ScannedCount, resp.Unreachable = uint32(f.scanned), f.unreachable
 	if f.last != (job.Key{}) {
 		resp.ScannedThrough = jobName(f.last)
 	}

@@ -3,6 +3,8 @@ package scheduler
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"google.golang.org/grpc/codes"
@@ -11,6 +13,7 @@ import (
 
 	"carillon/internal/bulkv1"
 	"carillon/internal/job"
+	"carillon/internal/pagetoken"
 	"carillon/internal/wire"
 )
 
@@ -30,9 +33,15 @@ func (s *Service) listPage(ctx context.Context, req *bulkv1.ListJobsPageRequest)
 	if size := req.GetPageSize(); size > maxPageSize {
 		return nil, status.Errorf(codes.InvalidArgument, "page_size is %d: give 1 to %d, or 0 for %d", size, maxPageSize, defaultPageSize)
 	}
-	position, err := parsePageToken(req.GetPageToken(), p)
-	if err != nil {
-		return nil, err
+	list := fmt.Sprintf("%d %q %q %q", p.Kind, p.Namespace, p.Parts, p.Rest)
+	position, err := pagetoken.Decode(req.GetPageToken(), list) // used within p alone: a forged one shows no other jobs
+	switch {
+	case errors.Is(err, pagetoken.ErrOtherList):
+		return nil, status.Errorf(codes.InvalidArgument,
+			"the page token %.100q is of a list of another app or name prefix: all pages of a list need the same ones", req.GetPageToken())
+	case err != nil:
+		return nil, status.Errorf(codes.InvalidArgument,
+			"the page token %.100q is malformed: give the one of the page before, or none for the first page", req.GetPageToken())
 	}
 	size := int(cmp.Or(req.GetPageSize(), defaultPageSize))
 	var next []byte
@@ -52,6 +61,6 @@ func (s *Service) listPage(ctx context.Context, req *bulkv1.ListJobsPageRequest)
 			return b
 		}
 		b = protowire.AppendTag(b, 2, protowire.BytesType) // next_page_token
-		return protowire.AppendString(b, pageToken(next, p))
+		return protowire.AppendString(b, pagetoken.Encode(next, list))
 	})
 }
