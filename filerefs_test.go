@@ -20,13 +20,17 @@ import (
 
 // layeredPackages are the packages whose files refer to one another in one direction only.
 var layeredPackages = []string{
-	"internal/app", "internal/management", "internal/jobcmd", "internal/output", "internal/connect", "internal/nodecmd", "internal/command", "internal/schedulercmd", "internal/sidecarcmd", "internal/devcmd", "internal/storecmd", "internal/membercmd", "internal/contextcmd", "internal/roleflag", "internal/bench", "internal/cluster", "internal/encryption",
-	"internal/engine", "internal/engine/machine", "internal/engine/quarantine", "internal/engine/record",
-	"internal/engine/storemeta", "internal/explain", "internal/identity", "internal/kubernetes",
-	"internal/sidecar", "internal/sidecar/apiserver", "internal/sidecar/appclient",
-	"internal/sidecar/daprmetrics", "internal/sidecar/delivery",
-	"internal/sidecar/schedulerclient", "internal/store/etcdstore", "internal/store/pebblestore",
-	"internal/store/storetest", "internal/wire", "test/mutate",
+	"internal/app", "internal/bench", "internal/cluster", "internal/command", "internal/connect",
+	"internal/contextcmd", "internal/devcmd", "internal/encryption", "internal/engine",
+	"internal/engine/machine", "internal/engine/quarantine", "internal/engine/record",
+	"internal/engine/storemeta", "internal/explain", "internal/forward", "internal/identity",
+	"internal/jobcmd", "internal/kubernetes", "internal/management", "internal/membercmd",
+	"internal/nodecmd", "internal/output", "internal/roleflag", "internal/scheduler",
+	"internal/schedulercmd", "internal/sidecar", "internal/sidecar/apiserver",
+	"internal/sidecar/appclient", "internal/sidecar/daprmetrics", "internal/sidecar/delivery",
+	"internal/sidecar/schedulerclient", "internal/sidecarcmd", "internal/store/etcdstore",
+	"internal/store/pebblestore", "internal/store/storetest", "internal/storecmd", "internal/wire",
+	"test/mutate",
 }
 
 // TestFilesReferInOneDirection fails if two files of a layered package refer to one another,

@@ -42,7 +42,7 @@ func (r *Router) Apply(ctx context.Context, m *peerv1.ApplyRequest) (*peerv1.App
 	answer := new(peerv1.ApplyResponse)
 	for i, err := range errs {
 		if err != nil {
-			answer.Problems = append(answer.Problems, r.problem(ctx, i, err))
+			answer.Problems = append(answer.Problems, problem(ctx, r.log, i, err))
 		}
 	}
 	return answer, nil

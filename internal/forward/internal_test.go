@@ -59,15 +59,15 @@ func TestOvertakenCommandIsNotRetried(t *testing.T) {
 func TestErrorsSurviveForwarding(t *testing.T) {
 	r := &Router{log: slog.New(slog.DiscardHandler)}
 	for _, want := range []error{engine.ErrNotOwner, job.ErrExists, job.ErrFull, job.ErrUnavailable} {
-		if got := fromProblem(r.problem(t.Context(), 7, want)); !errors.Is(got, want) || errors.Is(got, engine.ErrNotOwner) != errors.Is(want, engine.ErrNotOwner) {
+		if got := fromProblem(problem(t.Context(), r.log, 7, want)); !errors.Is(got, want) || errors.Is(got, engine.ErrNotOwner) != errors.Is(want, engine.ErrNotOwner) {
 			t.Errorf("%v becomes %v", want, got)
 		}
 	}
 	var large *job.TooLargeError
-	if got := fromProblem(r.problem(t.Context(), 7, &job.TooLargeError{Size: 3, Limit: 2})); !errors.As(got, &large) || *large != (job.TooLargeError{Size: 3, Limit: 2}) {
+	if got := fromProblem(problem(t.Context(), r.log, 7, &job.TooLargeError{Size: 3, Limit: 2})); !errors.As(got, &large) || *large != (job.TooLargeError{Size: 3, Limit: 2}) {
 		t.Errorf("a job that is too large becomes %v", got)
 	}
-	if got := r.problem(t.Context(), 7, errors.New("a secret")); got.GetIndex() != 7 || !errors.Is(fromProblem(got), errInternal) {
+	if got := problem(t.Context(), r.log, 7, errors.New("a secret")); got.GetIndex() != 7 || !errors.Is(fromProblem(got), errInternal) {
 		t.Errorf("what a node keeps to itself becomes %v", got)
 	}
 }

@@ -13,7 +13,7 @@ import (
 
 // problem converts err for the node that sent the command. It logs errors whose details that node
 // does not get.
-func (r *Router) problem(ctx context.Context, index int, err error) *peerv1.Problem {
+func problem(ctx context.Context, log *slog.Logger, index int, err error) *peerv1.Problem {
 	p := &peerv1.Problem{Index: uint32(index)}
 	var large *job.TooLargeError
 	switch {
@@ -28,7 +28,7 @@ func (r *Router) problem(ctx context.Context, index int, err error) *peerv1.Prob
 	case errors.Is(err, job.ErrUnavailable), ctx.Err() != nil:
 		p.Kind = peerv1.Problem_UNAVAILABLE
 	default:
-		r.log.LogAttrs(ctx, slog.LevelError, "another node's call failed", slog.Any("err", err))
+		log.LogAttrs(ctx, slog.LevelError, "another node's call failed", slog.Any("err", err))
 	}
 	return p
 }
@@ -50,7 +50,7 @@ func fromProblems(m *peerv1.ApplyResponse, n int) ([]error, error) {
 // errOwnerFull is the error of a job whose owner, another node, is full.
 var errOwnerFull = &job.FullError{Reason: "the node that owns the job has no room for new ones; its health and its log say how much is left, and how much is needed"}
 
-// fromProblem is the inverse of [Router.problem].
+// fromProblem is the inverse of problem.
 func fromProblem(p *peerv1.Problem) error {
 	switch p.GetKind() {
 	case peerv1.Problem_NOT_OWNER:

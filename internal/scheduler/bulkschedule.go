@@ -16,9 +16,6 @@ import (
 	"carillon/internal/limits"
 )
 
-// maxBulkJobs is how many jobs a call of carillon.v1.Bulk may have.
-const maxBulkJobs = 1000
-
 // A bulkServer implements carillon.v1.Bulk. It is a type of its own because Dapr might add a method
 // with the same name to its service.
 type bulkServer struct {

@@ -27,6 +27,9 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 	return c.CodecV2.Marshal(v)
 }
 
+// maxBulkJobs is how many jobs a call of carillon.v1.Bulk may have.
+const maxBulkJobs = 1000
+
 // maxWatchMessage is how many bytes a message of WatchJobs may have. The first one may have
 // maxInitial.
 const maxWatchMessage = 512 << 10

@@ -41,10 +41,6 @@ func (s *Service) GetJob(
 	return &schedulerv1.GetJobResponse{Job: wire.Job(spec)}, nil
 }
 
-// maxGets is how many calls of GetJob are handled at a time. A job may have 2 MiB, however short
-// its request is, and as much again when it is encoded.
-const maxGets = 16
-
 // get handles GetJob with handle. A large job acquires its bytes of the budget of lists until it is
 // sent, because a client may request many and read none. If they are not free, it is refused at
 // once.

@@ -10,7 +10,6 @@ import (
 	"google.golang.org/grpc/status"
 	protobuf "google.golang.org/protobuf/proto"
 
-	"carillon/internal/job"
 	"carillon/internal/limits"
 )
 
@@ -176,27 +175,4 @@ func (q *quotas) sweep(now time.Time) {
 			delete(q.usage, namespace)
 		}
 	}
-}
-
-// checkQuota returns the error of a request beyond the quota of its namespace, or nil. Rates use
-// the monotonic clock, not [Config.Now].
-func (s *Service) checkQuota(ctx context.Context, req any) error {
-	r, ok := req.(interface {
-		GetMetadata() *schedulerv1.JobMetadata
-	})
-	if !ok {
-		return nil
-	}
-	now, namespace := time.Now(), r.GetMetadata().GetNamespace()
-	if len(namespace) > job.MaxName { // no job can have it, so that it is not tracked
-		return nil
-	}
-	j, ok := req.(*schedulerv1.ScheduleJobRequest)
-	if !ok {
-		return s.quotas.allow(ctx, now, namespace, 1)
-	}
-	if err := s.quotas.allow(ctx, now, namespace, callsFor(protobuf.Size(j))); err != nil {
-		return err
-	}
-	return s.quotas.allowJob(ctx, now, namespace, j)
 }

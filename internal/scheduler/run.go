@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"net"
-	"sync"
 	"time"
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
@@ -20,17 +19,6 @@ import (
 
 // gracePeriod is how long open requests may take when a server stops.
 const gracePeriod = 3 * time.Second
-
-// A server is a [Service] that is served by one call of Run.
-type server struct {
-	*Service
-
-	// atClose registers f to be called when the server closes, unless it is canceled.
-	atClose func(f func()) (cancel func() bool)
-	// receivers are the goroutines that receive from streams. Each ends soon after the handler of
-	// its stream.
-	receivers sync.WaitGroup
-}
 
 // Keepalive is the option of a server whose clients connect over a network: it detects a dead
 // client within eight seconds. Clients rely on it (scheduler specification §1.0). A listener in
@@ -79,25 +67,11 @@ func (s *Service) Run(ctx context.Context, l net.Listener, opts ...grpc.ServerOp
 // in the client. A sidecar has one stream on a connection, and a few calls.
 const maxStreams = 10_000
 
-// maxRequest is how many bytes a message of a client may have. The largest job that can be stored
-// has half of that (scheduler specification §1.4), so that a larger message need not be read.
-const maxRequest = 4 << 20
-
 // calls returns the limits of open calls, over all clients. A sidecar has a stream or two on each
 // of its five connections.
 func (s *Service) calls() limits.Calls {
 	return limits.Calls{
 		MaxConcurrent: 100_000, Timeout: 5 * time.Minute, MaxHeaderBytes: 64 << 10, Admit: s.admit, Messages: s.messages,
-	}
-}
-
-// newMessages returns the limits of received messages. It reserves memory for the other nodes of
-// the cluster: their clients were admitted already.
-func newMessages(bytes int64) *limits.MessageMemory {
-	return &limits.MessageMemory{
-		Budget: limits.NewBudget(max(bytes, limits.MinMessageBytes)), Max: maxRequest, Codec: newCodec(),
-		Waiting:  []string{bulkv1.Bulk_ScheduleJobs_FullMethodName, peerv1.Peer_Apply_FullMethodName},
-		Reserved: []string{peerv1.Peer_Apply_FullMethodName},
 	}
 }
 

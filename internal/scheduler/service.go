@@ -69,3 +69,7 @@ func (s *Service) key(name string, m *schedulerv1.JobMetadata) (job.Key, error) 
 	}
 	return k, k.Check()
 }
+
+// maxGets is how many calls of GetJob are handled at a time. A job may have 2 MiB, however short
+// its request is, and as much again when it is encoded.
+const maxGets = 16
