@@ -392,14 +392,14 @@ func TestUnreadableTableFailsCall(t *testing.T) {
 	if err := errors.Join(s.Commit(t.Context(), batch("a", "b", "key", "value")), s.db.Flush(), s.Close()); err != nil {
 		t.Fatal(err)
 	}
-	broken := false
+	var broken atomic.Bool // Pebble removes files in the background meanwhile
 	s = openAt(t, Config{Dir: "store", FS: errorfs.Wrap(disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if broken && op.Kind.ReadOrWrite() == errorfs.OpIsRead && strings.HasSuffix(op.Path, ".sst") {
+		if broken.Load() && op.Kind.ReadOrWrite() == errorfs.OpIsRead && strings.HasSuffix(op.Path, ".sst") {
 			return errors.New("broken")
 		}
 		return nil
 	}))})
-	broken = true
+	broken.Store(true)
 	if values, err := s.Get(t.Context(), []byte("key"), []byte("none")); err == nil || values != nil || !strings.HasSuffix(err.Error(), "broken") {
 		t.Errorf("Get = %q, %v", values, err)
 	}
