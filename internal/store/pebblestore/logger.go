@@ -37,6 +37,10 @@ func (l logger) Fatalf(format string, args ...any) {
 	l.log.Error("pebble failed", slog.Any("err", err))
 }
 
+// nearlyFull is how many free bytes of a disk deserve a warning. Pebble reports percentages of the
+// disk, and a tenth of a large one holds more than a store ever needs.
+const nearlyFull = 4 << 30
+
 // events returns a listener that logs all events at trace level, and those for an operator as
 // warnings.
 func (l logger) events() pebble.EventListener {
@@ -48,7 +52,12 @@ func (l logger) events() pebble.EventListener {
 		l.log.Warn("the disk is slow", slog.String("event", i.String()))
 	}
 	e.LowDiskSpace = func(i pebble.LowDiskSpaceInfo) {
-		l.log.Warn("the disk is nearly full", slog.String("event", i.String()))
+		event := slog.String("event", i.String())
+		if i.AvailBytes >= nearlyFull {
+			l.log.Info("a small part of the disk is free", event)
+			return
+		}
+		l.log.Warn("the disk is nearly full", event)
 	}
 	e.WriteStallBegin = func(i pebble.WriteStallBeginInfo) {
 		l.log.Warn("commits are waiting for the disk", slog.String("event", i.String()))

@@ -120,6 +120,11 @@ func TestPebbleEventsAreLogged(t *testing.T) {
 			}, `level=WARN msg="the disk is nearly full" event="available disk space under 3% (1.0MB of 1.0GB)"`, "",
 		},
 		{
+			"a small part of a large disk", func(_ logger, e pebble.EventListener) {
+				e.LowDiskSpace(pebble.LowDiskSpaceInfo{AvailBytes: 25 << 30, TotalBytes: 252 << 30, PercentThreshold: 10})
+			}, `level=INFO msg="a small part of the disk is free" event="available disk space under 10% (25GB of 252GB)"`, "",
+		},
+		{
 			"a stall", func(_ logger, e pebble.EventListener) {
 				e.WriteStallBegin(pebble.WriteStallBeginInfo{Reason: "memtables"})
 			},
