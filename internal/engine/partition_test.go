@@ -486,3 +486,26 @@ func TestClaimRetriesBackOff(t *testing.T) {
 		<-owned
 	})
 }
+
+func TestPartitionThatNeverBeganRefusesWaitingCalls(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRegistry(t)
+		e := engine.New(engine.Config{Partitions: 1, Shared: true}, r.Store, &app{}, logTo(t)) // never runs: its store is never checked
+		answered := make(chan error, 1)
+		go func() { answered <- e.Schedule(t.Context(), key("app", "a"), once(time.Now().Add(time.Hour)), false) }()
+		synctest.Wait()
+		var dead atomic.Bool
+		ctx, cancel := context.WithCancel(t.Context())
+		go cancel() // another node becomes the owner
+		e.RunPartition(ctx, 0, claim{r, "claim/0", &dead})
+		synctest.Wait()
+		select {
+		case err := <-answered:
+			if !errors.Is(err, engine.ErrNotOwner) {
+				t.Errorf("the call got %v, want %v", err, engine.ErrNotOwner)
+			}
+		default:
+			t.Error("the call still waits for a partition that the node gave up")
+		}
+	})
+}

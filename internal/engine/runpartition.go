@@ -22,9 +22,11 @@ const handOver = time.Second
 //
 // It runs while Run runs, once at a time for each partition.
 func (e *Engine) RunPartition(ctx context.Context, partition int, c Claim) {
+	lp := e.loopOf[partition]
+	defer lp.inbox.setReleased(partition) // even if it was never claimed: calls about it wait
 	select {
 	case <-e.storeChecked:
-		e.loopOf[partition].runPartition(ctx, partition, c)
+		lp.runPartition(ctx, partition, c)
 	case <-ctx.Done():
 	}
 }
@@ -35,7 +37,6 @@ func (e *Engine) IsOwner(partition int) bool { return e.loopOf[partition].inbox.
 
 func (lp *loop) runPartition(ctx context.Context, partition int, c Claim) {
 	lp.inbox.setLoading(partition)
-	defer lp.inbox.setReleased(partition)
 	for wait := minBackoff; ctx.Err() == nil; {
 		select {
 		case <-lp.inbox.ended:
