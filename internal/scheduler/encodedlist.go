@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"math"
 
 	"google.golang.org/grpc/codes"
@@ -20,6 +21,9 @@ type encodedList struct {
 	hasShare bool
 	growing  bool // it has the token of the growing list
 }
+
+// errOutgrown is the error of a list that needs more than its share while another list grows.
+var errOutgrown = errors.New("the list needs more than its share")
 
 // pieceBytes is the size at which a piece is complete.
 const pieceBytes = 256 << 10
@@ -40,25 +44,52 @@ func (l *encodedList) add(ctx context.Context, piece []byte) error {
 	return nil
 }
 
-// acquire acquires bytes of the budget. It waits for other lists to end, for listWait at most.
+// grow acquires the token of the growing list. It waits for another list that grows, for listWait
+// at most.
+func (l *encodedList) grow(ctx context.Context) error {
+	waiting, cancel := context.WithTimeout(ctx, listWait)
+	defer cancel()
+	if l.growing = acquireToken(waiting, l.of.grow); l.growing {
+		return nil
+	}
+	return l.noMemory(ctx)
+}
+
+// acquire acquires bytes of the budget. It waits for other lists to end, for listWait at most. It
+// returns errOutgrown if the list must give back what it has before it waits: the list that grows
+// may need that.
 func (l *encodedList) acquire(ctx context.Context, bytes int64) error {
 	waiting, cancel := context.WithTimeout(ctx, listWait)
 	defer cancel()
 	limit := l.of.budget.Max()
 	if !l.hasShare {
-		l.hasShare = l.of.shares.AcquireWithin(waiting, l.of.share, limit)
+		if l.hasShare = l.of.shares.AcquireWithin(waiting, l.of.share, limit); !l.hasShare {
+			return l.noMemory(ctx)
+		}
 	} else {
 		limit -= l.of.share
 		if l.acquired+bytes > limit { // waiting would not help
 			return status.Errorf(codes.ResourceExhausted,
 				"list jobs: the list has more than %d bytes, and may take %d: list fewer, by a prefix, or raise the memory limit", l.bytes, limit)
 		}
-		l.growing = l.growing || acquireToken(waiting, l.of.grow)
+		if !l.growing {
+			select {
+			case l.of.grow <- struct{}{}:
+				l.growing = true
+			default:
+				return errOutgrown
+			}
+		}
 	}
-	if (l.growing || l.hasShare && l.spare == 0) && l.of.budget.AcquireWithin(waiting, bytes, limit) {
-		l.spare, l.acquired = l.spare+bytes, l.acquired+bytes
-		return nil
+	if !l.of.budget.AcquireWithin(waiting, bytes, limit) {
+		return l.noMemory(ctx)
 	}
+	l.spare, l.acquired = l.spare+bytes, l.acquired+bytes
+	return nil
+}
+
+// noMemory returns the error of a list that has waited in vain.
+func (l *encodedList) noMemory(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

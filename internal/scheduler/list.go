@@ -2,6 +2,7 @@ package scheduler
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 
@@ -23,9 +24,22 @@ func (s *Service) list(ctx context.Context, req *schedulerv1.ListJobsRequest) (*
 	return s.encodeList(ctx, s.jobs.List(ctx, p), func(b []byte) []byte { return b })
 }
 
-// encodeList returns the response with these jobs, and with the fields that end appends to it.
+// encodeList returns the response with these jobs, and with the fields that end appends to it. A
+// list that has outgrown its share begins again when it is its turn to grow.
 func (s *Service) encodeList(
 	ctx context.Context, jobs iter.Seq2[job.Item, error], end func([]byte) []byte,
+) (*encodedList, error) {
+	l, err := s.tryEncodeList(ctx, jobs, end, false)
+	if errors.Is(err, errOutgrown) {
+		return s.tryEncodeList(ctx, jobs, end, true)
+	}
+	return l, err
+}
+
+// tryEncodeList is encodeList, but returns errOutgrown if the list has outgrown its share and may
+// not grow now. With grow it waits until it may, before it acquires memory.
+func (s *Service) tryEncodeList(
+	ctx context.Context, jobs iter.Seq2[job.Item, error], end func([]byte) []byte, grow bool,
 ) (_ *encodedList, err error) {
 	l := &encodedList{of: s.lists}
 	defer func() {
@@ -34,6 +48,11 @@ func (s *Service) encodeList(
 			l.pieces.Free()
 		}
 	}()
+	if grow {
+		if err := l.grow(ctx); err != nil {
+			return nil, err
+		}
+	}
 	if err := l.acquire(ctx, l.of.share); err != nil {
 		return nil, err
 	}
@@ -50,7 +69,7 @@ func (s *Service) encodeList(
 			if err := l.add(ctx, piece); err != nil {
 				return nil, err
 			}
-			piece = make([]byte, 0, len(piece)+len(piece)/8)
+			piece = make([]byte, 0, len(piece)+len(piece)/32) // the next one is about as long
 		}
 	}
 	return l, l.add(ctx, end(piece))

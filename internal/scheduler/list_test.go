@@ -120,3 +120,22 @@ func TestConcurrentListsComplete(t *testing.T) {
 		}
 	})
 }
+
+func TestListsThatFitOnlyAloneTakeTurns(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := runLists(t, 32)
+		began := time.Now()
+		ended := make(chan error, 4)
+		for range cap(ended) {
+			go func() { ended <- n.listOf(t, "large") }()
+		}
+		for range cap(ended) {
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+		}
+		if waited := time.Since(began); waited > 0 {
+			t.Errorf("the lists waited %v for one another, want no timeout", waited)
+		}
+	})
+}

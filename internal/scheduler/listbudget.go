@@ -11,12 +11,13 @@ import (
 const listWait = 10 * time.Second
 
 // listShare is how many bytes a list acquires first, at most, for what it reads at a time and for
-// its first pieces. It acquires more in steps of half of that.
+// its first pieces. It acquires more in steps of a quarter of that.
 const listShare = 8 << 20
 
 // A listBudget limits the memory of lists, from when they begin until they are sent. Only one list
-// at a time may grow beyond its share, so that no two lists deadlock. Shares are half of the budget
-// at most. A growing list may have the other half, or all but one share if it is alone.
+// at a time may grow beyond its share. Another one that has outgrown its share gives it back before
+// it waits for its turn, so that no two lists wait for one another. Shares are half of the budget at
+// most. A growing list may have the other half, or all but one share while it is alone.
 type listBudget struct {
 	budget *limits.Budget
 	shares *limits.Budget // the half of budget for shares
@@ -29,7 +30,7 @@ func newListBudget(bytes int64) *listBudget {
 	bytes = max(bytes, minListBytes)
 	share := min(listShare, bytes/4)
 	return &listBudget{
-		budget: limits.NewBudget(bytes), shares: limits.NewBudget(bytes / 2), grow: make(chan struct{}, 1), share: share, step: share / 2,
+		budget: limits.NewBudget(bytes), shares: limits.NewBudget(bytes / 2), grow: make(chan struct{}, 1), share: share, step: share / 4,
 	}
 }
 
