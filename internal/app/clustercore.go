@@ -188,6 +188,7 @@ func memberDefaults(c etcdmember.Config, m memory.Shares) etcdmember.Config {
 	c.SnapshotCount = cmp.Or(c.SnapshotCount, uint64(m.RaftEntries))
 	c.CatchUpEntries = cmp.Or(c.CatchUpEntries, uint64(m.RaftEntries))
 	c.BatchLimit = cmp.Or(c.BatchLimit, m.BackendBatch)
+	c.MaxHeap = cmp.Or(c.MaxHeap, m.LiveHeap)
 	return c
 }
 

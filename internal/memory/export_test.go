@@ -39,6 +39,7 @@ func Table() []string {
 		{"scheduler: requests", Scheduler, size(func(s Shares) int64 { return s.Bodies })},
 		{"scheduler: lists", Scheduler, size(func(s Shares) int64 { return s.Lists })},
 		{"with etcd: Go's runtime", SchedulerWithEtcd, size(func(s Shares) int64 { return s.GoLimit })},
+		{"with etcd: live objects before new jobs are refused", SchedulerWithEtcd, size(func(s Shares) int64 { return s.LiveHeap })},
 		{"with etcd: etcd's log", SchedulerWithEtcd, size(func(s Shares) int64 { return s.RaftLog })},
 		{"with etcd: transactions in that log", SchedulerWithEtcd, count(func(s Shares) int { return s.RaftEntries })},
 		{"with etcd: commands in one commit", SchedulerWithEtcd, size(func(s Shares) int64 { return s.Commit })},

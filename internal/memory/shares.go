@@ -39,6 +39,9 @@ type Shares struct {
 	// SidecarCalls is the maximum size of the bodies of API calls in progress in a sidecar.
 	SidecarCalls int64
 
+	// LiveHeap is how many bytes of live objects the process may have before new jobs are refused: an
+	// embedded etcd keeps an index of all jobs in memory. Garbage has the rest of GoLimit.
+	LiveHeap int64
 	// RaftLog is the maximum size of an embedded etcd's raft log in memory.
 	RaftLog int64
 	// RaftEntries is the number of transactions in etcd's raft log in memory, for members that lag
@@ -93,6 +96,9 @@ func (l Limit) Divide(r Role) (Shares, error) {
 		s.sidecar(n)
 	}
 	s.GoLimit = n - s.Outside() - s.allocator(n) - program - min(n/16, 256*mib)
+	if r == SchedulerWithEtcd {
+		s.LiveHeap = s.GoLimit / 8 * 5
+	}
 	return s, nil
 }
 
@@ -159,5 +165,6 @@ func (s Shares) Attrs(l Limit) []slog.Attr {
 	add("sidecar_triggers", s.SidecarTriggers)
 	add("sidecar_calls", s.SidecarCalls)
 	add("raft_log", s.RaftLog)
+	add("live_heap", s.LiveHeap)
 	return all
 }

@@ -52,6 +52,9 @@ type Config struct {
 	// means etcd's default.
 	BatchLimit    int
 	BatchInterval time.Duration
+	// MaxHeap is how many bytes of live objects the process may have before the member is full: it
+	// keeps an index of all keys in memory. 0 means no limit.
+	MaxHeap int64
 	// DefragAtStart is the number of free megabytes in the database from which etcd defragments it
 	// at start; 0 means never.
 	DefragAtStart uint

@@ -19,6 +19,7 @@ type Member struct {
 	config     *embed.Config
 	log        *slog.Logger
 	diskSpace  *diskspace.Watch
+	heapSpace  *heapSpace
 
 	kv      kv
 	dataDir atomic.Pointer[dataDir]    // nil before the start

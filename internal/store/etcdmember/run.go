@@ -1,6 +1,7 @@
 package etcdmember
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,6 +28,7 @@ func New(cfg Config, log *slog.Logger) (*Member, error) {
 	m := &Member{isExpected: cfg.isExpected, waitTLS: cfg.waitTLS, config: ec, failed: make(chan struct{}), log: log.With(slog.String("component", "etcd"))}
 	m.kv.checkPresent = m.checkPresent
 	m.diskSpace = diskspace.New(func() (diskspace.Usage, error) { return diskspace.Of(cfg.Dir) }, m.log)
+	m.heapSpace = newHeapSpace(cfg.MaxHeap, m.log)
 	ec.ZapLoggerBuilder = embed.NewZapLoggerBuilder(m.logger())
 	if err := ec.Validate(); err != nil {
 		return nil, fmt.Errorf("configure the etcd member: %w", err)
@@ -34,9 +36,10 @@ func New(cfg Config, log *slog.Logger) (*Member, error) {
 	return m, nil
 }
 
-// Full returns why no new jobs should be stored because of the member's disk, or nil: see
-// [diskspace.Watch]. When the disk is completely full, the member fails.
-func (m *Member) Full() error { return m.diskSpace.Full() }
+// Full returns why no new jobs should be stored because of the member's disk, or of the memory of
+// the process, or nil: see [diskspace.Watch] and [Config.MaxHeap]. When the disk is completely full,
+// the member fails.
+func (m *Member) Full() error { return cmp.Or(m.diskSpace.Full(), m.heapSpace.full()) }
 
 const (
 	// failedStopTimeout is how long a failed member may take to close its data directory;
