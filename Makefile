@@ -51,7 +51,7 @@ cluster: ## Run the tests that need etcd, which runs in real time, and all of te
 # On one node and on three, eight loads of five minutes at most each. It needs root and a memory cgroup.
 .PHONY: overload
 overload: ## Give nodes in 256 MiB a million jobs, hung apps and large bodies (an hour), and print a table
-	CARILLON_TEST_OVERLOAD=1 $(GO) test -count=1 -timeout 90m -v -run '^TestFullOverload' ./test/overload
+	CARILLON_TEST_OVERLOAD=1 $(GO) test -count=1 -timeout 90m -v -run '^TestFull' ./test/overload
 
 .PHONY: flood
 flood: ## Flood one namespace beside another in eight ways, for three minutes, and compare what the other notices

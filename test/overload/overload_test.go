@@ -3,7 +3,9 @@
 package overload
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"carillon/internal/bench"
+	"carillon/internal/bulkv1"
 )
 
 // A load is what the nodes are given.
@@ -61,15 +64,15 @@ func short() (scale, []load) {
 }
 
 func long(nodes int) (scale, []load) {
-	hung, second := 10_000_000, time.Second // in which one node is given what several are given later
-	if nodes > 1 {                          // scheduling as many would take longer than a load may
-		hung, second = 1_000_000, 4*time.Second
+	burst, hung, second := 1_000_000, 10_000_000, time.Second // in which one node is given what several are given later
+	if nodes > 1 {                                            // etcd keeps an index of all jobs in memory, and 256 MiB hold 200,000
+		burst, hung, second = 100_000, 100_000, 4*time.Second
 	}
 	s := scale{
 		limit: 256 << 20, window: 10 * time.Second, patience: time.Minute, back: time.Minute, calls: 100 * time.Millisecond, ratio: 1.5,
 	}
 	return s, []load{
-		{name: "a burst to a fast app", apps: 1, jobs: 1_000_000, payload: 64, answer: bench.AnswerSuccess, lead: 20 * second},
+		{name: "a burst to a fast app", apps: 1, jobs: burst, payload: 64, answer: bench.AnswerSuccess, lead: 20 * second},
 		{name: "apps that hang", apps: 1000, jobs: hung, payload: 64, answer: bench.AnswerNone},
 		{
 			name: "payloads, lists and bodies", apps: 1, jobs: 10_000, payload: 20_000, answer: bench.AnswerSuccess, lead: 5 * second,
@@ -107,6 +110,42 @@ func TestFullOverloadInLittleMemoryLosesNothing(t *testing.T) {
 				})
 			}
 		})
+	}
+}
+
+// TestFullClusterRefusesJobsBeyondItsMemory schedules jobs until one is refused. No node may be killed, and no lease lost.
+func TestFullClusterRefusesJobsBeyondItsMemory(t *testing.T) {
+	if !everything() {
+		t.Skip("it takes long: make overload runs it")
+	}
+	nodes := startNodes(t, 3, 256<<20)
+	u := connect(t, nodes)
+	most := watchMemory(t, nodes)
+	sent, refused := 0, error(nil)
+	for ; refused == nil && sent < 1_000_000; sent += 500 {
+		message := new(bulkv1.ScheduleJobsRequest)
+		for i := sent; i < sent+500; i++ {
+			message.Jobs = append(message.Jobs, request("many", strconv.Itoa(i), time.Now().Add(1000*time.Hour), 64))
+		}
+		answer, err := u.bulk(sent/500).ScheduleJobs(t.Context(), message)
+		if err != nil {
+			t.Fatalf("after %d jobs: %v", sent, err)
+		}
+		if all := answer.GetRefused(); len(all) > 0 {
+			refused = errors.New(all[0].GetMessage())
+		}
+	}
+	t.Logf("after about %d jobs, with %d MiB at most: %v", sent, most()>>20, refused)
+	if refused == nil || !strings.Contains(refused.Error(), "memory") {
+		t.Errorf("the error of the first job that was refused is %v, want one that says that memory is used up", refused)
+	}
+	if n := lost(nodes); n > 0 {
+		t.Errorf("%d leases were lost", n)
+	}
+	for _, n := range nodes {
+		if n.group != nil && n.group.kills(t) > 0 {
+			t.Error("the kernel has killed a node")
+		}
 	}
 }
 
@@ -153,9 +192,9 @@ func (s scale) run(t *testing.T, count int, l load, f *figures) {
 		f.calls = u.call(t.Context(), "caller", s.window)
 		c.wait(s.patience)
 		c.stop()
-		f.notes = append(f.notes, fmt.Sprintf("%s: %d lists, %d bodies, %d refused", l.name, c.lists.Load(), c.bodies.Load(), c.refusals.Load()))
-		if c.lists.Load() == 0 || c.bodies.Load() == 0 {
-			t.Errorf("%d lists and %d bodies were answered, want some of each", c.lists.Load(), c.bodies.Load())
+		f.notes = append(f.notes, fmt.Sprintf("%s: lists: %v; bodies: %v", l.name, &c.lists, &c.bodies))
+		if c.lists.done.Load() == 0 || c.bodies.done.Load() == 0 {
+			t.Errorf("lists: %v; bodies: %v; want some of each answered", &c.lists, &c.bodies)
 		}
 	} else {
 		f.calls = u.call(t.Context(), "caller", s.window)

@@ -85,19 +85,24 @@ func retried() *commonv1.JobFailurePolicy {
 	}}
 }
 
-// schedule schedules the jobs of the apps over streams, as their configuration says, and returns when all of them are
+// bulk returns a client of one node's bulk service; callers take the nodes in turn.
+func (u *users) bulk(caller int) bulkv1.BulkClient {
+	return bulkv1.NewBulkClient(u.conns[caller%len(u.conns)])
+}
+
+// schedule schedules the jobs of the apps in groups, as their configuration says, and returns when all of them are
 // acknowledged.
 func (u *users) schedule(t *testing.T, cfg bench.AppsConfig, payload int) {
 	t.Helper()
 	const callers, bytes = 8, 2 << 20
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute)
 	defer cancel()
 	group := min(500, max(1, bytes/(payload+200)))
 	var next atomic.Int64
 	var g errgroup.Group
 	for caller := range callers {
 		g.Go(func() error {
-			client, message := bulkv1.NewBulkClient(u.conns[caller%len(u.conns)]), new(bulkv1.ScheduleJobsRequest)
+			client, message := u.bulk(caller), new(bulkv1.ScheduleJobsRequest)
 			for {
 				first := (int(next.Add(1)) - 1) * group
 				if first >= cfg.Jobs {
@@ -118,7 +123,7 @@ func (u *users) schedule(t *testing.T, cfg bench.AppsConfig, payload int) {
 		})
 	}
 	if err := g.Wait(); err != nil {
-		t.Fatalf("schedule %d jobs: %v", cfg.Jobs, err)
+		t.Fatalf("schedule %d jobs, of which %d were sent: %v", cfg.Jobs, min(int(next.Load())*group, cfg.Jobs), err)
 	}
 }
 
@@ -227,8 +232,23 @@ func (u *users) stored(t *testing.T, app string) (count int) {
 
 // A crowd is callers that list, and callers that schedule jobs with large bodies, all at once.
 type crowd struct {
-	stop                    func()
-	lists, bodies, refusals atomic.Int64
+	stop          func()
+	lists, bodies crowdCalls
+}
+
+// crowdCalls are the calls of one kind of a crowd.
+type crowdCalls struct {
+	done, refused atomic.Int64
+	refusal       atomic.Pointer[error] // the last one
+}
+
+// String returns the numbers, and why the last call was refused.
+func (c *crowdCalls) String() string {
+	text := fmt.Sprintf("%d answered, %d refused", c.done.Load(), c.refused.Load())
+	if last := c.refusal.Load(); last != nil {
+		text += fmt.Sprintf(", the last with %v", *last)
+	}
+	return text
 }
 
 // large is a body at the bound of what a job may have.
@@ -237,7 +257,7 @@ const large = 1900 << 10
 // wait waits until each kind of call has succeeded at least once, or patience ends.
 func (c *crowd) wait(patience time.Duration) {
 	for begin := time.Now(); time.Since(begin) < patience; time.Sleep(10 * time.Millisecond) {
-		if c.lists.Load() > 0 && c.bodies.Load() > 0 {
+		if c.lists.done.Load() > 0 && c.bodies.done.Load() > 0 {
 			return
 		}
 	}
@@ -254,14 +274,15 @@ func (u *users) crowd(t *testing.T, app string, listers, writers int) *crowd {
 		all.Wait()
 	})
 	t.Cleanup(c.stop)
-	again := func(done *atomic.Int64, call func() error) {
+	again := func(calls *crowdCalls, call func() error) {
 		for ctx.Err() == nil {
 			err := call()
 			switch {
 			case err == nil:
-				done.Add(1)
+				calls.done.Add(1)
 			case status.Code(err) == codes.ResourceExhausted:
-				c.refusals.Add(1)
+				calls.refused.Add(1)
+				calls.refusal.Store(&err)
 				time.Sleep(20 * time.Millisecond)
 			case ctx.Err() == nil:
 				t.Errorf("a list or a large body: %v, want it to be carried out, or refused for want of memory", err)
