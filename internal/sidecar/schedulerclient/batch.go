@@ -27,7 +27,7 @@ const maxParallelCalls = 16
 // scheduleAll stores jobs, many in a call if the scheduler can do that, and returns their errors.
 // Jobs with the same name are stored in order.
 func (h *host) scheduleAll(ctx context.Context, all []*schedulerv1.ScheduleJobRequest) []error {
-	if until := h.noBulkUntil.Load(); until != nil && time.Now().Before(*until) {
+	if !h.mayHaveBulk() {
 		return h.scheduleEach(ctx, all)
 	}
 	errs := make([]error, len(all))
@@ -57,6 +57,12 @@ func (h *host) scheduleAll(ctx context.Context, all []*schedulerv1.ScheduleJobRe
 	return errs
 }
 
+// mayHaveBulk reports whether the scheduler has the bulk service, as far as is known.
+func (h *host) mayHaveBulk() bool {
+	until := h.noBulkUntil.Load()
+	return until == nil || !time.Now().Before(*until)
+}
+
 // scheduleBulk stores jobs by one call, and sets their errors.
 func (h *host) scheduleBulk(ctx context.Context, jobs []*schedulerv1.ScheduleJobRequest, errs []error) error {
 	answer, err := h.bulk.ScheduleJobs(ctx, &bulkv1.ScheduleJobsRequest{Jobs: jobs}, grpc.WaitForReady(true))
@@ -83,11 +89,17 @@ func (h *host) scheduleEach(ctx context.Context, all []*schedulerv1.ScheduleJobR
 		callers.Go(func() {
 			for i, r := range all {
 				if maphash.String(seed, r.GetName())%maxParallelCalls == caller {
-					_, errs[i] = h.ScheduleJob(ctx, r, grpc.WaitForReady(true))
+					errs[i] = h.scheduleOne(ctx, r)
 				}
 			}
 		})
 	}
 	callers.Wait()
 	return errs
+}
+
+// scheduleOne stores a job by a call of its own.
+func (h *host) scheduleOne(ctx context.Context, r *schedulerv1.ScheduleJobRequest) error {
+	_, err := h.ScheduleJob(ctx, r, grpc.WaitForReady(true))
+	return err
 }

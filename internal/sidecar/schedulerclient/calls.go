@@ -13,11 +13,13 @@ import (
 	"carillon/internal/wire"
 )
 
-// Schedule stores one job.
+// Schedule stores one job. Jobs of concurrent calls share calls to the scheduler: see combiner.
 func (c *Client) Schedule(ctx context.Context, r *schedulerv1.ScheduleJobRequest) error {
 	return c.call(ctx, func(ctx context.Context, h *host) error {
-		_, err := h.ScheduleJob(ctx, r, grpc.WaitForReady(true))
-		return err
+		if !h.mayHaveBulk() {
+			return h.scheduleOne(ctx, r)
+		}
+		return h.combiner.schedule(ctx, r)
 	})
 }
 

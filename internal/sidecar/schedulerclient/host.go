@@ -25,16 +25,19 @@ type host struct {
 	address  string
 	conn     *grpc.ClientConn
 	bulk     bulkv1.BulkClient
+	combiner combiner       // of single jobs
 	inFlight sync.WaitGroup // calls
 
 	noBulkUntil atomic.Pointer[time.Time] // the scheduler does not have the bulk service; nil if not known
 }
 
 func newHost(address string, conn *grpc.ClientConn) *host {
-	return &host{
+	h := &host{
 		SchedulerClient: schedulerv1.NewSchedulerClient(conn), address: address, conn: conn,
 		bulk: bulkv1.NewBulkClient(conn),
 	}
+	h.combiner.alone, h.combiner.together = h.scheduleOne, h.scheduleAll
+	return h
 }
 
 // firstConnected returns the first of hosts, or, if that does not connect soon, any host that
