@@ -21,7 +21,8 @@ import (
 // layeredPackages are the packages whose files refer to one another in one direction only.
 var layeredPackages = []string{
 	"internal/app", "internal/bench", "internal/cluster", "internal/command", "internal/connect",
-	"internal/contextcmd", "internal/devcmd", "internal/encryption", "internal/engine",
+	"internal/contextcmd", "internal/devcmd", "internal/dispatch", "internal/encryption",
+	"internal/engine",
 	"internal/engine/machine", "internal/engine/quarantine", "internal/engine/record",
 	"internal/engine/storemeta", "internal/explain", "internal/forward", "internal/identity",
 	"internal/jobcmd", "internal/kubernetes", "internal/management", "internal/membercmd",
