@@ -21,11 +21,12 @@ import (
 // layeredPackages are the packages whose files refer to one another in one direction only.
 var layeredPackages = []string{
 	"internal/app", "internal/bench", "internal/cluster", "internal/command", "internal/connect",
-	"internal/contextcmd", "internal/devcmd", "internal/encryption", "internal/engine",
+	"internal/contextcmd", "internal/devcmd", "internal/dispatch", "internal/encryption",
+	"internal/engine",
 	"internal/engine/machine", "internal/engine/quarantine", "internal/engine/record",
 	"internal/engine/storemeta", "internal/explain", "internal/forward", "internal/identity",
-	"internal/jobcmd", "internal/kubernetes", "internal/management", "internal/membercmd",
-	"internal/nodecmd", "internal/output", "internal/roleflag", "internal/scheduler",
+	"internal/job", "internal/jobcmd", "internal/kubernetes", "internal/management",
+	"internal/membercmd", "internal/memory", "internal/nodecmd", "internal/output", "internal/roleflag", "internal/scheduler",
 	"internal/schedulercmd", "internal/sidecar", "internal/sidecar/apiserver",
 	"internal/sidecar/appclient", "internal/sidecar/daprmetrics", "internal/sidecar/delivery",
 	"internal/sidecar/schedulerclient", "internal/sidecarcmd", "internal/store/etcdstore",

@@ -12,42 +12,42 @@ import (
 // full, the trigger is held in one queue until both have a free slot.
 type actorLimits struct {
 	actorType string
-	share     *Share                // of the dispatcher
 	labels    labels                // of the dispatcher
 	whole     semaphore             // of all triggers of the type
 	byKey     map[string]*semaphore // by concurrency key
 	limits    int                   // of all semaphores together
-	stale     bool                  // a semaphore has got its first limit, or lost its last
-	held      int                   // triggers in the queues together
-	bytes     int                   // their sizes together
+	stale     bool                  // a semaphore got its first limit, or lost its last
+	held      triggerBudget         // of the triggers in all queues
 	last      uint64                // the number of the trigger that was held last
 }
 
-func newActorLimits(actorType string, d *Dispatcher) *actorLimits {
-	a := &actorLimits{actorType: actorType, share: &d.share, labels: d.labels, byKey: make(map[string]*semaphore)}
-	a.whole.of, a.whole.label = a, d.labels.of(actorType)
-	return a
+func newActorLimits(actorType string, held triggerBudget, share *Share, labels labels) *actorLimits {
+	return &actorLimits{
+		actorType: actorType, labels: labels, held: held,
+		whole: semaphore{share: share, label: labels.of(actorType)}, byKey: make(map[string]*semaphore),
+	}
 }
 
-// addLimit adds a limit that by states. The caller calls requeue afterwards.
-func (a *actorLimits) addLimit(by *Stream, l ConcurrencyLimit) {
+// addLimit adds a limit that a stream states. The caller calls requeue afterwards.
+func (a *actorLimits) addLimit(stream uint64, l ConcurrencyLimit) {
 	sem := &a.whole
 	if l.Key != nil {
 		if sem = a.byKey[*l.Key]; sem == nil {
-			sem = &semaphore{of: a, label: a.labels.of(a.actorType + ":" + *l.Key)}
+			label := a.labels.of(a.actorType + ":" + *l.Key)
+			sem = &semaphore{whole: &a.whole, share: a.whole.share, label: label}
 			a.byKey[*l.Key] = sem
 		}
 	}
 	a.stale = a.stale || !sem.limited()
-	sem.limits = append(sem.limits, streamLimit{by, l.Max})
+	sem.limits = append(sem.limits, streamLimit{stream, l.Max})
 	a.limits++
 }
 
-// removeLimits removes all limits that by states. The caller calls requeue afterwards.
-func (a *actorLimits) removeLimits(by *Stream) {
+// removeLimits removes all limits that a stream states. The caller calls requeue afterwards.
+func (a *actorLimits) removeLimits(stream uint64) {
 	for sem := range a.all {
 		n := len(sem.limits)
-		sem.limits = slices.DeleteFunc(sem.limits, func(l streamLimit) bool { return l.by == by })
+		sem.limits = slices.DeleteFunc(sem.limits, func(l streamLimit) bool { return l.stream == stream })
 		a.limits -= n - len(sem.limits)
 		a.stale = a.stale || n > 0 && !sem.limited()
 	}
@@ -61,7 +61,7 @@ func (a *actorLimits) requeue() {
 	}
 	a.stale = false
 	for _, h := range a.popAll() {
-		a.of(h.t).push(h)
+		a.push(a.of(h.t), h)
 	}
 	for key, n := range a.byKey {
 		if !n.limited() && n.inFlight == 0 {
@@ -96,7 +96,7 @@ func (a *actorLimits) of(t job.Trigger) *semaphore {
 func (a *actorLimits) limited() bool { return a.limits > 0 }
 
 // idle reports whether a can be deleted.
-func (a *actorLimits) idle() bool { return a.held == 0 && a.whole.inFlight == 0 && !a.limited() }
+func (a *actorLimits) idle() bool { return a.held.count == 0 && a.whole.inFlight == 0 && !a.limited() }
 
 // oldest returns the semaphore whose queue begins with the oldest held trigger whose slots are
 // free; nil if there is none.
@@ -116,11 +116,22 @@ func (a *actorLimits) oldest() *semaphore {
 	return first
 }
 
+// hold appends a trigger to the queue of sem.
+func (a *actorLimits) hold(sem *semaphore, t job.Trigger, bytes int, done func(job.Outcome)) {
+	a.last++
+	sem.used, a.whole.used = true, true
+	a.push(sem, heldTrigger{a.last, t, bytes, done})
+}
+
+func (a *actorLimits) push(sem *semaphore, h heldTrigger) {
+	sem.queue.PushBack(h)
+	a.held.acquire(h.bytes)
+}
+
 // pop removes the first trigger of the queue of sem.
 func (a *actorLimits) pop(sem *semaphore) heldTrigger {
 	h := sem.queue.PopFront()
-	a.held--
-	a.bytes -= h.bytes
+	a.held.release(h.bytes)
 	return h
 }
 
@@ -150,7 +161,7 @@ func (a *actorLimits) addCounts(counts map[string]slotCount) {
 		c.inFlight += sem.inFlight
 		switch {
 		case sem == &a.whole:
-			c.held += a.held
+			c.held += a.held.count
 		case !a.whole.limited():
 			c.held += sem.queue.Len()
 		}

@@ -39,16 +39,22 @@ func BenchmarkDeliverNextSettle(b *testing.B) {
 	}
 }
 
-// The same, but each freed slot wakes every waiter.
+// The same, while a waiter of each partition waits for capacity.
 func BenchmarkSettleWithScarceCapacity(b *testing.B) {
 	d := dispatch.New(dispatch.Config{})
 	s := d.Connect([]job.Target{app("a")})
 	t := trigger(app("a"), "a-job-with-a-name")
-	for d.Deliver(t, ignore, ignoreWake) {
-	}
-	for range 63 {
+	const waiters = 64
+	deliver := func() {
+		t.Partition = (t.Partition + 1) % waiters
 		d.Deliver(t, ignore, ignoreWake)
 	}
+	refuse := func() { // until each partition waits
+		for d.Stats().Waiting < waiters {
+			deliver()
+		}
+	}
+	refuse()
 	b.ReportAllocs()
 	for b.Loop() {
 		id, _, err := s.Next(b.Context())
@@ -56,8 +62,7 @@ func BenchmarkSettleWithScarceCapacity(b *testing.B) {
 			b.Fatal(err)
 		}
 		s.Settle(id, job.Handled)
-		for d.Stats().Waiting < 64 {
-			d.Deliver(t, ignore, ignoreWake)
-		}
+		deliver()
+		refuse()
 	}
 }

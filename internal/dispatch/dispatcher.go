@@ -1,110 +1,64 @@
 package dispatch
 
 import (
-	"cmp"
 	"slices"
-	"sync"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
 
 	"carillon/internal/job"
 )
 
-// Config has the limits of a [Dispatcher]. A stream that has reached either of its limits is
-// skipped. A trigger that would have to be held is refused when its actor type has reached either
-// of its limits.
-type Config struct {
-	MaxInFlight int // triggers on one stream; default 10,000
-	// MaxBytes is of the names and payloads in flight on one stream. A larger trigger is accepted
-	// when nothing else is in flight. Default 64 MiB.
-	MaxBytes int
-
-	MaxHeld int // triggers of one actor type; default 100,000
-	// MaxHeldBytes is of the names and payloads of the held triggers of one actor type. A larger
-	// trigger is held when no other is. Default 64 MiB.
-	MaxHeldBytes int
-
-	// MaxPayload is how many bytes of names and payloads may wait to be sent to all streams
-	// together, held triggers included. Targets share them fairly. Each may always have 32 KiB, or
-	// one trigger that is larger than its share; there are at most four such triggers. Default 256
-	// MiB.
-	MaxPayload int
-
-	Metrics prometheus.Registerer // for the dispatcher's metrics; nil: none
-}
-
 // A Dispatcher delivers triggers to the streams that serve their targets. It is safe for concurrent
 // use.
 type Dispatcher struct {
-	cfg   Config
-	began time.Time
+	cfg    Config
+	shared *sharedState // whose mutex guards the fields below
 
-	// mu guards the fields below, all targetStates, and the fields of Streams that are not fixed.
-	mu           sync.Mutex
-	targets      map[job.Target]*targetState
-	streams      int
-	inFlight     int
-	held         int
-	waiting      int
-	ignored      uint64
-	payload      payloadBudget
-	payloadTimer *time.Timer // wakes targets that the budget refused; nil when it is not set
-
-	tallies   [3]tally          // by kind of target
-	throttled map[string]uint64 // triggers that were held, by the label of the semaphore that was full
-	labels    labels            // of semaphores
-	share     Share             // of concurrency limits
+	targets   map[job.Target]*targetState
+	connected uint64 // streams that have connected so far
+	labels    labels // of semaphores
+	share     Share  // of concurrency limits
 }
 
 // New returns a dispatcher without streams.
 func New(cfg Config) *Dispatcher {
-	cfg.MaxInFlight = cmp.Or(cfg.MaxInFlight, 10_000)
-	cfg.MaxBytes = cmp.Or(cfg.MaxBytes, 64<<20)
-	cfg.MaxHeld = cmp.Or(cfg.MaxHeld, 100_000)
-	cfg.MaxPayload = cmp.Or(cfg.MaxPayload, 256<<20)
-	cfg.MaxHeldBytes = cmp.Or(cfg.MaxHeldBytes, 64<<20)
+	cfg = cfg.withDefaults()
 	d := &Dispatcher{
-		cfg: cfg, began: time.Now(), targets: make(map[job.Target]*targetState),
-		payload: newPayloadBudget(cfg.MaxPayload), throttled: make(map[string]uint64),
-		labels: make(labels), share: Share{Nodes: 1},
+		cfg: cfg, shared: &sharedState{throttled: make(map[string]uint64)},
+		targets: make(map[job.Target]*targetState), labels: make(labels), share: Share{Nodes: 1},
 	}
+	d.shared.payload = newPayloadBudget(cfg.MaxPayload, d.wakeRefused)
 	if cfg.Metrics != nil {
-		cfg.Metrics.MustRegister(newMetrics(d))
+		cfg.Metrics.MustRegister(newMetrics(d.shared, d.targets))
 	}
 	return d
 }
 
 // Connected reports whether a stream is connected that serves the target.
 func (d *Dispatcher) Connected(target job.Target) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	r := d.targets[target]
-	return r != nil && len(r.streams) > 0
+	d.shared.mu.Lock()
+	defer d.shared.mu.Unlock()
+	t := d.targets[target]
+	return t != nil && len(t.streams) > 0
 }
 
-// Stats is a snapshot of a Dispatcher.
-type Stats struct {
-	Streams  int    // that are connected
-	InFlight int    // triggers accepted and not ended, held ones included
-	Held     int    // triggers that wait for a slot of a concurrency limit
-	Waiting  int    // waiters: refusals of partitions that were not woken yet, of all targets
-	Targets  int    // that have a stream, a waiter or a concurrency limit
-	Ignored  uint64 // results for triggers that were not in flight, since the start
+// HasCapacity reports whether a stream that serves the target would take a small trigger now. It
+// does not consider concurrency limits.
+func (d *Dispatcher) HasCapacity(target job.Target) bool {
+	const bytes = 1
+	d.shared.mu.Lock()
+	defer d.shared.mu.Unlock()
+	t := d.targets[target]
+	return t != nil && d.shared.payload.fits(target, bytes) &&
+		slices.ContainsFunc(t.streams, func(s *streamState) bool { return s.budget.fits(bytes) })
 }
 
 // Stats returns a snapshot of d.
 func (d *Dispatcher) Stats() Stats {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.stats()
-}
-
-func (d *Dispatcher) stats() Stats {
-	return Stats{
-		Streams: d.streams, InFlight: d.inFlight, Held: d.held, Waiting: d.waiting, Targets: len(d.targets),
-		Ignored: d.ignored,
-	}
+	d.shared.mu.Lock()
+	defer d.shared.mu.Unlock()
+	now := d.shared.counts
+	now.Targets = len(d.targets)
+	return now
 }
 
 // Deliver accepts t without blocking and reports whether it did. It accepts a trigger for which a
@@ -119,67 +73,73 @@ func (d *Dispatcher) stats() Stats {
 // So there is one waiter at most for each partition and target, however often they are refused.
 func (d *Dispatcher) Deliver(t job.Trigger, done func(job.Outcome), wake func(n int)) (accepted bool) {
 	bytes := size(t)
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	r := d.target(t.Key.Target)
-	if !r.accept(t, bytes, done) {
-		if len(r.streams) == 0 {
-			d.tallies[t.Key.Target.Kind].undelivered++
-		}
-		r.wait(t.Partition, wake)
-		return false
+	d.shared.mu.Lock()
+	defer d.shared.mu.Unlock()
+	target := d.target(t.Key.Target)
+	if target.accept(t, bytes, done) {
+		d.shared.counts.InFlight++
+		return true
 	}
-	d.inFlight++
-	return true
+	if len(target.streams) == 0 {
+		d.shared.tallies[t.Key.Target.Kind].undelivered++
+	}
+	target.waiters.wait(t.Partition, wake)
+	return false
 }
 
 // Withdraw removes the waiter of the target and the partition: its wake is not called any more,
 // unless the call has begun. A caller that drops a refused trigger without another try must call
 // it. Otherwise the waiter would stay until a stream serves the target.
 func (d *Dispatcher) Withdraw(target job.Target, partition int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if r := d.targets[target]; r != nil {
-		r.withdraw(partition)
-		r.cleanUp()
+	d.shared.mu.Lock()
+	defer d.shared.mu.Unlock()
+	if t := d.targets[target]; t != nil {
+		t.waiters.withdraw(partition)
+		t.cleanUp()
 	}
 }
 
 // Connect returns a stream that serves these targets, or none. It may limit targets that it does
 // not serve. The caller must close it.
 func (d *Dispatcher) Connect(targets []job.Target, limits ...ConcurrencyLimit) *Stream {
-	s := &Stream{d: d, wake: make(chan struct{}, 1), inFlight: make(map[uint64]attempt)}
-	d.mu.Lock()
+	s := &Stream{shared: d.shared, state: streamState{
+		start: time.Now(), wake: make(chan struct{}, 1), attempts: make(map[uint64]attempt),
+		budget: triggerBudget{maxCount: d.cfg.MaxInFlight, maxBytes: d.cfg.MaxBytes},
+	}}
+	d.shared.mu.Lock()
+	d.connected++
+	s.number = d.connected
 	seen := make(map[job.Target]bool, len(targets))
-	for _, t := range targets {
-		if !seen[t] {
-			seen[t] = true
-			r := d.target(t)
-			r.streams = append(r.streams, s)
-			s.targets = append(s.targets, r)
+	for _, target := range targets {
+		if !seen[target] {
+			seen[target] = true
+			t := d.target(target)
+			t.streams = append(t.streams, &s.state)
+			s.targets = append(s.targets, t)
 		}
 	}
 	for _, l := range limits {
 		if l.Target.Kind != job.Actor || l.Max <= 0 {
 			continue
 		}
-		r := d.target(l.Target)
-		if r.limits == nil {
-			r.limits = newActorLimits(l.Target.Name, d)
+		t := d.target(l.Target)
+		if t.limits == nil {
+			held := triggerBudget{maxCount: d.cfg.MaxHeld, maxBytes: d.cfg.MaxHeldBytes}
+			t.limits = newActorLimits(l.Target.Name, held, &d.share, d.labels)
 		}
-		r.limits.addLimit(s, l)
-		if !slices.Contains(s.limited, r) {
-			s.limited = append(s.limited, r)
+		t.limits.addLimit(s.number, l)
+		if !slices.Contains(s.limited, t) {
+			s.limited = append(s.limited, t)
 		}
 	}
-	d.streams++
+	d.shared.counts.Streams++
 	var calls []wakeUp
-	for _, r := range s.limited {
-		r.limits.requeue()
-		calls = r.admit(calls)
+	for _, t := range s.limited {
+		t.limits.requeue()
+		calls = t.admit(calls)
 	}
 	calls = s.admit(calls)
-	d.mu.Unlock()
+	d.shared.mu.Unlock()
 	wakeAll(calls)
 	return s
 }
@@ -189,60 +149,41 @@ func (d *Dispatcher) Connect(targets []job.Target, limits ...ConcurrencyLimit) *
 // until the new share allows it. A new dispatcher has the whole of each limit. s.Nodes must be
 // positive.
 func (d *Dispatcher) SetShare(s Share) {
-	d.mu.Lock()
+	d.shared.mu.Lock()
 	if d.share == s {
-		d.mu.Unlock()
+		d.shared.mu.Unlock()
 		return
 	}
 	d.share = s
 	var calls []wakeUp
-	for _, r := range d.targets {
-		if r.limits != nil {
-			calls = r.admit(calls)
+	for _, t := range d.targets {
+		if t.limits != nil {
+			calls = t.admit(calls)
 		}
 	}
-	d.mu.Unlock()
+	d.shared.mu.Unlock()
 	wakeAll(calls)
 }
 
-// target returns the state of t, and creates it if necessary. The caller holds d.mu, and adds a
-// stream, a limit or a waiter to it.
-func (d *Dispatcher) target(t job.Target) *targetState {
-	r := d.targets[t]
-	if r == nil {
-		r = &targetState{d: d, target: t}
-		d.targets[t] = r
+// target returns the state of a target, and creates it if necessary. The caller holds the mutex,
+// and adds a stream, a limit or a waiter to it.
+func (d *Dispatcher) target(target job.Target) *targetState {
+	t := d.targets[target]
+	if t == nil {
+		t = &targetState{
+			shared: d.shared, all: d.targets, target: target,
+			refusal: payloadRefusal{target: target}, waiters: waiters{total: &d.shared.counts.Waiting},
+		}
+		d.targets[target] = t
 	}
-	return r
+	return t
 }
 
-// release releases the payload bytes of a trigger that was sent, or never will be. The caller holds
-// d.mu.
-func (d *Dispatcher) release(t job.Target, bytes int) {
-	d.payload.release(t, bytes)
-	if len(d.payload.refused) > 0 && d.payloadTimer == nil {
-		d.payloadTimer = time.AfterFunc(wakeDelay, d.wakeRefused)
-	}
-}
-
-// wakeRefused is called by payloadTimer.
+// wakeRefused wakes the targets that the payload budget refused, as far as it has bytes for them.
 func (d *Dispatcher) wakeRefused() {
 	var calls []wakeUp
-	d.mu.Lock()
-	d.payloadTimer = nil
-	d.payload.popFitting(func(r *targetState) { calls = r.wakeIfCapacity(calls) })
-	d.mu.Unlock()
+	d.shared.mu.Lock()
+	d.shared.payload.popFitting(func(t job.Target) { calls = d.targets[t].wakeIfCapacity(calls) })
+	d.shared.mu.Unlock()
 	wakeAll(calls)
-}
-
-// size returns how many bytes t counts towards the limits of [Config].
-func size(t job.Trigger) int {
-	n := len(t.Key.Target.Namespace) + len(t.Key.Target.Name) + len(t.Key.ActorID) + len(t.Key.Name) + len(t.AppID)
-	if t.ConcurrencyKey != nil {
-		n += len(*t.ConcurrencyKey)
-	}
-	if t.Data != nil {
-		n += len(t.Data.TypeURL) + len(t.Data.Value)
-	}
-	return n
 }

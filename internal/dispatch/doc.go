@@ -9,11 +9,11 @@
 // The package promises:
 //   - Deliver never blocks. It accepts or refuses a trigger at once, so that no deadlock with the
 //     engine is possible.
-//   - Each accepted trigger ends exactly once: with the outcome that the receiver reports, or as lost
-//     when its stream closes.
+//   - Each accepted trigger ends exactly once: with the outcome that the receiver reports, or as
+//     lost when its stream closes.
 //   - Each refusal is woken once, as soon as there may be capacity, unless the same partition is
-//     refused again or withdraws. Deliver refuses and registers the waiter in one step, so no wake-up
-//     is lost in between. Waiters are bounded: there is one for each partition and target.
+//     refused again or withdraws. Deliver refuses and registers the waiter in one step, so no
+//     wake-up is lost in between. Waiters are bounded: there is one for each partition and target.
 //   - What is in flight on a stream is bounded, in number and in bytes. A stream that takes nothing
 //     fills up and is skipped; it costs the other streams and targets nothing.
 //   - What waits to be sent is bounded in bytes over all streams. Targets share these bytes fairly:
@@ -27,8 +27,10 @@
 //   - References to what has ended or withdrawn are dropped. A target without streams and waiters
 //     uses no memory.
 //
-// One mutex of the [Dispatcher] guards all state. It is held for a few instructions at a time, and
-// callbacks are called without it. The package starts no goroutines except those of its timers.
+// A dispatcher has one state for each target, which knows the states of its streams, and one that
+// they all share. The mutex of the shared state guards all of them. It is held for a few
+// instructions at a time, and callbacks are called without it. The package starts no goroutines
+// except those of its timers.
 // Nothing is persisted here: after a crash the engine still knows which triggers are owed, and
 // after a lost stream it redelivers to the next one.
 //

@@ -11,19 +11,21 @@ import (
 // metrics collects the metrics of a dispatcher: those of the scheduler specification, §8, and three
 // of our own.
 type metrics struct {
-	d *Dispatcher
+	shared  *sharedState
+	targets map[job.Target]*targetState
 
 	triggered, failed, undelivered, latency *prometheus.Desc
 	slots, held, throttled                  *prometheus.Desc
 	inFlight, waiting, ignored              *prometheus.Desc
 }
 
-func newMetrics(d *Dispatcher) *metrics {
+func newMetrics(shared *sharedState, targets map[job.Target]*targetState) *metrics {
 	desc := func(name, help string, labels ...string) *prometheus.Desc {
 		return prometheus.NewDesc(name, help, labels, nil)
 	}
 	return &metrics{
-		d:           d,
+		shared:      shared,
+		targets:     targets,
 		triggered:   desc("dapr_scheduler_jobs_triggered_total", "Attempts that an app handled.", "type"),
 		failed:      desc("dapr_scheduler_jobs_failed_total", "Attempts that failed.", "type"),
 		undelivered: desc("dapr_scheduler_jobs_undelivered_total", "Triggers without a connected receiver, and attempts that were lost with their stream.", "type"),
@@ -48,15 +50,15 @@ func (m *metrics) Describe(ch chan<- *prometheus.Desc) {
 
 // Collect implements [prometheus.Collector]. A counter that is 0 has no series.
 func (m *metrics) Collect(ch chan<- prometheus.Metric) {
-	m.d.mu.Lock()
-	now, tallies, throttled := m.d.stats(), m.d.tallies, maps.Clone(m.d.throttled)
+	m.shared.mu.Lock()
+	now, tallies, throttled := m.shared.counts, m.shared.tallies, maps.Clone(m.shared.throttled)
 	slots := make(map[string]slotCount)
-	for _, r := range m.d.targets {
-		if r.limits != nil {
-			r.limits.addCounts(slots)
+	for _, t := range m.targets {
+		if t.limits != nil {
+			t.limits.addCounts(slots)
 		}
 	}
-	m.d.mu.Unlock()
+	m.shared.mu.Unlock()
 
 	count := func(d *prometheus.Desc, n uint64, labels ...string) {
 		if n > 0 {

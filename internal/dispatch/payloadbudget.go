@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"slices"
+	"time"
 
 	"carillon/internal/fair"
 	"carillon/internal/job"
@@ -9,11 +10,20 @@ import (
 
 // A payloadBudget limits the bytes of accepted triggers that are not sent yet. They occupy this
 // node's memory while a receiver takes nothing; bytes that were sent do not count. Targets share
-// the budget fairly. The mutex of the dispatcher guards it.
+// the budget fairly.
 type payloadBudget struct {
 	pool    *fair.Pool[job.Target]
 	large   map[job.Target]bool // targets whose only unsent trigger is larger than their share
-	refused []*targetState      // refused for lack of bytes; they are woken when bytes are free
+	refused []*payloadRefusal   // the first refused first
+
+	wakeRefused func()      // calls popFitting and wakes those targets; the timer calls it
+	timer       *time.Timer // nil when it is not set
+}
+
+// A payloadRefusal says for how many bytes a target waits.
+type payloadRefusal struct {
+	target job.Target
+	bytes  int // of the trigger that was refused last; 0 if the target does not wait
 }
 
 // guaranteedPayload is how many unsent bytes a target may have, whatever others have.
@@ -22,8 +32,11 @@ const guaranteedPayload = 32 << 10
 // maxLarge is how many unsent triggers may be larger than the share of their target.
 const maxLarge = 4
 
-func newPayloadBudget(limit int) payloadBudget {
-	return payloadBudget{pool: fair.NewPool[job.Target](limit, guaranteedPayload), large: map[job.Target]bool{}}
+func newPayloadBudget(limit int, wakeRefused func()) payloadBudget {
+	return payloadBudget{
+		pool:  fair.NewPool[job.Target](limit, guaranteedPayload),
+		large: map[job.Target]bool{}, wakeRefused: wakeRefused,
+	}
 }
 
 // fits reports whether the budget admits that many more bytes of a target. It admits a trigger that
@@ -41,37 +54,42 @@ func (p *payloadBudget) acquire(t job.Target, bytes int) {
 	p.pool.Acquire(t, bytes)
 }
 
-// release returns the bytes of a trigger that was sent, or never will be.
+// release returns the bytes of a trigger that was sent, or never will be. If targets wait for
+// bytes, they are woken a little later.
 func (p *payloadBudget) release(t job.Target, bytes int) {
 	p.pool.Release(t, bytes)
 	if p.pool.HeldBy(t) == 0 {
 		delete(p.large, t)
 	}
+	if len(p.refused) > 0 && p.timer == nil {
+		p.timer = time.AfterFunc(wakeDelay, p.wakeRefused)
+	}
 }
 
-// refuse registers r to be woken when bytes for a trigger of this size are free.
-func (p *payloadBudget) refuse(r *targetState, bytes int) {
-	if r.needs == 0 {
+// refuse registers the target of r to be woken when bytes for a trigger of this size are free.
+func (p *payloadBudget) refuse(r *payloadRefusal, bytes int) {
+	if r.bytes == 0 {
 		p.refused = append(p.refused, r)
 	}
-	r.needs = max(1, bytes)
+	r.bytes = max(1, bytes)
 }
 
-// forget drops a target that is no longer in use.
-func (p *payloadBudget) forget(r *targetState) {
-	if r.needs > 0 {
-		p.refused = slices.DeleteFunc(p.refused, func(other *targetState) bool { return other == r })
+// forget drops the refusal of a target that is no longer in use.
+func (p *payloadBudget) forget(r *payloadRefusal) {
+	if r.bytes > 0 {
+		p.refused = slices.DeleteFunc(p.refused, func(other *payloadRefusal) bool { return other == r })
 	}
 }
 
-// popFitting removes the refused targets for which bytes are free, and yields each.
-func (p *payloadBudget) popFitting(yield func(*targetState)) {
-	p.refused = slices.DeleteFunc(p.refused, func(r *targetState) bool {
-		if !p.fits(r.target, r.needs) {
+// popFitting removes the refusals of targets for which bytes are free, and yields each target.
+func (p *payloadBudget) popFitting(yield func(job.Target)) {
+	p.timer = nil
+	p.refused = slices.DeleteFunc(p.refused, func(r *payloadRefusal) bool {
+		if !p.fits(r.target, r.bytes) {
 			return false
 		}
-		r.needs = 0
-		yield(r)
+		r.bytes = 0
+		yield(r.target)
 		return true
 	})
 }

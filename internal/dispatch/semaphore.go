@@ -7,9 +7,11 @@ import (
 )
 
 // A semaphore limits the triggers in flight of an actor type, or of one of its concurrency keys.
-// Without a limit it only counts.
+// Without a limit it only counts. A trigger that needs the semaphore of its key needs a slot of
+// that of its type, too.
 type semaphore struct {
-	of       *actorLimits
+	whole    *semaphore    // that of the type; nil if s is that
+	share    *Share        // of its limits
 	label    string        // in metrics
 	limits   []streamLimit // in the order in which their streams connected; the last one applies
 	inFlight int           // slots in use
@@ -22,8 +24,8 @@ type semaphore struct {
 
 // A streamLimit is the limit that a stream states for a semaphore.
 type streamLimit struct {
-	by  *Stream
-	max int
+	stream uint64 // its number
+	max    int
 }
 
 // A heldTrigger waits for slots.
@@ -38,15 +40,15 @@ func (s *semaphore) limited() bool { return len(s.limits) > 0 }
 
 // free reports whether s has a free slot.
 func (s *semaphore) free() bool {
-	return !s.limited() || s.inFlight < s.of.share.of(s.limits[len(s.limits)-1].max)
+	return !s.limited() || s.inFlight < s.share.of(s.limits[len(s.limits)-1].max)
 }
 
-// full returns the semaphore without a free slot that blocks a trigger of its queue; nil if none
+// full returns the semaphore without a free slot that blocks a trigger of the queue; nil if none
 // does.
 func (s *semaphore) full() *semaphore {
 	switch {
-	case !s.of.whole.free():
-		return &s.of.whole
+	case s.whole != nil && !s.whole.free():
+		return s.whole
 	case !s.free():
 		return s
 	default:
@@ -54,30 +56,16 @@ func (s *semaphore) full() *semaphore {
 	}
 }
 
-// acquire takes the slots of a trigger that belongs in its queue.
+// acquire takes the slots that a trigger of the queue needs.
 func (s *semaphore) acquire() { s.add(1) }
 
-// release frees all of them.
+// release frees the slots of such a trigger.
 func (s *semaphore) release() { s.add(-1) }
 
 func (s *semaphore) add(n int) {
-	s.of.whole.inFlight += n
-	s.of.whole.used = true
-	if s != &s.of.whole {
-		s.inFlight += n
-		s.used = true
+	s.inFlight += n
+	s.used = true
+	if s.whole != nil {
+		s.whole.add(n)
 	}
-}
-
-// hold appends a trigger to its queue.
-func (s *semaphore) hold(t job.Trigger, bytes int, done func(job.Outcome)) {
-	s.of.last++
-	s.used, s.of.whole.used = true, true
-	s.push(heldTrigger{s.of.last, t, bytes, done})
-}
-
-func (s *semaphore) push(h heldTrigger) {
-	s.queue.PushBack(h)
-	s.of.held++
-	s.of.bytes += h.bytes
 }

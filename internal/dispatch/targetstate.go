@@ -7,64 +7,67 @@ import (
 	"carillon/internal/job"
 )
 
-// A targetState is what the dispatcher knows of one target. The mutex of the dispatcher guards it.
+// A targetState is what the dispatcher knows of one target.
 type targetState struct {
-	d      *Dispatcher
+	shared *sharedState
+	all    map[job.Target]*targetState // of the dispatcher
 	target job.Target
 
-	streams []*Stream    // that serve the target, in the order in which they connected
-	next    int          // index of the next stream in the rotation; may be len(streams)
-	limits  *actorLimits // nil if no stream limits the target
-	needs   int          // bytes of a trigger that the payload budget refused; 0 if it refused none
+	streams []*streamState // that serve the target, in the order in which they connected
+	next    int            // index of the next stream in the rotation; may be len(streams)
+	limits  *actorLimits   // nil if no stream limits the target
+	refusal payloadRefusal
 
-	waiters []waiter    // at most one for each partition
+	waiters waiters
 	timer   *time.Timer // wakes the waiters; nil when it is not set
 }
 
-// accept sends t to a stream with capacity, or holds it if its concurrency limits are used up. It
-// reports whether it did either.
-func (r *targetState) accept(t job.Trigger, bytes int, done func(job.Outcome)) bool {
-	if len(r.streams) > 0 && !r.d.payload.fits(r.target, bytes) {
-		r.d.payload.refuse(r, bytes)
+// accept sends trig to a stream with capacity, or holds it if its concurrency limits are used up.
+// It reports whether it did either.
+func (t *targetState) accept(trig job.Trigger, bytes int, done func(job.Outcome)) bool {
+	if len(t.streams) == 0 {
+		return false
+	}
+	if !t.shared.payload.fits(t.target, bytes) {
+		t.shared.payload.refuse(&t.refusal, bytes)
 		return false
 	}
 	var sem *semaphore
-	if r.limits != nil && len(r.streams) > 0 && r.limits.limited() {
-		sem = r.limits.of(t)
+	if t.limits != nil && t.limits.limited() {
+		sem = t.limits.of(trig)
 		if full := sem.full(); full != nil {
-			return r.hold(sem, full, t, bytes, done)
+			return t.hold(sem, full, trig, bytes, done)
 		}
 	}
-	s := r.pick(bytes)
+	s := t.pick(bytes)
 	if s == nil {
 		return false
 	}
-	r.d.payload.acquire(r.target, bytes)
-	s.accept(t, bytes, done, sem)
+	t.shared.payload.acquire(t.target, bytes)
+	s.accept(trig, bytes, done, sem)
 	return true
 }
 
-// hold appends t to the queue of sem, because full has no slot. It reports whether the bounds of
+// hold appends trig to the queue of sem, because full has no slot. It reports whether the limits of
 // held triggers admit it.
-func (r *targetState) hold(sem, full *semaphore, t job.Trigger, bytes int, done func(job.Outcome)) bool {
-	l, cfg := r.limits, &r.d.cfg
-	if l.held > 0 && (l.held >= cfg.MaxHeld || l.bytes+bytes > cfg.MaxHeldBytes) {
+func (t *targetState) hold(sem, full *semaphore, trig job.Trigger, bytes int, done func(job.Outcome)) bool {
+	if !t.limits.held.fits(bytes) {
 		return false
 	}
-	sem.hold(t, bytes, done)
-	r.d.payload.acquire(r.target, bytes)
-	r.d.held++
-	r.d.throttled[full.label]++
+	t.limits.hold(sem, trig, bytes, done)
+	t.shared.payload.acquire(t.target, bytes)
+	t.shared.counts.Held++
+	t.shared.throttled[full.label]++
 	return true
 }
 
 // pick returns the next stream of the rotation with capacity for a trigger of this size, and
 // advances the rotation. It returns nil if no stream has capacity.
-func (r *targetState) pick(bytes int) *Stream {
-	for i := range r.streams {
-		at := (r.next + i) % len(r.streams)
-		if s := r.streams[at]; s.fits(bytes) {
-			r.next = at + 1
+func (t *targetState) pick(bytes int) *streamState {
+	for i := range t.streams {
+		at := (t.next + i) % len(t.streams)
+		if s := t.streams[at]; s.budget.fits(bytes) {
+			t.next = at + 1
 			return s
 		}
 	}
@@ -72,74 +75,105 @@ func (r *targetState) pick(bytes int) *Stream {
 }
 
 // remove removes s from the rotation.
-func (r *targetState) remove(s *Stream) {
-	i := slices.Index(r.streams, s)
-	r.streams = slices.Delete(r.streams, i, i+1)
-	if i < r.next {
-		r.next--
+func (t *targetState) remove(s *streamState) {
+	i := slices.Index(t.streams, s)
+	t.streams = slices.Delete(t.streams, i, i+1)
+	if i < t.next {
+		t.next--
 	}
 }
 
 // cleanUp drops what is no longer in use, the target itself included.
-func (r *targetState) cleanUp() {
-	if r.limits != nil && r.limits.idle() {
-		r.limits = nil
+func (t *targetState) cleanUp() {
+	if t.limits != nil && t.limits.idle() {
+		t.limits = nil
 	}
-	if len(r.streams) == 0 && len(r.waiters) == 0 && r.limits == nil {
-		r.d.payload.forget(r)
-		delete(r.d.targets, r.target)
+	if len(t.streams) == 0 && len(t.waiters.list) == 0 && t.limits == nil {
+		t.shared.payload.forget(&t.refusal)
+		delete(t.all, t.target)
 	}
 }
 
 // abandon removes all held triggers and returns them, the oldest first. It is called when no stream
 // serves the target any more.
-func (r *targetState) abandon() []heldTrigger {
-	all := r.limits.popAll()
+func (t *targetState) abandon() []heldTrigger {
+	all := t.limits.popAll()
 	for _, h := range all {
-		r.d.release(r.target, h.bytes)
+		t.shared.payload.release(t.target, h.bytes)
 	}
-	r.d.held -= len(all)
-	r.d.inFlight -= len(all)
-	r.d.tallies[r.target.Kind].undelivered += uint64(len(all))
+	t.shared.counts.Held -= len(all)
+	t.shared.counts.InFlight -= len(all)
+	t.shared.tallies[t.target.Kind].undelivered += uint64(len(all))
 	return all
 }
 
 // admit sends the held triggers whose slots are free, the oldest first. Then it appends the calls
 // that wake waiters, if there is capacity for them.
-func (r *targetState) admit(calls []wakeUp) []wakeUp {
-	if r.limits != nil {
-		r.admitHeld()
+func (t *targetState) admit(calls []wakeUp) []wakeUp {
+	if t.limits != nil {
+		t.admitHeld()
 	}
-	return r.wakeIfCapacity(calls)
+	return t.wakeIfCapacity(calls)
 }
 
-func (r *targetState) admitHeld() {
-	for r.limits.held > 0 {
-		sem := r.limits.oldest()
+func (t *targetState) admitHeld() {
+	for t.limits.held.count > 0 {
+		sem := t.limits.oldest()
 		if sem == nil {
 			return
 		}
-		s := r.pick(sem.queue.Front().bytes)
+		s := t.pick(sem.queue.Front().bytes)
 		if s == nil {
 			return
 		}
-		h := r.limits.pop(sem)
-		r.d.held--
+		h := t.limits.pop(sem)
+		t.shared.counts.Held--
 		s.accept(h.t, h.bytes, h.done, sem)
 	}
 }
 
 // capacity returns about how many more triggers the target can take.
-func (r *targetState) capacity() int {
+func (t *targetState) capacity() int {
 	n := 0
-	for _, s := range r.streams {
-		n += s.capacity()
+	for _, s := range t.streams {
+		n += s.budget.remaining()
 	}
-	if r.limits != nil {
-		n = min(n, remaining(r.limits.held, r.d.cfg.MaxHeld, r.limits.bytes, r.d.cfg.MaxHeldBytes))
+	if t.limits != nil {
+		n = min(n, t.limits.held.remaining())
 	}
-	if r.needs > 0 && !r.d.payload.fits(r.target, r.needs) {
+	if t.refusal.bytes > 0 && !t.shared.payload.fits(t.target, t.refusal.bytes) {
 		return 0
 	}
 	return n
+}
+
+// wakeIfCapacity appends the calls that wake the waiters, if there is capacity for each of them.
+// Otherwise it sets the timer that wakes them a little later.
+func (t *targetState) wakeIfCapacity(calls []wakeUp) []wakeUp {
+	if len(t.waiters.list) == 0 {
+		return calls
+	}
+	if n := t.capacity(); n >= len(t.waiters.list) {
+		if t.timer != nil {
+			t.timer.Stop() // if it fires all the same, it wakes nothing, or later waiters a little early
+			t.timer = nil
+		}
+		return t.waiters.popAll(calls, n)
+	}
+	if t.timer == nil {
+		t.timer = time.AfterFunc(wakeDelay, t.wakeDelayed)
+	}
+	return calls
+}
+
+// wakeDelayed is called by the timer.
+func (t *targetState) wakeDelayed() {
+	var calls []wakeUp
+	t.shared.mu.Lock()
+	t.timer = nil
+	if n := t.capacity(); n > 0 { // otherwise the next freed slot wakes them
+		calls = t.waiters.popAll(nil, n)
+	}
+	t.shared.mu.Unlock()
+	wakeAll(calls)
 }

@@ -35,41 +35,41 @@ func NewRates[K comparable](perSecond float64) *Rates[K] {
 func (r *Rates[K]) Reserve(now time.Time, k K, n int) time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	a := r.bucket(now, k)
-	a.tokens -= float64(n)
-	if a.tokens >= 0 {
+	b := r.bucket(now, k)
+	b.tokens -= float64(n)
+	if b.tokens >= 0 {
 		return now
 	}
-	return now.Add(time.Duration(-a.tokens / r.perSecond * float64(time.Second)))
+	return now.Add(time.Duration(-b.tokens / r.perSecond * float64(time.Second)))
 }
 
 // Cancel returns n units that k has reserved and does not use.
 func (r *Rates[K]) Cancel(k K, n int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if a := r.by[k]; a != nil { // otherwise its bucket is full
-		a.tokens += float64(n)
+	if b := r.by[k]; b != nil { // otherwise its bucket is full
+		b.tokens += float64(n)
 	}
 }
 
 // bucket returns the bucket of k as of now. The caller holds mu.
 func (r *Rates[K]) bucket(now time.Time, k K) *bucket {
-	a := r.by[k]
-	if a == nil {
+	b := r.by[k]
+	if b == nil {
 		if len(r.by) >= r.sweep {
-			for other, a := range r.by {
-				if a.update(now, r.perSecond); a.tokens >= r.burst() {
+			for other, b := range r.by {
+				if b.update(now, r.perSecond); b.tokens >= r.burst() {
 					delete(r.by, other)
 				}
 			}
 			r.sweep = max(minSweep, 2*len(r.by))
 		}
-		a = &bucket{tokens: r.burst(), at: now}
-		r.by[k] = a
+		b = &bucket{tokens: r.burst(), at: now}
+		r.by[k] = b
 	}
-	a.update(now, r.perSecond)
-	a.tokens = min(a.tokens, r.burst())
-	return a
+	b.update(now, r.perSecond)
+	b.tokens = min(b.tokens, r.burst())
+	return b
 }
 
 func (r *Rates[K]) burst() float64 { return max(1, r.perSecond) }
@@ -77,10 +77,10 @@ func (r *Rates[K]) burst() float64 { return max(1, r.perSecond) }
 // update adds the tokens of the time since the last update. The clocks of callers may differ: an
 // instant before the last update adds none, so that no time counts twice. A clock that was set back
 // by more than a second counts from its new time.
-func (a *bucket) update(now time.Time, perSecond float64) {
-	since := now.Sub(a.at)
+func (b *bucket) update(now time.Time, perSecond float64) {
+	since := now.Sub(b.at)
 	if since > 0 || since < -time.Second {
-		a.tokens += max(0, since.Seconds()) * perSecond
-		a.at = now
+		b.tokens += max(0, since.Seconds()) * perSecond
+		b.at = now
 	}
 }

@@ -7,8 +7,9 @@ import "log/slog"
 type Shares struct {
 	// GoLimit is the limit of the Go runtime in bytes, heap and stacks: the limit without the
 	// store's cache and memtables, which are outside of Go, the overhead of their allocator, the
-	// pages of the program, and the kernel's memory of connections. The shares below Ballast are part of it. They leave a third
-	// of it to stacks, connections, windows and the garbage of a cycle.
+	// pages of the program, and the kernel's memory of connections. The shares below Ballast are
+	// part of it. They leave a third of it to stacks, connections, windows and the garbage of a
+	// cycle.
 	GoLimit int64
 	// Ballast is a number of bytes that the runtime counts but the process never touches: see
 	// Apply. It comes on top of GoLimit.
@@ -135,8 +136,8 @@ func (s *Shares) etcd(n int64) {
 // memtables are part of its cache as far as they fit.
 func (s Shares) Outside() int64 { return max(s.Cache, MemTables*s.MemTable) }
 
-// allocator returns how many bytes the C allocator may need beyond the store's cache, which is up to
-// as much again when many threads allocate. A process with the least memory cannot spare that.
+// allocator returns how many bytes the C allocator may need beyond the store's cache, which is up
+// to as much again when many threads allocate. A process with the least memory cannot spare that.
 func (s Shares) allocator(n int64) int64 { return min(s.Cache, max(0, n-128*mib)/8) }
 
 // Heap returns how many bytes of GoLimit the shares take when all are used up.

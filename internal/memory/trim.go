@@ -12,9 +12,9 @@ const (
 	trimSlack = 32 << 20
 )
 
-// trimWhileIdle returns memory to the system whenever the process has become idle after a burst, until
-// stop is closed. The runtime would keep it until its next collection, which an idle process may not
-// have for two minutes.
+// trimWhileIdle returns memory to the system whenever the process has become idle after a burst,
+// until stop is closed. The runtime would keep it until its next collection, which an idle process
+// may not have for two minutes.
 func trimWhileIdle(stop <-chan struct{}) {
 	tick := time.NewTicker(trimInterval)
 	defer tick.Stop()
@@ -38,7 +38,7 @@ func trimWhileIdle(stop <-chan struct{}) {
 // A heap is what the runtime says about its heap.
 type heap struct {
 	collections uint64
-	held        uint64 // bytes of objects, dead ones included, and free bytes that the system has not got back
+	held        uint64 // bytes of objects, dead ones included, and of what the system has not got back
 }
 
 func readHeap() heap {
@@ -55,8 +55,8 @@ func readHeap() heap {
 	}
 }
 
-// shouldTrim reports whether there was no collection since before, and the heap is much larger than the
-// least that it was after an earlier trim.
+// shouldTrim reports whether there was no collection since before, and the heap is much larger than
+// the least that it was after an earlier trim.
 func (h heap) shouldTrim(before heap, least uint64) bool {
 	return h.collections == before.collections && h.held > least+least/2+trimSlack
 }

@@ -8,14 +8,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A Waker wakes the process at the instant that it was last set to. Only one goroutine may use it; Close is safe from any.
+// A Waker wakes the process at the instant that it was last set to. Only one goroutine may use it;
+// Close is safe from any.
 type Waker struct {
 	fd   int
 	file *os.File
 }
 
-// New returns a waker. It calls woken, unless that is nil, from a goroutine of its own each time it has woken the process.
-// The caller closes it. An error means that the system has no more file descriptors or timers to give.
+// New returns a waker. It calls woken, unless that is nil, from a goroutine of its own each time it
+// has woken the process. The caller closes it. An error means that the system has no more file
+// descriptors or timers to give.
 func New(woken func()) (*Waker, error) {
 	fd, err := unix.TimerfdCreate(unix.CLOCK_MONOTONIC, unix.TFD_NONBLOCK|unix.TFD_CLOEXEC)
 	if err != nil {
@@ -38,7 +40,8 @@ func New(woken func()) (*Waker, error) {
 // Set replaces the instant with d from now.
 func (w *Waker) Set(d time.Duration) {
 	// It cannot fail with these arguments. Zero would stop it.
-	_ = unix.TimerfdSettime(w.fd, 0, &unix.ItimerSpec{Value: unix.NsecToTimespec(int64(max(1, d)))}, nil)
+	at := unix.ItimerSpec{Value: unix.NsecToTimespec(int64(max(1, d)))}
+	_ = unix.TimerfdSettime(w.fd, 0, &at, nil)
 }
 
 // Close ends the waker's goroutine.

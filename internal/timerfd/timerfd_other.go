@@ -4,7 +4,8 @@ package timerfd
 
 import "time"
 
-// A Waker wakes the process at the instant that it was last set to. On this system Go's timers do that alone.
+// A Waker wakes the process at the instant that it was last set to. On this system Go's timers do
+// that alone.
 type Waker struct{}
 
 // New returns a waker.
