@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -59,16 +60,24 @@ func TestOvertakenCommandIsNotRetried(t *testing.T) {
 func TestErrorsSurviveForwarding(t *testing.T) {
 	r := &Router{log: slog.New(slog.DiscardHandler)}
 	for _, want := range []error{engine.ErrNotOwner, job.ErrExists, job.ErrFull, job.ErrUnavailable} {
-		if got := fromProblem(problem(t.Context(), r.log, 7, want)); !errors.Is(got, want) || errors.Is(got, engine.ErrNotOwner) != errors.Is(want, engine.ErrNotOwner) {
+		if got := fromProblem("b", problem(t.Context(), r.log, 7, want)); !errors.Is(got, want) || errors.Is(got, engine.ErrNotOwner) != errors.Is(want, engine.ErrNotOwner) {
 			t.Errorf("%v becomes %v", want, got)
 		}
 	}
 	var large *job.TooLargeError
-	if got := fromProblem(problem(t.Context(), r.log, 7, &job.TooLargeError{Size: 3, Limit: 2})); !errors.As(got, &large) || *large != (job.TooLargeError{Size: 3, Limit: 2}) {
+	if got := fromProblem("b", problem(t.Context(), r.log, 7, &job.TooLargeError{Size: 3, Limit: 2})); !errors.As(got, &large) || *large != (job.TooLargeError{Size: 3, Limit: 2}) {
 		t.Errorf("a job that is too large becomes %v", got)
 	}
-	if got := problem(t.Context(), r.log, 7, errors.New("a secret")); got.GetIndex() != 7 || !errors.Is(fromProblem(got), errInternal) {
+	if got := problem(t.Context(), r.log, 7, errors.New("a secret")); got.GetIndex() != 7 || !errors.Is(fromProblem("b", got), errInternal) {
 		t.Errorf("what a node keeps to itself becomes %v", got)
+	}
+}
+
+func TestErrorOfFullOwnerNamesIt(t *testing.T) {
+	var full *job.FullError
+	err := fromProblem("b", &peerv1.Problem{Kind: peerv1.Problem_FULL})
+	if !errors.As(err, &full) || !strings.Contains(full.Reason, "node b") || !strings.Contains(full.Reason, "free space") {
+		t.Errorf("the error of a full node b is %v, want one that names it and says what to do", err)
 	}
 }
 
@@ -81,11 +90,11 @@ func TestAnswerThatDoesNotFitItsMessageIsRefused(t *testing.T) {
 		return m
 	}
 	for _, indices := range [][]uint32{{3}, {1, 0}, {1, 1}} {
-		if errs, err := fromProblems(answer(indices...), 3); err == nil {
+		if errs, err := fromProblems("b", answer(indices...), 3); err == nil {
 			t.Errorf("problems of the commands %v of three are taken for %v", indices, errs)
 		}
 	}
-	errs, err := fromProblems(answer(0, 2), 3)
+	errs, err := fromProblems("b", answer(0, 2), 3)
 	if err != nil || !errors.Is(errs[0], job.ErrExists) || errs[1] != nil || !errors.Is(errs[2], job.ErrExists) {
 		t.Errorf("problems of the first and the last = %v, %v", errs, err)
 	}

@@ -113,7 +113,7 @@ func (p *peer) callOnce(ctx context.Context, m *peerv1.ApplyRequest) ([]error, e
 	answer, err := p.client.Apply(ctx, m)
 	switch {
 	case err == nil:
-		return fromProblems(answer, len(m.GetCommands()))
+		return fromProblems(p.node.ID, answer, len(m.GetCommands()))
 	case !state.sent || refusedByServer(err):
 		return nil, fmt.Errorf("%w: %w", engine.ErrNotOwner, err)
 	case ctx.Err() != nil:

@@ -33,8 +33,8 @@ func problem(ctx context.Context, log *slog.Logger, index int, err error) *peerv
 	return p
 }
 
-// fromProblems returns the errors of the n commands that m answers.
-func fromProblems(m *peerv1.ApplyResponse, n int) ([]error, error) {
+// fromProblems returns the errors of the n commands that the node with this id answers in m.
+func fromProblems(node string, m *peerv1.ApplyResponse, n int) ([]error, error) {
 	errs := make([]error, n)
 	next := 0
 	for _, p := range m.GetProblems() {
@@ -42,23 +42,21 @@ func fromProblems(m *peerv1.ApplyResponse, n int) ([]error, error) {
 		if i < next || i >= n {
 			return nil, fmt.Errorf("its answer names command %d, and the call has %d: %w", i, n, job.ErrUnavailable)
 		}
-		errs[i], next = fromProblem(p), i+1
+		errs[i], next = fromProblem(node, p), i+1
 	}
 	return errs, nil
 }
 
-// errOwnerFull is the error of a job whose owner, another node, is full.
-var errOwnerFull = &job.FullError{Reason: "the node that owns the job has no room for new ones; its health and its log say how much is left, and how much is needed"}
-
-// fromProblem is the inverse of problem.
-func fromProblem(p *peerv1.Problem) error {
+// fromProblem is the inverse of problem, for a problem of the node with this id.
+func fromProblem(node string, p *peerv1.Problem) error {
 	switch p.GetKind() {
 	case peerv1.Problem_NOT_OWNER:
 		return engine.ErrNotOwner
 	case peerv1.Problem_EXISTS:
 		return job.ErrExists
 	case peerv1.Problem_FULL:
-		return errOwnerFull
+		return &job.FullError{Reason: fmt.Sprintf("the store of node %s, which owns the job, is full: "+
+			"free space there, or delete jobs; its log and GET /healthz on it say how much is left", node)}
 	case peerv1.Problem_TOO_LARGE:
 		return &job.TooLargeError{Size: int(p.GetSize()), Limit: int(p.GetLimit())}
 	case peerv1.Problem_UNAVAILABLE:
