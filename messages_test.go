@@ -37,7 +37,8 @@ var packagesWithMessages = []string{
 
 // messageFuncs are the functions and methods whose arguments are a text for a user, with its kind.
 var messageFuncs = map[string]string{
-	"New": "error", "Errorf": "error", "Error": "error", "usagef": "error", "Usagef": "error", "badSchedule": "error", "refuse": "error", // errors.New and its like
+	// errors.New and its like.
+	"New": "error", "Errorf": "error", "Error": "error", "usagef": "error", "Usagef": "error", "newScheduleError": "error", "refuse": "error",
 	"NewAPIError": "refusal", "About": "help", "WithHelp": "help", "formatWarning": "help", "Malformed": "refusal",
 	"Warn": "log", "WarnContext": "log", "ErrorContext": "log", "Log": "log", "LogAttrs": "log",
 }
@@ -48,7 +49,8 @@ var messageTypes = []string{"Error", "InvalidError", "HelpfulError", "Unreachabl
 // messageFiles are the files of functions that return a text for a user.
 var messageFiles = []string{
 	"internal/job/key.go", "internal/sidecar/apiserver/jobchecker.go", "internal/sidecar/apiserver/readiness.go", "internal/sidecar/apiserver/routehelp.go",
-	"internal/sidecar/apiserver/authenticator.go", "internal/when/help.go", "internal/when/warning.go",
+	"internal/sidecar/apiserver/authenticator.go", "internal/when/fieldhelp.go", "internal/when/instanthelp.go", "internal/when/schedulehelp.go", "internal/when/warning.go",
+	"internal/when/wordswarnings.go", "internal/when/zonehelp.go",
 	"internal/explain/clockeffect.go", "internal/explain/clocknote.go", "internal/explain/daywarnings.go", "internal/explain/firstduewarnings.go",
 	"internal/explain/frequencywarnings.go", "internal/explain/stepwarnings.go", "internal/explain/zonewarnings.go",
 	"internal/jsonvalue/loss.go", "internal/wire/help.go", "internal/wire/helpcode.go", "internal/wire/malformed.go", "internal/wire/warnings.go",

@@ -7,6 +7,12 @@ import (
 	"time"
 )
 
+// The errors of parseISODuration.
+var (
+	errFormat  = errors.New("format not recognized")
+	errRepeats = errors.New("repeats not supported")
+)
+
 // isoDuration is an ISO 8601 duration: a part of the calendar, then one of the
 // clock.
 type isoDuration struct {

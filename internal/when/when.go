@@ -40,21 +40,6 @@ package when
 
 import "time"
 
-// Error is the error of an invalid field. Its text is for the user.
-type Error struct {
-	Field  string // what to correct: schedule, due_time, ttl or repeats
-	Reason string // in the words of Dapr if Dapr refuses it, too
-	Help   string // what to write instead, in a few hundred bytes; empty if the reason says it
-}
-
-// Error returns the reason, and then the help.
-func (e *Error) Error() string {
-	if e.Help == "" {
-		return e.Reason
-	}
-	return e.Reason + ": " + e.Help
-}
-
 // The seconds, in Unix time, in which instants lie: from the first of the year
 // -1 to the last of the year 10000.
 const (

@@ -36,17 +36,8 @@ func (w Words) Resolve(now time.Time) (Plan, error) {
 		if err != nil {
 			return Plan{}, err
 		}
-		if rule.tooFrequent() {
-			return Plan{}, &Error{"schedule", fmt.Sprintf(
-				"%s is too often: an interval is at least %v", *w.Schedule, MinInterval), ""}
-		}
-		if rule == Every(0) && p.Repeats == 0 {
-			return Plan{}, &Error{"schedule", fmt.Sprintf(
-				"%s without repeats would be due for ever at one instant: add repeats or a longer interval", *w.Schedule), ""}
-		}
-		if rule == Every(0) && p.Repeats > maxAtOnce {
-			return Plan{}, &Error{"repeats", fmt.Sprintf(
-				"%d times %s would be due at one instant: repeat it at most %d times, or choose a longer interval", p.Repeats, *w.Schedule, maxAtOnce), ""}
+		if err := rule.checkFrequency(*w.Schedule, p.Repeats); err != nil {
+			return Plan{}, err
 		}
 		p.Rule = rule
 	}
@@ -70,10 +61,9 @@ func (w Words) Resolve(now time.Time) (Plan, error) {
 		p.Until = end(until)
 	}
 	if w.Schedule != nil {
-		next, ok := p.Rule.Next(p.First)
-		if !ok {
-			return Plan{}, &Error{"schedule", fmt.Sprintf(
-				"schedule %s is never due after %s: correct it", *w.Schedule, show(p.First)), ""}
+		next, err := p.Rule.firstAfter(*w.Schedule, p.First)
+		if err != nil {
+			return Plan{}, err
 		}
 		if w.DueTime == nil {
 			p.First = next
@@ -90,8 +80,6 @@ func end(t time.Time) time.Time {
 	}
 	return Clamp(t)
 }
-
-func show(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 // check returns the error of an invalid combination of fields.
 func (w Words) check() error {

@@ -60,3 +60,23 @@ func helpZone(name string) string {
 	}
 	return "zones have the names of the IANA time zone database, such as Europe/Berlin, America/New_York or UTC"
 }
+
+// strayZone returns a zone that is the first or the last field, and the other fields.
+func strayZone(texts []string) (zone string, rest []string, ok bool) {
+	if len(texts) < 6 {
+		return "", nil, false
+	}
+	last := len(texts) - 1
+	for _, c := range []struct {
+		zone string
+		rest []string
+	}{{texts[last], texts[:last]}, {texts[0], texts[1:]}} {
+		name := strings.TrimPrefix(strings.TrimPrefix(c.zone, "CRON_"), "TZ=")
+		if near, ok := nearestZone(name); ok && strings.ContainsFunc(name, isLetter) {
+			return near, c.rest, true
+		}
+	}
+	return "", nil, false
+}
+
+func isLetter(r rune) bool { return 'A' <= r && r <= 'Z' || 'a' <= r && r <= 'z' }
