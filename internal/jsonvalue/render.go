@@ -6,27 +6,7 @@ import (
 	"math"
 	"slices"
 
-	"github.com/go-json-experiment/json/jsontext"
 	"google.golang.org/protobuf/encoding/protowire"
-)
-
-const (
-	maxDepth  = 100 // levels of nested values
-	maxFields = 64  // of an object that proto-JSON has not accepted
-)
-
-// The fields of google.protobuf.Value, as tags: numbers 1 to 6, each with the type that it has on
-// the wire.
-const (
-	nullTag   = 1<<3 | byte(protowire.VarintType)
-	numberTag = 2<<3 | byte(protowire.Fixed64Type)
-	stringTag = 3<<3 | byte(protowire.BytesType)
-	boolTag   = 4<<3 | byte(protowire.VarintType)
-	objectTag = 5<<3 | byte(protowire.BytesType)
-	listTag   = 6<<3 | byte(protowire.BytesType)
-
-	elementTag = 1<<3 | byte(protowire.BytesType) // of a list; an entry of an object; the key of an entry
-	entryTag   = 2<<3 | byte(protowire.BytesType) // the value of an entry
 )
 
 // Append appends the JSON of an encoded google.protobuf.Value, and reports whether the value is
@@ -144,18 +124,4 @@ func appendObject(b, rest []byte, depth int, ordered bool) (_ []byte, ok bool) {
 		}
 	}
 	return append(b, '}'), true
-}
-
-// appendText appends a string, with escapes where JSON needs them.
-func appendText(b, text []byte) (_ []byte, ok bool) {
-	b, err := jsontext.AppendQuote(b, text)
-	return b, err == nil
-}
-
-// appendNumber appends a number, and reports whether JSON can represent it.
-func appendNumber(b []byte, n float64) (_ []byte, ok bool) {
-	if math.IsNaN(n) || math.IsInf(n, 0) {
-		return b, false
-	}
-	return jsontext.AppendFloat(b, n, 64), true
 }
