@@ -28,19 +28,26 @@ type incoming struct {
 // An incomingList is a doubly linked list of messages.
 type incomingList struct {
 	mu    sync.Mutex // guards the fields below, and the link of each message in the list
-	first *message
+	first *incomingMessage
 	_     [48]byte // so that no two lists share a cache line
+}
+
+// An incomingMessage is a message that is being received.
+type incomingMessage struct {
+	from   transportStream // nil if grpc-go does not expose it; then it is in no list
+	length int             // in bytes
+	link   link
 }
 
 // A link is the link of a message in its list.
 type link struct {
 	list       *incomingList
-	prev, next *message
+	prev, next *incomingMessage
 	seen       time.Time // by the first scan that found the message
 	canceled   bool      // by cancelStalled
 }
 
-func (in *incoming) add(m *message) {
+func (in *incoming) add(m *incomingMessage) {
 	l := &in.lists[rand.Uint32()%uint32(len(in.lists))]
 	m.link = link{list: l}
 	l.mu.Lock()
@@ -52,7 +59,7 @@ func (in *incoming) add(m *message) {
 }
 
 // remove removes m and reports whether cancelStalled has canceled it.
-func (in *incoming) remove(m *message) (canceled bool) {
+func (in *incoming) remove(m *incomingMessage) (canceled bool) {
 	p := &m.link
 	p.list.mu.Lock()
 	defer p.list.mu.Unlock()

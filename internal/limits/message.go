@@ -20,29 +20,19 @@ import (
 // read do not count against the budget.
 const readStep = 4 << 10
 
-// A transportStream is the part of a call's transport stream in grpc-go from which messages are
-// read. It is no public interface of grpc-go; a test checks that a transport stream still has it.
-type transportStream interface {
-	ReadMessageHeader(header []byte) error
-	Read(n int) (mem.BufferSlice, error)
-	RecvCompress() string
-	WriteStatus(s *status.Status) error
-}
-
 // A message is one that is being received, and counts against the budget until it is released. It
-// belongs to one goroutine, except for its link, which incoming guards.
+// belongs to one goroutine, except for its link, which its list guards.
 type message struct {
+	incomingMessage
+
 	of       *MessageMemory
-	from     transportStream // nil if grpc-go does not expose it
 	ctx      context.Context //nolint:containedctx // of the call that the message is a part of
 	small    int64           // limits of the budget, for small and for large messages
 	large    int64
 	isStream bool
 	waits    bool  // for memory
 	acquired int64 // bytes of the budget
-	length   int
 	header   [5]byte
-	link     link
 }
 
 func newMessage(ctx context.Context, m *MessageMemory, method string, isStream bool) *message {
@@ -98,7 +88,7 @@ func (m *message) receive() (data mem.BufferSlice, err error) {
 	if err := m.acquire(2*size, limit); err != nil {
 		return nil, err
 	}
-	m.of.incoming.add(m)
+	m.of.incoming.add(&m.incomingMessage)
 	if m.length <= readStep {
 		data, err = m.from.Read(m.length)
 	} else {
@@ -107,7 +97,7 @@ func (m *message) receive() (data mem.BufferSlice, err error) {
 	if err == nil && !m.isStream {
 		err = m.end()
 	}
-	if m.of.incoming.remove(m) {
+	if m.of.incoming.remove(&m.incomingMessage) {
 		err = stalled(m.length)
 	}
 	if err != nil {

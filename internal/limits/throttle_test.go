@@ -75,7 +75,8 @@ func TestThrottlingIsShortAndLetsConnectionClose(t *testing.T) {
 		if _, err := client.GetJob(t.Context(), new(schedulerv1.GetJobRequest)); err != nil || time.Since(began) > time.Second {
 			t.Errorf("the next call waits for %v, %v: want a second at most", time.Since(began), err)
 		}
-		_, _ = client.DeleteJob(t.Context(), new(schedulerv1.DeleteJobRequest)) // the server stops while reads are delayed
+		// The server stops while reads are delayed.
+		_, _ = client.DeleteJob(t.Context(), new(schedulerv1.DeleteJobRequest))
 	})
 }
 
