@@ -9,8 +9,10 @@ import (
 // watcher is the watcher of a client. etcd's own uses a channel that was created outside of the test's
 // synctest bubble, so that fake time would stand still.
 type watcher struct {
-	memory *Memory
-	name   string
+	state   *sharedState
+	network *network
+	faults  *Faults
+	name    string
 }
 
 // Watch implements [clientv3.Watcher], without filters, progress and previous values.
@@ -18,25 +20,25 @@ func (w watcher) Watch(ctx context.Context, key string, opts ...clientv3.OpOptio
 	events := make(chan clientv3.WatchResponse)
 	go func() {
 		defer close(events)
-		m, op := w.memory, clientv3.OpGet(key, opts...)
-		if m.Unwatchable {
+		s, op := w.state, clientv3.OpGet(key, opts...)
+		if w.faults.Unwatchable {
 			return
 		}
-		for next := op.Rev(); m.reach(ctx, w.name) == nil; {
-			m.mu.Lock()
+		for next := op.Rev(); w.network.reach(ctx, w.name) == nil; {
+			s.mu.Lock()
 			if next == 0 {
-				next = m.now + 1
+				next = s.now + 1
 			}
-			r := clientv3.WatchResponse{Header: *m.header()}
-			for _, e := range m.history {
+			r := clientv3.WatchResponse{Header: *s.header()}
+			for _, e := range s.history {
 				if e.revision >= next && holds(e.Kv.Key, op.KeyBytes(), op.RangeBytes()) {
 					r.Events = append(r.Events, (*clientv3.Event)(e.Event))
 				}
 			}
-			next = m.now + 1
-			changed := m.changed
-			m.mu.Unlock()
-			if len(r.Events) > 0 && m.reach(ctx, w.name) == nil {
+			next = s.now + 1
+			changed := s.changed
+			s.mu.Unlock()
+			if len(r.Events) > 0 && w.network.reach(ctx, w.name) == nil {
 				select {
 				case events <- r:
 				case <-ctx.Done():
