@@ -9,9 +9,6 @@ import (
 	"time"
 )
 
-// DefaultWidth is the width of output that goes to no terminal, or to one that does not tell its width.
-const DefaultWidth = 100
-
 // Streams are the standard streams of a command and their surroundings.
 type Streams struct {
 	In       *os.File // nil if there is none
