@@ -12,49 +12,56 @@ import (
 	"testing"
 )
 
-// sharedTypeNames are the names of types that several packages declare with one meaning.
+// sharedTypeNames are the names of types, in lower case, that several packages declare with one meaning.
 var sharedTypeNames = map[string]string{
-	"Claim":       "the right to write one partition: what engine needs of it, and cluster's on a lease",
-	"Client":      "the calling side of a protocol",
-	"Config":      "the configuration of the main type of a package",
-	"Deliverer":   "delivers triggers: engine's interface to dispatch, and the sidecar's to apps",
-	"HealthCheck": "an alias in sidecar's configuration",
-	"Listeners":   "an alias in sidecar's configuration",
-	"Member":      "a member of an etcd cluster: a real one, and one of a test",
-	"MetricsVec":  "the metrics of a package, before the labels of one app are known",
-	"Node":        "a scheduler process: one that runs, and what the others know of it",
-	"Sentry":      "Dapr's certificate authority: a client of it, and a fake for tests",
-	"Server":      "the serving side of a protocol",
-	"Shares":      "the parts of one resource that the parts of a process may use",
-	"Stats":       "what a component holds at one moment",
-	"Store":       "the contract of a store, and its implementations",
-	"Warning":     "about what is valid, but probably does not mean what its author intends",
+	"attempt":     "one try at delivering a trigger: the next one of a job in machine, and one in flight in dispatch",
+	"claim":       "the right to write one partition: what engine needs of it, and cluster's on a lease",
 	"client":      "the calling side of a protocol",
-	"listOptions": "the options of a command called list",
+	"config":      "the configuration of the main type of a package, or of a program",
+	"deliverer":   "delivers triggers: engine's interface to dispatch, and the sidecar's to apps",
+	"finding":     "a key of a store that is in quarantine, and how a command prints it",
+	"healthcheck": "an alias in sidecar's configuration",
+	"lease":       "a right that ends unless it is renewed: etcd's, and that of a session, both of tests",
+	"listeners":   "an alias in sidecar's configuration",
+	"listoptions": "the options of a command called list",
+	"member":      "a member of an etcd cluster: a real one, and one of a test",
 	"metrics":     "the metrics of a package",
+	"metricsvec":  "the metrics of a package, before the labels of one app are known",
+	"node":        "a scheduler process: one that runs, and what the others know of it",
+	"readiness":   "whether a process is ready, for its health check",
 	"semaphore":   "limits how many may go on at once",
+	"sentry":      "Dapr's certificate authority: a client of it, and a fake for tests",
+	"server":      "the serving side of a protocol",
+	"session":     "a period in which a node is a member of the cluster: its interface, and that of a test",
+	"shares":      "the parts of one resource that the parts of a process may use",
+	"sidecar":     "Dapr's sidecar: ours, and one under test in a benchmark",
+	"stats":       "what a component holds at one moment",
+	"store":       "the contract of a store, and its implementations",
+	"stream":      "a stream of triggers from a scheduler to a sidecar, at either end",
+	"warning":     "about what is valid, but probably does not mean what its author intends",
+	"watcher":     "follows changes on a server: of namespaces in Kubernetes, and of keys in the etcd of a test",
 }
 
-// TestTypesWithOneNameHaveOneMeaning fails if two packages declare types of one name, unless
+// TestTypesWithOneNameHaveOneMeaning fails if types have one name, in upper or lower case, unless
 // sharedTypeNames says which meaning they share.
 func TestTypesWithOneNameHaveOneMeaning(t *testing.T) {
 	declared := typeNames(t)
 	for _, name := range slices.Sorted(maps.Keys(declared)) {
 		in := declared[name]
 		if len(in) > 1 && sharedTypeNames[name] == "" {
-			t.Errorf("type %s is declared in %s: rename all but one, or add their one meaning to sharedTypeNames",
+			t.Errorf("type %s is declared as %s: rename all but one, or add their one meaning to sharedTypeNames",
 				name, strings.Join(in, ", "))
 		}
 	}
 	for name := range sharedTypeNames {
 		if len(declared[name]) < 2 {
-			t.Errorf("sharedTypeNames has %s, which %d packages declare: remove its line", name, len(declared[name]))
+			t.Errorf("sharedTypeNames has %s, which is declared %d times: remove its line", name, len(declared[name]))
 		}
 	}
 }
 
-// typeNames returns, by the name of each type that is neither generated nor of a test, the directories of
-// the packages that declare it.
+// typeNames returns, by name in lower case, the types that are neither generated nor of a test, each with
+// the directory of its package. Files for several platforms may declare one type.
 func typeNames(t *testing.T) map[string][]string {
 	t.Helper()
 	declared := map[string][]string{}
@@ -79,8 +86,9 @@ func typeNames(t *testing.T) map[string][]string {
 			}
 			for _, spec := range types.Specs {
 				name := spec.(*ast.TypeSpec).Name.Name
-				if !slices.Contains(declared[name], dir) {
-					declared[name] = append(declared[name], dir)
+				full, folded := dir+"."+name, strings.ToLower(name)
+				if !slices.Contains(declared[folded], full) {
+					declared[folded] = append(declared[folded], full)
 				}
 			}
 		}

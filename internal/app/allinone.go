@@ -56,7 +56,7 @@ func OpenAllInOne(cfg AllInOneConfig, l AllInOneListeners, dialApp sidecar.Diale
 	if err := n.open(); err != nil {
 		return nil, errors.Join(err, n.listeners.Close())
 	}
-	return &Node{store: n.core.store, stages: n.stages()}, nil
+	return &Node{store: n.core.store, components: n.components()}, nil
 }
 
 // allInOneNode has the parts of an all-in-one node.
@@ -119,8 +119,8 @@ func (n *allInOneNode) configureSidecar() {
 	}
 }
 
-// stages returns the stages of the node, in the order in which they start.
-func (n *allInOneNode) stages() []stage {
+// components returns the components of the node, in the order in which they start.
+func (n *allInOneNode) components() []component {
 	all := append(n.core.base, n.core.engine.Run)
 	n.cfg.Hosts = n.cfg.Sidecar.Hosts
 	all = append(all, serveManagement(n.cfg.Config, n.core, n.listeners.Management, n.log)...)
@@ -131,25 +131,25 @@ func (n *allInOneNode) stages() []stage {
 	return append(all, n.serveSidecar, n.awaitShutdown)
 }
 
-// serveOwnSidecar is the stage of the Scheduler service for the node's own sidecar.
+// serveOwnSidecar is the component of the Scheduler service for the node's own sidecar.
 func (n *allInOneNode) serveOwnSidecar(ctx context.Context) error {
 	return n.core.service.Run(ctx, n.memory)
 }
 
-// serveScheduler returns the stage of the Scheduler service for other sidecars on l.
-func (n *allInOneNode) serveScheduler(l net.Listener) stage {
+// serveScheduler returns the component of the Scheduler service for other sidecars on l.
+func (n *allInOneNode) serveScheduler(l net.Listener) component {
 	return func(ctx context.Context) error {
 		logListening(ctx, n.log, l)
 		return n.core.service.Run(ctx, l, scheduler.Keepalive())
 	}
 }
 
-// serveSidecar is the stage of the sidecar.
+// serveSidecar is the component of the sidecar.
 func (n *allInOneNode) serveSidecar(ctx context.Context) error {
 	return n.sidecar.Run(ctx, sidecar.Listeners{HTTP: n.listeners.HTTP, GRPC: n.listeners.GRPC})
 }
 
-// awaitShutdown is a stage that returns when a client has requested a shutdown. Then the node stops.
+// awaitShutdown is a component that returns when a client has requested a shutdown. Then the node stops.
 func (n *allInOneNode) awaitShutdown(ctx context.Context) error {
 	select {
 	case <-n.shutdown:

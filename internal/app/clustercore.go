@@ -42,9 +42,9 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	return core{
 		store: c.store, engine: c.engine, jobs: c.router, service: c.service, progress: c.router.Progress,
 		checks:  []check{c.engine.Health, c.router.Health},
-		base:    c.storeStages(),
-		forward: []stage{c.router.Run},
-		cluster: c.clusterStages(),
+		base:    c.storeComponents(),
+		forward: []component{c.router.Run},
+		cluster: c.clusterComponents(),
 	}, nil
 }
 
@@ -119,26 +119,26 @@ func (c *clusterCore) build() {
 	c.service = scheduler.New(c.cfg.Scheduler, c.router, c.dispatcher, c.log)
 }
 
-// storeStages returns the stages below the engine, in the order in which they start.
-func (c *clusterCore) storeStages() []stage {
+// storeComponents returns the components below the engine, in the order in which they start.
+func (c *clusterCore) storeComponents() []component {
 	if c.member == nil {
-		return []stage{c.store.Run}
+		return []component{c.store.Run}
 	}
-	return []stage{c.member.Run, c.store.Run, c.giveUpWithoutLeader}
+	return []component{c.member.Run, c.store.Run, c.giveUpWithoutLeader}
 }
 
-// clusterStages returns the stages above the Scheduler service, in the order in which they start. A
+// clusterComponents returns the components above the Scheduler service, in the order in which they start. A
 // member of the cluster serves sidecars and owns partitions. Without a certificate it could deliver no
 // job.
-func (c *clusterCore) clusterStages() []stage {
+func (c *clusterCore) clusterComponents() []component {
 	join := afterCertificate(c.cfg.Scheduler.Identity, c.join)
 	if c.member == nil {
-		return []stage{join}
+		return []component{join}
 	}
-	return []stage{join, c.yieldLeadership}
+	return []component{join, c.yieldLeadership}
 }
 
-// join is the stage in which the node is a member of the cluster.
+// join is the component in which the node is a member of the cluster.
 func (c *clusterCore) join(ctx context.Context) error {
 	cc := c.cfg.Cluster
 	etcd := cluster.EtcdConfig{Prefix: cc.Etcd.Prefix, Partitions: c.cfg.Engine.Partitions, TTL: cc.TTL}
@@ -159,8 +159,8 @@ func (c *clusterCore) follow(v cluster.View) {
 	}
 }
 
-// yieldLeadership is a stage that stops first, and then makes another member the leader of etcd: the
-// stages that stop later need a leader that stays.
+// yieldLeadership is a component that stops first, and then makes another member the leader of etcd: the
+// components that stop later need a leader that stays.
 func (c *clusterCore) yieldLeadership(ctx context.Context) error {
 	<-ctx.Done()
 	close(c.stopping)
@@ -168,7 +168,7 @@ func (c *clusterCore) yieldLeadership(ctx context.Context) error {
 	return nil
 }
 
-// giveUpWithoutLeader is a stage that ends the writes of a node that stops without a leader of etcd.
+// giveUpWithoutLeader is a component that ends the writes of a node that stops without a leader of etcd.
 // When all nodes stop, the last one has no leader to write to.
 func (c *clusterCore) giveUpWithoutLeader(ctx context.Context) error {
 	select {

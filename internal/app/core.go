@@ -10,7 +10,7 @@ import (
 	"carillon/internal/scheduler"
 )
 
-// core is what every node with a scheduler has. Its stages run in this order: base, engine.Run,
+// core is what every node with a scheduler has. Its components run in this order: base, engine.Run,
 // forward, service.Run, cluster.
 type core struct {
 	store   io.Closer
@@ -22,9 +22,9 @@ type core struct {
 	// progress returns how far jobs have got that are due, and the nodes that do not answer.
 	progress func(ctx context.Context, keys []job.Key) ([]engine.DueProgress, []string, error)
 
-	base    []stage // below the engine: the store
-	forward []stage // below the service: calls to other nodes
-	cluster []stage // above the service: membership ends while the node can still forward calls
+	base    []component // below the engine: the store
+	forward []component // below the service: calls to other nodes
+	cluster []component // above the service: membership ends while the node can still forward calls
 }
 
 // deleteNamespace deletes all jobs of a namespace that was deleted in Kubernetes.

@@ -97,12 +97,12 @@ func (p *deferredPorts) check() error {
 	}
 }
 
-// afterCertificate returns a stage that waits until source has a certificate, and then runs next. If
+// afterCertificate returns a component that waits until source has a certificate, and then runs next. If
 // source is nil, it does not wait.
-func afterCertificate(source *identity.Source, next stage) stage {
+func afterCertificate(source *identity.Source, next component) component {
 	return func(ctx context.Context) error {
 		if source != nil && source.WaitCertificate(ctx) != nil {
-			return nil //nolint:nilerr // the stage was stopped
+			return nil //nolint:nilerr // the component was stopped
 		}
 		return next(ctx)
 	}

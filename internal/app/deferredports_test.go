@@ -70,7 +70,7 @@ func TestNodeWithoutCertificateDoesNotJoinCluster(t *testing.T) {
 		}
 		stop()
 		if err := <-ended; !errors.Is(err, errStopped) {
-			t.Errorf("the stage returned %v, want what it has run", err)
+			t.Errorf("the component returned %v, want what it has run", err)
 		}
 		stopped, cancel := context.WithCancel(t.Context())
 		cancel()

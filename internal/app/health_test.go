@@ -57,7 +57,7 @@ func TestHealthHasOnePath(t *testing.T) {
 	}
 }
 
-// TestNodeIsHealthyOnlyWhileItRuns checks that the node is unhealthy before any other stage stops.
+// TestNodeIsHealthyOnlyWhileItRuns checks that the node is unhealthy before any other component stops.
 func TestNodeIsHealthyOnlyWhileItRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var ready readiness
@@ -70,7 +70,7 @@ func TestNodeIsHealthyOnlyWhileItRuns(t *testing.T) {
 		}
 		ctx, stop := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
-		go func() { ended <- runStages(ctx, drain, ready.run) }()
+		go func() { ended <- runComponents(ctx, drain, ready.run) }()
 		synctest.Wait()
 		if err := ready.check(); err != nil {
 			t.Errorf("unhealthy while it runs: %v", err)

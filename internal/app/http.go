@@ -11,10 +11,10 @@ import (
 	"carillon/internal/crossorigin"
 )
 
-// serveHTTP returns a stage that serves h on l, to requests for one of the hosts. When it is stopped, it
+// serveHTTP returns a component that serves h on l, to requests for one of the hosts. When it is stopped, it
 // closes all connections without waiting for requests in progress: health and metrics can be read again.
 // Name is what h serves, for errors.
-func serveHTTP(name string, h http.Handler, l net.Listener, hosts crossorigin.Hosts, log *slog.Logger) stage {
+func serveHTTP(name string, h http.Handler, l net.Listener, hosts crossorigin.Hosts, log *slog.Logger) component {
 	return func(ctx context.Context) error {
 		srv := &http.Server{
 			Handler:           crossorigin.New(hosts).Handler(h),

@@ -11,15 +11,15 @@ import (
 	"carillon/internal/management"
 )
 
-// serveManagement returns a stage for each listener, which serves the management API.
-func serveManagement(cfg Config, c core, all []net.Listener, log *slog.Logger) (stages []stage) {
+// serveManagement returns a component for each listener, which serves the management API.
+func serveManagement(cfg Config, c core, all []net.Listener, log *slog.Logger) (components []component) {
 	s := management.New(management.Config{
 		Jobs: c.engine, Progress: c.progress, Tokens: cfg.Management.Tokens, Hosts: cfg.Hosts, Now: cfg.Engine.Now,
 	}, log)
 	for _, l := range all {
-		stages = append(stages, func(ctx context.Context) error { return s.Run(ctx, l) })
+		components = append(components, func(ctx context.Context) error { return s.Run(ctx, l) })
 	}
-	return stages
+	return components
 }
 
 // localProgress returns how far each of the jobs has got on this node. It adds what the receivers

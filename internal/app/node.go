@@ -9,15 +9,15 @@ import (
 
 // Node is a node that is ready to run. It owns its listeners and its store; Run closes them.
 type Node struct {
-	store  io.Closer // nil in a sidecar node
-	stages []stage
+	store      io.Closer // nil in a sidecar node
+	components []component
 }
 
-// Run runs the node until ctx ends or a client requests a shutdown, and then returns nil. If a stage
-// fails, it returns the error of that stage. When it returns, all goroutines of the node have ended
+// Run runs the node until ctx ends or a client requests a shutdown, and then returns nil. If a component
+// fails, it returns the error of that component. When it returns, all goroutines of the node have ended
 // and the store is closed. It must be called once.
 func (n *Node) Run(ctx context.Context) error {
-	err := runStages(ctx, n.stages...)
+	err := runComponents(ctx, n.components...)
 	if n.store != nil {
 		err = errors.Join(err, n.store.Close())
 	}

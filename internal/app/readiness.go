@@ -12,8 +12,8 @@ import (
 // errNotRunning is the health of a node that has not started yet, or has begun to stop.
 var errNotRunning = errors.New("the node is starting or stopping")
 
-// readiness is a check that succeeds while its stage runs. It is the last stage of a node, which
-// starts last and stops first: the node is unhealthy before any other stage stops.
+// readiness is a check that succeeds while its component runs. It is the last component of a node, which
+// starts last and stops first: the node is unhealthy before any other component stops.
 type readiness struct{ running atomic.Bool }
 
 func (r *readiness) run(ctx context.Context) error {
@@ -38,9 +38,9 @@ func logListening(ctx context.Context, log *slog.Logger, l net.Listener) {
 	}
 }
 
-// logWhenReady returns a stage that logs once that all checks succeed, in Dapr's words, for which
+// logWhenReady returns a component that logs once that all checks succeed, in Dapr's words, for which
 // people and scripts wait.
-func logWhenReady(checks []check, log *slog.Logger) stage {
+func logWhenReady(checks []check, log *slog.Logger) component {
 	const interval = 20 * time.Millisecond
 	return func(ctx context.Context) error {
 		poll := time.NewTicker(interval)

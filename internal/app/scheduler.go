@@ -36,7 +36,7 @@ func OpenScheduler(cfg Config, l SchedulerListeners, log *slog.Logger) (*Node, e
 	if err := n.open(); err != nil {
 		return nil, errors.Join(err, n.listeners.Close())
 	}
-	return &Node{store: n.core.store, stages: n.stages()}, nil
+	return &Node{store: n.core.store, components: n.components()}, nil
 }
 
 // schedulerNode has the parts of a scheduler node.
@@ -82,10 +82,10 @@ func (n *schedulerNode) limitConns() {
 	l.Management = limitAll(limit.monitor, n.log, l.Management)
 }
 
-// stages returns the stages of the node, in the order in which they start.
-func (n *schedulerNode) stages() []stage {
+// components returns the components of the node, in the order in which they start.
+func (n *schedulerNode) components() []component {
 	checks := append(n.core.checks, n.ready.check, n.ports.check)
-	var all []stage
+	var all []component
 	if source := n.cfg.Scheduler.Identity; source != nil {
 		registerExpiry(n.metrics, source)
 		checks = append(checks, source.Check)
@@ -108,11 +108,11 @@ func (n *schedulerNode) stages() []stage {
 	return append(all, n.ready.run, logWhenReady(checks, n.log))
 }
 
-// serveScheduler is the stage of the Scheduler service. It waits until the port may open.
+// serveScheduler is the component of the Scheduler service. It waits until the port may open.
 func (n *schedulerNode) serveScheduler(ctx context.Context) error {
 	err := n.ports.wait(ctx)
 	switch {
-	case ctx.Err() != nil: // the stage was stopped
+	case ctx.Err() != nil: // the component was stopped
 		return n.listeners.Scheduler.Close()
 	case err != nil:
 		return errors.Join(err, n.listeners.Scheduler.Close())
@@ -120,7 +120,7 @@ func (n *schedulerNode) serveScheduler(ctx context.Context) error {
 	return n.core.service.Run(ctx, n.listeners.Scheduler, scheduler.Keepalive())
 }
 
-// deleteNamespaces is the stage that deletes the jobs of deleted namespaces.
+// deleteNamespaces is the component that deletes the jobs of deleted namespaces.
 func (n *schedulerNode) deleteNamespaces(ctx context.Context) error {
 	return n.cfg.Namespaces.Run(ctx, n.core.deleteNamespace)
 }

@@ -55,7 +55,7 @@ func OpenSidecar(cfg SidecarConfig, l SidecarListeners, log *slog.Logger) (*Node
 	if err := n.open(); err != nil {
 		return nil, errors.Join(err, n.listeners.Close())
 	}
-	return &Node{stages: n.stages()}, nil
+	return &Node{components: n.components()}, nil
 }
 
 // sidecarNode has the parts of a sidecar node.
@@ -104,9 +104,9 @@ func (n *sidecarNode) limitConns() {
 	limitConns(limit.monitor, n.log, &l.Metrics)
 }
 
-// stages returns the stages of the node, in the order in which they start.
-func (n *sidecarNode) stages() []stage {
-	var all []stage
+// components returns the components of the node, in the order in which they start.
+func (n *sidecarNode) components() []component {
+	var all []component
 	if n.metrics != nil {
 		if n.cfg.Identity != nil {
 			registerExpiry(n.metrics, n.cfg.Identity)
@@ -119,7 +119,7 @@ func (n *sidecarNode) stages() []stage {
 	return append(all, n.serveSidecar)
 }
 
-// serveSidecar is the stage of the sidecar.
+// serveSidecar is the component of the sidecar.
 func (n *sidecarNode) serveSidecar(ctx context.Context) error {
 	return n.sidecar.Run(ctx, n.listeners.Listeners)
 }

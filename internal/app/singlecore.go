@@ -32,6 +32,6 @@ func openSingleCore(cfg Config, log *slog.Logger) (core, error) {
 			return all, nil, err
 		},
 		store: st, engine: e, jobs: e, service: scheduler.New(cfg.Scheduler, e, d, log),
-		served: d.Connected, base: []stage{st.Wait}, checks: []check{e.Health},
+		served: d.Connected, base: []component{st.Wait}, checks: []check{e.Health},
 	}, nil
 }

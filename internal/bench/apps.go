@@ -49,8 +49,8 @@ type AppsConfig struct {
 // ID returns the ID of the app with that number.
 func (c AppsConfig) ID(app int) string { return c.Prefix + "-" + strconv.Itoa(app) }
 
-// Tally is what the apps have received so far.
-type Tally struct {
+// Received is what the apps have received so far.
+type Received struct {
 	At       time.Time `json:"at"`
 	Streams  int       `json:"streams"`  // open or connecting
 	Triggers int       `json:"triggers"` // in all
@@ -74,7 +74,7 @@ type apps struct {
 }
 
 // ServeApps connects all apps to all schedulers, and answers their triggers until ctx ends. It
-// reconnects when a stream ends. On l it serves the [Tally] as JSON.
+// reconnects when a stream ends. On l it serves the [Received] as JSON.
 func ServeApps(ctx context.Context, cfg AppsConfig, l net.Listener) error {
 	a := &apps{cfg: cfg, seen: make([]atomic.Bool, cfg.Jobs)}
 	s := &http.Server{ReadHeaderTimeout: time.Minute, Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -137,12 +137,12 @@ func (a *apps) receive(app int, name string, at time.Time) {
 	a.late = append(a.late, late)
 }
 
-func (a *apps) tally() Tally {
+func (a *apps) tally() Received {
 	a.mu.Lock()
 	late := slices.Clone(a.late)
 	a.mu.Unlock()
 	figures := spread("", late)
-	return Tally{
+	return Received{
 		At: time.Now(), Streams: int(a.streams.Load()), Triggers: int(a.triggers.Load()), Jobs: len(late),
 		Early: int(a.early.Load()), Unknown: int(a.unknown.Load()),
 		LateP50: figures[0].Value, LateP99: figures[1].Value, LateMax: figures[2].Value,
@@ -150,6 +150,6 @@ func (a *apps) tally() Tally {
 }
 
 // count compares a tally with that many wanted jobs, each of which must arrive at least once.
-func (t Tally) count(jobs int) Count {
+func (t Received) count(jobs int) Count {
 	return Count{Want: jobs, Distinct: t.Jobs, Lost: jobs - t.Jobs, Early: t.Early, Unknown: t.Unknown}
 }

@@ -129,7 +129,7 @@ func (b *bench) measureBeside(ctx context.Context, t *measuredServer, l *ledger,
 	if err := until(ctx, begin); err != nil {
 		return err
 	}
-	var tallies []Tally
+	var tallies []Received
 	tally := func() error {
 		if busy == nil {
 			return nil

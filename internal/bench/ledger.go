@@ -14,17 +14,17 @@ type ledger struct {
 	full chan struct{} // closed once it is complete
 
 	mu      sync.Mutex
-	entries []entry // guarded by mu
+	entries []ledgerEntry // guarded by mu
 }
 
-// entry is one delivery.
-type entry struct {
+// A ledgerEntry is one delivery.
+type ledgerEntry struct {
 	job int // -1 if the name is not a number
 	at  time.Time
 }
 
 func newLedger(want int) *ledger {
-	return &ledger{want: want, full: make(chan struct{}), entries: make([]entry, 0, want)}
+	return &ledger{want: want, full: make(chan struct{}), entries: make([]ledgerEntry, 0, want)}
 }
 
 // add records the delivery of a job.
@@ -35,7 +35,7 @@ func (l *ledger) add(name string, at time.Time) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.entries = append(l.entries, entry{number, at})
+	l.entries = append(l.entries, ledgerEntry{number, at})
 	if len(l.entries) == l.want {
 		close(l.full)
 	}

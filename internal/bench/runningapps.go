@@ -42,7 +42,7 @@ func (b *bench) startApps(ctx context.Context, cfg AppsConfig) (*runningApps, er
 }
 
 // tally gets what the apps have received.
-func (a *runningApps) tally(ctx context.Context) (t Tally, err error) {
+func (a *runningApps) tally(ctx context.Context) (t Received, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.child.matches[0], nil)
 	if err != nil {
 		return t, err
@@ -56,6 +56,6 @@ func (a *runningApps) tally(ctx context.Context) (t Tally, err error) {
 }
 
 // rate returns the triggers per second between two tallies.
-func rate(from, to Tally) float64 {
+func rate(from, to Received) float64 {
 	return float64(to.Triggers-from.Triggers) / to.At.Sub(from.At).Seconds()
 }

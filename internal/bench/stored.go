@@ -23,7 +23,7 @@ func (b *bench) storedJobs(ctx context.Context) (results []RowResult, err error)
 	if err := b.fillWith(ctx, t, app, few, n-few, unchanged); err != nil {
 		return nil, err
 	}
-	much := memory{}
+	much := memoryUse{}
 	if much.loaded, err = b.residentMemory(ctx, t); err != nil {
 		return nil, err
 	}

@@ -7,8 +7,8 @@ import (
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 )
 
-// memory is the resident memory of a server, in bytes.
-type memory struct{ loaded, restarted float64 }
+// memoryUse is the resident memory of a server, in bytes.
+type memoryUse struct{ loaded, restarted float64 }
 
 // memoryRow returns row 7 of a server in one state, with many and with few jobs stored.
 func (b *bench) memoryRow(measure string, much, little float64) RowResult {
@@ -22,7 +22,7 @@ func (b *bench) memoryRow(measure string, much, little float64) RowResult {
 
 // storeFew repeatedly stores the same few jobs, until the server's buffers are full. It returns the
 // server's memory, before and after a restart.
-func (b *bench) storeFew(ctx context.Context, t *measuredServer, app string) (m memory, err error) {
+func (b *bench) storeFew(ctx context.Context, t *measuredServer, app string) (m memoryUse, err error) {
 	b.progress("storing a little")
 	if err := b.fillWith(ctx, t, app, 0, b.cfg.Sizes.Few, unchanged); err != nil {
 		return m, err

@@ -15,8 +15,8 @@ func Run(ctx context.Context, cfg Config, c Coordinator, log *slog.Logger) error
 	for wait := minBackoff; ctx.Err() == nil; wait = min(2*wait, maxBackoff) {
 		err := c.Join(ctx, cfg.Node, func(ctx context.Context, s Session) {
 			wait = minBackoff
-			m := member{config: cfg, session: s, log: log, tasks: map[int]*partitionTask{}}
-			m.run(ctx)
+			n := sessionNode{config: cfg, session: s, log: log, tasks: map[int]*partitionTask{}}
+			n.run(ctx)
 		})
 		if err != nil && ctx.Err() == nil {
 			log.LogAttrs(ctx, slog.LevelWarn, "not a member of the cluster; rejoining", slog.Any("err", err))

@@ -92,8 +92,8 @@ type hostname struct {
 	addr netip.Addr
 }
 
-// An authority is a parsed Host header.
-type authority struct {
+// A hostHeader is a parsed Host header.
+type hostHeader struct {
 	hostname
 	port bool // there is one
 }
@@ -101,13 +101,13 @@ type authority struct {
 // parse parses a Host header: a name, an IPv4 address or an IPv6 address in brackets, and an
 // optional port. Other forms of an IPv4 address, such as one number, are names: browsers send the
 // usual form.
-func parse(text string) (at authority, ok bool) {
+func parse(text string) (at hostHeader, ok bool) {
 	var rest string
 	if inner, v6 := strings.CutPrefix(text, "["); v6 {
 		inner, rest, ok = strings.Cut(inner, "]")
 		a, err := netip.ParseAddr(inner)
 		if !ok || err != nil || !a.Is6() || rest != "" && rest[0] != ':' {
-			return authority{}, false
+			return hostHeader{}, false
 		}
 		at.addr = unmapped(a)
 	} else {
@@ -116,7 +116,7 @@ func parse(text string) (at authority, ok bool) {
 		rest = text[len(name):]
 		name = strings.ToLower(strings.TrimSuffix(name, "."))
 		if !isName(name) {
-			return authority{}, false
+			return hostHeader{}, false
 		}
 		if a, err := netip.ParseAddr(name); err == nil {
 			at.addr = a
@@ -127,7 +127,7 @@ func parse(text string) (at authority, ok bool) {
 	if number, given := strings.CutPrefix(rest, ":"); given {
 		at.port = true
 		if _, err := strconv.ParseUint(number, 10, 16); err != nil && number != "" {
-			return authority{}, false
+			return hostHeader{}, false
 		}
 	}
 	return at, true

@@ -29,11 +29,11 @@ type Keys struct {
 // A ring is a set of keys. It is immutable.
 type ring struct {
 	current string
-	keys    map[string]*key
+	keys    map[string]*secretKey
 }
 
-// A key is one line of a file. It is safe for concurrent use.
-type key struct {
+// A secretKey is one line of a file. It is safe for concurrent use.
+type secretKey struct {
 	secret [keyBytes]byte
 	cipher tink.AEAD
 }
@@ -90,7 +90,7 @@ func (k *Keys) Reload(before func(id string) error) error {
 
 // parse parses a key file.
 func parse(text []byte) (ring, error) {
-	r := ring{keys: make(map[string]*key)}
+	r := ring{keys: make(map[string]*secretKey)}
 	number := 0
 	for line := range strings.Lines(string(text)) {
 		number++
@@ -112,7 +112,7 @@ func parse(text []byte) (ring, error) {
 		if r.current == "" {
 			r.current = id
 		}
-		k := &key{secret: [keyBytes]byte(secret)}
+		k := &secretKey{secret: [keyBytes]byte(secret)}
 		if k.cipher, err = newCipher(k.secret); err != nil {
 			return ring{}, fmt.Errorf("line %d: %w", number, err)
 		}

@@ -168,7 +168,7 @@ func TestFullBacklogWithoutOutcomesWaitsForDueJob(t *testing.T) {
 	s := newScript(t, 1)
 	s.put(t, appKey("app", 1), job.Spec{Plan: when.Plan{First: s.now.Add(time.Hour)}, Policy: job.DefaultPolicy()}, false)
 	for _, kept := range []int{0, 1} {
-		s.degraded.backlogFull, s.degraded.kept = true, make([]outcome, kept)
+		s.degraded.backlogFull, s.degraded.kept = true, make([]endedDelivery, kept)
 		if _, due, ok := s.nextTurn(); !ok || due.IsZero() != (kept > 0) {
 			t.Errorf("with %d outcomes kept, a loop waits for what is due at %v, %v", kept, due, ok)
 		}

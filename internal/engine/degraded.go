@@ -4,11 +4,11 @@ import "time"
 
 // degraded is the state of a loop whose store takes nothing but deletions.
 type degraded struct {
-	retryWait   time.Duration // the last wait before a retry; zero if the store takes everything
-	retryAt     time.Duration // of the loop's elapsed time
-	kept        []outcome     // that cannot be recorded yet
-	backlogFull bool          // no more can be kept, so nothing fires
-	full        func() error  // why the store is full, or nil; nil if the store does not say
+	retryWait   time.Duration   // the last wait before a retry; zero if the store takes everything
+	retryAt     time.Duration   // of the loop's elapsed time
+	kept        []endedDelivery // that cannot be recorded yet
+	backlogFull bool            // no more can be kept, so nothing fires
+	full        func() error    // why the store is full, or nil; nil if the store does not say
 }
 
 // deletionsOnly reports whether only deletions may be tried now.

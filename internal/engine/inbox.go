@@ -37,8 +37,8 @@ type inbox struct {
 	partitions  map[int]partitionStatus
 	commands    *fair.Queue[job.Target, *command] // about partitions that are owned
 	unowned     []*command                        // about other partitions, in their order
-	outcomes    *fair.Queue[job.Target, outcome]
-	deferred    []outcome // to be taken first: a command of the last turn was about their job
+	outcomes    *fair.Queue[job.Target, endedDelivery]
+	deferred    []endedDelivery // to be taken first: a command of the last turn was about their job
 	capacities  []receiverCapacity
 	inspections []func(now time.Time)
 	changes     []ownershipChange
@@ -56,7 +56,7 @@ func newInbox(commands, bytes int) *inbox {
 	return &inbox{
 		wake: make(chan struct{}, 1), ended: make(chan struct{}), partitions: map[int]partitionStatus{},
 		slots: semaphore.NewWeighted(int64(commands)), slotCount: int64(commands), slotBytes: max(1, bytes/commands),
-		commands: fair.NewQueue[job.Target, *command](turnQuantum), outcomes: fair.NewQueue[job.Target, outcome](turnQuantum),
+		commands: fair.NewQueue[job.Target, *command](turnQuantum), outcomes: fair.NewQueue[job.Target, endedDelivery](turnQuantum),
 	}
 }
 
@@ -78,15 +78,15 @@ func (i *inbox) close() {
 	i.changes = nil
 }
 
-// An outcome is how a delivery ended.
-type outcome struct {
+// An endedDelivery is a delivery that has ended, and its outcome.
+type endedDelivery struct {
 	delivery *machine.Delivery // only its Attempt may be read outside of the loop
 	outcome  job.Outcome
 	at       time.Time // when it ended, by the wall clock
 }
 
-func (o outcome) key() job.Key       { return o.delivery.Attempt.Key }
-func (o outcome) target() job.Target { return o.delivery.Attempt.Key.Target }
+func (o endedDelivery) key() job.Key       { return o.delivery.Attempt.Key }
+func (o endedDelivery) target() job.Target { return o.delivery.Attempt.Key.Target }
 
 // A receiverCapacity says that the receivers of a lane can take about n more triggers.
 type receiverCapacity struct {
@@ -183,7 +183,7 @@ func (i *inbox) reply(c *command, err error) {
 // slotsOf returns how many slots c takes.
 func (i *inbox) slotsOf(c *command) int64 { return min(i.slotCount, 1+int64(c.bytes/i.slotBytes)) }
 
-func (i *inbox) addOutcome(o outcome) { i.update(func() { i.outcomes.Push(o.target(), o) }) }
+func (i *inbox) addOutcome(o endedDelivery) { i.update(func() { i.outcomes.Push(o.target(), o) }) }
 
 func (i *inbox) addCapacity(c receiverCapacity) {
 	i.update(func() { i.capacities = append(i.capacities, c) })

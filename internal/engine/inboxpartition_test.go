@@ -168,7 +168,7 @@ func TestLoopSleepsUntilNextEvent(t *testing.T) {
 		want(maxSleep, true)
 		s.now = s.now.Add(119 * time.Minute)
 		want(time.Minute, true)
-		s.degraded.kept, s.degraded.retryAt = make([]outcome, 1), s.elapsed()+5*time.Second
+		s.degraded.kept, s.degraded.retryAt = make([]endedDelivery, 1), s.elapsed()+5*time.Second
 		want(5*time.Second, false)
 		s.degraded.backlogFull = true
 		s.degraded.retryAt = s.elapsed() + 5*time.Minute

@@ -16,7 +16,7 @@ import (
 
 // TestTakeStaysWithinLimits takes turns of all small sizes from inboxes with little and much in them.
 func TestTakeStaysWithinLimits(t *testing.T) {
-	per := outcome{delivery: &machine.Delivery{Attempt: machine.Attempt{Entry: record.Entry{Key: appKey("a", 1)}}}}.bytes()
+	per := endedDelivery{delivery: &machine.Delivery{Attempt: machine.Attempt{Entry: record.Entry{Key: appKey("a", 1)}}}}.bytes()
 	for _, c := range []struct{ commands, size, outcomes int }{
 		{0, 0, 7}, {7, 100, 0}, {7, 100, 7}, {7, 3000, 7}, {3, 8000, 9}, {9, 1, 3}, {1, 100_000, 1}, {40, 5000, 40},
 	} {

@@ -155,25 +155,25 @@ func (e *Engine) Usage(ctx context.Context, namespace string) (jobs, bytes int64
 	return jobs, bytes, nil
 }
 
-// A page is some jobs of a range, and where the next page begins; nil if there is none.
-type page struct {
+// A jobPage is some jobs of a range, and where the next page begins; nil if there is none.
+type jobPage struct {
 	items []job.Item
 	next  []byte
 }
 
 // page reads the beginning of r, limit jobs at most, with specs or with keys only. What it returns
 // would survive a power cut.
-func (e *Engine) page(ctx context.Context, r store.Range, specs bool, limit int) (page, error) {
+func (e *Engine) page(ctx context.Context, r store.Range, specs bool, limit int) (jobPage, error) {
 	for {
 		p, err := e.readPage(ctx, r, specs, limit)
 		if err != nil {
-			return page{}, err
+			return jobPage{}, err
 		}
 		durable := true
 		for _, lp := range e.loops {
 			ok, err := lp.commit.Load().waitDurable(ctx, nil)
 			if err != nil {
-				return page{}, err
+				return jobPage{}, err
 			}
 			durable = durable && ok
 		}
@@ -183,12 +183,12 @@ func (e *Engine) page(ctx context.Context, r store.Range, specs bool, limit int)
 	}
 }
 
-func (e *Engine) readPage(ctx context.Context, r store.Range, specs bool, limit int) (page, error) {
-	var p page
+func (e *Engine) readPage(ctx context.Context, r store.Range, specs bool, limit int) (jobPage, error) {
+	var p jobPage
 	bytes, read := 0, 0
 	for pair, err := range e.store.Scan(ctx, r, limit+1) {
 		if err != nil {
-			return page{}, unavailable(ctx, err)
+			return jobPage{}, unavailable(ctx, err)
 		}
 		if read == limit || bytes > pageBytes {
 			p.next = append(p.next, pair.Key...)
@@ -203,7 +203,7 @@ func (e *Engine) readPage(ctx context.Context, r store.Range, specs bool, limit 
 		item := job.Item{Key: k}
 		if specs {
 			if err := storemeta.MissingKey(ctx, e.rawStore, e.config.Keys, pair.Value); err != nil {
-				return page{}, unavailable(ctx, err)
+				return jobPage{}, unavailable(ctx, err)
 			}
 			s, err := record.DecodeSpec(k, pair.Value)
 			if err != nil {

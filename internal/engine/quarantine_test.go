@@ -73,8 +73,8 @@ func inspected(t *testing.T, db store.Store) map[string]quarantine.Finding {
 	return found
 }
 
-// damaged returns a store with good jobs, due in an hour, and one of each kind of damage; wants are words of the reason for
-// each key that cannot be used.
+// damaged returns a store with good jobs, due in an hour, and one of each kind of damage; wants are
+// words of the reason for each key that cannot be used.
 func damaged(t *testing.T, good int) (db *pebblestore.Store, wants map[string]string) {
 	t.Helper()
 	db = open(t, vfs.NewMem())

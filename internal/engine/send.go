@@ -76,7 +76,7 @@ func (lp *loop) send(ctx context.Context, d *machine.Delivery, spec *job.Spec) {
 	}
 	done := func(o job.Outcome) {
 		lp.metrics.deliveries[o].Inc()
-		lp.inbox.addOutcome(outcome{d, o, lp.wall()})
+		lp.inbox.addOutcome(endedDelivery{d, o, lp.wall()})
 	}
 	resume := func(n int) { lp.inbox.addCapacity(receiverCapacity{d.Attempt.Lane(), n}) }
 	if !lp.deliver.Deliver(t, done, resume) {

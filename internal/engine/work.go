@@ -11,7 +11,7 @@ import (
 // A work is what one turn takes from the inbox. No two parts of it are about the same job.
 type work struct {
 	commands    []*command
-	outcomes    []outcome
+	outcomes    []endedDelivery
 	capacities  []receiverCapacity
 	inspections []func(now time.Time)
 	changes     []ownershipChange
@@ -41,7 +41,7 @@ func (i *inbox) take(limit, bytes int) work {
 	for ; n < len(i.deferred) && n < limit && (n == 0 || i.deferred[n].bytes() <= bytes); n++ {
 		bytes -= w.addOutcome(i.deferred[n])
 	}
-	i.deferred = append([]outcome(nil), i.deferred[n:]...)
+	i.deferred = append([]endedDelivery(nil), i.deferred[n:]...)
 	bytes -= i.takeCommands(&w, limit, bytes)
 	i.takeOutcomes(&w, limit, bytes)
 	i.turns++
@@ -103,14 +103,14 @@ func (i *inbox) takeOutcomes(w *work, limit, bytes int) {
 }
 
 // addOutcome adds o and returns how many bytes it takes.
-func (w *work) addOutcome(o outcome) int {
+func (w *work) addOutcome(o endedDelivery) int {
 	w.keys[o.key()] = struct{}{}
 	w.outcomes = append(w.outcomes, o)
 	return o.bytes()
 }
 
 // bytes returns how much of a batch o takes at most.
-func (o outcome) bytes() int {
+func (o endedDelivery) bytes() int {
 	const fixed = 64 // a State, and what keys have besides names
 	k := &o.delivery.Attempt.Key
 	return writesPerJob * (len(k.Target.Namespace) + len(k.Target.Name) + len(k.ActorID) + len(k.Name) + fixed)

@@ -25,7 +25,7 @@ func appKey(app string, n int) job.Key {
 
 func (i *inbox) addOutcomes(app string, n int) {
 	for number := range n {
-		i.addOutcome(outcome{&machine.Delivery{Attempt: machine.Attempt{Entry: record.Entry{Key: appKey(app, number)}}}, job.Handled, time.Time{}})
+		i.addOutcome(endedDelivery{&machine.Delivery{Attempt: machine.Attempt{Entry: record.Entry{Key: appKey(app, number)}}}, job.Handled, time.Time{}})
 	}
 }
 
@@ -194,7 +194,7 @@ func TestCommandsOfOneJobDelayNoOtherTarget(t *testing.T) {
 func TestOutcomeSizeCoversItsWrites(t *testing.T) {
 	k := job.Key{Target: job.Target{Kind: job.Actor, Namespace: "namespace", Name: "type"}, ActorID: "an id", Name: "a name"}
 	names := len("namespace") + len("type") + len("an id") + len("a name")
-	o := outcome{delivery: &machine.Delivery{Attempt: machine.Attempt{Entry: record.Entry{Key: k}}}}
+	o := endedDelivery{delivery: &machine.Delivery{Attempt: machine.Attempt{Entry: record.Entry{Key: k}}}}
 	if got, want := o.bytes(), writesPerJob*(names+64); got != want {
 		t.Errorf("an outcome has %d bytes, want %d", got, want)
 	}

@@ -30,16 +30,16 @@ func Usagef(format string, args ...any) error { return &UsageError{fmt.Sprintf(f
 // ErrLogged is returned by a command that has logged its error.
 var ErrLogged = errors.New("the log says why")
 
-// rule maps some errors to an exit code and a text.
-type rule struct {
+// A mapping maps some errors to an exit code and a text.
+type mapping struct {
 	applies func(error) bool
 	code    int
 	text    func(error) string // nil: nothing is written
 }
 
-// table returns the rules. The first that applies decides.
-func table() []rule {
-	return []rule{
+// table returns the mappings. The first that applies decides.
+func table() []mapping {
+	return []mapping{
 		{func(err error) bool { return err == nil || errors.Is(err, flag.ErrHelp) }, OK, nil},
 		{func(err error) bool { return errors.Is(err, ErrLogged) }, Failed, nil},
 		{func(err error) bool { _, ok := errors.AsType[*UsageError](err); return ok }, Usage, error.Error},
@@ -62,7 +62,7 @@ func Of(err error) (code int, line string) {
 			return r.code, line
 		}
 	}
-	panic("unreachable: the last rule applies to each error")
+	panic("unreachable: the last mapping applies to each error")
 }
 
 // code returns the code of the answer of a server, or OK for another error.

@@ -10,8 +10,8 @@ import (
 	"carillon/internal/job"
 )
 
-// A share is the commands of one call whose jobs one node owns.
-type share struct {
+// nodeCommands are the commands of one call whose jobs one node owns.
+type nodeCommands struct {
 	peer    *peer // nil: this node
 	indices []int // of the commands in the call
 }
@@ -22,24 +22,24 @@ type share struct {
 func (r *Router) send(
 	ctx context.Context, all []job.Request, indices []int, errs []error,
 ) (retry []int, changed <-chan struct{}) {
-	shares, unsent, changed := r.split(all, indices, errs)
-	schedule := func(s share) {
-		for n, err := range r.scheduleShare(ctx, s, all) {
-			errs[s.indices[n]] = err
+	byNode, unsent, changed := r.split(all, indices, errs)
+	schedule := func(c nodeCommands) {
+		for n, err := range r.scheduleOn(ctx, c, all) {
+			errs[c.indices[n]] = err
 		}
 	}
-	if len(shares) == 1 {
-		schedule(shares[0])
+	if len(byNode) == 1 {
+		schedule(byNode[0])
 	} else {
 		var sending sync.WaitGroup
-		for _, s := range shares {
-			sending.Go(func() { schedule(s) })
+		for _, c := range byNode {
+			sending.Go(func() { schedule(c) })
 		}
 		sending.Wait()
 	}
 	retry = unsent
-	for _, s := range shares {
-		for _, i := range s.indices {
+	for _, c := range byNode {
+		for _, i := range c.indices {
 			if errors.Is(errs[i], engine.ErrNotOwner) {
 				retry = append(retry, i)
 			}
@@ -53,10 +53,10 @@ func (r *Router) send(
 // as unsent those that may be sent later: they have no owner yet, or one that is unknown.
 func (r *Router) split(
 	all []job.Request, indices []int, errs []error,
-) (shares []share, unsent []int, changed <-chan struct{}) {
+) (byNode []nodeCommands, unsent []int, changed <-chan struct{}) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	of := map[string]int{} // in shares
+	of := map[string]int{} // by owner, in byNode
 	for _, i := range indices {
 		if len(r.owners) == 0 {
 			errs[i], unsent = engine.ErrNotOwner, append(unsent, i)
@@ -73,23 +73,23 @@ func (r *Router) split(
 		}
 		n, ok := of[owner]
 		if !ok {
-			n = len(shares)
+			n = len(byNode)
 			of[owner] = n
-			shares = append(shares, share{peer: p})
+			byNode = append(byNode, nodeCommands{peer: p})
 		}
-		shares[n].indices = append(shares[n].indices, i)
+		byNode[n].indices = append(byNode[n].indices, i)
 	}
-	return shares, unsent, r.changed
+	return byNode, unsent, r.changed
 }
 
-// scheduleShare carries out the commands of a share, and returns their errors.
-func (r *Router) scheduleShare(ctx context.Context, s share, all []job.Request) []error {
-	requests := make([]job.Request, len(s.indices))
-	for n, i := range s.indices {
+// scheduleOn carries out the commands of one node, and returns their errors.
+func (r *Router) scheduleOn(ctx context.Context, c nodeCommands, all []job.Request) []error {
+	requests := make([]job.Request, len(c.indices))
+	for n, i := range c.indices {
 		requests[n] = all[i]
 	}
-	if s.peer == nil {
+	if c.peer == nil {
 		return r.engine.ScheduleAll(ctx, requests)
 	}
-	return s.peer.schedule(ctx, requests)
+	return c.peer.schedule(ctx, requests)
 }

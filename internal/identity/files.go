@@ -20,7 +20,7 @@ type Files struct {
 
 // OpenFiles returns a source of the certificate in the files, which it reloads when they change.
 func OpenFiles(f Files, log *slog.Logger) (*Source, error) {
-	from := &files{names: f}
+	from := &fileProvider{names: f}
 	first, err := from.read(x509Material{})
 	if err != nil {
 		return nil, err
@@ -28,17 +28,17 @@ func OpenFiles(f Files, log *slog.Logger) (*Source, error) {
 	return newSource(from, first, log), nil
 }
 
-// files is the provider of material in files. It belongs to one goroutine.
-type files struct {
+// fileProvider is the provider of material in files. It belongs to one goroutine.
+type fileProvider struct {
 	names Files
 	taken [3][]byte // contents of the files of the current material
 }
 
-func (f *files) fetch(_ context.Context, have x509Material) (x509Material, error) {
+func (f *fileProvider) fetch(_ context.Context, have x509Material) (x509Material, error) {
 	return f.read(have)
 }
 
-func (f *files) read(have x509Material) (x509Material, error) {
+func (f *fileProvider) read(have x509Material) (x509Material, error) {
 	var read [3][]byte
 	for i, name := range []string{f.names.Cert, f.names.Key, f.names.CA} {
 		var err error

@@ -34,8 +34,8 @@ func (a anchors) GetX509BundleForTrustDomain(domain spiffeid.TrustDomain) (*x509
 	return x509bundle.FromX509Authorities(domain, a), nil
 }
 
-// provider is where X.509 material comes from: *sentry or *files.
-type provider interface { // *sentry; *files
+// provider is where X.509 material comes from: *sentryProvider or *fileProvider.
+type provider interface { // *sentryProvider; *fileProvider
 	// fetch returns the material to use from now on, which is have if nothing is new. It is valid
 	// even with an error.
 	fetch(ctx context.Context, have x509Material) (x509Material, error)

@@ -64,7 +64,7 @@ type Token struct {
 // OpenSentry returns a source of certificates that Sentry signs. It reads the anchors; Run requests
 // certificates.
 func OpenSentry(s Sentry, log *slog.Logger) (*Source, error) {
-	from := &sentry{Sentry: s}
+	from := &sentryProvider{Sentry: s}
 	all, err := from.readAnchors()
 	if err != nil {
 		return nil, err
@@ -75,14 +75,14 @@ func OpenSentry(s Sentry, log *slog.Logger) (*Source, error) {
 	return newSource(from, x509Material{anchors: all}, log), nil
 }
 
-// sentry is the provider of certificates from Sentry. It belongs to one goroutine.
-type sentry struct {
+// sentryProvider is the provider of certificates from Sentry. It belongs to one goroutine.
+type sentryProvider struct {
 	Sentry
 	text    []byte // source text of anchors
 	anchors anchors
 }
 
-func (s *sentry) fetch(ctx context.Context, have x509Material) (x509Material, error) {
+func (s *sentryProvider) fetch(ctx context.Context, have x509Material) (x509Material, error) {
 	all, unread := s.readAnchors()
 	have.anchors = all
 	if have.svid != nil && time.Now().Before(have.renewAt) && have.verify() == nil {
@@ -99,7 +99,7 @@ func (s *sentry) fetch(ctx context.Context, have x509Material) (x509Material, er
 }
 
 // readAnchors returns the trust anchors; the previous ones if they cannot be read.
-func (s *sentry) readAnchors() (anchors, error) {
+func (s *sentryProvider) readAnchors() (anchors, error) {
 	text := s.Anchors
 	if s.AnchorsFile != "" {
 		var err error
@@ -119,7 +119,7 @@ func (s *sentry) readAnchors() (anchors, error) {
 }
 
 // sign requests a certificate for a new key.
-func (s *sentry) sign(ctx context.Context) (*x509svid.SVID, error) {
+func (s *sentryProvider) sign(ctx context.Context) (*x509svid.SVID, error) {
 	ctx, cancel := context.WithTimeout(ctx, signTimeout)
 	defer cancel()
 	public, key, err := ed25519.GenerateKey(rand.Reader)
@@ -163,7 +163,7 @@ func isRefusal(err error) bool {
 }
 
 // verifyResponse checks that the certificate is what was requested.
-func (s *sentry) verifyResponse(
+func (s *sentryProvider) verifyResponse(
 	response *sentryv1.SignCertificateResponse, public ed25519.PublicKey, key ed25519.PrivateKey,
 ) (*x509svid.SVID, error) {
 	chain, err := parseCerts(response.GetWorkloadCertificate())
@@ -216,7 +216,8 @@ func (t Token) read() (string, sentryv1.SignCertificateRequest_TokenValidator, e
 	if len(t.Files) > 0 && !t.Kubernetes {
 		return "", validator, t.missing()
 	}
-	return "", sentryv1.SignCertificateRequest_UNKNOWN, nil // as Dapr does, also in Kubernetes: a Sentry may need no token
+	// As Dapr does, also in Kubernetes: a Sentry may need no token.
+	return "", sentryv1.SignCertificateRequest_UNKNOWN, nil
 }
 
 // missing is the error that no file of the token exists.
@@ -233,7 +234,7 @@ func (t Token) remedy() string {
 }
 
 // connect connects to Sentry, which must authenticate. This process has no certificate yet.
-func (s *sentry) connect() (*grpc.ClientConn, error) {
+func (s *sentryProvider) connect() (*grpc.ClientConn, error) {
 	config := tlsconfig.TLSClientConfig(s.anchors, tlsconfig.AuthorizeID(s.ID))
 	config.MinVersion = tls.VersionTLS13
 	options := []grpc.DialOption{

@@ -35,7 +35,7 @@ const (
 // Run calls gone for each deleted namespace until ctx ends, and then returns nil. It must be called
 // once.
 func (w *Watcher) Run(ctx context.Context, gone func(ctx context.Context, namespace string) error) error {
-	s := &state{gone: gone, log: w.log, there: make(map[string]bool), owed: make(map[string]bool)}
+	s := &knownNamespaces{gone: gone, log: w.log, there: make(map[string]bool), owed: make(map[string]bool)}
 	level := slog.LevelWarn // of the next failure: only the first of several is a warning
 	wait := minPause
 	for {
@@ -72,8 +72,8 @@ func (w *Watcher) Run(ctx context.Context, gone func(ctx context.Context, namesp
 	}
 }
 
-// state is what is known about the namespaces. It belongs to one goroutine.
-type state struct {
+// knownNamespaces is what is known about the namespaces. It belongs to one goroutine.
+type knownNamespaces struct {
 	gone    func(ctx context.Context, namespace string) error
 	log     *slog.Logger
 	version string          // the version of the fields below, after which a watch continues; empty: list first
@@ -85,7 +85,7 @@ type state struct {
 // follow watches the namespaces until the watch ends. It returns how long the watch lasted, and why
 // it ended: nil if normally. It continues after the previous watch, or lists the namespaces if that
 // is impossible.
-func (w *Watcher) follow(ctx context.Context, s *state) (lasted time.Duration, err error) {
+func (w *Watcher) follow(ctx context.Context, s *knownNamespaces) (lasted time.Duration, err error) {
 	c, err := w.connect()
 	if err != nil {
 		return 0, err
@@ -114,7 +114,7 @@ func (w *Watcher) follow(ctx context.Context, s *state) (lasted time.Duration, e
 }
 
 // list finds the namespaces that were deleted without a watch.
-func (s *state) list(ctx context.Context, c *client) error {
+func (s *knownNamespaces) list(ctx context.Context, c *client) error {
 	now, version, err := c.list(ctx)
 	if err != nil {
 		return err
@@ -129,7 +129,7 @@ func (s *state) list(ctx context.Context, c *client) error {
 }
 
 // settle reports all deleted namespaces.
-func (s *state) settle(ctx context.Context) error {
+func (s *knownNamespaces) settle(ctx context.Context) error {
 	var failed error
 	for name := range maps.Clone(s.owed) {
 		if s.there[name] { // created again
@@ -164,7 +164,8 @@ func (w *Watcher) connect() (*client, error) {
 				TLSClientConfig: a.tls, Proxy: http.ProxyURL(a.proxy), DialContext: w.cfg.Dial,
 				TLSHandshakeTimeout: 10 * time.Second, ResponseHeaderTimeout: listTime,
 			},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }, // the token is for this server
+			// The token is for this server only.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		base: strings.TrimSuffix(a.server, "/") + "/api/v1/namespaces?", token: a.token,
 	}, nil

@@ -44,41 +44,41 @@ func filterFields() []string {
 // parseFilter parses a filter.
 func parseFilter(text string) (filter, error) {
 	var f filter
-	tokens, err := splitFilter(text)
+	lexemes, err := splitFilter(text)
 	if err != nil {
 		return f, err
 	}
-	for first := true; len(tokens) > 0; first = false {
-		if !first && tokens[0].is("AND") {
-			if tokens = tokens[1:]; len(tokens) == 0 {
+	for first := true; len(lexemes) > 0; first = false {
+		if !first && lexemes[0].is("AND") {
+			if lexemes = lexemes[1:]; len(lexemes) == 0 {
 				return f, invalid("filter", "a term is missing after AND")
 			}
 		}
-		if tokens[0].is("OR") || tokens[0].is("NOT") {
-			return f, invalid("filter", tokens[0].text+" is not supported: terms are joined by AND, and != negates one")
+		if lexemes[0].is("OR") || lexemes[0].is("NOT") {
+			return f, invalid("filter", lexemes[0].text+" is not supported: terms are joined by AND, and != negates one")
 		}
-		word := tokens[0]
-		if tokens = tokens[1:]; word.operator {
+		word := lexemes[0]
+		if lexemes = lexemes[1:]; word.operator {
 			return f, invalid("filter", fmt.Sprintf("a field is missing before %s", word.text))
 		}
-		if len(tokens) == 0 || !tokens[0].operator {
+		if len(lexemes) == 0 || !lexemes[0].operator {
 			f.words = append(f.words, word.text)
 			continue
 		}
-		if len(tokens) == 1 || tokens[1].operator {
-			return f, invalid("filter", fmt.Sprintf("a value is missing after %s %s", word.text, tokens[0].text))
+		if len(lexemes) == 1 || lexemes[1].operator {
+			return f, invalid("filter", fmt.Sprintf("a value is missing after %s %s", word.text, lexemes[0].text))
 		}
-		t, err := newTerm(word.text, tokens[0].text, tokens[1])
+		t, err := newTerm(word.text, lexemes[0].text, lexemes[1])
 		if err != nil {
 			return f, err
 		}
-		f.terms, tokens = append(f.terms, t), tokens[2:]
+		f.terms, lexemes = append(f.terms, t), lexemes[2:]
 	}
 	return f, nil
 }
 
 // newTerm returns the term of a field, an operator and a value.
-func newTerm(field, operator string, value token) (term, error) {
+func newTerm(field, operator string, value lexeme) (term, error) {
 	t := term{field: field, negated: operator == "!=", contains: operator == ":", text: value.text}
 	var known []string
 	switch field {
@@ -206,32 +206,32 @@ func fieldOf(v *engine.JobView, field string) string {
 	return ""
 }
 
-// A token is a part of a filter: a word, a text in quotes, or an operator.
-type token struct {
+// A lexeme is a part of a filter: a word, a text in quotes, or an operator.
+type lexeme struct {
 	text             string
 	operator, quoted bool
 }
 
-func (t token) is(word string) bool { return t.text == word && !t.quoted && !t.operator }
+func (t lexeme) is(word string) bool { return t.text == word && !t.quoted && !t.operator }
 
-// splitFilter splits a filter into tokens.
-func splitFilter(text string) (tokens []token, err error) {
+// splitFilter splits a filter into lexemes.
+func splitFilter(text string) (lexemes []lexeme, err error) {
 	for {
 		text = strings.TrimLeft(text, " \t")
 		if text == "" {
-			return tokens, nil
+			return lexemes, nil
 		}
 		switch {
 		case strings.HasPrefix(text, "!="):
-			tokens, text = append(tokens, token{text: "!=", operator: true}), text[2:]
+			lexemes, text = append(lexemes, lexeme{text: "!=", operator: true}), text[2:]
 		case text[0] == '=' || text[0] == ':':
-			tokens, text = append(tokens, token{text: text[:1], operator: true}), text[1:]
+			lexemes, text = append(lexemes, lexeme{text: text[:1], operator: true}), text[1:]
 		case text[0] == '"' || text[0] == '\'':
 			word, rest, ok := unquote(text)
 			if !ok {
 				return nil, invalid("filter", "a text in quotes has no end")
 			}
-			tokens, text = append(tokens, token{text: word, quoted: true}), rest
+			lexemes, text = append(lexemes, lexeme{text: word, quoted: true}), rest
 		case strings.ContainsRune("()<>!", rune(text[0])):
 			return nil, invalid("filter", fmt.Sprintf("%q is not supported: put a text that contains it in quotes", text[:1]))
 		default:
@@ -239,7 +239,7 @@ func splitFilter(text string) (tokens []token, err error) {
 			if end < 0 {
 				end = len(text)
 			}
-			tokens, text = append(tokens, token{text: text[:end]}), text[end:]
+			lexemes, text = append(lexemes, lexeme{text: text[:end]}), text[end:]
 		}
 	}
 }

@@ -28,7 +28,7 @@ func Table() []string {
 	var lines []string
 	for _, row := range []struct {
 		name string
-		role Role
+		kind ProcessKind
 		cell func(Shares) string
 	}{
 		{"scheduler: Go's runtime", Scheduler, size(func(s Shares) int64 { return s.GoLimit })},
@@ -51,7 +51,7 @@ func Table() []string {
 	} {
 		line := "| " + row.name
 		for _, n := range []int64{128 * mib, 256 * mib, gib, Default} {
-			s, err := Limit{n, "a test"}.Divide(row.role)
+			s, err := Limit{n, "a test"}.Divide(row.kind)
 			if err != nil {
 				panic(err)
 			}

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// A FloorError means that a limit is too small for the role of the process.
+// A FloorError means that a limit is too small for the kind of process.
 type FloorError struct {
 	Limit Limit
-	Role  Role
+	Kind  ProcessKind
 }
 
 func (e *FloorError) Error() string {
@@ -19,5 +19,5 @@ func (e *FloorError) Error() string {
 		fix = "give " + Flag + " if the machine can spare it"
 	}
 	return fmt.Sprintf("the memory limit is %s (%s), and %s needs at least %s: %s",
-		Format(e.Limit.Bytes), e.Limit.Source, e.Role, Format(e.Role.Floor()), fix)
+		Format(e.Limit.Bytes), e.Limit.Source, e.Kind, Format(e.Kind.Floor()), fix)
 }

@@ -12,13 +12,13 @@ import (
 	"carillon/internal/memory"
 )
 
-var roles = []memory.Role{
+var kinds = []memory.ProcessKind{
 	memory.Scheduler, memory.SchedulerWithEtcd, memory.SchedulerOnEtcd, memory.AllInOne, memory.Sidecar,
 }
 
-func divide(t *testing.T, n int64, r memory.Role) memory.Shares {
+func divide(t *testing.T, n int64, k memory.ProcessKind) memory.Shares {
 	t.Helper()
-	s, err := memory.Limit{Bytes: n, Source: "a test"}.Divide(r)
+	s, err := memory.Limit{Bytes: n, Source: "a test"}.Divide(k)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,35 +28,35 @@ func divide(t *testing.T, n int64, r memory.Role) memory.Shares {
 // TestSharesFitLimit holds that all shares together leave a quarter of Go's heap to what no
 // share counts, 16 MiB at least, and the program and the kernel something outside of it.
 func TestSharesFitLimit(t *testing.T) {
-	for _, r := range roles {
-		for _, n := range []int64{r.Floor(), 128 << 20, 256 << 20, 512 << 20, 1 << 30, 2 << 30, 64 << 30} {
-			if n < r.Floor() {
+	for _, k := range kinds {
+		for _, n := range []int64{k.Floor(), 128 << 20, 256 << 20, 512 << 20, 1 << 30, 2 << 30, 64 << 30} {
+			if n < k.Floor() {
 				continue
 			}
-			s := divide(t, n, r)
+			s := divide(t, n, k)
 			if spare := n - s.GoLimit - s.Outside(); spare < 24<<20 {
-				t.Errorf("%s with %s: %s for the program and the kernel, want 24Mi at least", r, memory.Format(n), memory.Format(spare))
+				t.Errorf("%s with %s: %s for the program and the kernel, want 24Mi at least", k, memory.Format(n), memory.Format(spare))
 			}
 			if spare := s.GoLimit - s.Heap(); spare < max(s.GoLimit/4, 16<<20) {
 				t.Errorf("%s with %s: %s of %s of Go's heap for all that is not counted, want a quarter and 16Mi at least",
-					r, memory.Format(n), memory.Format(spare), memory.Format(s.GoLimit))
+					k, memory.Format(n), memory.Format(spare), memory.Format(s.GoLimit))
 			}
 			if s.Ballast > s.GoLimit/2 {
-				t.Errorf("%s with %s: a ballast of %s in %s", r, memory.Format(n), memory.Format(s.Ballast), memory.Format(s.GoLimit))
+				t.Errorf("%s with %s: a ballast of %s in %s", k, memory.Format(n), memory.Format(s.Ballast), memory.Format(s.GoLimit))
 			}
 		}
 	}
 }
 
 func TestSharesGrowWithLimit(t *testing.T) {
-	for _, r := range roles {
-		before := reflect.ValueOf(divide(t, r.Floor(), r))
-		for n := r.Floor(); n < 64<<30; n += n / 7 {
-			now := reflect.ValueOf(divide(t, n, r))
+	for _, k := range kinds {
+		before := reflect.ValueOf(divide(t, k.Floor(), k))
+		for n := k.Floor(); n < 64<<30; n += n / 7 {
+			now := reflect.ValueOf(divide(t, n, k))
 			for i := range now.NumField() {
 				if now.Field(i).Int() < before.Field(i).Int() {
 					t.Errorf("%s with %s: %s shrinks from %d to %d",
-						r, memory.Format(n), now.Type().Field(i).Name, before.Field(i).Int(), now.Field(i).Int())
+						k, memory.Format(n), now.Type().Field(i).Name, before.Field(i).Int(), now.Field(i).Int())
 				}
 			}
 			before = now
@@ -67,10 +67,10 @@ func TestSharesGrowWithLimit(t *testing.T) {
 // TestLargeHostsKeepDefaults holds that shares of the default limit are what was there without
 // shares, where speed depends on it.
 func TestLargeHostsKeepDefaults(t *testing.T) {
-	for _, r := range []memory.Role{memory.Scheduler, memory.AllInOne} {
-		s := divide(t, memory.Default, r)
+	for _, k := range []memory.ProcessKind{memory.Scheduler, memory.AllInOne} {
+		s := divide(t, memory.Default, k)
 		if s.Cache != 64<<20 || s.MemTable != 16<<20 || s.Ballast != 24<<20 {
-			t.Errorf("%s: cache %d, memtable %d, ballast %d; want 64, 16 and 24 MiB", r, s.Cache, s.MemTable, s.Ballast)
+			t.Errorf("%s: cache %d, memtable %d, ballast %d; want 64, 16 and 24 MiB", k, s.Cache, s.MemTable, s.Ballast)
 		}
 	}
 	if s := divide(t, memory.Default, memory.SchedulerWithEtcd); s.RaftEntries < 2000 || s.BackendBatch != 10_000 {
@@ -82,13 +82,13 @@ func TestLargeHostsKeepDefaults(t *testing.T) {
 }
 
 func TestLimitBelowMinimumIsRefused(t *testing.T) {
-	for _, r := range roles {
-		l := memory.Limit{Bytes: r.Floor() - 1, Source: "/sys/fs/cgroup/memory.max"}
-		_, err := l.Divide(r)
+	for _, k := range kinds {
+		l := memory.Limit{Bytes: k.Floor() - 1, Source: "/sys/fs/cgroup/memory.max"}
+		_, err := l.Divide(k)
 		if _, ok := errors.AsType[*memory.FloorError](err); !ok {
-			t.Fatalf("%s with %d bytes: %v, want a FloorError", r, l.Bytes, err)
+			t.Fatalf("%s with %d bytes: %v, want a FloorError", k, l.Bytes, err)
 		}
-		for _, part := range []string{l.Source, r.String(), memory.Format(r.Floor()), memory.Flag} {
+		for _, part := range []string{l.Source, k.String(), memory.Format(k.Floor()), memory.Flag} {
 			if !strings.Contains(err.Error(), part) {
 				t.Errorf("the error %q does not name %q", err, part)
 			}

@@ -3,7 +3,7 @@ package memory
 import "log/slog"
 
 // Shares are the memory budgets of the parts of a process. Their sum is less than the limit. The
-// share of a part that the role does not have is 0; a process without a role has no shares.
+// share of a part that this kind of process does not have is 0; a process of no kind has no shares.
 type Shares struct {
 	// GoLimit is the limit of the Go runtime in bytes, heap and stacks: the limit without the
 	// store's cache and memtables, which are outside of Go, the overhead of their allocator, the
@@ -73,14 +73,14 @@ const (
 	raftSlack = 100
 )
 
-// Divide divides l for a process of a role, or returns a [FloorError].
-func (l Limit) Divide(r Role) (Shares, error) {
-	if l.Bytes < r.Floor() {
-		return Shares{}, &FloorError{l, r}
+// Divide divides l for a process of a kind, or returns a [FloorError].
+func (l Limit) Divide(k ProcessKind) (Shares, error) {
+	if l.Bytes < k.Floor() {
+		return Shares{}, &FloorError{l, k}
 	}
 	n := l.Bytes
 	s := Shares{Ballast: min(n/16, fullBallast)}
-	switch r {
+	switch k {
 	case Scheduler:
 		s.pebble(n)
 		s.scheduler(n)
@@ -97,7 +97,7 @@ func (l Limit) Divide(r Role) (Shares, error) {
 		s.sidecar(n)
 	}
 	s.GoLimit = n - s.Outside() - s.allocator(n) - program - min(n/16, 256*mib)
-	if r == SchedulerWithEtcd {
+	if k == SchedulerWithEtcd {
 		s.LiveHeap = s.GoLimit / 8 * 5
 	}
 	return s, nil

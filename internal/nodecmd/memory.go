@@ -21,7 +21,7 @@ func (c *MemoryFlags) Flags(fs FlagSet) {
 
 // Apply divides the memory limit, logs the shares and returns them. It sets the limit of the Go runtime until
 // release is called.
-func (c *MemoryFlags) Apply(ctx context.Context, role memory.Role, std *terminal.Streams, log *slog.Logger) (s memory.Shares, release func(), err error) {
+func (c *MemoryFlags) Apply(ctx context.Context, kind memory.ProcessKind, std *terminal.Streams, log *slog.Logger) (s memory.Shares, release func(), err error) {
 	var given int64
 	if c.limit != "" {
 		if given, err = flagvalue.Bytes(c.limit); err != nil {
@@ -29,7 +29,7 @@ func (c *MemoryFlags) Apply(ctx context.Context, role memory.Role, std *terminal
 		}
 	}
 	l := memory.Find(given)
-	if s, err = l.Divide(role); err != nil {
+	if s, err = l.Divide(kind); err != nil {
 		return s, nil, err
 	}
 	attrs := s.Attrs(l)

@@ -16,7 +16,7 @@ type Config struct {
 	// Sidecars connect to each. Nil means that they are unknown until SetHosts is called.
 	Hosts []string
 	// Peer answers the other nodes of a cluster; nil without a cluster.
-	Peer Peer
+	Peer PeerAnswerer
 	// PeerSecret authenticates the other nodes of the cluster. Without it their calls are refused.
 	PeerSecret string
 	// Identity is the identity of this node; its owner runs it. If it is set, each connection uses
@@ -41,8 +41,8 @@ type Config struct {
 	Metrics prometheus.Registerer
 }
 
-// A Peer answers the other nodes of a cluster.
-type Peer interface {
+// A PeerAnswerer answers the other nodes of a cluster.
+type PeerAnswerer interface {
 	// Apply carries out the commands of another node. An error says that none has begun.
 	Apply(ctx context.Context, r *peerv1.ApplyRequest) (*peerv1.ApplyResponse, error)
 	// AnswerProgress tells another node how far jobs have got that this node owns.

@@ -12,7 +12,7 @@ import (
 
 // advertisedAddress returns the host and port that this scheduler advertises to sidecars. It listens on
 // the port number (scheduler specification §3).
-func (c *schedulerConfig) advertisedAddress(ctx context.Context, number int, std *terminal.Streams) string {
+func (c *schedulerOptions) advertisedAddress(ctx context.Context, number int, std *terminal.Streams) string {
 	if c.broadcast != "" {
 		return c.broadcast
 	}

@@ -20,7 +20,7 @@ func TestAdvertisedAddressIsReachable(t *testing.T) {
 		{"", "", "fd00::9", "[fd00::9]:7"},
 		{"127.0.0.1", "scheduler.example:50006", "10.0.0.9", "scheduler.example:50006"},
 	} {
-		cfg := schedulerConfig{listenAddress: c.listen, broadcast: c.override}
+		cfg := schedulerOptions{listenAddress: c.listen, broadcast: c.override}
 		env := func(name string) (string, bool) { return c.env, name == "DAPR_HOST_IP" }
 		if got := cfg.advertisedAddress(t.Context(), 7, &terminal.Streams{Env: env}); got != c.want {
 			t.Errorf("listening on %q, told %q, DAPR_HOST_IP=%s: %q, want %q", c.listen, c.override, c.env, got, c.want)

@@ -17,7 +17,7 @@ import (
 
 // clusterConfig returns the cluster configuration of the scheduler with that id and advertised address.
 // given reports whether a flag was given. own is the certificate of the Scheduler port, or nil.
-func (c *etcdConfig) clusterConfig(id, address, dataDir string, given func(name string) bool, own *etcdmember.TLS) (*app.ClusterConfig, error) {
+func (c *etcdOptions) clusterConfig(id, address, dataDir string, given func(name string) bool, own *etcdmember.TLS) (*app.ClusterConfig, error) {
 	if nodecmd.HasData(filepath.Join(dataDir, nodecmd.SingleDir)) {
 		return nil, fmt.Errorf("--etcd-data-dir %s has the jobs of a single scheduler in %s, which a cluster does not read: use another directory, or move that one away if you do not need the jobs",
 			dataDir, nodecmd.SingleDir)
@@ -87,7 +87,7 @@ func checkSingle(dataDir string) error {
 
 // clientTLS returns the TLS configuration for an external etcd, or nil without TLS. Each connection reads the
 // files again, so that they can be renewed.
-func (c *etcdConfig) clientTLS() (*tls.Config, error) {
+func (c *etcdOptions) clientTLS() (*tls.Config, error) {
 	if c.certFile == "" {
 		return nil, nil //nolint:nilnil // without TLS
 	}

@@ -8,7 +8,7 @@ import (
 
 // check refuses what Dapr's scheduler refuses, in its words, and invalid combinations. secured says whether
 // the Scheduler port has TLS.
-func (c *etcdConfig) check(id string, secured bool) error {
+func (c *etcdOptions) check(id string, secured bool) error {
 	switch {
 	case c.embed && len(c.endpoints) > 0:
 		return errors.New("cannot use --etcd-client-endpoints with --etcd-embed: give --etcd-embed=false as well")

@@ -17,8 +17,8 @@ import (
 
 const defaultCluster = "dapr-scheduler-server-0=http://localhost:2380"
 
-// etcdConfig are the flags of a scheduler for etcd, which the schedulers of a cluster share.
-type etcdConfig struct {
+// etcdOptions are the options of a scheduler for etcd, which the schedulers of a cluster share.
+type etcdOptions struct {
 	cluster            flagvalue.Strings
 	embed              bool
 	endpoints          flagvalue.Strings
@@ -40,7 +40,7 @@ type etcdConfig struct {
 	lease                            time.Duration
 }
 
-func (c *etcdConfig) flags(fs *flag.FlagSet) {
+func (c *etcdOptions) flags(fs *flag.FlagSet) {
 	const cluster = "; cluster only"
 	fs.Var(&c.cluster, "etcd-initial-cluster",
 		"comma-separated `ID=URL` of the etcd of each scheduler; a single entry means a single node (default: "+defaultCluster+")")
@@ -72,7 +72,7 @@ func (c *etcdConfig) flags(fs *flag.FlagSet) {
 }
 
 // members returns the addresses in --etcd-initial-cluster by id.
-func (c *etcdConfig) members() (map[string]*url.URL, error) {
+func (c *etcdOptions) members() (map[string]*url.URL, error) {
 	all := map[string]*url.URL{}
 	entries := c.cluster
 	if len(entries) == 0 {
@@ -93,13 +93,13 @@ func (c *etcdConfig) members() (map[string]*url.URL, error) {
 }
 
 // clustered reports whether the scheduler is part of a cluster, or may be with an external etcd.
-func (c *etcdConfig) clustered() bool {
+func (c *etcdOptions) clustered() bool {
 	members, err := c.members()
 	return !c.embed || err == nil && len(members) > 1
 }
 
-// role returns the role of the scheduler for its memory budget.
-func (c *etcdConfig) role() memory.Role {
+// processKind returns the kind of the scheduler for its memory budget.
+func (c *etcdOptions) processKind() memory.ProcessKind {
 	switch {
 	case !c.embed:
 		return memory.SchedulerOnEtcd
@@ -111,6 +111,6 @@ func (c *etcdConfig) role() memory.Role {
 }
 
 // clientEndpoint returns the address of this scheduler's etcd for clients.
-func (c *etcdConfig) clientEndpoint() string {
+func (c *etcdOptions) clientEndpoint() string {
 	return net.JoinHostPort(nodecmd.Unbracket(c.clientAddress), strconv.Itoa(c.clientPort))
 }

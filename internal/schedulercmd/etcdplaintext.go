@@ -16,7 +16,7 @@ import (
 
 // checkPlaintext refuses plaintext connections between this scheduler's etcd and other hosts if TLS is on
 // for the Scheduler port or for etcd: they would expose what TLS protects.
-func (c *etcdConfig) checkPlaintext(secured bool) error {
+func (c *etcdOptions) checkPlaintext(secured bool) error {
 	if !c.embed || !c.clustered() || c.allowPlaintext || !secured && c.certFile == "" {
 		return nil
 	}
@@ -40,13 +40,13 @@ func (c *etcdConfig) checkPlaintext(secured bool) error {
 }
 
 // needsCertificate reports whether the member of that id needs a certificate that no flag of etcd gives.
-func (c *etcdConfig) needsCertificate(id string) bool {
+func (c *etcdOptions) needsCertificate(id string) bool {
 	members, err := c.members()
 	return err == nil && c.embed && c.clustered() && c.certFile == "" && members[id] != nil && members[id].Scheme == "https"
 }
 
 // plaintextEndpoints returns the plaintext ports of this scheduler's etcd.
-func (c *etcdConfig) plaintextEndpoints(id string) []nodecmd.PlaintextEndpoint {
+func (c *etcdOptions) plaintextEndpoints(id string) []nodecmd.PlaintextEndpoint {
 	if !c.embed || !c.clustered() {
 		return nil
 	}
@@ -62,7 +62,7 @@ func (c *etcdConfig) plaintextEndpoints(id string) []nodecmd.PlaintextEndpoint {
 }
 
 // warnOfExternal warns about plaintext connections to an external etcd on other hosts.
-func (c *etcdConfig) warnOfExternal(ctx context.Context, log *slog.Logger) {
+func (c *etcdOptions) warnOfExternal(ctx context.Context, log *slog.Logger) {
 	var open []string
 	for _, endpoint := range c.endpoints {
 		scheme, address, given := strings.Cut(endpoint, "://")

@@ -11,7 +11,7 @@ import (
 )
 
 // schedulerOf returns the configuration in the flags of a scheduler.
-func schedulerOf(t *testing.T, args string) *schedulerConfig {
+func schedulerOf(t *testing.T, args string) *schedulerOptions {
 	t.Helper()
 	std, _, _ := terminaltest.Streams()
 	fs, c := schedulerFlags()
@@ -67,10 +67,13 @@ func TestPlaintextEtcdBesideTLSIsRefused(t *testing.T) {
 		secure + etcdFiles:                                                             "",
 		secure + files + "--etcd-client-listen-address 127.0.0.2":                      "",
 		loopback + files:                                                               "",
-		theirs:                                                                         "", // a warning, as for the Scheduler port
-		theirs + "--etcd-client-listen-address 0.0.0.0":                                "",
-		"--id a --etcd-initial-cluster a=http://10.0.0.1:2380 --etcd-client-listen-address 0.0.0.0 " + files:    "", // a single node has no etcd
-		"--id dapr-scheduler-server-0 --etcd-embed=false --etcd-client-endpoints http://10.0.0.9:2379 " + files: "", // a warning
+		// A warning, as for the Scheduler port.
+		theirs: "",
+		theirs + "--etcd-client-listen-address 0.0.0.0": "",
+		// A single node has no etcd.
+		"--id a --etcd-initial-cluster a=http://10.0.0.1:2380 --etcd-client-listen-address 0.0.0.0 " + files: "",
+		// A warning.
+		"--id dapr-scheduler-server-0 --etcd-embed=false --etcd-client-endpoints http://10.0.0.9:2379 " + files: "",
 	} {
 		err := schedulerOf(t, args).check()
 		switch {

@@ -23,8 +23,8 @@ Three schedulers survive the loss of any one of them. Run each on its own machin
     --etcd-initial-cluster a=http://10.0.0.1:2380,b=http://10.0.0.2:2380,c=http://10.0.0.3:2380
 `
 
-// schedulerConfig are the flags of scheduler that have an effect.
-type schedulerConfig struct {
+// schedulerOptions are the flags of scheduler that have an effect.
+type schedulerOptions struct {
 	listenAddress, healthzAddress, metricsAddress string
 	port, healthzPort, metricsPort                int
 	metrics                                       bool
@@ -32,11 +32,11 @@ type schedulerConfig struct {
 	broadcast                                     string
 	id                                            string
 	dataDir                                       string
-	etcd                                          etcdConfig
+	etcd                                          etcdOptions
 	tls                                           bool
 	trustDomain, anchors, sentry                  string
 	files                                         nodecmd.TLSFiles
-	quota                                         quotaConfig
+	quota                                         quotaOptions
 	keyFile                                       string
 	mode, kubeconfig                              string
 	workers                                       uint
@@ -48,8 +48,8 @@ type schedulerConfig struct {
 }
 
 // schedulerFlags returns the flags of Dapr's Scheduler service and our own (scheduler specification §7.1).
-func schedulerFlags() (*flag.FlagSet, *schedulerConfig) {
-	c := &schedulerConfig{}
+func schedulerFlags() (*flag.FlagSet, *schedulerOptions) {
+	c := &schedulerOptions{}
 	fs := flag.NewFlagSet("scheduler", flag.ContinueOnError)
 	fs.Var(flagvalue.NewPort(&c.port, 50006), "port", "`port` of the Scheduler service")
 	fs.StringVar(&c.listenAddress, "listen-address", "", "`address` of the Scheduler service (default: all interfaces)")

@@ -17,10 +17,10 @@ import (
 const tlsDir = "carillon-tls"
 
 // secured reports whether TLS is on for the Scheduler port.
-func (c *schedulerConfig) secured() bool { return c.files.Given() || c.tls || c.mode == "kubernetes" }
+func (c *schedulerOptions) secured() bool { return c.files.Given() || c.tls || c.mode == "kubernetes" }
 
 // identity returns the identity of this scheduler, or nil in plaintext.
-func (c *schedulerConfig) identity(std *terminal.Streams, log *slog.Logger) (*identity.Source, error) {
+func (c *schedulerOptions) identity(std *terminal.Streams, log *slog.Logger) (*identity.Source, error) {
 	switch {
 	case c.files.Given():
 		return c.files.Open(log)
@@ -48,7 +48,7 @@ func (c *schedulerConfig) identity(std *terminal.Streams, log *slog.Logger) (*id
 
 // memberTLS returns the certificate of the Scheduler port for the etcd member; nil if there is none, or the
 // member needs none.
-func (c *schedulerConfig) memberTLS(who *identity.Source) *etcdmember.TLS {
+func (c *schedulerOptions) memberTLS(who *identity.Source) *etcdmember.TLS {
 	switch {
 	case who == nil || !c.etcd.needsCertificate(c.id):
 		return nil

@@ -9,7 +9,7 @@ import (
 )
 
 // listen opens the ports of the node. An error names the flag of the port.
-func (c *schedulerConfig) listen(ctx context.Context) (l app.SchedulerListeners, err error) {
+func (c *schedulerOptions) listen(ctx context.Context) (l app.SchedulerListeners, err error) {
 	defer func() {
 		if err != nil {
 			l.Close()

@@ -14,7 +14,7 @@ import (
 
 // namespaces returns the watcher of the namespaces of Kubernetes, or nil elsewhere (scheduler specification
 // §7.7).
-func (c *schedulerConfig) namespaces(std *terminal.Streams, log *slog.Logger) (*kubernetes.Watcher, error) {
+func (c *schedulerOptions) namespaces(std *terminal.Streams, log *slog.Logger) (*kubernetes.Watcher, error) {
 	if c.mode != "kubernetes" {
 		return nil, nil
 	}

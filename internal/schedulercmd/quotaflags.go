@@ -8,15 +8,15 @@ import (
 	"carillon/internal/flagvalue"
 )
 
-// quotaConfig are the flags of the quotas of each namespace.
-type quotaConfig struct {
+// quotaOptions are the flags of the quotas of each namespace.
+type quotaOptions struct {
 	jobs     uint
 	bytes    string
 	rate     uint
 	triggers uint
 }
 
-func (c *quotaConfig) flags(fs *flag.FlagSet) {
+func (c *quotaOptions) flags(fs *flag.FlagSet) {
 	fs.UintVar(&c.jobs, "quota-jobs", 0, "maximum `number` of stored jobs of each namespace; unlimited if 0")
 	fs.StringVar(&c.bytes, "quota-bytes", "", "maximum `size` of the stored jobs of each namespace, such as 4Gi (default: unlimited)")
 	fs.UintVar(&c.rate, "quota-rate", 0, "maximum `number` of calls per second of each namespace; unlimited if 0")
@@ -24,7 +24,7 @@ func (c *quotaConfig) flags(fs *flag.FlagSet) {
 }
 
 // apply sets the quotas in cfg.
-func (c *quotaConfig) apply(cfg *app.Config) error {
+func (c *quotaOptions) apply(cfg *app.Config) error {
 	q := &cfg.Scheduler.Quota
 	q.Jobs, q.Rate = int64(c.jobs), float64(c.rate)
 	cfg.Engine.TriggerRate = float64(c.triggers)

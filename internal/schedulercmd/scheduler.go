@@ -61,11 +61,11 @@ func runScheduler(ctx context.Context, args []string, std *terminal.Streams) err
 	return nil
 }
 
-func (c *schedulerConfig) run(ctx context.Context, std *terminal.Streams, log *slog.Logger) error {
+func (c *schedulerOptions) run(ctx context.Context, std *terminal.Streams, log *slog.Logger) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	shares, release, err := c.memory.Apply(ctx, c.etcd.role(), std, log)
+	shares, release, err := c.memory.Apply(ctx, c.etcd.processKind(), std, log)
 	if err != nil {
 		return err
 	}
@@ -134,7 +134,7 @@ func (c *schedulerConfig) run(ctx context.Context, std *terminal.Streams, log *s
 }
 
 // check refuses what Dapr's scheduler does, in its words.
-func (c *schedulerConfig) check() error {
+func (c *schedulerOptions) check() error {
 	switch {
 	case c.mode != "kubernetes" && c.kubeconfig != "":
 		return errors.New("kubeconfig flag is only valid in --mode=kubernetes")
@@ -145,4 +145,4 @@ func (c *schedulerConfig) check() error {
 }
 
 // given reports whether the flag was given, on the command line or in the environment.
-func (c *schedulerConfig) given(name string) bool { return slices.Contains(c.set, name) }
+func (c *schedulerOptions) given(name string) bool { return slices.Contains(c.set, name) }

@@ -20,7 +20,7 @@ import (
 
 // node checks the flags and returns the configuration of the node. It refuses what daprd refuses, in daprd's
 // words (sidecar specification §5.1).
-func (c *sidecarConfig) node(std *terminal.Streams) (cfg app.SidecarConfig, err error) {
+func (c *sidecarOptions) node(std *terminal.Streams) (cfg app.SidecarConfig, err error) {
 	if err := c.check(); err != nil {
 		return cfg, err
 	}
@@ -54,7 +54,7 @@ func (c *sidecarConfig) node(std *terminal.Streams) (cfg app.SidecarConfig, err 
 }
 
 // check refuses invalid values.
-func (c *sidecarConfig) check() error {
+func (c *sidecarOptions) check() error {
 	const seconds = 1000 // milliseconds
 	switch {
 	case c.appID == "":
@@ -89,7 +89,7 @@ func (c *sidecarConfig) check() error {
 }
 
 // checkPorts checks that the ports are numbers, and that the app's port differs from those of the APIs.
-func (c *sidecarConfig) checkPorts() error {
+func (c *sidecarOptions) checkPorts() error {
 	for _, p := range []struct {
 		flag, value string
 		allowed     []string // values other than a number
@@ -122,7 +122,7 @@ func (c *sidecarConfig) checkPorts() error {
 }
 
 // app returns the app of the flags.
-func (c *sidecarConfig) app() (sidecar.App, error) {
+func (c *sidecarOptions) app() (sidecar.App, error) {
 	protocol := strings.ToLower(cmp.Or(c.appProtocol, "http"))
 	if !slices.Contains([]string{"http", "https", "h2c", "grpc", "grpcs"}, protocol) {
 		return sidecar.App{}, fmt.Errorf("--app-protocol %s is unknown: use http, https, h2c, grpc or grpcs", c.appProtocol)
@@ -147,7 +147,7 @@ func (c *sidecarConfig) app() (sidecar.App, error) {
 
 // schedulerAddresses returns the addresses in the flag or, if it is not given, in the environment (sidecar
 // specification §4.1). It skips addresses that are blank or only quotes.
-func (c *sidecarConfig) schedulerAddresses(std *terminal.Streams) ([]string, error) {
+func (c *sidecarOptions) schedulerAddresses(std *terminal.Streams) ([]string, error) {
 	source, fields := "--scheduler-host-address", c.schedulers.Fields
 	if !c.schedulers.Given {
 		source = "DAPR_SCHEDULER_HOST_ADDRESS_DNS_A"

@@ -17,9 +17,9 @@ named daprd runs this command: put it in the place of Dapr's. Without --schedule
   carillon sidecar --app-id sub --app-port 6000 --scheduler-host-address localhost:50006
 `
 
-// sidecarConfig are the flags of sidecar that have an effect. Ports and quantities are strings, which are
+// sidecarOptions are the options of sidecar that have an effect. Ports and quantities are strings, which are
 // checked after the log is open, as in daprd.
-type sidecarConfig struct {
+type sidecarOptions struct {
 	appID, appPort, appProtocol, appAddress string
 	appConcurrency                          int
 	appSSL                                  bool
@@ -61,8 +61,8 @@ type sidecarConfig struct {
 }
 
 // sidecarFlags returns the flags of daprd and our own (sidecar specification §5.1).
-func sidecarFlags() (*flag.FlagSet, *sidecarConfig) {
-	c := &sidecarConfig{}
+func sidecarFlags() (*flag.FlagSet, *sidecarOptions) {
+	c := &sidecarOptions{}
 	fs := flag.NewFlagSet("sidecar", flag.ContinueOnError)
 	fs.StringVar(&c.appID, "app-id", "", "app `ID`; required, without dots")
 	fs.StringVar(&c.appPort, "app-port", "", "`port` on which the app receives its triggers (default: no app)")
@@ -122,7 +122,7 @@ func sidecarFlags() (*flag.FlagSet, *sidecarConfig) {
 
 // inertSidecarFlags adds flags of daprd that have no effect: those of actors, components and Kubernetes.
 // Values that daprd refuses are refused.
-func inertSidecarFlags(fs *flag.FlagSet, c *sidecarConfig) {
+func inertSidecarFlags(fs *flag.FlagSet, c *sidecarOptions) {
 	text := func(name string) { fs.String(name, "", roleflag.Inert) }
 	texts := func(name string) { fs.Var(new(flagvalue.CSV), name, roleflag.Inert) }
 	fs.StringVar(&c.profilePort, "profile-port", "7777", roleflag.Inert)

@@ -13,7 +13,7 @@ import (
 )
 
 // secure configures mTLS with schedulers in cfg, if the flags enable it.
-func (c *sidecarConfig) secure(cfg *app.SidecarConfig, std *terminal.Streams, log *slog.Logger) error {
+func (c *sidecarOptions) secure(cfg *app.SidecarConfig, std *terminal.Streams, log *slog.Logger) error {
 	who, err := c.identity(cfg.Sidecar.Namespace, std, log)
 	if err != nil || who == nil {
 		return err
@@ -28,7 +28,7 @@ func (c *sidecarConfig) secure(cfg *app.SidecarConfig, std *terminal.Streams, lo
 }
 
 // identity returns the identity of this sidecar in the namespace of its app, or nil in plaintext.
-func (c *sidecarConfig) identity(namespace string, std *terminal.Streams, log *slog.Logger) (*identity.Source, error) {
+func (c *sidecarOptions) identity(namespace string, std *terminal.Streams, log *slog.Logger) (*identity.Source, error) {
 	switch {
 	case c.files.Given():
 		return c.files.Open(log)
@@ -54,7 +54,7 @@ func (c *sidecarConfig) identity(namespace string, std *terminal.Streams, log *s
 }
 
 // controlPlane returns the trust domain and the namespace of Dapr's control plane and its schedulers.
-func (c *sidecarConfig) controlPlane(std *terminal.Streams) (domain, namespace string) {
+func (c *sidecarOptions) controlPlane(std *terminal.Streams) (domain, namespace string) {
 	domain, _ = std.Env("DAPR_CONTROLPLANE_TRUST_DOMAIN")
 	namespace, _ = std.Env("DAPR_CONTROLPLANE_NAMESPACE")
 	return cmp.Or(c.controlDomain, domain, "localhost"), cmp.Or(c.controlNamespace, namespace, "default")

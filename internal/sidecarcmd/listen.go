@@ -17,7 +17,7 @@ import (
 )
 
 // listen opens the ports or sockets of the node. An error names the flag of the port. The flags must be valid.
-func (c *sidecarConfig) listen(ctx context.Context) (l app.SidecarListeners, err error) {
+func (c *sidecarOptions) listen(ctx context.Context) (l app.SidecarListeners, err error) {
 	defer func() {
 		if err != nil {
 			l.Close()
@@ -51,7 +51,7 @@ func (c *sidecarConfig) listen(ctx context.Context) (l app.SidecarListeners, err
 
 // listenAPI opens the listeners of one protocol of the API: a port on each address, or a socket. If it
 // returns an error, none is open.
-func (c *sidecarConfig) listenAPI(ctx context.Context, protocol, portFlag, port string) ([]net.Listener, error) {
+func (c *sidecarOptions) listenAPI(ctx context.Context, protocol, portFlag, port string) ([]net.Listener, error) {
 	if c.socketDir != "" {
 		l, err := listenSocket(ctx, filepath.Join(c.socketDir, "dapr-"+c.appID+"-"+protocol+".socket"))
 		if err != nil {

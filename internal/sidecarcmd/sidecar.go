@@ -79,7 +79,7 @@ func runSidecar(ctx context.Context, args []string, std *terminal.Streams) error
 	return nil
 }
 
-func (c *sidecarConfig) run(ctx context.Context, std *terminal.Streams, log *slog.Logger) error {
+func (c *sidecarOptions) run(ctx context.Context, std *terminal.Streams, log *slog.Logger) error {
 	cfg, err := c.node(std)
 	if err != nil {
 		return err

@@ -18,7 +18,7 @@ var (
 
 // supervise runs a node until ctx ends, and then waits until it has stopped or its shutdown time is over.
 // After nodecmd.ErrForced and errOverdue the node is still running: the process must end without it.
-func (c *sidecarConfig) supervise(
+func (c *sidecarOptions) supervise(
 	ctx context.Context, run func(context.Context) error, forced <-chan struct{}, log *slog.Logger,
 ) error {
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -48,7 +48,7 @@ func (c *sidecarConfig) supervise(
 
 // shutdownTimeout returns how long the shutdown of the node may take, if that is bounded. An unhealthy app
 // ends the time of --dapr-block-shutdown-duration early, but does not change this bound.
-func (c *sidecarConfig) shutdownTimeout() (most time.Duration, bounded bool) {
+func (c *sidecarOptions) shutdownTimeout() (most time.Duration, bounded bool) {
 	seconds := c.graceSeconds
 	if seconds < 0 {
 		seconds = 5

@@ -11,7 +11,7 @@ import (
 )
 
 // await waits until the sidecar of this host is ready, for a minute at most (sidecar specification §5.1).
-func (c *sidecarConfig) await(ctx context.Context, std *terminal.Streams) error {
+func (c *sidecarOptions) await(ctx context.Context, std *terminal.Streams) error {
 	number, err := flagvalue.ParsePort(c.httpPort)
 	if err != nil {
 		return fmt.Errorf("--dapr-http-port %q: %w", c.httpPort, err)

@@ -42,7 +42,7 @@ type figures struct {
 	name                    string
 	before, most, after     int64 // memory of the node that has most, without files
 	peak                    int64 // with files
-	alone, beside           bench.Tally
+	alone, beside           bench.Received
 	calls                   *callTimes
 	delivered, jobs, stored int
 	took                    time.Duration
@@ -211,7 +211,7 @@ func (s scale) run(t *testing.T, count int, l load, f *figures) {
 
 // healthy has an app whose jobs are due at a fixed interval from begin on, and returns its tally. All of them
 // are scheduled before it calls meanwhile.
-func (s scale) healthy(t *testing.T, u *users, name string, begin time.Time, meanwhile func()) bench.Tally {
+func (s scale) healthy(t *testing.T, u *users, name string, begin time.Time, meanwhile func()) bench.Received {
 	t.Helper()
 	const interval = 10 * time.Millisecond
 	cfg := bench.AppsConfig{
@@ -229,8 +229,8 @@ func (s scale) healthy(t *testing.T, u *users, name string, begin time.Time, mea
 	return tally
 }
 
-// finish waits until what was acknowledged has come. Of apps that do not handle theirs others take over, unless they are
-// too many: then the jobs of some are counted where they are stored.
+// finish waits until what was acknowledged has come. Of apps that do not handle theirs others take
+// over, unless they are too many: then the jobs of some are counted where they are stored.
 func (s scale) finish(t *testing.T, u *users, l load, busy *apps, f *figures) {
 	t.Helper()
 	tally := busy.tally(t.Context(), t)

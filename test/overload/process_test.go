@@ -127,7 +127,8 @@ type node struct {
 	group   *group // nil if none can be made
 }
 
-// startNodes starts that many schedulers, each with a limit of its memory in bytes, as one cluster if there are several.
+// startNodes starts that many schedulers, each with a limit of its memory in bytes, as one cluster
+// if there are several.
 func startNodes(t *testing.T, count int, limit int64) []*node {
 	t.Helper()
 	var members []string
@@ -208,7 +209,7 @@ func serve(t *testing.T, cfg bench.AppsConfig) *apps {
 }
 
 // tally asks what came.
-func (a *apps) tally(ctx context.Context, t *testing.T) (tally bench.Tally) {
+func (a *apps) tally(ctx context.Context, t *testing.T) (tally bench.Received) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.address, nil)
 	if err != nil {
@@ -226,7 +227,7 @@ func (a *apps) tally(ctx context.Context, t *testing.T) (tally bench.Tally) {
 }
 
 // await waits until each job came, or none came for long, and returns what came.
-func (a *apps) await(t *testing.T, patience time.Duration) bench.Tally {
+func (a *apps) await(t *testing.T, patience time.Duration) bench.Received {
 	t.Helper()
 	last := a.tally(t.Context(), t)
 	for since := time.Now(); last.Jobs < a.cfg.Jobs && time.Since(since) < patience; {

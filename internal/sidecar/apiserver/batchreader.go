@@ -12,7 +12,7 @@ import (
 )
 
 // array returns the items of a JSON array. The body must be one array and nothing else.
-func (b *batch) array(body []byte) (iter.Seq2[[]byte, *wire.APIError], *wire.APIError) {
+func (b *batchRequest) array(body []byte) (iter.Seq2[[]byte, *wire.APIError], *wire.APIError) {
 	err := json.Unmarshal(body, new(anyJSON)) // validates all of it first
 	if body = bytes.TrimSpace(body); err == nil && body[0] != '[' {
 		err = errors.New("it is not an array of jobs; for a job on each line say Content-Type: " + ndjson)
@@ -60,7 +60,7 @@ func elements(array []byte) iter.Seq[[]byte] {
 // before each chunk of lines. It yields an error in the place of a line that is too long, of the
 // first line beyond maxBatchJobs, and of a line that could not be read; the latter two are the
 // last.
-func (b *batch) readLines(body io.Reader, extend func()) iter.Seq2[[]byte, *wire.APIError] {
+func (b *batchRequest) readLines(body io.Reader, extend func()) iter.Seq2[[]byte, *wire.APIError] {
 	return func(yield func([]byte, *wire.APIError) bool) {
 		r := bufio.NewReaderSize(body, 64<<10)
 		for n := 0; ; {

@@ -15,7 +15,7 @@ import (
 
 // linesOf returns the lines of a batch, and "refused" for an error in the place of one.
 func linesOf(body []byte, maxBody int64) (lines []string) {
-	b := &batch{bodies: bodyReader{limit: maxBody}, target: job.Target{Kind: job.App, Namespace: "ns", Name: "app"}}
+	b := &batchRequest{bodies: bodyReader{limit: maxBody}, target: job.Target{Kind: job.App, Namespace: "ns", Name: "app"}}
 	for line, e := range b.readLines(bytes.NewReader(body), func() {}) {
 		if e != nil {
 			line = []byte("refused")
@@ -27,7 +27,7 @@ func linesOf(body []byte, maxBody int64) (lines []string) {
 
 // itemsOf returns the items of a batch, if it is an array.
 func itemsOf(body []byte) (items []string, ok bool) {
-	b := &batch{target: job.Target{Kind: job.App, Namespace: "ns", Name: "app"}}
+	b := &batchRequest{target: job.Target{Kind: job.App, Namespace: "ns", Name: "app"}}
 	all, e := b.array(body)
 	if e != nil {
 		return nil, false

@@ -28,7 +28,7 @@
 // Over gRPC, grpcserver.go and grpcjob.go take the place of the files for HTTP. The other files, by
 // duty:
 //
-//	httpbatch.go, batch.go, batchreader.go          many jobs in one request
+//	httpbatch.go, batchrequest.go, batchreader.go   many jobs in one request
 //	httpprocess.go, grpcprocess.go, shutdown.go     health, metadata and shutdown
 //	timeouts.go, drain.go                           limits of time; calls that end when it stops
 //	server.go, readiness.go                         the Server; when it reports that it is healthy

@@ -16,7 +16,7 @@ func (a *httpAPI) postBatch(w http.ResponseWriter, r *http.Request) {
 		writeError(w, target, err)
 		return
 	}
-	b := &batch{
+	b := &batchRequest{
 		jobs: a.jobs, bodies: a.bodies, target: target, published: r.Header.Get(appHeader) != "",
 		held: reservation{limit: a.calls}, unserved: a.jobs.checker.unserved(target),
 	}
@@ -47,7 +47,7 @@ func (a *httpAPI) postBatch(w http.ResponseWriter, r *http.Request) {
 }
 
 // postLines schedules a batch that has a job on each line.
-func (a *httpAPI) postLines(w http.ResponseWriter, r *http.Request, b *batch) {
+func (a *httpAPI) postLines(w http.ResponseWriter, r *http.Request, b *batchRequest) {
 	if !b.held.reserve(int(a.bodies.limit)) {
 		writeAPIError(w, a.calls.tooMany(b.target))
 		return

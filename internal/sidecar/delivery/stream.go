@@ -102,23 +102,23 @@ func (s *stream) receive(
 	defer open.Dec()
 	answers := &answerSender{stream: st}
 	for {
-		if err := work.usage.acquire(ctx, usage{1, 0}); err != nil {
+		if err := work.usage.acquire(ctx, triggerAmount{1, 0}); err != nil {
 			return err
 		}
 		m, err := st.Recv()
 		if err != nil {
-			work.usage.release(usage{1, 0})
+			work.usage.release(triggerAmount{1, 0})
 			return err
 		}
 		bytes := int64(len(m.GetData().GetValue()))
-		if err := work.usage.acquire(ctx, usage{0, bytes}); err != nil {
-			work.usage.release(usage{1, 0})
+		if err := work.usage.acquire(ctx, triggerAmount{0, bytes}); err != nil {
+			work.usage.release(triggerAmount{1, 0})
 			return err
 		}
 		triggersInWork := s.metrics.triggersInWork()
 		triggersInWork.Inc()
 		work.workers.add(func() {
-			defer work.usage.release(usage{1, bytes})
+			defer work.usage.release(triggerAmount{1, bytes})
 			defer triggersInWork.Dec()
 			if outcome := s.deliver(ctx, streamCtx, m); outcome != job.Lost {
 				answers.send(m.GetId(), outcome)

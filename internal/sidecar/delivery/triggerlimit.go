@@ -19,30 +19,34 @@ const (
 // The other half goes to the first that asks. A stream without a trigger in flight always gets one,
 // which it has received by then.
 type triggerLimit struct {
-	max usage
+	max triggerAmount
 
 	mu      sync.Mutex // guards the fields below, and streamUsage.used
-	total   usage
+	total   triggerAmount
 	streams map[*streamUsage]struct{}
 	waiting int           // streams
 	freed   chan struct{} // closed, and replaced, when capacity is freed while a stream waits
 }
 
-// A usage is a number of triggers, and of bytes.
-type usage [2]int64
+// A triggerAmount is a number of triggers, and of bytes.
+type triggerAmount [2]int64
 
-func (u usage) plus(v usage) usage  { return usage{u[0] + v[0], u[1] + v[1]} }
-func (u usage) minus(v usage) usage { return usage{u[0] - v[0], u[1] - v[1]} }
+func (u triggerAmount) plus(v triggerAmount) triggerAmount {
+	return triggerAmount{u[0] + v[0], u[1] + v[1]}
+}
+func (u triggerAmount) minus(v triggerAmount) triggerAmount {
+	return triggerAmount{u[0] - v[0], u[1] - v[1]}
+}
 
 // A streamUsage is what one stream uses of a limit.
 type streamUsage struct {
 	limit *triggerLimit
-	used  usage
+	used  triggerAmount
 }
 
 func newTriggerLimit(triggers, bytes int64) *triggerLimit {
 	return &triggerLimit{
-		max: usage{triggers, bytes}, streams: map[*streamUsage]struct{}{}, freed: make(chan struct{}),
+		max: triggerAmount{triggers, bytes}, streams: map[*streamUsage]struct{}{}, freed: make(chan struct{}),
 	}
 }
 
@@ -74,7 +78,7 @@ func (s *streamUsage) leave() {
 }
 
 // acquire waits until there is capacity for u.
-func (s *streamUsage) acquire(ctx context.Context, u usage) error {
+func (s *streamUsage) acquire(ctx context.Context, u triggerAmount) error {
 	for {
 		s.limit.mu.Lock()
 		fits, freed := s.fits(u), s.limit.freed
@@ -96,7 +100,7 @@ func (s *streamUsage) acquire(ctx context.Context, u usage) error {
 }
 
 // fits reports whether there is capacity for u. The lock must be held.
-func (s *streamUsage) fits(u usage) bool {
+func (s *streamUsage) fits(u triggerAmount) bool {
 	l := s.limit
 	for i := range u {
 		share := l.max[i] / 2 / int64(len(l.streams))
@@ -117,7 +121,7 @@ func (s *streamUsage) fits(u usage) bool {
 }
 
 // release gives u back.
-func (s *streamUsage) release(u usage) {
+func (s *streamUsage) release(u triggerAmount) {
 	l := s.limit
 	l.mu.Lock()
 	defer l.mu.Unlock()

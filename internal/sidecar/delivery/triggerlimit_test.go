@@ -13,7 +13,7 @@ func flood(t *testing.T, s *streamUsage, bytes int64) (n int64) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for s.acquire(ctx, usage{1, bytes}) == nil {
+		for s.acquire(ctx, triggerAmount{1, bytes}) == nil {
 			n++
 		}
 	}()
@@ -32,7 +32,7 @@ func TestFloodingStreamLeavesShares(t *testing.T) {
 				t.Errorf("stream %d has %d MiB in flight, want %d", i, n, want)
 			}
 		}
-		if all.total != (usage{64, 64 << 20}) {
+		if all.total != (triggerAmount{64, 64 << 20}) {
 			t.Errorf("%v are in flight, want the bound", all.total)
 		}
 	})
@@ -59,10 +59,10 @@ func TestIdleStreamAlwaysGetsOneTrigger(t *testing.T) {
 		if n := flood(t, busy, 1<<10); n != 0 {
 			t.Errorf("the other gets %d beside it, want none", n)
 		}
-		idle.release(usage{1, 2 << 20})
+		idle.release(triggerAmount{1, 2 << 20})
 		idle.leave()
 		waits := make(chan error)
-		go func() { waits <- busy.acquire(t.Context(), usage{1, 1 << 10}) }()
+		go func() { waits <- busy.acquire(t.Context(), triggerAmount{1, 1 << 10}) }()
 		if err := <-waits; err != nil {
 			t.Errorf("when it has left: %v", err)
 		}

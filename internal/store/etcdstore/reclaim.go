@@ -68,7 +68,7 @@ const (
 )
 
 // defragment rewrites the database of a member. The member does not respond meanwhile.
-func (s *Store) defragment(ctx context.Context, u memberStatus) error {
+func (s *Store) defragment(ctx context.Context, u memberSize) error {
 	ctx, cancel := context.WithTimeout(ctx, defragmentTime)
 	defer cancel()
 	begin := time.Now()

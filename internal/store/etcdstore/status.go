@@ -13,7 +13,7 @@ import (
 // status is the state of all members at one time.
 type status struct {
 	revision int64
-	members  []memberStatus // the members that responded, the leader last
+	members  []memberSize // the members that responded, the leader last
 	alarms   []*etcdserverpb.AlarmMember
 }
 
@@ -89,7 +89,7 @@ func (s *Store) readStatus(ctx context.Context) (status, error) {
 			l.alarms = append(l.alarms, a)
 		}
 	}
-	var leader []memberStatus
+	var leader []memberSize
 	for _, m := range members.Members {
 		u, revision, err := s.readMember(ctx, m)
 		switch {
@@ -108,18 +108,18 @@ func (s *Store) readStatus(ctx context.Context) (status, error) {
 }
 
 // readMember reads the status of one member, and its revision.
-func (s *Store) readMember(ctx context.Context, m *etcdserverpb.Member) (memberStatus, int64, error) {
+func (s *Store) readMember(ctx context.Context, m *etcdserverpb.Member) (memberSize, int64, error) {
 	if len(m.ClientURLs) == 0 {
-		return memberStatus{}, 0, fmt.Errorf("%q advertises no address for clients", m.Name)
+		return memberSize{}, 0, fmt.Errorf("%q advertises no address for clients", m.Name)
 	}
 	st, err := s.client.Status(ctx, m.ClientURLs[0])
 	if err != nil {
-		return memberStatus{}, 0, explain(ctx, err)
+		return memberSize{}, 0, explain(ctx, err)
 	}
 	if st.Header.MemberId != m.ID {
-		return memberStatus{}, 0, fmt.Errorf("the address %s that %q advertises is of another member", m.ClientURLs[0], m.Name)
+		return memberSize{}, 0, fmt.Errorf("the address %s that %q advertises is of another member", m.ClientURLs[0], m.Name)
 	}
-	return memberStatus{
+	return memberSize{
 		id: m.ID, name: m.Name, endpoint: m.ClientURLs[0], leader: st.Leader == m.ID,
 		file: st.DbSize, used: st.DbSizeInUse, quota: max(0, st.DbSizeQuota),
 	}, st.Header.Revision, nil

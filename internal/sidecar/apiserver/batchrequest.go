@@ -28,8 +28,8 @@ const (
 
 const ndjson = "application/x-ndjson"
 
-// A batch is the jobs of one request to POST /v1/jobs/batch.
-type batch struct {
+// A batchRequest is the jobs of one request to POST /v1/jobs/batch.
+type batchRequest struct {
 	jobs      *jobService
 	bodies    bodyReader
 	target    job.Target
@@ -63,7 +63,7 @@ type jobResult struct {
 
 // run schedules the items: jobs, or the error in the place of one. It stops reading if the results
 // exceed the limit of bytes.
-func (b *batch) run(ctx context.Context, items iter.Seq2[[]byte, *wire.APIError]) {
+func (b *batchRequest) run(ctx context.Context, items iter.Seq2[[]byte, *wire.APIError]) {
 	for item, e := range items {
 		if len(b.next.results) == chunkJobs || b.next.bytes > chunkBytes {
 			if !b.advance(ctx) {
@@ -81,13 +81,13 @@ func (b *batch) run(ctx context.Context, items iter.Seq2[[]byte, *wire.APIError]
 }
 
 // rejectNext replaces the next chunk by one result that says that the results exceed the limit.
-func (b *batch) rejectNext() {
+func (b *batchRequest) rejectNext() {
 	b.next.held.release()
 	b.next = chunk{results: []jobResult{{err: b.bodies.calls.tooMany(b.target)}}}
 }
 
 // add adds an item to the next chunk.
-func (b *batch) add(item []byte, e *wire.APIError) {
+func (b *batchRequest) add(item []byte, e *wire.APIError) {
 	c := &b.next
 	if e != nil {
 		c.results = append(c.results, jobResult{err: e})
@@ -127,14 +127,14 @@ func (b *batch) add(item []byte, e *wire.APIError) {
 	}
 }
 
-func (b *batch) tooManyJobs() *wire.APIError {
+func (b *batchRequest) tooManyJobs() *wire.APIError {
 	return wire.NewAPIError(wire.ReasonTooManyJobs, b.target,
 		fmt.Sprintf("a batch has at most %d jobs: send several", maxBatchJobs))
 }
 
 // advance waits for the chunk in flight, and starts scheduling the next one, unless that is empty.
 // It reports whether the results are within the limit of bytes.
-func (b *batch) advance(ctx context.Context) (ok bool) {
+func (b *batchRequest) advance(ctx context.Context) (ok bool) {
 	ok = true
 	if b.inFlight != nil {
 		ok = b.collect(ctx, <-b.inFlight)
@@ -155,7 +155,7 @@ func (b *batch) advance(ctx context.Context) (ok bool) {
 }
 
 // collect adds the results of a chunk, and reports whether they are within the limit of bytes.
-func (b *batch) collect(ctx context.Context, c chunk) bool {
+func (b *batchRequest) collect(ctx context.Context, c chunk) bool {
 	defer c.held.release()
 	size := 0
 	for _, r := range c.results {
@@ -184,7 +184,7 @@ func (b *batch) collect(ctx context.Context, c chunk) bool {
 }
 
 // write writes the results with the given separators.
-func (b *batch) write(w http.ResponseWriter, media, before, between, after string) {
+func (b *batchRequest) write(w http.ResponseWriter, media, before, between, after string) {
 	w.Header().Set("Content-Type", media)
 	if b.refused {
 		w.WriteHeader(http.StatusMultiStatus)

@@ -9,38 +9,38 @@ import (
 	"time"
 )
 
-func TestStagesStopInReverseOrder(t *testing.T) {
+func TestComponentsStopInReverseOrder(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var order []string
-		named := func(name string) stage {
+		named := func(name string) component {
 			return func(ctx context.Context) error {
 				<-ctx.Done()
-				time.Sleep(time.Second) // a stage that does not wait would finish first
+				time.Sleep(time.Second) // a component that does not wait would finish first
 				order = append(order, name)
 				return nil
 			}
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if err := runStages(ctx, named("store"), named("engine"), named("sidecar")); err != nil {
+		if err := runComponents(ctx, named("store"), named("engine"), named("sidecar")); err != nil {
 			t.Error(err)
 		}
 		if want := []string{"sidecar", "engine", "store"}; !slices.Equal(order, want) {
-			t.Errorf("the stages stopped in the order %v, want %v", order, want)
+			t.Errorf("the components stopped in the order %v, want %v", order, want)
 		}
 	})
 }
 
-func TestFailedStageStopsNode(t *testing.T) {
+func TestFailedComponentStopsNode(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		broken := errors.New("the disk is gone")
 		stopped := false
-		err := runStages(t.Context(),
+		err := runComponents(t.Context(),
 			func(context.Context) error { time.Sleep(time.Hour); return broken },
 			func(ctx context.Context) error { <-ctx.Done(); stopped = true; return nil },
 		)
 		if !errors.Is(err, broken) || !stopped {
-			t.Errorf("runStages = %v, and the other stage was stopped: %v", err, stopped)
+			t.Errorf("runComponents = %v, and the other component was stopped: %v", err, stopped)
 		}
 	})
 }

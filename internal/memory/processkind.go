@@ -1,12 +1,12 @@
 package memory
 
-// A Role is the kind of a process for its memory budget.
-type Role int
+// A ProcessKind is the kind of a process for its memory budget.
+type ProcessKind int
 
-// The roles.
+// The kinds of processes.
 const (
 	// Scheduler is a single scheduler with its own store.
-	Scheduler Role = iota
+	Scheduler ProcessKind = iota
 	// SchedulerWithEtcd is a scheduler of a cluster with an embedded etcd member.
 	SchedulerWithEtcd
 	// SchedulerOnEtcd is a scheduler of a cluster on an external etcd.
@@ -17,9 +17,9 @@ const (
 	Sidecar
 )
 
-// String returns the name of r in messages.
-func (r Role) String() string {
-	switch r {
+// String returns the name of k in messages.
+func (k ProcessKind) String() string {
+	switch k {
 	case Scheduler:
 		return "a scheduler"
 	case SchedulerWithEtcd:
@@ -33,9 +33,9 @@ func (r Role) String() string {
 	}
 }
 
-// Floor returns the minimum limit for a process of this role.
-func (r Role) Floor() int64 {
-	switch r {
+// Floor returns the minimum limit for a process of this kind.
+func (k ProcessKind) Floor() int64 {
+	switch k {
 	case Sidecar:
 		return 96 * mib
 	case AllInOne:
