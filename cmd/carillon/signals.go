@@ -36,7 +36,8 @@ func handleHangup(args []string, stop context.CancelCauseFunc) {
 	default:
 		return
 	}
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a write then returns an error instead of ending the process
+	// A write then returns an error instead of ending the process.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 }
 
 // hasTerminal reports whether the process has a controlling terminal.

@@ -1,5 +1,6 @@
-// Command go is an app, made with Dapr's SDK for Go, that has Carillon remind it of something once. It ends well when the
-// job has come. `carillon dev` says by the environment where the API is, and where the app is to listen.
+// Command go is an app, made with Dapr's SDK for Go, that has Carillon remind it of something once.
+// It ends well when the job has come. `carillon dev` says by the environment where the API is, and
+// where the app is to listen.
 package main
 
 import (

@@ -114,7 +114,8 @@ func TestFloodHelper(t *testing.T) {
 func (s *flooded) flood(which int) (stop func()) {
 	s.t.Helper()
 	line := []string{os.Args[0], "-test.run=^TestFloodHelper$", "-test.v", "-test.timeout=1m"}
-	if chrt, err := exec.LookPath("chrt"); err == nil { // whatever priority this process has, that one has an ordinary one
+	// Whatever priority this process has, that one has an ordinary one.
+	if chrt, err := exec.LookPath("chrt"); err == nil {
 		line = append([]string{chrt, "-o", "0"}, line...)
 	}
 	c := exec.CommandContext(s.t.Context(), line[0], line[1:]...)

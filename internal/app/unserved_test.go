@@ -35,7 +35,8 @@ func TestAllInOneNodeLogsDoubtfulJobOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := start(t, vfs.NewMem())
 		defer w.stop()
-		for _, path := range []string{"/v1.0-alpha1/jobs/a", "/v1.0-alpha1/jobs/b"} { // the first before the stream of schedule calls is open
+		// The first before the stream of schedule calls is open.
+		for _, path := range []string{"/v1.0-alpha1/jobs/a", "/v1.0-alpha1/jobs/b"} {
 			before := len(w.log.String())
 			if status, answer := w.call(http.MethodPost, path, `{"schedule":"@daily","ttl":"PT5M"}`); status != http.StatusAccepted {
 				t.Fatalf("%s: %d %s", path, status, answer)

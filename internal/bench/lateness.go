@@ -59,7 +59,8 @@ func (b *bench) latenessIn(ctx context.Context, t *measuredServer, n int, lead t
 // atInterval returns the expectation of n jobs, one every jobInterval from begin on.
 func atInterval(n int, begin time.Time) expectation {
 	return expectation{jobs: n, times: 1, due: func(job, _ int) time.Time {
-		jitter := time.Duration(job*7919%1000) * jobInterval / 1000 // so that the due instants do not align with a ticker
+		// The jitter keeps due instants from aligning with a ticker.
+		jitter := time.Duration(job*7919%1000) * jobInterval / 1000
 		return begin.Add(time.Duration(job)*jobInterval + jitter).Truncate(time.Microsecond)
 	}}
 }

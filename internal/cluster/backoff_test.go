@@ -109,7 +109,8 @@ func TestFailedViewsBackOffToASecond(t *testing.T) {
 		if got[7] != 1100*ms || got[8] != 200*ms {
 			t.Errorf("after a view of a second it looked again after %v and %v, want as at first", got[7], got[8])
 		}
-		if n := strings.Count(log.String(), "cannot read the members of the cluster"); n < len(f.looks)-2 || n > len(f.looks)-1 { // the last may be after the end
+		// The last may be after the end.
+		if n := strings.Count(log.String(), "cannot read the members of the cluster"); n < len(f.looks)-2 || n > len(f.looks)-1 {
 			t.Errorf("the log says %d times that it cannot see the cluster, want %d", n, len(f.looks)-1)
 		}
 	})

@@ -36,8 +36,8 @@ func ends(request any) bool {
 		strings.Contains(string(r.GetCompare()[0].GetKey()), "/heartbeat/")
 }
 
-// lost runs two nodes, cuts one off, and returns how long it is a member yet, and in how many tries it was ended. Of those
-// the first refused fail.
+// lost runs two nodes, cuts one off, and returns how long it is a member yet, and in how many tries
+// it was ended. Of those the first refused fail.
 func lost(t *testing.T, broken, refused int) (lasts time.Duration, tries int) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {

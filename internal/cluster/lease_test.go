@@ -36,8 +36,8 @@ func join(t *testing.T, m *etcdtest.Memory, client, node string) (s cluster.Sess
 	return <-joined, leave
 }
 
-// In fake time a message takes none, so etcd stores a heartbeat, and the others see it, in the instant in which it is sent.
-// What takes time is its answer.
+// In fake time a message takes none, so etcd stores a heartbeat, and the others see it, in the
+// instant in which it is sent. What takes time is its answer.
 func TestSessionStopsAnEighthBeforeItsTTL(t *testing.T) {
 	for _, answer := range []time.Duration{0, 400 * time.Millisecond} {
 		t.Run("answers after "+answer.String(), func(t *testing.T) {

@@ -42,7 +42,9 @@ func TestFailedReleaseIsRetried(t *testing.T) {
 		}
 		start("a", func(partition context.Context) {
 			<-partition.Done()
-			if ctx.Err() == nil { // it lets go because of b, and cannot say so for longer than it tries, and not so long that its lease ends
+			// It lets go because of b, and cannot say so for longer than it tries, and not so long
+			// that its lease ends.
+			if ctx.Err() == nil {
 				agreement.Cut("a", true)
 				time.AfterFunc(5*time.Second, func() { agreement.Cut("a", false) })
 			}
@@ -61,7 +63,8 @@ func TestFailedReleaseIsRetried(t *testing.T) {
 	})
 }
 
-// A slowEtcd grants a lease, and takes its time for claims: it begins them when it gets them, and ends them when it is let.
+// A slowEtcd grants a lease, and takes its time for claims: it begins them when it gets them, and
+// ends them when it is let.
 type slowEtcd struct {
 	etcdserverpb.UnimplementedKVServer
 	etcdserverpb.UnimplementedLeaseServer

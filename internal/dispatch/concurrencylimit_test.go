@@ -68,7 +68,8 @@ func TestOpenStreamsFollowClusterSize(t *testing.T) {
 	w.want(s, "x2", "-3", "-4") // the other node has left
 	w.d.SetShare(dispatch.Share{Nodes: 3, Index: 2})
 	w.want(s)
-	for _, name := range []string{"x1", "-1", "-2", "-3"} { // two more were delivered: six are in flight, and the limit is two
+	// Two more were delivered: six are in flight, and the limit is two.
+	for _, name := range []string{"x1", "-1", "-2", "-3"} {
 		w.settle(s, name)
 		w.want(s)
 	}

@@ -54,7 +54,8 @@ func TestAtMostFourTriggersExceedTheirShare(t *testing.T) {
 
 func TestTriggerOfWholeShareDoesNotExceedIt(t *testing.T) {
 	d := dispatch.New(dispatch.Config{MaxPayload: 100_000})
-	for i, bytes := range []int{50_000, 32 << 10, 32 << 10, 32 << 10, 90_000} { // half of what is free, or what is guaranteed
+	// Half of what is free, or what is guaranteed.
+	for i, bytes := range []int{50_000, 32 << 10, 32 << 10, 32 << 10, 90_000} {
 		target := app(fmt.Sprint("app", i))
 		defer d.Connect([]job.Target{target}).Close()
 		if !d.Deliver(sized(target, bytes), ignore, ignoreWake) {

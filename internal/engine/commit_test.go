@@ -15,8 +15,8 @@ import (
 	"carillon/internal/store"
 )
 
-// stall runs an engine of one loop that keeps a job that is due after that time, on a disk that answers no more but when
-// it is told to.
+// stall runs an engine of one loop that keeps a job that is due after that time, on a disk that
+// answers no more but when it is told to.
 func blockedTime(t *testing.T, name string, after time.Duration) (e *engine.Engine, a *app, syncs chan error, stop func()) {
 	t.Helper()
 	return stallOver(t, name, after, 0)

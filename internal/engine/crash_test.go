@@ -49,10 +49,11 @@ func (l ledgerApp) Deliver(t job.Trigger, done func(job.Outcome), room func(int)
 	return l.app.Deliver(t, done, room)
 }
 
-// TestPowerCutsLoseNothingAcknowledged cuts the power of a node again and again, before a random operation on
-// its disk under a random load, with a random part of what was not synced lost, and lets it come back on what the disk then holds. In the end
-// every job that was acknowledged has had exactly the occurrences of its plan, none early; and a job of whose call
-// nobody knows the end has had all of them or none.
+// TestPowerCutsLoseNothingAcknowledged cuts the power of a node again and again, before a random
+// operation on its disk under a random load, with a random part of what was not synced lost, and
+// lets it come back on what the disk then holds. In the end every job that was acknowledged has had
+// exactly the occurrences of its plan, none early; and a job of whose call nobody knows the end has
+// had all of them or none.
 func TestPowerCutsLoseNothingAcknowledged(t *testing.T) {
 	for seed := range uint64(5) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

@@ -81,7 +81,8 @@ func TestLatenessExcludesSlowApp(t *testing.T) {
 			mustSchedule(t, e, key("app", "tick"), every(time.Now().Add(time.Second), time.Second))
 			time.Sleep(12*time.Second + time.Millisecond)
 		})
-		if late != 0 || byApp != 4+5 { // due a second after the first left; and while the second was out, as it had been before
+		// Due a second after the first left; and while the second was out, as it had been before.
+		if late != 0 || byApp != 4+5 {
 			t.Errorf("late by %v s and delayed by the app by %v s, want 0 and 9", late, byApp)
 		}
 	})

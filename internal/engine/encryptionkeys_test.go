@@ -66,10 +66,12 @@ func TestStoreRemembersKeysOfItsJobs(t *testing.T) {
 		}{
 			{"", false, map[string]string{"mf": format}, 0},
 			{keyLine("a", 1), false, map[string]string{"mf": format, "mk": "a", "mka": "", "mha": "true"}, 1},
-			{keyLine("a", 1), true, map[string]string{"mf": format, "mk": "a", "mka": "", "mha": "true"}, 0}, // all is known
+			// All is known.
+			{keyLine("a", 1), true, map[string]string{"mf": format, "mk": "a", "mka": "", "mha": "true"}, 0},
 			{keyLine("b", 2) + keyLine("a", 1), false, map[string]string{"mf": format, "mk": "b", "mka": "", "mkb": "", "mha": "true", "mhb": "true"}, 1},
 			{keyLine("b", 2) + keyLine("a", 1), false, map[string]string{"mf": format, "mk": "b", "mka": "", "mkb": "", "mha": "true", "mhb": "true"}, 0},
-			{keyLine("b", 2), false, map[string]string{"mf": format, "mk": "b", "mkb": "", "mhb": "true"}, 1}, // it is looked for a
+			// Jobs with the key a are looked for.
+			{keyLine("b", 2), false, map[string]string{"mf": format, "mk": "b", "mkb": "", "mhb": "true"}, 1},
 			{keyLine("c", 3) + keyLine("b", 2), true, map[string]string{"mf": format, "mk": "c", "mkb": "", "mkc": "", "mhb": "true", "mhc": "true"}, 1},
 		} {
 			var cfg engine.Config

@@ -15,8 +15,8 @@ import (
 	"carillon/internal/store/storetest"
 )
 
-// TestNoErrorOfTheStoreIsSwallowed is about what reads or writes the store outside of turns. An earlier failure must not
-// matter.
+// TestNoErrorOfTheStoreIsSwallowed is about what reads or writes the store outside of turns. An
+// earlier failure must not matter.
 func TestNoErrorOfTheStoreIsSwallowed(t *testing.T) {
 	keys, err := encryption.Open(filepath.Join("record", "testdata", "golden", "keys"))
 	if err != nil {
@@ -138,8 +138,8 @@ func scriptOn(t *testing.T, s store.Store) *loop {
 	return l
 }
 
-// faultyWorld returns a store with jobs 1, which has not moved, 2, which has and has another entry of the index besides,
-// 3, which cannot be read, and 5. Sealed, it has 1, 2 and a job of an actor.
+// faultyWorld returns a store with jobs 1, which has not moved, 2, which has and has another entry
+// of the index besides, 3, which cannot be read, and 5. Sealed, it has 1, 2 and a job of an actor.
 func faultyWorld(t *testing.T, sealIt bool, keys *encryption.Keys) store.Store {
 	t.Helper()
 	db := openStore(t)

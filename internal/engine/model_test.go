@@ -96,8 +96,8 @@ func (m *model) fire(now time.Time) []string {
 	return fired
 }
 
-// settle ends the delivery of name. kept says that the record of it reaches the store, and failed that the node does not
-// know.
+// settle ends the delivery of name. kept says that the record of it reaches the store, and failed
+// that the node does not know.
 func (m *model) settle(name string, o job.Outcome, kept, failed bool) {
 	counts := m.out[name]
 	delete(m.out, name)
@@ -125,8 +125,9 @@ func (m *model) settle(name string, o job.Outcome, kept, failed bool) {
 }
 
 // TestRandomCommandsMatchModel lets users, apps and a failing disk do what they like to a loop, and
-// compares every answer, every delivery, and after each step all that the store holds and what metrics say with the model's. The machine's
-// invariants are checked after every step, too. Some of it happens where instants take another form in the store.
+// compares every answer, every delivery, and after each step all that the store holds and what
+// metrics say with the model's. The machine's invariants are checked after every step, too. Some of
+// it happens where instants take another form in the store.
 func TestRandomCommandsMatchModel(t *testing.T) {
 	for seed := range uint64(10) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -162,7 +163,8 @@ func TestRandomCommandsMatchModel(t *testing.T) {
 	}
 }
 
-// turningPoints are instants, by seed, at which the form of instants in the store changes, or that are special otherwise.
+// turningPoints are instants, by seed, at which the form of instants in the store changes, or that
+// are special otherwise.
 func turningPoints() map[uint64]time.Time {
 	return map[uint64]time.Time{
 		6: time.Unix(0, math.MinInt64).UTC(),

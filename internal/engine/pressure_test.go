@@ -16,9 +16,10 @@ import (
 	"carillon/internal/when"
 )
 
-// TestRandomPressureLosesNothingAndChargesQuota has a loop with little in flight, a quota, receivers without room,
-// partitions that come and go, and a failing store. After each step the machine's invariants hold, and the namespace has
-// paid for what has left or is promised, and for nothing else. In the end every job has come.
+// TestRandomPressureLosesNothingAndChargesQuota has a loop with little in flight, a quota,
+// receivers without room, partitions that come and go, and a failing store. After each step the
+// machine's invariants hold, and the namespace has paid for what has left or is promised, and for
+// nothing else. In the end every job has come.
 func TestRandomPressureLosesNothingAndChargesQuota(t *testing.T) {
 	for seed := range uint64(6) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

@@ -37,8 +37,8 @@ func mustKeys(t *testing.T, file string) *encryption.Keys {
 	return keys
 }
 
-// rotated returns a store with 1,200 jobs, of which 100 are not sealed, and the others are with the key first; the file of
-// keys has second in front now.
+// rotated returns a store with 1,200 jobs, of which 100 are not sealed, and the others are with the
+// key first; the file of keys has second in front now.
 func rotated(t *testing.T, s store.Store, a *app) (file string) {
 	t.Helper()
 	at := time.Now().Add(24 * time.Hour)

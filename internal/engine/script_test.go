@@ -24,9 +24,11 @@ import (
 	"carillon/internal/store"
 )
 
-// TestScripts runs the scripts in testdata: each drives one loop turn by turn, without a goroutine and without a
-// clock, on a real store in memory, and shows what it writes and delivers, and each figure of its metrics and of what it
-// holds that has changed. After every command the machine's invariants are checked. `go test ./internal/engine -rewrite` writes down what happens now; read it before you keep it.
+// TestScripts runs the scripts in testdata: each drives one loop turn by turn, without a goroutine
+// and without a clock, on a real store in memory, and shows what it writes and delivers, and each
+// figure of its metrics and of what it holds that has changed. After every command the machine's
+// invariants are checked. `go test ./internal/engine -rewrite` writes down what happens now; read
+// it before you keep it.
 func TestScripts(t *testing.T) {
 	datadriven.Walk(t, "testdata/script", func(t *testing.T, path string) {
 		synctest.Test(t, func(t *testing.T) { // so that the monotonic clock stands still, too

@@ -129,8 +129,9 @@ func TestDeletedNameIsFreeAtOnce(t *testing.T) {
 	})
 }
 
-// TestSlowDiskDelaysAtMostThreeSyncs has each sync of the disk take a tenth of a second. What is in a window is fired on time all the
-// same; what has to be read first waits for the commit that is under way. Many users share a sync.
+// TestSlowDiskDelaysAtMostThreeSyncs has each sync of the disk take a tenth of a second. What is in
+// a window is fired on time all the same; what has to be read first waits for the commit that is
+// under way. Many users share a sync.
 func TestSlowDiskDelaysAtMostThreeSyncs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const sync100 = 100 * time.Millisecond

@@ -26,8 +26,9 @@ const (
 	maxProgress  = 1000            // jobs in one request
 )
 
-// Progress returns how far each of the jobs has got, which are due. It asks the owner of each. The jobs of a node that does not answer within two seconds are
-// [engine.HoldupUnreachable], and unreachable has the name of that node, such as nodes/a.
+// Progress returns how far each of the jobs has got, which are due. It asks the owner of each. The
+// jobs of a node that does not answer within two seconds are [engine.HoldupUnreachable], and
+// unreachable has the name of that node, such as nodes/a.
 func (r *Router) Progress(ctx context.Context, keys []job.Key) (all []engine.DueProgress, unreachable []string, err error) {
 	r.mu.Lock()
 	owners, peers := r.owners, maps.Clone(r.peers)

@@ -47,7 +47,7 @@ func logTo(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }
 
-// files is the provider of material in files. It belongs to one goroutine.
+// files writes a certificate that lasts so long to files, and returns their source.
 func files(t *testing.T, a *identitytest.Authority, id string, lasts time.Duration) (*identity.Source, identity.Files) {
 	t.Helper()
 	cert, key, ca := a.Write(t, id, lasts)

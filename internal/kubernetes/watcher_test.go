@@ -44,9 +44,10 @@ type apiServer struct {
 	cut    int      // counts up when all watches are to end
 	brief  bool     // each watch ends at once
 	token  string
-	lie    func(w http.ResponseWriter, q url.Values) bool // answers in place of the server if it returns true; may be nil
-	lists  int                                            // pages that were asked for
-	starts []string                                       // versions at which watches were to begin
+	// Answers in place of the server if it returns true; may be nil.
+	lie    func(w http.ResponseWriter, q url.Values) bool
+	lists  int      // pages that were asked for
+	starts []string // versions at which watches were to begin
 }
 
 func newAPIServer(t *testing.T, names ...string) *apiServer {

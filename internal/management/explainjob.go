@@ -21,7 +21,8 @@ func (s *Server) ExplainJob(ctx context.Context, r *pb.ExplainJobRequest) (*pb.J
 		return nil, err
 	}
 	at, now := all[0], s.cfg.Now()
-	if at.Holdup != engine.HoldupInFlight && at.Holdup != engine.HoldupUnreachable { // it may have been settled since it was read
+	// It may have been settled since it was read.
+	if at.Holdup != engine.HoldupInFlight && at.Holdup != engine.HoldupUnreachable {
 		views, err := s.cfg.Jobs.Views(ctx, []job.Key{v.Key})
 		if err != nil {
 			return nil, err

@@ -50,7 +50,8 @@ type permission struct {
 // permissions returns what each method requires. A method that is not among them is refused.
 func permissions() map[string]permission {
 	return map[string]permission{
-		pb.Management_GetJob_FullMethodName:                  {verb: verbGet}, // with the view FULL also verbPayload, audited
+		// With the view FULL it also needs verbPayload, and is audited.
+		pb.Management_GetJob_FullMethodName:                  {verb: verbGet},
 		pb.Management_ListJobs_FullMethodName:                {verb: verbList},
 		pb.Management_CountJobs_FullMethodName:               {verb: verbList},
 		pb.Management_ExplainJob_FullMethodName:              {verb: verbGet},

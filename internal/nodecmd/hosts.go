@@ -24,7 +24,8 @@ func HostsOf(allowed flagvalue.Strings, listen ...string) (crossorigin.Hosts, er
 	}
 	for _, name := range listen {
 		name = strings.TrimSpace(name)
-		if _, err := netip.ParseAddr(Unbracket(name)); err != nil && name != "" { // an IP address is known from the connection
+		// An IP address is known from the connection.
+		if _, err := netip.ParseAddr(Unbracket(name)); err != nil && name != "" {
 			h.Own = append(h.Own, name)
 		}
 	}

@@ -1,6 +1,7 @@
-// Package output prints lists, and single things, for people and for programs. On a terminal a table has aligned columns and
-// relative times. In a pipe its columns are separated by tabs, it has no header, and its times are in RFC 3339.
-// JSON and YAML have all fields. A list without elements is printed as such: it is no error.
+// Package output prints lists, and single things, for people and for programs. On a terminal a
+// table has aligned columns and relative times. In a pipe its columns are separated by tabs, it has
+// no header, and its times are in RFC 3339. JSON and YAML have all fields. A list without elements
+// is printed as such: it is no error.
 package output
 
 import (

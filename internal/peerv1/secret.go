@@ -15,8 +15,8 @@ func WithSecret(ctx context.Context, secret string) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, secretKey, secret)
 }
 
-// HasSecret reports whether the caller of ctx has shown the secret of this node. An empty secret never matches. It takes as
-// long for a wrong one as for the right one.
+// HasSecret reports whether the caller of ctx has shown the secret of this node. An empty secret
+// never matches. It takes as long for a wrong one as for the right one.
 func HasSecret(ctx context.Context, own string) bool {
 	shown := metadata.ValueFromIncomingContext(ctx, secretKey)
 	return own != "" && len(shown) == 1 && subtle.ConstantTimeCompare([]byte(shown[0]), []byte(own)) == 1

@@ -156,7 +156,8 @@ func TestIdleTimeoutOfServerFailsNoOccurrence(t *testing.T) {
 						t.Fatalf("occurrence %d failed", r.GetId())
 					}
 				}
-				time.Sleep(idle - time.Millisecond + time.Duration(id%200)*10*time.Microsecond) // about when they are closed
+				// About when they are closed.
+				time.Sleep(idle - time.Millisecond + time.Duration(id%200)*10*time.Microsecond)
 			}
 		})
 	}

@@ -117,7 +117,8 @@ func TestUnservedAppIsWarnedOf(t *testing.T) {
 		f.log = slog.New(slog.NewTextHandler(page, nil))
 		f.run(sidecar.Config{
 			Schedulers: []string{schedulerAddress}, AnyApp: true,
-			Apps:      []sidecar.App{{ID: "here", Address: appAddress}, {ID: "portless"}}, // of which the first is not up yet
+			// Of which the first is not up yet.
+			Apps:      []sidecar.App{{ID: "here", Address: appAddress}, {ID: "portless"}},
 			Connected: func(t job.Target) bool { return t.Name == "elsewhere" },
 		})
 		for app, want := range map[string][]string{

@@ -174,7 +174,8 @@ func TestListAndPrefixCallsWaitForScheduler(t *testing.T) {
 		f := start(t, sidecar.Config{})
 		f.scheduler.die()
 		began := time.Now()
-		time.AfterFunc(2*time.Second, f.scheduler.serve) // the third attempt to connect comes later, and within a second
+		// The third attempt to connect comes later, and within a second.
+		time.AfterFunc(2*time.Second, f.scheduler.serve)
 		for name, api := range f.bulk() {
 			if _, err := api.list(); err != nil {
 				t.Errorf("%s: list = %v", name, err)

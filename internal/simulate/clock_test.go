@@ -18,9 +18,10 @@ type clock struct {
 	ahead atomic.Int64 // of all others, in nanoseconds
 }
 
-// now is [time.Now] as it is outside of a bubble: with a reading of the clock on the wall, and one of the other clock. No
-// function of package time makes such a time, so this knows how it is: a bit, 33 bits of seconds since 1885 and 30 bits of
-// nanoseconds; and then the nanoseconds of the other clock.
+// now is [time.Now] as it is outside of a bubble: with a reading of the clock on the wall, and one
+// of the other clock. No function of package time makes such a time, so this knows how it is: a
+// bit, 33 bits of seconds since 1885 and 30 bits of nanoseconds; and then the nanoseconds of the
+// other clock.
 func (c *clock) now() time.Time {
 	t := time.Now().Local()
 	shows := t.Add(time.Duration(c.ahead.Load()))
@@ -31,8 +32,8 @@ func (c *clock) now() time.Time {
 	return t
 }
 
-// step makes the clock show that much more until the function that it returns is called. Both happen at instants at which
-// nothing else does, so that it is clear what the clock showed then.
+// step makes the clock show that much more until the function that it returns is called. Both
+// happen at instants at which nothing else does, so that it is clear what the clock showed then.
 func (c *clock) step(ctx context.Context, by time.Duration) (back func()) {
 	turn := func(by time.Duration) {
 		if now := c.world.since(); !pause.For(ctx, now.Truncate(time.Microsecond)+time.Microsecond+333-now) {

@@ -6,10 +6,10 @@ import (
 	"carillon/internal/job"
 )
 
-// checkDuplicates holds that an attempt is delivered again only if the store cannot know how it ended: its stream was
-// lost; or its scheduler ended while it was out, or before the disk could have written its outcome down; or the disk
-// returned an error meanwhile. The metrics of the nodes count them, but for what was out when a node ended. And an app gets
-// no more than was sent to it.
+// checkDuplicates holds that an attempt is delivered again only if the store cannot know how it
+// ended: its stream was lost; or its scheduler ended while it was out, or before the disk could
+// have written its outcome down; or the disk returned an error meanwhile. The metrics of the nodes
+// count them, but for what was out when a node ended. And an app gets no more than was sent to it.
 func checkDuplicates(s *story, find func(key, format string, args ...any)) {
 	counted := map[*life]int{}
 	for _, v := range s.versions {

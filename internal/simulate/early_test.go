@@ -2,9 +2,10 @@ package simulate_test
 
 import "time"
 
-// checkEarly holds that no attempt leaves the engine, and none comes to an app, before it is due: the first one of an
-// occurrence at the instant that the plan says, and each further one after as many intervals of the policy. Where a clock was
-// stepped, it is due when that clock says so, and no app gets it before somebody's clock did.
+// checkEarly holds that no attempt leaves the engine, and none comes to an app, before it is due:
+// the first one of an occurrence at the instant that the plan says, and each further one after as
+// many intervals of the policy. Where a clock was stepped, it is due when that clock says so, and
+// no app gets it before somebody's clock did.
 func checkEarly(s *story, find func(key, format string, args ...any)) {
 	for _, v := range s.versions {
 		if len(v.reached) == 0 {

@@ -165,7 +165,8 @@ func (o *etcdConn) Join(ctx context.Context, n cluster.Node, do func(context.Con
 	do(lasting, s)
 	lose(nil)
 	keeping.Wait()
-	_ = send(context.WithoutCancel(ctx), o, func() { o.etcd.Drop(s.seat) }) // if it does not get there, the lease ends by itself
+	// If it does not get there, the lease ends by itself.
+	_ = send(context.WithoutCancel(ctx), o, func() { o.etcd.Drop(s.seat) })
 	if ctx.Err() == nil {
 		return cluster.ErrLost
 	}

@@ -15,7 +15,8 @@ const (
 	firesWithin = 12 * time.Second
 )
 
-// noticedWithin is how long a step of a clock may go unnoticed, with what there is to do then: it is looked for once a minute.
+// noticedWithin is how long a step of a clock may go unnoticed, with what there is to do then: it
+// is looked for once a minute.
 const noticedWithin = time.Minute + redWithin
 
 // checkHealth holds that a scheduler that has stopped firing says so: while it is green, and somebody has room, nothing

@@ -2,8 +2,8 @@ package simulate_test
 
 import "strings"
 
-// checkLimit holds that the sidecars of an actor type with a limit have no more of its reminders at once, from one node,
-// than that, but for those that the node may have given up.
+// checkLimit holds that the sidecars of an actor type with a limit have no more of its reminders at
+// once, from one node, than that, but for those that the node may have given up.
 func checkLimit(s *story, find func(key, format string, args ...any)) {
 	var calls []*arrival
 	for _, v := range s.versions {

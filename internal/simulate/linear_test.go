@@ -9,9 +9,10 @@ import (
 	"github.com/anishathalye/porcupine"
 )
 
-// checkLinear holds that what users hear about a job could be the answers of one that carries out one call after the
-// other, each at some moment between question and answer; with the end of a job's last occurrence as such a moment, too.
-// A call whose end nobody knows may be carried out at any moment until then, or not at all.
+// checkLinear holds that what users hear about a job could be the answers of one that carries out
+// one call after the other, each at some moment between question and answer; with the end of a
+// job's last occurrence as such a moment, too. A call whose end nobody knows may be carried out at
+// any moment until then, or not at all.
 func checkLinear(s *story, find func(key, format string, args ...any)) {
 	for _, key := range s.keys() {
 		ops := s.operations(key)

@@ -7,9 +7,9 @@ import (
 	"carillon/internal/job"
 )
 
-// checkLost holds that what was acknowledged, and was neither deleted nor replaced, is delivered: each occurrence, until an
-// app has handled it or its attempts were used up. It holds for what nobody knows of, too, once it has begun. And when
-// all is well, every call is answered.
+// checkLost holds that what was acknowledged, and was neither deleted nor replaced, is delivered:
+// each occurrence, until an app has handled it or its attempts were used up. It holds for what
+// nobody knows of, too, once it has begun. And when all is well, every call is answered.
 func checkLost(s *story, find func(key, format string, args ...any)) {
 	for _, v := range s.versions {
 		if v.heard.result == done && len(v.reached) == 0 {

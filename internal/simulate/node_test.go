@@ -229,8 +229,8 @@ func (m *metrics) MustRegister(all ...prometheus.Collector) {
 // Unregister implements [prometheus.Registerer].
 func (m *metrics) Unregister(prometheus.Collector) bool { return false }
 
-// read returns how many attempts were redelivered, and how many turns a command has waited at most: the bound of the bucket
-// that holds it.
+// read returns how many attempts were redelivered, and how many turns a command has waited at most:
+// the bound of the bucket that holds it.
 func (m *metrics) read() (redelivered int, turns float64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

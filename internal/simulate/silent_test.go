@@ -1,7 +1,7 @@
 package simulate_test
 
-// checkSilent holds that when somebody has heard that a job was deleted, or replaced, no trigger of what was there before
-// leaves any more.
+// checkSilent holds that when somebody has heard that a job was deleted, or replaced, no trigger of
+// what was there before leaves any more.
 func checkSilent(s *story, find func(key, format string, args ...any)) {
 	for _, v := range s.versions {
 		for _, c := range s.calls {

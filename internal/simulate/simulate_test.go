@@ -21,7 +21,8 @@ var (
 	telling = flag.Bool("tell", false, "print the history of each seed")
 )
 
-// TestNodesKeepTheirPromises runs worlds of one node, each from its own seed, and lets all checkers look at what happened.
+// TestNodesKeepTheirPromises runs worlds of one node, each from its own seed, and lets all checkers
+// look at what happened.
 func TestNodesKeepTheirPromises(t *testing.T) { runAll(t, newProgram) }
 
 // TestClustersKeepTheirPromises does so with one to three nodes that share a store.

@@ -2,9 +2,10 @@ package simulate_test
 
 import "carillon/internal/job"
 
-// checkSingle holds that a job has one delivery out at a time: in a life of a node, none leaves while another of the same
-// job has not ended; none leaves a node of a cluster that does not own the job's partition; and no app has two calls of a job at once, unless the scheduler has given the first one up
-// as lost, or its life has ended.
+// checkSingle holds that a job has one delivery out at a time: in a life of a node, none leaves
+// while another of the same job has not ended; none leaves a node of a cluster that does not own
+// the job's partition; and no app has two calls of a job at once, unless the scheduler has given
+// the first one up as lost, or its life has ended.
 func checkSingle(s *story, find func(key, format string, args ...any)) {
 	out := map[string]*delivery{}
 	for _, d := range s.inOrder() {
@@ -53,9 +54,10 @@ func (s *story) checkCalls(key string, find func(key, format string, args ...any
 	}
 }
 
-// abandoned reports whether the scheduler may have given up what had become the call a when b came: something that it sent
-// before a, and lost after that, or not long before, because what was sent may have been on its way for so long; or
-// whose node has had to let go of the job's partition since.
+// abandoned reports whether the scheduler may have given up what had become the call a when b came:
+// something that it sent before a, and lost after that, or not long before, because what was sent
+// may have been on its way for so long; or whose node has had to let go of the job's partition
+// since.
 func (s *story) abandoned(sent []*delivery, a, b *arrival) bool {
 	for _, d := range sent {
 		until, _ := s.ownershipEnd(d)

@@ -152,8 +152,8 @@ func tell(h *history) *story {
 	return s
 }
 
-// until returns where c has surely been done, or never will be. A call without an answer may be carried out as long as the
-// scheduler lives that it may have reached.
+// until returns where c has surely been done, or never will be. A call without an answer may be
+// carried out as long as the scheduler lives that it may have reached.
 func (s *story) until(c *call) int {
 	if c.heard.result != unknown {
 		return c.heard.seq
@@ -198,8 +198,8 @@ func (c *call) mayEnd(key string) bool {
 	}
 }
 
-// ownershipEnd returns where the part of the history ends for which the node of d had its partition when d left, if it had;
-// never if it lasts. A node alone has all of them for life.
+// ownershipEnd returns where the part of the history ends for which the node of d had its partition
+// when d left, if it had; never if it lasts. A node alone has all of them for life.
 func (s *story) ownershipEnd(d *delivery) (until event, had bool) {
 	until, had = d.life.died, !s.shared
 	for _, e := range s.ownerships[d.partition] {
@@ -238,12 +238,13 @@ func (s *story) ahead(e event) time.Duration {
 	return ahead
 }
 
-// turnTime is how long a node of a cluster may have read since it saw that something is due, when it sends that: it waits
-// for as long for each of a few answers.
+// turnTime is how long a node of a cluster may have read since it saw that something is due, when
+// it sends that: it waits for as long for each of a few answers.
 const turnTime = 5 * requestTimeout
 
-// allowed is by how much before its due instant a delivery may leave: as much as its node's clock is ahead. It is due if
-// it was so when the clock was read, though the clock may have been stepped back since.
+// allowed is by how much before its due instant a delivery may leave: as much as its node's clock
+// is ahead. It is due if it was so when the clock was read, though the clock may have been stepped
+// back since.
 func (s *story) allowed(d *delivery) time.Duration {
 	most := s.ahead(d.event)
 	if s.shared {

@@ -1,7 +1,8 @@
 package simulate_test
 
-// maxTurns is how many turns of its loop a call may wait to be committed, whatever else there is to do. What one user asks
-// for at once, such as the deletion of all jobs of an app, may be some dozens of commands.
+// maxTurns is how many turns of its loop a call may wait to be committed, whatever else there is to
+// do. What one user asks for at once, such as the deletion of all jobs of an app, may be some
+// dozens of commands.
 const maxTurns = 64
 
 // checkTurns holds that outcomes do not keep a call from its turn.

@@ -193,7 +193,8 @@ func FuzzBodiesAreParsedAsByProtoJSON(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		wantAsProtoJSON(t, body)
-		if !bytes.Contains(body, []byte("\x82\x7d")) && !bytes.Contains(body, []byte("\x88\x7d")) { // it may remember how it was written
+		// It may remember how it was written.
+		if !bytes.Contains(body, []byte("\x82\x7d")) && !bytes.Contains(body, []byte("\x88\x7d")) {
 			wantBody(t, body)
 		}
 	})

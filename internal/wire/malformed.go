@@ -64,7 +64,8 @@ func helpMalformed(text string, body []byte) string {
 	}
 	valid := json.Valid(body)
 	early := strings.Contains(text, "unexpected EOF")
-	if valid && (early || strings.Contains(text, "invalid escape code")) { // proto-JSON refuses valid JSON only for this
+	// proto-JSON refuses valid JSON only for this.
+	if valid && (early || strings.Contains(text, "invalid escape code")) {
 		return `a text has one half of a surrogate pair, such as "\ud83d": write both, as in "\ud83d\ude00", or the character itself`
 	}
 	if early {

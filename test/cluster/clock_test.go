@@ -15,9 +15,9 @@ import (
 	"time"
 )
 
-// A clock is the wall clock of some processes, and can be stepped. A machine's own is everybody's; so these
-// processes are built with another one, for the packages that go by it. Their other clock, by which leases and timers go,
-// is not touched, as it is with a real step.
+// A clock is the wall clock of some processes, and can be stepped. A machine's own is everybody's;
+// so these processes are built with another one, for the packages that go by it. Their other clock,
+// by which leases and timers go, is not touched, as it is with a real step.
 type clock struct {
 	t      *testing.T
 	binary string
@@ -49,8 +49,8 @@ func init() {
 	}()
 }
 
-// steppedNow shifts what a time says of the clock on the wall, in seconds above the 30 bits of nanoseconds, and not what it
-// says of the other one.
+// steppedNow shifts what a time says of the clock on the wall, in seconds above the 30 bits of
+// nanoseconds, and not what it says of the other one.
 func steppedNow() time.Time {
 	t := time.Now()
 	*(*uint64)(unsafe.Pointer(&t)) += uint64(stepBy.Load()) << 30

@@ -106,8 +106,8 @@ func prepare(t *testing.T, size int, settings ...setting) *cluster {
 	return c
 }
 
-// folder returns a folder that is removed with the test: in memory, if that can be had, among the daily tests. They share
-// the disk with others, and nothing here cuts the power.
+// folder returns a folder that is removed with the test: in memory, if that can be had, among the
+// daily tests. They share the disk with others, and nothing here cuts the power.
 func folder(t *testing.T) string {
 	t.Helper()
 	if everything() {
@@ -297,8 +297,8 @@ func (c *cluster) healthy(nodes ...*node) time.Duration {
 	})
 }
 
-// joined waits until the node says that it has joined the cluster since that instant, and returns when it did. From then
-// on it may own what it fires, and fire again what another had out.
+// joined waits until the node says that it has joined the cluster since that instant, and returns
+// when it did. From then on it may own what it fires, and fire again what another had out.
 func (n *node) joined(since time.Time) (at time.Time) {
 	n.c.t.Helper()
 	line := regexp.MustCompile(`time="(\S+)" level=info msg="joined the cluster"`)

@@ -27,8 +27,8 @@ import (
 
 const scheduler = "spiffe://localhost/ns/default/dapr-scheduler"
 
-// TestEtcdUsesTheCertificateOfTheSchedulerPort has https in the list of members, as the chart of Dapr does, and no other
-// certificate than the one for sidecars: from files, or from Sentry.
+// TestEtcdUsesTheCertificateOfTheSchedulerPort has https in the list of members, as the chart of
+// Dapr does, and no other certificate than the one for sidecars: from files, or from Sentry.
 func TestEtcdUsesTheCertificateOfTheSchedulerPort(t *testing.T) {
 	for name, flags := range map[string]func(t *testing.T, ca *identitytest.Authority) []string{
 		"files": func(t *testing.T, ca *identitytest.Authority) []string {

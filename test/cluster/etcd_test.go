@@ -128,7 +128,8 @@ func (c *cluster) leader() *node {
 	return found
 }
 
-// elected waits until the node's etcd follows a leader, other than the one that led before, and returns how long that took.
+// elected waits until the node's etcd follows a leader, other than the one that led before, and
+// returns how long that took.
 func (n *node) elected(before uint64) time.Duration {
 	n.c.t.Helper()
 	client := n.etcd()

@@ -43,8 +43,8 @@ func meta(app string) *schedulerv1.JobMetadata {
 	}}
 }
 
-// request asks for the job, which is an app's id, a slash and a name. It is due at that instant, and then again until it
-// has been so many times.
+// request asks for the job, which is an app's id, a slash and a name. It is due at that instant,
+// and then again until it has been so many times.
 func request(job string, due time.Time, every time.Duration, times int) *schedulerv1.ScheduleJobRequest {
 	app, name, _ := strings.Cut(job, "/")
 	at := due.UTC().Format(time.RFC3339Nano)

@@ -18,9 +18,10 @@ import (
 	"carillon/internal/identity/identitytest"
 )
 
-// TestFullySecuredClusterLosesNothing has mTLS between sidecars and schedulers and among these, TLS between the members
-// of etcd, and jobs sealed; one node is killed under it. Clients without a certificate, or with that of another app, are refused,
-// and nobody reads the payloads on the disks.
+// TestFullySecuredClusterLosesNothing has mTLS between sidecars and schedulers and among these, TLS
+// between the members of etcd, and jobs sealed; one node is killed under it. Clients without a
+// certificate, or with that of another app, are refused, and nobody reads the payloads on the
+// disks.
 func TestFullySecuredClusterLosesNothing(t *testing.T) {
 	long(t)
 	t.Parallel()

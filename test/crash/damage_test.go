@@ -16,9 +16,9 @@ import (
 	"google.golang.org/grpc"
 )
 
-// TestFlippedBitIsNeverWrongPayload flips a bit in a file of a node's folder and starts the node on it: it refuses to
-// start or ends and says why, or it has every job with its own payload. What it may lack, it says so, are the last jobs of
-// a log that was never closed.
+// TestFlippedBitIsNeverWrongPayload flips a bit in a file of a node's folder and starts the node on
+// it: it refuses to start or ends and says why, or it has every job with its own payload. What it
+// may lack, it says so, are the last jobs of a log that was never closed.
 func TestFlippedBitIsNeverWrongPayload(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(uint64(number(t, "CARILLON_TEST_SEED", 1)), 9))
@@ -128,8 +128,8 @@ func flip(t *testing.T, file string, r *rand.Rand) (at int, ok bool) {
 	return at, true
 }
 
-// compare returns how many of the jobs the node has. It fails the test over one that is not as it was stored. An error is
-// the node's own word.
+// compare returns how many of the jobs the node has. It fails the test over one that is not as it
+// was stored. An error is the node's own word.
 func compare(t *testing.T, n *node, payloads map[string][]byte) (kept int, err error) {
 	t.Helper()
 	list, err := n.connect(t).ListJobs(t.Context(), &schedulerv1.ListJobsRequest{Metadata: metadata("one")}, grpc.MaxCallRecvMsgSize(math.MaxInt32))

@@ -15,8 +15,8 @@ import (
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 )
 
-// TestFullDiskIsReportedAndLosesNothing fills the disk of a node under load: first so far that new jobs are refused, then
-// to the last byte, and then frees space again.
+// TestFullDiskIsReportedAndLosesNothing fills the disk of a node under load: first so far that new
+// jobs are refused, then to the last byte, and then frees space again.
 func TestFullDiskIsReportedAndLosesNothing(t *testing.T) {
 	t.Parallel()
 	dir := mount(t, "-t", "tmpfs", "-o", "size=320m", "tmpfs")
@@ -105,7 +105,8 @@ func TestReadOnlyDiskEndsNodeAndLosesNothing(t *testing.T) {
 	l.wait()
 	w.over(patience)
 	said := n.said.String()
-	told := strings.Contains(said, "read-only file system") || strings.Contains(said, "input/output error") // as the kernel has it
+	// As the kernel has it.
+	told := strings.Contains(said, "read-only file system") || strings.Contains(said, "input/output error")
 	if n.cmd.ProcessState.ExitCode() != 1 || !told {
 		t.Errorf("it ended with %v, want 1 and the reason:\n%s", n.err, said)
 	}

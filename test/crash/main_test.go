@@ -1,6 +1,7 @@
-// Package crash ends the program as it is built in every bad way there is, under load, over real ports, on real disks and
-// in real time, and holds what its users were told against what they then see. The daily tests do a few seconds of it;
-// `make crash` and `make soak` do as much as they are asked for.
+// Package crash ends the program as it is built in every bad way there is, under load, over real
+// ports, on real disks and in real time, and holds what its users were told against what they then
+// see. The daily tests do a few seconds of it; `make crash` and `make soak` do as much as they are
+// asked for.
 //
 // Whatever can be broken in memory and in fake time is broken in the packages of the program, at far more places.
 package crash_test

@@ -30,7 +30,8 @@ func TestSmallDiskAcceptsJobsUntilHalfFull(t *testing.T) {
 			payload := make([]byte, 16<<10)
 			for round := range 3 {
 				var refused error
-				// A rewrite by the store takes space for a moment: the disk is full when no job was accepted for a second.
+				// A rewrite by the store takes space for a moment: the disk is full when no job was
+				// accepted for a second.
 				taken, since := 0, time.Now()
 				for refused == nil || time.Since(since) < time.Second {
 					for i := range payload { // which cannot be compressed

@@ -70,8 +70,9 @@ func (r reading) grown(before reading) string {
 	return strings.Join(grown, ", ")
 }
 
-// TestSoakUsesConstantResources has a node at work for long: jobs that are due once, several times, for ever, and never, as they are
-// deleted; an app that comes and goes. What it holds in the last third of the time may not be much more than in the second.
+// TestSoakUsesConstantResources has a node at work for long: jobs that are due once, several times,
+// for ever, and never, as they are deleted; an app that comes and goes. What it holds in the last
+// third of the time may not be much more than in the second.
 func TestSoakUsesConstantResources(t *testing.T) {
 	text := os.Getenv("CARILLON_TEST_SOAK")
 	if text == "" {

@@ -216,8 +216,8 @@ func (w *world) over(while time.Duration) (recent int) {
 	return recent
 }
 
-// missing returns a job that has not come as often as its user was promised, or has begun to come and is not at its end,
-// or "".
+// missing returns a job that has not come as often as its user was promised, or has begun to come
+// and is not at its end, or "".
 func (w *world) missing() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -188,8 +188,8 @@ func (s *sourceFile) statements(list []ast.Stmt) {
 	}
 }
 
-// untold reports whether the call is of one of these functions, or methods if they begin with a dot: what they do no test
-// is asked to notice, or the compiler needs to see.
+// untold reports whether the call is of one of these functions, or methods if they begin with a
+// dot: what they do no test is asked to notice, or the compiler needs to see.
 func (s *sourceFile) untold(call *ast.CallExpr, names ...string) bool {
 	switch f := call.Fun.(type) {
 	case *ast.Ident:

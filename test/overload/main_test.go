@@ -1,11 +1,12 @@
 //go:build linux
 
-// Package overload gives nodes more than they can do, in little memory: each runs as a process in a memory cgroup of its
-// own. No node may be killed, nothing may be lost, and another app may not notice.
+// Package overload gives nodes more than they can do, in little memory: each runs as a process in a
+// memory cgroup of its own. No node may be killed, nothing may be lost, and another app may not
+// notice.
 //
-// A short form is among the daily tests. The long one runs where CARILLON_TEST_OVERLOAD is set, as make overload does, and
-// prints a table. Where no cgroup can be made, which takes root and a memory controller, nodes run with --memory-limit
-// instead, and the test says so.
+// A short form is among the daily tests. The long one runs where CARILLON_TEST_OVERLOAD is set, as
+// make overload does, and prints a table. Where no cgroup can be made, which takes root and a
+// memory controller, nodes run with --memory-limit instead, and the test says so.
 //
 // The apps are processes too, of carillon-bench, so that nothing that they do counts as the node's.
 package overload

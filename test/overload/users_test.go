@@ -127,8 +127,8 @@ func (u *users) schedule(t *testing.T, cfg bench.AppsConfig, payload int) {
 	}
 }
 
-// warm schedules and replaces jobs for a while, so that the buffers of the nodes are as full as those of nodes at work. It
-// deletes the jobs again.
+// warm schedules and replaces jobs for a while, so that the buffers of the nodes are as full as
+// those of nodes at work. It deletes the jobs again.
 func (u *users) warm(t *testing.T, while time.Duration) {
 	t.Helper()
 	cfg := bench.AppsConfig{Prefix: "warm", Apps: 1, Jobs: 10_000, Due: time.Now().Add(1000 * time.Hour)}

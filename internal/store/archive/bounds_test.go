@@ -54,7 +54,8 @@ func (s *shelf) Commit(_ context.Context, b *store.Batch) error {
 
 func (s *shelf) MaxBatch() (writes, size int) { return s.writes, s.bytes }
 
-// shelved returns a shelf of so many pairs, of which each value has so many bytes. The keys of jobs are those that are even.
+// shelved returns a shelf of so many pairs, of which each value has so many bytes. The keys of jobs
+// are those that are even.
 func shelved(n, size int) *shelf {
 	s := &shelf{writes: 10_000, bytes: 4 << 20}
 	for i := range n {

@@ -13,7 +13,8 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// A lockedServer is one whose locks are held by a goroutine that has ended: it answers nothing, whatever the context says.
+// A lockedServer is one whose locks are held by a goroutine that has ended: it answers nothing,
+// whatever the context says.
 type lockedServer struct {
 	etcdserverpb.UnimplementedKVServer
 

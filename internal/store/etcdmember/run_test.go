@@ -47,8 +47,8 @@ func atFree(t *testing.T) string {
 	return "http://" + l.Addr().String()
 }
 
-// alone describes a cluster of one that starts in a fraction of a second. It grants no leases: those are real time, and lost on
-// a machine that is busy with other tests.
+// alone describes a cluster of one that starts in a fraction of a second. It grants no leases:
+// those are real time, and lost on a machine that is busy with other tests.
 func alone(t *testing.T, name string) Config {
 	t.Helper()
 	return Config{
@@ -134,7 +134,8 @@ func connectSilently(t *testing.T, cfg Config) (hangUp func()) {
 // atStart is what etcd says when it is asked for its version before it has one.
 const atStart = "failed to update storage version"
 
-// wantSilence checks that the member has said nothing but for what etcd says of itself, and lines that hold one of the parts.
+// wantSilence checks that the member has said nothing but for what etcd says of itself, and lines
+// that hold one of the parts.
 func (l *life) wantSilence(t *testing.T, but ...string) {
 	t.Helper()
 	const ofItself = "level=DEBUG-4 msg=etcd component=etcd event="
@@ -210,7 +211,8 @@ func TestStoppedMemberReleasesEverything(t *testing.T) {
 	}
 	l.wantSilence(t, atStart)
 	for _, at := range []string{cfg.Client, cfg.Peer} {
-		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) { // it closes its connections behind Run
+		// It closes its connections behind Run.
+		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
 			listener, err := new(net.ListenConfig).Listen(t.Context(), "tcp", strings.TrimPrefix(at, "http://"))
 			if err == nil {
 				listener.Close()

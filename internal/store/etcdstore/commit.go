@@ -88,7 +88,8 @@ func (s *Store) commit(ctx context.Context, b *store.Batch) error {
 // error. Only this caller writes the keys of b. So if a key was written after the revision before,
 // which was seen before the commit, then b was applied.
 func (s *Store) resolveNoSpace(ctx context.Context, b *store.Batch, before int64, refusal error) error {
-	if i := slices.IndexFunc(b.Writes, func(w store.Write) bool { return !w.Remove }); i >= 0 { // all writes are applied, or none
+	// All writes are applied, or none.
+	if i := slices.IndexFunc(b.Writes, func(w store.Write) bool { return !w.Remove }); i >= 0 {
 		resp, err := s.kv.Get(ctx, s.key(b.Writes[i].Key), clientv3.WithKeysOnly())
 		if err != nil {
 			return fmt.Errorf("etcd's quota is exceeded; find out whether the writes were applied: %w", explain(ctx, err))

@@ -95,7 +95,8 @@ func TestBatchLimitDefaultsToEtcds(t *testing.T) {
 	onEach(t, 0, 0, func(t *testing.T, open opener) { holdsMaxBatch(t, open(etcdstore.Config{})) })
 }
 
-// holdsMaxBatch has s commit as much as it says that it does, by number and by bytes, and a little more, which it refuses.
+// holdsMaxBatch has s commit as much as it says that it does, by number and by bytes, and a little
+// more, which it refuses.
 func holdsMaxBatch(t *testing.T, s *etcdstore.Store) {
 	t.Helper()
 	writes, bytes := s.MaxBatch()
@@ -146,8 +147,8 @@ func twoPrefixesDoNotMeet(t *testing.T, open opener) {
 // An opener returns a store on an etcd, wherever that is, which is closed when the test ends.
 type opener func(etcdstore.Config) *etcdstore.Store
 
-// onEach runs the test with an etcd in memory, in fake time, and with a real one where there may be one. They allow so many
-// operations and bytes of a transaction; 0 is what etcd allows by default.
+// onEach runs the test with an etcd in memory, in fake time, and with a real one where there may be
+// one. They allow so many operations and bytes of a transaction; 0 is what etcd allows by default.
 func onEach(t *testing.T, ops, bytes int, test func(*testing.T, opener)) {
 	t.Helper()
 	t.Run("in memory", func(t *testing.T) {

@@ -47,7 +47,8 @@ func live(t *testing.T, r *rand.Rand, lives int) (*vfs.MemFS, past) {
 		}
 		kept := disk
 		if p.crashed || life < lives-1 && r.IntN(2) == 0 {
-			kept = disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: r}) // a process that dies leaves the disk its data
+			// A process that dies leaves the disk its data.
+			kept = disk.CrashClone(vfs.CrashCloneCfg{UnsyncedDataPercent: 100, RNG: r})
 		}
 		if err := s.Close(); err != nil {
 			t.Fatal(err)
@@ -76,8 +77,8 @@ func (p *past) commit(t *testing.T, s store.Store, r *rand.Rand) {
 // errWrong says that a store returned something that was never stored.
 var errWrong = errors.New("a wrong payload")
 
-// look reads all of the store and returns how many commits from the first on are there. An error that is not errWrong is
-// the store's own word that something is damaged.
+// look reads all of the store and returns how many commits from the first on are there. An error
+// that is not errWrong is the store's own word that something is damaged.
 func (p *past) look(ctx context.Context, s store.Store) (kept int, err error) {
 	for pair, err := range s.Scan(ctx, store.Prefix([]byte("job/")), 0) {
 		if err != nil {
@@ -237,10 +238,11 @@ func newestLog(names []string) string {
 	return newest
 }
 
-// TestDamagedStoreIsRefusedOrWhole flips bits of every file of a store, cuts files short, zeroes parts of them and takes
-// them away. Whatever was done, the store says so, or it holds all that it did: it never returns what was not stored, nor
-// misses something in silence. The end of the newest log alone cannot be told from what a crash leaves: a store may be
-// short of the last commits by it, each of them as a whole.
+// TestDamagedStoreIsRefusedOrWhole flips bits of every file of a store, cuts files short, zeroes
+// parts of them and takes them away. Whatever was done, the store says so, or it holds all that it
+// did: it never returns what was not stored, nor misses something in silence. The end of the newest
+// log alone cannot be told from what a crash leaves: a store may be short of the last commits by
+// it, each of them as a whole.
 func TestDamagedStoreIsRefusedOrWhole(t *testing.T) {
 	for seed := range uint64(damagedStores) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {

@@ -39,8 +39,9 @@ type disk struct {
 	err     error
 	closing chan struct{} // closed by Close, which ends retry delays
 
-	mu          sync.Mutex                // guards the fields below
-	logCreated  bool                      // Pebble has created a log, the first change of its Open after checking its tables
+	mu sync.Mutex // guards the fields below
+	// Pebble has created a log, the first change of its Open after checking its tables.
+	logCreated  bool
 	dbOpen      bool                      // Pebble's Open has returned
 	earlyDamage error                     // a damaged table that was found before
 	fileGuards  map[*datadir.Guard]string // of the open logs and manifests, with their names

@@ -289,8 +289,9 @@ func current(d *disk) string {
 	return fmt.Sprintf("%q, of %d bytes", d.checksum.current, d.checksum.prefixes["MANIFEST-000003"].length)
 }
 
-// TestDiskRetriesWhatPebbleSurvives tries each operation on a disk that is sound, broken, or has failed: testdata/disk.txt
-// says what it returns and when, what it does below, and whether the disk has failed.
+// TestDiskRetriesWhatPebbleSurvives tries each operation on a disk that is sound, broken, or has
+// failed: testdata/disk.txt says what it returns and when, what it does below, and whether the disk
+// has failed.
 func TestDiskRetriesWhatPebbleSurvives(t *testing.T) {
 	golden, err := filepath.Abs(filepath.Join("testdata", "disk.txt"))
 	if err != nil {

@@ -172,7 +172,8 @@ func TestOpenStoreWatchesLogAndManifestOnly(t *testing.T) {
 	}
 }
 
-// descriptorsWithin returns how many files of a folder this process has open, and the folder; where nobody can say it, none.
+// descriptorsWithin returns how many files of a folder this process has open, and the folder; where
+// nobody can say it, none.
 func descriptorsWithin(dir string) (n int) {
 	all, _ := os.ReadDir("/proc/self/fd")
 	for _, fd := range all {
@@ -301,8 +302,8 @@ func TestCloseDoesNotWaitForRetry(t *testing.T) {
 	})
 }
 
-// TestNewStoreDetectsMissingFirstLog holds that the manifest names it, so that a store whose log is gone does not open as an
-// empty one.
+// TestNewStoreDetectsMissingFirstLog holds that the manifest names it, so that a store whose log is
+// gone does not open as an empty one.
 func TestNewStoreDetectsMissingFirstLog(t *testing.T) {
 	disk := vfs.NewCrashableMem()
 	s := openAt(t, Config{Dir: "store", FS: disk})

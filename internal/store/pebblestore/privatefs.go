@@ -16,7 +16,8 @@ type privateFS struct{ vfs.FS }
 func (p privateFS) Create(name string, c vfs.DiskWriteCategory) (vfs.File, error) {
 	f, err := p.FS.Create(name, c)
 	if err == nil {
-		_ = os.Chmod(name, 0o600) // some file systems have no permissions, and then the folder's cannot be relied on either
+		// Some file systems have no permissions, and then the folder's cannot be relied on either.
+		_ = os.Chmod(name, 0o600)
 	}
 	return f, err
 }

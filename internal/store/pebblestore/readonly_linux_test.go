@@ -17,8 +17,8 @@ type descriptor struct {
 
 func (d descriptor) Fd() uintptr { return d.fd }
 
-// TestSyncErrorIsIgnoredOnWritableFile opens files by their paths alone, which is enough to ask for their file system, and
-// not to change them.
+// TestSyncErrorIsIgnoredOnWritableFile opens files by their paths alone, which is enough to ask for
+// their file system, and not to change them.
 func TestSyncErrorIsIgnoredOnWritableFile(t *testing.T) {
 	if err := writable(descriptor{fd: vfs.InvalidFd}); err != nil {
 		t.Errorf("a file in memory: %v", err)

@@ -74,8 +74,8 @@ func TestIdleStoreDetectsReplacedDirectory(t *testing.T) {
 	}
 }
 
-// TestFailedStoreKeepsNewDirectoryUntouched holds that what a store still does by name does not reach the files of another,
-// which another process may have made at the same path.
+// TestFailedStoreKeepsNewDirectoryUntouched holds that what a store still does by name does not
+// reach the files of another, which another process may have made at the same path.
 func TestFailedStoreKeepsNewDirectoryUntouched(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "store")
 	s := openQuiet(t, dir)
