@@ -30,7 +30,7 @@ var layeredPackages = []string{
 	"internal/sidecar/appclient", "internal/sidecar/daprmetrics", "internal/sidecar/delivery",
 	"internal/sidecar/schedulerclient", "internal/sidecarcmd", "internal/store/etcdstore",
 	"internal/store/pebblestore", "internal/store/storetest", "internal/storecmd", "internal/wire",
-	"test/mutate",
+	"internal/watch", "test/mutate",
 }
 
 // TestFilesReferInOneDirection fails if two files of a layered package refer to one another,
