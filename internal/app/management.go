@@ -15,7 +15,8 @@ import (
 // serveManagement returns a stage for each listener, which serves the management API.
 func serveManagement(cfg Config, c core, all []net.Listener, log *slog.Logger) (stages []stage) {
 	s := management.New(management.Config{
-		Jobs: c.engine, Progress: c.progress, Tokens: cfg.Management.Tokens, Hosts: cfg.Hosts, Now: cfg.Engine.Now,
+		Jobs: c.engine, Progress: c.progress, Tokens: cfg.Management.Tokens, Certificate: cfg.Management.Certificate,
+		Hosts: cfg.Hosts, Now: cfg.Engine.Now,
 	}, log)
 	for _, l := range all {
 		stages = append(stages, func(ctx context.Context) error { return s.Run(ctx, l) })
