@@ -11,7 +11,7 @@ import (
 func NewSchedule(std *terminal.Streams) *cobra.Command {
 	return command.Group(&cobra.Command{
 		Use:   "schedule",
-		Short: "say what a schedule means",
+		Short: "explain schedules",
 		Long:  "Says what a schedule means, before a job has it.",
 		Example: `  carillon schedule explain @daily
   carillon schedule explain 'TZ=Europe/Berlin 0 30 9 * * MON-FRI' --count 20`,

@@ -19,10 +19,10 @@ func scheduleFormats() []output.Format {
 // author. CSV has the occurrences alone.
 func printSchedule(s *terminal.Streams, f output.Format, e *pb.ScheduleExplanation) error {
 	list := output.List[*pb.Occurrence]{Columns: occurrenceColumns(s, f), None: "no occurrence is left"}
-	switch f {
-	case output.JSON, output.YAML:
+	if f == output.JSON || f == output.YAML {
 		return output.PrintOne(s, string(f), e, nil)
-	case output.CSV:
+	}
+	if f == output.CSV {
 		return list.Print(s, f, e.GetOccurrences())
 	}
 	if err := output.PrintText(s, e.GetWords(), ""); err != nil {
@@ -48,10 +48,19 @@ func occurrenceColumns(s *terminal.Streams, f output.Format) []output.Column[*pb
 	}
 	return append(
 		all,
-		output.Column[*pb.Occurrence]{Header: "LOCAL TIME", Value: func(o *pb.Occurrence) any { return o.GetLocalTime() }},
+		output.Column[*pb.Occurrence]{Header: "LOCAL TIME", Value: func(o *pb.Occurrence) any { return localTime(o, f) }},
 		output.Column[*pb.Occurrence]{Header: "CLOCK", Value: func(o *pb.Occurrence) any { return clockCodes(o) }},
 		output.Column[*pb.Occurrence]{Header: "NOTE", Value: func(o *pb.Occurrence) any { return clockSentences(o) }, Wide: true},
 	)
+}
+
+// localTime returns an occurrence on the clock of the schedule; in a table without fractions of a
+// second.
+func localTime(o *pb.Occurrence, f output.Format) string {
+	if t, err := time.Parse(time.RFC3339Nano, o.GetLocalTime()); err == nil && f == output.Table {
+		return t.Format(time.RFC3339)
+	}
+	return o.GetLocalTime()
 }
 
 // clockCodes returns how clock changes affect an occurrence, in a word each.
