@@ -18,7 +18,7 @@ type getOptions struct {
 	jobName
 
 	format string
-	watch  watch.Flags
+	watch  watch.Settings
 }
 
 func newGet(std *terminal.Streams) *cobra.Command {

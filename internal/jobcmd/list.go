@@ -29,7 +29,7 @@ type listOptions struct {
 
 	limit  int // 0 if it was not given
 	format output.Format
-	watch  watch.Flags
+	watch  watch.Settings
 }
 
 func newList(std *terminal.Streams) *cobra.Command {

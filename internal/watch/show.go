@@ -15,15 +15,15 @@ import (
 //
 // A server that has answered once may restart: Show says that it does not answer, and goes on. Any
 // other error of do ends it.
-func (f *Flags) Show(ctx context.Context, std *terminal.Streams, separator string, do Print) error {
-	if !f.on {
+func (s *Settings) Show(ctx context.Context, std *terminal.Streams, separator string, do Print) error {
+	if !s.on {
 		return do(ctx, std)
 	}
 	var v view = &pipe{std: std, separator: separator}
 	if std.Terminal {
-		v = &screen{std: std, interval: f.interval}
+		v = &screen{std: std, interval: s.interval}
 	}
-	return f.repeat(ctx, std, v, do)
+	return s.repeat(ctx, std, v, do)
 }
 
 // A view is where rounds are shown.
@@ -37,8 +37,8 @@ type view interface { // *pipe; *screen
 }
 
 // repeat shows a round at each interval, until ctx ends.
-func (f *Flags) repeat(ctx context.Context, std *terminal.Streams, v view, do Print) error {
-	ticker := time.NewTicker(f.interval)
+func (s *Settings) repeat(ctx context.Context, std *terminal.Streams, v view, do Print) error {
+	ticker := time.NewTicker(s.interval)
 	defer ticker.Stop()
 	for answered := false; ; {
 		r, err := capture(ctx, std, do)

@@ -27,7 +27,7 @@ type answer struct {
 
 // watched returns what Show writes for these answers, of which the last one is repeated, until
 // Ctrl-C after a time.
-func watched(t *testing.T, std *terminal.Streams, f *Flags, after time.Duration, answers ...answer) (calls int, err error) {
+func watched(t *testing.T, std *terminal.Streams, f *Settings, after time.Duration, answers ...answer) (calls int, err error) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), after)
@@ -43,7 +43,7 @@ func watched(t *testing.T, std *terminal.Streams, f *Flags, after time.Duration,
 	return calls, err
 }
 
-func every(interval time.Duration) *Flags { return &Flags{on: true, interval: interval} }
+func every(interval time.Duration) *Settings { return &Settings{on: true, interval: interval} }
 
 func TestEachChangeIsADocument(t *testing.T) {
 	std, out, errs := terminaltest.Streams()
@@ -58,7 +58,7 @@ func TestEachChangeIsADocument(t *testing.T) {
 func TestWithoutWatchItIsShownOnce(t *testing.T) {
 	std, out, _ := terminaltest.Streams()
 	failed := errors.New("failed")
-	if calls, err := watched(t, std, &Flags{interval: time.Second}, time.Minute, answer{"a\n", "", failed}); calls != 1 || !errors.Is(err, failed) || out.String() != "a\n" {
+	if calls, err := watched(t, std, &Settings{interval: time.Second}, time.Minute, answer{"a\n", "", failed}); calls != 1 || !errors.Is(err, failed) || out.String() != "a\n" {
 		t.Errorf("%d calls, %v: %q", calls, err, out)
 	}
 }
@@ -156,7 +156,7 @@ func TestShortIntervalIsRefused(t *testing.T) {
 			t.Errorf("--interval %v: %d, %s", interval, code, line)
 		}
 	}
-	if err := new(Flags).Check(); err != nil {
+	if err := new(Settings).Check(); err != nil {
 		t.Errorf("without --watch: %v", err)
 	}
 }

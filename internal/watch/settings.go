@@ -19,22 +19,22 @@ const (
 	minInterval     = 500 * time.Millisecond // so that no user overloads a server
 )
 
-// Flags are the flags of a command that can watch.
-type Flags struct {
+// Settings are what the flags of a command that can watch say.
+type Settings struct {
 	on       bool
 	interval time.Duration
 }
 
 // Add adds the flags to fs.
-func (f *Flags) Add(fs *pflag.FlagSet) {
-	fs.BoolVarP(&f.on, "watch", "w", false, "show it again when it changes, until Ctrl-C")
-	fs.DurationVar(&f.interval, "interval", defaultInterval, "`duration` between two requests with --watch, at least 500ms")
+func (s *Settings) Add(fs *pflag.FlagSet) {
+	fs.BoolVarP(&s.on, "watch", "w", false, "show it again when it changes, until Ctrl-C")
+	fs.DurationVar(&s.interval, "interval", defaultInterval, "`duration` between two requests with --watch, at least 500ms")
 }
 
 // Check returns an error if the flags have a value that they may not have.
-func (f *Flags) Check() error {
-	if f.on && f.interval < minInterval {
-		return exit.Usagef("--interval %v: it must be %v or more", f.interval, minInterval)
+func (s *Settings) Check() error {
+	if s.on && s.interval < minInterval {
+		return exit.Usagef("--interval %v: it must be %v or more", s.interval, minInterval)
 	}
 	return nil
 }
