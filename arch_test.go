@@ -21,7 +21,7 @@ const module = "carillon"
 // are those of path.Match; a package that matches none fails.
 var layers = [][]string{
 	{"internal/when", "internal/timerfd", "internal/memnet", "internal/logtest", "internal/lograte", "internal/identity", "internal/limits", "internal/kubernetes", "internal/encryption", "internal/fair", "internal/memory", "internal/profile", "internal/descriptors", "internal/crossorigin", "internal/truncate", "internal/jsonvalue", "internal/sidecar/daprlog", "internal/sidecar/daprmetrics", "internal/pause", "internal/contain", "internal/pagetoken", "internal/terminal", "internal/exit", "internal/suggest", "internal/flagvalue"},
-	{"internal/job", "internal/identity/identitytest", "internal/explain", "internal/terminal/terminaltest", "internal/roleflag", "internal/output", "internal/connect"},
+	{"internal/job", "internal/identity/identitytest", "internal/explain", "internal/terminal/terminaltest", "internal/roleflag", "internal/output", "internal/connect", "internal/watch"},
 	{"internal/command", "internal/store", "internal/store/diskspace", "internal/store/datadir"},
 	{"internal/engine/record", "internal/store/archive", "internal/store/pebblestore", "internal/store/etcdstore", "internal/store/etcdmember", "internal/store/storetest"},
 	{"internal/engine/machine", "internal/engine/quarantine", "internal/engine/storemeta"},

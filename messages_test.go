@@ -32,7 +32,7 @@ var packagesWithMessages = []string{
 	"internal/forward", "internal/identity", "internal/job", "internal/jsonvalue", "internal/kubernetes", "internal/memory", "internal/scheduler", "internal/encryption",
 	"internal/sidecar", "internal/sidecar/apiserver", "internal/sidecar/appclient", "internal/sidecar/delivery",
 	"internal/sidecar/schedulerclient", "internal/store", "internal/store/archive", "internal/store/datadir", "internal/store/etcdmember",
-	"internal/store/etcdstore", "internal/store/pebblestore", "internal/store/diskspace", "internal/when", "internal/wire",
+	"internal/store/etcdstore", "internal/store/pebblestore", "internal/store/diskspace", "internal/watch", "internal/when", "internal/wire",
 }
 
 // messageFuncs are the functions and methods whose arguments are a text for a user, with its kind.

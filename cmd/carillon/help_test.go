@@ -84,7 +84,7 @@ func TestExamplesOfHelpParse(t *testing.T) {
 			t.Errorf("the help of %s has no example", c.CommandPath())
 		}
 		for _, line := range examples {
-			args := strings.Fields(line)[1:]
+			args := wordsOf(line)[1:]
 			named, rest, err := tree().Find(args)
 			if err != nil || named.Name() != c.Name() && c.HasParent() && !c.HasAvailableSubCommands() && c.Name() != "help" {
 				t.Errorf("%q is an example of %s, and runs %s: %v", line, c.CommandPath(), named.CommandPath(), err)
@@ -114,6 +114,18 @@ func TestExamplesOfHelpParse(t *testing.T) {
 			}
 		}
 	}
+}
+
+// wordsOf splits a command line as a shell does, as far as examples need it: at spaces outside single quotes.
+func wordsOf(line string) (words []string) {
+	for i, part := range strings.Split(line, "'") {
+		if i%2 == 0 {
+			words = append(words, strings.Fields(part)...)
+		} else {
+			words = append(words, part)
+		}
+	}
+	return words
 }
 
 // examplesIn returns the command lines of carillon in a help.

@@ -48,6 +48,8 @@ type Config struct {
 type ManagementConfig struct {
 	// Tokens are who may call it; nil: everybody.
 	Tokens *management.Tokens
+	// Certificate is that of its ports; nil: they are plaintext.
+	Certificate *management.Certificate
 }
 
 // ClusterConfig configures a node of a cluster, which keeps its jobs in an etcd that the nodes share.

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net"
 
 	"carillon/internal/dispatch"
@@ -14,7 +15,8 @@ import (
 // serveManagement returns a component for each listener, which serves the management API.
 func serveManagement(cfg Config, c core, all []net.Listener, log *slog.Logger) (components []component) {
 	s := management.New(management.Config{
-		Jobs: c.engine, Progress: c.progress, Tokens: cfg.Management.Tokens, Hosts: cfg.Hosts, Now: cfg.Engine.Now,
+		Jobs: c.engine, Progress: c.progress, Tokens: cfg.Management.Tokens, Certificate: cfg.Management.Certificate,
+		Hosts: cfg.Hosts, Now: cfg.Engine.Now,
 	}, log)
 	for _, l := range all {
 		components = append(components, func(ctx context.Context) error { return s.Run(ctx, l) })
@@ -23,18 +25,31 @@ func serveManagement(cfg Config, c core, all []net.Listener, log *slog.Logger) (
 }
 
 // localProgress returns how far each of the jobs has got on this node. It adds what the receivers
-// take.
+// take, and which triggers the dispatcher holds.
 func localProgress(ctx context.Context, e *engine.Engine, d *dispatch.Dispatcher, keys []job.Key) ([]engine.DueProgress, error) {
 	all, err := e.Progress(ctx, keys)
 	known := map[job.Target]engine.Receivers{}
+	delivered := map[job.Target][]job.Key{}
 	for i := range all {
 		target := keys[i].Target
 		if _, ok := known[target]; !ok {
 			known[target] = receivers(d, target)
 		}
 		all[i].Receivers = known[target]
-		if all[i].Holdup == engine.HoldupParked && all[i].Receivers == engine.ReceiversAbsent {
+		switch {
+		case all[i].Holdup == engine.HoldupParked && all[i].Receivers == engine.ReceiversAbsent:
 			all[i].Holdup = engine.HoldupNoReceiver
+		case all[i].Holdup == engine.HoldupInFlight:
+			delivered[target] = append(delivered[target], keys[i])
+		}
+	}
+	held := map[job.Key]bool{}
+	for target, some := range delivered {
+		maps.Copy(held, d.Held(target, some))
+	}
+	for i := range all {
+		if all[i].Holdup == engine.HoldupInFlight && held[keys[i]] {
+			all[i].Holdup = engine.HoldupConcurrency
 		}
 	}
 	return all, err

@@ -42,7 +42,7 @@ func why(f *pflag.Flag, cause error) string {
 		return "it must be a duration with a unit, such as 5s or 1m30s"
 	case "bool":
 		return "it must be true or false"
-	case "int", "int64", "uint", "uint64":
+	case "int", "int32", "int64", "uint", "uint32", "uint64":
 		return "it must be a whole number, such as 5"
 	case "float64":
 		return "it must be a number, such as 0.5"

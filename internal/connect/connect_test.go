@@ -2,10 +2,10 @@ package connect
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -37,8 +37,8 @@ func person(t *testing.T) (s *terminal.Streams, path string) {
 	return s, path
 }
 
-// project returns a directory within a project whose carillon dev has this PID.
-func project(t *testing.T, pid int) string {
+// project returns a directory within a project whose carillon dev runs, or was killed.
+func project(t *testing.T, runs bool) string {
 	t.Helper()
 	root := t.TempDir()
 	within := filepath.Join(root, "cmd", "app")
@@ -47,20 +47,27 @@ func project(t *testing.T, pid int) string {
 			t.Fatal(err)
 		}
 	}
-	if _, err := WriteDev(filepath.Join(root, ProjectDir), Dev{Server: "http://localhost:7", PID: pid}); err != nil {
+	dir, dev := filepath.Join(root, ProjectDir), Dev{Server: "http://localhost:7", PID: os.Getpid()} // a PID that is taken again
+	if !runs {
+		text, err := json.Marshal(dev)
+		if err == nil {
+			err = os.WriteFile(filepath.Join(dir, devFile), text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return within
+	}
+	remove, err := WriteDev(dir, dev)
+	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := remove(); err != nil {
+			t.Error(err)
+		}
+	})
 	return within
-}
-
-// endedPID returns the PID of a process that has ended.
-func endedPID(t *testing.T) int {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "true")
-	if err := cmd.Run(); err != nil {
-		t.Fatal(err)
-	}
-	return cmd.Process.Pid
 }
 
 func TestServerIsFoundInOrder(t *testing.T) {
@@ -75,7 +82,7 @@ func TestServerIsFoundInOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	unset, _, _ := terminaltest.Streams()
-	here, stale, nowhere := project(t, os.Getpid()), project(t, endedPID(t)), t.TempDir()
+	here, stale, nowhere := project(t, true), project(t, false), t.TempDir()
 	for name, c := range map[string]struct {
 		flags Flags
 		s     *terminal.Streams
@@ -226,20 +233,26 @@ func TestCallsCarryTheTokenOfTheFile(t *testing.T) {
 }
 
 func TestServerOverTLSIsVerified(t *testing.T) {
-	ca := identitytest.NewAuthority(t)
+	ca := identitytest.NewAuthority(t).For(net.IPv4(127, 0, 0, 1))
 	cert, key, anchors := ca.Write(t, "spiffe://localhost/ns/default/carillon", time.Hour)
 	secure, err := credentials.NewServerTLSFromFile(cert, key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	address, _ := serve(t, grpc.Creds(secure))
+	address, seen := serve(t, grpc.Creds(secure))
+	if err := check(t, Flags{Server: "https://" + address, CAFile: anchors}); err != nil || len(<-seen) > 0 {
+		t.Errorf("with the authority of the server: %v", err)
+	}
 	if err := check(t, Flags{Server: "https://" + address}); status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("with the authorities of the system: %v", err)
 	}
 	if err := check(t, Flags{Server: "https://" + address, CAFile: "no/file"}); err == nil || !strings.Contains(err.Error(), "--server-ca-file") {
 		t.Errorf("without a file: %v", err)
 	}
-	_ = anchors // its certificates name no host, so that none is trusted for this one
+	_, port, _ := net.SplitHostPort(address)
+	if err := check(t, Flags{Server: "https://localhost:" + port, CAFile: anchors}); status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "certificate") {
+		t.Errorf("by a name that is not in the certificate: %v", err)
+	}
 }
 
 func TestUnreachableServerIsNamed(t *testing.T) {

@@ -20,43 +20,49 @@ type Dev struct {
 	PID    int    `json:"pid"`
 }
 
-// WriteDev writes the file of this carillon dev into a directory, and returns a function that removes it.
+// WriteDev writes the file of this carillon dev into a directory, and returns a function that
+// removes it. Until then, or until this process ends, it holds a lock on the file: the PID of a
+// process that was killed may be that of another one later.
 func WriteDev(dir string, d Dev) (remove func() error, err error) {
 	path := filepath.Join(dir, devFile)
 	text, err := json.Marshal(d)
+	var release func() error
 	if err == nil {
-		err = replaceFile(path, append(text, '\n'))
+		release, err = replaceLocked(path, append(text, '\n'))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("write %s: %w", path, err)
 	}
 	return func() error {
-		if now, err := readDev(path); err != nil || now.PID != d.PID {
-			return nil //nolint:nilerr // another carillon dev has written its own file
+		if now, _, err := readDev(path); err != nil || now.PID != d.PID {
+			return release() // another carillon dev has written its own file
 		}
-		return os.Remove(path)
+		return errors.Join(os.Remove(path), release())
 	}, nil
 }
 
-// readDev reads the file of a carillon dev.
-func readDev(path string) (d Dev, err error) {
-	text, err := os.ReadFile(path)
-	if err == nil {
-		err = json.Unmarshal(text, &d)
+// readDev reads the file of a carillon dev, and reports whether that runs.
+func readDev(path string) (d Dev, runs bool, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Dev{}, false, err
 	}
-	if err == nil && (d.PID <= 0 || d.Server == "") {
-		err = errors.New("it has no server or no PID")
+	defer f.Close()
+	if err := json.NewDecoder(f).Decode(&d); err != nil {
+		return Dev{}, false, err
 	}
-	return d, err
+	if d.PID <= 0 || d.Server == "" {
+		return Dev{}, false, errors.New("it has no server or no PID")
+	}
+	return d, ownerRuns(f, d.PID), nil
 }
 
-// findDev returns the carillon dev that runs in the project of a directory: in it, or in the nearest directory
-// above. It skips files that a process has left which no longer runs.
+// findDev returns the carillon dev that runs in the project of a directory: in it, or in the
+// nearest directory above. It skips the files of those that were killed.
 func findDev(dir string) (d Dev, path string, found bool) {
 	for {
 		path = filepath.Join(dir, ProjectDir, devFile)
-		d, err := readDev(path)
-		if err == nil && running(d.PID) {
+		if d, runs, err := readDev(path); err == nil && runs {
 			return d, path, true
 		}
 		parent := filepath.Dir(dir)

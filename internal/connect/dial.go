@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
@@ -32,12 +33,19 @@ func (f Flags) Dial(s *terminal.Streams) (*grpc.ClientConn, error) {
 	return e.Dial()
 }
 
-// callTimeout is how long a call waits for its answer, unless the command gives it less. A server takes 30 s at
-// most.
+// callTimeout is how long a call waits for its answer, unless the command gives it less. A server
+// takes 30 s at most.
 const callTimeout = 40 * time.Second
 
-// Dial returns a connection to the server, which opens with the first call. The caller closes it. An error of
-// a call that does not reach the server names the server and what to do.
+// reconnect says when a lost connection is opened again: soon, for a person waits.
+func reconnect() grpc.ConnectParams {
+	b := backoff.DefaultConfig
+	b.BaseDelay, b.MaxDelay = 250*time.Millisecond, 3*time.Second
+	return grpc.ConnectParams{Backoff: b, MinConnectTimeout: 10 * time.Second}
+}
+
+// Dial returns a connection to the server, which opens with the first call. The caller closes it.
+// An error of a call that does not reach the server names the server and what to do.
 func (e Endpoint) Dial() (*grpc.ClientConn, error) {
 	secure := insecure.NewCredentials()
 	if e.TLS {
@@ -49,6 +57,7 @@ func (e Endpoint) Dial() (*grpc.ClientConn, error) {
 	}
 	options := []grpc.DialOption{
 		grpc.WithTransportCredentials(secure), grpc.WithUserAgent("carillon"), grpc.WithNoProxy(),
+		grpc.WithConnectParams(reconnect()),
 		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 			ctx, cancel := context.WithTimeout(ctx, callTimeout)
 			defer cancel()
@@ -65,8 +74,8 @@ func (e Endpoint) Dial() (*grpc.ClientConn, error) {
 	return grpc.NewClient("passthrough:///"+e.Address, options...)
 }
 
-// explain adds to an error of a server that cannot be reached which one that is, and what to do. An answer of
-// the server has details, and stays as it is.
+// explain adds to an error of a server that cannot be reached which one that is, and what to do. An
+// answer of the server has details, and stays as it is.
 func (e Endpoint) explain(err error) error {
 	answer := status.Convert(err)
 	code := answer.Code()
@@ -77,8 +86,16 @@ func (e Endpoint) explain(err error) error {
 	if _, dial, ok := strings.Cut(cause, "Error while dialing: "); ok {
 		cause = strings.TrimSuffix(dial, `"`)
 	}
-	return status.Errorf(code, "no management server answers at %s (%s): %s; start carillon dev, or name another server with --server",
-		e.Flags.Server, e.Source, cause)
+	advice := "start carillon dev, or name another server with --server"
+	switch {
+	case !e.TLS && strings.Contains(cause, "server preface"):
+		advice = "if the server has TLS, name it with https"
+	case strings.Contains(cause, "first record does not look like a TLS handshake"):
+		advice = "if the server has no TLS, name it with http"
+	case strings.Contains(cause, "certificate signed by unknown authority"):
+		advice = "give its CA certificates with --server-ca-file"
+	}
+	return status.Errorf(code, "no management server answers at %s (%s): %s; %s", e.Flags.Server, e.Source, cause, advice)
 }
 
 // authorities returns the CA certificates of the server, or nil for those of the system.
@@ -97,7 +114,8 @@ func (e Endpoint) authorities() (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// tokenFile is the path of a file with a token, which is read for each call, so that it can be renewed.
+// tokenFile is the path of a file with a token, which is read for each call, so that it can be
+// renewed.
 type tokenFile string
 
 // GetRequestMetadata is [credentials.PerRPCCredentials.GetRequestMetadata].
@@ -113,6 +131,6 @@ func (f tokenFile) GetRequestMetadata(context.Context, ...string) (map[string]st
 	return map[string]string{"authorization": "Bearer " + token}, nil
 }
 
-// RequireTransportSecurity is [credentials.PerRPCCredentials.RequireTransportSecurity]. [Find] allows plaintext
-// to this host alone.
+// RequireTransportSecurity is [credentials.PerRPCCredentials.RequireTransportSecurity]. [Find]
+// allows plaintext to this host alone.
 func (tokenFile) RequireTransportSecurity() bool { return false }

@@ -34,16 +34,25 @@ type Protection struct {
 	origins    http.CrossOriginProtection
 	accepted   []hostname
 	everywhere bool
+	help       string // what else helps than to allow a host
 }
 
 // New returns the protection of a server with these names.
 func New(h Hosts) *Protection {
-	p := &Protection{everywhere: len(h.Allowed) > 0}
+	p := &Protection{everywhere: len(h.Allowed) > 0, help: " or allow the name with --allowed-hosts"}
 	for _, text := range append([]string{"localhost"}, slices.Concat(h.Own, h.Allowed)...) {
 		if at, ok := parse(withBrackets(text)); ok {
 			p.accepted = append(p.accepted, at.hostname)
 		}
 	}
+	return p
+}
+
+// NewUnlessToken is New for a server that needs no protection while it requires a token, which a
+// setting provides.
+func NewUnlessToken(h Hosts, setting string) *Protection {
+	p := New(h)
+	p.help = " allow the name with --allowed-hosts, or require a token by setting " + setting
 	return p
 }
 
@@ -61,8 +70,7 @@ func (p *Protection) Refuse(r *http.Request) string {
 	if at, ok := parse(r.Host); ok && (at.addr.IsLoopback() || at.addr.IsUnspecified() || at.addr.IsValid() && at.addr == local || slices.Contains(p.accepted, at.hostname)) {
 		return ""
 	}
-	return fmt.Sprintf("the host %.100q is not a name of this server: call it by localhost or its address, "+
-		"allow the name with --allowed-hosts, or require a token of callers of the jobs API by setting DAPR_API_TOKEN", r.Host)
+	return fmt.Sprintf("the host %.100q is not a name of this server: call it by localhost or its address,%s", r.Host, p.help)
 }
 
 // Handler returns a handler that passes the requests that p accepts to h.

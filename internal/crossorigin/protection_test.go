@@ -58,6 +58,18 @@ func TestLoopbackAcceptsOnlyExactHosts(t *testing.T) {
 	}
 }
 
+func TestRefusalNamesOnlyWhatHelps(t *testing.T) {
+	for want, g := range map[string]*crossorigin.Protection{
+		`the host "x" is not a name of this server: call it by localhost or its address, or allow the name with --allowed-hosts`: crossorigin.New(crossorigin.Hosts{}),
+		`the host "x" is not a name of this server: call it by localhost or its address, allow the name with --allowed-hosts, ` +
+			`or require a token by setting DAPR_API_TOKEN`: crossorigin.NewUnlessToken(crossorigin.Hosts{}, "DAPR_API_TOKEN"),
+	} {
+		if why := ask(t, g, net.IPv6loopback, "x"); why != want {
+			t.Errorf("refused with %q, want %q", why, want)
+		}
+	}
+}
+
 func TestRefusalTruncatesHost(t *testing.T) {
 	if why := ask(t, crossorigin.New(crossorigin.Hosts{}), net.IPv6loopback, strings.Repeat("\u0001", 4000)); len(why) > 1000 {
 		t.Errorf("it has %d bytes", len(why))

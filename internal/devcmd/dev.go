@@ -83,6 +83,9 @@ func runDev(ctx context.Context, o *devOptions) (err error) {
 	if cfg.Management.Tokens, err = o.management.Tokens(); err != nil {
 		return err
 	}
+	if cfg.Management.Certificate, err = o.management.Certificate(); err != nil {
+		return err
+	}
 	l, err := o.listen(ctx)
 	if err != nil {
 		return err
@@ -155,7 +158,7 @@ func (o *devOptions) announce(cfg app.AllInOneConfig) {
 	fmt.Fprintf(o.std.Out, "  %-12s http://localhost:%d\n", "HTTP API", o.httpPort)
 	fmt.Fprintf(o.std.Out, "  %-12s localhost:%d\n", "gRPC API", o.grpcPort)
 	fmt.Fprintf(o.std.Out, "  %-12s localhost:%d\n", "Scheduler", o.port)
-	fmt.Fprintf(o.std.Out, "  %-12s http://localhost:%d\n", "Management", o.management.Port)
+	fmt.Fprintf(o.std.Out, "  %-12s %s\n", "Management", o.management.URL())
 	for _, a := range cfg.Sidecar.Apps {
 		fmt.Fprintf(o.std.Out, "  %-12s %s at %s://%s\n", "app", a.ID, a.Protocol, a.Address)
 	}

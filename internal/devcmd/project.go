@@ -31,5 +31,5 @@ func (o *devOptions) markRunning() (unmark func() error, err error) {
 	if o.dataDir != "" {
 		return func() error { return nil }, nil
 	}
-	return connect.WriteDev(connect.ProjectDir, connect.Dev{Server: fmt.Sprintf("http://localhost:%d", o.management.Port), PID: os.Getpid()})
+	return connect.WriteDev(connect.ProjectDir, connect.Dev{Server: o.management.URL(), PID: os.Getpid()})
 }

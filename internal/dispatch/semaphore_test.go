@@ -290,3 +290,21 @@ func BenchmarkLimitedTrigger(b *testing.B) {
 		})
 	}
 }
+
+func TestHeldTriggersAreKnown(t *testing.T) {
+	target := actor("T")
+	key := func(name string) job.Key { return keyed(target, name).Key }
+	w := newWorker(t, dispatch.Config{})
+	s := w.d.Connect([]job.Target{target}, limit(target, 2), limitKey(target, "x", 1))
+	defer s.Close()
+	w.deliver(target, "x1", "x2", "-3", "-4")
+	held := w.d.Held(target, []job.Key{key("x1"), key("x2"), key("-3"), key("-4"), key("-5")})
+	for name, want := range map[string]bool{"x1": false, "x2": true, "-3": false, "-4": true, "-5": false} {
+		if held[key(name)] != want {
+			t.Errorf("%s is held: %v, want %v", name, !want, want)
+		}
+	}
+	if held := w.d.Held(actor("U"), []job.Key{key("x2")}); len(held) > 0 {
+		t.Errorf("of another type: %v", held)
+	}
+}

@@ -39,6 +39,9 @@ const (
 	HoldupUnreachable Holdup = 10
 	// HoldupStuck says that the loop of the partition has had no turn for a second.
 	HoldupStuck Holdup = 11
+	// HoldupConcurrency says that a concurrency limit of the actor type, or of the job's
+	// concurrency key, is reached. The engine itself reports HoldupInFlight.
+	HoldupConcurrency Holdup = 12
 )
 
 // A DueProgress is how far a job that is due has got. It is valid for one moment.

@@ -58,6 +58,6 @@ func runCount(ctx context.Context, o *countOptions) error {
 		if err != nil {
 			return err
 		}
-		return o.warnUnreachable(counted.GetUnreachable())
+		return warnUnreachable(o.std, counted.GetUnreachable())
 	})
 }

@@ -75,7 +75,13 @@ func (f *fakeServer) CountJobs(_ context.Context, r *pb.CountJobsRequest) (*pb.C
 }
 
 // run runs carillon with a server that f answers for.
-func run(t *testing.T, f *fakeServer, change func(*terminal.Streams), args ...string) (code int, out, errs string) {
+func run(t *testing.T, f pb.ManagementServer, change func(*terminal.Streams), args ...string) (code int, out, errs string) {
+	t.Helper()
+	return runIn(t.Context(), t, f, change, args...)
+}
+
+// runIn is run until ctx ends.
+func runIn(ctx context.Context, t *testing.T, f pb.ManagementServer, change func(*terminal.Streams), args ...string) (code int, out, errs string) {
 	t.Helper()
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -90,7 +96,7 @@ func run(t *testing.T, f *fakeServer, change func(*terminal.Streams), args ...st
 	if change != nil {
 		change(std)
 	}
-	code, line := exit.Of(command.Run(t.Context(), newRoot(std, o), args))
+	code, line := exit.Of(command.Run(ctx, newRoot(std, o), args))
 	return code, o.String(), e.String() + line
 }
 
@@ -216,10 +222,10 @@ func TestCompletionEndsWithItsTimeout(t *testing.T) {
 	}
 }
 
-// newRoot returns a tree that has only the commands for jobs.
+// newRoot returns a tree that has only the commands of this package.
 func newRoot(std *terminal.Streams, out *bytes.Buffer) *cobra.Command {
 	root := &cobra.Command{Use: "carillon"}
-	root.AddCommand(New(std))
+	root.AddCommand(New(std), NewSchedule(std))
 	command.Root(root, "", std)
 	root.SetOut(out)
 	return root

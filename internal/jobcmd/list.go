@@ -13,6 +13,7 @@ import (
 	pb "carillon/internal/managementv1"
 	"carillon/internal/output"
 	"carillon/internal/terminal"
+	"carillon/internal/watch"
 )
 
 // Limits of a list without --limit.
@@ -28,6 +29,7 @@ type listOptions struct {
 
 	limit  int // 0 if it was not given
 	format output.Format
+	watch  watch.Settings
 }
 
 func newList(std *terminal.Streams) *cobra.Command {
@@ -41,13 +43,15 @@ tabs, and it ends after 10000 jobs. Standard error says when there may be more.`
 		Example: `  carillon job list
   carillon job list --app billing --state overdue
   carillon job list --all-namespaces --prefix invoice- --output json
-  carillon job list --kind reminder --actor-type Cart --output wide`,
+  carillon job list --kind reminder --actor-type Cart --output wide
+  carillon job list --state overdue --watch`,
 		Args: command.Args(),
 		RunE: func(c *cobra.Command, _ []string) error { return runList(c.Context(), o) },
 	}
 	o.addFlags(c)
 	c.Flags().IntVar(&o.limit, "limit", 0, fmt.Sprintf("the most `jobs` to list (default: %d on a terminal, %d elsewhere)", limitOnTerminal, limitElsewhere))
 	output.AddFlag(c, &o.format)
+	o.watch.Add(c.Flags())
 	return c
 }
 
@@ -64,26 +68,36 @@ func runList(ctx context.Context, o *listOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
+	if err := o.watch.Check(); err != nil {
+		return err
+	}
 	return o.ask(ctx, func(ctx context.Context, client pb.ManagementClient) error {
-		found, err := o.fetch(ctx, client)
-		if err != nil {
-			return inFlags(err)
-		}
-		list := output.List[*pb.Job]{
-			Columns: o.columns(),
-			Name:    (*pb.Job).GetName,
-			None:    "no jobs match; carillon job list --all-namespaces --kind any lists all",
-		}
-		if err := list.Print(o.std, o.format, found.jobs); err != nil {
+		return o.watch.Show(ctx, o.std, output.Separator(string(o.format)), func(ctx context.Context, std *terminal.Streams) error {
+			found, err := o.fetch(ctx, client)
+			if err != nil {
+				return inFlags(err)
+			}
+			return o.print(std, found)
+		})
+	})
+}
+
+// print writes the jobs, and says on standard error if they may not be all.
+func (o *listOptions) print(std *terminal.Streams, found foundJobs) error {
+	list := output.List[*pb.Job]{
+		Columns: o.columns(),
+		Name:    (*pb.Job).GetName,
+		None:    "no jobs match; carillon job list --all-namespaces --kind any lists all",
+	}
+	if err := list.Print(std, o.format, found.jobs); err != nil {
+		return err
+	}
+	if found.more {
+		if _, err := fmt.Fprintf(std.Err, "The list ends at the limit of %d; there may be more jobs. Select fewer, or raise --limit.\n", o.limit); err != nil {
 			return err
 		}
-		if found.more {
-			if _, err := fmt.Fprintf(o.std.Err, "The list ends at the limit of %d; there may be more jobs. Select fewer, or raise --limit.\n", o.limit); err != nil {
-				return err
-			}
-		}
-		return o.warnUnreachable(found.unreachable)
-	})
+	}
+	return warnUnreachable(std, found.unreachable)
 }
 
 // foundJobs are the jobs that a list shows.

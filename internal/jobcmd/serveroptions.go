@@ -45,11 +45,11 @@ func (o *serverOptions) ask(ctx context.Context, do func(context.Context, pb.Man
 }
 
 // warnUnreachable says on standard error which nodes do not answer.
-func (o *serverOptions) warnUnreachable(nodes []string) error {
+func warnUnreachable(std *terminal.Streams, nodes []string) error {
 	if len(nodes) == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintf(o.std.Err, "warning: no answer from the node %s: the state of its jobs that are due is unknown\n", strings.Join(nodes, ", "))
+	_, err := fmt.Fprintf(std.Err, "warning: no answer from the node %s: the state of its jobs that are due is unknown\n", strings.Join(nodes, ", "))
 	return err
 }
 
@@ -70,10 +70,23 @@ func inFlags(err error) error {
 		return err
 	}
 	text := status.Convert(err).Message()
-	if about, ok := strings.CutPrefix(text, "filter: "); ok {
-		text = "--filter: " + about
+	if field, about, ok := strings.Cut(text, ": "); ok && flagOf(field) != "" {
+		text = flagOf(field) + ": " + about
 	}
 	return exit.Usagef("%s", text)
+}
+
+// flagOf returns the flag or the argument that sets a field of a request, or nothing.
+func flagOf(field string) string {
+	switch field {
+	case "filter", "count", "repeats", "ttl":
+		return "--" + field
+	case "dueTime":
+		return "--due"
+	case "schedule":
+		return "SCHEDULE"
+	}
+	return ""
 }
 
 const defaultNamespace = "default"

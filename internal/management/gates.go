@@ -59,7 +59,7 @@ func gateStore(at engine.DueProgress) *pb.Gate {
 
 func gateLimits(at engine.DueProgress) *pb.Gate {
 	switch at.Holdup {
-	case engine.HoldupThrottled, engine.HoldupQuota:
+	case engine.HoldupThrottled, engine.HoldupQuota, engine.HoldupConcurrency:
 		return gate(pb.Gate_WITHIN_LIMITS, pb.Gate_CLOSED, overdueMessage(at.Holdup), at.Since)
 	case engine.HoldupStuck:
 		return gate(pb.Gate_WITHIN_LIMITS, pb.Gate_UNKNOWN, "the owner does not say it while its store does not commit", time.Time{})

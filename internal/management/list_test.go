@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -76,19 +75,9 @@ func TestListsAgreeWithModel(t *testing.T) {
 		c := w.client("")
 		r := rand.New(rand.NewPCG(5, 6))
 		model := map[job.Key]modelJob{}
-		randomKey := func() job.Key {
-			k := job.Key{
-				Target: job.Target{Kind: job.Kind(1 + r.IntN(2)), Namespace: []string{"n1", "n2"}[r.IntN(2)], Name: []string{"x", "xy"}[r.IntN(2)]},
-				Name:   fmt.Sprintf("%c-%d", 'a'+rune(r.IntN(2)), r.IntN(40)),
-			}
-			if k.Target.Kind == job.Actor {
-				k.ActorID = []string{"1", "2"}[r.IntN(2)]
-			}
-			return k
-		}
 		for range 200 {
 			for range r.IntN(8) {
-				k := randomKey()
+				k := randomKey(r)
 				switch r.IntN(3) {
 				case 0:
 					if err := w.Delete(t.Context(), k); err != nil {
@@ -104,59 +93,7 @@ func TestListsAgreeWithModel(t *testing.T) {
 				}
 			}
 			time.Sleep(time.Second)
-			some := randomKey()
-			parent, below := "namespaces/"+some.Target.Namespace, func(k job.Key) bool { return k.Target.Namespace == some.Target.Namespace }
-			switch r.IntN(4) {
-			case 0:
-				parent, below = "namespaces/-", func(job.Key) bool { return true }
-			case 1:
-				parent += "/apps/" + some.Target.Name
-				below = func(k job.Key) bool {
-					return k.Target == job.Target{Kind: job.App, Namespace: some.Target.Namespace, Name: some.Target.Name}
-				}
-			case 2:
-				parent = "namespaces/-/actorTypes/-/actors/1"
-				below = func(k job.Key) bool { return k.ActorID == "1" }
-			}
-			var filter []string
-			var holds []func(modelJob) bool
-			for _, at := range r.Perm(len(conditions()))[:r.IntN(3)] {
-				filter, holds = append(filter, conditions()[at].text), append(holds, conditions()[at].holds)
-			}
-			var want []modelJob
-			for _, j := range model {
-				if below(j.key) && !slices.ContainsFunc(holds, func(h func(modelJob) bool) bool { return !h(j) }) {
-					want = append(want, j)
-				}
-			}
-			slices.SortFunc(want, byKey)
-			req := &pb.ListJobsRequest{Parent: parent, PageSize: int32(1 + r.IntN(20)), Filter: strings.Join(filter, " AND ")}
-			var got []*pb.Job
-			for {
-				page, err := c.ListJobs(t.Context(), req)
-				if err != nil {
-					t.Fatalf("%v: %v", req, err)
-				}
-				if n := len(page.GetJobs()); n > int(req.GetPageSize()) {
-					t.Fatalf("%v: a page has %d jobs", req, n)
-				}
-				got = append(got, page.GetJobs()...)
-				if req.PageToken = page.GetNextPageToken(); req.GetPageToken() == "" {
-					break
-				}
-			}
-			if len(got) != len(want) {
-				t.Fatalf("%v: %d jobs, want %d", req, len(got), len(want))
-			}
-			for i, j := range got {
-				if j.GetName() != nameOf(want[i].key) || j.GetState() != want[i].state {
-					t.Errorf("%v: job %d is %s, %v, want %s, %v", req, i, j.GetName(), j.GetState(), nameOf(want[i].key), want[i].state)
-				}
-			}
-			count, err := c.CountJobs(t.Context(), &pb.CountJobsRequest{Parent: parent, Filter: req.GetFilter()})
-			if err != nil || int(count.GetCount()) != len(want) || count.Count == nil || !count.GetExact() {
-				t.Errorf("%v: CountJobs = %v, %v, want exactly %d", req, count, err, len(want))
-			}
+			randomQuery(r, true).compare(t.Context(), t, c, 1+r.IntN(20), model)
 		}
 	})
 }

@@ -24,14 +24,19 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	protocols := new(http.Protocols)
 	protocols.SetHTTP1(true)
 	protocols.SetHTTP2(true)
-	protocols.SetUnencryptedHTTP2(true)
+	protocols.SetUnencryptedHTTP2(s.cfg.Certificate == nil)
 	srv := &http.Server{
 		Handler: handler, Protocols: protocols, HTTP2: &http.HTTP2Config{MaxConcurrentStreams: maxStreams},
 		ReadHeaderTimeout: readTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout, IdleTimeout: idleTimeout,
 		MaxHeaderBytes: maxHeader, ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
+	serve := srv.Serve
+	if s.cfg.Certificate != nil {
+		srv.TLSConfig = s.cfg.Certificate.config(s.log) //nolint:contextcheck // a handshake has its own
+		serve = func(l net.Listener) error { return srv.ServeTLS(l, "", "") } // the files are those of TLSConfig
+	}
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(l) }()
+	go func() { served <- serve(l) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("serve the management API on %s: %w", l.Addr(), err)

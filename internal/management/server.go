@@ -38,6 +38,8 @@ type Config struct {
 	Progress func(ctx context.Context, keys []job.Key) (all []engine.DueProgress, unreachable []string, err error)
 	// Tokens are who may call; nil: everybody may do everything.
 	Tokens *Tokens
+	// Certificate is that of the server; nil: it serves plaintext.
+	Certificate *Certificate
 	// Hosts are the names of the server, for requests of browsers.
 	Hosts crossorigin.Hosts
 	// Now is the wall clock; nil means [time.Now].

@@ -65,6 +65,8 @@ func overdueReason(h engine.Holdup) (reason, message string, ok bool) {
 		return "InFlightLimit", "its app has its share of triggers in flight", true
 	case engine.HoldupQuota:
 		return "RateLimit", "its namespace has used up its triggers per second", true
+	case engine.HoldupConcurrency:
+		return "ConcurrencyLimit", "its actor type, or its concurrency key, has as many triggers in flight as it may have", true
 	case engine.HoldupStoreFull:
 		return "StoreFull", "the store has no room for outcomes: free disk space", true
 	case engine.HoldupNotOwner:

@@ -34,19 +34,35 @@ import (
 type app struct {
 	mu     sync.Mutex
 	absent bool // it takes none
+	resume []func(n int)
 	answer job.Outcome
 	after  time.Duration
 }
 
-func (a *app) Deliver(_ job.Trigger, done func(job.Outcome), _ func(int)) bool {
+func (a *app) Deliver(_ job.Trigger, done func(job.Outcome), resume func(int)) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.absent {
+		a.resume = append(a.resume, resume)
 		return false
 	}
 	outcome := a.answer
 	time.AfterFunc(a.after, func() { done(outcome) })
 	return true
+}
+
+// change makes the app absent or not, and answer otherwise.
+func (a *app) change(absent bool, answer job.Outcome, after time.Duration) {
+	a.mu.Lock()
+	a.absent, a.answer, a.after = absent, answer, after
+	var waiting []func(int)
+	if !absent {
+		waiting, a.resume = a.resume, nil
+	}
+	a.mu.Unlock()
+	for _, resume := range waiting {
+		resume(1000)
+	}
 }
 
 func (*app) Withdraw(job.Target, int) {}

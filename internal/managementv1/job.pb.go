@@ -529,8 +529,8 @@ type JobCondition struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	Type  Job_State              `protobuf:"varint,1,opt,name=type,proto3,enum=carillon.v1.Job_State" json:"type,omitempty"`
 	// Why, as a word in CamelCase that does not change: NotDue, AttemptInFlight, AttemptFailed, NoSidecarConnected,
-	// SidecarsFull, InFlightLimit, RateLimit, OwnerChanging, OwnerUnreachable, StoreFull, StoreNotCommitting or
-	// WaitingForTurn.
+	// SidecarsFull, InFlightLimit, RateLimit, ConcurrencyLimit, OwnerChanging, OwnerUnreachable, StoreFull,
+	// StoreNotCommitting or WaitingForTurn.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	// Why, for a person. The text may change.
 	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`

@@ -2,6 +2,7 @@ package nodecmd
 
 import (
 	"flag"
+	"log/slog"
 	"net"
 	"strconv"
 	"strings"
@@ -47,5 +48,32 @@ func TestOccupiedManagementPortIsReplacedUnlessGiven(t *testing.T) {
 	}
 	if _, err := m.Listen(t.Context()); err == nil || !strings.Contains(err.Error(), "--management-port") {
 		t.Errorf("an occupied port that was given: %v, want an error that names the flag", err)
+	}
+}
+
+func TestManagementPortInPlaintextIsLogged(t *testing.T) {
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "0.0.0.0:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for certFile, want := range map[string]bool{"": true, "cert.pem": false} {
+		var text strings.Builder
+		m := ManagementFlags{Port: defaultManagementPort, certFile: certFile}
+		m.Warn(t.Context(), slog.New(slog.NewTextHandler(&text, nil)), []net.Listener{l})
+		if got := strings.Contains(text.String(), "plaintext ports are reachable from other hosts"); got != want {
+			t.Errorf("with the certificate %q: %s", certFile, &text)
+		}
+	}
+}
+
+func TestManagementCertificateNeedsBothFiles(t *testing.T) {
+	for _, m := range []ManagementFlags{{certFile: "cert.pem"}, {keyFile: "key.pem"}, {certFile: "no/file", keyFile: "no/file"}} {
+		if _, err := m.Certificate(); err == nil || !strings.Contains(err.Error(), "--management-tls-cert-file and --management-tls-key-file") {
+			t.Errorf("%+v: %v, want an error that names both flags", m, err)
+		}
+	}
+	if c, err := new(ManagementFlags).Certificate(); c != nil || err != nil {
+		t.Errorf("without files: %v, %v", c, err)
 	}
 }

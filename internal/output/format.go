@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"carillon/internal/flagvalue"
 )
 
 // Format is the format of a list, as a flag gives it.
@@ -35,6 +37,33 @@ func AddFlag(c *cobra.Command, f *Format) {
 	c.Flags().VarP(f, "output", "o", "output `format`: table, wide, json, yaml, csv or name")
 	if err := c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats(), cobra.ShellCompDirectiveNoFileComp)); err != nil {
 		panic(err) // the flag exists, and has no other completion
+	}
+}
+
+// AddSomeFlag adds the flag --output to c, which sets f to one of some formats. The first is the
+// default.
+func AddSomeFlag(c *cobra.Command, f *Format, some ...Format) {
+	var words []string
+	for _, one := range some {
+		words = append(words, string(one))
+	}
+	usage := fmt.Sprintf("output `format`: %s or %s", strings.Join(words[:len(words)-1], ", "), words[len(words)-1])
+	c.Flags().VarP(flagvalue.NewChoice((*string)(f), words...), "output", "o", usage)
+	if err := c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // the flag exists, and has no other completion
+	}
+}
+
+// Separator returns what stands between two documents of a format in one stream. JSON needs
+// nothing.
+func Separator(format string) string {
+	switch format {
+	case string(JSON):
+		return ""
+	case string(YAML):
+		return "---\n"
+	default:
+		return "\n"
 	}
 }
 

@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"encoding/csv"
 	"encoding/json"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/types/known/durationpb"
 
 	"carillon/internal/terminal"
@@ -148,6 +150,40 @@ func TestRelativeTimesAreShort(t *testing.T) {
 		if got := relativeTo(testNow())(testNow().Add(d)); got != want {
 			t.Errorf("%v is %q, want %q", d, got, want)
 		}
+	}
+}
+
+// A wait of more than 292 years is more than a duration holds.
+func TestRelativeTimeIsNeverNegative(t *testing.T) {
+	first, last := time.Date(1, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC)
+	for at, want := range map[time.Time]string{first: "2025y ago", last: "in 7973y"} {
+		if got := relativeTo(testNow())(at); got != want {
+			t.Errorf("%v is %q, want %q", at, got, want)
+		}
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 10_000 {
+		now, at := time.Unix(r.Int64N(1<<33), r.Int64N(1e9)), time.Unix(first.Unix()+r.Int64N(last.Unix()-first.Unix()), 0)
+		if r.IntN(2) == 0 {
+			at = now.Add(time.Duration(r.Int64()>>r.IntN(63)) * (1 - 2*time.Duration(r.IntN(2))))
+		}
+		got := relativeTo(now)(at)
+		if strings.Contains(got, "-") || strings.HasPrefix(got, "in ") != at.After(now) {
+			t.Errorf("%v is %q at %v", at, got, now)
+		}
+	}
+}
+
+func TestSomeFormatsAreOffered(t *testing.T) {
+	var f Format
+	c := &cobra.Command{}
+	AddSomeFlag(c, &f, Table, Wide, JSON)
+	flag := c.Flags().Lookup("output")
+	if err := flag.Value.Set("csv"); f != Table || err == nil || !strings.Contains(flag.Usage, "table, wide or json") {
+		t.Errorf("--output csv: %v, %s; usage %q", err, f, flag.Usage)
+	}
+	if err := flag.Value.Set("wide"); err != nil || f != Wide {
+		t.Errorf("--output wide: %v, %s", err, f)
 	}
 }
 

@@ -2,10 +2,13 @@ package output
 
 import (
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"time"
 	"unicode"
+
+	"carillon/internal/terminal"
 )
 
 // textOf returns the text of the value of a column. times formats a time that is not zero.
@@ -35,8 +38,8 @@ func isNumber(value any) bool {
 	}
 }
 
-// printable replaces runes that a terminal would not print, such as those of control sequences and tabs, by
-// escapes.
+// printable replaces runes that a terminal would not print, such as those of control sequences and
+// tabs, by escapes.
 func printable(text string) string {
 	if strings.IndexFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) < 0 {
 		return text
@@ -51,4 +54,14 @@ func printable(text string) string {
 		}
 	}
 	return b.String()
+}
+
+// PrintText writes lines of text, with what a terminal would not print in escapes.
+func PrintText(s *terminal.Streams, lines ...string) error {
+	var b strings.Builder
+	for _, line := range lines {
+		b.WriteString(printable(line) + "\n")
+	}
+	_, err := io.WriteString(s.Out, b.String())
+	return err
 }

@@ -2,7 +2,10 @@ package output
 
 import (
 	"fmt"
+	"math"
 	"time"
+
+	"carillon/internal/terminal"
 )
 
 // inUTC formats t in RFC 3339, in UTC.
@@ -13,10 +16,25 @@ func inZone(zone *time.Location) func(time.Time) string {
 	return func(t time.Time) string { return t.In(zone).Format(time.RFC3339) }
 }
 
-// relativeTo returns a function that formats a time as its distance from now, such as "in 5m" or "3d ago".
+// Absolute formats t in RFC 3339: in UTC for the formats wide and csv, and otherwise in the zone of
+// the user. A terminal, too, shows the instant, and not its distance from now.
+func Absolute(s *terminal.Streams, f Format, t time.Time) string {
+	times := inZone(s.Zone)
+	if f == Wide || f == CSV {
+		times = inUTC
+	}
+	return textOf(t, times)
+}
+
+// relativeTo returns a function that formats a time as its distance from now, such as "in 5m" or
+// "3d ago".
 func relativeTo(now time.Time) func(time.Time) string {
 	return func(t time.Time) string {
 		switch d := t.Sub(now); {
+		case d == math.MaxInt64: // a duration holds 292 years
+			return "in " + years(t.Unix()-now.Unix())
+		case d == math.MinInt64:
+			return years(now.Unix()-t.Unix()) + " ago"
 		case d > 0:
 			return "in " + span(d)
 		default:
@@ -25,7 +43,11 @@ func relativeTo(now time.Time) func(time.Time) string {
 	}
 }
 
-// span returns a duration in one unit, or in two where the first alone would be coarse. It rounds down.
+// years returns so many seconds in years of the calendar, on average.
+func years(seconds int64) string { return fmt.Sprintf("%dy", seconds/31_556_952) }
+
+// span returns a duration in one unit, or in two where the first alone would be coarse. It rounds
+// down.
 func span(d time.Duration) string {
 	const day, year = 24 * time.Hour, 365 * 24 * time.Hour
 	switch {

@@ -89,6 +89,9 @@ func (c *schedulerOptions) run(ctx context.Context, std *terminal.Streams, log *
 	if cfg.Management.Tokens, err = c.management.Tokens(); err != nil {
 		return err
 	}
+	if cfg.Management.Certificate, err = c.management.Certificate(); err != nil {
+		return err
+	}
 	if err := c.quota.apply(&cfg); err != nil {
 		return err
 	}

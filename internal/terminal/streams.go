@@ -17,6 +17,7 @@ type Streams struct {
 
 	Terminal bool // Out is a terminal: a person reads it
 	Width    int  // of Out, in columns
+	Height   int  // of Out, in lines; 0 if that is not known
 	Color    bool // Out may have colors
 
 	Zone *time.Location // of the user
@@ -30,7 +31,7 @@ func Standard() *Streams {
 		Width: DefaultWidth, Zone: time.Local, Now: time.Now,
 	}
 	if s.Terminal = Is(os.Stdout); s.Terminal {
-		s.Width = widthOf(os.Stdout)
+		s.Width, s.Height = sizeOf(os.Stdout)
 		s.Color = colorAllowed(s.Env)
 	}
 	return s

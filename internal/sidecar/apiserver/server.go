@@ -31,7 +31,7 @@ func New(
 ) *Server {
 	s := &Server{
 		cfg: cfg, log: log, readiness: readiness,
-		auth:   newAuthenticator(cfg.APIToken, crossorigin.New(cfg.Hosts), log),
+		auth:   newAuthenticator(cfg.APIToken, crossorigin.NewUnlessToken(cfg.Hosts, "DAPR_API_TOKEN"), log),
 		warner: newWarner(log), shutdowns: newShutdownRequests(),
 		metrics: newAPIMetrics(cfg.Metrics, cfg.DefaultApp),
 	}
