@@ -9,6 +9,11 @@ import (
 	"syscall"
 	"testing"
 
+	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"carillon/internal/bulkv1"
 	"carillon/internal/exit"
 	"carillon/internal/nodecmd"
 	"carillon/internal/terminal/terminaltest"
@@ -29,11 +34,12 @@ func TestRestoredJobsFire(t *testing.T) {
 	defer cancel()
 	d := startScheduler(t, "--etcd-data-dir", dir)
 	d.schedule(ctx, t, "kept") // due at once, without a sidecar
+	d.scheduleLabelled(ctx, t, "labelled")
 	if code, said := carry(t, "backup", file, "--data-dir", filepath.Join(dir, "carillon")); code != exit.Failed || !strings.Contains(said, "a running carillon has it open: stop it, make the backup, and start it again") {
 		t.Errorf("a backup of a folder in use ends with %d and says %q", code, said)
 	}
 	d.stop(t, syscall.SIGTERM)
-	if code, said := carry(t, "backup", file, "--data-dir", filepath.Join(dir, "carillon")); code != exit.OK || !strings.Contains(said, "holds 1 job.") {
+	if code, said := carry(t, "backup", file, "--data-dir", filepath.Join(dir, "carillon")); code != exit.OK || !strings.Contains(said, "holds 2 jobs.") {
 		t.Fatalf("backup ends with %d and says %q", code, said)
 	}
 	if code, said := carry(t, "backup", file, "--data-dir", filepath.Join(dir, "carillon")); code != exit.Failed || !strings.Contains(said, "overwrite it with --force") {
@@ -49,11 +55,47 @@ func TestRestoredJobsFire(t *testing.T) {
 		t.Fatalf("restore ends with %d and says %q", code, said)
 	}
 	d = startScheduler(t, "--etcd-data-dir", restored)
+	if got := d.labelsOf(ctx, t, "labelled"); got["team"] != "billing" {
+		t.Errorf("a restored job has the labels %v", got)
+	}
 	stream := d.watch(ctx, t)
 	if trigger, err := stream.Recv(); err != nil || trigger.GetName() != "kept" {
 		t.Errorf("the sidecar received %v, %v", trigger, err)
 	}
 	d.stop(t, syscall.SIGTERM)
+}
+
+// scheduleLabelled schedules a job of the app sub that is due in an hour and has the label team=billing.
+func (d *daprd) scheduleLabelled(ctx context.Context, t *testing.T, name string) {
+	t.Helper()
+	answer, err := bulkv1.NewBulkClient(d.conn).ScheduleJobsWithExt(ctx, &bulkv1.ScheduleJobsWithExtRequest{Jobs: []*bulkv1.JobWithExt{{
+		Job: &schedulerv1.ScheduleJobRequest{Name: name, Job: &schedulerv1.Job{DueTime: new("1h")}, Metadata: metadataOfSub()},
+		Ext: &bulkv1.JobExt{Labels: map[string]string{"team": "billing"}},
+	}}})
+	if err != nil || len(answer.GetRefused()) > 0 {
+		t.Fatal(answer, err)
+	}
+}
+
+// labelsOf returns the labels of a job of the app sub.
+func (d *daprd) labelsOf(ctx context.Context, t *testing.T, name string) map[string]string {
+	t.Helper()
+	var header metadata.MD
+	if _, err := d.GetJob(ctx, &schedulerv1.GetJobRequest{Name: name, Metadata: metadataOfSub()}, grpc.Header(&header)); err != nil {
+		t.Fatal(err)
+	}
+	x, err := bulkv1.DecodeExt(strings.Join(header.Get(bulkv1.ExtHeader), ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x.GetLabels()
+}
+
+func metadataOfSub() *schedulerv1.JobMetadata {
+	return &schedulerv1.JobMetadata{
+		AppId: "sub", Namespace: "default",
+		Target: &schedulerv1.JobTargetMetadata{Type: &schedulerv1.JobTargetMetadata_Job{Job: new(schedulerv1.TargetJob)}},
+	}
 }
 
 func TestDamagedBackupRestoresNothing(t *testing.T) {

@@ -27,6 +27,7 @@ import (
 type daprd struct {
 	schedulerv1.SchedulerClient
 	*node
+	conn    *grpc.ClientConn
 	address map[string]string // by their names in the log
 }
 
@@ -64,7 +65,7 @@ func launchScheduler(t *testing.T, change func(*exec.Cmd), text string, args ...
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { conn.Close() })
-	d.SchedulerClient = schedulerv1.NewSchedulerClient(conn)
+	d.conn, d.SchedulerClient = conn, schedulerv1.NewSchedulerClient(conn)
 	return d
 }
 

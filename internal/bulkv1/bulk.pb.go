@@ -68,6 +68,159 @@ func (x *ScheduleJobsRequest) GetJobs() []*v1.ScheduleJobRequest {
 	return nil
 }
 
+// A ScheduleJobsWithExtRequest has the limits of a ScheduleJobsRequest.
+type ScheduleJobsWithExtRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Jobs          []*JobWithExt          `protobuf:"bytes,1,rep,name=jobs,proto3" json:"jobs,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScheduleJobsWithExtRequest) Reset() {
+	*x = ScheduleJobsWithExtRequest{}
+	mi := &file_carillon_v1_bulk_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScheduleJobsWithExtRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScheduleJobsWithExtRequest) ProtoMessage() {}
+
+func (x *ScheduleJobsWithExtRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_carillon_v1_bulk_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScheduleJobsWithExtRequest.ProtoReflect.Descriptor instead.
+func (*ScheduleJobsWithExtRequest) Descriptor() ([]byte, []int) {
+	return file_carillon_v1_bulk_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ScheduleJobsWithExtRequest) GetJobs() []*JobWithExt {
+	if x != nil {
+		return x.Jobs
+	}
+	return nil
+}
+
+// A JobWithExt is a job with its fields beyond Dapr's.
+type JobWithExt struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Job           *v1.ScheduleJobRequest `protobuf:"bytes,1,opt,name=job,proto3" json:"job,omitempty"`
+	Ext           *JobExt                `protobuf:"bytes,2,opt,name=ext,proto3" json:"ext,omitempty"` // absent: it has none
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *JobWithExt) Reset() {
+	*x = JobWithExt{}
+	mi := &file_carillon_v1_bulk_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JobWithExt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JobWithExt) ProtoMessage() {}
+
+func (x *JobWithExt) ProtoReflect() protoreflect.Message {
+	mi := &file_carillon_v1_bulk_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JobWithExt.ProtoReflect.Descriptor instead.
+func (*JobWithExt) Descriptor() ([]byte, []int) {
+	return file_carillon_v1_bulk_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *JobWithExt) GetJob() *v1.ScheduleJobRequest {
+	if x != nil {
+		return x.Job
+	}
+	return nil
+}
+
+func (x *JobWithExt) GetExt() *JobExt {
+	if x != nil {
+		return x.Ext
+	}
+	return nil
+}
+
+// A JobExt is the fields of a job beyond Dapr's. A job with a field that the scheduler does not know is refused with
+// InvalidArgument, and so is one that breaks a rule. GetJob of Dapr's service returns it in the header metadata
+// carillon-ext-bin, which is absent if the job has none.
+type JobExt struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Labels        map[string]string      `protobuf:"bytes,1,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // at most 32, of 2 KiB in all, with the syntax of Kubernetes' labels
+	Description   string                 `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`                                                                 // at most 1 KiB
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *JobExt) Reset() {
+	*x = JobExt{}
+	mi := &file_carillon_v1_bulk_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *JobExt) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*JobExt) ProtoMessage() {}
+
+func (x *JobExt) ProtoReflect() protoreflect.Message {
+	mi := &file_carillon_v1_bulk_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use JobExt.ProtoReflect.Descriptor instead.
+func (*JobExt) Descriptor() ([]byte, []int) {
+	return file_carillon_v1_bulk_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *JobExt) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *JobExt) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
+}
+
 // A ScheduleJobsResponse names the jobs that are not stored, in ascending order of their index. It is empty if all are.
 type ScheduleJobsResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -78,7 +231,7 @@ type ScheduleJobsResponse struct {
 
 func (x *ScheduleJobsResponse) Reset() {
 	*x = ScheduleJobsResponse{}
-	mi := &file_carillon_v1_bulk_proto_msgTypes[1]
+	mi := &file_carillon_v1_bulk_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -90,7 +243,7 @@ func (x *ScheduleJobsResponse) String() string {
 func (*ScheduleJobsResponse) ProtoMessage() {}
 
 func (x *ScheduleJobsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_carillon_v1_bulk_proto_msgTypes[1]
+	mi := &file_carillon_v1_bulk_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -103,7 +256,7 @@ func (x *ScheduleJobsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ScheduleJobsResponse.ProtoReflect.Descriptor instead.
 func (*ScheduleJobsResponse) Descriptor() ([]byte, []int) {
-	return file_carillon_v1_bulk_proto_rawDescGZIP(), []int{1}
+	return file_carillon_v1_bulk_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ScheduleJobsResponse) GetRefused() []*Refusal {
@@ -125,7 +278,7 @@ type Refusal struct {
 
 func (x *Refusal) Reset() {
 	*x = Refusal{}
-	mi := &file_carillon_v1_bulk_proto_msgTypes[2]
+	mi := &file_carillon_v1_bulk_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -137,7 +290,7 @@ func (x *Refusal) String() string {
 func (*Refusal) ProtoMessage() {}
 
 func (x *Refusal) ProtoReflect() protoreflect.Message {
-	mi := &file_carillon_v1_bulk_proto_msgTypes[2]
+	mi := &file_carillon_v1_bulk_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -150,7 +303,7 @@ func (x *Refusal) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Refusal.ProtoReflect.Descriptor instead.
 func (*Refusal) Descriptor() ([]byte, []int) {
-	return file_carillon_v1_bulk_proto_rawDescGZIP(), []int{2}
+	return file_carillon_v1_bulk_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Refusal) GetIndex() uint32 {
@@ -187,7 +340,7 @@ type ListJobsPageRequest struct {
 
 func (x *ListJobsPageRequest) Reset() {
 	*x = ListJobsPageRequest{}
-	mi := &file_carillon_v1_bulk_proto_msgTypes[3]
+	mi := &file_carillon_v1_bulk_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -199,7 +352,7 @@ func (x *ListJobsPageRequest) String() string {
 func (*ListJobsPageRequest) ProtoMessage() {}
 
 func (x *ListJobsPageRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_carillon_v1_bulk_proto_msgTypes[3]
+	mi := &file_carillon_v1_bulk_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -212,7 +365,7 @@ func (x *ListJobsPageRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsPageRequest.ProtoReflect.Descriptor instead.
 func (*ListJobsPageRequest) Descriptor() ([]byte, []int) {
-	return file_carillon_v1_bulk_proto_rawDescGZIP(), []int{3}
+	return file_carillon_v1_bulk_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *ListJobsPageRequest) GetMetadata() *v1.JobMetadata {
@@ -247,14 +400,15 @@ func (x *ListJobsPageRequest) GetPageToken() string {
 type ListJobsPageResponse struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Jobs          []*v1.NamedJob         `protobuf:"bytes,1,rep,name=jobs,proto3" json:"jobs,omitempty"`
-	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"` // empty after the last page
+	NextPageToken string                 `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`                                 // empty after the last page
+	Ext           map[uint32]*JobExt     `protobuf:"bytes,3,rep,name=ext,proto3" json:"ext,omitempty" protobuf_key:"varint,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"` // of the jobs that have one, by their index in jobs
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListJobsPageResponse) Reset() {
 	*x = ListJobsPageResponse{}
-	mi := &file_carillon_v1_bulk_proto_msgTypes[4]
+	mi := &file_carillon_v1_bulk_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -266,7 +420,7 @@ func (x *ListJobsPageResponse) String() string {
 func (*ListJobsPageResponse) ProtoMessage() {}
 
 func (x *ListJobsPageResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_carillon_v1_bulk_proto_msgTypes[4]
+	mi := &file_carillon_v1_bulk_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -279,7 +433,7 @@ func (x *ListJobsPageResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListJobsPageResponse.ProtoReflect.Descriptor instead.
 func (*ListJobsPageResponse) Descriptor() ([]byte, []int) {
-	return file_carillon_v1_bulk_proto_rawDescGZIP(), []int{4}
+	return file_carillon_v1_bulk_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListJobsPageResponse) GetJobs() []*v1.NamedJob {
@@ -296,13 +450,32 @@ func (x *ListJobsPageResponse) GetNextPageToken() string {
 	return ""
 }
 
+func (x *ListJobsPageResponse) GetExt() map[uint32]*JobExt {
+	if x != nil {
+		return x.Ext
+	}
+	return nil
+}
+
 var File_carillon_v1_bulk_proto protoreflect.FileDescriptor
 
 const file_carillon_v1_bulk_proto_rawDesc = "" +
 	"\n" +
 	"\x16carillon/v1/bulk.proto\x12\vcarillon.v1\x1a'dapr/proto/scheduler/v1/scheduler.proto\"V\n" +
 	"\x13ScheduleJobsRequest\x12?\n" +
-	"\x04jobs\x18\x01 \x03(\v2+.dapr.proto.scheduler.v1.ScheduleJobRequestR\x04jobs\"F\n" +
+	"\x04jobs\x18\x01 \x03(\v2+.dapr.proto.scheduler.v1.ScheduleJobRequestR\x04jobs\"I\n" +
+	"\x1aScheduleJobsWithExtRequest\x12+\n" +
+	"\x04jobs\x18\x01 \x03(\v2\x17.carillon.v1.JobWithExtR\x04jobs\"r\n" +
+	"\n" +
+	"JobWithExt\x12=\n" +
+	"\x03job\x18\x01 \x01(\v2+.dapr.proto.scheduler.v1.ScheduleJobRequestR\x03job\x12%\n" +
+	"\x03ext\x18\x02 \x01(\v2\x13.carillon.v1.JobExtR\x03ext\"\x9e\x01\n" +
+	"\x06JobExt\x127\n" +
+	"\x06labels\x18\x01 \x03(\v2\x1f.carillon.v1.JobExt.LabelsEntryR\x06labels\x12 \n" +
+	"\vdescription\x18\x02 \x01(\tR\vdescription\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"F\n" +
 	"\x14ScheduleJobsResponse\x12.\n" +
 	"\arefused\x18\x01 \x03(\v2\x14.carillon.v1.RefusalR\arefused\"M\n" +
 	"\aRefusal\x12\x14\n" +
@@ -315,12 +488,17 @@ const file_carillon_v1_bulk_proto_rawDesc = "" +
 	"namePrefix\x12\x1b\n" +
 	"\tpage_size\x18\x03 \x01(\rR\bpageSize\x12\x1d\n" +
 	"\n" +
-	"page_token\x18\x04 \x01(\tR\tpageToken\"u\n" +
+	"page_token\x18\x04 \x01(\tR\tpageToken\"\x80\x02\n" +
 	"\x14ListJobsPageResponse\x125\n" +
 	"\x04jobs\x18\x01 \x03(\v2!.dapr.proto.scheduler.v1.NamedJobR\x04jobs\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken2\xb0\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12<\n" +
+	"\x03ext\x18\x03 \x03(\v2*.carillon.v1.ListJobsPageResponse.ExtEntryR\x03ext\x1aK\n" +
+	"\bExtEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\rR\x03key\x12)\n" +
+	"\x05value\x18\x02 \x01(\v2\x13.carillon.v1.JobExtR\x05value:\x028\x012\x93\x02\n" +
 	"\x04Bulk\x12S\n" +
-	"\fScheduleJobs\x12 .carillon.v1.ScheduleJobsRequest\x1a!.carillon.v1.ScheduleJobsResponse\x12S\n" +
+	"\fScheduleJobs\x12 .carillon.v1.ScheduleJobsRequest\x1a!.carillon.v1.ScheduleJobsResponse\x12a\n" +
+	"\x13ScheduleJobsWithExt\x12'.carillon.v1.ScheduleJobsWithExtRequest\x1a!.carillon.v1.ScheduleJobsResponse\x12S\n" +
 	"\fListJobsPage\x12 .carillon.v1.ListJobsPageRequest\x1a!.carillon.v1.ListJobsPageResponseB\x1aZ\x18carillon/internal/bulkv1b\x06proto3"
 
 var (
@@ -335,31 +513,44 @@ func file_carillon_v1_bulk_proto_rawDescGZIP() []byte {
 	return file_carillon_v1_bulk_proto_rawDescData
 }
 
-var file_carillon_v1_bulk_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_carillon_v1_bulk_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_carillon_v1_bulk_proto_goTypes = []any{
-	(*ScheduleJobsRequest)(nil),   // 0: carillon.v1.ScheduleJobsRequest
-	(*ScheduleJobsResponse)(nil),  // 1: carillon.v1.ScheduleJobsResponse
-	(*Refusal)(nil),               // 2: carillon.v1.Refusal
-	(*ListJobsPageRequest)(nil),   // 3: carillon.v1.ListJobsPageRequest
-	(*ListJobsPageResponse)(nil),  // 4: carillon.v1.ListJobsPageResponse
-	(*v1.ScheduleJobRequest)(nil), // 5: dapr.proto.scheduler.v1.ScheduleJobRequest
-	(*v1.JobMetadata)(nil),        // 6: dapr.proto.scheduler.v1.JobMetadata
-	(*v1.NamedJob)(nil),           // 7: dapr.proto.scheduler.v1.NamedJob
+	(*ScheduleJobsRequest)(nil),        // 0: carillon.v1.ScheduleJobsRequest
+	(*ScheduleJobsWithExtRequest)(nil), // 1: carillon.v1.ScheduleJobsWithExtRequest
+	(*JobWithExt)(nil),                 // 2: carillon.v1.JobWithExt
+	(*JobExt)(nil),                     // 3: carillon.v1.JobExt
+	(*ScheduleJobsResponse)(nil),       // 4: carillon.v1.ScheduleJobsResponse
+	(*Refusal)(nil),                    // 5: carillon.v1.Refusal
+	(*ListJobsPageRequest)(nil),        // 6: carillon.v1.ListJobsPageRequest
+	(*ListJobsPageResponse)(nil),       // 7: carillon.v1.ListJobsPageResponse
+	nil,                                // 8: carillon.v1.JobExt.LabelsEntry
+	nil,                                // 9: carillon.v1.ListJobsPageResponse.ExtEntry
+	(*v1.ScheduleJobRequest)(nil),      // 10: dapr.proto.scheduler.v1.ScheduleJobRequest
+	(*v1.JobMetadata)(nil),             // 11: dapr.proto.scheduler.v1.JobMetadata
+	(*v1.NamedJob)(nil),                // 12: dapr.proto.scheduler.v1.NamedJob
 }
 var file_carillon_v1_bulk_proto_depIdxs = []int32{
-	5, // 0: carillon.v1.ScheduleJobsRequest.jobs:type_name -> dapr.proto.scheduler.v1.ScheduleJobRequest
-	2, // 1: carillon.v1.ScheduleJobsResponse.refused:type_name -> carillon.v1.Refusal
-	6, // 2: carillon.v1.ListJobsPageRequest.metadata:type_name -> dapr.proto.scheduler.v1.JobMetadata
-	7, // 3: carillon.v1.ListJobsPageResponse.jobs:type_name -> dapr.proto.scheduler.v1.NamedJob
-	0, // 4: carillon.v1.Bulk.ScheduleJobs:input_type -> carillon.v1.ScheduleJobsRequest
-	3, // 5: carillon.v1.Bulk.ListJobsPage:input_type -> carillon.v1.ListJobsPageRequest
-	1, // 6: carillon.v1.Bulk.ScheduleJobs:output_type -> carillon.v1.ScheduleJobsResponse
-	4, // 7: carillon.v1.Bulk.ListJobsPage:output_type -> carillon.v1.ListJobsPageResponse
-	6, // [6:8] is the sub-list for method output_type
-	4, // [4:6] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	10, // 0: carillon.v1.ScheduleJobsRequest.jobs:type_name -> dapr.proto.scheduler.v1.ScheduleJobRequest
+	2,  // 1: carillon.v1.ScheduleJobsWithExtRequest.jobs:type_name -> carillon.v1.JobWithExt
+	10, // 2: carillon.v1.JobWithExt.job:type_name -> dapr.proto.scheduler.v1.ScheduleJobRequest
+	3,  // 3: carillon.v1.JobWithExt.ext:type_name -> carillon.v1.JobExt
+	8,  // 4: carillon.v1.JobExt.labels:type_name -> carillon.v1.JobExt.LabelsEntry
+	5,  // 5: carillon.v1.ScheduleJobsResponse.refused:type_name -> carillon.v1.Refusal
+	11, // 6: carillon.v1.ListJobsPageRequest.metadata:type_name -> dapr.proto.scheduler.v1.JobMetadata
+	12, // 7: carillon.v1.ListJobsPageResponse.jobs:type_name -> dapr.proto.scheduler.v1.NamedJob
+	9,  // 8: carillon.v1.ListJobsPageResponse.ext:type_name -> carillon.v1.ListJobsPageResponse.ExtEntry
+	3,  // 9: carillon.v1.ListJobsPageResponse.ExtEntry.value:type_name -> carillon.v1.JobExt
+	0,  // 10: carillon.v1.Bulk.ScheduleJobs:input_type -> carillon.v1.ScheduleJobsRequest
+	1,  // 11: carillon.v1.Bulk.ScheduleJobsWithExt:input_type -> carillon.v1.ScheduleJobsWithExtRequest
+	6,  // 12: carillon.v1.Bulk.ListJobsPage:input_type -> carillon.v1.ListJobsPageRequest
+	4,  // 13: carillon.v1.Bulk.ScheduleJobs:output_type -> carillon.v1.ScheduleJobsResponse
+	4,  // 14: carillon.v1.Bulk.ScheduleJobsWithExt:output_type -> carillon.v1.ScheduleJobsResponse
+	7,  // 15: carillon.v1.Bulk.ListJobsPage:output_type -> carillon.v1.ListJobsPageResponse
+	13, // [13:16] is the sub-list for method output_type
+	10, // [10:13] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_carillon_v1_bulk_proto_init() }
@@ -373,7 +564,7 @@ func file_carillon_v1_bulk_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_carillon_v1_bulk_proto_rawDesc), len(file_carillon_v1_bulk_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   5,
+			NumMessages:   10,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

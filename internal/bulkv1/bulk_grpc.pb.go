@@ -19,8 +19,9 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Bulk_ScheduleJobs_FullMethodName = "/carillon.v1.Bulk/ScheduleJobs"
-	Bulk_ListJobsPage_FullMethodName = "/carillon.v1.Bulk/ListJobsPage"
+	Bulk_ScheduleJobs_FullMethodName        = "/carillon.v1.Bulk/ScheduleJobs"
+	Bulk_ScheduleJobsWithExt_FullMethodName = "/carillon.v1.Bulk/ScheduleJobsWithExt"
+	Bulk_ListJobsPage_FullMethodName        = "/carillon.v1.Bulk/ListJobsPage"
 )
 
 // BulkClient is the client API for Bulk service.
@@ -33,6 +34,9 @@ type BulkClient interface {
 	// ScheduleJobs stores many jobs. It answers when each job would survive a power cut or is refused. Jobs with the same
 	// name are stored in the order of the request. After an error of the call, each job may be stored or not.
 	ScheduleJobs(ctx context.Context, in *ScheduleJobsRequest, opts ...grpc.CallOption) (*ScheduleJobsResponse, error)
+	// ScheduleJobsWithExt is ScheduleJobs for jobs that have fields beyond Dapr's. It is a method of its own, so that a
+	// scheduler that does not store these fields answers Unimplemented, instead of leaving them out.
+	ScheduleJobsWithExt(ctx context.Context, in *ScheduleJobsWithExtRequest, opts ...grpc.CallOption) (*ScheduleJobsResponse, error)
 	// ListJobsPage returns a page of the jobs that the ListJobs of Dapr's service returns as a whole, in the same order.
 	// A page costs the same, however many jobs there are. Over all pages, a job that is there throughout comes exactly
 	// once. A job that is scheduled or deleted meanwhile may come or not.
@@ -51,6 +55,16 @@ func (c *bulkClient) ScheduleJobs(ctx context.Context, in *ScheduleJobsRequest, 
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ScheduleJobsResponse)
 	err := c.cc.Invoke(ctx, Bulk_ScheduleJobs_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *bulkClient) ScheduleJobsWithExt(ctx context.Context, in *ScheduleJobsWithExtRequest, opts ...grpc.CallOption) (*ScheduleJobsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ScheduleJobsResponse)
+	err := c.cc.Invoke(ctx, Bulk_ScheduleJobsWithExt_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -77,6 +91,9 @@ type BulkServer interface {
 	// ScheduleJobs stores many jobs. It answers when each job would survive a power cut or is refused. Jobs with the same
 	// name are stored in the order of the request. After an error of the call, each job may be stored or not.
 	ScheduleJobs(context.Context, *ScheduleJobsRequest) (*ScheduleJobsResponse, error)
+	// ScheduleJobsWithExt is ScheduleJobs for jobs that have fields beyond Dapr's. It is a method of its own, so that a
+	// scheduler that does not store these fields answers Unimplemented, instead of leaving them out.
+	ScheduleJobsWithExt(context.Context, *ScheduleJobsWithExtRequest) (*ScheduleJobsResponse, error)
 	// ListJobsPage returns a page of the jobs that the ListJobs of Dapr's service returns as a whole, in the same order.
 	// A page costs the same, however many jobs there are. Over all pages, a job that is there throughout comes exactly
 	// once. A job that is scheduled or deleted meanwhile may come or not.
@@ -93,6 +110,9 @@ type UnimplementedBulkServer struct{}
 
 func (UnimplementedBulkServer) ScheduleJobs(context.Context, *ScheduleJobsRequest) (*ScheduleJobsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ScheduleJobs not implemented")
+}
+func (UnimplementedBulkServer) ScheduleJobsWithExt(context.Context, *ScheduleJobsWithExtRequest) (*ScheduleJobsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ScheduleJobsWithExt not implemented")
 }
 func (UnimplementedBulkServer) ListJobsPage(context.Context, *ListJobsPageRequest) (*ListJobsPageResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListJobsPage not implemented")
@@ -136,6 +156,24 @@ func _Bulk_ScheduleJobs_Handler(srv interface{}, ctx context.Context, dec func(i
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Bulk_ScheduleJobsWithExt_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ScheduleJobsWithExtRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(BulkServer).ScheduleJobsWithExt(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Bulk_ScheduleJobsWithExt_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(BulkServer).ScheduleJobsWithExt(ctx, req.(*ScheduleJobsWithExtRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Bulk_ListJobsPage_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListJobsPageRequest)
 	if err := dec(in); err != nil {
@@ -164,6 +202,10 @@ var Bulk_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ScheduleJobs",
 			Handler:    _Bulk_ScheduleJobs_Handler,
+		},
+		{
+			MethodName: "ScheduleJobsWithExt",
+			Handler:    _Bulk_ScheduleJobsWithExt_Handler,
 		},
 		{
 			MethodName: "ListJobsPage",

@@ -23,6 +23,8 @@ type Spec struct {
 	// ConcurrencyKey limits how many triggers of an actor type are in flight at once; nil if
 	// absent.
 	ConcurrencyKey *string
+	// Ext is what the job has beyond Dapr's fields; nil if there is nothing.
+	Ext *Ext
 }
 
 // Resolve sets s.Plan from s.Words as of now. The error is an [*InvalidError] with Dapr's text

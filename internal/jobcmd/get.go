@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -77,7 +78,12 @@ func jobLines(std *terminal.Streams, id jobID, j *pb.Job) []output.Detail {
 		all = append(all, output.Detail{Label: "Condition", Value: conditionText(std, c)})
 	}
 	spec := cmp.Or(j.GetSpec(), &pb.JobSpec{})
-	all = append(all, output.Detail{Label: "Next due", Value: timeOf(j.GetDueTime())})
+	all = append(
+		all,
+		output.Detail{Label: "Description", Value: j.GetDescription()},
+		output.Detail{Label: "Labels", Value: strings.Join(labelsOf(j), ", ")},
+		output.Detail{Label: "Next due", Value: timeOf(j.GetDueTime())},
+	)
 	if !timeOf(j.GetOccurrenceTime()).Equal(timeOf(j.GetDueTime())) {
 		all = append(all, output.Detail{Label: "Occurrence of", Value: timeOf(j.GetOccurrenceTime())})
 	}

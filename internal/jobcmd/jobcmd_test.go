@@ -30,6 +30,8 @@ type fakeServer struct {
 	unreachable   []string
 	err           error // of each call
 	hang          bool
+	labels        map[string]string // of each job
+	description   string
 
 	mu      sync.Mutex
 	parents []string // of the requests
@@ -44,7 +46,7 @@ func (f *fakeServer) note(parent, filter string) {
 
 func (f *fakeServer) GetJob(_ context.Context, r *pb.GetJobRequest) (*pb.Job, error) {
 	f.note(r.GetName(), "")
-	return &pb.Job{Name: r.GetName()}, f.err
+	return &pb.Job{Name: r.GetName(), Labels: f.labels, Description: f.description}, f.err
 }
 
 func (f *fakeServer) ListJobs(ctx context.Context, r *pb.ListJobsRequest) (*pb.ListJobsResponse, error) {
@@ -60,7 +62,7 @@ func (f *fakeServer) ListJobs(ctx context.Context, r *pb.ListJobsRequest) (*pb.L
 	_, _ = fmt.Sscan(r.GetPageToken(), &next)
 	page := &pb.ListJobsResponse{Unreachable: f.unreachable}
 	for range min(f.perPage, int(r.GetPageSize()), f.jobs-next) {
-		page.Jobs = append(page.Jobs, &pb.Job{Name: fmt.Sprintf("namespaces/default/apps/billing/jobs/j%d", next), AppId: "billing"})
+		page.Jobs = append(page.Jobs, &pb.Job{Name: fmt.Sprintf("namespaces/default/apps/billing/jobs/j%d", next), AppId: "billing", Labels: f.labels, Description: f.description})
 		next++
 	}
 	if next < f.jobs {
@@ -128,13 +130,17 @@ func TestListGetsAllPagesUpToTheLimit(t *testing.T) {
 
 func TestFlagsSelectJobs(t *testing.T) {
 	for args, want := range map[string][2]string{
-		"":                                   {"namespaces/default/apps/-", ""},
-		"--app billing -n shop":              {"namespaces/shop/apps/billing", ""},
-		"-A --kind any --app billing":        {"namespaces/-", `app = "billing"`},
-		"--kind reminder":                    {"namespaces/default/actorTypes/-/actors/-", ""},
-		"--kind reminder --actor-type Cart":  {"namespaces/default/actorTypes/Cart/actors/-", ""},
-		"--kind reminder --actor 7":          {"namespaces/default/actorTypes/-/actors/7", ""},
-		`--prefix a"\b --state overdue`:      {"namespaces/default/apps/-", `name = "a\"\\b*" AND state = OVERDUE`},
+		"":                                  {"namespaces/default/apps/-", ""},
+		"--app billing -n shop":             {"namespaces/shop/apps/billing", ""},
+		"-A --kind any --app billing":       {"namespaces/-", `app = "billing"`},
+		"--kind reminder":                   {"namespaces/default/actorTypes/-/actors/-", ""},
+		"--kind reminder --actor-type Cart": {"namespaces/default/actorTypes/Cart/actors/-", ""},
+		"--kind reminder --actor 7":         {"namespaces/default/actorTypes/-/actors/7", ""},
+		`--prefix a"\b --state overdue`:     {"namespaces/default/apps/-", `name = "a\"\\b*" AND state = OVERDUE`},
+		"--label team=billing":              {"namespaces/default/apps/-", `labels.team = "billing"`},
+		"-l example.com/team,a!=b --label c==d -l e=": {
+			"namespaces/default/apps/-", `labels.example.com/team = * AND labels.a != "b" AND labels.c = "d" AND labels.e = ""`,
+		},
 		"--state running --filter name:mail": {"namespaces/default/apps/-", "state = RUNNING AND name:mail"},
 	} {
 		for _, verb := range []string{"list", "count"} {
@@ -160,6 +166,31 @@ func TestGetTakesEachNameOfAJob(t *testing.T) {
 	}
 }
 
+func TestLabelsAreShown(t *testing.T) {
+	f := &fakeServer{jobs: 1, perPage: 1, labels: map[string]string{"team": "billing", "example.com/tier": ""}, description: "sends\nmail"}
+	for args, want := range map[string]string{
+		"get app/billing/j0":               "Description:     sends\\nmail\nLabels:          example.com/tier=, team=billing\n",
+		"get app/billing/j0 --output json": `"labels": {`,
+		"get app/billing/j0 --output yaml": "  team: billing\n",
+		"list --output wide":               "example.com/tier=",
+		"list --output json":               `"team": "billing"`,
+		"list --output yaml":               "team: billing\n",
+		"list --output csv":                "team=billing",
+	} {
+		code, out, errs := run(t, f, nil, append([]string{"job"}, strings.Fields(args)...)...)
+		if code != 0 || !strings.Contains(out, want) {
+			t.Errorf("job %s: %d, %s, %s; want %q", args, code, out, errs, want)
+		}
+	}
+	if _, out, _ := run(t, f, nil, "job", "list"); strings.Contains(out, "billing=") || strings.Contains(out, "LABELS") {
+		t.Errorf("the narrow table has labels: %s", out)
+	}
+	f.labels, f.description = nil, ""
+	if _, out, _ := run(t, f, nil, "job", "get", "app/billing/j0"); strings.Contains(out, "Labels") || strings.Contains(out, "Description") {
+		t.Errorf("a job without labels shows them: %s", out)
+	}
+}
+
 func TestWrongCommandLineAsksNoServer(t *testing.T) {
 	for args, want := range map[string]string{
 		"get j":                               "whose j is it?",
@@ -173,6 +204,8 @@ func TestWrongCommandLineAsksNoServer(t *testing.T) {
 		"list -A -n x":                        "contradict each other",
 		"list --actor 7":                      "add --kind reminder",
 		"list --app a/b":                      "--app a/b: it must not have a slash",
+		"list --label a|b":                    `--label "a|b": give KEY=VALUE`,
+		"count -l =b":                         `--label "=b": give KEY=VALUE`,
 		"list --limit -1":                     "--limit -1: it must be between 1 and",
 		"list --kind cron":                    "it must be job or reminder or any",
 		"count --state late":                  "it must be any or scheduled or",

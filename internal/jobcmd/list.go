@@ -43,6 +43,7 @@ tabs, and it ends after 10000 jobs. Standard error says when there may be more.`
 		Example: `  carillon job list
   carillon job list --app billing --state overdue
   carillon job list --all-namespaces --prefix invoice- --output json
+  carillon job list --label team=billing --output wide
   carillon job list --kind reminder --actor-type Cart --output wide
   carillon job list --state overdue --watch`,
 		Args: command.Args(),
@@ -152,6 +153,7 @@ func (o *listOptions) columns() []output.Column[*pb.Job] {
 		{Header: "LEFT", Value: func(j *pb.Job) any { return leftOf(j) }, Wide: true},
 		{Header: "FAILED ATTEMPTS", Value: func(j *pb.Job) any { return j.GetFailedAttempts() }, Wide: true},
 		{Header: "EXPIRES", Value: func(j *pb.Job) any { return timeOf(j.GetExpireTime()) }, Wide: true},
+		{Header: "LABELS", Value: func(j *pb.Job) any { return labelsOf(j) }, Wide: true},
 		{Header: "IN WORDS", Value: func(j *pb.Job) any { return j.GetWords() }, Wide: true},
 		{Header: "SCHEDULE", Value: func(j *pb.Job) any { return scheduleOf(j) }}, // last: a terminal cuts it
 	}

@@ -27,6 +27,7 @@ type selection struct {
 	kind, app             string
 	actorType, actor      string
 	state, prefix, filter string
+	labels                []string
 }
 
 // addFlags adds the flags that fill s to c.
@@ -45,6 +46,7 @@ func (s *selection) addFlags(c *cobra.Command) {
 		"`state`: scheduled, running, retrying, overdue, unknown (its node does not answer) or any")
 	completeFlag(c, "state", cobra.FixedCompletions(states, cobra.ShellCompDirectiveNoFileComp))
 	fs.StringVar(&s.prefix, "prefix", "", "`text` that names begin with")
+	fs.StringSliceVarP(&s.labels, "label", "l", nil, "`label` of the jobs: KEY=VALUE, KEY!=VALUE, or KEY with any value (repeatable)")
 	fs.StringVar(&s.filter, "filter", "", "`filter` of the management API, such as 'name:invoice AND state!=SCHEDULED'")
 }
 
@@ -55,6 +57,11 @@ func (s *selection) check() error {
 		return exit.Usagef("--all-namespaces and --namespace %s contradict each other: give one", s.namespace)
 	case s.kind != kindReminder && (s.actorType != "" || s.actor != ""):
 		return exit.Usagef("--actor-type and --actor select reminders: add --kind reminder")
+	}
+	for _, l := range s.labels {
+		if _, ok := hasLabel(l); !ok {
+			return exit.Usagef("--label %q: give KEY=VALUE, KEY!=VALUE or KEY; a key has letters, digits, '-', '_', '.' and at most one '/'", l)
+		}
 	}
 	return checkParts("--namespace", s.namespace, "--app", s.app, "--actor-type", s.actorType, "--actor", s.actor)
 }
@@ -75,7 +82,7 @@ func (s *selection) parent() string {
 	}
 }
 
-// terms returns the filter that the flags give.
+// terms returns the filter that the flags give. The flags have been checked.
 func (s *selection) terms() string {
 	var all []string
 	if s.app != "" && s.kind != kindJob {
@@ -86,6 +93,10 @@ func (s *selection) terms() string {
 	}
 	if s.state != anyState {
 		all = append(all, "state = "+strings.ToUpper(s.state))
+	}
+	for _, l := range s.labels {
+		term, _ := hasLabel(l)
+		all = append(all, term)
 	}
 	if s.filter != "" {
 		all = append(all, s.filter)

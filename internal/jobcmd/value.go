@@ -1,6 +1,8 @@
 package jobcmd
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,6 +26,15 @@ func leftOf(j *pb.Job) string {
 		return ""
 	}
 	return strconv.FormatUint(uint64(j.GetRemainingCount()), 10)
+}
+
+// labelsOf returns the labels as KEY=VALUE, in order.
+func labelsOf(j *pb.Job) []string {
+	var all []string
+	for _, k := range slices.Sorted(maps.Keys(j.GetLabels())) {
+		all = append(all, k+"="+j.GetLabels()[k])
+	}
+	return all
 }
 
 // wordOf returns a state in lower case.

@@ -79,7 +79,7 @@ func (p *Parser) value(b []byte, depth int) (_ []byte, ok bool) {
 	case jsontext.KindBeginArray:
 		return p.list(b, depth)
 	case jsontext.KindNumber:
-		s, ok := p.source()
+		s, ok := p.Value()
 		if !ok {
 			return b, false
 		}

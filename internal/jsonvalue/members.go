@@ -19,7 +19,7 @@ func Members(object []byte, each func(key, value []byte)) {
 	p := NewAcceptedParser(object, nil, 0)
 	defer p.Free()
 	p.Fields(func(key, _ []byte) bool {
-		value, ok := p.source()
+		value, ok := p.Value()
 		if ok {
 			each(key, value)
 		}

@@ -75,8 +75,8 @@ func (p *Parser) token() bool {
 	return err == nil
 }
 
-// source reads a value, and returns how it is written.
-func (p *Parser) source() (written []byte, ok bool) {
+// Value reads a value of any form, and returns how it is written.
+func (p *Parser) Value() (written []byte, ok bool) {
 	v, err := p.dec.ReadValue()
 	end := int(p.dec.InputOffset())
 	return p.text[end-len(v) : end], err == nil
@@ -94,7 +94,7 @@ func (p *Parser) Text() (s, written []byte, ok bool) {
 	if p.dec.PeekKind() != jsontext.KindString {
 		return nil, nil, false
 	}
-	written, ok = p.source()
+	written, ok = p.Value()
 	switch {
 	case !ok:
 		return nil, nil, false
@@ -118,7 +118,7 @@ func (p *Parser) Number() ([]byte, bool) {
 	if p.dec.PeekKind() != jsontext.KindNumber {
 		return nil, false
 	}
-	return p.source()
+	return p.Value()
 }
 
 // Fields reads an object. It calls each for each field, which must read the value.

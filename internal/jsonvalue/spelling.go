@@ -30,7 +30,7 @@ func LosesSpelling(text []byte) bool {
 			}
 			continue
 		case jsontext.KindNumber:
-			s, ok := p.source()
+			s, ok := p.Value()
 			n, _ := strconv.ParseFloat(string(s), 64)
 			if rendered, finite := appendNumber(nil, n); !ok || !finite || !bytes.Equal(rendered, s) {
 				return true

@@ -208,7 +208,7 @@ func (w *clusterWorld) random(r *rand.Rand) *clusterNode { return w.nodes[r.IntN
 func (w *clusterWorld) change(r *rand.Rand, n *clusterNode, model map[job.Key]modelJob) job.Key {
 	w.t.Helper()
 	k := randomKey(r)
-	j := modelJob{k, pb.Job_SCHEDULED}
+	j := modelJob{key: k, state: pb.Job_SCHEDULED}
 	due := time.Now().Add(1000 * time.Hour)
 	remove := false
 	switch r.IntN(3) {

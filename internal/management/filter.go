@@ -19,6 +19,7 @@ type filter struct {
 // A term compares a field of a job with a text.
 type term struct {
 	field    string
+	label    string // the key, if the field is a label
 	negated  bool
 	contains bool // rather than equals
 	prefix   bool // the text is the beginning
@@ -34,11 +35,14 @@ const (
 	fieldKind      = "kind"
 	fieldState     = "state"
 	fieldCondition = "condition"
+
+	fieldDescription = "description"
+	labelFields      = "labels." // and the key of a label
 )
 
 // filterFields returns the fields that a term may compare.
 func filterFields() []string {
-	return []string{fieldNamespace, fieldApp, fieldActorType, fieldActor, fieldName, fieldKind, fieldState, fieldCondition}
+	return []string{fieldNamespace, fieldApp, fieldActorType, fieldActor, fieldName, fieldKind, fieldState, fieldCondition, fieldDescription}
 }
 
 // parseFilter parses a filter.
@@ -87,8 +91,14 @@ func newTerm(field, operator string, value lexeme) (term, error) {
 	case fieldState, fieldCondition:
 		known = valuesOf(pb.Job_State_name)
 	default:
-		if !slices.Contains(filterFields(), field) {
-			return t, invalid("filter", fmt.Sprintf("the field %q is not known: use one of %s", field, strings.Join(filterFields(), ", ")))
+		if key, ok := strings.CutPrefix(field, labelFields); ok {
+			if !job.IsLabelKey(key) {
+				return t, invalid("filter", fmt.Sprintf("%q is not the key of a label: %s", key, job.LabelKeyRule))
+			}
+			t.label = key
+		} else if !slices.Contains(filterFields(), field) {
+			return t, invalid("filter", fmt.Sprintf("the field %q is not known: use one of %s, or %sKEY for a label",
+				field, strings.Join(filterFields(), ", "), labelFields))
 		}
 		if !t.contains {
 			t.text, t.prefix = strings.CutSuffix(t.text, "*")
@@ -140,15 +150,15 @@ func (f filter) needsState() bool {
 	return slices.ContainsFunc(f.terms, func(t term) bool { return t.field == fieldState || t.field == fieldCondition })
 }
 
-// matchesKey reports whether all terms match that are not about the state.
-func (f filter) matchesKey(v *engine.JobView) bool {
+// matchesStored reports whether all terms match that are not about the state.
+func (f filter) matchesStored(v *engine.JobView) bool {
 	for _, w := range f.words {
 		if !strings.Contains(v.Key.Name, w) {
 			return false
 		}
 	}
 	for _, t := range f.terms {
-		if t.field != fieldState && t.field != fieldCondition && t.matches(fieldOf(v, t.field)) == t.negated {
+		if t.field != fieldState && t.field != fieldCondition && t.matchesStored(v) == t.negated {
 			return false
 		}
 	}
@@ -171,6 +181,15 @@ func (f filter) matchesState(s situation) bool {
 		}
 	}
 	return true
+}
+
+// matchesStored reports whether a job has the value. It has none of a label that it lacks.
+func (t term) matchesStored(v *engine.JobView) bool {
+	if t.label != "" {
+		value, ok := v.Spec.Ext.Label(t.label)
+		return ok && t.matches(value)
+	}
+	return t.matches(fieldOf(v, t.field))
 }
 
 func (t term) matches(value string) bool {
@@ -202,6 +221,8 @@ func fieldOf(v *engine.JobView, field string) string {
 		return v.Key.Name
 	case fieldKind:
 		return kindOf(v.Key).String()
+	case fieldDescription:
+		return descriptionOf(v.Spec)
 	}
 	return ""
 }

@@ -124,7 +124,7 @@ func (j *seenJob) message() *pb.Job {
 		State: j.situation.state, Conditions: j.situation.conditions,
 		DueTime: timestamp(v.Due), OccurrenceTime: timestamp(v.Occurrence), ExpireTime: timestamp(v.Spec.Plan.Until),
 		SettledCount: v.State.Settled, FailedAttempts: v.State.Attempts, LastOccurrenceTime: timestamp(v.State.Last),
-		Partition: uint32(v.Partition),
+		Partition: uint32(v.Partition), Labels: v.Spec.Ext.LabelMap(), Description: descriptionOf(v.Spec),
 	}
 	switch plan := v.Spec.Plan; {
 	case plan.Repeats > 0:
@@ -133,6 +133,14 @@ func (j *seenJob) message() *pb.Job {
 		m.RemainingCount = new(uint32(1))
 	}
 	return m
+}
+
+// descriptionOf returns the description of a job; "" if it has none.
+func descriptionOf(s *job.Spec) string {
+	if s.Ext == nil {
+		return ""
+	}
+	return s.Ext.Description
 }
 
 func kindOf(k job.Key) pb.Job_Kind {

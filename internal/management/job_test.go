@@ -1,6 +1,8 @@
 package management_test
 
 import (
+	"maps"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -92,6 +94,44 @@ func TestPayloadIsShownOnlyInTheFullView(t *testing.T) {
 	})
 }
 
+func TestJobShowsItsLabels(t *testing.T) {
+	run(t, func(t *testing.T, w *world) {
+		labels := map[string]string{"example.com/team": "billing", "urgent": ""}
+		ext, err := job.NewExt(labels, "sends “invoices”")
+		if err != nil {
+			t.Fatal(err)
+		}
+		labelled, plain := appKey("ns", "app", "labelled"), appKey("ns", "app", "plain")
+		w.scheduleWith(ext, labelled, time.Now().Add(time.Hour))
+		w.schedule(plain, time.Now().Add(time.Hour))
+		c := w.client("")
+		page, err := c.ListJobs(t.Context(), &pb.ListJobsRequest{Parent: "namespaces/ns"})
+		if err != nil || len(page.GetJobs()) != 2 {
+			t.Fatal(page, err)
+		}
+		one, err := c.GetJob(t.Context(), &pb.GetJobRequest{Name: nameOf(labelled)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, j := range []*pb.Job{one, page.GetJobs()[0]} {
+			if !maps.Equal(j.GetLabels(), labels) || j.GetDescription() != "sends “invoices”" {
+				t.Errorf("the job has the labels %v and the description %q", j.GetLabels(), j.GetDescription())
+			}
+		}
+		if j := page.GetJobs()[1]; len(j.GetLabels()) > 0 || j.GetDescription() != "" {
+			t.Errorf("the other job has the labels %v and the description %q, want none", j.GetLabels(), j.GetDescription())
+		}
+		code, body := w.get("/v1/namespaces/ns/apps/app/jobs/labelled")
+		if got, ok := body["labels"].(map[string]any); code != 200 || !ok || got["example.com/team"] != "billing" || body["description"] != "sends “invoices”" {
+			t.Errorf("over HTTP the job is %d %v", code, body)
+		}
+		code, body = w.get("/v1/namespaces/ns/jobs:count?filter=" + url.QueryEscape(`labels.example.com/team = "billing" AND description : invoices`))
+		if code != 200 || body["count"] != 1.0 {
+			t.Errorf("over HTTP the count is %d %v, want 1", code, body)
+		}
+	})
+}
+
 func TestInvalidFieldIsNamed(t *testing.T) {
 	run(t, func(t *testing.T, w *world) {
 		c := w.client("")
@@ -101,27 +141,30 @@ func TestInvalidFieldIsNamed(t *testing.T) {
 			err   error
 			field string
 		}{
-			"no name":            {get(&pb.GetJobRequest{}), "name"},
-			"a short name":       {get(&pb.GetJobRequest{Name: "namespaces/a/apps/b"}), "name"},
-			"an empty part":      {get(&pb.GetJobRequest{Name: "namespaces//apps/b/jobs/c"}), "name"},
-			"a long name":        {get(&pb.GetJobRequest{Name: "namespaces/a/apps/b/jobs/" + strings.Repeat("x", 600)}), "name"},
-			"a longer name":      {get(&pb.GetJobRequest{Name: strings.Repeat("x", 2000)}), "name"},
-			"a character":        {get(&pb.GetJobRequest{Name: "namespaces/a/apps/b/jobs/c#d"}), "name"},
-			"an unknown view":    {get(&pb.GetJobRequest{Name: "namespaces/a/apps/b/jobs/c", View: 9}), "view"},
-			"a parent":           {list(&pb.ListJobsRequest{Parent: "apps/a"}), "parent"},
-			"a negative size":    {list(&pb.ListJobsRequest{Parent: "namespaces/a", PageSize: -1}), "pageSize"},
-			"a large size":       {list(&pb.ListJobsRequest{Parent: "namespaces/a", PageSize: 1001}), "pageSize"},
-			"an order":           {list(&pb.ListJobsRequest{Parent: "namespaces/a", OrderBy: "due_time"}), "orderBy"},
-			"a long filter":      {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: strings.Repeat("x", 3000)}), "filter"},
-			"a field":            {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: "stat = OVERDUE"}), "filter"},
-			"a state":            {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: "state = LATE"}), "filter"},
-			"no value":           {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: "state ="}), "filter"},
-			"no field":           {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: "= a"}), "filter"},
-			"or":                 {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: "a OR b"}), "filter"},
-			"nothing after and":  {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: "a AND"}), "filter"},
-			"an open quote":      {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: `name = "a`}), "filter"},
-			"a star in the text": {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: "name = a*b"}), "filter"},
-			"a bracket":          {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: "(a)"}), "filter"},
+			"no name":             {get(&pb.GetJobRequest{}), "name"},
+			"a short name":        {get(&pb.GetJobRequest{Name: "namespaces/a/apps/b"}), "name"},
+			"an empty part":       {get(&pb.GetJobRequest{Name: "namespaces//apps/b/jobs/c"}), "name"},
+			"a long name":         {get(&pb.GetJobRequest{Name: "namespaces/a/apps/b/jobs/" + strings.Repeat("x", 600)}), "name"},
+			"a longer name":       {get(&pb.GetJobRequest{Name: strings.Repeat("x", 2000)}), "name"},
+			"a character":         {get(&pb.GetJobRequest{Name: "namespaces/a/apps/b/jobs/c#d"}), "name"},
+			"an unknown view":     {get(&pb.GetJobRequest{Name: "namespaces/a/apps/b/jobs/c", View: 9}), "view"},
+			"a parent":            {list(&pb.ListJobsRequest{Parent: "apps/a"}), "parent"},
+			"a negative size":     {list(&pb.ListJobsRequest{Parent: "namespaces/a", PageSize: -1}), "pageSize"},
+			"a large size":        {list(&pb.ListJobsRequest{Parent: "namespaces/a", PageSize: 1001}), "pageSize"},
+			"an order":            {list(&pb.ListJobsRequest{Parent: "namespaces/a", OrderBy: "due_time"}), "orderBy"},
+			"a long filter":       {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: strings.Repeat("x", 3000)}), "filter"},
+			"a field":             {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: "stat = OVERDUE"}), "filter"},
+			"a state":             {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: "state = LATE"}), "filter"},
+			"no value":            {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: "state ="}), "filter"},
+			"no field":            {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: "= a"}), "filter"},
+			"or":                  {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: "a OR b"}), "filter"},
+			"nothing after and":   {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: "a AND"}), "filter"},
+			"an open quote":       {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: `name = "a`}), "filter"},
+			"a star in the text":  {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: "name = a*b"}), "filter"},
+			"a label without key": {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: "labels. = a"}), "filter"},
+			"a malformed label":   {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: "labels.-a = a"}), "filter"},
+			"all labels":          {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: "labels = a"}), "filter"},
+			"a bracket":           {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: "(a)"}), "filter"},
 		} {
 			if status.Code(e.err) != codes.InvalidArgument || fieldOf(e.err) != e.field {
 				t.Errorf("%s: %v, which names %q; want INVALID_ARGUMENT that names %q", text, e.err, fieldOf(e.err), e.field)

@@ -104,7 +104,7 @@ func (s *Server) newSearch(ctx context.Context, parent, text string) (*search, e
 	q := &search{filter: f}
 	q.Selector = f.narrow(selector)
 	q.Match = func(v *engine.JobView) bool {
-		return c.covers(v) && f.matchesKey(v) && (!v.Due.After(now) || f.matchesState(situationOf(v, engine.DueProgress{}, now)))
+		return c.covers(v) && f.matchesStored(v) && (!v.Due.After(now) || f.matchesState(situationOf(v, engine.DueProgress{}, now)))
 	}
 	return q, nil
 }

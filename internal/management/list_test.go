@@ -19,6 +19,7 @@ import (
 type modelJob struct {
 	key   job.Key
 	state pb.Job_State
+	ext   *job.Ext
 }
 
 func byKey(a, b modelJob) int {
@@ -65,6 +66,16 @@ func conditions() []condition {
 		{`state = OVERDUE`, func(j modelJob) bool { return j.state == pb.Job_OVERDUE }},
 		{`state != OVERDUE`, func(j modelJob) bool { return j.state != pb.Job_OVERDUE }},
 		{`condition = SCHEDULED`, func(j modelJob) bool { return j.state == pb.Job_SCHEDULED }},
+		{`labels.team = billing`, func(j modelJob) bool { team, _ := j.ext.Label("team"); return team == "billing" }},
+		{`labels.team != "billing"`, func(j modelJob) bool { team, _ := j.ext.Label("team"); return team != "billing" }},
+		{`labels.team = *`, func(j modelJob) bool { _, ok := j.ext.Label("team"); return ok }},
+		{`labels.team != *`, func(j modelJob) bool { _, ok := j.ext.Label("team"); return !ok }},
+		{`labels.team = "b*"`, func(j modelJob) bool { team, _ := j.ext.Label("team"); return strings.HasPrefix(team, "b") }},
+		{`labels.example.com/tier : "1"`, func(j modelJob) bool { tier, _ := j.ext.Label("example.com/tier"); return strings.Contains(tier, "1") }},
+		{`labels.example.com/tier = ""`, func(j modelJob) bool { tier, ok := j.ext.Label("example.com/tier"); return ok && tier == "" }},
+		{`labels.nothing = *`, func(modelJob) bool { return false }},
+		{`description : "a b"`, func(j modelJob) bool { return j.ext != nil && strings.Contains(j.ext.Description, "a b") }},
+		{`description != ""`, func(j modelJob) bool { return j.ext != nil && j.ext.Description != "" }},
 	}
 }
 
@@ -75,9 +86,23 @@ func TestListsAgreeWithModel(t *testing.T) {
 		c := w.client("")
 		r := rand.New(rand.NewPCG(5, 6))
 		model := map[job.Key]modelJob{}
+		randomExt := func() *job.Ext {
+			labels, description := map[string]string{}, []string{"", "", "a b", "x a b.", "b a"}[r.IntN(5)]
+			if r.IntN(2) == 0 {
+				labels["team"] = []string{"billing", "bill", "mail", ""}[r.IntN(4)]
+			}
+			if r.IntN(3) == 0 {
+				labels["example.com/tier"] = []string{"1", "21", ""}[r.IntN(3)]
+			}
+			ext, err := job.NewExt(labels, description)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return ext
+		}
 		for range 200 {
 			for range r.IntN(8) {
-				k := randomKey(r)
+				k, ext := randomKey(r), randomExt()
 				switch r.IntN(3) {
 				case 0:
 					if err := w.Delete(t.Context(), k); err != nil {
@@ -85,11 +110,11 @@ func TestListsAgreeWithModel(t *testing.T) {
 					}
 					delete(model, k)
 				case 1:
-					w.schedule(k, time.Now())
-					model[k] = modelJob{k, pb.Job_OVERDUE}
+					w.scheduleWith(ext, k, time.Now())
+					model[k] = modelJob{k, pb.Job_OVERDUE, ext}
 				default:
-					w.schedule(k, time.Now().Add(1000*time.Hour))
-					model[k] = modelJob{k, pb.Job_SCHEDULED}
+					w.scheduleWith(ext, k, time.Now().Add(1000*time.Hour))
+					model[k] = modelJob{k, pb.Job_SCHEDULED, ext}
 				}
 			}
 			time.Sleep(time.Second)

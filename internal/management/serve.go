@@ -32,7 +32,7 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 	}
 	serve := srv.Serve
 	if s.cfg.Certificate != nil {
-		srv.TLSConfig = s.cfg.Certificate.config(s.log) //nolint:contextcheck // a handshake has its own
+		srv.TLSConfig = s.cfg.Certificate.config(s.log)                       //nolint:contextcheck // a handshake has its own
 		serve = func(l net.Listener) error { return srv.ServeTLS(l, "", "") } // the files are those of TLSConfig
 	}
 	served := make(chan error, 1)

@@ -225,9 +225,16 @@ func (w *world) scheduleWords(k job.Key, words when.Words) {
 // schedule schedules a job that is due then, with a payload.
 func (w *world) schedule(k job.Key, due time.Time) {
 	w.t.Helper()
+	w.scheduleWith(nil, k, due)
+}
+
+// scheduleWith is schedule with an ext.
+func (w *world) scheduleWith(ext *job.Ext, k job.Key, due time.Time) {
+	w.t.Helper()
 	s := job.Spec{
 		Plan: when.Plan{First: due.UTC().Round(0)}, Policy: job.Policy{Interval: new(time.Minute)}, AppID: k.Target.Name,
 		Data: &job.Data{TypeURL: "type.googleapis.com/google.protobuf.StringValue", Value: []byte("secret payload")},
+		Ext:  ext,
 	}
 	if k.Target.Kind == job.Actor {
 		s.AppID = "owner"

@@ -163,7 +163,11 @@ type Job struct {
 	// When the job expires; absent if it does not.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	// The partition of the job. One node of a cluster owns it.
-	Partition     uint32 `protobuf:"varint,15,opt,name=partition,proto3" json:"partition,omitempty"`
+	Partition uint32 `protobuf:"varint,15,opt,name=partition,proto3" json:"partition,omitempty"`
+	// Labels of the job, as its app gave them.
+	Labels map[string]string `protobuf:"bytes,16,rep,name=labels,proto3" json:"labels,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Description of the job, as its app gave it.
+	Description   string `protobuf:"bytes,17,opt,name=description,proto3" json:"description,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -301,6 +305,20 @@ func (x *Job) GetPartition() uint32 {
 		return x.Partition
 	}
 	return 0
+}
+
+func (x *Job) GetLabels() map[string]string {
+	if x != nil {
+		return x.Labels
+	}
+	return nil
+}
+
+func (x *Job) GetDescription() string {
+	if x != nil {
+		return x.Description
+	}
+	return ""
 }
 
 // A JobSpec is a request for a job, verbatim.
@@ -602,7 +620,7 @@ var File_carillon_v1_job_proto protoreflect.FileDescriptor
 
 const file_carillon_v1_job_proto_rawDesc = "" +
 	"\n" +
-	"\x15carillon/v1/job.proto\x12\vcarillon.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd2\x06\n" +
+	"\x15carillon/v1/job.proto\x12\vcarillon.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe5\a\n" +
 	"\x03Job\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12)\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x15.carillon.v1.Job.KindR\x04kind\x12\x15\n" +
@@ -622,7 +640,12 @@ const file_carillon_v1_job_proto_rawDesc = "" +
 	"\x14last_occurrence_time\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\x12lastOccurrenceTime\x12;\n" +
 	"\vexpire_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12\x1c\n" +
-	"\tpartition\x18\x0f \x01(\rR\tpartition\"3\n" +
+	"\tpartition\x18\x0f \x01(\rR\tpartition\x124\n" +
+	"\x06labels\x18\x10 \x03(\v2\x1c.carillon.v1.Job.LabelsEntryR\x06labels\x12 \n" +
+	"\vdescription\x18\x11 \x01(\tR\vdescription\x1a9\n" +
+	"\vLabelsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"3\n" +
 	"\x04Kind\x12\x14\n" +
 	"\x10KIND_UNSPECIFIED\x10\x00\x12\a\n" +
 	"\x03JOB\x10\x01\x12\f\n" +
@@ -680,7 +703,7 @@ func file_carillon_v1_job_proto_rawDescGZIP() []byte {
 }
 
 var file_carillon_v1_job_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_carillon_v1_job_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
+var file_carillon_v1_job_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_carillon_v1_job_proto_goTypes = []any{
 	(Job_Kind)(0),                 // 0: carillon.v1.Job.Kind
 	(Job_State)(0),                // 1: carillon.v1.Job.State
@@ -689,28 +712,30 @@ var file_carillon_v1_job_proto_goTypes = []any{
 	(*FailurePolicy)(nil),         // 4: carillon.v1.FailurePolicy
 	(*Payload)(nil),               // 5: carillon.v1.Payload
 	(*JobCondition)(nil),          // 6: carillon.v1.JobCondition
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 8: google.protobuf.Duration
+	nil,                           // 7: carillon.v1.Job.LabelsEntry
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 9: google.protobuf.Duration
 }
 var file_carillon_v1_job_proto_depIdxs = []int32{
 	0,  // 0: carillon.v1.Job.kind:type_name -> carillon.v1.Job.Kind
 	3,  // 1: carillon.v1.Job.spec:type_name -> carillon.v1.JobSpec
 	1,  // 2: carillon.v1.Job.state:type_name -> carillon.v1.Job.State
 	6,  // 3: carillon.v1.Job.conditions:type_name -> carillon.v1.JobCondition
-	7,  // 4: carillon.v1.Job.due_time:type_name -> google.protobuf.Timestamp
-	7,  // 5: carillon.v1.Job.occurrence_time:type_name -> google.protobuf.Timestamp
-	7,  // 6: carillon.v1.Job.last_occurrence_time:type_name -> google.protobuf.Timestamp
-	7,  // 7: carillon.v1.Job.expire_time:type_name -> google.protobuf.Timestamp
-	4,  // 8: carillon.v1.JobSpec.failure_policy:type_name -> carillon.v1.FailurePolicy
-	5,  // 9: carillon.v1.JobSpec.payload:type_name -> carillon.v1.Payload
-	8,  // 10: carillon.v1.FailurePolicy.interval:type_name -> google.protobuf.Duration
-	1,  // 11: carillon.v1.JobCondition.type:type_name -> carillon.v1.Job.State
-	7,  // 12: carillon.v1.JobCondition.since_time:type_name -> google.protobuf.Timestamp
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	8,  // 4: carillon.v1.Job.due_time:type_name -> google.protobuf.Timestamp
+	8,  // 5: carillon.v1.Job.occurrence_time:type_name -> google.protobuf.Timestamp
+	8,  // 6: carillon.v1.Job.last_occurrence_time:type_name -> google.protobuf.Timestamp
+	8,  // 7: carillon.v1.Job.expire_time:type_name -> google.protobuf.Timestamp
+	7,  // 8: carillon.v1.Job.labels:type_name -> carillon.v1.Job.LabelsEntry
+	4,  // 9: carillon.v1.JobSpec.failure_policy:type_name -> carillon.v1.FailurePolicy
+	5,  // 10: carillon.v1.JobSpec.payload:type_name -> carillon.v1.Payload
+	9,  // 11: carillon.v1.FailurePolicy.interval:type_name -> google.protobuf.Duration
+	1,  // 12: carillon.v1.JobCondition.type:type_name -> carillon.v1.Job.State
+	8,  // 13: carillon.v1.JobCondition.since_time:type_name -> google.protobuf.Timestamp
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_carillon_v1_job_proto_init() }
@@ -727,7 +752,7 @@ func file_carillon_v1_job_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_carillon_v1_job_proto_rawDesc), len(file_carillon_v1_job_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   5,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

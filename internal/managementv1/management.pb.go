@@ -136,9 +136,10 @@ type ListJobsRequest struct {
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// next_page_token of the page before; empty for the first page. Parent and filter have to stay the same.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// Terms, joined by AND, as in AIP-160. A term compares a field: namespace, app, actorType, actor and name take = and
-	// != with a text that may end in *, and : with a text that they contain; kind, state and condition (one of the
-	// conditions) take = and !=. A text alone is contained in the name. Example: state = OVERDUE AND name = "invoice-*"
+	// Terms, joined by AND, as in AIP-160. A term compares a field: namespace, app, actorType, actor, name, description and
+	// labels.KEY take = and != with a text that may end in *, and : with a text that they contain; kind, state and condition
+	// (one of the conditions) take = and !=. A text alone is contained in the name. A job without the label matches != alone.
+	// Examples: state = OVERDUE AND name = "invoice-*"; labels.team = billing AND labels.example.com/tier = *
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
 	// The order: name, which is also the default.
 	OrderBy       string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`

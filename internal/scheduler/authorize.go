@@ -52,6 +52,13 @@ func (s *Service) authorize(ctx context.Context, req any) error {
 			}
 		}
 		return nil
+	case *bulkv1.ScheduleJobsWithExtRequest:
+		for _, j := range r.GetJobs() {
+			if err := s.authorizeMetadata(ctx, j.GetJob().GetMetadata()); err != nil {
+				return err
+			}
+		}
+		return nil
 	case *bulkv1.ListJobsPageRequest:
 		return s.authorizeMetadata(ctx, r.GetMetadata())
 	case *peerv1.ApplyRequest, *peerv1.ProgressRequest: // admit has authorized it, and the other node its client

@@ -98,6 +98,13 @@ func callsAbout(n *node) map[string]func(ctx context.Context, m *schedulerv1.Job
 			_, err := bulkv1.NewBulkClient(n.conn).ScheduleJobs(ctx, bulkOf(own, other))
 			return err
 		},
+		"Bulk.ScheduleJobsWithExt": func(ctx context.Context, m *schedulerv1.JobMetadata) error {
+			other := &schedulerv1.ScheduleJobRequest{Name: "a", Metadata: m, Job: &schedulerv1.Job{DueTime: new("1h")}, Overwrite: true}
+			_, err := bulkv1.NewBulkClient(n.conn).ScheduleJobsWithExt(ctx, &bulkv1.ScheduleJobsWithExtRequest{
+				Jobs: []*bulkv1.JobWithExt{{Job: due("b", "x")}, {Job: other}},
+			})
+			return err
+		},
 		"Bulk.ListJobsPage": func(ctx context.Context, m *schedulerv1.JobMetadata) error {
 			_, err := bulkv1.NewBulkClient(n.conn).ListJobsPage(ctx, &bulkv1.ListJobsPageRequest{Metadata: m})
 			return err

@@ -30,21 +30,40 @@ func (b bulkServer) ScheduleJobs(
 	if n := len(r.GetJobs()); n > maxBulkJobs {
 		return nil, tooManyJobs(n)
 	}
-	return b.service.scheduleAll(ctx, b.service.cfg.Now(), r.GetJobs()), nil
+	return b.service.scheduleAll(ctx, b.service.cfg.Now(), bulkv1.Bulk_ScheduleJobs_FullMethodName, r.GetJobs(), nil), nil
 }
 
-// scheduleAll resolves jobs as of now, and stores those that are valid, in order.
+// ScheduleJobsWithExt stores many jobs with their ext.
+func (b bulkServer) ScheduleJobsWithExt(
+	ctx context.Context, r *bulkv1.ScheduleJobsWithExtRequest,
+) (*bulkv1.ScheduleJobsResponse, error) {
+	n := len(r.GetJobs())
+	if n > maxBulkJobs {
+		return nil, tooManyJobs(n)
+	}
+	jobs, exts := make([]*schedulerv1.ScheduleJobRequest, n), make([]*bulkv1.JobExt, n)
+	for i, j := range r.GetJobs() {
+		jobs[i], exts[i] = j.GetJob(), j.GetExt()
+	}
+	return b.service.scheduleAll(ctx, b.service.cfg.Now(), bulkv1.Bulk_ScheduleJobsWithExt_FullMethodName, jobs, exts), nil
+}
+
+// scheduleAll resolves jobs as of now, and stores those that are valid, in order. exts has the ext
+// of each job, or is nil if none has one.
 func (s *Service) scheduleAll(
-	ctx context.Context, now time.Time, jobs []*schedulerv1.ScheduleJobRequest,
+	ctx context.Context, now time.Time, method string, jobs []*schedulerv1.ScheduleJobRequest, exts []*bulkv1.JobExt,
 ) *bulkv1.ScheduleJobsResponse {
 	refusals := new(bulkv1.ScheduleJobsResponse)
 	requests, indices := make([]job.Request, 0, len(jobs)), make([]int, 0, len(jobs))
 	refuse := func(index int, err error) {
-		err = s.translate(ctx, bulkv1.Bulk_ScheduleJobs_FullMethodName, func() error { return err })
+		err = s.translate(ctx, method, func() error { return err })
 		refusals.Refused = append(refusals.Refused, refusal(index, err))
 	}
 	for i, r := range jobs {
 		request, err := s.bulkRequest(ctx, now, r)
+		if err == nil && exts != nil {
+			err = s.addExt(&request, exts[i])
+		}
 		if err != nil {
 			refuse(i, err)
 			continue
@@ -84,6 +103,14 @@ func (s *Service) bulkRequest(
 		return err
 	})
 	return request, err
+}
+
+// addExt adds an ext to the request for a job, unless it is invalid.
+func (s *Service) addExt(r *job.Request, x *bulkv1.JobExt) (err error) {
+	if r.Spec.Ext, err = x.Ext(); err != nil {
+		s.metrics.createdFailed.WithLabelValues(r.Key.Target.Kind.String()).Inc()
+	}
+	return err
 }
 
 func refusal(index int, err error) *bulkv1.Refusal {

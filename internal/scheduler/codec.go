@@ -1,6 +1,8 @@
 package scheduler
 
 import (
+	"iter"
+
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
@@ -10,6 +12,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"carillon/internal/bulkv1"
+	"carillon/internal/job"
 	"carillon/internal/peerv1"
 )
 
@@ -30,6 +33,9 @@ func (c codec) Marshal(v any) (mem.BufferSlice, error) {
 // maxBulkJobs is how many jobs a call of carillon.v1.Bulk may have.
 const maxBulkJobs = 1000
 
+// maxBulkLabels is how many labels the jobs of such a call may have.
+const maxBulkLabels = maxBulkJobs * job.MaxLabels
+
 // maxWatchMessage is how many bytes a message of WatchJobs may have. The first one may have
 // maxInitial.
 const maxWatchMessage = 512 << 10
@@ -40,6 +46,14 @@ func (c codec) Unmarshal(data mem.BufferSlice, v any) error {
 	case *bulkv1.ScheduleJobsRequest, *peerv1.ApplyRequest:
 		if n := countItems(data); n > maxBulkJobs {
 			return tooManyJobs(n)
+		}
+	case *bulkv1.ScheduleJobsWithExtRequest:
+		if n := countItems(data); n > maxBulkJobs {
+			return tooManyJobs(n)
+		}
+		if n := countLabels(data); n > maxBulkLabels {
+			return status.Errorf(codes.InvalidArgument,
+				"the call has %d labels, and at most %d are accepted", n, maxBulkLabels)
 		}
 	case *schedulerv1.WatchJobsRequest:
 		if n := data.Len(); n > maxWatchMessage {
@@ -68,6 +82,46 @@ func countItems(data mem.BufferSlice) (n int) {
 		b = b[length:]
 	}
 	return n
+}
+
+// countLabels returns how many labels the jobs of an encoded ScheduleJobsWithExtRequest have. An
+// empty label has two bytes, and many more when it is decoded. For a message too small to exceed the
+// limit it returns 0, and for an invalid one the labels before the error.
+func countLabels(data mem.BufferSlice) (n int) {
+	if len(data) != 1 || data.Len() <= maxBulkLabels {
+		return 0
+	}
+	for j := range fieldsOf(data[0].ReadOnlyData(), 1) {
+		for ext := range fieldsOf(j, 2) {
+			for range fieldsOf(ext, 1) {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// fieldsOf yields those fields of an encoded message with this number that have a length. It ends
+// at an error.
+func fieldsOf(b []byte, number protowire.Number) iter.Seq[[]byte] {
+	return func(yield func([]byte) bool) {
+		for len(b) > 0 {
+			n, kind, tag := protowire.ConsumeTag(b)
+			if tag < 0 {
+				return
+			}
+			length := protowire.ConsumeFieldValue(n, kind, b[tag:])
+			if length < 0 {
+				return
+			}
+			if n == number && kind == protowire.BytesType {
+				if value, _ := protowire.ConsumeBytes(b[tag:]); !yield(value) {
+					return
+				}
+			}
+			b = b[tag+length:]
+		}
+	}
 }
 
 func tooManyJobs(n int) error {

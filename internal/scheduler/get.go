@@ -14,12 +14,14 @@ import (
 	"google.golang.org/grpc/status"
 	protobuf "google.golang.org/protobuf/proto"
 
+	"carillon/internal/bulkv1"
 	"carillon/internal/job"
 	"carillon/internal/limits"
 	"carillon/internal/wire"
 )
 
-// GetJob implements [schedulerv1.SchedulerServer]. It also sends [wire.NextDueHeader].
+// GetJob implements [schedulerv1.SchedulerServer]. It also sends [wire.NextDueHeader], and
+// [bulkv1.ExtHeader] if the job has an ext.
 func (s *Service) GetJob(
 	ctx context.Context, req *schedulerv1.GetJobRequest,
 ) (*schedulerv1.GetJobResponse, error) {
@@ -38,7 +40,24 @@ func (s *Service) GetJob(
 		// The response is complete without it.
 		_ = grpc.SetHeader(ctx, metadata.Pairs(wire.NextDueHeader, due.UTC().Format(time.RFC3339Nano)))
 	}
+	if spec.Ext != nil {
+		if err := setExtHeader(ctx, spec.Ext); err != nil {
+			return nil, err
+		}
+	}
 	return &schedulerv1.GetJobResponse{Job: wire.Job(spec)}, nil
+}
+
+// setExtHeader adds an ext to the header of the response.
+func setExtHeader(ctx context.Context, e *job.Ext) error {
+	value, err := bulkv1.EncodeExt(e)
+	if err == nil {
+		err = grpc.SetHeader(ctx, metadata.Pairs(bulkv1.ExtHeader, value))
+	}
+	if err != nil {
+		return fmt.Errorf("return the ext of a job: %w", err)
+	}
+	return nil
 }
 
 // get handles GetJob with handle. A large job acquires its bytes of the budget of lists until it is

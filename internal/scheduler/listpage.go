@@ -56,7 +56,7 @@ func (s *Service) listPage(ctx context.Context, req *bulkv1.ListJobsPageRequest)
 			}
 		}
 	}
-	return s.encodeList(ctx, jobs, func(b []byte) []byte {
+	return s.encodeList(ctx, jobs, true, func(b []byte) []byte {
 		if next == nil {
 			return b
 		}

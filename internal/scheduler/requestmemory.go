@@ -15,7 +15,9 @@ const maxRequest = 4 << 20
 func newMessages(bytes int64) *limits.MessageMemory {
 	return &limits.MessageMemory{
 		Budget: limits.NewBudget(max(bytes, limits.MinMessageBytes)), Max: maxRequest, Codec: newCodec(),
-		Waiting:  []string{bulkv1.Bulk_ScheduleJobs_FullMethodName, peerv1.Peer_Apply_FullMethodName},
+		Waiting: []string{
+			bulkv1.Bulk_ScheduleJobs_FullMethodName, bulkv1.Bulk_ScheduleJobsWithExt_FullMethodName, peerv1.Peer_Apply_FullMethodName,
+		},
 		Reserved: []string{peerv1.Peer_Apply_FullMethodName},
 	}
 }

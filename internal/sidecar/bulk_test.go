@@ -27,6 +27,8 @@ type bulkScheduler struct {
 	calls []int         // how many jobs each call had
 	hold  chan struct{} // if set, calls wait until it is closed
 	fails error         // the error of calls, or nil
+	old   bool          // it does not know ScheduleJobsWithExt
+	exts  map[string]*bulkv1.JobExt
 }
 
 func (s *bulkScheduler) ScheduleJobs(
@@ -56,6 +58,48 @@ func (s *bulkScheduler) ScheduleJobs(
 	return answer, nil
 }
 
+func (s *bulkScheduler) ScheduleJobsWithExt(
+	ctx context.Context, r *bulkv1.ScheduleJobsWithExtRequest,
+) (*bulkv1.ScheduleJobsResponse, error) {
+	s.mu.Lock()
+	old := s.old
+	s.mu.Unlock()
+	if old {
+		return s.UnimplementedBulkServer.ScheduleJobsWithExt(ctx, r)
+	}
+	request := new(bulkv1.ScheduleJobsRequest)
+	for _, j := range r.GetJobs() {
+		request.Jobs = append(request.Jobs, j.GetJob())
+	}
+	answer, err := s.ScheduleJobs(ctx, request)
+	refused := map[uint32]bool{}
+	for _, j := range answer.GetRefused() {
+		refused[j.GetIndex()] = true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, j := range r.GetJobs() {
+		if err == nil && !refused[uint32(i)] {
+			s.exts[jobKey(j.GetJob().GetMetadata(), j.GetJob().GetName())] = j.GetExt()
+		}
+	}
+	return answer, err
+}
+
+// ext returns the ext of the job that was scheduled under "namespace|app|name", or nil.
+func (s *bulkScheduler) ext(key string) *bulkv1.JobExt {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.exts[key]
+}
+
+// becomeOld makes s one that does not know ScheduleJobsWithExt.
+func (s *bulkScheduler) becomeOld() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.old = true
+}
+
 func (s *bulkScheduler) set(hold chan struct{}, fails error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -77,7 +121,7 @@ func startBulk(t *testing.T, cfg sidecar.Config) (*fixture, *bulkScheduler) {
 		t: t, network: n, address: schedulerAddress, hosts: []string{schedulerAddress},
 		jobs: make(map[string]*schedulerv1.ScheduleJobRequest), changed: make(chan struct{}),
 	}
-	s.bulk = &bulkScheduler{scheduler: s}
+	s.bulk = &bulkScheduler{scheduler: s, exts: map[string]*bulkv1.JobExt{}}
 	s.serve()
 	t.Cleanup(func() { s.die() })
 	f := &fixture{network: n, t: t, scheduler: s}

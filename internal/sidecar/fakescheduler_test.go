@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
 	"carillon/internal/bulkv1"
@@ -126,6 +127,17 @@ func (s *scheduler) GetJob(ctx context.Context, r *schedulerv1.GetJobRequest) (*
 	j := s.job(jobKey(r.GetMetadata(), r.GetName()))
 	if j == nil {
 		return nil, status.Error(codes.NotFound, "job not found: "+r.GetName())
+	}
+	if s.bulk != nil {
+		if ext := s.bulk.ext(jobKey(r.GetMetadata(), r.GetName())); ext != nil {
+			encoded, err := proto.Marshal(ext)
+			if err != nil {
+				return nil, err
+			}
+			if err := grpc.SetHeader(ctx, metadata.Pairs(bulkv1.ExtHeader, string(encoded))); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return &schedulerv1.GetJobResponse{Job: j.GetJob()}, nil
 }

@@ -1,6 +1,9 @@
 package wire
 
-import "carillon/internal/jsonvalue"
+import (
+	"carillon/internal/job"
+	"carillon/internal/jsonvalue"
+)
 
 // valueURL is the type URL of data given over HTTP: JSON is stored as a google.protobuf.Value.
 const valueURL = "type.googleapis.com/google.protobuf.Value"
@@ -17,8 +20,9 @@ const (
 	NeitherBody BodyForm = 3
 )
 
-// A Body describes a request body of the HTTP API, apart from its job.
+// A Body describes a request body of the HTTP API, apart from the fields of the job that Dapr has.
 type Body struct {
 	Form BodyForm
 	Loss jsonvalue.Loss // of the data
+	Ext  *job.Ext       // of the job; nil if it has none
 }

@@ -179,7 +179,7 @@ func TestDataIsRendered(t *testing.T) {
 			if asGiven && c.published != "" {
 				want = c.published
 			}
-			b, err := wire.RenderAPIJob(&runtimev1.Job{Name: "a", Data: c.data}, asGiven)
+			b, err := wire.RenderAPIJob(&runtimev1.Job{Name: "a", Data: c.data}, nil, asGiven)
 			if c.expectedError != "" {
 				if err == nil || !strings.Contains(err.Error(), c.expectedError) {
 					t.Errorf("%s: RenderAPIJob = %s, %v, want an error with %q", c.what, b, err, c.expectedError)
@@ -231,6 +231,8 @@ func FuzzParseAPIBody(f *testing.F) {
 		"", "{}", "null", `{"job":{"dueTime":"1s","data":{"a":[1,"x",null]}}}`, `{"repeats":"7","ttl":null}`,
 		`{"failurePolicy":{"constant":{"interval":"0.2s","maxRetries":5}}}`, "{\"a\":\"\xff\"}", `{"job":{},"job":{}}`,
 		strings.Repeat("[", 100), `{"data":"NaN"}`, `{"data":1e308}`,
+		`{"dueTime":"1s","ext":{"labels":{"team":"billing","a":""},"description":"\n"}}`, `{"job":{"ttl":"1s","ext":{"x":1}},"ext":{}}`,
+		`{"ttl":"1s","ext":{},"\u0065xt":{"labels":{"a":"1","a":"2"}}}`,
 	} {
 		f.Add([]byte(body))
 	}
@@ -245,8 +247,11 @@ func FuzzParseAPIBody(f *testing.F) {
 		if form.Form == wire.NeitherBody && !proto.Equal(r, &runtimev1.ScheduleJobRequest{Job: &runtimev1.Job{}}) {
 			t.Errorf("ParseAPIBody(%q) = %v, of neither form", body, r)
 		}
+		if form.Ext != nil {
+			wantSameExt(t, form.Ext)
+		}
 		for _, asGiven := range []bool{false, true} {
-			out, err := wire.RenderAPIJob(r.GetJob(), asGiven)
+			out, err := wire.RenderAPIJob(r.GetJob(), form.Ext, asGiven)
 			if err != nil || !json.Valid(out) {
 				t.Errorf("ParseAPIBody(%q) was accepted, and RenderAPIJob(%v) = %s, %v", body, r, out, err)
 			}

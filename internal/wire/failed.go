@@ -86,6 +86,15 @@ type HelpfulError struct{ Text, Help string }
 
 func (e *HelpfulError) Error() string { return e.Text }
 
+// A NoExtError is the error of a job with an ext whose scheduler cannot store that: it is Dapr's, or
+// an older one of ours. The job is not stored. The code is Unimplemented.
+type NoExtError struct{}
+
+func (NoExtError) Error() string { return "the scheduler cannot store the ext of a job" }
+
+// GRPCStatus returns the status of e. Package grpc calls it.
+func (e NoExtError) GRPCStatus() *status.Status { return status.New(codes.Unimplemented, e.Error()) }
+
 // failed returns the error of a call that failed with err. The text, which is Dapr's, precedes it.
 func failed(reason Reason, target job.Target, text string, err error) *APIError {
 	e := NewAPIError(reason, target, text+err.Error())

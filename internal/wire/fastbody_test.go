@@ -26,6 +26,9 @@ func bodies() []string {
 		`{"dueTime":"1s",}`, `{,"dueTime":"1s"}`, `{"dueTime" "1s"}`, `{"dueTime":"1s"`, `{"dueTime":"1s"}` + "\x00", `{"dueTime":"` + "\xff" + `"}`,
 		`{"due_time":"1s"}`, `{"DueTime":"1s"}`, `{"name":"x","dueTime":"1s"}`, `{"job":{"name":"x","dueTime":"1s"}}`, `{"name":"x"}`, `{"name":"","dueTime":"1s"}`,
 		`{"name":"x","name":"y","dueTime":"1s"}`, `{"job":{"name":"x"}}`, `{"x":1,"dueTime":"1s"}`, `{"dueTime":"1\u0073"}`,
+		`{"dueTime":"1s","ext":{"labels":{"a":"b"}}}`, `{"ext":{"labels":{"a":"b"}},"dueTime":"1s","data":[1]}`, `{"job":{"dueTime":"1s","ext":{"description":"\u0041"}}}`,
+		`{"dueTime":"1s","ext":null}`, `{"dueTime":"1s","ext":{}}`, `{"dueTime":"1s","ext":nul}`, `{"dueTime":"1s","ext":{"labels":{"a":"b"}`, `{"dueTime":"1s","ext":"` + "\xff" + `"}`,
+		`{"ext":{"description":"x"}}`, `{"job":{"ext":{"description":"x"}}}`, `{"dueTime":"1s","\u0065xt":{"description":"x"}}`,
 		`{"job":{"dueTime":"1s"}}`, `{"job":{"dueTime":"1s"},"x":1}`, `{"x":1,"job":{"dueTime":"1s"}}`, `{"job":{"dueTime":"1s"},"job":{}}`,
 		`{"job":{"dueTime":"1s"},"ttl":"1s"}`, `{"ttl":"1s","job":{"dueTime":"1s"}}`, `{"overwrite":false,"job":{"dueTime":"1s"}}`,
 		`{"job":{"overwrite":false}}`, `{"job":{"job":{"dueTime":"1s"}}}`, `{"job":{"dueTime":"1s"}`, `{"failurePolicy":{"drop":{}},"dueTime":"1s"}`,
@@ -80,6 +83,9 @@ func wantAsProtoJSON(t *testing.T, body []byte) {
 	}
 	var flat internalsv1.JobHTTPRequest
 	wantErr := protojson.UnmarshalOptions{DiscardUnknown: true}.Unmarshal(inner, &flat)
+	if invalid, ok := errors.AsType[*job.InvalidError](err); ok && strings.HasPrefix(invalid.Field, "ext") {
+		return // only Dapr ignores it
+	}
 	if err != nil || wantErr != nil || b.Form == 0 {
 		if err == nil || wantErr != nil && b.Form != 0 {
 			t.Errorf("ParseAPIBody(%.80q) = %v, and proto-JSON says %v", body, err, wantErr)

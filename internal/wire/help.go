@@ -25,6 +25,9 @@ func (e *APIError) HelpGet(err error, target job.Target, name string) *APIError 
 // HelpSchedule adds help to the error of the schedule request r that failed with err, as of now:
 // how to correct it, or how else to get it accepted. It works with any scheduler.
 func (e *APIError) HelpSchedule(err error, r *schedulerv1.ScheduleJobRequest, now time.Time) *APIError {
+	if _, ok := errors.AsType[NoExtError](err); ok {
+		return e.About("job.ext", "labels and descriptions need a scheduler of Carillon that is as new as this sidecar: use one, or leave ext out")
+	}
 	switch code := status.Code(err); {
 	case code == codes.AlreadyExists:
 		return e.About("overwrite", fmt.Sprintf("the app %.100q has a job of the name %.100q: set overwrite to true to replace it, delete it first, or choose another name", r.GetMetadata().GetAppId(), r.GetName()))

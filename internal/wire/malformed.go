@@ -28,6 +28,11 @@ func MalformedBatch(target job.Target, err error) *APIError {
 		`jobs and nothing after it; a job on each line, with Content-Type: application/x-ndjson; or for one job POST /v1.0/jobs/NAME`)
 }
 
+// InvalidExt returns the error of a job whose ext breaks a rule: err is from [ParseAPIBody].
+func InvalidExt(target job.Target, err *job.InvalidError) *APIError {
+	return NewAPIError(ReasonSchedule, target, "failed to schedule job due to: "+err.Reason).AsInvalid().About("job."+err.Field, err.Help)
+}
+
 var (
 	wrongDuration = regexp.MustCompile(`invalid google\.protobuf\.Duration value (".*")`)
 	wrongValue    = regexp.MustCompile(`invalid value for (\w+) field (\w+): (.*)$`)

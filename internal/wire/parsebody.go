@@ -24,6 +24,8 @@ const deepData = 3000
 // beside it. The data remembers how it was written, so that it is returned and delivered unchanged,
 // except for white space.
 //
+// The ext of the job, which Dapr lacks, is read strictly. An error in it is a [*job.InvalidError].
+//
 // Parsing can take hundreds of times the size of the body in memory, which it reserves. The error
 // is [jsonvalue.ErrNoMemory] if it cannot, and [jsonvalue.ErrTooLarge] if no scheduler would store
 // the data.
@@ -64,6 +66,9 @@ func ParseAPIBody(body []byte, reserve jsonvalue.Reserve) (*runtimev1.ScheduleJo
 		}
 		if flat.GetName() == "" {
 			flat.Name = name
+		}
+		if b.Ext, err = findExt(body, fields, b.Form); err != nil {
+			return nil, Body{}, err
 		}
 	}
 	r = &runtimev1.ScheduleJobRequest{

@@ -21,13 +21,14 @@ import (
 // errNoKind is the error of a google.protobuf.Value without a value, not even null.
 var errNoKind = errors.New("google.protobuf.Value: none of the oneof fields is set")
 
-// RenderAPIJob returns the JSON of a job in the HTTP API: proto-JSON, without absent fields.
+// RenderAPIJob returns the JSON of a job in the HTTP API: proto-JSON, without absent fields, and the
+// ext, unless that is nil.
 //
 // Data that was given over HTTP is rendered as it was given if asGiven is set, and otherwise as an
 // Any of a google.protobuf.Value. Other data is rendered as an Any by proto-JSON. If its type is
 // unknown or absent, it is {"@type":…,"value":"<base64>"}; Dapr answers 500 then, although most of
 // its SDKs store such data.
-func RenderAPIJob(j *runtimev1.Job, asGiven bool) ([]byte, error) {
+func RenderAPIJob(j *runtimev1.Job, ext *job.Ext, asGiven bool) ([]byte, error) {
 	var out struct {
 		Name          string          `json:"name,omitempty"`
 		Schedule      *string         `json:"schedule,omitempty"`
@@ -36,6 +37,7 @@ func RenderAPIJob(j *runtimev1.Job, asGiven bool) ([]byte, error) {
 		TTL           *string         `json:"ttl,omitempty"`
 		Data          json.RawMessage `json:"data,omitempty"`
 		FailurePolicy json.RawMessage `json:"failurePolicy,omitempty"`
+		Ext           *apiExt         `json:"ext,omitempty"`
 	}
 	out.Name, out.Schedule, out.Repeats, out.DueTime, out.TTL = j.GetName(), j.Schedule, j.Repeats, j.DueTime, j.Ttl
 	var err error
@@ -46,6 +48,9 @@ func RenderAPIJob(j *runtimev1.Job, asGiven bool) ([]byte, error) {
 		if out.FailurePolicy, err = compactJSON(j.GetFailurePolicy()); err != nil {
 			return nil, err
 		}
+	}
+	if ext != nil {
+		out.Ext = &apiExt{Labels: ext.LabelMap(), Description: ext.Description}
 	}
 	return encodeJSON(out)
 }

@@ -20,7 +20,8 @@ func parseSimpleBody(body []byte, reserve jsonvalue.Reserve) (r *runtimev1.Sched
 	defer p.Free()
 	r = &runtimev1.ScheduleJobRequest{Job: &runtimev1.Job{}}
 	j := r.GetJob()
-	var seen [7]bool
+	var ext []byte
+	var seen [8]bool
 	once := func(i int) bool {
 		again := seen[i]
 		seen[i] = true
@@ -56,13 +57,16 @@ func parseSimpleBody(body []byte, reserve jsonvalue.Reserve) (r *runtimev1.Sched
 			s, _, ok := p.Text()
 			j.Name = string(s)
 			return once(6) && ok
+		case "ext":
+			ext, ok = p.Value()
+			return once(7) && ok
 		default:
 			return false
 		}
 	}
 	b.Form = FlatBody
 	ok := p.Fields(func(key, _ []byte) bool {
-		if string(key) == "job" && seen == [7]bool{} {
+		if string(key) == "job" && seen == [8]bool{} {
 			b.Form = WrappedBody
 			return p.Fields(func(key, _ []byte) bool { return field(key) })
 		}
@@ -76,5 +80,10 @@ func parseSimpleBody(body []byte, reserve jsonvalue.Reserve) (r *runtimev1.Sched
 		return nil, Body{}, errNotSimple
 	}
 	b.Loss = p.Loss()
+	if ext != nil {
+		if b.Ext, err = parseExt(ext); err != nil {
+			return nil, Body{}, err
+		}
+	}
 	return r, b, nil
 }

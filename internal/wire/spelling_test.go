@@ -62,7 +62,7 @@ func wantText(t *testing.T, data *anypb.Any, text string) {
 	for asGiven, want := range map[bool]string{
 		true: `{"name":"a","data":` + text + `}`, false: `{"name":"a","data":{"@type":"` + valueURL + `","value":` + text + `}}`,
 	} {
-		if got, err := wire.RenderAPIJob(&runtimev1.Job{Name: "a", Data: data}, asGiven); err != nil || string(got) != want {
+		if got, err := wire.RenderAPIJob(&runtimev1.Job{Name: "a", Data: data}, nil, asGiven); err != nil || string(got) != want {
 			t.Errorf("RenderAPIJob(%v) = %.200s, %v, want %.200s", asGiven, got, err, want)
 		}
 	}

@@ -57,7 +57,7 @@ func (d *bodyWarnings) object(fields protoreflect.FieldDescriptors, path string,
 func (d *bodyWarnings) field(fields protoreflect.FieldDescriptors, path string, key, value []byte) {
 	if path == "" || path == "job." {
 		switch string(key) { // cheaper than a lookup
-		case "name", "schedule", "repeats", "dueTime", "ttl", "data", "overwrite":
+		case "name", "schedule", "repeats", "dueTime", "ttl", "data", "overwrite", "ext":
 			return
 		}
 	}

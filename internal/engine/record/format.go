@@ -8,12 +8,17 @@ import "carillon/internal/job"
 //
 //	1  instants from 1677 to 2262
 //	2  every instant that RFC 3339 can write
-const Format = 2
+//	3  labels and descriptions
+const Format = 3
 
 // FormatOf returns the oldest format that can hold s. EncodeSpec writes s in it.
 func FormatOf(s *job.Spec) int {
-	if fitsNarrow(s.Plan.First) && fitsNarrow(s.Plan.Until) {
+	switch {
+	case s.Ext != nil:
+		return 3
+	case fitsNarrow(s.Plan.First) && fitsNarrow(s.Plan.Until):
 		return 1
+	default:
+		return 2
 	}
-	return 2
 }

@@ -45,6 +45,9 @@ func records(t testing.TB) map[string][]byte {
 	last := time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC)
 	far := spec
 	far.Plan.First, far.Plan.Until = time.Time{}, last
+	labelled, described := oneShot, spec
+	labelled.Ext = &job.Ext{Labels: []job.Label{{Key: "example.com/team", Value: "billing"}, {Key: "urgent"}}}
+	described.Ext = &job.Ext{Labels: labelled.Ext.Labels, Description: "sends “the” invoices\nof a day"}
 	return map[string][]byte{
 		"spec-v1-full":     EncodeSpec(recordKey, &spec),
 		"spec-v1-one-shot": EncodeSpec(recordKey, &oneShot),
@@ -54,6 +57,8 @@ func records(t testing.TB) map[string][]byte {
 
 		"spec-v3-one-shot": EncodeSpec(recordKey, &job.Spec{Words: when.Words{DueTime: new(last.Format(time.RFC3339Nano))}, Plan: when.Plan{First: last}, Policy: job.DefaultPolicy(), AppID: "app"}),
 		"spec-v3-full":     EncodeSpec(recordKey, &far),
+		"spec-v4-one-shot": EncodeSpec(recordKey, &labelled),
+		"spec-v4-full":     EncodeSpec(recordKey, &described),
 		"state-v2":         EncodeState(State{Settled: 3, Last: time.Date(2262, 4, 11, 0, 0, 0, 0, time.UTC), Due: time.Date(2262, 4, 12, 0, 0, 0, 7, time.UTC)}),
 		"state-v2-retry":   EncodeState(State{Attempts: 300, Occurrence: time.Date(1, 1, 1, 0, 0, 0, 1, time.UTC), Due: last}),
 	}
@@ -131,14 +136,51 @@ func TestSealedRecordsStayReadable(t *testing.T) {
 }
 
 func TestSpecRoundTrip(t *testing.T) {
+	some := []job.Label{{Key: "a", Value: ""}, {Key: "b", Value: "c"}}
 	for _, k := range []job.Key{recordKey, keyOf(true, "ns", "type", "id", "name")} {
-		want := fullSpec(t)
-		got, err := DecodeSpec(k, EncodeSpec(k, &want))
-		if err != nil {
-			t.Fatal(err)
+		for _, ext := range []*job.Ext{nil, {Labels: some}, {Description: "d"}, {Labels: some, Description: "d"}} {
+			want := fullSpec(t)
+			want.Ext = ext
+			got, err := DecodeSpec(k, EncodeSpec(k, &want))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(&want, got, cmp.Comparer(sameRule)); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", k, diff)
+			}
 		}
-		if diff := cmp.Diff(&want, got, cmp.Comparer(sameRule)); diff != "" {
-			t.Errorf("%s (-want +got):\n%s", k, diff)
+	}
+}
+
+func TestMalformedLabelsAreRefused(t *testing.T) {
+	write := func(version byte, flags uint64, rest string) []byte {
+		e := encoder{version}
+		e.uint(flags)
+		e.instant(time.Unix(1, 0).UTC(), version != specVersion)
+		return append(e, rest...)
+	}
+	const one, two = "\x01\x01a\x01b", "\x02\x01a\x00\x01b\x00"
+	for _, rest := range []string{one, two} {
+		if _, err := DecodeSpec(recordKey, write(extSpecVersion, hasLabels, rest)); err != nil {
+			t.Errorf("the labels %q are not read: %v", rest, err)
+		}
+		for _, version := range []byte{specVersion, wideSpecVersion} {
+			if s, err := DecodeSpec(recordKey, write(version, hasLabels, rest)); !errors.Is(err, ErrMalformed) {
+				t.Errorf("version %d has the labels %q: %v, %v", version, rest, s, err)
+			}
+		}
+	}
+	for what, record := range map[string][]byte{
+		"no labels":            write(extSpecVersion, hasLabels, "\x00"),
+		"too few labels":       write(extSpecVersion, hasLabels, "\x02"+one[1:]),
+		"as many as there are": write(extSpecVersion, hasLabels, "\xff\xff\xff\xff\x0f"+one[1:]),
+		"a key twice":          write(extSpecVersion, hasLabels, "\x02\x01a\x00\x01a\x00"),
+		"another order":        write(extSpecVersion, hasLabels, "\x02\x01b\x00\x01a\x00"),
+		"no description":       write(extSpecVersion, hasDescription, "\x00"),
+		"an unknown flag":      write(extSpecVersion, specFlags, ""),
+	} {
+		if s, err := DecodeSpec(recordKey, record); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %v, %v, want an error", what, s, err)
 		}
 	}
 }

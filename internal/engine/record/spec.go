@@ -11,6 +11,7 @@ import (
 const (
 	specVersion     = 1
 	wideSpecVersion = 3 // with wide instants, for the specs that need them
+	extSpecVersion  = 4 // with wide instants and an ext, for the specs that have one
 )
 
 // Flags of a spec: which fields are present, and the two policies that are encoded as one bit each.
@@ -27,6 +28,8 @@ const (
 	hasMaxRetries
 	policyDrop
 	policyDefault
+	hasLabels      // from extSpecVersion on
+	hasDescription // from extSpecVersion on
 	specFlags
 )
 
@@ -54,15 +57,24 @@ func EncodeSpec(k job.Key, s *job.Spec) []byte {
 	}
 
 	size := 64 + len(s.AppID)
+	if s.Ext != nil {
+		set(len(s.Ext.Labels) > 0, hasLabels)
+		set(s.Ext.Description != "", hasDescription)
+		size += s.Ext.Size() + 2*len(s.Ext.Labels)
+	}
 	if s.Data != nil {
 		size += len(s.Data.TypeURL) + len(s.Data.Value)
 	}
 	e := encoder(make([]byte, 0, size))
-	wide := FormatOf(s) > 1
-	if wide {
-		e = append(e, wideSpecVersion)
-	} else {
+	format := FormatOf(s)
+	wide := format > 1
+	switch format {
+	case 1:
 		e = append(e, specVersion)
+	case 2:
+		e = append(e, wideSpecVersion)
+	default:
+		e = append(e, extSpecVersion)
 	}
 	e.uint(flags)
 	e.instant(s.Plan.First, wide)
@@ -93,6 +105,12 @@ func EncodeSpec(k job.Key, s *job.Spec) []byte {
 	if flags&hasMaxRetries != 0 {
 		e.uint(uint64(*s.Policy.MaxRetries))
 	}
+	if flags&hasLabels != 0 {
+		e.labels(s.Ext.Labels)
+	}
+	if flags&hasDescription != 0 {
+		e.string(s.Ext.Description)
+	}
 	if flags&hasData != 0 {
 		e.string(s.Data.TypeURL)
 		e = append(e, s.Data.Value...) // to the end of the record
@@ -102,18 +120,20 @@ func EncodeSpec(k job.Key, s *job.Spec) []byte {
 
 // DecodeSpec is the inverse of EncodeSpec. The result shares no memory with b.
 func DecodeSpec(k job.Key, b []byte) (*job.Spec, error) {
-	d, wide := decoder{rest: b}, false
+	d, wide, known := decoder{rest: b}, false, uint64(hasLabels)
 	switch version := d.byte(); version {
 	case specVersion:
 	case wideSpecVersion:
 		wide = true
+	case extSpecVersion:
+		wide, known = true, specFlags
 	case sealedSpecVersion:
 		return nil, fmt.Errorf("spec of %s: %w: it is sealed, and does not open: it is damaged, or its key is gone", k, ErrMalformed)
 	default:
 		return nil, fmt.Errorf("spec of %s: %w: its format %d is not known here", k, ErrMalformed, version)
 	}
 	flags := d.uint()
-	if flags >= specFlags {
+	if flags >= known {
 		d.failed = true
 	}
 	s := &job.Spec{AppID: impliedAppID(k)}
@@ -151,6 +171,16 @@ func DecodeSpec(k job.Key, b []byte) (*job.Spec, error) {
 		if flags&hasMaxRetries != 0 {
 			s.Policy.MaxRetries = new(d.uint32())
 		}
+	}
+	if flags&(hasLabels|hasDescription) != 0 {
+		s.Ext = new(job.Ext)
+	}
+	if flags&hasLabels != 0 {
+		s.Ext.Labels = d.labels()
+	}
+	if flags&hasDescription != 0 {
+		s.Ext.Description = d.string()
+		d.failed = d.failed || s.Ext.Description == ""
 	}
 	if flags&hasData != 0 {
 		s.Data = &job.Data{TypeURL: d.string()}

@@ -10,6 +10,7 @@ import (
 
 	schedulerv1 "github.com/dapr/dapr/pkg/proto/scheduler/v1"
 
+	"carillon/internal/bulkv1"
 	"carillon/internal/job"
 	"carillon/internal/wire"
 )
@@ -47,6 +48,7 @@ type batchRequest struct {
 type chunk struct {
 	results  []jobResult
 	requests []*schedulerv1.ScheduleJobRequest // of the results without an error
+	exts     []*bulkv1.JobExt                  // of the requests; nil if none has one
 	errs     []error                           // of requests
 	bytes    int                               // of the input, or of the requests if that is more
 	warnings int                               // of all results
@@ -123,7 +125,18 @@ func (b *batchRequest) add(item []byte, e *wire.APIError) {
 	}
 	c.results = append(c.results, result)
 	if result.err == nil {
-		c.requests = append(c.requests, wire.APIScheduleRequest(b.target, r))
+		c.addRequest(wire.APIScheduleRequest(b.target, r), bulkv1.NewJobExt(body.Ext))
+	}
+}
+
+// addRequest adds the request for a job, and its ext if that is not nil.
+func (c *chunk) addRequest(r *schedulerv1.ScheduleJobRequest, ext *bulkv1.JobExt) {
+	if ext != nil && c.exts == nil {
+		c.exts = make([]*bulkv1.JobExt, len(c.requests), chunkJobs)
+	}
+	c.requests = append(c.requests, r)
+	if c.exts != nil {
+		c.exts = append(c.exts, ext)
 	}
 }
 
@@ -147,7 +160,7 @@ func (b *batchRequest) advance(ctx context.Context) (ok bool) {
 	b.next, b.inFlight = chunk{}, done
 	go func() {
 		if len(c.requests) > 0 {
-			c.errs = b.jobs.schedulers.ScheduleAll(ctx, c.requests)
+			c.errs = b.jobs.schedulers.ScheduleAll(ctx, c.requests, c.exts)
 		}
 		done <- c
 	}()

@@ -126,14 +126,23 @@ func (r *reservation) release() {
 	}
 }
 
+// extMemory returns about how many bytes an ext takes, which may be nil.
+func extMemory(e *job.Ext) int {
+	if e == nil {
+		return 0
+	}
+	const label = 64 // in a map, without its texts
+	return e.Size() + label*len(e.Labels)
+}
+
 // parseJob parses the body of a job. It adds to r what parsing needs; afterwards twice the size of
-// the job's data remains reserved, because the job is encoded for the scheduler.
+// the job's data and its ext remains reserved, because the job is encoded for the scheduler.
 func (r *reservation) parseJob(
 	target job.Target, body []byte,
 ) (*runtimev1.ScheduleJobRequest, wire.Body, *wire.APIError) {
 	before := r.bytes
 	req, b, err := wire.ParseAPIBody(body, r.reserve)
-	if err == nil && !r.resize(before+2*int64(len(req.GetJob().GetData().GetValue()))) {
+	if err == nil && !r.resize(before+2*int64(len(req.GetJob().GetData().GetValue())+extMemory(b.Ext))) {
 		err = jsonvalue.ErrNoMemory
 	}
 	if err == nil {
@@ -145,6 +154,9 @@ func (r *reservation) parseJob(
 		return nil, wire.Body{}, wire.NewAPIError(wire.ReasonTooManyCalls, target, err.Error())
 	case errors.Is(err, jsonvalue.ErrTooLarge):
 		return nil, wire.Body{}, wire.ScheduleFailed(target, status.Error(codes.ResourceExhausted, err.Error()))
+	}
+	if invalid, ok := errors.AsType[*job.InvalidError](err); ok {
+		return nil, wire.Body{}, wire.InvalidExt(target, invalid)
 	}
 	return nil, wire.Body{}, wire.Malformed(target, err, body)
 }

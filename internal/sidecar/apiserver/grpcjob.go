@@ -33,7 +33,7 @@ func (a grpcAPI) target(ctx context.Context) (target job.Target, published bool,
 	return target, len(header) > 0 && header[0] != "", err
 }
 
-// ScheduleJob creates a job, or replaces it.
+// ScheduleJob creates a job, or replaces it. Dapr's request has no field for an ext.
 func (a grpcAPI) ScheduleJob(
 	ctx context.Context, r *runtimev1.ScheduleJobRequest,
 ) (*runtimev1.ScheduleJobResponse, error) {
@@ -41,7 +41,7 @@ func (a grpcAPI) ScheduleJob(
 	if err != nil {
 		return nil, err
 	}
-	if err := a.jobs.schedule(ctx, target, r, published); err != nil {
+	if err := a.jobs.schedule(ctx, target, r, nil, published); err != nil {
 		return nil, err
 	}
 	return &runtimev1.ScheduleJobResponse{}, nil
@@ -55,14 +55,14 @@ func (a grpcAPI) GetJob(
 	if err != nil {
 		return nil, err
 	}
-	j, nextDue, err := a.jobs.get(ctx, target, r.GetName(), published)
+	j, err := a.jobs.get(ctx, target, r.GetName(), published)
 	if err != nil {
 		return nil, err
 	}
-	if nextDue != "" {
-		_ = grpc.SetHeader(ctx, metadata.Pairs(wire.NextDueHeader, nextDue)) // the response is complete without it
+	if j.nextDue != "" {
+		_ = grpc.SetHeader(ctx, metadata.Pairs(wire.NextDueHeader, j.nextDue)) // the response is complete without it
 	}
-	return &runtimev1.GetJobResponse{Job: j}, nil
+	return &runtimev1.GetJobResponse{Job: j.Job}, nil
 }
 
 // DeleteJob deletes a job, if there is one.

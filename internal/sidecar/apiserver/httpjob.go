@@ -75,7 +75,7 @@ func (a *httpAPI) postJob(
 	req.Job.Name = name
 	found := append(b.Warnings(body), noData(r.Header.Get("Content-Type"), req.GetJob())...)
 	ctx := withWarnings(r.Context(), w.Header())
-	if err := a.jobs.schedule(ctx, target, req, published, found...); err != nil {
+	if err := a.jobs.schedule(ctx, target, req, b.Ext, published, found...); err != nil {
 		// Today's clients know Dapr's text for a body of today's form. Any other body needs more help.
 		if e, ok := errors.AsType[*wire.APIError](err); ok && e.Reason == wire.ReasonScheduleEmpty {
 			_ = e.HelpEmpty(b, body)
@@ -95,7 +95,7 @@ const renderCost = 4
 func (a *httpAPI) getJob(
 	w http.ResponseWriter, r *http.Request, target job.Target, name string, d dialect,
 ) {
-	j, nextDue, err := a.jobs.get(r.Context(), target, name, d.published)
+	j, err := a.jobs.get(r.Context(), target, name, d.published)
 	if err != nil {
 		writeError(w, target, err)
 		return
@@ -106,13 +106,13 @@ func (a *httpAPI) getJob(
 		writeAPIError(w, a.calls.tooMany(target))
 		return
 	}
-	body, err := wire.RenderAPIJob(j, d.published)
+	body, err := wire.RenderAPIJob(j.Job, j.ext.Stored(), d.published)
 	if err != nil {
 		writeAPIError(w, encodingFailed(target, err))
 		return
 	}
-	if nextDue != "" {
-		w.Header().Set(wire.NextDueHeader, nextDue)
+	if j.nextDue != "" {
+		w.Header().Set(wire.NextDueHeader, j.nextDue)
 	}
 	writeJSON(w, d.got, body)
 }

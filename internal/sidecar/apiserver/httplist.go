@@ -91,7 +91,7 @@ func renderPage(
 		if !held.resize(int64(body.Cap() + renderCost*len(j.GetJob().GetData().GetValue()))) {
 			return nil, held.limit.tooMany(target).WithHelp("try again when some have ended, or with a smaller pageSize")
 		}
-		rendered, err := wire.RenderAPIJob(wire.APIJob(j.GetName(), j.GetJob()), published)
+		rendered, err := wire.RenderAPIJob(wire.APIJob(j.GetName(), j.GetJob()), page.GetExt()[uint32(i)].Stored(), published)
 		if err != nil { // of this job alone: the others are listed
 			rendered = wire.APIResult(j.GetName(), encodingFailed(target, err))
 		}

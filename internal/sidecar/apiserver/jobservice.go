@@ -45,10 +45,10 @@ func newJobService(
 	}
 }
 
-// schedule stores a job, and warns its client, or refuses it: see jobChecker. The warnings in
-// found were found in its body.
+// schedule stores a job, with its ext if that is not nil, and warns its client, or refuses it: see
+// jobChecker. The warnings in found were found in its body.
 func (s *jobService) schedule(
-	ctx context.Context, target job.Target, r *runtimev1.ScheduleJobRequest,
+	ctx context.Context, target job.Target, r *runtimev1.ScheduleJobRequest, ext *job.Ext,
 	published bool, found ...string,
 ) error {
 	if e := wire.CheckAPIJob(target, r.GetJob()); e != nil {
@@ -65,7 +65,7 @@ func (s *jobService) schedule(
 		return e
 	}
 	request := wire.APIScheduleRequest(target, r)
-	if err := s.schedulers.Schedule(ctx, request); err != nil {
+	if err := s.schedulers.Schedule(ctx, request, bulkv1.NewJobExt(ext)); err != nil {
 		e := wire.ScheduleFailed(target, err).HelpSchedule(err, request, time.Now())
 		return inDialect(e, err, published)
 	}
@@ -75,20 +75,26 @@ func (s *jobService) schedule(
 	return nil
 }
 
-// get returns a job, and when it is due next: the value of [wire.NextDueHeader], empty if that is
-// unknown.
+// A gotJob is a job in the form of the API, with what that has no field for.
+type gotJob struct {
+	*runtimev1.Job
+	ext     *bulkv1.JobExt // nil if it has none
+	nextDue string         // the value of [wire.NextDueHeader]; empty if that is unknown
+}
+
+// get returns a job.
 func (s *jobService) get(
 	ctx context.Context, target job.Target, name string, published bool,
-) (j *runtimev1.Job, nextDue string, err error) {
+) (gotJob, error) {
 	if e := checkName(target, name, published); e != nil {
-		return nil, "", e
+		return gotJob{}, e
 	}
 	request := &schedulerv1.GetJobRequest{Name: name, Metadata: wire.APIMetadata(target)}
-	res, nextDue, err := s.schedulers.GetJob(ctx, request)
+	found, err := s.schedulers.GetJob(ctx, request)
 	if err != nil {
-		return nil, "", inDialect(wire.GetFailed(target, err).HelpGet(err, target, name), err, published)
+		return gotJob{}, inDialect(wire.GetFailed(target, err).HelpGet(err, target, name), err, published)
 	}
-	return wire.APIJob(name, res.GetJob()), nextDue, nil
+	return gotJob{Job: wire.APIJob(name, found.Job), ext: found.Ext, nextDue: found.NextDue}, nil
 }
 
 // remove deletes a job. It succeeds if there is no such job.

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"carillon/internal/bulkv1"
+	"carillon/internal/wire"
 )
 
 // Limits of a call that stores many jobs.
@@ -24,27 +25,50 @@ const (
 // maxParallelCalls is how many calls at once store jobs one by one.
 const maxParallelCalls = 16
 
+// newCombiningHost returns a host whose combiner sends its calls to it.
+func newCombiningHost(address string, conn *grpc.ClientConn) *host {
+	h := newHost(address, conn)
+	h.combiner.alone = h.scheduleOne
+	h.combiner.together = func(ctx context.Context, all []*schedulerv1.ScheduleJobRequest) []error {
+		return h.scheduleAll(ctx, all, nil)
+	}
+	return h
+}
+
 // scheduleAll stores jobs, many in a call if the scheduler can do that, and returns their errors.
-// Jobs with the same name are stored in order.
-func (h *host) scheduleAll(ctx context.Context, all []*schedulerv1.ScheduleJobRequest) []error {
-	if !h.mayHaveBulk() {
+// Jobs with the same name are stored in order. exts has the ext of each, or is nil if none has one.
+func (h *host) scheduleAll(
+	ctx context.Context, all []*schedulerv1.ScheduleJobRequest, exts []*bulkv1.JobExt,
+) []error {
+	if exts == nil && !h.mayHaveBulk() {
 		return h.scheduleEach(ctx, all)
 	}
 	errs := make([]error, len(all))
 	for first := 0; first < len(all); {
 		n, bytes := 0, 0
 		for n < min(len(all)-first, maxBulkJobs) {
-			const frame = 8 // of a job in the message
-			if bytes += proto.Size(all[first+n]) + frame; bytes > maxBulkBytes && n > 0 {
+			const frame = 8 // of a job in the message, and of its ext
+			bytes += proto.Size(all[first+n]) + frame
+			if exts != nil {
+				bytes += proto.Size(exts[first+n]) + frame
+			}
+			if bytes > maxBulkBytes && n > 0 {
 				break
 			}
 			n++
 		}
 		jobs := all[first : first+n]
-		err := h.scheduleBulk(ctx, jobs, errs[first:first+n])
-		switch status.Code(err) {
-		case codes.OK:
-		case codes.Unimplemented: // a scheduler of Dapr, which one of ours may replace
+		var err error
+		if exts != nil {
+			err = h.scheduleBulkWithExt(ctx, jobs, exts[first:first+n], errs[first:first+n])
+		} else {
+			err = h.scheduleBulk(ctx, jobs, errs[first:first+n])
+		}
+		switch code := status.Code(err); {
+		case code == codes.OK:
+		case code == codes.Unimplemented && exts != nil: // a scheduler of Dapr, or an older one of ours
+			return append(errs[:first], h.scheduleWithoutExt(ctx, all[first:], exts[first:])...)
+		case code == codes.Unimplemented: // a scheduler of Dapr, which one of ours may replace
 			h.noBulkUntil.Store(new(time.Now().Add(time.Minute)))
 			return append(errs[:first], h.scheduleEach(ctx, all[first:])...)
 		default:
@@ -69,6 +93,48 @@ func (h *host) scheduleBulk(ctx context.Context, jobs []*schedulerv1.ScheduleJob
 	if err != nil {
 		return err
 	}
+	return setRefusals(answer, jobs, errs)
+}
+
+// scheduleBulkWithExt stores jobs with their ext by one call, and sets their errors.
+func (h *host) scheduleBulkWithExt(
+	ctx context.Context, jobs []*schedulerv1.ScheduleJobRequest, exts []*bulkv1.JobExt, errs []error,
+) error {
+	request := &bulkv1.ScheduleJobsWithExtRequest{Jobs: make([]*bulkv1.JobWithExt, len(jobs))}
+	for i, j := range jobs {
+		request.Jobs[i] = &bulkv1.JobWithExt{Job: j, Ext: exts[i]}
+	}
+	answer, err := h.bulk.ScheduleJobsWithExt(ctx, request, grpc.WaitForReady(true))
+	if err != nil {
+		return err
+	}
+	return setRefusals(answer, jobs, errs)
+}
+
+// scheduleWithoutExt stores those jobs that have no ext, and returns the errors of all. The
+// scheduler cannot store the others.
+func (h *host) scheduleWithoutExt(
+	ctx context.Context, all []*schedulerv1.ScheduleJobRequest, exts []*bulkv1.JobExt,
+) []error {
+	errs := make([]error, len(all))
+	var plain []int
+	for i := range all {
+		if exts[i] != nil {
+			errs[i] = wire.NoExtError{}
+		} else {
+			plain = append(plain, i)
+		}
+	}
+	if len(plain) > 0 {
+		for n, err := range h.scheduleAll(ctx, pick(all, plain), nil) {
+			errs[plain[n]] = err
+		}
+	}
+	return errs
+}
+
+// setRefusals sets the errors of the jobs of a call that its answer names.
+func setRefusals(answer *bulkv1.ScheduleJobsResponse, jobs []*schedulerv1.ScheduleJobRequest, errs []error) error {
 	next := 0
 	for _, r := range answer.GetRefused() {
 		i := int(r.GetIndex())
@@ -102,4 +168,13 @@ func (h *host) scheduleEach(ctx context.Context, all []*schedulerv1.ScheduleJobR
 func (h *host) scheduleOne(ctx context.Context, r *schedulerv1.ScheduleJobRequest) error {
 	_, err := h.ScheduleJob(ctx, r, grpc.WaitForReady(true))
 	return err
+}
+
+// pick returns those of all with these indices.
+func pick[T any](all []T, indices []int) []T {
+	some := make([]T, len(indices))
+	for n, i := range indices {
+		some[n] = all[i]
+	}
+	return some
 }

@@ -13,8 +13,12 @@ import (
 	"carillon/internal/wire"
 )
 
-// Schedule stores one job. Jobs of concurrent calls share calls to the scheduler: see combiner.
-func (c *Client) Schedule(ctx context.Context, r *schedulerv1.ScheduleJobRequest) error {
+// Schedule stores one job, with its ext if that is not nil. Jobs of concurrent calls share calls to the scheduler, unless
+// they have an ext: see combiner.
+func (c *Client) Schedule(ctx context.Context, r *schedulerv1.ScheduleJobRequest, ext *bulkv1.JobExt) error {
+	if ext != nil {
+		return c.ScheduleAll(ctx, []*schedulerv1.ScheduleJobRequest{r}, []*bulkv1.JobExt{ext})[0]
+	}
 	return c.call(ctx, func(ctx context.Context, h *host) error {
 		if !h.mayHaveBulk() {
 			return h.scheduleOne(ctx, r)
@@ -23,27 +27,30 @@ func (c *Client) Schedule(ctx context.Context, r *schedulerv1.ScheduleJobRequest
 	})
 }
 
-// ScheduleAll stores jobs of one target, and returns the error of each. Jobs with the same name are
-// stored in their order.
-func (c *Client) ScheduleAll(ctx context.Context, all []*schedulerv1.ScheduleJobRequest) []error {
+// ScheduleAll stores jobs of one target, and returns the error of each: [wire.NoExtError] if the
+// scheduler does not store its ext. exts has the ext of each, or is nil if none has one. Jobs with
+// the same name are stored in their order.
+func (c *Client) ScheduleAll(
+	ctx context.Context, all []*schedulerv1.ScheduleJobRequest, exts []*bulkv1.JobExt,
+) []error {
 	errs := make([]error, len(all))
 	pending := make([]int, len(all)) // indexes into all
 	for i := range pending {
 		pending[i] = i
 	}
-	requests := all
+	requests, extsOf := all, exts
 	err := c.call(ctx, func(ctx context.Context, h *host) error {
 		var canceled error
 		var unsent []int
-		for i, err := range h.scheduleAll(ctx, requests) {
+		for i, err := range h.scheduleAll(ctx, requests, extsOf) {
 			errs[pending[i]] = err
 			if status.Code(err) == codes.Canceled {
 				unsent, canceled = append(unsent, pending[i]), err
 			}
 		}
-		pending, requests = unsent, requests[:0:0]
-		for _, i := range pending {
-			requests = append(requests, all[i])
+		pending, requests = unsent, pick(all, unsent)
+		if exts != nil {
+			extsOf = pick(exts, unsent)
 		}
 		return canceled
 	})
@@ -55,19 +62,34 @@ func (c *Client) ScheduleAll(ctx context.Context, all []*schedulerv1.ScheduleJob
 	return errs
 }
 
-// GetJob returns a job, and the scheduler's [wire.NextDueHeader]; it is empty if there is none.
-func (c *Client) GetJob(
-	ctx context.Context, r *schedulerv1.GetJobRequest,
-) (res *schedulerv1.GetJobResponse, nextDue string, err error) {
+// A FoundJob is a job as a scheduler returned it.
+type FoundJob struct {
+	Job     *schedulerv1.Job
+	Ext     *bulkv1.JobExt // nil if it has none
+	NextDue string         // the scheduler's [wire.NextDueHeader]; empty if there is none
+}
+
+// GetJob returns a job.
+func (c *Client) GetJob(ctx context.Context, r *schedulerv1.GetJobRequest) (found FoundJob, err error) {
 	var header metadata.MD
+	var res *schedulerv1.GetJobResponse
 	err = c.call(ctx, func(ctx context.Context, h *host) (err error) {
 		res, err = h.GetJob(ctx, r, grpc.WaitForReady(true), grpc.Header(&header))
 		return err
 	})
-	if values := header.Get(wire.NextDueHeader); len(values) == 1 {
-		nextDue = values[0]
+	if err != nil {
+		return FoundJob{}, err
 	}
-	return res, nextDue, err
+	found.Job = res.GetJob()
+	if values := header.Get(wire.NextDueHeader); len(values) == 1 {
+		found.NextDue = values[0]
+	}
+	if values := header.Get(bulkv1.ExtHeader); len(values) == 1 {
+		if found.Ext, err = bulkv1.DecodeExt(values[0]); err != nil {
+			return FoundJob{}, err
+		}
+	}
+	return found, nil
 }
 
 // ListJobs lists jobs. A response of more than maxBytes is an error.

@@ -71,7 +71,7 @@ func (c *Client) setHosts(ctx context.Context, hosts []string) (changed bool, er
 			if err != nil {
 				return false, fmt.Errorf("scheduler %q: %w", h, err)
 			}
-			c.conns[h] = newHost(h, conn)
+			c.conns[h] = newCombiningHost(h, conn)
 		}
 	}
 	for h, conn := range c.conns {

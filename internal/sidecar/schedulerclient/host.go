@@ -32,12 +32,10 @@ type host struct {
 }
 
 func newHost(address string, conn *grpc.ClientConn) *host {
-	h := &host{
+	return &host{
 		SchedulerClient: schedulerv1.NewSchedulerClient(conn), address: address, conn: conn,
 		bulk: bulkv1.NewBulkClient(conn),
 	}
-	h.combiner.alone, h.combiner.together = h.scheduleOne, h.scheduleAll
-	return h
 }
 
 // firstConnected returns the first of hosts, or, if that does not connect soon, any host that
