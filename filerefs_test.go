@@ -23,7 +23,7 @@ var layeredPackages = []string{
 	"internal/app", "internal/bench", "internal/cluster", "internal/command", "internal/connect",
 	"internal/contextcmd", "internal/devcmd", "internal/dispatch", "internal/encryption",
 	"internal/engine",
-	"internal/engine/machine", "internal/engine/quarantine", "internal/engine/record",
+	"internal/engine/dueorder", "internal/engine/machine", "internal/engine/quarantine", "internal/engine/record",
 	"internal/engine/storemeta", "internal/explain", "internal/forward", "internal/identity",
 	"internal/job", "internal/jobcmd", "internal/kubernetes", "internal/management",
 	"internal/membercmd", "internal/memory", "internal/nodecmd", "internal/output", "internal/roleflag", "internal/scheduler",
