@@ -93,12 +93,11 @@ func inDueOrder(views []JobView, isOnPage func(e record.Entry) bool) []JobView {
 	views = slices.DeleteFunc(views, func(v JobView) bool { return !isOnPage(v.entry()) })
 	slices.SortFunc(views, func(v, w JobView) int { return v.entry().CompareDue(w.entry()) })
 	seen := make(map[job.Key]bool, len(views))
-	for i := len(views) - 1; i >= 0; i-- { // the last place of a job is the newest
-		if k := views[i].Key; seen[k] {
+	for i, v := range slices.Backward(views) { // the last place of a job is the newest
+		if seen[v.Key] {
 			views = slices.Delete(views, i, i+1)
-		} else {
-			seen[k] = true
 		}
+		seen[v.Key] = true
 	}
 	return views
 }

@@ -14,13 +14,17 @@ import (
 
 	"carillon/internal/job"
 	pb "carillon/internal/managementv1"
+	"carillon/internal/pagetoken"
 )
 
 // A modelJob is what the naive model knows of a job.
 type modelJob struct {
 	key   job.Key
 	state pb.Job_State
+	due   time.Time
 }
+
+func byDue(a, b modelJob) int { return cmp.Or(a.due.Compare(b.due), byKey(a, b)) }
 
 func byKey(a, b modelJob) int {
 	x, y := a.key, b.key
@@ -97,10 +101,11 @@ func TestListsAgreeWithModel(t *testing.T) {
 					delete(model, k)
 				case 1:
 					w.schedule(k, time.Now())
-					model[k] = modelJob{k, pb.Job_OVERDUE}
+					model[k] = modelJob{k, pb.Job_OVERDUE, time.Now()}
 				default:
-					w.schedule(k, time.Now().Add(1000*time.Hour))
-					model[k] = modelJob{k, pb.Job_SCHEDULED}
+					due := time.Now().Add(1000*time.Hour - time.Duration(r.IntN(3))*time.Second)
+					w.schedule(k, due)
+					model[k] = modelJob{k, pb.Job_SCHEDULED, due}
 				}
 			}
 			time.Sleep(time.Second)
@@ -129,8 +134,11 @@ func TestListsAgreeWithModel(t *testing.T) {
 					want = append(want, j)
 				}
 			}
-			slices.SortFunc(want, byKey)
 			req := &pb.ListJobsRequest{Parent: parent, PageSize: int32(1 + r.IntN(20)), Filter: strings.Join(filter, " AND ")}
+			if slices.SortFunc(want, byKey); r.IntN(2) == 0 {
+				req.OrderBy = "due_time"
+				slices.SortFunc(want, byDue)
+			}
 			var got []*pb.Job
 			for {
 				page, err := c.ListJobs(t.Context(), req)
@@ -233,7 +241,9 @@ func TestPageTokenBelongsToItsQuery(t *testing.T) {
 		for _, r := range []*pb.ListJobsRequest{
 			{Parent: "namespaces/other", PageToken: page.GetNextPageToken()},
 			{Parent: "namespaces/ns", Filter: "a", PageToken: page.GetNextPageToken()},
+			{Parent: "namespaces/ns", OrderBy: "due_time", PageToken: page.GetNextPageToken()},
 			{Parent: "namespaces/ns", PageToken: "x"},
+			{Parent: "namespaces/ns", OrderBy: "due_time", PageToken: pagetoken.Encode([]byte("forged"), "namespaces/ns\x00\x00due_time")},
 			{Parent: "namespaces/ns", PageToken: "AAAA"},
 		} {
 			if _, err := c.ListJobs(t.Context(), r); status.Code(err) != codes.InvalidArgument || fieldOf(err) != "pageToken" {
