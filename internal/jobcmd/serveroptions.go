@@ -70,8 +70,10 @@ func inFlags(err error) error {
 		return err
 	}
 	text := status.Convert(err).Message()
-	if about, ok := strings.CutPrefix(text, "filter: "); ok {
-		text = "--filter: " + about
+	for field, flag := range map[string]string{"filter": "--filter", "orderBy": "--order-by"} {
+		if about, ok := strings.CutPrefix(text, field+": "); ok {
+			text = flag + ": " + about
+		}
 	}
 	return exit.Usagef("%s", text)
 }
