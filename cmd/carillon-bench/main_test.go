@@ -68,7 +68,7 @@ func TestBenchMeasuresEveryRow(t *testing.T) {
 	report, err := bench.Run(t.Context(), bench.Config{
 		Sizes: bench.Sizes{
 			Rounds: 1, Window: 100 * time.Millisecond, Calls: 5, Burst: 200, Recurring: 50, Repeats: 2, Idle: 200 * time.Millisecond,
-			Few: 100, List: 200, Stored: 300, Hung: 100, Beside: 100, Busy: 200, Overload: 100 * time.Millisecond, Rest: 10 * time.Millisecond,
+			Few: 100, List: 200, Stored: 300, Pages: 20, Hung: 100, Beside: 100, Busy: 200, Overload: 100 * time.Millisecond, Rest: 10 * time.Millisecond,
 			Linger: 50 * time.Millisecond, Patience: 30 * time.Second,
 		},
 		Callers: 8, Connections: 2, Payload: 64, Dir: dir, ProfileDir: t.TempDir(),
@@ -87,7 +87,7 @@ func TestBenchMeasuresEveryRow(t *testing.T) {
 			t.Errorf("row %d, %s: nothing was measured", r.Row, r.Measure)
 		}
 	}
-	for _, row := range []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 17, 18, 19, 20} {
+	for _, row := range []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 16, 17, 18, 19, 20, 21} {
 		if !rows[row] {
 			t.Errorf("row %d is missing", row)
 		}

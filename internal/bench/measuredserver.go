@@ -10,10 +10,11 @@ import (
 // A measuredServer is a Scheduler service under test.
 type measuredServer struct {
 	*client
-	process process
-	child   *child // nil if it was already running
-	address string
-	dir     string // data directory; "" if it was already running
+	process    process
+	child      *child // nil if it was already running
+	address    string
+	management string // address of the management API; "" if it was already running
+	dir        string // data directory; "" if it was already running
 }
 
 // emptyScheduler starts a scheduler without jobs, or returns the running one of the configuration.
@@ -50,13 +51,14 @@ func (b *bench) dialCluster(ctx context.Context, address string) (*client, error
 
 // startScheduler starts a scheduler with that data directory and port.
 func (b *bench) startScheduler(ctx context.Context, dir, port string) (*measuredServer, error) {
-	c, err := b.startCarillon(ctx, []string{`msg=listening .*\bscheduler=(\S+)`}, "scheduler",
+	listening := []string{`msg=listening .*\bscheduler=(\S+)`, `msg=listening .*\bmanagement=(\S+)`}
+	c, err := b.startCarillon(ctx, listening, "scheduler", "--management-port", "0",
 		"--listen-address", "127.0.0.1", "--port", port, "--healthz-listen-address", "127.0.0.1", "--healthz-port", "0",
 		"--enable-metrics=false", "--etcd-data-dir", dir)
 	if err != nil {
 		return nil, err
 	}
-	t := &measuredServer{process: c.process(), child: c, address: c.matches[0], dir: dir}
+	t := &measuredServer{process: c.process(), child: c, address: c.matches[0], management: c.matches[1], dir: dir}
 	if t.client, err = b.dial(t.address); err != nil {
 		return nil, errors.Join(err, c.stop())
 	}

@@ -17,6 +17,7 @@ type Sizes struct {
 	Few      int           `json:"few"`         // jobs that count as few
 	List     int           `json:"list"`        // jobs in one list
 	Stored   int           `json:"stored"`      // jobs far in the future
+	Pages    int           `json:"pages"`       // of the stored jobs, in each order
 	Hung     int           `json:"hung"`        // jobs due for an app that hangs
 	Beside   int           `json:"beside"`      // jobs that are due at one instant beside the stored ones
 	Busy     int           `json:"busy"`        // jobs of the apps that have more work than the server can do
@@ -31,7 +32,7 @@ type Sizes struct {
 func Quick() Sizes {
 	return Sizes{
 		Name: "quick", Rounds: 1, Window: 1200 * time.Millisecond, Calls: 500, Burst: 20_000, Recurring: 20_000, Repeats: 5, Losses: 1,
-		Idle: 3 * time.Second, Few: 10_000, List: 30_000, Stored: 50_000, Hung: 20_000, Beside: 5000,
+		Idle: 3 * time.Second, Few: 10_000, List: 30_000, Stored: 50_000, Pages: 200, Hung: 20_000, Beside: 5000,
 		Busy: 20_000, Overload: 3 * time.Second,
 		Rest: time.Second, Linger: 500 * time.Millisecond, Patience: 10 * time.Second,
 	}
@@ -41,7 +42,7 @@ func Quick() Sizes {
 func Full() Sizes {
 	return Sizes{
 		Name: "full", Rounds: 5, Window: 5 * time.Second, Calls: 3000, Burst: 20_000, Recurring: 20_000, Repeats: 60, Losses: 6,
-		Idle: time.Minute, Few: 10_000, List: 300_000, Stored: 10_000_000, Hung: 1_000_000, Beside: 20_000,
+		Idle: time.Minute, Few: 10_000, List: 300_000, Stored: 10_000_000, Pages: 2000, Hung: 1_000_000, Beside: 20_000,
 		Busy: 20_000, Overload: 10 * time.Second,
 		Soak: 30 * time.Minute, Rest: 10 * time.Second, Linger: 2 * time.Second, Patience: time.Minute,
 	}

@@ -59,8 +59,8 @@ func steps() []step {
 			return 7*time.Second + 4*(s.Idle+2*time.Second) + 2*fillTime(s.Hung)
 		}},
 		{[]int{20}, "overload", anyScheduler, (*bench).overload, overloadDuration},
-		{[]int{7, 8, 9, 17}, "stored jobs", ownScheduler, (*bench).storedJobs, func(s Sizes) time.Duration {
-			return 30*time.Second + 2*fillTime(s.Stored) + s.Soak
+		{[]int{7, 8, 9, 17, 21}, "stored jobs", ownScheduler, (*bench).storedJobs, func(s Sizes) time.Duration {
+			return 30*time.Second + 2*fillTime(s.Stored) + s.Soak + s.Rest + time.Duration(s.Pages)*10*time.Millisecond
 		}},
 		{[]int{14}, "schedule on several nodes", ownCluster, (*bench).scheduleOnCluster, func(s Sizes) time.Duration {
 			return 10*time.Second + time.Duration(2*s.Rounds+2)*(s.Window+warmUp)

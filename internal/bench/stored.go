@@ -6,7 +6,7 @@ import (
 )
 
 // storedJobs measures what jobs in the far future cost in memory, on disk, at a restart, and other
-// jobs: rows 7, 8, 9 and 17.
+// jobs, and how fast they are listed: rows 7, 8, 9, 17 and 21.
 func (b *bench) storedJobs(ctx context.Context) (results []RowResult, err error) {
 	t, err := b.emptyScheduler(ctx)
 	if err != nil {
@@ -28,7 +28,12 @@ func (b *bench) storedJobs(ctx context.Context) (results []RowResult, err error)
 		return nil, err
 	}
 	what := format(float64(n), "") + " stored"
-	var beside []RowResult
+	var pages, beside []RowResult
+	if b.cfg.wants(21) {
+		if pages, err = b.jobPages(ctx, t, app, n, much.loaded); err != nil {
+			return nil, err
+		}
+	}
 	if b.cfg.wants(17) {
 		if beside, err = b.besideStored(ctx, t, what); err != nil {
 			return nil, err
@@ -61,7 +66,7 @@ func (b *bench) storedJobs(ctx context.Context) (results []RowResult, err error)
 		}
 		results = append(results, disk)
 	}
-	results = append(results, beside...)
+	results = append(append(results, beside...), pages...)
 	if b.cfg.wants(8) {
 		gone, err := b.restartAfterDeletion(ctx, t, app, what)
 		if err != nil {

@@ -3,6 +3,7 @@ package engine
 import (
 	"log/slog"
 
+	"carillon/internal/engine/dueorder"
 	"carillon/internal/engine/quarantine"
 	"carillon/internal/engine/record"
 	"carillon/internal/engine/storemeta"
@@ -22,6 +23,7 @@ type Engine struct {
 	metrics      *metrics
 	keyRegister  *storemeta.KeyRegister
 	quarantine   *quarantine.Quarantine
+	dueIndex     *dueorder.Index
 	givenUp      *lograte.Line
 	loops        []*loop
 	loopOf       []*loop       // by partition
@@ -43,6 +45,9 @@ func New(cfg Config, s store.Store, d Deliverer, log *slog.Logger) *Engine {
 		keyRegister: storemeta.NewKeyRegister(raw, cfg.Keys, log),
 		quarantine:  quarantine.New(s, cfg.Partitions, log, cfg.Metrics),
 		givenUp:     newGivenUp(log), storeChecked: make(chan struct{}),
+	}
+	e.dueIndex = &dueorder.Index{
+		Store: s, Partitions: cfg.Partitions, Remote: cfg.Shared, MaxWork: dueorder.DefaultMaxWork, Report: e.quarantine.Report,
 	}
 	rates := newRates(cfg.TriggerRate)
 	for i := range cfg.Loops {

@@ -36,6 +36,7 @@ type fakeServer struct {
 	mu      sync.Mutex
 	parents []string // of the requests
 	filters []string
+	orders  []string // of the lists
 }
 
 func (f *fakeServer) note(parent, filter string) {
@@ -51,6 +52,9 @@ func (f *fakeServer) GetJob(_ context.Context, r *pb.GetJobRequest) (*pb.Job, er
 
 func (f *fakeServer) ListJobs(ctx context.Context, r *pb.ListJobsRequest) (*pb.ListJobsResponse, error) {
 	f.note(r.GetParent(), r.GetFilter())
+	f.mu.Lock()
+	f.orders = append(f.orders, r.GetOrderBy())
+	f.mu.Unlock()
 	if f.hang {
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -153,6 +157,16 @@ func TestFlagsSelectJobs(t *testing.T) {
 	}
 }
 
+func TestListAsksForTheOrder(t *testing.T) {
+	for args, want := range map[string]string{"": "", "--order-by name": "", "--order-by due": "due_time"} {
+		f := &fakeServer{jobs: 2, perPage: 1}
+		code, _, errs := run(t, f, nil, append([]string{"job", "list"}, strings.Fields(args)...)...)
+		if code != 0 || len(f.orders) != 2 || f.orders[0] != want || f.orders[1] != want {
+			t.Errorf("job list %s: %d %s, asks for the orders %q, want %q twice", args, code, errs, f.orders, want)
+		}
+	}
+}
+
 func TestGetTakesEachNameOfAJob(t *testing.T) {
 	const job, reminder = "namespaces/default/apps/a/jobs/j", "namespaces/shop/actorTypes/T/actors/7/reminders/r"
 	for args, want := range map[string]string{
@@ -208,6 +222,7 @@ func TestWrongCommandLineAsksNoServer(t *testing.T) {
 		"count -l =b":                         `--label "=b": give KEY=VALUE`,
 		"list --limit -1":                     "--limit -1: it must be between 1 and",
 		"list --kind cron":                    "it must be job or reminder or any",
+		"list --order-by next":                "it must be name or due",
 		"count --state late":                  "it must be any or scheduled or",
 	} {
 		f := &fakeServer{}
@@ -231,6 +246,7 @@ func TestErrorsOfTheServerAreInTheWordsOfTheReader(t *testing.T) {
 			`job "j" not found in app "a" of namespace "x"; see: carillon job list --app a --namespace x`,
 		},
 		{status.Error(codes.InvalidArgument, "filter: a value is missing"), "list", 2, "--filter: a value is missing"},
+		{status.Error(codes.InvalidArgument, "orderBy: too many apps"), "list --order-by due", 2, "--order-by: too many apps"},
 		{status.Error(codes.InvalidArgument, "parent: too long"), "count", 2, "parent: too long"},
 		{status.Error(codes.PermissionDenied, "the token does not cover this"), "list", 1, "the token does not cover this; use the token"},
 	} {

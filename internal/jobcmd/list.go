@@ -10,6 +10,7 @@ import (
 
 	"carillon/internal/command"
 	"carillon/internal/exit"
+	"carillon/internal/flagvalue"
 	pb "carillon/internal/managementv1"
 	"carillon/internal/output"
 	"carillon/internal/terminal"
@@ -23,13 +24,20 @@ const (
 	maxLimit        = 100_000 // the list is in memory
 )
 
+// Values of the flag --order-by.
+const (
+	orderByName = "name"
+	orderByDue  = "due"
+)
+
 // listOptions are the flags of job list.
 type listOptions struct {
 	selection
 
-	limit  int // 0 if it was not given
-	format output.Format
-	watch  watch.Settings
+	orderBy string
+	limit   int // 0 if it was not given
+	format  output.Format
+	watch   watch.Settings
 }
 
 func newList(std *terminal.Streams) *cobra.Command {
@@ -37,11 +45,12 @@ func newList(std *terminal.Streams) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "list jobs",
-		Long: `Lists jobs by name, with the state of each and when it is due next. Flags that select jobs are joined: all have to match.
-On a terminal times are relative, and the list ends after 50 jobs. In a pipe it has no header, columns are separated by
+		Long: `Lists jobs by name or by when they are due next, with the state of each. Flags that select jobs are joined: all have to
+match. On a terminal times are relative, and the list ends after 50 jobs. In a pipe it has no header, columns are separated by
 tabs, and it ends after 10000 jobs. Standard error says when there may be more.`,
 		Example: `  carillon job list
   carillon job list --app billing --state overdue
+  carillon job list --order-by due
   carillon job list --all-namespaces --prefix invoice- --output json
   carillon job list --label team=billing --output wide
   carillon job list --kind reminder --actor-type Cart --output wide
@@ -50,6 +59,9 @@ tabs, and it ends after 10000 jobs. Standard error says when there may be more.`
 		RunE: func(c *cobra.Command, _ []string) error { return runList(c.Context(), o) },
 	}
 	o.addFlags(c)
+	orders := []string{orderByName, orderByDue}
+	c.Flags().Var(flagvalue.NewChoice(&o.orderBy, orders...), "order-by", "`order` of the jobs: name, or due (the next due time, the earliest first)")
+	completeFlag(c, "order-by", cobra.FixedCompletions(orders, cobra.ShellCompDirectiveNoFileComp))
 	c.Flags().IntVar(&o.limit, "limit", 0, fmt.Sprintf("the most `jobs` to list (default: %d on a terminal, %d elsewhere)", limitOnTerminal, limitElsewhere))
 	output.AddFlag(c, &o.format)
 	o.watch.Add(c.Flags())
@@ -112,6 +124,9 @@ type foundJobs struct {
 func (o *listOptions) fetch(ctx context.Context, client pb.ManagementClient) (foundJobs, error) {
 	var found foundJobs
 	request := &pb.ListJobsRequest{Parent: o.parent(), Filter: o.terms()}
+	if o.orderBy == orderByDue {
+		request.OrderBy = "due_time"
+	}
 	for {
 		request.PageSize = int32(min(o.limit-len(found.jobs), pageSize))
 		page, err := client.ListJobs(ctx, request)

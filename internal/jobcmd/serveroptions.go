@@ -81,6 +81,8 @@ func flagOf(field string) string {
 	switch field {
 	case "filter", "count", "repeats", "ttl":
 		return "--" + field
+	case "orderBy":
+		return "--order-by"
 	case "dueTime":
 		return "--due"
 	case "schedule":

@@ -151,7 +151,7 @@ func TestInvalidFieldIsNamed(t *testing.T) {
 			"a parent":            {list(&pb.ListJobsRequest{Parent: "apps/a"}), "parent"},
 			"a negative size":     {list(&pb.ListJobsRequest{Parent: "namespaces/a", PageSize: -1}), "pageSize"},
 			"a large size":        {list(&pb.ListJobsRequest{Parent: "namespaces/a", PageSize: 1001}), "pageSize"},
-			"an order":            {list(&pb.ListJobsRequest{Parent: "namespaces/a", OrderBy: "due_time"}), "orderBy"},
+			"an order":            {list(&pb.ListJobsRequest{Parent: "namespaces/a", OrderBy: "due_time desc"}), "orderBy"},
 			"a long filter":       {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: strings.Repeat("x", 3000)}), "filter"},
 			"a field":             {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: "stat = OVERDUE"}), "filter"},
 			"a state":             {list(&pb.ListJobsRequest{Parent: "namespaces/a", Filter: "state = LATE"}), "filter"},

@@ -22,15 +22,21 @@ const (
 	stateChunk      = 256 // jobs whose state is found out at a time, for a filter
 )
 
+// orderByDue is the value of order_by for due order.
+const orderByDue = "due_time"
+
 // ListJobs implements [pb.ManagementServer].
 func (s *Server) ListJobs(ctx context.Context, r *pb.ListJobsRequest) (*pb.ListJobsResponse, error) {
 	query := r.GetParent() + "\x00" + r.GetFilter()
+	if r.GetOrderBy() == orderByDue {
+		query += "\x00" + orderByDue
+	}
 	after, err := pagetoken.Decode(r.GetPageToken(), query)
 	switch {
 	case errors.Is(err, pagetoken.ErrOtherList):
-		return nil, invalid("pageToken", "it belongs to another parent or filter: keep both, or begin with the first page")
+		return nil, invalid("pageToken", "it belongs to another parent, filter or order: keep them, or begin with the first page")
 	case err != nil:
-		return nil, invalid("pageToken", "it is not a next_page_token of this server: begin with the first page")
+		return nil, errPageToken
 	}
 	f, err := s.newSearch(ctx, r.GetParent(), r.GetFilter())
 	if err != nil {
@@ -40,19 +46,31 @@ func (s *Server) ListJobs(ctx context.Context, r *pb.ListJobsRequest) (*pb.ListJ
 	if f.limit == 0 {
 		f.limit = defaultPageSize
 	}
+	if r.GetOrderBy() == orderByDue {
+		f.Order = engine.ByDue
+	}
 	resp := new(pb.ListJobsResponse)
-	if err := s.run(ctx, f, func(j seenJob) { resp.Jobs = append(resp.Jobs, j.message()) }); err != nil {
+	err = s.run(ctx, f, func(j seenJob) { resp.Jobs = append(resp.Jobs, j.message()) })
+	switch {
+	case errors.Is(err, engine.ErrCursor):
+		return nil, errPageToken
+	case errors.Is(err, engine.ErrTooManyLanes):
+		return nil, invalid("orderBy", "too many apps have jobs below this parent: name an app or a namespace, or order by name")
+	case err != nil:
 		return nil, err
 	}
 	if f.after != nil {
 		resp.NextPageToken = pagetoken.Encode(f.after, query)
 	}
 	resp.ScannedCount, resp.Unreachable = uint32(f.scanned), f.unreachable
-	if f.last != (job.Key{}) {
-		resp.ScannedThrough = jobName(f.last)
+	if f.last.key != (job.Key{}) {
+		resp.ScannedThrough, resp.ScannedThroughTime = jobName(f.last.key), timestamp(f.last.due)
 	}
 	return resp, nil
 }
+
+// errPageToken is the error of a page token that the server has not made.
+var errPageToken = invalid("pageToken", "it is not a next_page_token of this server: begin with the first page")
 
 // CountJobs implements [pb.ManagementServer].
 func (s *Server) CountJobs(ctx context.Context, r *pb.CountJobsRequest) (*pb.CountJobsResponse, error) {
@@ -83,8 +101,14 @@ type search struct {
 
 	after       []byte // the cursor; nil at the beginning, and after the end
 	scanned     int
-	last        job.Key // of those that were read
+	last        lastRead
 	unreachable []string
+}
+
+// lastRead is the last job that a search has read.
+type lastRead struct {
+	key job.Key
+	due time.Time // zero unless the search is in due order
 }
 
 // newSearch returns a search for what the caller of ctx may see below parent.
@@ -124,7 +148,7 @@ func (s *Server) run(ctx context.Context, q *search, found func(seenJob)) error 
 		}
 		q.scanned, q.after = q.scanned+page.Scanned, page.Next
 		if page.Scanned > 0 {
-			q.last = page.Last
+			q.last = lastRead{page.Last, page.LastDue}
 		}
 		seen, missing, err := s.look(ctx, page.Views)
 		if err != nil {
@@ -135,20 +159,42 @@ func (s *Server) run(ctx context.Context, q *search, found func(seenJob)) error 
 				q.unreachable = append(q.unreachable, name)
 			}
 		}
+		seen = q.inOrder(seen, page.Next)
 		previous := q.last
 		for _, j := range seen {
 			if !q.filter.matchesState(j.situation) {
 				continue
 			}
 			if n == q.limit {
-				q.after, q.last = engine.CursorBefore(j.view.Key), previous
+				q.after, q.last = q.CursorBefore(&j.view), previous
 				return nil
 			}
-			n, previous = n+1, j.view.Key
+			n, previous = n+1, q.readJob(&j.view)
 			found(j)
 		}
 		if q.after == nil || n == q.limit || q.scanned >= q.maxScan || time.Since(begin) > maxSearch {
 			return nil
 		}
 	}
+}
+
+// readJob returns v as the last job that q has read.
+func (q *search) readJob(v *engine.JobView) lastRead {
+	if q.Order == engine.ByDue {
+		return lastRead{v.Key, v.Due}
+	}
+	return lastRead{key: v.Key}
+}
+
+// inOrder returns the jobs of a page in the order of q. In due order, jobs that were settled since
+// they were read have another place, which may be on a later page.
+func (q *search) inOrder(seen []seenJob, next []byte) []seenJob {
+	if q.Order != engine.ByDue {
+		return seen
+	}
+	if next != nil {
+		seen = slices.DeleteFunc(seen, func(j seenJob) bool { return !q.Passed(next, &j.view) })
+	}
+	slices.SortFunc(seen, func(a, b seenJob) int { return q.Compare(&a.view, &b.view) })
+	return seen
 }

@@ -13,6 +13,7 @@ import (
 
 	"carillon/internal/job"
 	pb "carillon/internal/managementv1"
+	"carillon/internal/pagetoken"
 )
 
 // A modelJob is what the naive model knows of a job.
@@ -20,7 +21,10 @@ type modelJob struct {
 	key   job.Key
 	state pb.Job_State
 	ext   *job.Ext
+	due   time.Time
 }
+
+func byDue(a, b modelJob) int { return cmp.Or(a.due.Compare(b.due), byKey(a, b)) }
 
 func byKey(a, b modelJob) int {
 	x, y := a.key, b.key
@@ -111,14 +115,17 @@ func TestListsAgreeWithModel(t *testing.T) {
 					delete(model, k)
 				case 1:
 					w.scheduleWith(ext, k, time.Now())
-					model[k] = modelJob{k, pb.Job_OVERDUE, ext}
+					model[k] = modelJob{k, pb.Job_OVERDUE, ext, time.Now()}
 				default:
-					w.scheduleWith(ext, k, time.Now().Add(1000*time.Hour))
-					model[k] = modelJob{k, pb.Job_SCHEDULED, ext}
+					due := time.Now().Add(1000*time.Hour - time.Duration(r.IntN(3))*time.Second)
+					w.scheduleWith(ext, k, due)
+					model[k] = modelJob{k, pb.Job_SCHEDULED, ext, due}
 				}
 			}
 			time.Sleep(time.Second)
-			randomQuery(r, true).compare(t.Context(), t, c, 1+r.IntN(20), model)
+			q := randomQuery(r, true)
+			q.orderBy = []string{"", "due_time"}[r.IntN(2)]
+			q.compare(t.Context(), t, c, 1+r.IntN(20), model)
 		}
 	})
 }
@@ -195,7 +202,9 @@ func TestPageTokenBelongsToItsQuery(t *testing.T) {
 		for _, r := range []*pb.ListJobsRequest{
 			{Parent: "namespaces/other", PageToken: page.GetNextPageToken()},
 			{Parent: "namespaces/ns", Filter: "a", PageToken: page.GetNextPageToken()},
+			{Parent: "namespaces/ns", OrderBy: "due_time", PageToken: page.GetNextPageToken()},
 			{Parent: "namespaces/ns", PageToken: "x"},
+			{Parent: "namespaces/ns", OrderBy: "due_time", PageToken: pagetoken.Encode([]byte("forged"), "namespaces/ns\x00\x00due_time")},
 			{Parent: "namespaces/ns", PageToken: "AAAA"},
 		} {
 			if _, err := c.ListJobs(t.Context(), r); status.Code(err) != codes.InvalidArgument || fieldOf(err) != "pageToken" {

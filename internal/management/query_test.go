@@ -27,6 +27,7 @@ func randomKey(r *rand.Rand) job.Key {
 // A query selects jobs, in the API and in the model.
 type query struct {
 	parent, filter string
+	orderBy        string // empty: by name
 	matches        func(modelJob) bool
 }
 
@@ -70,7 +71,9 @@ func (q query) of(model map[job.Key]modelJob) (want []modelJob) {
 			want = append(want, j)
 		}
 	}
-	slices.SortFunc(want, byKey)
+	if slices.SortFunc(want, byKey); q.orderBy != "" {
+		slices.SortFunc(want, byDue)
+	}
 	return want
 }
 
@@ -78,7 +81,7 @@ func (q query) of(model map[job.Key]modelJob) (want []modelJob) {
 // but the first.
 func (q query) list(ctx context.Context, t *testing.T, c pb.ManagementClient, size int, between func()) (got []*pb.Job, unreachable []string) {
 	t.Helper()
-	req := &pb.ListJobsRequest{Parent: q.parent, PageSize: int32(size), Filter: q.filter}
+	req := &pb.ListJobsRequest{Parent: q.parent, PageSize: int32(size), Filter: q.filter, OrderBy: q.orderBy}
 	for {
 		page, err := c.ListJobs(ctx, req)
 		if err != nil {

@@ -134,14 +134,17 @@ type ListJobsRequest struct {
 	Parent string `protobuf:"bytes,1,opt,name=parent,proto3" json:"parent,omitempty"`
 	// The most jobs of the page; 0 means 50. A page may have fewer, and still not be the last.
 	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// next_page_token of the page before; empty for the first page. Parent and filter have to stay the same.
+	// next_page_token of the page before; empty for the first page. Parent, filter and order have to stay the same.
 	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// Terms, joined by AND, as in AIP-160. A term compares a field: namespace, app, actorType, actor, name, description and
 	// labels.KEY take = and != with a text that may end in *, and : with a text that they contain; kind, state and condition
 	// (one of the conditions) take = and !=. A text alone is contained in the name. A job without the label matches != alone.
 	// Examples: state = OVERDUE AND name = "invoice-*"; labels.team = billing AND labels.example.com/tier = *
 	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
-	// The order: name, which is also the default.
+	// The order: name, which is also the default, or due_time, the next due time, ascending. A job that runs, is retried or
+	// is overdue stands at its due_time. If that changes between two pages, the job may be on both, or on none. The work
+	// of a page by due_time grows with the number of apps and actor types below the parent: if hundreds of them have many
+	// jobs, it is refused. Then name an app, or list by name.
 	OrderBy       string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -222,9 +225,11 @@ type ListJobsResponse struct {
 	// The name of the last job that was looked at.
 	ScannedThrough string `protobuf:"bytes,4,opt,name=scanned_through,json=scannedThrough,proto3" json:"scanned_through,omitempty"`
 	// Nodes that did not answer, by name. The state of jobs that they own is UNKNOWN once they are due.
-	Unreachable   []string `protobuf:"bytes,5,rep,name=unreachable,proto3" json:"unreachable,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Unreachable []string `protobuf:"bytes,5,rep,name=unreachable,proto3" json:"unreachable,omitempty"`
+	// In the order by due_time, when that last job is due next; otherwise absent.
+	ScannedThroughTime *timestamppb.Timestamp `protobuf:"bytes,6,opt,name=scanned_through_time,json=scannedThroughTime,proto3" json:"scanned_through_time,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *ListJobsResponse) Reset() {
@@ -288,6 +293,13 @@ func (x *ListJobsResponse) GetScannedThrough() string {
 func (x *ListJobsResponse) GetUnreachable() []string {
 	if x != nil {
 		return x.Unreachable
+	}
+	return nil
+}
+
+func (x *ListJobsResponse) GetScannedThroughTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ScannedThroughTime
 	}
 	return nil
 }
@@ -614,22 +626,22 @@ const file_carillon_v1_management_proto_rawDesc = "" +
 	"\x04View\x12\x14\n" +
 	"\x10VIEW_UNSPECIFIED\x10\x00\x12\t\n" +
 	"\x05BASIC\x10\x01\x12\b\n" +
-	"\x04FULL\x10\x02\"\xd4\x01\n" +
+	"\x04FULL\x10\x02\"\xde\x01\n" +
 	"\x0fListJobsRequest\x12#\n" +
 	"\x06parent\x18\x01 \x01(\tB\v\xbaH\b\xc8\x01\x01r\x03\x18\x80\bR\x06parent\x12'\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\n" +
 	"\xbaH\a\x1a\x05\x18\xe8\a(\x00R\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tpageToken\x12 \n" +
-	"\x06filter\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter\x12(\n" +
-	"\border_by\x18\x05 \x01(\tB\r\xbaH\n" +
-	"r\bR\x00R\x04nameR\aorderBy\"\xd0\x01\n" +
+	"\x06filter\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter\x122\n" +
+	"\border_by\x18\x05 \x01(\tB\x17\xbaH\x14r\x12R\x00R\x04nameR\bdue_timeR\aorderBy\"\x9e\x02\n" +
 	"\x10ListJobsResponse\x12$\n" +
 	"\x04jobs\x18\x01 \x03(\v2\x10.carillon.v1.JobR\x04jobs\x12&\n" +
 	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x12#\n" +
 	"\rscanned_count\x18\x03 \x01(\rR\fscannedCount\x12'\n" +
 	"\x0fscanned_through\x18\x04 \x01(\tR\x0escannedThrough\x12 \n" +
-	"\vunreachable\x18\x05 \x03(\tR\vunreachable\"Y\n" +
+	"\vunreachable\x18\x05 \x03(\tR\vunreachable\x12L\n" +
+	"\x14scanned_through_time\x18\x06 \x01(\v2\x1a.google.protobuf.TimestampR\x12scannedThroughTime\"Y\n" +
 	"\x10CountJobsRequest\x12#\n" +
 	"\x06parent\x18\x01 \x01(\tB\v\xbaH\b\xc8\x01\x01r\x03\x18\x80\bR\x06parent\x12 \n" +
 	"\x06filter\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\x06filter\"p\n" +
@@ -700,24 +712,25 @@ var file_carillon_v1_management_proto_goTypes = []any{
 var file_carillon_v1_management_proto_depIdxs = []int32{
 	0,  // 0: carillon.v1.GetJobRequest.view:type_name -> carillon.v1.GetJobRequest.View
 	9,  // 1: carillon.v1.ListJobsResponse.jobs:type_name -> carillon.v1.Job
-	10, // 2: carillon.v1.ExplainScheduleRequest.from_time:type_name -> google.protobuf.Timestamp
-	1,  // 3: carillon.v1.Management.GetJob:input_type -> carillon.v1.GetJobRequest
-	2,  // 4: carillon.v1.Management.ListJobs:input_type -> carillon.v1.ListJobsRequest
-	4,  // 5: carillon.v1.Management.CountJobs:input_type -> carillon.v1.CountJobsRequest
-	6,  // 6: carillon.v1.Management.ExplainJob:input_type -> carillon.v1.ExplainJobRequest
-	7,  // 7: carillon.v1.Management.ListUpcomingOccurrences:input_type -> carillon.v1.ListUpcomingOccurrencesRequest
-	8,  // 8: carillon.v1.Management.ExplainSchedule:input_type -> carillon.v1.ExplainScheduleRequest
-	9,  // 9: carillon.v1.Management.GetJob:output_type -> carillon.v1.Job
-	3,  // 10: carillon.v1.Management.ListJobs:output_type -> carillon.v1.ListJobsResponse
-	5,  // 11: carillon.v1.Management.CountJobs:output_type -> carillon.v1.CountJobsResponse
-	11, // 12: carillon.v1.Management.ExplainJob:output_type -> carillon.v1.JobExplanation
-	12, // 13: carillon.v1.Management.ListUpcomingOccurrences:output_type -> carillon.v1.ScheduleExplanation
-	12, // 14: carillon.v1.Management.ExplainSchedule:output_type -> carillon.v1.ScheduleExplanation
-	9,  // [9:15] is the sub-list for method output_type
-	3,  // [3:9] is the sub-list for method input_type
-	3,  // [3:3] is the sub-list for extension type_name
-	3,  // [3:3] is the sub-list for extension extendee
-	0,  // [0:3] is the sub-list for field type_name
+	10, // 2: carillon.v1.ListJobsResponse.scanned_through_time:type_name -> google.protobuf.Timestamp
+	10, // 3: carillon.v1.ExplainScheduleRequest.from_time:type_name -> google.protobuf.Timestamp
+	1,  // 4: carillon.v1.Management.GetJob:input_type -> carillon.v1.GetJobRequest
+	2,  // 5: carillon.v1.Management.ListJobs:input_type -> carillon.v1.ListJobsRequest
+	4,  // 6: carillon.v1.Management.CountJobs:input_type -> carillon.v1.CountJobsRequest
+	6,  // 7: carillon.v1.Management.ExplainJob:input_type -> carillon.v1.ExplainJobRequest
+	7,  // 8: carillon.v1.Management.ListUpcomingOccurrences:input_type -> carillon.v1.ListUpcomingOccurrencesRequest
+	8,  // 9: carillon.v1.Management.ExplainSchedule:input_type -> carillon.v1.ExplainScheduleRequest
+	9,  // 10: carillon.v1.Management.GetJob:output_type -> carillon.v1.Job
+	3,  // 11: carillon.v1.Management.ListJobs:output_type -> carillon.v1.ListJobsResponse
+	5,  // 12: carillon.v1.Management.CountJobs:output_type -> carillon.v1.CountJobsResponse
+	11, // 13: carillon.v1.Management.ExplainJob:output_type -> carillon.v1.JobExplanation
+	12, // 14: carillon.v1.Management.ListUpcomingOccurrences:output_type -> carillon.v1.ScheduleExplanation
+	12, // 15: carillon.v1.Management.ExplainSchedule:output_type -> carillon.v1.ScheduleExplanation
+	10, // [10:16] is the sub-list for method output_type
+	4,  // [4:10] is the sub-list for method input_type
+	4,  // [4:4] is the sub-list for extension type_name
+	4,  // [4:4] is the sub-list for extension extendee
+	0,  // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_carillon_v1_management_proto_init() }

@@ -28,6 +28,25 @@ func (e Entry) Compare(f Entry) int {
 	return cmp.Or(e.Due.Compare(f.Due), cmp.Compare(e.Key.ActorID, f.Key.ActorID), cmp.Compare(e.Key.Name, f.Key.Name))
 }
 
+// CompareDue orders entries of any lanes in due order: by instant, then by job. Jobs are ordered as
+// the keys of their specs are.
+func (e Entry) CompareDue(f Entry) int {
+	if order := e.Due.Compare(f.Due); order != 0 {
+		return order
+	}
+	return CompareJobs(e.Key, f.Key)
+}
+
+// CompareJobs orders jobs as the keys of their specs are ordered.
+func CompareJobs(a, b job.Key) int {
+	return cmp.Or(CompareTargets(a.Target, b.Target), cmp.Compare(a.ActorID, b.ActorID), cmp.Compare(a.Name, b.Name))
+}
+
+// CompareTargets orders targets as they are ordered in keys.
+func CompareTargets(a, b job.Target) int {
+	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Namespace, b.Namespace), cmp.Compare(a.Name, b.Name))
+}
+
 // A LaneID names a lane: the jobs of one target in one partition. They are adjacent in the due
 // index.
 type LaneID struct {

@@ -3,7 +3,9 @@ package record
 import (
 	"encoding/binary"
 	"hash/fnv"
+	"slices"
 	"strings"
+	"time"
 
 	"carillon/internal/job"
 	"carillon/internal/store"
@@ -101,6 +103,13 @@ func PartitionRange(partition int) store.Range { return store.Prefix(appendParti
 // LaneRange is the range of one lane in the due index.
 func LaneRange(id LaneID) store.Range {
 	return store.Prefix(appendTarget(appendPartition(nil, id.Partition), id.Target))
+}
+
+// LaneRangeFrom is the range of the entries of a lane from an instant on.
+func LaneRangeFrom(id LaneID, due time.Time) store.Range {
+	r := LaneRange(id)
+	r.From = appendInstant(slices.Clip(r.From), due)
+	return r
 }
 
 // RangeAfter is the rest of e's lane in the due index, after e.
