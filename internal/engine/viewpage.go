@@ -9,9 +9,9 @@ import (
 )
 
 // ViewPage returns a page of the jobs that q selects, except those in quarantine. It reads about
-// 1,000 jobs, or 1 MiB of them, at most: a page may be empty and not the last. In the order of keys it
-// reads jobs of one kind. Any node of a cluster can read any page. What it returns would survive a
-// power cut; the spec and the state of a job may be of two moments.
+// 1,000 jobs, or 1 MiB of them, at most: a page may be empty and not the last. In the order of keys
+// it reads jobs of one kind. Any node of a cluster can read any page. What it returns would survive
+// a power cut; the spec and the state of a job may be of two moments.
 //
 // In due order, a page also reads the due index of each lane. [ErrTooManyLanes] says that there are
 // too many. A job that changes its place between two pages may be on both, or on none.
