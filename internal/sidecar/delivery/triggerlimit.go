@@ -34,6 +34,7 @@ type triggerAmount [2]int64
 func (u triggerAmount) plus(v triggerAmount) triggerAmount {
 	return triggerAmount{u[0] + v[0], u[1] + v[1]}
 }
+
 func (u triggerAmount) minus(v triggerAmount) triggerAmount {
 	return triggerAmount{u[0] - v[0], u[1] - v[1]}
 }

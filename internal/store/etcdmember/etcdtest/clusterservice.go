@@ -9,7 +9,7 @@ import (
 // clusterService implements etcd's Cluster service.
 type clusterService struct {
 	etcdserverpb.UnimplementedClusterServer
-	state *sharedState
+	state *clusterState
 }
 
 // MemberList implements etcd's call.

@@ -18,7 +18,7 @@ type TxnLimits struct {
 // kvService implements etcd's KV service.
 type kvService struct {
 	etcdserverpb.UnimplementedKVServer
-	state  *sharedState
+	state  *clusterState
 	limits *TxnLimits
 }
 

@@ -11,7 +11,7 @@ import (
 // leaseService implements etcd's Lease service.
 type leaseService struct {
 	etcdserverpb.UnimplementedLeaseServer
-	state  *sharedState
+	state  *clusterState
 	faults *Faults
 }
 

@@ -11,7 +11,7 @@ import (
 // maintenanceService implements etcd's Maintenance service of a member.
 type maintenanceService struct {
 	etcdserverpb.UnimplementedMaintenanceServer
-	state  *sharedState
+	state  *clusterState
 	member *memberServer
 }
 

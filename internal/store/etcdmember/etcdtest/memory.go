@@ -25,7 +25,7 @@ type Memory struct {
 	TxnLimits
 	etcdserverpb.KVServer // of all members, without Before and After
 
-	state   sharedState
+	state   clusterState
 	network network
 }
 
@@ -33,7 +33,7 @@ type Memory struct {
 func NewMemory(t testing.TB) *Memory {
 	t.Helper()
 	m := &Memory{
-		state:   sharedState{keyspace: newKeyspace(), leases: map[int64]*lease{}},
+		state:   clusterState{keyspace: newKeyspace(), leases: map[int64]*lease{}},
 		network: network{cut: map[string]chan struct{}{}},
 	}
 	m.KVServer = &kvService{state: &m.state, limits: &m.TxnLimits}

@@ -9,7 +9,7 @@ import (
 // watcher is the watcher of a client. etcd's own uses a channel that was created outside of the test's
 // synctest bubble, so that fake time would stand still.
 type watcher struct {
-	state   *sharedState
+	state   *clusterState
 	network *network
 	faults  *Faults
 	name    string

@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// sharedState is what the members of an etcd share, and what they report.
-type sharedState struct {
+// clusterState is what the members of an etcd share, and what they report.
+type clusterState struct {
 	mu sync.Mutex // guards the fields below, and those of each member
 	keyspace
 	leases  map[int64]*lease
@@ -24,12 +24,12 @@ type lease struct {
 }
 
 // full reports whether an alarm is on.
-func (s *sharedState) full() bool {
+func (s *clusterState) full() bool {
 	return slices.ContainsFunc(s.members, func(p *memberServer) bool { return p.Alarm })
 }
 
 // grant creates a lease, and returns its ID.
-func (s *sharedState) grant(ttl time.Duration) (id int64) {
+func (s *clusterState) grant(ttl time.Duration) (id int64) {
 	s.granted++
 	id = s.granted
 	s.leases[id] = &lease{ttl, time.AfterFunc(ttl, func() {
@@ -41,7 +41,7 @@ func (s *sharedState) grant(ttl time.Duration) (id int64) {
 }
 
 // drop ends a lease, and removes its keys.
-func (s *sharedState) drop(id int64) {
+func (s *clusterState) drop(id int64) {
 	s.leases[id].expiry.Stop()
 	delete(s.leases, id)
 	b := &txn{keyspace: &s.keyspace}
