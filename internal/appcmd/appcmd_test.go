@@ -139,7 +139,7 @@ func TestAppsAreListedInEachFormat(t *testing.T) {
 		"table": "billing\t2\t2026-01-02T03:04:05Z\t7\t1000+\t2026-01-02T04:04:05Z\n" + "Cart\t0\t\t0\t0\t\n",
 		"name":  "namespaces/default/apps/billing\nnamespaces/shop/actorTypes/Cart\n",
 		"csv": "NAMESPACE,NAME,KIND,STREAMS,CONNECTED,IN FLIGHT,OVERDUE,OLDEST,HELD,JOBS,NODES,ADDRESSES\n" +
-			"default,billing,app,2,2026-01-02T03:04:05Z,7,1000+,2026-01-02T04:04:05Z,0,yes,\"a,b\",\"10.0.0.1:4000,10.0.0.1:4001\"\n" +
+			"default,billing,app,2,2026-01-02T03:04:05Z,7,1000+,2026-01-02T04:04:05Z,0,yes,\"a,b\",10.0.0.1\n" +
 			"shop,Cart,actor-type,0,,0,0,,3,yes,,\n",
 	} {
 		code, out, errs := run(t, f, nil, "app", "list", "--output", format)
@@ -296,8 +296,8 @@ func TestNodesAreListedInEachFormat(t *testing.T) {
 	f := &fakeServer{nodes: threeNodes()}
 	for format, want := range map[string]string{
 		"table": "a\tlive\t\t2026-01-02T03:04:05Z\t32\t4\t5\t45ms\t1.5 GiB\tit has more work than it can do, and triggers wait for their turn; the disk is full\n" +
-			"b\tunreachable\t2026-01-02T03:05:05Z\t\t0\t0\t0\t\t\tit does not answer\n" +
-			"c\tlost\t2026-01-02T04:04:05Z\t\t0\t0\t0\t\t\tit is no member\n",
+			"b\tunreachable\t2026-01-02T03:05:05Z\t\t\t\t\t\t\tit does not answer\n" +
+			"c\tlost\t2026-01-02T04:04:05Z\t\t\t\t\t\t\tit is no member\n",
 		"name": "nodes/a\nnodes/b\nnodes/c\n",
 	} {
 		if code, out, errs := run(t, f, nil, "node", "list", "-o", format); code != 0 || out != want || errs != "" {

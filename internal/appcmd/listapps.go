@@ -3,6 +3,7 @@ package appcmd
 import (
 	"context"
 	"fmt"
+	"net"
 	"slices"
 	"strings"
 	"time"
@@ -207,8 +208,15 @@ func nodesOf(a *pb.App) []string {
 	return uniqueOf(a, func(s *pb.SidecarStream) string { return nodeID(s.GetNode()) })
 }
 
-// addressesOf returns the addresses from which sidecars are connected.
-func addressesOf(a *pb.App) []string { return uniqueOf(a, (*pb.SidecarStream).GetAddress) }
+// addressesOf returns the addresses from which sidecars are connected, without ports: each stream has its own.
+func addressesOf(a *pb.App) []string {
+	return uniqueOf(a, func(s *pb.SidecarStream) string {
+		if host, _, err := net.SplitHostPort(s.GetAddress()); err == nil {
+			return host
+		}
+		return s.GetAddress()
+	})
+}
 
 // uniqueOf returns the texts of the streams of an app that are not empty, each once.
 func uniqueOf(a *pb.App, text func(*pb.SidecarStream) string) (all []string) {

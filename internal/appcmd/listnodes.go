@@ -76,13 +76,13 @@ func nodeColumns() []output.Column[*pb.Node] {
 		{Header: "STATE", Value: func(n *pb.Node) any { return stateWord(n) }},
 		{Header: "SINCE", Value: func(n *pb.Node) any { return timeOf(n.GetSinceTime()) }},
 		{Header: "STARTED", Value: func(n *pb.Node) any { return timeOf(n.GetStartTime()) }},
-		{Header: "PARTITIONS", Value: func(n *pb.Node) any { return n.GetOwnedPartitionCount() }},
-		{Header: "STREAMS", Value: func(n *pb.Node) any { return n.GetStreamCount() }},
-		{Header: "IN FLIGHT", Value: func(n *pb.Node) any { return n.GetInFlightCount() }},
+		{Header: "PARTITIONS", Value: func(n *pb.Node) any { return ifLive(n, n.GetOwnedPartitionCount()) }},
+		{Header: "STREAMS", Value: func(n *pb.Node) any { return ifLive(n, n.GetStreamCount()) }},
+		{Header: "IN FLIGHT", Value: func(n *pb.Node) any { return ifLive(n, n.GetInFlightCount()) }},
 		{Header: "COMMIT P99", Value: func(n *pb.Node) any { return durationText(n.GetCommitTimes().GetP99().AsDuration()) }},
 		{Header: "DISK FREE", Value: func(n *pb.Node) any { return sizeText(n.GetDisk().GetFreeBytes()) }},
-		{Header: "LOADING", Value: func(n *pb.Node) any { return n.GetLoadingPartitionCount() }, Wide: true},
-		{Header: "IN FLIGHT LIMIT", Value: func(n *pb.Node) any { return n.GetInFlightLimit() }, Wide: true},
+		{Header: "LOADING", Value: func(n *pb.Node) any { return ifLive(n, n.GetLoadingPartitionCount()) }, Wide: true},
+		{Header: "IN FLIGHT LIMIT", Value: func(n *pb.Node) any { return ifLive(n, n.GetInFlightLimit()) }, Wide: true},
 		{Header: "COMMIT P50", Value: func(n *pb.Node) any { return durationText(n.GetCommitTimes().GetP50().AsDuration()) }, Wide: true},
 		{Header: "DISK SIZE", Value: func(n *pb.Node) any { return sizeText(n.GetDisk().GetTotalBytes()) }, Wide: true},
 		{Header: "MEMORY LIMIT", Value: func(n *pb.Node) any { return sizeText(n.GetMemoryLimitBytes()) }, Wide: true},
@@ -90,6 +90,14 @@ func nodeColumns() []output.Column[*pb.Node] {
 		{Header: "VERSION", Value: func(n *pb.Node) any { return n.GetVersion() }, Wide: true},
 		{Header: "NOTES", Value: func(n *pb.Node) any { return strings.Join(notesOf(n), "; ") }}, // last: a terminal cuts it
 	}
+}
+
+// ifLive returns a number that a node says, or nothing if it says nothing.
+func ifLive(n *pb.Node, number uint32) any {
+	if n.GetState() != pb.Node_LIVE {
+		return ""
+	}
+	return number
 }
 
 // stateWord returns the state of a node in lower case.

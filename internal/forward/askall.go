@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -127,5 +128,9 @@ func problemOf(err error, joined bool) string {
 	case status.Code(err) == codes.Unimplemented:
 		return "it runs an older version, which does not say how it is: upgrade it"
 	}
-	return "it does not answer: " + status.Convert(err).Message()
+	cause := status.Convert(err).Message()
+	if _, dial, ok := strings.Cut(cause, "Error while dialing: "); ok {
+		cause = strings.TrimSuffix(dial, `"`)
+	}
+	return "it does not answer: " + cause
 }
