@@ -101,7 +101,7 @@ func (n *nodeReporter) ConnectedTargets(
 
 // Status implements [peerv1.Reporter].
 func (n *nodeReporter) Status(context.Context, *peerv1.StatusRequest) (*peerv1.NodeStatus, error) {
-	s := n.engine.Status()
+	s := n.engine.Stats()
 	m := &peerv1.NodeStatus{
 		Version: n.config.Version, StartTime: timestampOf(n.began), OwnedPartitions: uint32(s.Owned), LoadingPartitions: uint32(s.Loading),
 		StreamCount: uint32(n.service.StreamCount()), InFlightCount: uint32(s.InFlight), InFlightLimit: uint32(s.MaxInFlight),

@@ -20,14 +20,14 @@ import (
 
 // getAppOptions are the arguments and flags of app get.
 type getAppOptions struct {
-	apiclient.Caller
+	showOptions
 
 	name, namespace, kind string
 	format                string
 }
 
 func newGetApp(std *terminal.Streams) *cobra.Command {
-	o := &getAppOptions{Caller: apiclient.Caller{Std: std}}
+	o := &getAppOptions{showOptions: newShowOptions(std)}
 	c := &cobra.Command{
 		Use:   "get NAME",
 		Short: "show an app",
@@ -44,7 +44,7 @@ name'.`,
 		},
 	}
 	c.ValidArgsFunction = o.Complete(o.findNames)
-	o.Server.Add(c.Flags())
+	o.addFlags(c)
 	c.Flags().StringVarP(&o.namespace, "namespace", "n", "", "`namespace` of the app (default: "+defaultNamespace+")")
 	addKindFlag(c, &o.kind, kindApp, kindActorType)
 	output.AddOneFlag(c, &o.format)
@@ -57,18 +57,18 @@ func runGetApp(ctx context.Context, o *getAppOptions) error {
 	if err != nil {
 		return err
 	}
-	return o.Call(ctx, func(ctx context.Context, client pb.ManagementClient) error {
+	return o.show(ctx, o.format, func(ctx context.Context, std *terminal.Streams, client pb.ManagementClient) error {
 		a, err := client.GetApp(ctx, &pb.GetAppRequest{Name: id.resource()})
 		switch {
 		case status.Code(err) == codes.NotFound:
 			return appNotFound(id)
 		case err != nil:
-			return apiclient.InFlags(err)
-		}
-		if err := output.PrintOne(o.Std, o.format, a, appLines(o.Std, a)); err != nil {
 			return err
 		}
-		return warnUnreachable(o.Std, a.GetUnreachable())
+		if err := output.PrintOne(std, o.format, a, appLines(std, a)); err != nil {
+			return err
+		}
+		return warnUnreachable(std, a.GetUnreachable())
 	})
 }
 

@@ -9,7 +9,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
-	"carillon/internal/apiclient"
 	"carillon/internal/command"
 	"carillon/internal/exit"
 	pb "carillon/internal/managementv1"
@@ -19,13 +18,13 @@ import (
 
 // getNodeOptions are the arguments and flags of node get.
 type getNodeOptions struct {
-	apiclient.Caller
+	showOptions
 
 	id, format string
 }
 
 func newGetNode(std *terminal.Streams) *cobra.Command {
-	o := &getNodeOptions{Caller: apiclient.Caller{Std: std}}
+	o := &getNodeOptions{showOptions: newShowOptions(std)}
 	c := &cobra.Command{
 		Use:   "get NAME",
 		Short: "show a node",
@@ -40,7 +39,7 @@ in 'carillon node list'.`,
 		},
 	}
 	c.ValidArgsFunction = o.Complete(findNodes)
-	o.Server.Add(c.Flags())
+	o.addFlags(c)
 	output.AddOneFlag(c, &o.format)
 	return c
 }
@@ -50,15 +49,15 @@ func runGetNode(ctx context.Context, o *getNodeOptions) error {
 	if strings.Contains(o.id, "/") {
 		return exit.Usagef("node get: %q is no ID of a node: it must not have a slash", o.id)
 	}
-	return o.Call(ctx, func(ctx context.Context, client pb.ManagementClient) error {
+	return o.show(ctx, o.format, func(ctx context.Context, std *terminal.Streams, client pb.ManagementClient) error {
 		n, err := client.GetNode(ctx, &pb.GetNodeRequest{Name: "nodes/" + o.id})
 		switch {
 		case status.Code(err) == codes.NotFound:
 			return fmt.Errorf("node %q not found; see: carillon node list", o.id)
 		case err != nil:
-			return apiclient.InFlags(err)
+			return err
 		}
-		return output.PrintOne(o.Std, o.format, n, nodeLines(n))
+		return output.PrintOne(std, o.format, n, nodeLines(n))
 	})
 }
 

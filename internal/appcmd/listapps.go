@@ -29,7 +29,7 @@ const (
 
 // listAppsOptions are the flags of app list.
 type listAppsOptions struct {
-	apiclient.Caller
+	showOptions
 
 	namespace             string // empty if it was not given
 	allNamespaces         bool
@@ -41,7 +41,7 @@ type listAppsOptions struct {
 }
 
 func newListApps(std *terminal.Streams) *cobra.Command {
-	o := &listAppsOptions{Caller: apiclient.Caller{Std: std}}
+	o := &listAppsOptions{showOptions: newShowOptions(std)}
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "list apps",
@@ -51,12 +51,13 @@ joined: all have to match.`,
 		Example: `  carillon app list
   carillon app list --all-namespaces --disconnected
   carillon app list --kind actor-type --output wide
-  carillon app list --overdue --output json`,
+  carillon app list --overdue --output json
+  carillon app list --disconnected --watch`,
 		Args: command.Args(),
 		RunE: func(c *cobra.Command, _ []string) error { return runListApps(c.Context(), o) },
 	}
+	o.addFlags(c)
 	fs := c.Flags()
-	o.Server.Add(fs)
 	fs.StringVarP(&o.namespace, "namespace", "n", "", "`namespace` of the apps (default: "+defaultNamespace+")")
 	fs.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "apps of all namespaces")
 	addKindFlag(c, &o.kind, kindApp, kindActorType, kindAny)
@@ -84,12 +85,12 @@ func runListApps(ctx context.Context, o *listAppsOptions) error {
 	if err := apiclient.CheckParts("--namespace", o.namespace); err != nil {
 		return err
 	}
-	return o.Call(ctx, func(ctx context.Context, client pb.ManagementClient) error {
+	return o.show(ctx, string(o.format), func(ctx context.Context, std *terminal.Streams, client pb.ManagementClient) error {
 		found, err := o.fetch(ctx, client)
 		if err != nil {
-			return apiclient.InFlags(err)
+			return err
 		}
-		return o.print(o.Std, found)
+		return o.print(std, found)
 	})
 }
 

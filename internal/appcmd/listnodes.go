@@ -6,7 +6,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"carillon/internal/apiclient"
 	"carillon/internal/command"
 	pb "carillon/internal/managementv1"
 	"carillon/internal/output"
@@ -15,13 +14,13 @@ import (
 
 // listNodesOptions are the flags of node list.
 type listNodesOptions struct {
-	apiclient.Caller
+	showOptions
 
 	format output.Format
 }
 
 func newListNodes(std *terminal.Streams) *cobra.Command {
-	o := &listNodesOptions{Caller: apiclient.Caller{Std: std}}
+	o := &listNodesOptions{showOptions: newShowOptions(std)}
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "list nodes",
@@ -30,27 +29,28 @@ former member that was stopped, or whose heartbeats have ended. SINCE says since
 answers has seen. NOTES says what is wrong.`,
 		Example: `  carillon node list
   carillon node list --output wide
-  carillon node list --output json`,
+  carillon node list --output json
+  carillon node list --watch`,
 		Args: command.Args(),
 		RunE: func(c *cobra.Command, _ []string) error { return runListNodes(c.Context(), o) },
 	}
-	o.Server.Add(c.Flags())
+	o.addFlags(c)
 	output.AddFlag(c, &o.format)
 	return c
 }
 
 // runListNodes prints the nodes.
 func runListNodes(ctx context.Context, o *listNodesOptions) error {
-	return o.Call(ctx, func(ctx context.Context, client pb.ManagementClient) error {
+	return o.show(ctx, string(o.format), func(ctx context.Context, std *terminal.Streams, client pb.ManagementClient) error {
 		all, err := fetchNodes(ctx, client)
 		if err != nil {
-			return apiclient.InFlags(err)
+			return err
 		}
 		list := output.List[*pb.Node]{
 			Columns: nodeColumns(), Name: (*pb.Node).GetName,
 			None: "no nodes: the scheduler that answers is not a member of its cluster; look at its log",
 		}
-		return list.Print(o.Std, o.format, all)
+		return list.Print(std, o.format, all)
 	})
 }
 

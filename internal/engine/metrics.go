@@ -21,7 +21,7 @@ type metrics struct {
 	quotaWaited prometheus.Counter
 	sealedJobs  *prometheus.GaugeVec // by key
 
-	lastCommits commitTimes // for Status
+	lastCommits commitTimes // for Stats
 }
 
 // newMetrics returns metrics that are registered with r, unless r is nil.

@@ -134,19 +134,19 @@ func TestOverdueJobsAreCountedOnDiskToo(t *testing.T) {
 	})
 }
 
-func TestStatusCountsPartitionsAndCommits(t *testing.T) {
+func TestStatsCountPartitionsAndCommits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e, _, stop := start(t)
 		defer stop()
 		for i := range 10 {
 			mustSchedule(t, e, key("app", fmt.Sprint(i)), once(time.Now().Add(time.Hour)))
 		}
-		s := e.Status()
+		s := e.Stats()
 		if s.Owned != e.PartitionCount() || s.Loading != 0 || s.Full || s.Overloaded || s.MaxInFlight == 0 {
-			t.Errorf("Status = %+v, want all %d partitions, and nothing wrong", s, e.PartitionCount())
+			t.Errorf("Stats = %+v, want all %d partitions, and nothing wrong", s, e.PartitionCount())
 		}
 		if s.Commits < 10 || s.CommitP99 < s.CommitP50 {
-			t.Errorf("Status = %+v, want the times of ten commits or more", s)
+			t.Errorf("Stats = %+v, want the times of ten commits or more", s)
 		}
 	})
 }

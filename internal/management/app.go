@@ -26,7 +26,7 @@ func (s *Server) GetApp(ctx context.Context, r *pb.GetAppRequest) (*pb.App, erro
 	if err != nil {
 		return nil, err
 	}
-	all, unreachable, err := s.describe(ctx, []listedTarget{{t, hasJobs}}, detail{overdue: peerv1.MaxOverdue, streams: peerv1.MaxStreams})
+	all, unreachable, err := s.describe(ctx, []listedTarget{{t, hasJobs}}, appDetail{overdue: peerv1.MaxOverdue, streams: peerv1.MaxStreams})
 	if err != nil {
 		return nil, err
 	}
@@ -51,15 +51,15 @@ type listedTarget struct {
 	hasJobs bool
 }
 
-// A detail bounds what is told about an app.
-type detail struct {
+// An appDetail bounds what is told about an app.
+type appDetail struct {
 	overdue int // the most overdue jobs that are counted
 	streams int // the most streams of each node
 }
 
 // describe asks all nodes about targets, [peerv1.MaxTargets] at most, and returns them as apps.
 // unreachable has the nodes that did not answer.
-func (s *Server) describe(ctx context.Context, targets []listedTarget, d detail) (all []*pb.App, unreachable []string, err error) {
+func (s *Server) describe(ctx context.Context, targets []listedTarget, d appDetail) (all []*pb.App, unreachable []string, err error) {
 	r := &peerv1.TargetsRequest{MaxOverdue: uint32(d.overdue), MaxStreams: uint32(d.streams)}
 	for _, t := range targets {
 		r.Targets = append(r.Targets, record.TargetKey(t.Target))

@@ -100,7 +100,7 @@ func (s *Server) findApps(ctx context.Context, q *appSearch, found func(*pb.App)
 		var all []*pb.App
 		if len(matching) > 0 {
 			var unreachable []string
-			if all, unreachable, err = s.describe(ctx, matching, detail{overdue: listOverdue, streams: listStreams}); err != nil {
+			if all, unreachable, err = s.describe(ctx, matching, appDetail{overdue: listOverdue, streams: listStreams}); err != nil {
 				return err
 			}
 			q.noteUnreachable(unreachable)

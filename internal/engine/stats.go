@@ -2,8 +2,8 @@ package engine
 
 import "time"
 
-// A Status is how an engine is at one moment.
-type Status struct {
+// Stats are the figures of an engine at one moment.
+type Stats struct {
 	Owned, Loading int // partitions
 	InFlight       int // triggers from when they are read until their outcome is committed
 	MaxInFlight    int // apart from the few that each target may always have
@@ -14,11 +14,11 @@ type Status struct {
 	CommitP50, CommitP99 time.Duration
 }
 
-// Status returns how the engine is. The loops count in their next turn; what a loop holds that has
-// none within a second is not counted, and Health says why.
-func (e *Engine) Status() Status {
+// Stats returns the figures of the engine. The loops count in their next turn; what a loop holds
+// that has none within a second is not counted, and Health says why.
+func (e *Engine) Stats() Stats {
 	all := collectStats(e.loops)
-	s := Status{
+	s := Stats{
 		InFlight: all.InFlight, MaxInFlight: all.Limit, Overloaded: all.overloaded > 0, Full: e.storeFull() != nil,
 	}
 	for p, lp := range e.loopOf {

@@ -17,14 +17,14 @@ import (
 // completionTimeout is how long a shell waits for values from the server.
 const completionTimeout = time.Second
 
-// A Caller calls the server that its flags name.
-type Caller struct {
+// A Client calls the server that its flags name.
+type Client struct {
 	Std    *terminal.Streams
 	Server connect.Flags
 }
 
 // Call calls do with a client of the server.
-func (c *Caller) Call(ctx context.Context, do func(context.Context, pb.ManagementClient) error) (err error) {
+func (c *Client) Call(ctx context.Context, do func(context.Context, pb.ManagementClient) error) (err error) {
 	conn, err := c.Server.Dial(c.Std)
 	if err != nil {
 		return err
@@ -39,7 +39,7 @@ func (c *Caller) Call(ctx context.Context, do func(context.Context, pb.Managemen
 
 // Complete returns a completion with values from the server: those that begin with a text. It has none if the server
 // does not answer within a second.
-func (c *Caller) Complete(values func(ctx context.Context, client pb.ManagementClient, begin string) ([]string, error)) cobra.CompletionFunc {
+func (c *Client) Complete(values func(ctx context.Context, client pb.ManagementClient, begin string) ([]string, error)) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, _ []string, begin string) (all []cobra.Completion, _ cobra.ShellCompDirective) {
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 		defer cancel()
