@@ -26,12 +26,12 @@ var layers = [][]string{
 	{"internal/engine/record", "internal/store/archive", "internal/store/pebblestore", "internal/store/etcdstore", "internal/store/etcdmember", "internal/store/storetest"},
 	{"internal/engine/dueorder", "internal/engine/machine", "internal/engine/quarantine", "internal/engine/storemeta"},
 	{"internal/engine", "internal/dispatch", "internal/cluster", "internal/wire", "internal/bulkv1", "internal/peerv1", "internal/managementv1", "internal/store/etcdmember/etcdtest"},
-	{"internal/scheduler", "internal/forward", "internal/management", "internal/cluster/clustertest", "internal/sidecar/appclient", "internal/sidecar/schedulerclient"},
+	{"internal/apiclient", "internal/scheduler", "internal/forward", "internal/management", "internal/cluster/clustertest", "internal/sidecar/appclient", "internal/sidecar/schedulerclient"},
 	{"internal/sidecar/apiserver", "internal/sidecar/delivery"},
 	{"internal/sidecar"},
 	{"internal/app", "internal/bench"},
 	{"internal/nodecmd"},
-	{"internal/schedulercmd", "internal/sidecarcmd", "internal/devcmd", "internal/storecmd", "internal/membercmd", "internal/contextcmd", "internal/jobcmd"},
+	{"internal/schedulercmd", "internal/sidecarcmd", "internal/devcmd", "internal/storecmd", "internal/membercmd", "internal/contextcmd", "internal/jobcmd", "internal/appcmd"},
 	{"cmd/carillon", "cmd/carillon-bench", "internal/simulate", "test/mutate", "examples/*"},
 }
 

@@ -56,7 +56,10 @@ func TestExamplesWork(t *testing.T) {
 func checkFlags(t *testing.T, binary string) {
 	known := map[string]bool{"help": true, "data-binary": true, "cpu-profile": true} // of curl; of profile.Env alone
 	commands := [][]string{{binary + "-bench"}}
-	for _, command := range []string{"dev", "scheduler", "sidecar", "member list", "backup", "restore", "context add", "job list", "job get", "job count", "job why", "job upcoming", "schedule explain"} {
+	for _, command := range []string{
+		"dev", "scheduler", "sidecar", "member list", "backup", "restore", "context add", "job list", "job get", "job count", "job why",
+		"job upcoming", "schedule explain", "app list", "app get", "node list", "node get",
+	} {
 		commands = append(commands, append([]string{binary}, strings.Fields(command)...))
 	}
 	for _, command := range commands {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"carillon/internal/appcmd"
 	"carillon/internal/command"
 	"carillon/internal/contextcmd"
 	"carillon/internal/devcmd"
@@ -70,7 +71,7 @@ variable: --data-dir by CARILLON_DATA_DIR. Exit codes: 0 for success, 1 for an e
 	}
 	group(root, "Run nodes",
 		devcmd.New(std, atKill), schedulercmd.New(std), sidecarcmd.New(std))
-	group(root, "See jobs", jobcmd.New(std), jobcmd.NewSchedule(std))
+	group(root, "See jobs", jobcmd.New(std), jobcmd.NewSchedule(std), appcmd.New(std), appcmd.NewNode(std))
 	group(root, "Look after their data",
 		membercmd.New(std), storecmd.NewBackup(std), storecmd.NewRestore(std), storecmd.NewKeys(std), storecmd.NewQuarantine(std))
 	const tool = "Use this tool"

@@ -48,9 +48,6 @@ func runVersion(o *versionOptions) error {
 			Dapr      string `json:"daprVersion"` // that the sidecar reports as its own
 		}{text, commit, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH, nodecmd.DaprVersion})
 	}
-	if text == "devel" && commit != "unknown" {
-		text += " " + commit
-	}
-	_, err := fmt.Fprintf(o.std.Out, "carillon %s\n", text)
+	_, err := fmt.Fprintf(o.std.Out, "carillon %s\n", nodecmd.NodeVersion())
 	return err
 }

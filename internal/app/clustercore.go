@@ -40,7 +40,7 @@ func openClusterCore(cfg Config, log *slog.Logger) (core, error) {
 	}
 	c.build()
 	return core{
-		store: c.store, engine: c.engine, jobs: c.router, service: c.service, progress: c.router.Progress,
+		store: c.store, engine: c.engine, jobs: c.router, service: c.service, progress: c.router.Progress, nodes: c.router,
 		checks:  []check{c.engine.Health, c.router.Health},
 		base:    c.storeComponents(),
 		forward: []component{c.router.Run},
@@ -113,10 +113,17 @@ func (c *clusterCore) build() {
 	progress := func(ctx context.Context, keys []job.Key) ([]engine.DueProgress, error) {
 		return localProgress(ctx, c.engine, c.dispatcher, keys)
 	}
-	c.router = forward.New(forward.Config{ID: c.cfg.Cluster.Node.ID, Dial: dial, Progress: progress}, c.engine, c.log)
-	c.cfg.Scheduler.Hosts, c.cfg.Scheduler.Peer = nil, c.router
+	reporter := newNodeReporter(c.cfg, c.engine, c.dispatcher)
+	c.router = forward.New(forward.Config{
+		ID: c.cfg.Cluster.Node.ID, Dial: dial, Progress: progress, Reporter: reporter,
+	}, c.engine, c.log)
+	c.cfg.Scheduler.Hosts, c.cfg.Scheduler.Peer, c.cfg.Scheduler.Reporter = nil, c.router, reporter
 	c.cfg.Scheduler.Quota.Count = c.engine.Usage
 	c.service = scheduler.New(c.cfg.Scheduler, c.router, c.dispatcher, c.log)
+	reporter.service, reporter.checks = c.service, append(reporter.checks, c.router.Health)
+	if c.member != nil {
+		reporter.disk = c.member.DiskUsage
+	}
 }
 
 // storeComponents returns the components below the engine, in the order in which they start.

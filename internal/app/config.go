@@ -39,6 +39,8 @@ type Config struct {
 	Namespaces *kubernetes.Watcher
 	// Management configures the management API.
 	Management ManagementConfig
+	// Node is what the node says of itself.
+	Node NodeConfig
 	// OnListening is called when all listeners are open, those that wait for a certificate
 	// included, and before the node is ready. It may be nil.
 	OnListening func(ctx context.Context)
@@ -50,6 +52,16 @@ type ManagementConfig struct {
 	Tokens *management.Tokens
 	// Certificate is that of its ports; nil: they are plaintext.
 	Certificate *management.Certificate
+}
+
+// NodeConfig is what a node says of itself in the management API.
+type NodeConfig struct {
+	// ID is the ID of a single node; that of a node of a cluster is Cluster.Node.ID.
+	ID string
+	// Version is the version of the program.
+	Version string
+	// MemoryLimit is the most bytes that the process may use; 0 if it has no limit.
+	MemoryLimit int64
 }
 
 // ClusterConfig configures a node of a cluster, which keeps its jobs in an etcd that the nodes share.

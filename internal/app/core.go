@@ -7,6 +7,7 @@ import (
 
 	"carillon/internal/engine"
 	"carillon/internal/job"
+	"carillon/internal/management"
 	"carillon/internal/scheduler"
 )
 
@@ -21,6 +22,7 @@ type core struct {
 	checks  []check
 	// progress returns how far jobs have got that are due, and the nodes that do not answer.
 	progress func(ctx context.Context, keys []job.Key) ([]engine.DueProgress, []string, error)
+	nodes    management.ClusterReader // what nodes say of themselves
 
 	base    []component // below the engine: the store
 	forward []component // below the service: calls to other nodes

@@ -15,8 +15,8 @@ import (
 // serveManagement returns a component for each listener, which serves the management API.
 func serveManagement(cfg Config, c core, all []net.Listener, log *slog.Logger) (components []component) {
 	s := management.New(management.Config{
-		Jobs: c.engine, Progress: c.progress, Tokens: cfg.Management.Tokens, Certificate: cfg.Management.Certificate,
-		Hosts: cfg.Hosts, Now: cfg.Engine.Now,
+		Jobs: c.engine, Progress: c.progress, Cluster: c.nodes, Tokens: cfg.Management.Tokens,
+		Certificate: cfg.Management.Certificate, Hosts: cfg.Hosts, Now: cfg.Engine.Now,
 	}, log)
 	for _, l := range all {
 		components = append(components, func(ctx context.Context) error { return s.Run(ctx, l) })

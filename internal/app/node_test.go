@@ -32,6 +32,8 @@ type world struct {
 	grpc *memnet.Listener // of the API
 	app  *recorder
 
+	management *memnet.Listener
+
 	ended chan error // what Run returned
 	stop  func()
 }
@@ -85,10 +87,12 @@ func (r *recorder) requests() []request {
 // start runs a node on disk with the app sub. Each change may modify the configuration of its sidecar.
 func start(t *testing.T, disk vfs.FS, change ...func(*sidecar.Config)) *world {
 	t.Helper()
-	w := &world{t: t, disk: disk, app: newRecorder(), grpc: memnet.Listen()}
+	w := &world{t: t, disk: disk, app: newRecorder(), grpc: memnet.Listen(), management: memnet.Listen()}
 	api := memnet.Listen()
 	cfg := app.AllInOneConfig{
-		Config:  app.Config{Store: pebblestore.Config{Dir: "store", FS: disk, NoTickers: true}},
+		Config: app.Config{
+			Store: pebblestore.Config{Dir: "store", FS: disk, NoTickers: true}, Node: app.NodeConfig{ID: "one", Version: "1.2"},
+		},
 		Sidecar: sidecar.Config{Apps: []sidecar.App{{ID: "sub", Address: "app:80"}}, AnyApp: true, Namespace: "default", NoPings: true},
 	}
 	for _, c := range change {
@@ -98,6 +102,7 @@ func start(t *testing.T, disk vfs.FS, change ...func(*sidecar.Config)) *world {
 	log := slog.New(slog.NewTextHandler(io.MultiWriter(t.Output(), &w.log), nil))
 	node, err := app.OpenAllInOne(cfg, app.AllInOneListeners{
 		HTTP: []net.Listener{api}, GRPC: []net.Listener{w.grpc}, Scheduler: []net.Listener{memnet.Listen()},
+		Management: []net.Listener{w.management},
 	}, dialApp, log)
 	if err != nil {
 		t.Fatal(err)

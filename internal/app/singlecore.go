@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"log/slog"
+	"strings"
 
 	"carillon/internal/dispatch"
 	"carillon/internal/engine"
@@ -26,12 +27,16 @@ func openSingleCore(cfg Config, log *slog.Logger) (core, error) {
 	d := dispatch.New(cfg.Dispatch)
 	e := engine.New(cfg.Engine, st, d, log)
 	cfg.Scheduler.Quota.Count = e.Usage
+	service := scheduler.New(cfg.Scheduler, e, d, log)
+	reporter := newNodeReporter(cfg, e, d)
+	reporter.service, reporter.disk = service, st.DiskUsage
 	return core{
 		progress: func(ctx context.Context, keys []job.Key) ([]engine.DueProgress, []string, error) {
 			all, err := localProgress(ctx, e, d, keys)
 			return all, nil, err
 		},
-		store: st, engine: e, jobs: e, service: scheduler.New(cfg.Scheduler, e, d, log),
+		nodes: soleNode{reporter, strings.Join(cfg.Scheduler.Hosts, ",")},
+		store: st, engine: e, jobs: e, service: service,
 		served: d.Connected, base: []component{st.Wait}, checks: []check{e.Health},
 	}, nil
 }

@@ -78,6 +78,7 @@ func runDev(ctx context.Context, o *devOptions) (err error) {
 	}
 	defer release()
 	cfg.Memory = shares
+	cfg.Node = app.NodeConfig{ID: "dev", Version: nodecmd.NodeVersion(), MemoryLimit: o.memory.Bytes}
 	cfg.Descriptors = nodecmd.DivideDescriptors(ctx, descriptors.Parts{Store: true, Sidecar: true}, log)
 	cfg.Engine.Keys, cfg.Engine.Punctual = keys, true
 	if cfg.Management.Tokens, err = o.management.Tokens(); err != nil {

@@ -30,3 +30,13 @@ func (d *Dispatcher) Held(target job.Target, keys []job.Key) map[job.Key]bool {
 	}
 	return held
 }
+
+// HeldCount returns how many triggers of a target a [ConcurrencyLimit] holds.
+func (d *Dispatcher) HeldCount(target job.Target) int {
+	d.shared.mu.Lock()
+	defer d.shared.mu.Unlock()
+	if t := d.targets[target]; t != nil && t.limits != nil {
+		return t.limits.held.count
+	}
+	return 0
+}

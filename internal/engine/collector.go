@@ -65,24 +65,30 @@ func (c collector) Describe(to chan<- *prometheus.Desc) {
 
 // Collect implements [prometheus.Collector].
 func (c collector) Collect(to chan<- prometheus.Metric) {
-	counted := make(chan loopStats, len(c.loops))
-	for _, lp := range c.loops {
+	all := collectStats(c.loops)
+	for _, g := range gauges() {
+		to <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, g.of(all))
+	}
+}
+
+// collectStats returns the figures of the loops together. Each counts in its next turn; one that
+// has none within collectTimeout is left out.
+func collectStats(loops []*loop) (all loopStats) {
+	counted := make(chan loopStats, len(loops))
+	for _, lp := range loops {
 		lp.inbox.inspect(func(now time.Time) { counted <- lp.stats(now) })
 	}
 	timeout := time.NewTimer(collectTimeout)
 	defer timeout.Stop()
-	var all loopStats
-	for left := len(c.loops); left > 0; left-- {
+	for range loops {
 		select {
 		case s := <-counted:
 			all.add(s)
 		case <-timeout.C:
-			left = 0 // the other loops have had no turn
+			return all // the other loops have had no turn
 		}
 	}
-	for _, g := range gauges() {
-		to <- prometheus.MustNewConstMetric(g.desc, prometheus.GaugeValue, g.of(all))
-	}
+	return all
 }
 
 // loopStats are the figures of what a loop holds, or of all loops.

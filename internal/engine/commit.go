@@ -30,7 +30,9 @@ func (lp *loop) commitTurn(ctx context.Context, w work, replies []error, limit t
 		if c.err = lp.store.Commit(ctx, &b); c.err == nil {
 			lp.reply(ctx, w, replies)
 		}
-		lp.metrics.commit.Observe(time.Since(begin).Seconds())
+		took := time.Since(begin)
+		lp.metrics.commit.Observe(took.Seconds())
+		lp.metrics.lastCommits.observe(took)
 		lp.metrics.commitJobs.Observe(float64(len(w.commands) + len(w.outcomes)))
 	}()
 	err := lp.fireDuring(ctx, c, limit.firesInCommit)

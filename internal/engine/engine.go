@@ -78,6 +78,9 @@ func newRates(perSecond float64) *fair.Rates[string] {
 // Partition returns the partition that k belongs to, from 0.
 func (e *Engine) Partition(k job.Key) int { return record.PartitionOf(k, e.config.Partitions) }
 
+// PartitionCount returns into how many partitions the keys are divided.
+func (e *Engine) PartitionCount() int { return e.config.Partitions }
+
 // storeFull returns why the store has no capacity for new data, or nil.
 func (e *Engine) storeFull() error {
 	if e.config.Full == nil {

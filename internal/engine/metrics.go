@@ -20,6 +20,8 @@ type metrics struct {
 	redelivered prometheus.Counter
 	quotaWaited prometheus.Counter
 	sealedJobs  *prometheus.GaugeVec // by key
+
+	lastCommits commitTimes // for Stats
 }
 
 // newMetrics returns metrics that are registered with r, unless r is nil.

@@ -52,9 +52,6 @@ type DueProgress struct {
 	Receivers Receivers
 }
 
-// turnWait is how long Progress waits for the turn of a loop.
-const turnWait = time.Second
-
 // Progress returns how far each of the jobs has got, which are due. The loops of their partitions
 // answer in their next turn; a loop that has none within a second is stuck. Of a job that is not due
 // they say what would hold it now.
@@ -95,35 +92,14 @@ func (e *Engine) Progress(ctx context.Context, keys []job.Key) ([]DueProgress, e
 
 // askProgress asks the loop about jobs of its partitions, and waits for its turn.
 func (lp *loop) askProgress(ctx context.Context, partitions []int, keys []job.Key) ([]DueProgress, error) {
-	answer := make(chan []DueProgress, 1)
-	timeout := time.NewTimer(turnWait)
-	defer timeout.Stop()
-	const again = 100 * time.Millisecond // the inbox drops what is too much, and a turn may fail
-	for {
-		lp.inbox.inspect(func(time.Time) {
-			select {
-			case answer <- lp.progress(partitions, keys):
-			default: // an earlier call has answered
-			}
-		})
-		retry := time.NewTimer(again)
-		select {
-		case all := <-answer:
-			retry.Stop()
-			return all, nil
-		case <-retry.C:
-		case <-timeout.C:
-			retry.Stop()
-			all := make([]DueProgress, len(keys))
-			for i := range all {
-				all[i].Holdup = HoldupStuck
-			}
-			return all, nil
-		case <-ctx.Done():
-			retry.Stop()
-			return nil, ctx.Err()
+	all, ok, err := ask(ctx, lp, func(time.Time) []DueProgress { return lp.progress(partitions, keys) })
+	if !ok && err == nil {
+		all = make([]DueProgress, len(keys))
+		for i := range all {
+			all[i].Holdup = HoldupStuck
 		}
 	}
+	return all, err
 }
 
 // progress returns how far jobs of these partitions have got. The loop calls it.

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"time"
 
 	"google.golang.org/grpc"
 
 	"carillon/internal/cluster"
 	"carillon/internal/engine"
 	"carillon/internal/job"
+	"carillon/internal/peerv1"
 )
 
 // Config configures a [Router].
@@ -24,6 +26,8 @@ type Config struct {
 	// Progress returns how far jobs of this node have got, which are due; nil means what its engine
 	// says.
 	Progress func(ctx context.Context, keys []job.Key) ([]engine.DueProgress, error)
+	// Reporter says how this node is.
+	Reporter peerv1.Reporter
 }
 
 // A Router stores jobs on the nodes of a cluster that own them. It is safe for concurrent use.
@@ -37,6 +41,7 @@ type Router struct {
 	owners  []string     // by partition, an ID; empty while the node is no member
 	oldest  cluster.Node // the member that reads the fewest formats of records
 	peers   map[string]*peer
+	history memberHistory
 	changed chan struct{}  // closed, and replaced, when the owners change
 	loaded  bool           // the engine has once held all partitions of the node
 	closing chan struct{}  // closed when Run ends: no more peers are added
@@ -50,7 +55,7 @@ func New(cfg Config, e *engine.Engine, log *slog.Logger) *Router {
 	}
 	return &Router{
 		config: cfg, engine: e, log: log.With(slog.String("component", "forward"), slog.String("node", cfg.ID)),
-		peers: map[string]*peer{}, changed: make(chan struct{}), closing: make(chan struct{}),
+		peers: map[string]*peer{}, history: newMemberHistory(), changed: make(chan struct{}), closing: make(chan struct{}),
 	}
 }
 
@@ -59,6 +64,7 @@ func (r *Router) Follow(v cluster.View) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.owners = v.Owners
+	r.history.follow(v, time.Now())
 	r.oldest, _ = v.Oldest()
 	others := map[string]cluster.Node{}
 	for _, m := range v.Members {

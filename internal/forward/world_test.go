@@ -22,6 +22,7 @@ import (
 	"carillon/internal/forward"
 	"carillon/internal/job"
 	"carillon/internal/memnet"
+	"carillon/internal/peerv1"
 	"carillon/internal/scheduler"
 	"carillon/internal/store/pebblestore"
 	"carillon/internal/when"
@@ -43,7 +44,7 @@ type world struct {
 	got       map[job.Key]map[time.Time]int
 	starts    int           // of nodes
 	takes     time.Duration // how long the app is at a trigger
-	mute      string        // the node that does not say how far jobs have got
+	mute      string        // the node that does not answer questions
 	early     int
 	latest    time.Duration
 }
@@ -129,10 +130,10 @@ func (w *world) startFormat(id string, format int) *node {
 			all[i].Receivers, all[i].StoreFull = engine.ReceiversFull, true
 		}
 		return all, err
-	}}, e, log)
+	}, Reporter: reporter{w, id}}, e, log)
 	n := &node{
 		Router: r, id: id, engine: e,
-		service: scheduler.New(scheduler.Config{Peer: r, PeerSecret: secret}, r, dispatch.New(dispatch.Config{}), log),
+		service: scheduler.New(scheduler.Config{Peer: r, Reporter: reporter{w, id}, PeerSecret: secret}, r, dispatch.New(dispatch.Config{}), log),
 	}
 
 	var stops []func()
@@ -172,6 +173,40 @@ func (w *world) startFormat(id string, format int) *node {
 	})
 	w.t.Cleanup(n.stop)
 	return n
+}
+
+// A reporter says what shows which node has answered.
+type reporter struct {
+	w  *world
+	id string
+}
+
+func (r reporter) Targets(ctx context.Context, q *peerv1.TargetsRequest) (*peerv1.TargetsResponse, error) {
+	resp := &peerv1.TargetsResponse{CountedPartitions: 1}
+	for range q.GetTargets() {
+		resp.Targets = append(resp.Targets, &peerv1.TargetStatus{Streams: []*peerv1.StreamStatus{{AppId: r.id}}})
+	}
+	return resp, r.wait(ctx)
+}
+
+func (r reporter) ConnectedTargets(
+	ctx context.Context, q *peerv1.ConnectedTargetsRequest,
+) (*peerv1.ConnectedTargetsResponse, error) {
+	own := record.TargetKey(job.Target{Kind: job.App, Namespace: q.GetNamespace(), Name: r.id})
+	return &peerv1.ConnectedTargetsResponse{Targets: [][]byte{own}}, r.wait(ctx)
+}
+
+func (r reporter) Status(ctx context.Context, _ *peerv1.StatusRequest) (*peerv1.NodeStatus, error) {
+	return &peerv1.NodeStatus{Version: "of " + r.id}, r.wait(ctx)
+}
+
+// wait waits until ctx ends if the node is mute.
+func (r reporter) wait(ctx context.Context) error {
+	if r.id == r.w.mute {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return nil
 }
 
 // three starts as many nodes, and waits until each has its share.

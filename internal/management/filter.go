@@ -45,8 +45,11 @@ func filterFields() []string {
 	return []string{fieldNamespace, fieldApp, fieldActorType, fieldActor, fieldName, fieldKind, fieldState, fieldCondition, fieldDescription}
 }
 
-// parseFilter parses a filter.
-func parseFilter(text string) (filter, error) {
+// parseFilter parses a filter of jobs.
+func parseFilter(text string) (filter, error) { return parseTerms(text, newTerm) }
+
+// parseTerms parses a filter whose terms newTerm makes of a field, an operator and a value.
+func parseTerms(text string, newTerm func(field, operator string, value lexeme) (term, error)) (filter, error) {
 	var f filter
 	lexemes, err := splitFilter(text)
 	if err != nil {
@@ -81,33 +84,44 @@ func parseFilter(text string) (filter, error) {
 	return f, nil
 }
 
-// newTerm returns the term of a field, an operator and a value.
+// newTerm returns the term of a field of a job, an operator and a value.
 func newTerm(field, operator string, value lexeme) (term, error) {
-	t := term{field: field, negated: operator == "!=", contains: operator == ":", text: value.text}
-	var known []string
 	switch field {
 	case fieldKind:
-		known = valuesOf(pb.Job_Kind_name)
+		return newWordTerm(field, operator, value, valuesOf(pb.Job_Kind_name))
 	case fieldState, fieldCondition:
-		known = valuesOf(pb.Job_State_name)
-	default:
-		if key, ok := strings.CutPrefix(field, labelFields); ok {
-			if !job.IsLabelKey(key) {
-				return t, invalid("filter", fmt.Sprintf("%q is not the key of a label: %s", key, job.LabelKeyRule))
-			}
-			t.label = key
-		} else if !slices.Contains(filterFields(), field) {
-			return t, invalid("filter", fmt.Sprintf("the field %q is not known: use one of %s, or %sKEY for a label",
-				field, strings.Join(filterFields(), ", "), labelFields))
-		}
-		if !t.contains {
-			t.text, t.prefix = strings.CutSuffix(t.text, "*")
-		}
-		if strings.Contains(t.text, "*") && !value.quoted {
-			return t, invalid("filter", fmt.Sprintf("%q: a * may only end a text", value.text))
-		}
-		return t, nil
+		return newWordTerm(field, operator, value, valuesOf(pb.Job_State_name))
 	}
+	key, isLabel := strings.CutPrefix(field, labelFields)
+	switch {
+	case isLabel && !job.IsLabelKey(key):
+		return term{}, invalid("filter", fmt.Sprintf("%q is not the key of a label: %s", key, job.LabelKeyRule))
+	case !isLabel && !slices.Contains(filterFields(), field):
+		return term{}, invalid("filter", fmt.Sprintf("the field %q is not known: use one of %s, or %sKEY for a label",
+			field, strings.Join(filterFields(), ", "), labelFields))
+	}
+	t, err := newTextTerm(field, operator, value)
+	if isLabel {
+		t.label = key
+	}
+	return t, err
+}
+
+// newTextTerm returns the term of a field whose value is any text.
+func newTextTerm(field, operator string, value lexeme) (term, error) {
+	t := termOf(field, operator, value)
+	if !t.contains {
+		t.text, t.prefix = strings.CutSuffix(t.text, "*")
+	}
+	if strings.Contains(t.text, "*") && !value.quoted {
+		return t, invalid("filter", fmt.Sprintf("%q: a * may only end a text", value.text))
+	}
+	return t, nil
+}
+
+// newWordTerm returns the term of a field whose value is one of some words.
+func newWordTerm(field, operator string, value lexeme, known []string) (term, error) {
+	t := termOf(field, operator, value)
 	if t.contains {
 		return t, invalid("filter", fmt.Sprintf("%s takes = and !=", field))
 	}
@@ -115,6 +129,10 @@ func newTerm(field, operator string, value lexeme) (term, error) {
 		return t, invalid("filter", fmt.Sprintf("%s has no value %q: use one of %s", field, t.text, strings.Join(known, ", ")))
 	}
 	return t, nil
+}
+
+func termOf(field, operator string, value lexeme) term {
+	return term{field: field, negated: operator == "!=", contains: operator == ":", text: value.text}
 }
 
 // valuesOf returns the values of an enumeration, without the unspecified one, in order.

@@ -36,7 +36,8 @@ func TestJobNamesWorkInURLs(t *testing.T) {
 			"/v1/namespaces/ns/apps/app/jobs/missing": http.StatusNotFound,
 			"/v1/namespaces/ns/apps/app/jobs:count":   http.StatusOK,
 			"/v1/namespaces/ns/apps/app/jobs/":        http.StatusBadRequest,
-			"/v1/namespaces/ns/apps/app":              http.StatusNotFound,
+			"/v1/namespaces/ns/apps/app":              http.StatusOK,
+			"/v1/namespaces/ns":                       http.StatusNotFound,
 			"/v1":                                     http.StatusNotFound,
 			"/":                                       http.StatusNotFound,
 		} {

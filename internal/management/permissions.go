@@ -15,6 +15,11 @@ const (
 	verbList    verb = "jobs.list"
 	verbPayload verb = "jobs.payload"
 	verbExplain verb = "schedules.explain"
+
+	verbGetApp    verb = "apps.get"
+	verbListApps  verb = "apps.list"
+	verbGetNode   verb = "nodes.get"
+	verbListNodes verb = "nodes.list"
 )
 
 // A role is a set of verbs with a name. Each role has the verbs of those before it.
@@ -38,6 +43,11 @@ func verbs() map[verb]role {
 		verbList:    viewer,
 		verbPayload: operator,
 		verbExplain: viewer,
+
+		verbGetApp:    viewer,
+		verbListApps:  viewer,
+		verbGetNode:   viewer, // without a scope
+		verbListNodes: viewer, // without a scope
 	}
 }
 
@@ -57,6 +67,10 @@ func permissions() map[string]permission {
 		pb.Management_ExplainJob_FullMethodName:              {verb: verbGet},
 		pb.Management_ListUpcomingOccurrences_FullMethodName: {verb: verbGet},
 		pb.Management_ExplainSchedule_FullMethodName:         {verb: verbExplain},
+		pb.Management_GetApp_FullMethodName:                  {verb: verbGetApp},
+		pb.Management_ListApps_FullMethodName:                {verb: verbListApps},
+		pb.Management_GetNode_FullMethodName:                 {verb: verbGetNode},
+		pb.Management_ListNodes_FullMethodName:               {verb: verbListNodes},
 	}
 }
 

@@ -41,6 +41,24 @@ func (c *principal) mayList(s job.Selector) bool {
 	return c.apps == nil || s.Kind == job.App && slices.Contains(c.apps, s.Target)
 }
 
+// mayListApps reports whether c may list apps of a namespace, or of all if it is empty. A list for one
+// who may see only some apps is about one namespace.
+func (c *principal) mayListApps(namespace string) bool {
+	if namespace == "" {
+		return c.coversAll()
+	}
+	return c.mayCover(namespace)
+}
+
+// coversTarget reports whether c may see an app or an actor type. One who may see only some apps
+// sees no actor type: it is nobody's alone.
+func (c *principal) coversTarget(t job.Target) bool {
+	return c.mayCover(t.Namespace) && (c.apps == nil || t.Kind == job.App && slices.Contains(c.apps, t.Name))
+}
+
+// coversAll reports whether c may see all namespaces and apps.
+func (c *principal) coversAll() bool { return c.namespaces == nil && c.apps == nil }
+
 var errScope = withDetails(codes.PermissionDenied, "OUT_OF_SCOPE",
 	"the token covers only some namespaces or apps: ask for what it covers, and name its namespace and app", nil)
 

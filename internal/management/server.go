@@ -28,6 +28,7 @@ const (
 type JobReader interface {
 	ViewPage(ctx context.Context, q engine.ViewQuery) (engine.ViewPage, error)
 	Views(ctx context.Context, keys []job.Key) ([]engine.JobView, error)
+	Targets(ctx context.Context, s job.Selector, after job.Target, limit int) (targets []job.Target, more bool, err error)
 }
 
 // A Config configures a [Server].
@@ -36,6 +37,8 @@ type Config struct {
 	// Progress returns how far each of the jobs has got, which are due, and the names of nodes that
 	// did not answer.
 	Progress func(ctx context.Context, keys []job.Key) (all []engine.DueProgress, unreachable []string, err error)
+	// Cluster asks the nodes.
+	Cluster ClusterReader
 	// Tokens are who may call; nil: everybody may do everything.
 	Tokens *Tokens
 	// Certificate is that of the server; nil: it serves plaintext.

@@ -1,6 +1,7 @@
 package management_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -19,13 +21,16 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"carillon/internal/engine"
+	"carillon/internal/engine/record"
 	"carillon/internal/job"
 	"carillon/internal/logtest"
 	"carillon/internal/management"
 	pb "carillon/internal/managementv1"
 	"carillon/internal/memnet"
+	"carillon/internal/peerv1"
 	"carillon/internal/store/pebblestore"
 	"carillon/internal/when"
 )
@@ -79,6 +84,10 @@ type world struct {
 	receivers   engine.Receivers
 	storeFull   bool
 	tokens      string // the path of the token file
+
+	streams map[string]map[job.Target]int // of each node, by what they serve
+	nodes   []peerv1.NodeReport
+	asked   int // questions about targets that no name narrows
 }
 
 // run calls f in fake time with a world. Each line of tokens is one of a token file; without any,
@@ -93,7 +102,7 @@ func run(t *testing.T, f func(t *testing.T, w *world), tokens ...string) {
 		}
 		defer s.Close()
 		w.Engine = engine.New(engine.Config{}, s, w.app, log)
-		cfg := management.Config{Jobs: w.Engine, Progress: w.progress}
+		cfg := management.Config{Jobs: w.Engine, Progress: w.progress, Cluster: w}
 		if len(tokens) > 0 {
 			path := filepath.Join(t.TempDir(), "tokens")
 			w.tokens = path
@@ -147,6 +156,79 @@ func (w *world) progress(ctx context.Context, keys []job.Key) ([]engine.DueProgr
 		}
 	}
 	return all, nil, err
+}
+
+// Targets implements [management.ClusterReader]. Node a has the engine; others have streams only.
+func (w *world) Targets(
+	ctx context.Context, r *peerv1.TargetsRequest,
+) (map[string]*peerv1.TargetsResponse, []string, error) {
+	if len(r.GetTargets()) > peerv1.MaxTargets {
+		w.t.Errorf("a question about %d targets, of at most %d", len(r.GetTargets()), peerv1.MaxTargets)
+	}
+	targets := make([]job.Target, len(r.GetTargets()))
+	for i, b := range r.GetTargets() {
+		targets[i], _ = record.ParseTarget(b)
+	}
+	counted, partitions, err := w.TargetStats(ctx, targets, int(r.GetMaxOverdue()))
+	if err != nil {
+		return nil, nil, err
+	}
+	answers := map[string]*peerv1.TargetsResponse{"a": {CountedPartitions: uint32(partitions)}}
+	for id := range w.streams {
+		if answers[id] == nil {
+			answers[id] = new(peerv1.TargetsResponse)
+		}
+	}
+	for id, a := range answers {
+		a.TotalPartitions = uint32(w.PartitionCount())
+		for i, t := range targets {
+			s := &peerv1.TargetStatus{OverdueExact: true}
+			if id == "a" {
+				s.InFlightCount, s.OverdueCount, s.OverdueExact = uint32(counted[i].InFlight), uint32(counted[i].Overdue), counted[i].Exact
+				if !counted[i].OldestDue.IsZero() {
+					s.OldestDueTime = timestamppb.New(counted[i].OldestDue)
+				}
+			}
+			s.StreamCount = uint32(w.streams[id][t])
+			for range min(s.GetStreamCount(), r.GetMaxStreams()) {
+				s.Streams = append(s.Streams, &peerv1.StreamStatus{AppId: t.Name, Address: "10.0.0.1:7"})
+			}
+			a.Targets = append(a.Targets, s)
+		}
+	}
+	for _, name := range w.unreachable {
+		delete(answers, strings.TrimPrefix(name, "nodes/"))
+	}
+	return answers, w.unreachable, nil
+}
+
+// ConnectedTargets implements [management.ClusterReader].
+func (w *world) ConnectedTargets(
+	_ context.Context, r *peerv1.ConnectedTargetsRequest,
+) (map[string]*peerv1.ConnectedTargetsResponse, []string, error) {
+	w.asked++
+	s := job.Selector{Kind: job.Kind(r.GetKind()), Namespace: r.GetNamespace(), Target: r.GetTarget()}
+	answers := map[string]*peerv1.ConnectedTargetsResponse{}
+	for id, of := range w.streams {
+		var keys [][]byte
+		for t := range of {
+			if k := record.TargetKey(t); s.Selects(job.Key{Target: t}) && bytes.Compare(k, r.GetAfter()) > 0 {
+				keys = append(keys, k)
+			}
+		}
+		slices.SortFunc(keys, bytes.Compare)
+		n := min(len(keys), int(r.GetLimit()))
+		answers[id] = &peerv1.ConnectedTargetsResponse{Targets: keys[:n], More: n < len(keys)}
+	}
+	for _, name := range w.unreachable {
+		delete(answers, strings.TrimPrefix(name, "nodes/"))
+	}
+	return answers, w.unreachable, nil
+}
+
+// Nodes implements [management.ClusterReader].
+func (w *world) Nodes(context.Context) ([]peerv1.NodeReport, error) {
+	return slices.Clone(w.nodes), nil
 }
 
 // client returns a gRPC client with this token.

@@ -25,6 +25,10 @@ const (
 	Management_ExplainJob_FullMethodName              = "/carillon.v1.Management/ExplainJob"
 	Management_ListUpcomingOccurrences_FullMethodName = "/carillon.v1.Management/ListUpcomingOccurrences"
 	Management_ExplainSchedule_FullMethodName         = "/carillon.v1.Management/ExplainSchedule"
+	Management_GetApp_FullMethodName                  = "/carillon.v1.Management/GetApp"
+	Management_ListApps_FullMethodName                = "/carillon.v1.Management/ListApps"
+	Management_GetNode_FullMethodName                 = "/carillon.v1.Management/GetNode"
+	Management_ListNodes_FullMethodName               = "/carillon.v1.Management/ListNodes"
 )
 
 // ManagementClient is the client API for Management service.
@@ -54,6 +58,16 @@ type ManagementClient interface {
 	ListUpcomingOccurrences(ctx context.Context, in *ListUpcomingOccurrencesRequest, opts ...grpc.CallOption) (*ScheduleExplanation, error)
 	// ExplainSchedule says what a schedule means that no job has. It checks it as scheduling a job does, and stores nothing.
 	ExplainSchedule(ctx context.Context, in *ExplainScheduleRequest, opts ...grpc.CallOption) (*ScheduleExplanation, error)
+	// GetApp returns an app or an actor type: which sidecars are connected, what is in flight and what is overdue.
+	GetApp(ctx context.Context, in *GetAppRequest, opts ...grpc.CallOption) (*App, error)
+	// ListApps returns a page of apps and actor types. What comes or goes between two pages may be missing or not; all
+	// else is returned once. A page costs a bounded amount of work, as in ListJobs.
+	ListApps(ctx context.Context, in *ListAppsRequest, opts ...grpc.CallOption) (*ListAppsResponse, error)
+	// GetNode returns a node of the cluster.
+	GetNode(ctx context.Context, in *GetNodeRequest, opts ...grpc.CallOption) (*Node, error)
+	// ListNodes returns the nodes of the cluster: its members, whether they answer or not, and those that were members and
+	// are none now, as far as the node remembers that answers the call.
+	ListNodes(ctx context.Context, in *ListNodesRequest, opts ...grpc.CallOption) (*ListNodesResponse, error)
 }
 
 type managementClient struct {
@@ -124,6 +138,46 @@ func (c *managementClient) ExplainSchedule(ctx context.Context, in *ExplainSched
 	return out, nil
 }
 
+func (c *managementClient) GetApp(ctx context.Context, in *GetAppRequest, opts ...grpc.CallOption) (*App, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(App)
+	err := c.cc.Invoke(ctx, Management_GetApp_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementClient) ListApps(ctx context.Context, in *ListAppsRequest, opts ...grpc.CallOption) (*ListAppsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListAppsResponse)
+	err := c.cc.Invoke(ctx, Management_ListApps_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementClient) GetNode(ctx context.Context, in *GetNodeRequest, opts ...grpc.CallOption) (*Node, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Node)
+	err := c.cc.Invoke(ctx, Management_GetNode_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementClient) ListNodes(ctx context.Context, in *ListNodesRequest, opts ...grpc.CallOption) (*ListNodesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListNodesResponse)
+	err := c.cc.Invoke(ctx, Management_ListNodes_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ManagementServer is the server API for Management service.
 // All implementations must embed UnimplementedManagementServer
 // for forward compatibility.
@@ -151,6 +205,16 @@ type ManagementServer interface {
 	ListUpcomingOccurrences(context.Context, *ListUpcomingOccurrencesRequest) (*ScheduleExplanation, error)
 	// ExplainSchedule says what a schedule means that no job has. It checks it as scheduling a job does, and stores nothing.
 	ExplainSchedule(context.Context, *ExplainScheduleRequest) (*ScheduleExplanation, error)
+	// GetApp returns an app or an actor type: which sidecars are connected, what is in flight and what is overdue.
+	GetApp(context.Context, *GetAppRequest) (*App, error)
+	// ListApps returns a page of apps and actor types. What comes or goes between two pages may be missing or not; all
+	// else is returned once. A page costs a bounded amount of work, as in ListJobs.
+	ListApps(context.Context, *ListAppsRequest) (*ListAppsResponse, error)
+	// GetNode returns a node of the cluster.
+	GetNode(context.Context, *GetNodeRequest) (*Node, error)
+	// ListNodes returns the nodes of the cluster: its members, whether they answer or not, and those that were members and
+	// are none now, as far as the node remembers that answers the call.
+	ListNodes(context.Context, *ListNodesRequest) (*ListNodesResponse, error)
 	mustEmbedUnimplementedManagementServer()
 }
 
@@ -178,6 +242,18 @@ func (UnimplementedManagementServer) ListUpcomingOccurrences(context.Context, *L
 }
 func (UnimplementedManagementServer) ExplainSchedule(context.Context, *ExplainScheduleRequest) (*ScheduleExplanation, error) {
 	return nil, status.Error(codes.Unimplemented, "method ExplainSchedule not implemented")
+}
+func (UnimplementedManagementServer) GetApp(context.Context, *GetAppRequest) (*App, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetApp not implemented")
+}
+func (UnimplementedManagementServer) ListApps(context.Context, *ListAppsRequest) (*ListAppsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListApps not implemented")
+}
+func (UnimplementedManagementServer) GetNode(context.Context, *GetNodeRequest) (*Node, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetNode not implemented")
+}
+func (UnimplementedManagementServer) ListNodes(context.Context, *ListNodesRequest) (*ListNodesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListNodes not implemented")
 }
 func (UnimplementedManagementServer) mustEmbedUnimplementedManagementServer() {}
 func (UnimplementedManagementServer) testEmbeddedByValue()                    {}
@@ -308,6 +384,78 @@ func _Management_ExplainSchedule_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Management_GetApp_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetAppRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServer).GetApp(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Management_GetApp_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServer).GetApp(ctx, req.(*GetAppRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Management_ListApps_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListAppsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServer).ListApps(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Management_ListApps_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServer).ListApps(ctx, req.(*ListAppsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Management_GetNode_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetNodeRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServer).GetNode(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Management_GetNode_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServer).GetNode(ctx, req.(*GetNodeRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Management_ListNodes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListNodesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServer).ListNodes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Management_ListNodes_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServer).ListNodes(ctx, req.(*ListNodesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Management_ServiceDesc is the grpc.ServiceDesc for Management service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -338,6 +486,22 @@ var Management_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ExplainSchedule",
 			Handler:    _Management_ExplainSchedule_Handler,
+		},
+		{
+			MethodName: "GetApp",
+			Handler:    _Management_GetApp_Handler,
+		},
+		{
+			MethodName: "ListApps",
+			Handler:    _Management_ListApps_Handler,
+		},
+		{
+			MethodName: "GetNode",
+			Handler:    _Management_GetNode_Handler,
+		},
+		{
+			MethodName: "ListNodes",
+			Handler:    _Management_ListNodes_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -11,7 +11,11 @@ import (
 )
 
 // MemoryFlags is the flag of the memory limit, which all nodes share.
-type MemoryFlags struct{ limit string }
+type MemoryFlags struct {
+	// Bytes is the limit. Apply sets it.
+	Bytes int64
+	limit string
+}
 
 // Flags adds the flag to fs.
 func (c *MemoryFlags) Flags(fs FlagSet) {
@@ -32,6 +36,7 @@ func (c *MemoryFlags) Apply(ctx context.Context, kind memory.ProcessKind, std *t
 	if s, err = l.Divide(kind); err != nil {
 		return s, nil, err
 	}
+	c.Bytes = l.Bytes
 	attrs := s.Attrs(l)
 	goLimit, set := std.Env("GOMEMLIMIT")
 	set = set && goLimit != ""

@@ -27,3 +27,13 @@ func BuildVersion() (version, commit string) {
 	}
 	return version, commit
 }
+
+// NodeVersion returns the version that a node says it has: that of the module, or the commit of a build from a
+// checkout.
+func NodeVersion() string {
+	version, commit := BuildVersion()
+	if version == "devel" && commit != "unknown" {
+		return version + " " + commit
+	}
+	return version
+}

@@ -463,7 +463,7 @@ var File_carillon_v1_peer_proto protoreflect.FileDescriptor
 
 const file_carillon_v1_peer_proto_rawDesc = "" +
 	"\n" +
-	"\x16carillon/v1/peer.proto\x12\vcarillon.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"@\n" +
+	"\x16carillon/v1/peer.proto\x12\vcarillon.v1\x1a\x1ccarillon/v1/peerstatus.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"@\n" +
 	"\fApplyRequest\x120\n" +
 	"\bcommands\x18\x01 \x03(\v2\x14.carillon.v1.CommandR\bcommands\"M\n" +
 	"\aCommand\x12\x10\n" +
@@ -494,10 +494,13 @@ const file_carillon_v1_peer_proto_rawDesc = "" +
 	"\x05since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12\x1d\n" +
 	"\n" +
 	"store_full\x18\x03 \x01(\bR\tstoreFull\x12\x1c\n" +
-	"\treceivers\x18\x04 \x01(\rR\treceivers2\x8f\x01\n" +
+	"\treceivers\x18\x04 \x01(\rR\treceivers2\xf5\x02\n" +
 	"\x04Peer\x12>\n" +
 	"\x05Apply\x12\x19.carillon.v1.ApplyRequest\x1a\x1a.carillon.v1.ApplyResponse\x12G\n" +
-	"\bProgress\x12\x1c.carillon.v1.ProgressRequest\x1a\x1d.carillon.v1.ProgressResponseB\x1aZ\x18carillon/internal/peerv1b\x06proto3"
+	"\bProgress\x12\x1c.carillon.v1.ProgressRequest\x1a\x1d.carillon.v1.ProgressResponse\x12D\n" +
+	"\aTargets\x12\x1b.carillon.v1.TargetsRequest\x1a\x1c.carillon.v1.TargetsResponse\x12_\n" +
+	"\x10ConnectedTargets\x12$.carillon.v1.ConnectedTargetsRequest\x1a%.carillon.v1.ConnectedTargetsResponse\x12=\n" +
+	"\x06Status\x12\x1a.carillon.v1.StatusRequest\x1a\x17.carillon.v1.NodeStatusB\x1aZ\x18carillon/internal/peerv1b\x06proto3"
 
 var (
 	file_carillon_v1_peer_proto_rawDescOnce sync.Once
@@ -514,31 +517,43 @@ func file_carillon_v1_peer_proto_rawDescGZIP() []byte {
 var file_carillon_v1_peer_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_carillon_v1_peer_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_carillon_v1_peer_proto_goTypes = []any{
-	(Problem_Kind)(0),             // 0: carillon.v1.Problem.Kind
-	(*ApplyRequest)(nil),          // 1: carillon.v1.ApplyRequest
-	(*Command)(nil),               // 2: carillon.v1.Command
-	(*ApplyResponse)(nil),         // 3: carillon.v1.ApplyResponse
-	(*Problem)(nil),               // 4: carillon.v1.Problem
-	(*ProgressRequest)(nil),       // 5: carillon.v1.ProgressRequest
-	(*ProgressResponse)(nil),      // 6: carillon.v1.ProgressResponse
-	(*JobProgress)(nil),           // 7: carillon.v1.JobProgress
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(Problem_Kind)(0),                // 0: carillon.v1.Problem.Kind
+	(*ApplyRequest)(nil),             // 1: carillon.v1.ApplyRequest
+	(*Command)(nil),                  // 2: carillon.v1.Command
+	(*ApplyResponse)(nil),            // 3: carillon.v1.ApplyResponse
+	(*Problem)(nil),                  // 4: carillon.v1.Problem
+	(*ProgressRequest)(nil),          // 5: carillon.v1.ProgressRequest
+	(*ProgressResponse)(nil),         // 6: carillon.v1.ProgressResponse
+	(*JobProgress)(nil),              // 7: carillon.v1.JobProgress
+	(*timestamppb.Timestamp)(nil),    // 8: google.protobuf.Timestamp
+	(*TargetsRequest)(nil),           // 9: carillon.v1.TargetsRequest
+	(*ConnectedTargetsRequest)(nil),  // 10: carillon.v1.ConnectedTargetsRequest
+	(*StatusRequest)(nil),            // 11: carillon.v1.StatusRequest
+	(*TargetsResponse)(nil),          // 12: carillon.v1.TargetsResponse
+	(*ConnectedTargetsResponse)(nil), // 13: carillon.v1.ConnectedTargetsResponse
+	(*NodeStatus)(nil),               // 14: carillon.v1.NodeStatus
 }
 var file_carillon_v1_peer_proto_depIdxs = []int32{
-	2, // 0: carillon.v1.ApplyRequest.commands:type_name -> carillon.v1.Command
-	4, // 1: carillon.v1.ApplyResponse.problems:type_name -> carillon.v1.Problem
-	0, // 2: carillon.v1.Problem.kind:type_name -> carillon.v1.Problem.Kind
-	7, // 3: carillon.v1.ProgressResponse.jobs:type_name -> carillon.v1.JobProgress
-	8, // 4: carillon.v1.JobProgress.since:type_name -> google.protobuf.Timestamp
-	1, // 5: carillon.v1.Peer.Apply:input_type -> carillon.v1.ApplyRequest
-	5, // 6: carillon.v1.Peer.Progress:input_type -> carillon.v1.ProgressRequest
-	3, // 7: carillon.v1.Peer.Apply:output_type -> carillon.v1.ApplyResponse
-	6, // 8: carillon.v1.Peer.Progress:output_type -> carillon.v1.ProgressResponse
-	7, // [7:9] is the sub-list for method output_type
-	5, // [5:7] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	2,  // 0: carillon.v1.ApplyRequest.commands:type_name -> carillon.v1.Command
+	4,  // 1: carillon.v1.ApplyResponse.problems:type_name -> carillon.v1.Problem
+	0,  // 2: carillon.v1.Problem.kind:type_name -> carillon.v1.Problem.Kind
+	7,  // 3: carillon.v1.ProgressResponse.jobs:type_name -> carillon.v1.JobProgress
+	8,  // 4: carillon.v1.JobProgress.since:type_name -> google.protobuf.Timestamp
+	1,  // 5: carillon.v1.Peer.Apply:input_type -> carillon.v1.ApplyRequest
+	5,  // 6: carillon.v1.Peer.Progress:input_type -> carillon.v1.ProgressRequest
+	9,  // 7: carillon.v1.Peer.Targets:input_type -> carillon.v1.TargetsRequest
+	10, // 8: carillon.v1.Peer.ConnectedTargets:input_type -> carillon.v1.ConnectedTargetsRequest
+	11, // 9: carillon.v1.Peer.Status:input_type -> carillon.v1.StatusRequest
+	3,  // 10: carillon.v1.Peer.Apply:output_type -> carillon.v1.ApplyResponse
+	6,  // 11: carillon.v1.Peer.Progress:output_type -> carillon.v1.ProgressResponse
+	12, // 12: carillon.v1.Peer.Targets:output_type -> carillon.v1.TargetsResponse
+	13, // 13: carillon.v1.Peer.ConnectedTargets:output_type -> carillon.v1.ConnectedTargetsResponse
+	14, // 14: carillon.v1.Peer.Status:output_type -> carillon.v1.NodeStatus
+	10, // [10:15] is the sub-list for method output_type
+	5,  // [5:10] is the sub-list for method input_type
+	5,  // [5:5] is the sub-list for extension type_name
+	5,  // [5:5] is the sub-list for extension extendee
+	0,  // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_carillon_v1_peer_proto_init() }
@@ -546,6 +561,7 @@ func file_carillon_v1_peer_proto_init() {
 	if File_carillon_v1_peer_proto != nil {
 		return
 	}
+	file_carillon_v1_peerstatus_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{

@@ -19,8 +19,11 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	Peer_Apply_FullMethodName    = "/carillon.v1.Peer/Apply"
-	Peer_Progress_FullMethodName = "/carillon.v1.Peer/Progress"
+	Peer_Apply_FullMethodName            = "/carillon.v1.Peer/Apply"
+	Peer_Progress_FullMethodName         = "/carillon.v1.Peer/Progress"
+	Peer_Targets_FullMethodName          = "/carillon.v1.Peer/Targets"
+	Peer_ConnectedTargets_FullMethodName = "/carillon.v1.Peer/ConnectedTargets"
+	Peer_Status_FullMethodName           = "/carillon.v1.Peer/Status"
 )
 
 // PeerClient is the client API for Peer service.
@@ -40,6 +43,12 @@ type PeerClient interface {
 	// Progress says how far jobs have got that are due, and whose partitions the called node owns. The called node never
 	// asks another one.
 	Progress(ctx context.Context, in *ProgressRequest, opts ...grpc.CallOption) (*ProgressResponse, error)
+	// Targets says what the called node has of some targets: streams, triggers in flight, and jobs that are overdue.
+	Targets(ctx context.Context, in *TargetsRequest, opts ...grpc.CallOption) (*TargetsResponse, error)
+	// ConnectedTargets names targets that have a sidecar that is connected to the called node.
+	ConnectedTargets(ctx context.Context, in *ConnectedTargetsRequest, opts ...grpc.CallOption) (*ConnectedTargetsResponse, error)
+	// Status says how the called node is.
+	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*NodeStatus, error)
 }
 
 type peerClient struct {
@@ -70,6 +79,36 @@ func (c *peerClient) Progress(ctx context.Context, in *ProgressRequest, opts ...
 	return out, nil
 }
 
+func (c *peerClient) Targets(ctx context.Context, in *TargetsRequest, opts ...grpc.CallOption) (*TargetsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(TargetsResponse)
+	err := c.cc.Invoke(ctx, Peer_Targets_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *peerClient) ConnectedTargets(ctx context.Context, in *ConnectedTargetsRequest, opts ...grpc.CallOption) (*ConnectedTargetsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ConnectedTargetsResponse)
+	err := c.cc.Invoke(ctx, Peer_ConnectedTargets_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *peerClient) Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*NodeStatus, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(NodeStatus)
+	err := c.cc.Invoke(ctx, Peer_Status_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // PeerServer is the server API for Peer service.
 // All implementations must embed UnimplementedPeerServer
 // for forward compatibility.
@@ -87,6 +126,12 @@ type PeerServer interface {
 	// Progress says how far jobs have got that are due, and whose partitions the called node owns. The called node never
 	// asks another one.
 	Progress(context.Context, *ProgressRequest) (*ProgressResponse, error)
+	// Targets says what the called node has of some targets: streams, triggers in flight, and jobs that are overdue.
+	Targets(context.Context, *TargetsRequest) (*TargetsResponse, error)
+	// ConnectedTargets names targets that have a sidecar that is connected to the called node.
+	ConnectedTargets(context.Context, *ConnectedTargetsRequest) (*ConnectedTargetsResponse, error)
+	// Status says how the called node is.
+	Status(context.Context, *StatusRequest) (*NodeStatus, error)
 	mustEmbedUnimplementedPeerServer()
 }
 
@@ -102,6 +147,15 @@ func (UnimplementedPeerServer) Apply(context.Context, *ApplyRequest) (*ApplyResp
 }
 func (UnimplementedPeerServer) Progress(context.Context, *ProgressRequest) (*ProgressResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Progress not implemented")
+}
+func (UnimplementedPeerServer) Targets(context.Context, *TargetsRequest) (*TargetsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method Targets not implemented")
+}
+func (UnimplementedPeerServer) ConnectedTargets(context.Context, *ConnectedTargetsRequest) (*ConnectedTargetsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ConnectedTargets not implemented")
+}
+func (UnimplementedPeerServer) Status(context.Context, *StatusRequest) (*NodeStatus, error) {
+	return nil, status.Error(codes.Unimplemented, "method Status not implemented")
 }
 func (UnimplementedPeerServer) mustEmbedUnimplementedPeerServer() {}
 func (UnimplementedPeerServer) testEmbeddedByValue()              {}
@@ -160,6 +214,60 @@ func _Peer_Progress_Handler(srv interface{}, ctx context.Context, dec func(inter
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Peer_Targets_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(TargetsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServer).Targets(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Peer_Targets_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServer).Targets(ctx, req.(*TargetsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Peer_ConnectedTargets_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ConnectedTargetsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServer).ConnectedTargets(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Peer_ConnectedTargets_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServer).ConnectedTargets(ctx, req.(*ConnectedTargetsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Peer_Status_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(StatusRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(PeerServer).Status(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Peer_Status_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(PeerServer).Status(ctx, req.(*StatusRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Peer_ServiceDesc is the grpc.ServiceDesc for Peer service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -174,6 +282,18 @@ var Peer_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Progress",
 			Handler:    _Peer_Progress_Handler,
+		},
+		{
+			MethodName: "Targets",
+			Handler:    _Peer_Targets_Handler,
+		},
+		{
+			MethodName: "ConnectedTargets",
+			Handler:    _Peer_ConnectedTargets_Handler,
+		},
+		{
+			MethodName: "Status",
+			Handler:    _Peer_Status_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

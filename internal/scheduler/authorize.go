@@ -61,7 +61,8 @@ func (s *Service) authorize(ctx context.Context, req any) error {
 		return nil
 	case *bulkv1.ListJobsPageRequest:
 		return s.authorizeMetadata(ctx, r.GetMetadata())
-	case *peerv1.ApplyRequest, *peerv1.ProgressRequest: // admit has authorized it, and the other node its client
+	case *peerv1.ApplyRequest, *peerv1.ProgressRequest, *peerv1.TargetsRequest, *peerv1.ConnectedTargetsRequest,
+		*peerv1.StatusRequest: // admit has authorized it, and the other node its client
 		return nil
 	case *schedulerv1.WatchHostsRequest: // allowed with any identity, as in Dapr
 		return nil

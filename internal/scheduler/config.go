@@ -17,6 +17,8 @@ type Config struct {
 	Hosts []string
 	// Peer answers the other nodes of a cluster; nil without a cluster.
 	Peer PeerAnswerer
+	// Reporter tells the other nodes of a cluster how this node is; nil without a cluster.
+	Reporter peerv1.Reporter
 	// PeerSecret authenticates the other nodes of the cluster. Without it their calls are refused.
 	PeerSecret string
 	// Identity is the identity of this node; its owner runs it. If it is set, each connection uses

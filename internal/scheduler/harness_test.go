@@ -150,6 +150,7 @@ type node struct {
 	schedulerv1.SchedulerClient
 
 	jobs     *memory
+	service  *scheduler.Service
 	dispatch *dispatch.Dispatcher
 	metrics  *prometheus.Registry
 	listener *bufconn.Listener
@@ -198,8 +199,8 @@ func start(
 	if change != nil {
 		change(&cfg, n.jobs)
 	}
-	s := scheduler.New(cfg, n.jobs, n.dispatch, log)
-	go func() { n.stopped <- s.Run(ctx, n.listener, opts...) }()
+	n.service = scheduler.New(cfg, n.jobs, n.dispatch, log)
+	go func() { n.stopped <- n.service.Run(ctx, n.listener, opts...) }()
 	n.conn = n.client(t, grpc.WithTransportCredentials(client))
 	n.SchedulerClient = schedulerv1.NewSchedulerClient(n.conn)
 	t.Cleanup(func() {

@@ -24,6 +24,7 @@ type Service struct {
 	log      *slog.Logger
 	metrics  *metrics
 	hosts    *hostList
+	streams  *streamList
 	quotas   *quotas
 	messages *limits.MessageMemory
 	lists    *listBudget
@@ -51,6 +52,7 @@ func New(cfg Config, jobs Jobs, d *dispatch.Dispatcher, log *slog.Logger) *Servi
 		log:      log,
 		metrics:  m,
 		hosts:    newHostList(cfg.Hosts),
+		streams:  newStreamList(),
 		quotas:   newQuotas(cfg.Quota, m),
 		messages: newMessages(cfg.MaxBodyBytes),
 		lists:    newListBudget(cfg.MaxListBytes),

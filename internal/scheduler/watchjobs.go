@@ -34,6 +34,8 @@ func (s *server) WatchJobs(stream schedulerv1.Scheduler_WatchJobsServer) error {
 	log := s.log.With(slog.String("namespace", initial.GetNamespace()), slog.String("app", initial.GetAppId()))
 	receiver := s.dispatch.Connect(targets, concurrencyLimits(initial)...)
 	defer receiver.Close()
+	connected := &ConnectedStream{AppID: initial.GetAppId(), Address: addressOf(ctx), Since: s.cfg.Now()}
+	defer s.streams.add(connected, targets)()
 	s.metrics.connected.WithLabelValues().Inc()
 	defer s.metrics.connected.WithLabelValues().Dec()
 	log.DebugContext(ctx, "sidecar connected", slog.Int("targets", len(targets)))

@@ -83,6 +83,7 @@ func (c *schedulerOptions) run(ctx context.Context, std *terminal.Streams, log *
 		return err
 	}
 	cfg := app.Config{Memory: shares, Descriptors: nodecmd.DivideDescriptors(ctx, descriptors.Parts{Store: true}, log)}
+	cfg.Node = app.NodeConfig{ID: c.id, Version: nodecmd.NodeVersion(), MemoryLimit: c.memory.Bytes}
 	if cfg.Hosts, err = nodecmd.HostsOf(c.allowedHosts, c.listenAddress, c.healthzAddress, c.metricsAddress, c.management.Address()); err != nil {
 		return err
 	}

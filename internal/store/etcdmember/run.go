@@ -41,6 +41,9 @@ func New(cfg Config, log *slog.Logger) (*Member, error) {
 // the member fails.
 func (m *Member) Full() error { return cmp.Or(m.diskSpace.Full(), m.heapSpace.full()) }
 
+// DiskUsage returns the free space and the size of the disk of the member.
+func (m *Member) DiskUsage() (diskspace.Usage, error) { return diskspace.Of(m.config.Dir) }
+
 const (
 	// failedStopTimeout is how long a failed member may take to close its data directory;
 	// replacedStopTimeout is the same for a member whose directory is gone.

@@ -40,6 +40,9 @@ var errClosed = errors.New("the store is closed")
 // Full returns why no new jobs should be stored because of the disk, or nil: see [diskspace.Watch].
 func (s *Store) Full() error { return s.space.Full() }
 
+// DiskUsage returns the free space and the size of the disk of the store.
+func (s *Store) DiskUsage() (diskspace.Usage, error) { return s.disk.usage(s.dir) }
+
 // Close waits for the calls in progress, scans included, and releases the directory. Later calls
 // return an error.
 func (s *Store) Close() error {
