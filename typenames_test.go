@@ -33,6 +33,7 @@ var sharedTypeNames = map[string]string{
 	"sentry":      "Dapr's certificate authority: a client of it, and a fake for tests",
 	"server":      "the serving side of a protocol",
 	"session":     "a period in which a node is a member of the cluster: its interface, and that of a test",
+	"settings":    "what the flags of a command say: of one that can watch, and of mutate",
 	"shares":      "the parts of one resource that the parts of a process may use",
 	"sidecar":     "Dapr's sidecar: ours, and one under test in a benchmark",
 	"stats":       "what a component holds at one moment",

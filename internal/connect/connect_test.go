@@ -47,7 +47,8 @@ func project(t *testing.T, runs bool) string {
 			t.Fatal(err)
 		}
 	}
-	dir, dev := filepath.Join(root, ProjectDir), Dev{Server: "http://localhost:7", PID: os.Getpid()} // a PID that is taken again
+	// A PID that is taken again.
+	dir, dev := filepath.Join(root, ProjectDir), Dev{Server: "http://localhost:7", PID: os.Getpid()}
 	if !runs {
 		text, err := json.Marshal(dev)
 		if err == nil {

@@ -490,7 +490,8 @@ func TestClaimRetriesBackOff(t *testing.T) {
 func TestPartitionThatNeverBeganRefusesWaitingCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRegistry(t)
-		e := engine.New(engine.Config{Partitions: 1, Shared: true}, r.Store, &app{}, logTo(t)) // never runs: its store is never checked
+		// It never runs: its store is never checked.
+		e := engine.New(engine.Config{Partitions: 1, Shared: true}, r.Store, &app{}, logTo(t))
 		answered := make(chan error, 1)
 		go func() { answered <- e.Schedule(t.Context(), key("app", "a"), once(time.Now().Add(time.Hour)), false) }()
 		synctest.Wait()

@@ -16,7 +16,7 @@ type pipe struct {
 	lost  bool   // the server does not answer
 }
 
-// show implements [view].
+// show implements [display].
 func (p *pipe) show(r round) error {
 	if p.lost {
 		p.lost = false
@@ -42,7 +42,7 @@ func (p *pipe) show(r round) error {
 	return err
 }
 
-// lose implements [view].
+// lose implements [display].
 func (p *pipe) lose(why string) error {
 	if p.lost {
 		return nil
@@ -52,5 +52,5 @@ func (p *pipe) lose(why string) error {
 	return err
 }
 
-// end implements [view].
+// end implements [display].
 func (*pipe) end() error { return nil }

@@ -29,19 +29,19 @@ type screen struct {
 	at    time.Time // of the last round
 }
 
-// show implements [view].
+// show implements [display].
 func (s *screen) show(r round) error {
 	s.shown, s.at = r, s.std.Now()
 	return s.draw(fmt.Sprintf("Every %v; Ctrl-C ends it.", s.interval))
 }
 
-// lose implements [view]. What the server last said stays on the screen.
+// lose implements [display]. What the server last said stays on the screen.
 func (s *screen) lose(why string) error {
 	at := s.at.In(s.std.Zone).Format(time.TimeOnly) //nolint:forbidigo // for a person to read
 	return s.draw(fmt.Sprintf("As of %s: %s; waiting for it.", at, why))
 }
 
-// end implements [view].
+// end implements [display].
 func (s *screen) end() error {
 	_, err := io.WriteString(s.std.Out, "\n") // behind the ^C that a terminal shows
 	return err

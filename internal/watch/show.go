@@ -19,15 +19,15 @@ func (s *Settings) Show(ctx context.Context, std *terminal.Streams, separator st
 	if !s.on {
 		return do(ctx, std)
 	}
-	var v view = &pipe{std: std, separator: separator}
+	var d display = &pipe{std: std, separator: separator}
 	if std.Terminal {
-		v = &screen{std: std, interval: s.interval}
+		d = &screen{std: std, interval: s.interval}
 	}
-	return s.repeat(ctx, std, v, do)
+	return s.repeat(ctx, std, d, do)
 }
 
-// A view is where rounds are shown.
-type view interface { // *pipe; *screen
+// A display is where rounds are shown.
+type display interface { // *pipe; *screen
 	// show shows the output of a round.
 	show(r round) error
 	// lose says that the server does not answer any more, until the next round is shown.
@@ -37,19 +37,19 @@ type view interface { // *pipe; *screen
 }
 
 // repeat shows a round at each interval, until ctx ends.
-func (s *Settings) repeat(ctx context.Context, std *terminal.Streams, v view, do Print) error {
+func (s *Settings) repeat(ctx context.Context, std *terminal.Streams, d display, do Print) error {
 	ticker := time.NewTicker(s.interval)
 	defer ticker.Stop()
 	for answered := false; ; {
 		r, err := capture(ctx, std, do)
 		switch {
 		case ctx.Err() != nil:
-			return v.end()
+			return d.end()
 		case err == nil:
 			answered = true
-			err = v.show(r)
+			err = d.show(r)
 		case answered && isTransient(err):
-			err = v.lose(status.Convert(err).Message())
+			err = d.lose(status.Convert(err).Message())
 		}
 		if err != nil {
 			return err
@@ -57,7 +57,7 @@ func (s *Settings) repeat(ctx context.Context, std *terminal.Streams, v view, do
 		select {
 		case <-ticker.C:
 		case <-ctx.Done():
-			return v.end()
+			return d.end()
 		}
 	}
 }

@@ -64,8 +64,9 @@ func short() (scale, []load) {
 }
 
 func long(nodes int) (scale, []load) {
-	burst, hung, second := 1_000_000, 10_000_000, time.Second // in which one node is given what several are given later
-	if nodes > 1 {                                            // etcd keeps an index of all jobs in memory, and 256 MiB hold 200,000
+	// second is the time in which one node gets what several get in more.
+	burst, hung, second := 1_000_000, 10_000_000, time.Second
+	if nodes > 1 { // etcd keeps an index of all jobs in memory, and 256 MiB hold 200,000
 		burst, hung, second = 100_000, 100_000, 4*time.Second
 	}
 	s := scale{
@@ -113,7 +114,8 @@ func TestFullOverloadInLittleMemoryLosesNothing(t *testing.T) {
 	}
 }
 
-// TestFullClusterRefusesJobsBeyondItsMemory schedules jobs until one is refused. No node may be killed, and no lease lost.
+// TestFullClusterRefusesJobsBeyondItsMemory schedules jobs until one is refused. No node may be
+// killed, and no lease lost.
 func TestFullClusterRefusesJobsBeyondItsMemory(t *testing.T) {
 	if !everything() {
 		t.Skip("it takes long: make overload runs it")
