@@ -57,6 +57,9 @@ func permissions() map[string]permission {
 		pb.Management_ExplainJob_FullMethodName:              {verb: verbGet},
 		pb.Management_ListUpcomingOccurrences_FullMethodName: {verb: verbGet},
 		pb.Management_ExplainSchedule_FullMethodName:         {verb: verbExplain},
+		pb.Management_GetForecast_FullMethodName:             {verb: verbList},
+		pb.Management_ListBusySchedules_FullMethodName:       {verb: verbList},
+		pb.Management_GetAttention_FullMethodName:            {verb: verbList},
 	}
 }
 

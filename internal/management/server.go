@@ -28,6 +28,7 @@ const (
 type JobReader interface {
 	ViewPage(ctx context.Context, q engine.ViewQuery) (engine.ViewPage, error)
 	Views(ctx context.Context, keys []job.Key) ([]engine.JobView, error)
+	ViewDue(ctx context.Context, q engine.DueQuery, found func([]engine.JobView) error) (engine.DueScan, error)
 }
 
 // A Config configures a [Server].

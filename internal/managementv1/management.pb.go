@@ -607,7 +607,7 @@ var File_carillon_v1_management_proto protoreflect.FileDescriptor
 
 const file_carillon_v1_management_proto_rawDesc = "" +
 	"\n" +
-	"\x1ccarillon/v1/management.proto\x12\vcarillon.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15carillon/v1/job.proto\x1a carillon/v1/jobexplanation.proto\x1a\x1acarillon/v1/schedule.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa2\x01\n" +
+	"\x1ccarillon/v1/management.proto\x12\vcarillon.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1bcarillon/v1/attention.proto\x1a\x1acarillon/v1/forecast.proto\x1a\x15carillon/v1/job.proto\x1a carillon/v1/jobexplanation.proto\x1a\x1acarillon/v1/schedule.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa2\x01\n" +
 	"\rGetJobRequest\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xbaH\b\xc8\x01\x01r\x03\x18\x80\bR\x04name\x12=\n" +
 	"\x04view\x18\x02 \x01(\x0e2\x1f.carillon.v1.GetJobRequest.ViewB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04view\"1\n" +
@@ -657,7 +657,7 @@ const file_carillon_v1_management_proto_rawDesc = "" +
 	"\t_due_timeB\n" +
 	"\n" +
 	"\b_repeatsB\x06\n" +
-	"\x04_ttl2\x9f\t\n" +
+	"\x04_ttl2\xff\x0e\n" +
 	"\n" +
 	"Management\x12\xa2\x01\n" +
 	"\x06GetJob\x12\x1a.carillon.v1.GetJobRequest\x1a\x10.carillon.v1.Job\"j\x82\xd3\xe4\x93\x02dZ;\x129/v1/{name=namespaces/*/actorTypes/*/actors/*/reminders/*}\x12%/v1/{name=namespaces/*/apps/*/jobs/*}\x12\xd7\x01\n" +
@@ -666,7 +666,10 @@ const file_carillon_v1_management_proto_rawDesc = "" +
 	"\n" +
 	"ExplainJob\x12\x1e.carillon.v1.ExplainJobRequest\x1a\x1b.carillon.v1.JobExplanation\"r\x82\xd3\xe4\x93\x02lZ?\x12=/v1/{name=namespaces/*/actorTypes/*/actors/*/reminders/*}:why\x12)/v1/{name=namespaces/*/apps/*/jobs/*}:why\x12\xe6\x01\n" +
 	"\x17ListUpcomingOccurrences\x12+.carillon.v1.ListUpcomingOccurrencesRequest\x1a .carillon.v1.ScheduleExplanation\"|\x82\xd3\xe4\x93\x02vZD\x12B/v1/{name=namespaces/*/actorTypes/*/actors/*/reminders/*}:upcoming\x12./v1/{name=namespaces/*/apps/*/jobs/*}:upcoming\x12z\n" +
-	"\x0fExplainSchedule\x12#.carillon.v1.ExplainScheduleRequest\x1a .carillon.v1.ScheduleExplanation\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/schedules:explainB Z\x1ecarillon/internal/managementv1b\x06proto3"
+	"\x0fExplainSchedule\x12#.carillon.v1.ExplainScheduleRequest\x1a .carillon.v1.ScheduleExplanation\" \x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/schedules:explain\x12\xdc\x01\n" +
+	"\vGetForecast\x12\x1f.carillon.v1.GetForecastRequest\x1a\x15.carillon.v1.Forecast\"\x94\x01\x82\xd3\xe4\x93\x02\x8d\x01Z+\x12)/v1/{parent=namespaces/*/apps/*}/forecastZ:\x128/v1/{parent=namespaces/*/actorTypes/*/actors/*}/forecast\x12\"/v1/{parent=namespaces/*}/forecast\x12\x88\x02\n" +
+	"\x11ListBusySchedules\x12%.carillon.v1.ListBusySchedulesRequest\x1a&.carillon.v1.ListBusySchedulesResponse\"\xa3\x01\x82\xd3\xe4\x93\x02\x9c\x01Z0\x12./v1/{parent=namespaces/*/apps/*}/forecast:busyZ?\x12=/v1/{parent=namespaces/*/actorTypes/*/actors/*}/forecast:busy\x12'/v1/{parent=namespaces/*}/forecast:busy\x12\xf3\x01\n" +
+	"\fGetAttention\x12 .carillon.v1.GetAttentionRequest\x1a\x16.carillon.v1.Attention\"\xa8\x01\x82\xd3\xe4\x93\x02\xa1\x01Z%\x12#/v1/{parent=namespaces/*}/attentionZ,\x12*/v1/{parent=namespaces/*/apps/*}/attentionZ;\x129/v1/{parent=namespaces/*/actorTypes/*/actors/*}/attention\x12\r/v1/attentionB Z\x1ecarillon/internal/managementv1b\x06proto3"
 
 var (
 	file_carillon_v1_management_proto_rawDescOnce sync.Once
@@ -694,8 +697,14 @@ var file_carillon_v1_management_proto_goTypes = []any{
 	(*ExplainScheduleRequest)(nil),         // 8: carillon.v1.ExplainScheduleRequest
 	(*Job)(nil),                            // 9: carillon.v1.Job
 	(*timestamppb.Timestamp)(nil),          // 10: google.protobuf.Timestamp
-	(*JobExplanation)(nil),                 // 11: carillon.v1.JobExplanation
-	(*ScheduleExplanation)(nil),            // 12: carillon.v1.ScheduleExplanation
+	(*GetForecastRequest)(nil),             // 11: carillon.v1.GetForecastRequest
+	(*ListBusySchedulesRequest)(nil),       // 12: carillon.v1.ListBusySchedulesRequest
+	(*GetAttentionRequest)(nil),            // 13: carillon.v1.GetAttentionRequest
+	(*JobExplanation)(nil),                 // 14: carillon.v1.JobExplanation
+	(*ScheduleExplanation)(nil),            // 15: carillon.v1.ScheduleExplanation
+	(*Forecast)(nil),                       // 16: carillon.v1.Forecast
+	(*ListBusySchedulesResponse)(nil),      // 17: carillon.v1.ListBusySchedulesResponse
+	(*Attention)(nil),                      // 18: carillon.v1.Attention
 }
 var file_carillon_v1_management_proto_depIdxs = []int32{
 	0,  // 0: carillon.v1.GetJobRequest.view:type_name -> carillon.v1.GetJobRequest.View
@@ -707,14 +716,20 @@ var file_carillon_v1_management_proto_depIdxs = []int32{
 	6,  // 6: carillon.v1.Management.ExplainJob:input_type -> carillon.v1.ExplainJobRequest
 	7,  // 7: carillon.v1.Management.ListUpcomingOccurrences:input_type -> carillon.v1.ListUpcomingOccurrencesRequest
 	8,  // 8: carillon.v1.Management.ExplainSchedule:input_type -> carillon.v1.ExplainScheduleRequest
-	9,  // 9: carillon.v1.Management.GetJob:output_type -> carillon.v1.Job
-	3,  // 10: carillon.v1.Management.ListJobs:output_type -> carillon.v1.ListJobsResponse
-	5,  // 11: carillon.v1.Management.CountJobs:output_type -> carillon.v1.CountJobsResponse
-	11, // 12: carillon.v1.Management.ExplainJob:output_type -> carillon.v1.JobExplanation
-	12, // 13: carillon.v1.Management.ListUpcomingOccurrences:output_type -> carillon.v1.ScheduleExplanation
-	12, // 14: carillon.v1.Management.ExplainSchedule:output_type -> carillon.v1.ScheduleExplanation
-	9,  // [9:15] is the sub-list for method output_type
-	3,  // [3:9] is the sub-list for method input_type
+	11, // 9: carillon.v1.Management.GetForecast:input_type -> carillon.v1.GetForecastRequest
+	12, // 10: carillon.v1.Management.ListBusySchedules:input_type -> carillon.v1.ListBusySchedulesRequest
+	13, // 11: carillon.v1.Management.GetAttention:input_type -> carillon.v1.GetAttentionRequest
+	9,  // 12: carillon.v1.Management.GetJob:output_type -> carillon.v1.Job
+	3,  // 13: carillon.v1.Management.ListJobs:output_type -> carillon.v1.ListJobsResponse
+	5,  // 14: carillon.v1.Management.CountJobs:output_type -> carillon.v1.CountJobsResponse
+	14, // 15: carillon.v1.Management.ExplainJob:output_type -> carillon.v1.JobExplanation
+	15, // 16: carillon.v1.Management.ListUpcomingOccurrences:output_type -> carillon.v1.ScheduleExplanation
+	15, // 17: carillon.v1.Management.ExplainSchedule:output_type -> carillon.v1.ScheduleExplanation
+	16, // 18: carillon.v1.Management.GetForecast:output_type -> carillon.v1.Forecast
+	17, // 19: carillon.v1.Management.ListBusySchedules:output_type -> carillon.v1.ListBusySchedulesResponse
+	18, // 20: carillon.v1.Management.GetAttention:output_type -> carillon.v1.Attention
+	12, // [12:21] is the sub-list for method output_type
+	3,  // [3:12] is the sub-list for method input_type
 	3,  // [3:3] is the sub-list for extension type_name
 	3,  // [3:3] is the sub-list for extension extendee
 	0,  // [0:3] is the sub-list for field type_name
@@ -725,6 +740,8 @@ func file_carillon_v1_management_proto_init() {
 	if File_carillon_v1_management_proto != nil {
 		return
 	}
+	file_carillon_v1_attention_proto_init()
+	file_carillon_v1_forecast_proto_init()
 	file_carillon_v1_job_proto_init()
 	file_carillon_v1_jobexplanation_proto_init()
 	file_carillon_v1_schedule_proto_init()

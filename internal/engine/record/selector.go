@@ -31,5 +31,18 @@ func kindRange(s job.Selector, k job.Kind) store.Range {
 	return store.Prefix(b[:len(b)-1])
 }
 
+// LanesRange is a range of one partition in the due index that holds the lanes of the targets of a
+// kind that s selects. It holds no others in front of the first empty field of s.
+func LanesRange(partition int, k job.Kind, s job.Selector) store.Range {
+	b := append(appendPartition(nil, partition), byte(k))
+	for _, part := range []string{s.Namespace, s.Target} {
+		if part == "" {
+			break
+		}
+		b = appendString(b, part)
+	}
+	return store.Prefix(b)
+}
+
 // KeyAfter returns the first key of a spec that may follow that of k.
 func KeyAfter(k job.Key) []byte { return append(JobKey(k), 0) }
