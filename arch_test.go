@@ -31,7 +31,7 @@ var layers = [][]string{
 	{"internal/sidecar"},
 	{"internal/app", "internal/bench"},
 	{"internal/nodecmd"},
-	{"internal/schedulercmd", "internal/sidecarcmd", "internal/devcmd", "internal/storecmd", "internal/membercmd", "internal/contextcmd", "internal/jobcmd"},
+	{"internal/schedulercmd", "internal/sidecarcmd", "internal/devcmd", "internal/storecmd", "internal/membercmd", "internal/contextcmd", "internal/jobcmd", "internal/statuscmd"},
 	{"cmd/carillon", "cmd/carillon-bench", "internal/simulate", "test/mutate", "examples/*"},
 }
 

@@ -21,7 +21,7 @@ type forecastWindow struct {
 
 // newForecastWindow returns the window that a request asks for at now. Absent fields have defaults.
 func newForecastWindow(from *timestamppb.Timestamp, span, step *durationpb.Duration, now time.Time, defaultSpan time.Duration) (w forecastWindow, err error) {
-	w.from, w.step = now.UTC(), time.Minute
+	w.from, w.step = now, time.Minute
 	if from != nil {
 		if !from.IsValid() {
 			return w, invalid("fromTime", "it is not a valid time")
@@ -41,10 +41,10 @@ func newForecastWindow(from *timestamppb.Timestamp, span, step *durationpb.Durat
 			return w, invalid("span", fmt.Sprintf("it must be more than 0s, and %ds at most", maxForecast/time.Second))
 		}
 	}
-	w.from = w.from.Truncate(w.step)
+	w.from = w.from.Truncate(w.step) //nolint:forbidigo // steps begin on whole minutes of the wall clock
 	w.begin = w.from
 	if w.begin.Before(now) {
-		w.begin = now.UTC()
+		w.begin = now
 	}
 	w.steps = int((length + w.step - 1) / w.step)
 	return w, nil

@@ -41,8 +41,8 @@ func (w *occurrenceWalk) skipPast(t time.Time, work *int) bool {
 			w.next = time.Time{}
 			return true
 		case isInterval && t.After(w.last):
-			n := t.Sub(w.last) / every // fewer if the distance is more than a duration holds
-			w.count, w.last = addSaturated(w.count, int64(n)), w.last.Add(n*every)
+			n := int64(t.Sub(w.last) / every) // fewer if the distance is more than a duration holds
+			w.count, w.last = addSaturated(w.count, n), w.last.Add(time.Duration(n*int64(every)))
 		case !isInterval && w.plan.Repeats == 0 && t.After(w.last):
 			w.last = t // how many there are before it does not matter
 		}

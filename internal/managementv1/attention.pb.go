@@ -272,7 +272,7 @@ type NodeProblem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The name of the node; empty for the store, or if it is not known which node it is.
 	Node string `protobuf:"bytes,1,opt,name=node,proto3" json:"node,omitempty"`
-	// A word that does not change: NoAnswer, StoreFull, StoreNotCommitting, Overloaded or QuarantineNotEmpty.
+	// A word that does not change: NoAnswer, StoreFull or StoreNotCommitting.
 	Reason string `protobuf:"bytes,2,opt,name=reason,proto3" json:"reason,omitempty"`
 	// What is wrong and what to do, for a person. The text may change.
 	Message       string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
