@@ -24,14 +24,14 @@ var layers = [][]string{
 	{"internal/job", "internal/identity/identitytest", "internal/explain", "internal/terminal/terminaltest", "internal/roleflag", "internal/output", "internal/connect", "internal/watch"},
 	{"internal/command", "internal/store", "internal/store/diskspace", "internal/store/datadir"},
 	{"internal/engine/record", "internal/store/archive", "internal/store/pebblestore", "internal/store/etcdstore", "internal/store/etcdmember", "internal/store/storetest"},
-	{"internal/engine/dueorder", "internal/engine/machine", "internal/engine/quarantine", "internal/engine/storemeta"},
+	{"internal/engine/dueorder", "internal/engine/duescan", "internal/engine/machine", "internal/engine/quarantine", "internal/engine/storemeta"},
 	{"internal/engine", "internal/dispatch", "internal/cluster", "internal/wire", "internal/bulkv1", "internal/peerv1", "internal/managementv1", "internal/store/etcdmember/etcdtest"},
 	{"internal/apiclient", "internal/scheduler", "internal/forward", "internal/management", "internal/cluster/clustertest", "internal/sidecar/appclient", "internal/sidecar/schedulerclient"},
 	{"internal/sidecar/apiserver", "internal/sidecar/delivery"},
 	{"internal/sidecar"},
 	{"internal/app", "internal/bench"},
 	{"internal/nodecmd"},
-	{"internal/schedulercmd", "internal/sidecarcmd", "internal/devcmd", "internal/storecmd", "internal/membercmd", "internal/contextcmd", "internal/jobcmd", "internal/appcmd"},
+	{"internal/schedulercmd", "internal/sidecarcmd", "internal/devcmd", "internal/storecmd", "internal/membercmd", "internal/contextcmd", "internal/jobcmd", "internal/appcmd", "internal/statuscmd"},
 	{"cmd/carillon", "cmd/carillon-bench", "internal/simulate", "test/mutate", "examples/*"},
 }
 

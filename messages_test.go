@@ -25,9 +25,9 @@ const messages = "testdata/messages.txt"
 // fail the start.
 var packagesWithMessages = []string{
 	"cmd/carillon", "internal/command", "internal/connect", "internal/contextcmd", "internal/devcmd", "internal/exit", "internal/flagvalue", "internal/jobcmd", "internal/membercmd",
-	"internal/nodecmd", "internal/output", "internal/roleflag", "internal/schedulercmd", "internal/sidecarcmd", "internal/storecmd",
+	"internal/nodecmd", "internal/output", "internal/roleflag", "internal/schedulercmd", "internal/sidecarcmd", "internal/statuscmd", "internal/storecmd",
 	"internal/app", "internal/limits", "internal/crossorigin", "internal/cluster", "internal/dispatch", "internal/engine",
-	"internal/engine/dueorder", "internal/engine/machine", "internal/engine/quarantine", "internal/engine/record", "internal/engine/storemeta",
+	"internal/engine/dueorder", "internal/engine/duescan", "internal/engine/machine", "internal/engine/quarantine", "internal/engine/record", "internal/engine/storemeta",
 	"internal/explain",
 	"internal/forward", "internal/identity", "internal/job", "internal/jsonvalue", "internal/kubernetes", "internal/memory", "internal/scheduler", "internal/encryption",
 	"internal/sidecar", "internal/sidecar/apiserver", "internal/sidecar/appclient", "internal/sidecar/delivery",

@@ -18,6 +18,7 @@ import (
 	"carillon/internal/membercmd"
 	"carillon/internal/schedulercmd"
 	"carillon/internal/sidecarcmd"
+	"carillon/internal/statuscmd"
 	"carillon/internal/storecmd"
 	"carillon/internal/terminal"
 	"carillon/internal/truncate"
@@ -71,7 +72,7 @@ variable: --data-dir by CARILLON_DATA_DIR. Exit codes: 0 for success, 1 for an e
 	}
 	group(root, "Run nodes",
 		devcmd.New(std, atKill), schedulercmd.New(std), sidecarcmd.New(std))
-	group(root, "See jobs", jobcmd.New(std), jobcmd.NewSchedule(std), appcmd.New(std), appcmd.NewNode(std))
+	group(root, "See jobs", jobcmd.New(std), jobcmd.NewSchedule(std), appcmd.New(std), appcmd.NewNode(std), statuscmd.NewStatus(std))
 	group(root, "Look after their data",
 		membercmd.New(std), storecmd.NewBackup(std), storecmd.NewRestore(std), storecmd.NewKeys(std), storecmd.NewQuarantine(std))
 	const tool = "Use this tool"

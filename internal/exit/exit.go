@@ -30,6 +30,9 @@ func Usagef(format string, args ...any) error { return &UsageError{fmt.Sprintf(f
 // ErrLogged is returned by a command that has logged its error.
 var ErrLogged = errors.New("the log says why")
 
+// ErrShown is returned by a command whose output says what is wrong.
+var ErrShown = errors.New("the output says why")
+
 // A mapping maps some errors to an exit code and a text.
 type mapping struct {
 	applies func(error) bool
@@ -41,7 +44,7 @@ type mapping struct {
 func table() []mapping {
 	return []mapping{
 		{func(err error) bool { return err == nil || errors.Is(err, flag.ErrHelp) }, OK, nil},
-		{func(err error) bool { return errors.Is(err, ErrLogged) }, Failed, nil},
+		{func(err error) bool { return errors.Is(err, ErrLogged) || errors.Is(err, ErrShown) }, Failed, nil},
 		{func(err error) bool { _, ok := errors.AsType[*UsageError](err); return ok }, Usage, error.Error},
 		{func(err error) bool { return code(err) == codes.Canceled || errors.Is(err, context.Canceled) }, Failed, constant("interrupted")},
 		{func(err error) bool { return code(err) == codes.Unauthenticated }, Failed, withAdvice("give a valid token with --token-file")},

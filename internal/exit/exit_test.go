@@ -20,6 +20,7 @@ func TestEachErrorHasACodeAndALine(t *testing.T) {
 		{nil, OK, ""},
 		{flag.ErrHelp, OK, ""},
 		{fmt.Errorf("dev: %w", ErrLogged), Failed, ""},
+		{ErrShown, Failed, ""},
 		{fmt.Errorf("dev: %w", Usagef("--port %d is taken", 1)), Usage, "dev: --port 1 is taken"},
 		{errors.New("the disk is full"), Failed, "the disk is full"},
 		{context.Canceled, Failed, "interrupted"},

@@ -72,6 +72,18 @@ func calls(c pb.ManagementClient, namespace, app string) map[string]func(ctx con
 			_, err := c.ListNodes(ctx, new(pb.ListNodesRequest))
 			return err
 		},
+		"GetForecast": func(ctx context.Context) error {
+			_, err := c.GetForecast(ctx, &pb.GetForecastRequest{Parent: "namespaces/" + namespace + "/apps/" + app})
+			return err
+		},
+		"ListBusySchedules": func(ctx context.Context) error {
+			_, err := c.ListBusySchedules(ctx, &pb.ListBusySchedulesRequest{Parent: "namespaces/" + namespace + "/apps/" + app})
+			return err
+		},
+		"GetAttention": func(ctx context.Context) error {
+			_, err := c.GetAttention(ctx, &pb.GetAttentionRequest{Parent: "namespaces/" + namespace + "/apps/" + app})
+			return err
+		},
 	}
 }
 
@@ -80,7 +92,7 @@ func withoutScope() []string { return []string{"GetNode", "ListNodes"} }
 
 // TestMethodsAreForTheirRolesAndScopes walks methods × roles × scopes.
 func TestMethodsAreForTheirRolesAndScopes(t *testing.T) {
-	get, list := []string{"GetJob", "ExplainJob", "ListUpcomingOccurrences"}, []string{"ListJobs", "CountJobs"}
+	get, list := []string{"GetJob", "ExplainJob", "ListUpcomingOccurrences"}, []string{"ListJobs", "CountJobs", "GetForecast", "ListBusySchedules", "GetAttention"}
 	full, explain := []string{"GetJob FULL"}, []string{"ExplainSchedule"}
 	others := []string{"GetApp", "ListApps", "GetNode", "ListNodes"}
 	grants := map[string][]string{ // what each may call

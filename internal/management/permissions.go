@@ -71,6 +71,9 @@ func permissions() map[string]permission {
 		pb.Management_ListApps_FullMethodName:                {verb: verbListApps},
 		pb.Management_GetNode_FullMethodName:                 {verb: verbGetNode},
 		pb.Management_ListNodes_FullMethodName:               {verb: verbListNodes},
+		pb.Management_GetForecast_FullMethodName:             {verb: verbList},
+		pb.Management_ListBusySchedules_FullMethodName:       {verb: verbList},
+		pb.Management_GetAttention_FullMethodName:            {verb: verbList},
 	}
 }
 

@@ -59,6 +59,23 @@ func (c *principal) coversTarget(t job.Target) bool {
 // coversAll reports whether c may see all namespaces and apps.
 func (c *principal) coversAll() bool { return c.namespaces == nil && c.apps == nil }
 
+// selectors returns what selects all that c may list, and nothing else.
+func (c *principal) selectors() (all []job.Selector) {
+	spaces, apps := c.namespaces, c.apps
+	if spaces == nil {
+		spaces = []string{""}
+	}
+	for _, n := range spaces {
+		if apps == nil {
+			all = append(all, job.Selector{Namespace: n})
+		}
+		for _, a := range apps {
+			all = append(all, job.Selector{Kind: job.App, Namespace: n, Target: a})
+		}
+	}
+	return all
+}
+
 var errScope = withDetails(codes.PermissionDenied, "OUT_OF_SCOPE",
 	"the token covers only some namespaces or apps: ask for what it covers, and name its namespace and app", nil)
 

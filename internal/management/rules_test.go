@@ -29,18 +29,22 @@ func TestEveryRuleOfTheDefinitionIsChecked(t *testing.T) {
 			return true
 		})
 	}
-	messages := pb.File_carillon_v1_management_proto.Messages()
-	for i := range messages.Len() {
-		fields := messages.Get(i).Fields()
-		for j := range fields.Len() {
-			f := fields.Get(j)
-			rules := rulesOf(f)
-			if rules == nil {
-				continue
-			}
-			walk(f.FullName(), rules.ProtoReflect())
-			if n := rules.GetInt32(); n != nil && (n.GreaterThan == nil || n.LessThan == nil) {
-				t.Errorf("%s has one bound, and checkRules needs both", f.FullName())
+	for _, file := range []protoreflect.FileDescriptor{
+		pb.File_carillon_v1_management_proto, pb.File_carillon_v1_forecast_proto, pb.File_carillon_v1_attention_proto,
+	} {
+		messages := file.Messages()
+		for i := range messages.Len() {
+			fields := messages.Get(i).Fields()
+			for j := range fields.Len() {
+				f := fields.Get(j)
+				rules := rulesOf(f)
+				if rules == nil {
+					continue
+				}
+				walk(f.FullName(), rules.ProtoReflect())
+				if n := rules.GetInt32(); n != nil && (n.GreaterThan == nil || n.LessThan == nil) {
+					t.Errorf("%s has one bound, and checkRules needs both", f.FullName())
+				}
 			}
 		}
 	}

@@ -29,6 +29,7 @@ type JobReader interface {
 	ViewPage(ctx context.Context, q engine.ViewQuery) (engine.ViewPage, error)
 	Views(ctx context.Context, keys []job.Key) ([]engine.JobView, error)
 	Targets(ctx context.Context, s job.Selector, after job.Target, limit int) (targets []job.Target, more bool, err error)
+	ViewDue(ctx context.Context, q engine.DueQuery, found func([]engine.JobView) error) (engine.DueScan, error)
 }
 
 // A Config configures a [Server].

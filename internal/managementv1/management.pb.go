@@ -619,7 +619,7 @@ var File_carillon_v1_management_proto protoreflect.FileDescriptor
 
 const file_carillon_v1_management_proto_rawDesc = "" +
 	"\n" +
-	"\x1ccarillon/v1/management.proto\x12\vcarillon.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15carillon/v1/app.proto\x1a\x15carillon/v1/job.proto\x1a carillon/v1/jobexplanation.proto\x1a\x16carillon/v1/node.proto\x1a\x1acarillon/v1/schedule.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa2\x01\n" +
+	"\x1ccarillon/v1/management.proto\x12\vcarillon.v1\x1a\x1bbuf/validate/validate.proto\x1a\x15carillon/v1/app.proto\x1a\x1bcarillon/v1/attention.proto\x1a\x1acarillon/v1/forecast.proto\x1a\x15carillon/v1/job.proto\x1a carillon/v1/jobexplanation.proto\x1a\x16carillon/v1/node.proto\x1a\x1acarillon/v1/schedule.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa2\x01\n" +
 	"\rGetJobRequest\x12\x1f\n" +
 	"\x04name\x18\x01 \x01(\tB\v\xbaH\b\xc8\x01\x01r\x03\x18\x80\bR\x04name\x12=\n" +
 	"\x04view\x18\x02 \x01(\x0e2\x1f.carillon.v1.GetJobRequest.ViewB\b\xbaH\x05\x82\x01\x02\x10\x01R\x04view\"1\n" +
@@ -669,7 +669,7 @@ const file_carillon_v1_management_proto_rawDesc = "" +
 	"\t_due_timeB\n" +
 	"\n" +
 	"\b_repeatsB\x06\n" +
-	"\x04_ttl2\xcf\f\n" +
+	"\x04_ttl2\xaf\x12\n" +
 	"\n" +
 	"Management\x12\xa2\x01\n" +
 	"\x06GetJob\x12\x1a.carillon.v1.GetJobRequest\x1a\x10.carillon.v1.Job\"j\x82\xd3\xe4\x93\x02dZ;\x129/v1/{name=namespaces/*/actorTypes/*/actors/*/reminders/*}\x12%/v1/{name=namespaces/*/apps/*/jobs/*}\x12\xd7\x01\n" +
@@ -682,7 +682,10 @@ const file_carillon_v1_management_proto_rawDesc = "" +
 	"\x06GetApp\x12\x1a.carillon.v1.GetAppRequest\x1a\x10.carillon.v1.App\"N\x82\xd3\xe4\x93\x02HZ&\x12$/v1/{name=namespaces/*/actorTypes/*}\x12\x1e/v1/{name=namespaces/*/apps/*}\x12o\n" +
 	"\bListApps\x12\x1c.carillon.v1.ListAppsRequest\x1a\x1d.carillon.v1.ListAppsResponse\"&\x82\xd3\xe4\x93\x02 \x12\x1e/v1/{parent=namespaces/*}/apps\x12U\n" +
 	"\aGetNode\x12\x1b.carillon.v1.GetNodeRequest\x1a\x11.carillon.v1.Node\"\x1a\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/{name=nodes/*}\x12]\n" +
-	"\tListNodes\x12\x1d.carillon.v1.ListNodesRequest\x1a\x1e.carillon.v1.ListNodesResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/nodesB Z\x1ecarillon/internal/managementv1b\x06proto3"
+	"\tListNodes\x12\x1d.carillon.v1.ListNodesRequest\x1a\x1e.carillon.v1.ListNodesResponse\"\x11\x82\xd3\xe4\x93\x02\v\x12\t/v1/nodes\x12\xdc\x01\n" +
+	"\vGetForecast\x12\x1f.carillon.v1.GetForecastRequest\x1a\x15.carillon.v1.Forecast\"\x94\x01\x82\xd3\xe4\x93\x02\x8d\x01Z+\x12)/v1/{parent=namespaces/*/apps/*}/forecastZ:\x128/v1/{parent=namespaces/*/actorTypes/*/actors/*}/forecast\x12\"/v1/{parent=namespaces/*}/forecast\x12\x88\x02\n" +
+	"\x11ListBusySchedules\x12%.carillon.v1.ListBusySchedulesRequest\x1a&.carillon.v1.ListBusySchedulesResponse\"\xa3\x01\x82\xd3\xe4\x93\x02\x9c\x01Z0\x12./v1/{parent=namespaces/*/apps/*}/forecast:busyZ?\x12=/v1/{parent=namespaces/*/actorTypes/*/actors/*}/forecast:busy\x12'/v1/{parent=namespaces/*}/forecast:busy\x12\xf3\x01\n" +
+	"\fGetAttention\x12 .carillon.v1.GetAttentionRequest\x1a\x16.carillon.v1.Attention\"\xa8\x01\x82\xd3\xe4\x93\x02\xa1\x01Z%\x12#/v1/{parent=namespaces/*}/attentionZ,\x12*/v1/{parent=namespaces/*/apps/*}/attentionZ;\x129/v1/{parent=namespaces/*/actorTypes/*/actors/*}/attention\x12\r/v1/attentionB Z\x1ecarillon/internal/managementv1b\x06proto3"
 
 var (
 	file_carillon_v1_management_proto_rawDescOnce sync.Once
@@ -714,12 +717,18 @@ var file_carillon_v1_management_proto_goTypes = []any{
 	(*ListAppsRequest)(nil),                // 12: carillon.v1.ListAppsRequest
 	(*GetNodeRequest)(nil),                 // 13: carillon.v1.GetNodeRequest
 	(*ListNodesRequest)(nil),               // 14: carillon.v1.ListNodesRequest
-	(*JobExplanation)(nil),                 // 15: carillon.v1.JobExplanation
-	(*ScheduleExplanation)(nil),            // 16: carillon.v1.ScheduleExplanation
-	(*App)(nil),                            // 17: carillon.v1.App
-	(*ListAppsResponse)(nil),               // 18: carillon.v1.ListAppsResponse
-	(*Node)(nil),                           // 19: carillon.v1.Node
-	(*ListNodesResponse)(nil),              // 20: carillon.v1.ListNodesResponse
+	(*GetForecastRequest)(nil),             // 15: carillon.v1.GetForecastRequest
+	(*ListBusySchedulesRequest)(nil),       // 16: carillon.v1.ListBusySchedulesRequest
+	(*GetAttentionRequest)(nil),            // 17: carillon.v1.GetAttentionRequest
+	(*JobExplanation)(nil),                 // 18: carillon.v1.JobExplanation
+	(*ScheduleExplanation)(nil),            // 19: carillon.v1.ScheduleExplanation
+	(*App)(nil),                            // 20: carillon.v1.App
+	(*ListAppsResponse)(nil),               // 21: carillon.v1.ListAppsResponse
+	(*Node)(nil),                           // 22: carillon.v1.Node
+	(*ListNodesResponse)(nil),              // 23: carillon.v1.ListNodesResponse
+	(*Forecast)(nil),                       // 24: carillon.v1.Forecast
+	(*ListBusySchedulesResponse)(nil),      // 25: carillon.v1.ListBusySchedulesResponse
+	(*Attention)(nil),                      // 26: carillon.v1.Attention
 }
 var file_carillon_v1_management_proto_depIdxs = []int32{
 	0,  // 0: carillon.v1.GetJobRequest.view:type_name -> carillon.v1.GetJobRequest.View
@@ -736,18 +745,24 @@ var file_carillon_v1_management_proto_depIdxs = []int32{
 	12, // 11: carillon.v1.Management.ListApps:input_type -> carillon.v1.ListAppsRequest
 	13, // 12: carillon.v1.Management.GetNode:input_type -> carillon.v1.GetNodeRequest
 	14, // 13: carillon.v1.Management.ListNodes:input_type -> carillon.v1.ListNodesRequest
-	9,  // 14: carillon.v1.Management.GetJob:output_type -> carillon.v1.Job
-	3,  // 15: carillon.v1.Management.ListJobs:output_type -> carillon.v1.ListJobsResponse
-	5,  // 16: carillon.v1.Management.CountJobs:output_type -> carillon.v1.CountJobsResponse
-	15, // 17: carillon.v1.Management.ExplainJob:output_type -> carillon.v1.JobExplanation
-	16, // 18: carillon.v1.Management.ListUpcomingOccurrences:output_type -> carillon.v1.ScheduleExplanation
-	16, // 19: carillon.v1.Management.ExplainSchedule:output_type -> carillon.v1.ScheduleExplanation
-	17, // 20: carillon.v1.Management.GetApp:output_type -> carillon.v1.App
-	18, // 21: carillon.v1.Management.ListApps:output_type -> carillon.v1.ListAppsResponse
-	19, // 22: carillon.v1.Management.GetNode:output_type -> carillon.v1.Node
-	20, // 23: carillon.v1.Management.ListNodes:output_type -> carillon.v1.ListNodesResponse
-	14, // [14:24] is the sub-list for method output_type
-	4,  // [4:14] is the sub-list for method input_type
+	15, // 14: carillon.v1.Management.GetForecast:input_type -> carillon.v1.GetForecastRequest
+	16, // 15: carillon.v1.Management.ListBusySchedules:input_type -> carillon.v1.ListBusySchedulesRequest
+	17, // 16: carillon.v1.Management.GetAttention:input_type -> carillon.v1.GetAttentionRequest
+	9,  // 17: carillon.v1.Management.GetJob:output_type -> carillon.v1.Job
+	3,  // 18: carillon.v1.Management.ListJobs:output_type -> carillon.v1.ListJobsResponse
+	5,  // 19: carillon.v1.Management.CountJobs:output_type -> carillon.v1.CountJobsResponse
+	18, // 20: carillon.v1.Management.ExplainJob:output_type -> carillon.v1.JobExplanation
+	19, // 21: carillon.v1.Management.ListUpcomingOccurrences:output_type -> carillon.v1.ScheduleExplanation
+	19, // 22: carillon.v1.Management.ExplainSchedule:output_type -> carillon.v1.ScheduleExplanation
+	20, // 23: carillon.v1.Management.GetApp:output_type -> carillon.v1.App
+	21, // 24: carillon.v1.Management.ListApps:output_type -> carillon.v1.ListAppsResponse
+	22, // 25: carillon.v1.Management.GetNode:output_type -> carillon.v1.Node
+	23, // 26: carillon.v1.Management.ListNodes:output_type -> carillon.v1.ListNodesResponse
+	24, // 27: carillon.v1.Management.GetForecast:output_type -> carillon.v1.Forecast
+	25, // 28: carillon.v1.Management.ListBusySchedules:output_type -> carillon.v1.ListBusySchedulesResponse
+	26, // 29: carillon.v1.Management.GetAttention:output_type -> carillon.v1.Attention
+	17, // [17:30] is the sub-list for method output_type
+	4,  // [4:17] is the sub-list for method input_type
 	4,  // [4:4] is the sub-list for extension type_name
 	4,  // [4:4] is the sub-list for extension extendee
 	0,  // [0:4] is the sub-list for field type_name
@@ -759,6 +774,8 @@ func file_carillon_v1_management_proto_init() {
 		return
 	}
 	file_carillon_v1_app_proto_init()
+	file_carillon_v1_attention_proto_init()
+	file_carillon_v1_forecast_proto_init()
 	file_carillon_v1_job_proto_init()
 	file_carillon_v1_jobexplanation_proto_init()
 	file_carillon_v1_node_proto_init()

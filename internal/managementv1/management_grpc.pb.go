@@ -29,6 +29,9 @@ const (
 	Management_ListApps_FullMethodName                = "/carillon.v1.Management/ListApps"
 	Management_GetNode_FullMethodName                 = "/carillon.v1.Management/GetNode"
 	Management_ListNodes_FullMethodName               = "/carillon.v1.Management/ListNodes"
+	Management_GetForecast_FullMethodName             = "/carillon.v1.Management/GetForecast"
+	Management_ListBusySchedules_FullMethodName       = "/carillon.v1.Management/ListBusySchedules"
+	Management_GetAttention_FullMethodName            = "/carillon.v1.Management/GetAttention"
 )
 
 // ManagementClient is the client API for Management service.
@@ -68,6 +71,12 @@ type ManagementClient interface {
 	// ListNodes returns the nodes of the cluster: its members, whether they answer or not, and those that were members and
 	// are none now, as far as the node remembers that answers the call.
 	ListNodes(ctx context.Context, in *ListNodesRequest, opts ...grpc.CallOption) (*ListNodesResponse, error)
+	// GetForecast counts the occurrences that fall due, by time and app.
+	GetForecast(ctx context.Context, in *GetForecastRequest, opts ...grpc.CallOption) (*Forecast, error)
+	// ListBusySchedules returns the schedules behind a busy time of a forecast.
+	ListBusySchedules(ctx context.Context, in *ListBusySchedulesRequest, opts ...grpc.CallOption) (*ListBusySchedulesResponse, error)
+	// GetAttention returns what needs a person, grouped by cause.
+	GetAttention(ctx context.Context, in *GetAttentionRequest, opts ...grpc.CallOption) (*Attention, error)
 }
 
 type managementClient struct {
@@ -178,6 +187,36 @@ func (c *managementClient) ListNodes(ctx context.Context, in *ListNodesRequest, 
 	return out, nil
 }
 
+func (c *managementClient) GetForecast(ctx context.Context, in *GetForecastRequest, opts ...grpc.CallOption) (*Forecast, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Forecast)
+	err := c.cc.Invoke(ctx, Management_GetForecast_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementClient) ListBusySchedules(ctx context.Context, in *ListBusySchedulesRequest, opts ...grpc.CallOption) (*ListBusySchedulesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListBusySchedulesResponse)
+	err := c.cc.Invoke(ctx, Management_ListBusySchedules_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *managementClient) GetAttention(ctx context.Context, in *GetAttentionRequest, opts ...grpc.CallOption) (*Attention, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(Attention)
+	err := c.cc.Invoke(ctx, Management_GetAttention_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // ManagementServer is the server API for Management service.
 // All implementations must embed UnimplementedManagementServer
 // for forward compatibility.
@@ -215,6 +254,12 @@ type ManagementServer interface {
 	// ListNodes returns the nodes of the cluster: its members, whether they answer or not, and those that were members and
 	// are none now, as far as the node remembers that answers the call.
 	ListNodes(context.Context, *ListNodesRequest) (*ListNodesResponse, error)
+	// GetForecast counts the occurrences that fall due, by time and app.
+	GetForecast(context.Context, *GetForecastRequest) (*Forecast, error)
+	// ListBusySchedules returns the schedules behind a busy time of a forecast.
+	ListBusySchedules(context.Context, *ListBusySchedulesRequest) (*ListBusySchedulesResponse, error)
+	// GetAttention returns what needs a person, grouped by cause.
+	GetAttention(context.Context, *GetAttentionRequest) (*Attention, error)
 	mustEmbedUnimplementedManagementServer()
 }
 
@@ -254,6 +299,15 @@ func (UnimplementedManagementServer) GetNode(context.Context, *GetNodeRequest) (
 }
 func (UnimplementedManagementServer) ListNodes(context.Context, *ListNodesRequest) (*ListNodesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListNodes not implemented")
+}
+func (UnimplementedManagementServer) GetForecast(context.Context, *GetForecastRequest) (*Forecast, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetForecast not implemented")
+}
+func (UnimplementedManagementServer) ListBusySchedules(context.Context, *ListBusySchedulesRequest) (*ListBusySchedulesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListBusySchedules not implemented")
+}
+func (UnimplementedManagementServer) GetAttention(context.Context, *GetAttentionRequest) (*Attention, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetAttention not implemented")
 }
 func (UnimplementedManagementServer) mustEmbedUnimplementedManagementServer() {}
 func (UnimplementedManagementServer) testEmbeddedByValue()                    {}
@@ -456,6 +510,60 @@ func _Management_ListNodes_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Management_GetForecast_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetForecastRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServer).GetForecast(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Management_GetForecast_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServer).GetForecast(ctx, req.(*GetForecastRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Management_ListBusySchedules_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListBusySchedulesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServer).ListBusySchedules(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Management_ListBusySchedules_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServer).ListBusySchedules(ctx, req.(*ListBusySchedulesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Management_GetAttention_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetAttentionRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ManagementServer).GetAttention(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: Management_GetAttention_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ManagementServer).GetAttention(ctx, req.(*GetAttentionRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // Management_ServiceDesc is the grpc.ServiceDesc for Management service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -502,6 +610,18 @@ var Management_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListNodes",
 			Handler:    _Management_ListNodes_Handler,
+		},
+		{
+			MethodName: "GetForecast",
+			Handler:    _Management_GetForecast_Handler,
+		},
+		{
+			MethodName: "ListBusySchedules",
+			Handler:    _Management_ListBusySchedules_Handler,
+		},
+		{
+			MethodName: "GetAttention",
+			Handler:    _Management_GetAttention_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
