@@ -15,6 +15,7 @@ import (
 // sharedTypeNames are the names of types, in lower case, that several packages declare with one meaning.
 var sharedTypeNames = map[string]string{
 	"attempt":     "one try at delivering a trigger: the next one of a job in machine, and one in flight in dispatch",
+	"appid":       "what names an app or an actor type",
 	"claim":       "the right to write one partition: what engine needs of it, and cluster's on a lease",
 	"client":      "the calling side of a protocol",
 	"config":      "the configuration of the main type of a package, or of a program",

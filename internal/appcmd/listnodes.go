@@ -88,7 +88,8 @@ func nodeColumns() []output.Column[*pb.Node] {
 		{Header: "MEMORY LIMIT", Value: func(n *pb.Node) any { return sizeText(n.GetMemoryLimitBytes()) }, Wide: true},
 		{Header: "ADDRESS", Value: func(n *pb.Node) any { return n.GetAddress() }, Wide: true},
 		{Header: "VERSION", Value: func(n *pb.Node) any { return n.GetVersion() }, Wide: true},
-		{Header: "NOTES", Value: func(n *pb.Node) any { return strings.Join(notesOf(n), "; ") }}, // last: a terminal cuts it
+		// The last one: a terminal cuts it.
+		{Header: "NOTES", Value: func(n *pb.Node) any { return strings.Join(notesOf(n), "; ") }},
 	}
 }
 

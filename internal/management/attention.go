@@ -31,15 +31,17 @@ func (s *Server) GetAttention(ctx context.Context, r *pb.GetAttentionRequest) (*
 		}
 		selectors = []job.Selector{selector}
 	}
-	a := &attention{server: s, caller: c, now: s.cfg.Now(), groups: map[problemKey]*pb.JobProblem{}, exact: true}
+	a := &attention{server: s, caller: c, now: s.cfg.Now(), groups: problemGroups{}, exact: true}
 	for _, selector := range selectors {
 		if err := a.read(ctx, selector, len(selectors)); err != nil {
 			return nil, err
 		}
 	}
-	m := &pb.Attention{Jobs: a.problems(), Exact: a.exact, ScannedCount: uint32(a.scanned)}
+	m := &pb.Attention{
+		Jobs: a.groups.sorted(a.exact && len(a.unreachable) == 0), Exact: a.exact, ScannedCount: uint32(a.scanned),
+	}
 	if c.coversAll() {
-		m.Nodes, m.Unreachable = a.nodeProblems(), a.unreachable
+		m.Nodes, m.Unreachable = nodeProblems(a.groups, a.unreachable), a.unreachable
 	}
 	return m, nil
 }
@@ -50,7 +52,7 @@ type attention struct {
 	caller *principal
 	now    time.Time
 
-	groups      map[problemKey]*pb.JobProblem
+	groups      problemGroups
 	pending     []engine.JobView // whose situation is not known yet
 	scanned     int
 	exact       bool
@@ -91,7 +93,7 @@ func (a *attention) look(ctx context.Context) error {
 	}
 	a.pending = a.pending[:0]
 	for i := range seen {
-		a.add(&seen[i])
+		a.groups.add(&seen[i], a.now)
 	}
 	for _, name := range unreachable {
 		if !slices.Contains(a.unreachable, name) {

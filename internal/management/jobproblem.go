@@ -22,17 +22,20 @@ type problemKey struct {
 	reason string
 }
 
-// add adds a job to the group of its problem, if it has one.
-func (a *attention) add(j *seenJob) {
-	state, reason, message, ok := j.problem(a.now)
+// problemGroups are problems of jobs, grouped by their causes.
+type problemGroups map[problemKey]*pb.JobProblem
+
+// add adds a job to the group of the problem that it has now, if it has one.
+func (g problemGroups) add(j *seenJob, now time.Time) {
+	state, reason, message, ok := j.problem(now)
 	if !ok {
 		return
 	}
 	key := problemKey{appOf(&j.view), state, reason}
-	p := a.groups[key]
+	p := g[key]
 	if p == nil {
 		p = &pb.JobProblem{App: key.app.name(), Reason: reason, Message: message, State: state}
-		a.groups[key] = p
+		g[key] = p
 	}
 	p.Count++
 	at := timestamp(j.view.Occurrence)
@@ -94,15 +97,25 @@ func knownProblems() []knownProblem {
 	}
 }
 
-// problems returns the groups, those with the most jobs first.
-func (a *attention) problems() []*pb.JobProblem {
-	all := make([]*pb.JobProblem, 0, len(a.groups))
-	for _, p := range a.groups {
-		p.Exact = a.exact && len(a.unreachable) == 0
+// sorted returns the groups, those with the most jobs first. exact says whether their counts are.
+func (g problemGroups) sorted(exact bool) []*pb.JobProblem {
+	all := make([]*pb.JobProblem, 0, len(g))
+	for _, p := range g {
+		p.Exact = exact
 		all = append(all, p)
 	}
 	slices.SortFunc(all, func(p, q *pb.JobProblem) int {
 		return cmp.Or(cmp.Compare(q.GetCount(), p.GetCount()), cmp.Compare(p.GetApp(), q.GetApp()), cmp.Compare(p.GetReason(), q.GetReason()))
 	})
 	return all
+}
+
+// has reports whether jobs have a problem for this reason.
+func (g problemGroups) has(reason string) bool {
+	for key := range g {
+		if key.reason == reason {
+			return true
+		}
+	}
+	return false
 }

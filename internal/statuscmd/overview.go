@@ -22,7 +22,7 @@ type overview struct {
 }
 
 // fetch asks the server for an overview.
-func (o *options) fetch(ctx context.Context, client pb.ManagementClient) (*overview, error) {
+func (o *overviewOptions) fetch(ctx context.Context, client pb.ManagementClient) (*overview, error) {
 	attention, err := client.GetAttention(ctx, &pb.GetAttentionRequest{Parent: o.parent()})
 	if err != nil {
 		return nil, err

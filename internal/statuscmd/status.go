@@ -16,14 +16,14 @@ import (
 
 // statusOptions are the flags of status.
 type statusOptions struct {
-	options
+	overviewOptions
 
 	format string
 }
 
 // NewStatus returns the command status.
 func NewStatus(std *terminal.Streams) *cobra.Command {
-	o := &statusOptions{options: options{std: std}, format: output.Text}
+	o := &statusOptions{overviewOptions: overviewOptions{std: std}, format: output.Text}
 	c := &cobra.Command{
 		Use:   "status",
 		Short: "show whether something needs a person, and why",

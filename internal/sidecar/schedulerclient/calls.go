@@ -13,8 +13,8 @@ import (
 	"carillon/internal/wire"
 )
 
-// Schedule stores one job, with its ext if that is not nil. Jobs of concurrent calls share calls to the scheduler, unless
-// they have an ext: see combiner.
+// Schedule stores one job, with its ext if that is not nil. Jobs of concurrent calls share calls to
+// the scheduler, unless they have an ext: see combiner.
 func (c *Client) Schedule(ctx context.Context, r *schedulerv1.ScheduleJobRequest, ext *bulkv1.JobExt) error {
 	if ext != nil {
 		return c.ScheduleAll(ctx, []*schedulerv1.ScheduleJobRequest{r}, []*bulkv1.JobExt{ext})[0]

@@ -52,7 +52,7 @@ func (c *combiner) schedule(ctx context.Context, r *schedulerv1.ScheduleJobReque
 	if c.inFlight < maxSeparateCalls {
 		c.inFlight++
 		c.mu.Unlock()
-		defer c.end()
+		defer c.end() //nolint:contextcheck // the jobs that go next have callers of their own
 		return c.alone(ctx, r)
 	}
 	w := &waitingJob{ctx, r, make(chan error, 1)}

@@ -65,7 +65,7 @@ func (r *callRecorder) call(ctx context.Context, shared bool, all []*schedulerv1
 func millisecond(recordedCall) time.Duration { return time.Millisecond }
 
 // scheduleAtOnce schedules jobs at the same time, and returns their errors and how long each took.
-func scheduleAtOnce(c *combiner, ctx context.Context, names []string) (errs []error, took []time.Duration) {
+func scheduleAtOnce(ctx context.Context, c *combiner, names []string) (errs []error, took []time.Duration) {
 	errs, took = make([]error, len(names)), make([]time.Duration, len(names))
 	var callers sync.WaitGroup
 	for i, name := range names {
@@ -91,7 +91,7 @@ func TestJobsAtTheSameTimeShareCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := &callRecorder{took: millisecond}
 		names := numbered("job", 100)
-		errs, _ := scheduleAtOnce(r.combiner(), t.Context(), names)
+		errs, _ := scheduleAtOnce(t.Context(), r.combiner(), names)
 		for i, err := range errs {
 			if err != nil {
 				t.Errorf("%s: %v", names[i], err)
@@ -117,7 +117,7 @@ func TestFewJobsAreSentAlone(t *testing.T) {
 		r := &callRecorder{took: millisecond}
 		c := r.combiner()
 		for range 10 {
-			scheduleAtOnce(c, t.Context(), numbered("job", maxSeparateCalls))
+			scheduleAtOnce(t.Context(), c, numbered("job", maxSeparateCalls))
 		}
 		for _, call := range r.calls {
 			if call.shared {
@@ -134,7 +134,7 @@ func TestEachJobGetsItsOwnError(t *testing.T) {
 		for i := range 50 {
 			names = append(names, "good"+strconv.Itoa(i), "bad"+strconv.Itoa(i))
 		}
-		errs, _ := scheduleAtOnce(r.combiner(), t.Context(), names)
+		errs, _ := scheduleAtOnce(t.Context(), r.combiner(), names)
 		for i, name := range names {
 			if strings.HasPrefix(name, "bad") && (errs[i] == nil || errs[i].Error() != name) {
 				t.Errorf("%s: %v, want an error with its name", name, errs[i])
@@ -160,7 +160,7 @@ func TestStalledCallsDelayOtherJobsBriefly(t *testing.T) {
 			go func() { _ = c.schedule(ctx, &schedulerv1.ScheduleJobRequest{Name: name}) }()
 		}
 		synctest.Wait()
-		errs, took := scheduleAtOnce(c, t.Context(), numbered("job", 100))
+		errs, took := scheduleAtOnce(t.Context(), c, numbered("job", 100))
 		for i, err := range errs {
 			if err != nil || took[i] > maxSharingWait+time.Millisecond {
 				t.Errorf("job%d: %v after %v, want success within %v", i, err, took[i], maxSharingWait+time.Millisecond)
@@ -199,7 +199,7 @@ func TestLargeJobIsSentAlone(t *testing.T) {
 		r := &callRecorder{took: millisecond}
 		c := r.combiner()
 		large := strings.Repeat("x", maxSharedJob)
-		scheduleAtOnce(c, t.Context(), append(numbered("job", maxSeparateCalls+1), large))
+		scheduleAtOnce(t.Context(), c, append(numbered("job", maxSeparateCalls+1), large))
 		if !slices.ContainsFunc(r.calls, func(call recordedCall) bool { return !call.shared && call.names[0] == large }) {
 			t.Error("the large job shared a call")
 		}

@@ -12,22 +12,22 @@ import (
 	"carillon/internal/terminal"
 )
 
-// options are the flags that both commands share.
-type options struct {
+// overviewOptions are the flags that both commands share.
+type overviewOptions struct {
 	std            *terminal.Streams
 	server         connect.Flags
 	namespace, app string // empty: all
 }
 
 // addFlags adds the flags that fill o to c.
-func (o *options) addFlags(c *cobra.Command) {
+func (o *overviewOptions) addFlags(c *cobra.Command) {
 	o.server.Add(c.Flags())
 	c.Flags().StringVarP(&o.namespace, "namespace", "n", "", "only jobs of this `namespace` (default: of all)")
 	c.Flags().StringVar(&o.app, "app", "", "only jobs of this `app`")
 }
 
 // check returns an error if the flags have a value that they may not have.
-func (o *options) check() error {
+func (o *overviewOptions) check() error {
 	if strings.Contains(o.namespace, "/") {
 		return exit.Usagef("--namespace %s: it must not have a slash", o.namespace)
 	}
@@ -38,7 +38,7 @@ func (o *options) check() error {
 }
 
 // ask calls do with a client of the server.
-func (o *options) ask(ctx context.Context, do func(context.Context, pb.ManagementClient) error) (err error) {
+func (o *overviewOptions) ask(ctx context.Context, do func(context.Context, pb.ManagementClient) error) (err error) {
 	conn, err := o.server.Dial(o.std)
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func (o *options) ask(ctx context.Context, do func(context.Context, pb.Managemen
 }
 
 // parent returns the parent of the jobs to look at; empty for all.
-func (o *options) parent() string {
+func (o *overviewOptions) parent() string {
 	if o.namespace == "" && o.app == "" {
 		return ""
 	}
