@@ -208,7 +208,7 @@ func (w *clusterWorld) random(r *rand.Rand) *clusterNode { return w.nodes[r.IntN
 func (w *clusterWorld) change(r *rand.Rand, n *clusterNode, model map[job.Key]modelJob) job.Key {
 	w.t.Helper()
 	k := randomKey(r)
-	j := modelJob{key: k, state: pb.Job_SCHEDULED}
+	j := modelJob{key: k, state: pb.Job_SCHEDULED, ext: randomExt(r)}
 	due := time.Now().Add(1000 * time.Hour)
 	remove := false
 	switch r.IntN(3) {
@@ -217,7 +217,7 @@ func (w *clusterWorld) change(r *rand.Rand, n *clusterNode, model map[job.Key]mo
 	case 1:
 		due, j.state = time.Now(), pb.Job_OVERDUE
 	}
-	spec := job.Spec{Plan: when.Plan{First: due.UTC().Round(0)}, Policy: job.DefaultPolicy(), AppID: k.Target.Name}
+	spec := job.Spec{Plan: when.Plan{First: due.UTC().Round(0)}, Policy: job.DefaultPolicy(), AppID: k.Target.Name, Ext: j.ext}
 	if k.Target.Kind == job.Actor {
 		spec.AppID = "owner"
 	}

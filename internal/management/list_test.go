@@ -90,23 +90,9 @@ func TestListsAgreeWithModel(t *testing.T) {
 		c := w.client("")
 		r := rand.New(rand.NewPCG(5, 6))
 		model := map[job.Key]modelJob{}
-		randomExt := func() *job.Ext {
-			labels, description := map[string]string{}, []string{"", "", "a b", "x a b.", "b a"}[r.IntN(5)]
-			if r.IntN(2) == 0 {
-				labels["team"] = []string{"billing", "bill", "mail", ""}[r.IntN(4)]
-			}
-			if r.IntN(3) == 0 {
-				labels["example.com/tier"] = []string{"1", "21", ""}[r.IntN(3)]
-			}
-			ext, err := job.NewExt(labels, description)
-			if err != nil {
-				t.Fatal(err)
-			}
-			return ext
-		}
 		for range 200 {
 			for range r.IntN(8) {
-				k, ext := randomKey(r), randomExt()
+				k, ext := randomKey(r), randomExt(r)
 				switch r.IntN(3) {
 				case 0:
 					if err := w.Delete(t.Context(), k); err != nil {

@@ -24,6 +24,22 @@ func randomKey(r *rand.Rand) job.Key {
 	return k
 }
 
+// randomExt returns the ext of a job, which may be nil, of few labels and descriptions.
+func randomExt(r *rand.Rand) *job.Ext {
+	labels, description := map[string]string{}, []string{"", "", "a b", "x a b.", "b a"}[r.IntN(5)]
+	if r.IntN(2) == 0 {
+		labels["team"] = []string{"billing", "bill", "mail", ""}[r.IntN(4)]
+	}
+	if r.IntN(3) == 0 {
+		labels["example.com/tier"] = []string{"1", "21", ""}[r.IntN(3)]
+	}
+	ext, err := job.NewExt(labels, description)
+	if err != nil {
+		panic(err) // all of them are valid
+	}
+	return ext
+}
+
 // A query selects jobs, in the API and in the model.
 type query struct {
 	parent, filter string
