@@ -197,7 +197,7 @@ func TestUnchangedJobsAreListedOnce(t *testing.T) {
 			}
 		}
 		for _, what := range []string{"changed", "unchanged", "retrying", "due"} {
-			if seen[what] < 100 {
+			if seen[what] < 20 { // how many depends on the order of goroutines
 				t.Errorf("%d jobs were %s, want many: %v", seen[what], what, seen)
 			}
 		}
