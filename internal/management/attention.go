@@ -12,6 +12,7 @@ import (
 
 const (
 	maxAttentionJobs = 20_000 // that one call looks at, about
+	minAttentionJobs = 2000   // of each namespace or app, if a token covers several
 	// retryAhead is how far ahead a retry may be due whose job is found. Only retries are asked for,
 	// but what is merely scheduled has to be read, too.
 	retryAhead = time.Minute
@@ -63,7 +64,7 @@ type attention struct {
 func (a *attention) read(ctx context.Context, selector job.Selector, parts int) error {
 	q := engine.DueQuery{
 		Selector: selector, Until: a.now.Add(retryAhead),
-		MaxJobs: max(maxAttentionJobs/parts, 1), MaxTime: maxSearch / time.Duration(parts),
+		MaxJobs: max(maxAttentionJobs/parts, minAttentionJobs), MaxTime: maxSearch / time.Duration(parts),
 	}
 	scan, err := a.server.cfg.Jobs.ViewDue(ctx, q, func(views []engine.JobView) error {
 		for i := range views {

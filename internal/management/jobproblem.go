@@ -86,6 +86,7 @@ func knownProblems() []knownProblem {
 		overdue("NoSidecarConnected", overdueGrace, "no sidecar of the app is connected: start the app with its sidecar"),
 		overdue("SidecarsFull", overdueGrace, "the connected sidecars take no more triggers: the app is slow, or hangs; look into its log"),
 		overdue("InFlightLimit", overdueGrace, "the app has its share of triggers in flight: it is slow, or hangs; look into its log"),
+		overdue("ConcurrencyLimit", turnGrace, "as many reminders are in flight as their actor type or key allows: the app is slow, or the limit is low"),
 		overdue("RateLimit", overdueGrace, "the namespace has used up its triggers per second: find the busy app, or raise the limit"),
 		overdue("StoreFull", overdueGrace, "the store has no room for outcomes: free disk space, or delete jobs"),
 		overdue("OwnerChanging", overdueGrace, "no node has taken over these jobs: look at the nodes, and into their logs"),

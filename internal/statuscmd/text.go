@@ -19,7 +19,11 @@ func (v *overview) print(s *terminal.Streams) error {
 		return err
 	}
 	if !v.needsPerson() {
-		_, err := fmt.Fprintln(s.Out, "\nNothing needs attention.")
+		text := "Nothing needs attention."
+		if !v.attention.GetExact() {
+			text = "Nothing that was looked at needs attention; there are more jobs than one look takes: give --namespace or --app."
+		}
+		_, err := fmt.Fprintln(s.Out, "\n"+text)
 		return err
 	}
 	if _, err := fmt.Fprintln(s.Out, "\nNeeds attention:"); err != nil {
