@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -106,9 +107,12 @@ func TestUnchangedJobsAreListedOnce(t *testing.T) {
 		a := &refusingApp{}
 		e, stop := run(t, s, a, engine.Config{Partitions: 4})
 		defer stop()
-		r := rand.New(rand.NewPCG(9, 10))
+		r, answers := rand.New(rand.NewPCG(9, 10)), rand.New(rand.NewPCG(11, 12))
+		var mu sync.Mutex // guards answers
 		a.answer = func(job.Trigger) (job.Outcome, time.Duration) {
-			return []job.Outcome{job.Handled, job.Failed, job.Lost}[r.IntN(3)], time.Duration(r.IntN(3000)) * time.Millisecond
+			mu.Lock()
+			defer mu.Unlock()
+			return []job.Outcome{job.Handled, job.Failed, job.Lost}[answers.IntN(3)], time.Duration(answers.IntN(3000)) * time.Millisecond
 		}
 		var touched map[job.Key]bool // since the first page
 		change := func() {

@@ -44,7 +44,7 @@ func TestAnyNodeSaysHowFarJobsHaveGot(t *testing.T) {
 			}
 		}
 
-		w.mute = "b"
+		w.mute.Store("b")
 		got, unreachable, err := all[0].Progress(t.Context(), keys)
 		if err != nil || len(unreachable) != 1 || unreachable[0] != "nodes/b" {
 			t.Errorf("Progress without node b: %v, unreachable %v, want nodes/b", err, unreachable)

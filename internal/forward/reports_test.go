@@ -52,7 +52,7 @@ func TestNodeThatDoesNotAnswerIsReported(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
 		all := w.three()
-		w.mute = "b"
+		w.mute.Store("b")
 		q := &peerv1.TargetsRequest{Targets: [][]byte{record.TargetKey(number(1).Target)}}
 		answers, unreachable, err := all[0].Targets(t.Context(), q)
 		if err != nil || len(answers) != 2 || answers["b"] != nil || !slices.Equal(unreachable, []string{"nodes/b"}) {
@@ -73,7 +73,7 @@ func TestNodeThatDoesNotAnswerIsReported(t *testing.T) {
 			}
 			time.Sleep(time.Minute)
 		}
-		w.mute = ""
+		w.mute.Store("")
 		if reports, err := all[0].Nodes(t.Context()); err != nil || reports[1].Status == nil || !reports[1].Since.IsZero() {
 			t.Errorf("when b answers again: %+v, %v", reports, err)
 		}

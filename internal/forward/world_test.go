@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,7 +45,7 @@ type world struct {
 	got       map[job.Key]map[time.Time]int
 	starts    int           // of nodes
 	takes     time.Duration // how long the app is at a trigger
-	mute      string        // the node that does not answer questions
+	mute      atomic.Value  // a string: the node that does not answer questions
 	early     int
 	latest    time.Duration
 }
@@ -122,7 +123,7 @@ func (w *world) startFormat(id string, format int) *node {
 	log := w.log.With(slog.String("on", id))
 	e := engine.New(engine.Config{Partitions: partitions, Shared: true}, w.cluster.For(id), w, log)
 	r := forward.New(forward.Config{ID: id, Dial: w.dial, Progress: func(ctx context.Context, keys []job.Key) ([]engine.DueProgress, error) {
-		if id == w.mute {
+		if id == w.mute.Load() {
 			<-ctx.Done()
 		}
 		all, err := e.Progress(ctx, keys)
@@ -202,7 +203,7 @@ func (r reporter) Status(ctx context.Context, _ *peerv1.StatusRequest) (*peerv1.
 
 // wait waits until ctx ends if the node is mute.
 func (r reporter) wait(ctx context.Context) error {
-	if r.id == r.w.mute {
+	if r.id == r.w.mute.Load() {
 		<-ctx.Done()
 		return ctx.Err()
 	}
