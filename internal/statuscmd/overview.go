@@ -15,7 +15,7 @@ import (
 // shownApps is how many apps an overview has.
 const shownApps = 5
 
-// An overview is what both commands show.
+// An overview is what the command shows.
 type overview struct {
 	attention *pb.Attention
 	forecast  *pb.Forecast // of the next hour

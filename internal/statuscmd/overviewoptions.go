@@ -12,7 +12,7 @@ import (
 	"carillon/internal/terminal"
 )
 
-// overviewOptions are the flags that both commands share.
+// overviewOptions are the flags that say what an overview is about.
 type overviewOptions struct {
 	std            *terminal.Streams
 	server         connect.Flags

@@ -1,5 +1,5 @@
-// Package statuscmd is the commands that show whether all is well: carillon status and carillon top.
-// They use the client of the management API.
+// Package statuscmd is the command that shows whether all is well: carillon status.
+// It uses the client of the management API.
 package statuscmd
 
 import (
